@@ -1,0 +1,207 @@
+package scoring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// engine is one job at work.
+type engine struct {
+	*settings
+	dirs        jobDirs
+	logs        *logTree
+	interpreter *interpreter
+	starter     *starter
+	mark        string // in the environment of all processes of the job
+	input       *listing
+	queue       *queue
+	nodes       []*node
+	started     time.Time
+	spare       int // mini-batches that must be left for a worker to get one in advance
+
+	validated chan struct{} // closed when the first worker has imported the script
+	abort     context.CancelCauseFunc
+	watchdog  *time.Timer
+
+	mu           sync.Mutex
+	progress     Progress
+	firstError   *ScriptError
+	scriptErrors int
+	initFailures int
+	reported     time.Time // when the overview log last told the progress
+}
+
+// work runs all slots to their end and says why the job failed, if it did.
+func (e *engine) work(ctx context.Context) error {
+	ctx, e.abort = context.WithCancelCause(ctx)
+	defer e.abort(nil)
+	e.validated = make(chan struct{})
+	e.queue = newQueue(e.progress.MiniBatches.Total)
+	defer context.AfterFunc(ctx, e.queue.close)()
+	// Not evidenced for today's engine; the one of 2020 gave up after 3 × (timeout + 30 s) without any progress.
+	e.watchdog = time.AfterFunc(e.noProgress, func() {
+		e.abort(e.failure(fmt.Sprintf(noProgress, int(e.noProgress.Seconds())), ""))
+	})
+	defer e.watchdog.Stop()
+
+	e.report()
+	var slots sync.WaitGroup
+	for _, s := range e.slots() {
+		slots.Go(func() {
+			if err := s.serve(ctx); err != nil {
+				e.abort(err)
+			}
+		})
+	}
+	slots.Wait()
+	e.endOrphans()
+	e.summarise()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if e.queue.unsettled() > 0 { // every node gave up
+		return e.failure(runFailed, "init() keeps failing")
+	}
+	return nil
+}
+
+// endOrphans ends what scripts have started and left behind, wherever it moved to.
+func (e *engine) endOrphans() {
+	if e.starter != nil {
+		e.starter.close()
+		endMarked(e.mark + ".")
+	}
+}
+
+// slots gives one slot for each process that can get a mini-batch, spread over the nodes in turn.
+//
+// Choice: a process that would find nothing left to do is not started.
+func (e *engine) slots() []*slot {
+	e.nodes = make([]*node, e.InstanceCount)
+	for i := range e.nodes {
+		e.nodes[i] = &node{number: i, name: fmt.Sprint(i)}
+	}
+	wanted := min(e.InstanceCount*e.MaxConcurrencyPerInstance, e.progress.MiniBatches.Total)
+	if wanted > 1 {
+		e.spare = 4 * wanted * maxAhead
+	}
+	slots := make([]*slot, wanted)
+	for i := range slots {
+		slots[i] = &slot{engine: e, node: e.nodes[i%e.InstanceCount], index: i / e.InstanceCount, first: i == 0}
+	}
+	return slots
+}
+
+// alive puts off the end of a job in which nothing happens.
+func (e *engine) alive() { e.watchdog.Reset(e.noProgress) }
+
+// recordError counts a failed call of the script and writes it into the logs.
+func (e *engine) recordError(failed *ScriptError) {
+	e.logs.scriptError(failed)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.scriptErrors++
+	if e.firstError == nil {
+		e.firstError = failed
+	}
+}
+
+// settle counts a mini-batch that is done with: ok and failed are its files.
+func (e *engine) settle(ok, failed int, processed bool) {
+	e.mu.Lock()
+	e.progress.Items.Succeeded += ok
+	e.progress.Items.Failed += failed
+	if processed {
+		e.progress.MiniBatches.Processed++
+	} else {
+		e.progress.MiniBatches.Failed++
+	}
+	e.reportLocked()
+	allFailed := e.progress.Items.Failed
+	e.mu.Unlock()
+	// Choice: the threshold is checked after every mini-batch, where the service looks every ten seconds and at the end.
+	if e.threshold >= 0 && allFailed > e.threshold {
+		e.abort(e.failure(fmt.Sprintf(thresholdExceeded, allFailed, e.threshold), ""))
+	}
+	e.queue.settled()
+}
+
+// report tells the caller and the overview log how far the job is.
+func (e *engine) report() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.reportLocked()
+}
+
+// overviewInterval is how often the service's overview log tells the progress.
+const overviewInterval = 10 * time.Second
+
+func (e *engine) reportLocked() {
+	if e.OnProgress != nil {
+		e.OnProgress(e.progress)
+	}
+	batches, now := e.progress.MiniBatches, e.now()
+	done := batches.Processed + batches.Failed
+	switch {
+	case done == batches.Total:
+		e.logs.overview("All %d mini batches have been processed.", batches.Total)
+	case now.Sub(e.reported) < overviewInterval:
+		return
+	case done == 0:
+		e.logs.overview("No task has been processed yet.")
+	default:
+		spent := now.Sub(e.started)
+		left := spent / time.Duration(done) * time.Duration(batches.Total-done)
+		e.logs.overview("Processed %d of %d mini batches in %s. Estimate remaining %s.",
+			done, batches.Total, duration(spent), duration(left))
+	}
+	e.reported = now
+}
+
+// initFailed counts a worker that did not get ready, and says whether its node shall give up.
+//
+// The numbers are those of Microsoft Learn: how-to-debug-parallel-run-step. A node gives up after three failures for
+// each of its processes, the job when two for each process have happened in more than two minutes.
+func (e *engine) initFailed(n *node) (giveUp bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.initFailures++
+	n.initFailures++
+	processes := e.MaxConcurrencyPerInstance
+	if e.now().Sub(e.started) > 2*time.Minute && e.initFailures >= 2*e.InstanceCount*processes {
+		failure := &Failure{Reason: runFailed, Detail: "init() keeps failing", Cause: e.firstError, Logs: e.Logs, Python: e.Python}
+		e.abort(failure)
+	}
+	return n.initFailures >= 3*processes
+}
+
+// summarise writes the sums of the report.
+func (e *engine) summarise() {
+	for _, file := range []string{nodeSummaryFile, processSummary} {
+		e.logs.write(file, csvLine(summaryColumns...))
+	}
+	for _, n := range e.nodes {
+		var sum tally
+		for i, t := range n.tallies {
+			sum.batches += t.batches
+			sum.tries += t.tries
+			sum.ok += t.ok
+			sum.failed += t.failed
+			sum.run += t.run
+			e.logs.write(processSummary, t.line(n.name+"/"+processName(i)))
+		}
+		e.logs.write(nodeSummaryFile, sum.line(n.name))
+	}
+}
+
+// asScriptError puts a failed call into its place in the job; nil when err is not the script's.
+func asScriptError(err error) *callError {
+	var call *callError
+	if errors.As(err, &call) {
+		return call
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package scoring
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// jobEnviron is the environment of this process with the job's own variables over it.
+func (s *settings) jobEnviron() []string {
+	environ := os.Environ()
+	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
+		environ = append(environ, name+"="+s.Env[name])
+	}
+	return environ
+}
+
+// processEnviron is what the engine sets for the workers of a node.
+func (s *settings) processEnviron(dirs jobDirs, node int) []string {
+	environ := []string{
+		"AZUREML_MODEL_DIR=" + dirs.model,
+		"AZUREML_BI_OUTPUT_PATH=" + s.Output,
+		"AZ_BATCHAI_GPU_COUNT_FOUND=" + strconv.Itoa(s.gpus()),
+		"AZUREML_NODE_COUNT=" + strconv.Itoa(s.InstanceCount),
+		"AZ_BATCH_NODE_LIST=" + s.nodeList(),
+		"AZ_BATCH_MASTER_NODE=" + nodeIP(0) + ":6000",
+		"AZ_BATCH_IS_CURRENT_NODE_MASTER=" + strconv.FormatBool(node == 0),
+		// The code folder is not written to.
+		"PYTHONDONTWRITEBYTECODE=1",
+	}
+	// Samples call mlflow.log_metric without any set-up, so a place to track to is there. What they log goes with the job.
+	if s.variable("MLFLOW_TRACKING_URI") == "" {
+		environ = append(environ, "MLFLOW_TRACKING_URI=file://"+filepath.ToSlash(dirs.tracking))
+	}
+	return environ
+}
+
+// variable is a variable of the job, or of this process.
+func (s *settings) variable(name string) string {
+	if value, ok := s.Env[name]; ok {
+		return value
+	}
+	return os.Getenv(name)
+}
+
+// nodeIP is the address of a simulated node: each has a loopback address of its own.
+func nodeIP(node int) string {
+	return fmt.Sprintf("127.0.%d.%d", (node+1)/256, (node+1)%256)
+}
+
+func (s *settings) nodeList() string {
+	nodes := make([]string, s.InstanceCount)
+	for i := range nodes {
+		nodes[i] = nodeIP(i)
+	}
+	return strings.Join(nodes, ";")
+}
+
+// gpus is the number of NVIDIA devices, or what the variable of the service says.
+func (s *settings) gpus() int {
+	if count, err := strconv.Atoi(s.variable("AZ_BATCHAI_GPU_COUNT_FOUND")); err == nil {
+		return count
+	}
+	devices, _ := filepath.Glob("/dev/nvidia[0-9]*") // the pattern is valid
+	return len(devices)
+}
+
+// gpuEnviron gives the worker in a slot the GPU of that number while there are any left, and later ones none. A
+// replacement has its predecessor's slot and so its GPU.
+func gpuEnviron(slot, gpus int) []string {
+	switch {
+	case gpus == 0:
+		return nil
+	case slot < gpus:
+		return []string{"CUDA_VISIBLE_DEVICES=" + strconv.Itoa(slot)}
+	}
+	return []string{"CUDA_VISIBLE_DEVICES="}
+}
+
+// argv is the script's sys.argv: the driver's own options, as azureml-pipeline-core and Microsoft Learn's
+// troubleshooting page name them.
+func (s *settings) argv() []string {
+	argv := []string{
+		"driver/amlbi_main.py",
+		"--client_sdk_version", "1.0.0",
+		"--scoring_module_name", s.Script,
+		"--mini_batch_size", strconv.Itoa(s.MiniBatchSize),
+		"--error_threshold", strconv.Itoa(s.threshold),
+		"--output_action", string(s.OutputAction),
+		"--logging_level", strings.ToUpper(string(s.LoggingLevel)),
+		"--run_invocation_timeout", strconv.Itoa(max(1, int(s.Timeout/time.Second))),
+		"--run_max_try", strconv.Itoa(s.tries),
+		"--create_snapshot_at_runtime", "True",
+		"--process_count_per_node", strconv.Itoa(s.MaxConcurrencyPerInstance),
+		"--output", s.Output,
+		"--input_fds_0", s.Input,
+	}
+	if s.OutputAction == AppendRow {
+		argv = append(argv, "--append_row_file_name", s.OutputFileName)
+	}
+	return argv
+}

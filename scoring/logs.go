@@ -1,0 +1,197 @@
+package scoring
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// logTree writes a job's logs where Azure puts them, each line as it happens.
+//
+// Layout and line formats are seen in Microsoft Learn: how-to-troubleshoot-batch-endpoints and
+// how-to-debug-parallel-run-step, and in azure-sdk-for-python issue 31839. The wording of today's overview and result
+// files is not evidenced; a reader must not parse it strictly.
+type logTree struct {
+	dir   string
+	now   func() time.Time
+	stamp string // of the files whose names carry one
+
+	mu    sync.Mutex
+	files map[string]*os.File
+	err   error // the first one: a full disk must not pass for a complete log
+}
+
+const (
+	stdLogFile    = "user_logs/std_log_0.txt"
+	readmeFile    = "logs/readme.txt"
+	jobResultFile = "logs/job_result.txt"
+
+	stdoutFolder      = "logs/user/stdout"
+	stderrFolder      = "logs/user/stderr"
+	entryScriptFolder = "logs/user/entry_script_log"
+
+	logTime = "2006-01-02T15:04:05.000000" // UTC, without a zone
+)
+
+func newLogTree(dir string, now func() time.Time) (*logTree, error) {
+	l := &logTree{dir: dir, now: now, stamp: now().UTC().Format("2006010215"), files: map[string]*os.File{}}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("scoring: logs: %w", err)
+	}
+	l.write(readmeFile, readmeText)
+	l.write(l.errorFile(), l.line(errorFileHead))
+	return l, l.err
+}
+
+func (l *logTree) overviewFile() string { return "logs/job_progress_overview." + l.stamp + ".txt" }
+func (l *logTree) errorFile() string    { return "logs/job_error." + l.stamp + ".txt" }
+func (l *logTree) masterFile() string   { return "logs/sys/master_role." + l.stamp + ".txt" }
+
+// path gives the place of a log in the file system and makes its folder.
+func (l *logTree) path(name string) (string, error) {
+	path := filepath.Join(l.dir, filepath.FromSlash(name))
+	return path, os.MkdirAll(filepath.Dir(path), 0o755)
+}
+
+// write appends text to a log.
+func (l *logTree) write(name, text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	file := l.files[name]
+	if file == nil {
+		path, err := l.path(name)
+		if err == nil {
+			file, err = openLog(path)
+		}
+		if err != nil {
+			l.keep(err)
+			return
+		}
+		l.files[name] = file
+	}
+	if _, err := file.WriteString(text); err != nil {
+		l.keep(err)
+	}
+}
+
+func (l *logTree) keep(err error) {
+	if l.err == nil {
+		l.err = fmt.Errorf("scoring: logs: %w", err)
+	}
+}
+
+// openLog opens a file that several may append to.
+func openLog(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+}
+
+// line gives a text the form of the progress, error and result logs.
+func (l *logTree) line(text string) string {
+	return l.now().UTC().Format(logTime) + " " + text + "\n"
+}
+
+// overview tells the job's progress in words.
+func (l *logTree) overview(format string, values ...any) {
+	l.write(l.overviewFile(), l.line(fmt.Sprintf(format, values...)))
+}
+
+// result tells the outcome.
+func (l *logTree) result(text string) {
+	l.write(jobResultFile, l.line(text))
+}
+
+// system writes a line of a system log: time, level, process, thread and text.
+func (l *logTree) system(name, level string, pid, thread int, format string, values ...any) {
+	stamp := strings.Replace(l.now().UTC().Format("2006-01-02 15:04:05.000"), ".", ",", 1)
+	l.write(name, fmt.Sprintf("%s|%s|%d|%d|%s\n", stamp, level, pid, thread, fmt.Sprintf(format, values...)))
+}
+
+// master writes to the log of the head process.
+func (l *logTree) master(level, format string, values ...any) {
+	l.system(l.masterFile(), level, os.Getpid(), 0, format, values...)
+}
+
+// scriptError puts a failed call of the script into the logs that are about them.
+func (l *logTree) scriptError(e *ScriptError) {
+	text := e.Traceback
+	if text == "" || e.TimedOut || e.Exited {
+		text = strings.TrimSuffix(e.Message+"\n"+e.Traceback, "\n")
+	}
+	line := l.line(fmt.Sprintf("The %s on node %d failed with error: %s", e.Process, e.Node, strings.TrimRight(text, "\n")))
+	l.write(l.errorFile(), line)
+	l.write(fmt.Sprintf("logs/user/error/%d/%s.txt", e.Node, e.Process), l.line(e.Error())+line)
+}
+
+// std writes the lines of the head process's own output. The cause of a failure is not among them in Azure either.
+func (l *logTree) std(lines ...string) {
+	l.write(stdLogFile, strings.Join(lines, "\n")+"\n")
+}
+
+// start writes what stands in the logs before any work.
+func (l *logTree) start() {
+	l.std("Azure Machine Learning Batch Inference Start",
+		l.now().UTC().Format("[2006-01-02 15:04:05.000000] ")+"No started flag set. Skip creating started flag.")
+	l.master("INFO", "Start scheduling.")
+}
+
+// end writes how the job ended. reason is empty for a completed job.
+func (l *logTree) end(reason string, lines ...string) {
+	l.std(append([]string{"Azure Machine Learning Batch Inference End",
+		"Cleaning up all outstanding Run operations, waiting 300.0 seconds",
+		"2 items cleaning up...", "Cleanup took 0.0 seconds"}, lines...)...)
+	if reason == "" {
+		reason = "The job completed. Failed items, if any, are explained in job_error and in logs/user/error."
+	}
+	l.result(reason)
+	l.master("INFO", "End: %s", reason)
+}
+
+// close ends the writing and gives the first error that occurred.
+func (l *logTree) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, file := range l.files {
+		if err := file.Close(); err != nil {
+			l.keep(err)
+		}
+	}
+	return l.err
+}
+
+// readTail gives the last part of a small log, for an error message.
+func readTail(path string) string {
+	const most = 4 << 10
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(text[max(0, len(text)-most):])
+}
+
+func indent(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return ""
+	}
+	return "\n\t" + strings.ReplaceAll(text, "\n", "\n\t")
+}
+
+const errorFileHead = `This file shows errors in loading, calling init() and calling run() of the entry script. ` +
+	`An error here may not impact the job result. Please check "job_result.txt" for the job result.`
+
+const readmeText = `The logs of a batch scoring job:
+
+job_result.txt                       how the job ended
+job_error.*.txt                      every error of the scoring script
+job_progress_overview.*.txt          progress in words
+user/error/<node>/processNNN.txt     the errors of one process
+user/stdout/<node>/, user/stderr/    what the script printed
+user/entry_script_log/<node>/        what the script logged with EntryScript().logger
+sys/master_role.*.txt                scheduling
+sys/node/<node>/                     what each process did
+sys/job_report/                      one line for each try of a mini-batch, each node and each process
+../user_logs/std_log_0.txt           the output of the head process
+`

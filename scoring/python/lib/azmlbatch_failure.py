@@ -1,0 +1,41 @@
+"""Puts a script's exception into words: only imported when there is one."""
+
+import os
+import traceback
+
+HEAD, TAIL = 8 << 10, 56 << 10  # characters kept of a traceback that is longer than both
+
+
+def describe(error, paths, driver):
+    """(one line, the traceback without the driver's frames, the input file that the script was at or "")."""
+    frames = error.__traceback__
+    at = current_file(frames, paths)
+    while frames is not None and frames.tb_frame.f_code.co_filename == driver:
+        frames = frames.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frames))
+    if len(text) > HEAD + TAIL:
+        text = text[:HEAD] + "\n[... {} characters left out ...]\n".format(len(text) - HEAD - TAIL) + text[-TAIL:]
+    line = traceback.format_exception_only(type(error), error)[-1].strip()
+    return line.replace("\0", "\\0"), text.replace("\0", "\\0"), at
+
+
+def current_file(frames, paths):
+    """The one file of the mini-batch that a local variable of the innermost possible frame names."""
+    if len(paths) == 1:
+        return paths[0]
+    known = {os.path.basename(path): path for path in paths}
+    known.update((path, path) for path in paths)
+    stack = [frame for frame, _ in traceback.walk_tb(frames)]
+    for frame in reversed(stack):
+        found = {known.get(name) for name in map(as_name, list(frame.f_locals.values()))} - {None}
+        if len(found) == 1:
+            return found.pop()
+    return ""
+
+
+def as_name(value):
+    if type(value) is str:
+        return value
+    if type(value).__module__.partition(".")[0] == "pathlib":
+        return os.fspath(value)
+    return None

@@ -1,0 +1,186 @@
+package scoring
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Status is how a job ended, in the service's words.
+type Status string
+
+const (
+	// Completed means that every mini-batch was handled within the error threshold, and not that no file failed.
+	Completed Status = "Completed"
+	// Failed means that the job ended as described by a [*Failure].
+	Failed Status = "Failed"
+	// Canceled means that the context ended first.
+	Canceled Status = "Canceled"
+)
+
+// Items counts input files.
+type Items struct {
+	// Total is the number of files found in the input.
+	Total int `json:"total"`
+	// Succeeded counts one for each value that run returned, at most the files of its mini-batch.
+	Succeeded int `json:"succeeded"`
+	// Failed counts the files that run returned no value for and those of the mini-batches that were given up.
+	Failed int `json:"failed"`
+}
+
+// MiniBatches counts mini-batches.
+type MiniBatches struct {
+	// Total is the number of mini-batches that the input was cut into.
+	Total int `json:"total"`
+	// Processed counts those whose run returned, whatever it returned.
+	Processed int `json:"processed"`
+	// Failed counts those that were given up after their last try.
+	Failed int `json:"failed"`
+}
+
+// Progress is what a job has done so far.
+type Progress struct {
+	Items       Items       `json:"items"`
+	MiniBatches MiniBatches `json:"miniBatches"`
+}
+
+// Result is the outcome of a job, filled as far as the job came when it did not complete.
+type Result struct {
+	Status      Status      `json:"status"`
+	Items       Items       `json:"items"`
+	MiniBatches MiniBatches `json:"miniBatches"`
+	// OutputFile is the path of the joined rows. Empty with SummaryOnly and when the job did not complete.
+	OutputFile string `json:"outputFile"`
+	// ScriptErrors is the number of calls of the script that failed, tries that were repeated with success included.
+	ScriptErrors int `json:"scriptErrors"`
+	// FirstError is the first of them, nil when there was none. A completed job can have one.
+	FirstError *ScriptError `json:"-"`
+}
+
+// Phase is what a worker process was doing.
+type Phase string
+
+const (
+	// PhaseImport is the import of the script.
+	PhaseImport Phase = "import"
+	// PhaseInit is the call of init.
+	PhaseInit Phase = "init"
+	// PhaseRun is the call of run.
+	PhaseRun Phase = "run"
+	// PhaseShutdown is the call of shutdown.
+	PhaseShutdown Phase = "shutdown"
+)
+
+// ScriptError is one failed call of the user's script.
+type ScriptError struct {
+	// Phase is what failed.
+	Phase Phase
+	// Message is the last line of the traceback, such as "ValueError: not an image", or what happened to the process,
+	// such as "run() took longer than 30s" or "the process ended by signal 9 (killed)".
+	Message string
+	// Traceback is the user's own traceback without the engine's frames. It is empty when the process ended without one.
+	Traceback string
+	// MiniBatch is the number of the mini-batch, from 0; -1 when the call was not about one.
+	MiniBatch int
+	// Try is which try of the mini-batch failed, from 1.
+	Try int
+	// Files are the paths of the mini-batch's files.
+	Files []string
+	// File is the one of them that the script was at, as far as the traceback tells; else empty.
+	File string
+	// Node is the number of the simulated instance, from 0.
+	Node int
+	// Process is the name of the worker process in the logs, such as "process000".
+	Process string
+	// PID is the process id that the worker had.
+	PID int
+	// TimedOut tells a call that took too long from one that raised.
+	TimedOut bool
+	// Exited tells that the process ended in the call.
+	Exited bool
+}
+
+// Error says where and what in one line.
+func (e *ScriptError) Error() string {
+	var where strings.Builder
+	fmt.Fprintf(&where, "%s() failed in %s on node %d", e.Phase, e.Process, e.Node)
+	if e.Phase == PhaseImport {
+		where.Reset()
+		fmt.Fprintf(&where, "import failed in %s on node %d", e.Process, e.Node)
+	}
+	if e.MiniBatch >= 0 {
+		fmt.Fprintf(&where, ", mini-batch %d", e.MiniBatch)
+	}
+	if e.File != "" {
+		fmt.Fprintf(&where, ", file %q", e.File)
+	}
+	return where.String() + ": " + e.Message
+}
+
+// ExitCode is the exit code of the service's driver process when a job failed.
+const ExitCode = 42
+
+// Failure says why a job failed as it would in Azure.
+type Failure struct {
+	// Reason is the sentence of the service, such as "The number of failed items is 3, which exceeds error threshold 0."
+	Reason string
+	// Detail adds what the service does not say, in one line; it is often empty.
+	Detail string
+	// Cause is the first failed call of the script. It is nil when the script is not to blame.
+	Cause *ScriptError
+	// Python is the interpreter that ran the script.
+	Python string
+	// Logs is the folder of the log tree, empty when none was asked for.
+	Logs string
+}
+
+// Error gives the reason, where it happened and the user's own traceback.
+func (f *Failure) Error() string {
+	var text strings.Builder
+	text.WriteString("scoring: " + f.Reason)
+	if f.Detail != "" {
+		text.WriteString(" (" + f.Detail + ")")
+	}
+	if f.Cause == nil {
+		return text.String()
+	}
+	text.WriteString("\n" + f.Cause.Error())
+	if f.Cause.Traceback != "" {
+		text.WriteString("\n" + strings.TrimRight(f.Cause.Traceback, "\n"))
+	}
+	return text.String()
+}
+
+// Unwrap gives the failed call of the script, so that errors.As finds a [*ScriptError].
+func (f *Failure) Unwrap() error {
+	if f.Cause == nil {
+		return nil
+	}
+	return f.Cause
+}
+
+// ServiceMessage is the error text that Azure shows on the child job, in which the cause is missing.
+//
+// Seen in azure-sdk-for-python issue 31839 and azureml-examples issue 2614.
+func (f *Failure) ServiceMessage() string {
+	return fmt.Sprintf("Execution failed. User process '%s' exited with status code %d. Please check log file "+
+		"'user_logs/std_log_0.txt' for error details. Error: %s", f.Python, ExitCode, exitTraceback)
+}
+
+// exitTraceback is how the head process ends in its own log. The cause of the failure is not in it.
+const exitTraceback = `Traceback (most recent call last):
+  File "driver/amlbi_main.py", in <module>
+    main()
+SystemExit: 42`
+
+// InvalidJobError is a mistake in a [Job] that was found before anything started.
+type InvalidJobError struct {
+	// Field is the name of the Job's field, such as "MiniBatchSize".
+	Field string
+	// Reason says what is wrong and how to put it right.
+	Reason string
+}
+
+// Error names the field.
+func (e *InvalidJobError) Error() string {
+	return "scoring: invalid job: " + e.Field + ": " + e.Reason
+}

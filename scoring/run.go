@@ -1,0 +1,183 @@
+package scoring
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Run scores all files of the input and returns when every worker process has ended.
+//
+// A job that fails as it would in Azure returns a [*Failure], a job with a mistake in it an [*InvalidJobError], and one
+// whose context ended an error that wraps the context's. Any other error is this machine's: a full disk, an interpreter
+// that does not start. The Result is filled as far as the job came in every case.
+func Run(ctx context.Context, job Job) (Result, error) {
+	s, err := newSettings(job)
+	if err != nil {
+		return Result{Status: Failed}, err
+	}
+	return s.run(ctx)
+}
+
+// jobDirs are the temporary folders of a job.
+type jobDirs struct {
+	root     string
+	driver   string // the unpacked python/ files
+	model    string // what AZUREML_MODEL_DIR names
+	work     string // the workers' working directories
+	tracking string // what MLflow logs to unless the caller says otherwise
+}
+
+func newJobDirs() (jobDirs, error) {
+	root, err := os.MkdirTemp("", "azmlbatch-score-")
+	if err != nil {
+		return jobDirs{}, fmt.Errorf("scoring: %w", err)
+	}
+	d := jobDirs{
+		root:     root,
+		driver:   filepath.Join(root, "driver"),
+		model:    filepath.Join(root, "model"),
+		work:     filepath.Join(root, "wd"),
+		tracking: filepath.Join(root, "mlruns"),
+	}
+	return d, nil
+}
+
+// remove ends the folders. A script may have made some of them unwritable.
+func (d jobDirs) remove() error {
+	err := os.RemoveAll(d.root)
+	if err == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(d.root, func(path string, entry fs.DirEntry, err error) error {
+		if entry != nil && entry.IsDir() {
+			return os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(d.root)
+}
+
+//go:embed python
+var pythonFiles embed.FS
+
+// unpackDriver writes the Python side of the engine into the folder.
+func unpackDriver(dir string) error {
+	files, err := fs.Sub(pythonFiles, "python")
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(dir, files)
+}
+
+func (s *settings) run(ctx context.Context) (result Result, err error) {
+	dirs, err := newJobDirs()
+	if err != nil {
+		return Result{Status: Failed}, err
+	}
+	defer func() {
+		if removeErr := dirs.remove(); removeErr != nil && err == nil {
+			err = fmt.Errorf("scoring: %w", removeErr)
+		}
+	}()
+	dir := s.Logs
+	if dir == "" {
+		dir = filepath.Join(dirs.root, "logs")
+	}
+	logs, err := newLogTree(dir, s.now)
+	if err != nil {
+		return Result{Status: Failed}, err
+	}
+	e := &engine{settings: s, dirs: dirs, logs: logs}
+	logs.start()
+	err = e.score(ctx)
+	result, err = e.conclude(ctx, err)
+	if logErr := logs.close(); logErr != nil && err == nil {
+		err = logErr
+	}
+	return result, err
+}
+
+// score does the work up to and with the joined output file.
+func (e *engine) score(ctx context.Context) error {
+	if err := e.prepareOutput(); err != nil {
+		return err
+	}
+	if err := e.prepareInput(); err != nil {
+		return err
+	}
+	if err := e.prepareWorkers(); err != nil {
+		return err
+	}
+	if err := e.work(ctx); err != nil {
+		return err
+	}
+	if e.OutputAction == SummaryOnly {
+		return nil // contents are ignored, only the count is used
+	}
+	if e.progress.Items.Succeeded == 0 {
+		return e.failure(noSuccess, "")
+	}
+	return e.joinOutput()
+}
+
+// The service's sentences for a failed job. Witnesses: Microsoft Learn, how-to-troubleshoot-batch-endpoints; the two
+// numbers and the path: the driver's messages as users' issues show them.
+const (
+	noSuccess = "No succeeded mini batch item returned from run(). Please check 'response: run()' in " +
+		"https://aka.ms/batch-inference-documentation."
+	thresholdExceeded = "The number of failed items is %d, which exceeds error threshold %d."
+	runFailed         = "User program failed with Exception: Run failed. Please check logs for details. " +
+		"You can check logs/readme.txt for the layout of logs."
+	importFailed = "Entry script validation failed for %s. Details %s"
+	noProgress   = "No progress update in %d seconds."
+	cannotMount  = "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='%s', name='None', " +
+		"version=None). Source of the dataset is either not accessible or doesn't contain any data."
+	pathExists    = "the path already exists"
+	userCancelled = "User cancelled the run."
+)
+
+// failure makes the error of a failed job, with the first failed call of the script as its cause.
+func (e *engine) failure(reason, detail string) *Failure {
+	f := &Failure{Reason: reason, Detail: detail, Cause: e.firstError, Logs: e.Logs, Python: e.Python}
+	if e.interpreter != nil {
+		f.Python = e.interpreter.name()
+	}
+	return f
+}
+
+// conclude gives the outcome of a job and writes it into the logs.
+func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
+	result := Result{
+		Status:       Completed,
+		Items:        e.progress.Items,
+		MiniBatches:  e.progress.MiniBatches,
+		ScriptErrors: e.scriptErrors,
+		FirstError:   e.firstError,
+	}
+	var failure *Failure
+	switch {
+	case err == nil:
+		if e.OutputAction == AppendRow {
+			result.OutputFile = e.outputFile()
+		}
+		e.logs.end("")
+	case ctx.Err() != nil:
+		result.Status = Canceled
+		e.logs.end(userCancelled)
+		return result, fmt.Errorf("scoring: the job was cancelled: %w", context.Cause(ctx))
+	case errors.As(err, &failure):
+		result.Status = Failed
+		e.logs.end(failure.Reason, exitTraceback)
+		e.logs.overview("Progress update stopped for reasons: [%q].", failure.Reason)
+	default:
+		result.Status = Failed
+		e.logs.system("logs/sys/error/0/_main.txt", "ERROR", os.Getpid(), 0, "%v", err)
+		e.logs.end(err.Error(), exitTraceback)
+	}
+	return result, err
+}

@@ -1,0 +1,38 @@
+package scoring
+
+import (
+	"os/exec"
+	"runtime"
+)
+
+// starter starts all processes of a job from one thread that lives as long as the job: Linux takes the death of the
+// thread that started a process for the death of the parent.
+type starter struct {
+	commands chan func()
+	done     chan struct{}
+}
+
+func newStarter() *starter {
+	s := &starter{commands: make(chan func()), done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		for command := range s.commands {
+			command()
+		}
+	}()
+	return s
+}
+
+func (s *starter) start(cmd *exec.Cmd) error {
+	result := make(chan error, 1)
+	s.commands <- func() { result <- cmd.Start() }
+	return <-result
+}
+
+// close ends the thread, after all processes of the job.
+func (s *starter) close() {
+	close(s.commands)
+	<-s.done
+}

@@ -1,0 +1,110 @@
+package scoring
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// prepareInput lists the input. No files fail the job as an input that cannot be mounted does.
+func (e *engine) prepareInput() error {
+	input, err := listInput(e.Input)
+	if err != nil {
+		return e.failure(fmt.Sprintf(cannotMount, e.Input), err.Error())
+	}
+	if input.len() == 0 {
+		return e.failure(fmt.Sprintf(cannotMount, e.Input), "there is no file at the top level of the folder; sub-folders are not explored")
+	}
+	e.input = input
+	e.progress.Items.Total = input.len()
+	e.progress.MiniBatches.Total = input.batches(e.MiniBatchSize)
+	return nil
+}
+
+// prepareWorkers makes what all workers share.
+func (e *engine) prepareWorkers() error {
+	e.started = e.now()
+	e.logs.write(reportFile, csvLine(reportColumns...))
+	e.mark = rand.Text()
+	if e.Func != nil {
+		return nil
+	}
+	if err := unpackDriver(e.dirs.driver); err != nil {
+		return fmt.Errorf("scoring: %w", err)
+	}
+	if err := showModel(e.Model, e.dirs.model); err != nil {
+		return fmt.Errorf("scoring: model: %w", err)
+	}
+	interpreter, err := findInterpreter(e.Python, e.jobEnviron())
+	if err != nil {
+		return err
+	}
+	e.interpreter, e.starter = interpreter, newStarter()
+	return nil
+}
+
+// newWorker makes the worker of a slot, not yet started.
+func (e *engine) newWorker(s *slot) (worker, error) {
+	if e.Func != nil {
+		return newFuncWorker(e.Func, e.rowsFile(s.node.number, processName(s.process)), e.limit), nil
+	}
+	launch, err := e.launch(s)
+	if err != nil {
+		return nil, fmt.Errorf("scoring: %w", err)
+	}
+	return newProcess(e.interpreter, launch), nil
+}
+
+// endPatience is how long a process may take to end after its shutdown has returned.
+const endPatience = 2 * time.Second
+
+// launch says how to start the process of a slot, and makes its files and folders.
+func (e *engine) launch(s *slot) (launch, error) {
+	name := processName(s.process)
+	id := fmt.Sprintf("%s-%s", s.node.name, name)
+	l := launch{
+		driver:     e.dirs.driver,
+		workingDir: filepath.Join(e.dirs.work, id),
+		traceFile:  filepath.Join(e.dirs.root, "trace-"+id+".txt"),
+		rowsFile:   e.rowsFile(s.node.number, name),
+		word:       fmt.Sprintf("%s.%s", e.mark, id),
+		limit:      e.limit,
+		shutdown:   endPatience,
+		starter:    e.starter,
+	}
+	var err error
+	if l.stdout, err = e.logs.path(fmt.Sprintf("%s/%s/%s.stdout.txt", stdoutFolder, s.node.name, name)); err != nil {
+		return l, err
+	}
+	if l.stderr, err = e.logs.path(fmt.Sprintf("%s/%s/%s.stderr.txt", stderrFolder, s.node.name, name)); err != nil {
+		return l, err
+	}
+	l.environ = append(e.processEnviron(e.dirs, s.node.number), workerVariable+"="+l.word)
+	l.environ = append(l.environ, gpuEnviron(s.index, e.gpus())...)
+	l.config = e.workerConfig(s, l)
+	return l, os.MkdirAll(l.workingDir, 0o755)
+}
+
+// workerConfig is what python/worker.py needs to know.
+func (e *engine) workerConfig(s *slot, l launch) []string {
+	config := []string{
+		"word=" + l.word,
+		"code=" + e.Code,
+		"script=" + e.scriptPath(),
+		"module=" + moduleName(e.Script),
+		"working_dir=" + l.workingDir,
+		"trace_file=" + l.traceFile,
+		"rows_file=" + l.rowsFile,
+		"separator= ", // DataFrames are written with one space between values
+		"agent_name=" + processName(s.process),
+		"node_ip=" + nodeIP(s.node.number),
+		"entry_log_dir=" + filepath.Join(e.logs.dir, filepath.FromSlash(entryScriptFolder), s.node.name),
+		"logging_level=" + string(e.LoggingLevel),
+	}
+	for _, argument := range e.argv() {
+		config = append(config, "argv="+argument)
+	}
+	return config
+}
