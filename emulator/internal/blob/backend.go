@@ -1,0 +1,114 @@
+package blob
+
+import (
+	"io"
+	"maps"
+	"slices"
+	"time"
+)
+
+// containerKey names a container of one of the service's accounts.
+type containerKey struct{ account, container string }
+
+// backend keeps the bytes of blobs, and what is known about them over a restart. It knows nothing of the protocol:
+// containers decide what is allowed and when, and never publish the same blob from two places at once.
+type backend interface {
+	// createContainer and updateContainer keep the record of a container.
+	createContainer(key containerKey, r containerRecord) error
+	updateContainer(key containerKey, r containerRecord) error
+	// dropContainer forgets a container and all of its blobs.
+	dropContainer(key containerKey) error
+
+	// write keeps everything that r yields as new, unpublished content.
+	write(key containerKey, r io.Reader) (content, error)
+	// join makes new, unpublished content of parts of other content.
+	join(key containerKey, parts []part) (content, error)
+	// extend appends tail to base. Readers of base go on seeing what they saw.
+	extend(base, tail content) (content, error)
+
+	// publish makes r the blob of its name, whole or not at all. The content of the blob it replaces may go afterwards.
+	publish(key containerKey, r *record) error
+	// unpublish removes the blob.
+	unpublish(key containerKey, r *record) error
+}
+
+// content is a run of bytes that does not change.
+type content interface {
+	size() int64
+	// open reads n bytes from off, which lie within the content.
+	open(off, n int64) (io.ReadCloser, error)
+	// discard frees content that no blob refers to any more.
+	discard()
+}
+
+// part is a piece of some content.
+type part struct {
+	from   content
+	off, n int64
+}
+
+// storedContainer is a container as a backend found it.
+type storedContainer struct {
+	key    containerKey
+	record containerRecord
+	blobs  []*record
+}
+
+// containerRecord is what a container says about itself.
+type containerRecord struct {
+	ETag     uint64            `json:"etag"`
+	Modified time.Time         `json:"modified"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+// Kinds of blobs, as x-ms-blob-type spells them.
+const (
+	blockBlob  = "BlockBlob"
+	appendBlob = "AppendBlob"
+)
+
+// record is everything known about one blob at one moment. Records are replaced, never changed, once they are published.
+type record struct {
+	Name     string            `json:"name"`
+	Kind     string            `json:"kind"`
+	Headers  contentHeaders    `json:"headers"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+	ETag     uint64            `json:"etag"`
+	Created  time.Time         `json:"created"`
+	Modified time.Time         `json:"modified"`
+	Size     int64             `json:"size"`
+	Tier     string            `json:"tier,omitempty"` // as the client chose it; empty: the account's
+	// Blocks are the committed blocks in their order; none for a blob that was put in one piece.
+	Blocks []block `json:"blocks,omitempty"`
+	// Appends counts the blocks of an append blob.
+	Appends int `json:"appends,omitempty"`
+	// File is the base name of the content for a backend that keeps files.
+	File string `json:"file,omitempty"`
+
+	content content
+	seeded  bool // a file of the caller's own, which is never changed
+}
+
+// contentHeaders are the HTTP headers that a blob keeps for its readers.
+type contentHeaders struct {
+	Type         string `json:"type,omitempty"`
+	Encoding     string `json:"encoding,omitempty"`
+	Language     string `json:"language,omitempty"`
+	Disposition  string `json:"disposition,omitempty"`
+	CacheControl string `json:"cacheControl,omitempty"`
+	MD5          []byte `json:"md5,omitempty"`
+}
+
+// block is one block of a block blob. ID is as the client sent it, base64.
+type block struct {
+	ID   string `json:"id"`
+	Size int64  `json:"size"`
+}
+
+// clone returns a copy that may be changed and published in place of r.
+func (r *record) clone() *record {
+	c := *r
+	c.Metadata = maps.Clone(r.Metadata)
+	c.Blocks = slices.Clone(r.Blocks)
+	return &c
+}

@@ -1,0 +1,83 @@
+package blob
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// conditions are the conditional headers of a request (Microsoft Learn, "Specifying conditional headers").
+type conditions struct {
+	match, noneMatch               string
+	modifiedSince, unmodifiedSince time.Time
+}
+
+func (r *request) conditions() (conditions, error) {
+	c := conditions{match: r.header.Get("If-Match"), noneMatch: r.header.Get("If-None-Match")}
+	var err error
+	if c.modifiedSince, err = r.timeHeader("If-Modified-Since"); err != nil {
+		return c, err
+	}
+	c.unmodifiedSince, err = r.timeHeader("If-Unmodified-Since")
+	return c, err
+}
+
+func (r *request) timeHeader(name string) (time.Time, error) {
+	text := r.header.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := http.ParseTime(text)
+	if err != nil {
+		return t, errHeaderValue(name, text)
+	}
+	return t, nil
+}
+
+// checkRead judges a read of an existing blob: 412 for what must hold, 304 for what has not changed.
+func (c conditions) checkRead(tag uint64, modified time.Time) error {
+	switch {
+	case !c.wanted(tag, modified):
+		return errConditionNotMet(http.StatusPreconditionFailed)
+	case !c.changed(tag, modified):
+		return errConditionNotMet(http.StatusNotModified)
+	}
+	return nil
+}
+
+// checkWrite judges a change of a blob that must exist.
+func (c conditions) checkWrite(current *record) error {
+	if !c.wanted(current.ETag, current.Modified) || !c.changed(current.ETag, current.Modified) {
+		return errConditionNotMet(http.StatusPreconditionFailed)
+	}
+	return nil
+}
+
+// checkCreate judges a write that makes or replaces a blob; current is nil when there is none.
+func (c conditions) checkCreate(current *record) error {
+	switch {
+	case current == nil && c.match != "":
+		return errConditionNotMet(http.StatusPreconditionFailed)
+	case current == nil:
+		return nil
+	case strings.TrimSpace(c.noneMatch) == "*":
+		return newFault(409, "BlobAlreadyExists", "The specified blob already exists.")
+	}
+	return c.checkWrite(current)
+}
+
+// wanted says whether If-Match and If-Unmodified-Since hold. Times count in whole seconds, as clients see them.
+func (c conditions) wanted(tag uint64, modified time.Time) bool {
+	if c.match != "" && strings.TrimSpace(c.match) != "*" && !sameETag(c.match, tag) {
+		return false
+	}
+	return c.unmodifiedSince.IsZero() || !modified.Truncate(time.Second).After(c.unmodifiedSince)
+}
+
+// changed says whether If-None-Match and If-Modified-Since hold.
+func (c conditions) changed(tag uint64, modified time.Time) bool {
+	if c.noneMatch != "" && (strings.TrimSpace(c.noneMatch) == "*" || sameETag(c.noneMatch, tag)) {
+		return false
+	}
+	return c.modifiedSince.IsZero() || modified.Truncate(time.Second).After(c.modifiedSince)
+}

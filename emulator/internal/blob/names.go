@@ -1,0 +1,93 @@
+package blob
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of Microsoft Learn, "Naming and Referencing Containers, Blobs, and Metadata".
+const (
+	maxBlobNameLength   = 1024 // characters
+	maxBlobNameSegments = 254
+)
+
+func validAccountName(name string) bool {
+	return len(name) >= 3 && len(name) <= 24 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
+
+// checkContainerName answers as the service does when a request names an impossible container.
+func checkContainerName(name string) error {
+	switch name {
+	case "$root", "$web", "$logs":
+		return nil
+	}
+	if len(name) < 3 || len(name) > 63 {
+		return newFault(400, "OutOfRangeInput", "The specified resource name length is not within the permissible limits.")
+	}
+	bad := strings.HasPrefix(name, "-") || strings.HasSuffix(name, "-") || strings.Contains(name, "--")
+	if bad || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		// The misspelling is the service's own.
+		return newFault(400, "InvalidResourceName", "The specifed resource name contains invalid characters.") //nolint:misspell // as the service has it
+	}
+	return nil
+}
+
+// checkBlobName answers as the service does when a request names an impossible blob.
+func checkBlobName(name string) error {
+	switch {
+	case name == "", utf8.RuneCountInString(name) > maxBlobNameLength,
+		strings.Count(name, "/") >= maxBlobNameSegments, !utf8.ValidString(name):
+		return newFault(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
+	}
+	return nil
+}
+
+// Names on disk. A blob "Score/a b.csv" lies below its container's folder at !score~/a%20b.csv followed by ~ and a suffix,
+// so a blob "x" and a blob "x/y" never want the same path, no name can leave the folder, and file systems that ignore
+// case keep apart what differs in case. The name is never read back from the path: the properties file beside has it.
+const (
+	maxDiskSegment = 180
+	maxDiskPath    = 2000
+)
+
+// diskStem is the path of a blob below its container's folder, without the suffix that tells content from properties.
+func diskStem(name string) string {
+	segments := strings.Split(name, "/")
+	for i, segment := range segments {
+		segments[i] = diskSegment(segment)
+	}
+	stem := strings.Join(segments, "~"+string(filepath.Separator))
+	if len(stem) > maxDiskPath {
+		return "+" + digest(name)
+	}
+	return stem
+}
+
+func diskSegment(segment string) string {
+	var b strings.Builder
+	for i := range len(segment) {
+		c := segment[i]
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_', c == '.' && i < len(segment)-1 && i > 0:
+			b.WriteByte(c)
+		case 'A' <= c && c <= 'Z':
+			b.WriteByte('!')
+			b.WriteByte(c + 'a' - 'A')
+		default:
+			fmt.Fprintf(&b, "%%%02x", c)
+		}
+	}
+	if b.Len() > maxDiskSegment {
+		return b.String()[:maxDiskSegment/2] + "+" + digest(segment)
+	}
+	return b.String()
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,381 @@
+package blob
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// refusalOf reads the code of an answer and checks that header and body agree.
+func refusalOf(t *testing.T, method string, header http.Header, body string) string {
+	t.Helper()
+	code := header.Get("X-Ms-Error-Code")
+	if method == http.MethodHead {
+		if body != "" {
+			t.Errorf("HEAD answered with a body: %q", body)
+		}
+		return code
+	}
+	var doc struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}
+	if err := xml.Unmarshal([]byte(strings.TrimPrefix(body, "\ufeff")), &doc); err != nil {
+		t.Errorf("error body: %v in %q", err, body)
+	}
+	if doc.Code != code || !strings.Contains(doc.Message, "\nRequestId:"+header.Get("X-Ms-Request-Id")+"\nTime:") {
+		t.Errorf("error body %q does not fit code %s and request %s", body, code, header.Get("X-Ms-Request-Id"))
+	}
+	if header.Get("Content-Length") != strconv.Itoa(len(body)) {
+		t.Errorf("Content-Length = %s, body has %d bytes", header.Get("Content-Length"), len(body))
+	}
+	return code
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	put(t, s, "there", "hello world")
+	if err := s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("x"), &PutOptions{Append: true}); err != nil {
+		t.Fatal(err)
+	}
+	type header = map[string]string
+	block := header{"X-Ms-Blob-Type": "BlockBlob"}
+	with := func(base header, more ...string) header {
+		h := header{}
+		for k, v := range base {
+			h[k] = v
+		}
+		for i := 0; i < len(more); i += 2 {
+			h[more[i]] = more[i+1]
+		}
+		return h
+	}
+	for _, test := range []struct {
+		name, method, path, body string
+		header                   header
+		status                   int
+		code                     string
+	}{
+		{"missing blob", "GET", "/firings/none", "", nil, 404, "BlobNotFound"},
+		{"missing blob, HEAD", "HEAD", "/firings/none", "", nil, 404, "BlobNotFound"},
+		{"missing container", "GET", "/nowhere/none", "", nil, 404, "ContainerNotFound"},
+		{"missing container, properties", "GET", "/nowhere?restype=container", "", nil, 404, "ContainerNotFound"},
+		{"missing container, list", "GET", "/nowhere?restype=container&comp=list", "", nil, 404, "ContainerNotFound"},
+		{"container exists", "PUT", "/firings?restype=container", "", nil, 409, "ContainerAlreadyExists"},
+		{"public container", "PUT", "/fresh?restype=container", "", header{"X-Ms-Blob-Public-Access": "blob"}, 409, "PublicAccessNotPermitted"},
+		{"container name", "PUT", "/Fresh?restype=container", "", nil, 400, "InvalidResourceName"},
+		{"container name with two hyphens", "PUT", "/a--b?restype=container", "", nil, 400, "InvalidResourceName"},
+		{"short container name", "PUT", "/ab?restype=container", "", nil, 400, "OutOfRangeInput"},
+		{"long blob name", "GET", "/firings/" + strings.Repeat("x", 1025), "", nil, 400, "InvalidUri"},
+		{"blob name that is not UTF-8", "GET", "/firings/%ff", "", nil, 400, "InvalidUri"},
+		{"broken query", "GET", "/firings/there?a=%zz", "", nil, 400, "InvalidUri"},
+		{"no blob type", "PUT", "/firings/new", "", nil, 400, "MissingRequiredHeader"},
+		{"odd blob type", "PUT", "/firings/new", "", header{"X-Ms-Blob-Type": "Clay"}, 400, "InvalidHeaderValue"},
+		{"page blob", "PUT", "/firings/new", "", header{"X-Ms-Blob-Type": "PageBlob"}, 501, "NotImplemented"},
+		{"append blob with content", "PUT", "/firings/new", "x", header{"X-Ms-Blob-Type": "AppendBlob"}, 400, "InvalidHeaderValue"},
+		{"blob exists", "PUT", "/firings/there", "x", with(block, "If-None-Match", "*"), 409, "BlobAlreadyExists"},
+		{"wrong MD5", "PUT", "/firings/new", "x", with(block, "Content-Md5", "XrY7u+Ae7tCTyyK7j1rNww=="), 400, "Md5Mismatch"},
+		{"not an MD5", "PUT", "/firings/new", "x", with(block, "Content-Md5", "eA=="), 400, "InvalidMd5"},
+		{"wrong CRC64", "PUT", "/firings/new", "x", with(block, "X-Ms-Content-Crc64", "vo7q9sPVKY0="), 400, "Crc64Mismatch"},
+		{"metadata name", "PUT", "/firings/new", "x", with(block, "X-Ms-Meta-1st", "x"), 400, "InvalidMetadata"},
+		{"metadata without name", "PUT", "/firings/new", "x", with(block, "X-Ms-Meta-", "x"), 400, "EmptyMetadataKey"},
+		{"much metadata", "PUT", "/firings/new", "x", with(block, "X-Ms-Meta-A", strings.Repeat("x", 9000)), 400, "MetadataTooLarge"},
+		{"metadata of a missing blob", "PUT", "/firings/none?comp=metadata", "", nil, 404, "BlobNotFound"},
+		{"delete a missing blob", "DELETE", "/firings/none", "", nil, 404, "BlobNotFound"},
+		{"delete another version", "DELETE", "/firings/there", "", header{"If-Match": `"0x1"`}, 412, "ConditionNotMet"},
+		{"condition date", "GET", "/firings/there", "", header{"If-Modified-Since": "yesterday"}, 400, "InvalidHeaderValue"},
+		{"range behind the end", "GET", "/firings/there", "", header{"X-Ms-Range": "bytes=11-"}, 416, "InvalidRange"},
+		{"odd x-ms-range", "GET", "/firings/there", "", header{"X-Ms-Range": "bytes=-5"}, 400, "InvalidHeaderValue"},
+		{"range MD5 without range", "GET", "/firings/there", "", header{"X-Ms-Range-Get-Content-Md5": "true"}, 400, "InvalidHeaderValue"},
+		{"block ID", "PUT", "/firings/new?comp=block&blockid=%25", "x", nil, 400, "InvalidQueryParameterValue"},
+		{"block for an append blob", "PUT", "/firings/log?comp=block&blockid=YQ==", "x", nil, 409, "InvalidBlobType"},
+		{"block list that is not XML", "PUT", "/firings/new?comp=blocklist", "clay", nil, 400, "InvalidXmlDocument"},
+		{"block list with odd nodes", "PUT", "/firings/new?comp=blocklist", "<BlockList><Clay>YQ==</Clay></BlockList>", nil, 400, "UnsupportedXmlNode"},
+		{"block list of nothing staged", "PUT", "/firings/new?comp=blocklist", "<BlockList><Latest>YQ==</Latest></BlockList>", nil, 400, "InvalidBlockList"},
+		{"block list of a missing blob", "GET", "/firings/none?comp=blocklist", "", nil, 404, "BlobNotFound"},
+		{"odd block list type", "GET", "/firings/there?comp=blocklist&blocklisttype=some", "", nil, 400, "InvalidQueryParameterValue"},
+		{"append to a missing blob", "PUT", "/firings/none?comp=appendblock", "x", nil, 404, "BlobNotFound"},
+		{"append nothing", "PUT", "/firings/log?comp=appendblock", "", nil, 400, "InvalidHeaderValue"},
+		{"append beyond a bound", "PUT", "/firings/log?comp=appendblock", "xyz", header{"X-Ms-Blob-Condition-Maxsize": "3"}, 412, "MaxBlobSizeConditionNotMet"},
+		{"page of nothing", "GET", "/firings?restype=container&comp=list&maxresults=0", "", nil, 400, "OutOfRangeQueryParameterValue"},
+		{"odd marker", "GET", "/firings?restype=container&comp=list&marker=x", "", nil, 400, "OutOfRangeInput"},
+		{"odd include", "GET", "/firings?restype=container&comp=list&include=clay", "", nil, 400, "InvalidQueryParameterValue"},
+		{"lease", "PUT", "/firings/there?comp=lease", "", nil, 501, "NotImplemented"},
+		{"lease ID", "PUT", "/firings/there?comp=metadata", "", header{"X-Ms-Lease-Id": "1"}, 412, "LeaseNotPresentWithBlobOperation"},
+		{"copy", "PUT", "/firings/new", "", header{"X-Ms-Copy-Source": "https://example.com/a"}, 501, "NotImplemented"},
+		{"snapshot", "GET", "/firings/there?snapshot=2026-01-01T00:00:00.0000000Z", "", nil, 501, "NotImplemented"},
+		{"unknown comp", "GET", "/firings/there?comp=clay", "", nil, 400, "InvalidQueryParameterValue"},
+		{"method", "PATCH", "/firings/there", "", nil, 405, "UnsupportedHttpVerb"},
+		{"version", "GET", "/firings/there", "", header{"X-Ms-Version": "soon"}, 400, "InvalidHeaderValue"},
+		{"delegation key without body", "POST", "/?restype=service&comp=userdelegationkey", "", nil, 400, "InvalidXmlDocument"},
+		{"delegation key for too long", "POST", "/?restype=service&comp=userdelegationkey",
+			"<KeyInfo><Expiry>2099-01-01T00:00:00Z</Expiry></KeyInfo>", nil, 400, "InvalidXmlNodeValue"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := call(t, s, test.method, "https://"+testHost+test.path, test.body, test.header)
+			if w.Code != test.status {
+				t.Errorf("%s %s = %d, want %d", test.method, test.path, w.Code, test.status)
+			}
+			if code := refusalOf(t, test.method, w.Header(), w.Body.String()); code != test.code {
+				t.Errorf("%s %s = %s, want %s", test.method, test.path, code, test.code)
+			}
+		})
+	}
+	if got := get(t, s, "there") + get(t, s, "log"); got != "hello worldx" {
+		t.Errorf("refused requests changed content to %q", got)
+	}
+}
+
+func TestUnknownAccount(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	for _, host := range []string{"other.blob.core.windows.net", "kilnstore.blob.example.com", "kilnstore.queue.core.windows.net"} {
+		w := call(t, s, "GET", "https://"+host+"/firings/a", "", nil)
+		if code := refusalOf(t, "GET", w.Header(), w.Body.String()); w.Code != 404 || code != "ResourceNotFound" {
+			t.Errorf("GET on %s = %d %s, want 404 ResourceNotFound", host, w.Code, code)
+		}
+	}
+}
+
+func TestRequestBodyWithoutLength(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	for length, want := range map[int64]string{-1: "MissingContentLengthHeader", 5: "InvalidInput", 1: "InvalidInput", 6000 << 20: "RequestBodyTooLarge"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, testURL+"/a", strings.NewReader("clay"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.ContentLength = length
+		req.Header.Set("x-ms-version", "2026-02-06")
+		req.Header.Set("x-ms-blob-type", "BlockBlob")
+		req.Header.Set("Authorization", "Bearer "+goodToken)
+		resp, err := inMemory{s}.Do(req)
+		if err != nil || resp.Header.Get("x-ms-error-code") != want {
+			t.Errorf("Content-Length %d for 4 bytes = %s, %v, want %s", length, resp.Header.Get("x-ms-error-code"), err, want)
+		}
+	}
+	if got := names(t, s, ""); got != nil {
+		t.Errorf("refused uploads left %v", got)
+	}
+}
+
+// sasQuery makes a SAS out of fields, signed with the first key. An empty value leaves a field out.
+func sasQuery(edit map[string]string, account bool) string {
+	fields := []detail{{"sv", "2024-08-04"}, {"st", "2026-03-26T17:00:00Z"}, {"se", "2026-03-26T19:00:00Z"}, {"sp", "r"}}
+	if account {
+		fields = append(fields, detail{"ss", "b"}, detail{"srt", "co"})
+	} else {
+		fields = append(fields, detail{"sr", "c"})
+	}
+	for name, value := range edit {
+		found := false
+		for i := range fields {
+			if fields[i].name == name {
+				fields[i].value, found = value, true
+			}
+		}
+		if !found {
+			fields = append(fields, detail{name, value})
+		}
+	}
+	get := func(name string) string {
+		for _, f := range fields {
+			if f.name == name {
+				return f.value
+			}
+		}
+		return ""
+	}
+	if get("sig") != "" {
+		return encodeParams(fields)
+	}
+	t := sas{version: get("sv"), permissions: get("sp"), start: get("st"), expiry: get("se"), ip: get("sip"), protocol: get("spr"),
+		services: get("ss"), resourceTypes: get("srt"), resource: get("sr"), get: get}
+	toSign := t.serviceString(&request{accountID: testAccount, container: testContainer, blob: "there"})
+	if account {
+		toSign = t.accountString(testAccount)
+	}
+	return encodeParams(append(fields, detail{"sig", base64.StdEncoding.EncodeToString(sign(testKeys[0], toSign))}))
+}
+
+func TestSASRefusals(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "", at(testTime))
+	put(t, s, "there", "hello world")
+	type fields = map[string]string
+	for _, test := range []struct {
+		name    string
+		account bool
+		fields  fields
+		method  string // default GET
+		path    string // default the blob
+		status  int
+		code    string
+		says    string
+	}{
+		{name: "service SAS", status: 200},
+		{name: "account SAS", account: true, status: 200},
+		{name: "times without seconds", fields: fields{"st": "2026-03-26T17:00Z", "se": "2026-03-27"}, status: 200},
+		{name: "expired", fields: fields{"se": "2026-03-26T18:01:37Z"}, status: 403, code: "AuthenticationFailed",
+			says: "Signature not valid in the specified time frame: Start [Thu, 26 Mar 2026 17:00:00 GMT] - Expiry [Thu, 26 Mar 2026 18:01:37 GMT] - Current [Thu, 26 Mar 2026 18:01:37 GMT]"},
+		{name: "not yet", fields: fields{"st": "2026-03-26T18:30:00Z"}, status: 403, code: "AuthenticationFailed", says: "time frame"},
+		{name: "odd time", fields: fields{"se": "soon"}, status: 403, code: "AuthenticationFailed", says: "Signature fields not well formed."},
+		{name: "signed by nobody", fields: fields{"sig": "vo7q9sPVKY0="}, status: 403, code: "AuthenticationFailed", says: "Signature did not match."},
+		{name: "odd signature", fields: fields{"sig": "%"}, status: 403, code: "AuthenticationFailed", says: "Signature fields not well formed."},
+		{name: "without expiry", fields: fields{"se": ""}, status: 403, code: "AuthenticationFailed", says: "se is mandatory. Cannot be empty"},
+		{name: "without resource", fields: fields{"sr": ""}, status: 403, code: "AuthenticationFailed", says: "sr is mandatory. Cannot be empty"},
+		{name: "letters out of order", fields: fields{"sp": "lr"}, status: 403, code: "AuthenticationFailed", says: "SAS field &#39;sp&#39;"},
+		{name: "letters out of order, account", account: true, fields: fields{"sp": "lr"}, status: 200},
+		{name: "permission", method: "DELETE", status: 403, code: "AuthorizationPermissionMismatch"},
+		{name: "permission, account", account: true, method: "DELETE", status: 403, code: "AuthorizationPermissionMismatch"},
+		{name: "service", account: true, fields: fields{"ss": "f"}, status: 403, code: "AuthorizationServiceMismatch"},
+		{name: "resource type", account: true, fields: fields{"srt": "c"}, status: 403, code: "AuthorizationResourceTypeMismatch"},
+		{name: "container properties with a service SAS", path: "/firings?restype=container", status: 403, code: "AuthorizationFailure"},
+		{name: "containers with a service SAS", path: "/?comp=list", status: 403, code: "AuthenticationFailed"},
+		{name: "list without l", path: "/firings?restype=container&comp=list", status: 403, code: "AuthorizationPermissionMismatch"},
+		{name: "another container", path: "/other/there", status: 403, code: "AuthenticationFailed"},
+		{name: "address", fields: fields{"sip": "10.0.0.1-10.0.0.9"}, status: 403, code: "AuthorizationSourceIPMismatch"},
+		{name: "address in range", fields: fields{"sip": "192.0.2.0-192.0.2.9"}, status: 200},
+		{name: "stored policy", fields: fields{"si": "p1"}, status: 403, code: "AuthenticationFailed", says: "Access policy not found"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			method, path := orElse(test.method, "GET"), orElse(test.path, "/firings/there")
+			sep := "?"
+			if strings.Contains(path, "?") {
+				sep = "&"
+			}
+			w := call(t, s, method, "https://"+testHost+path+sep+sasQuery(test.fields, test.account), "", nil)
+			if w.Code != test.status || w.Header().Get("X-Ms-Error-Code") != test.code {
+				t.Fatalf("%s %s = %d %s, want %d %s\n%s", method, path, w.Code, w.Header().Get("X-Ms-Error-Code"), test.status, test.code, w.Body)
+			}
+			if !strings.Contains(w.Body.String(), strings.ReplaceAll(test.says, "&#39;", "'")) {
+				t.Errorf("body %s does not say %q", w.Body, test.says)
+			}
+		})
+	}
+}
+
+func TestSASThatMayOnlyCreate(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "", at(testTime))
+	put(t, s, "there", "old")
+	header := map[string]string{"X-Ms-Blob-Type": "BlockBlob"}
+	query := sasQuery(map[string]string{"sp": "c"}, false)
+	if w := call(t, s, "PUT", testURL+"/new?"+query, "x", header); w.Code != 201 {
+		t.Errorf("create = %d, want 201: %s", w.Code, w.Body)
+	}
+	w := call(t, s, "PUT", testURL+"/there?"+query, "x", header)
+	if code := w.Header().Get("X-Ms-Error-Code"); w.Code != 403 || code != "UnauthorizedBlobOverwrite" {
+		t.Errorf("overwrite = %d %s, want 403 UnauthorizedBlobOverwrite", w.Code, code)
+	}
+}
+
+func TestSASOverPlainHTTP(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "", at(testTime))
+	put(t, s, "there", "x")
+	query := sasQuery(map[string]string{"spr": "https"}, false)
+	for scheme, want := range map[string]int{"https": 200, "http": 403} {
+		if w := call(t, s, "GET", scheme+"://"+testHost+"/firings/there?"+query, "", nil); w.Code != want {
+			t.Errorf("GET by %s = %d %s, want %d", scheme, w.Code, w.Header().Get("X-Ms-Error-Code"), want)
+		}
+	}
+}
+
+func TestCredentialRefusals(t *testing.T) {
+	t.Parallel()
+	signature := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	public := func(_ *Options, a *Account) { a.PublicContainers = map[string]bool{"samples": true} }
+	date := testTime.Format(http.TimeFormat)
+	challenge := "Bearer authorization_uri=https://login.microsoftonline.com/tenant-1/oauth2/authorize resource_id=https://storage.azure.com"
+	type header = map[string]string
+	for _, test := range []struct {
+		name      string
+		edit      func(*Options, *Account)
+		query     string
+		header    header
+		status    int
+		code      string
+		challenge string
+		says      string
+	}{
+		{name: "nothing, new client", header: header{"Authorization": ""}, status: 401, code: "NoAuthenticationInformation", challenge: challenge},
+		{name: "nothing, no version", header: header{"Authorization": "", "X-Ms-Version": ""}, status: 409, code: "PublicAccessNotPermitted"},
+		{name: "nothing, account with public containers", edit: public, header: header{"Authorization": "", "X-Ms-Version": ""}, status: 404, code: "ResourceNotFound"},
+		{name: "token for another service", header: header{"Authorization": "Bearer a.b.c"}, status: 401, code: "InvalidAuthenticationInfo", challenge: challenge, says: "Audience validation failed."},
+		{name: "token without version", header: header{"X-Ms-Version": ""}, status: 403, code: "AuthenticationFailed", says: "not supported in this version"},
+		{name: "another scheme", header: header{"Authorization": "Basic a2lsbg=="}, status: 400, code: "InvalidAuthenticationInfo"},
+		{name: "half a key header", header: header{"Authorization": "SharedKey kilnstore"}, status: 400, code: "InvalidAuthenticationInfo"},
+		{name: "key header of another account", header: header{"Authorization": "SharedKey other:" + signature, "X-Ms-Date": date}, status: 403, code: "AuthenticationFailed"},
+		{name: "key header without date", header: header{"Authorization": "SharedKey kilnstore:" + signature}, status: 403, code: "AuthenticationFailed"},
+		{name: "old key header", header: header{"Authorization": "SharedKey kilnstore:" + signature, "X-Ms-Date": "Mon, 02 Jan 2006 15:04:05 GMT"}, status: 403, code: "AuthenticationFailed", says: "Request date header too old"},
+		{name: "wrong key", header: header{"Authorization": "SharedKey kilnstore:" + signature, "X-Ms-Date": date}, status: 403, code: "AuthenticationFailed", says: "Server used following string to sign: 'GET\n"},
+		{name: "key where none is taken", edit: withoutKeys, header: header{"Authorization": "SharedKey kilnstore:" + signature, "X-Ms-Date": date}, status: 403, code: "KeyBasedAuthenticationNotPermitted"},
+		{name: "key-made SAS where none is taken", edit: withoutKeys, query: "?sv=REDACTED&sig=REDACTED&se=REDACTED&srt=co&ss=bf&sp=rcuwdl", header: header{"Authorization": ""}, status: 403, code: "KeyBasedAuthenticationNotPermitted"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			edits := []func(*Options, *Account){at(testTime)}
+			if test.edit != nil {
+				edits = append(edits, test.edit)
+			}
+			s := newTestService(t, "", edits...)
+			w := call(t, s, "GET", testURL+"/there"+test.query, "", test.header)
+			code := refusalOf(t, "GET", w.Header(), w.Body.String())
+			if w.Code != test.status || code != test.code || w.Header().Get("Www-Authenticate") != test.challenge {
+				t.Errorf("GET = %d %s, challenge %q", w.Code, code, w.Header().Get("Www-Authenticate"))
+			}
+			if !strings.Contains(w.Body.String(), test.says) || strings.Contains(w.Body.String(), signature) {
+				t.Errorf("body = %s, want %q and no signature", w.Body, test.says)
+			}
+		})
+	}
+}
+
+// The length of an empty body was signed as "0" before 2015-02-21, and as nothing since.
+func TestSharedKeyVersions(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "", at(testTime))
+	put(t, s, "there", "x")
+	date := testTime.Add(-time.Minute).Format(http.TimeFormat)
+	for _, test := range []struct{ version, scheme, toSign string }{
+		{"2014-02-14", "SharedKey", "PUT\n\n\n0\n\n\n\n\n\n\n\n\nx-ms-date:%[1]s\nx-ms-meta-b:2\nx-ms-version:2014-02-14\n/kilnstore/firings/there\ncomp:metadata"},
+		{"2015-02-21", "SharedKey", "PUT\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:%[1]s\nx-ms-meta-b:2\nx-ms-version:2015-02-21\n/kilnstore/firings/there\ncomp:metadata"},
+		{"2026-02-06", "SharedKey", "PUT\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:%[1]s\nx-ms-meta-b:2\nx-ms-version:2026-02-06\n/kilnstore/firings/there\ncomp:metadata"},
+		{"2026-02-06", "SharedKeyLite", "PUT\n\n\n\nx-ms-date:%[1]s\nx-ms-meta-b:2\nx-ms-version:2026-02-06\n/kilnstore/firings/there?comp=metadata"},
+	} {
+		for i, key := range testKeys {
+			signature := base64.StdEncoding.EncodeToString(sign(key, fmt.Sprintf(test.toSign, date)))
+			w := call(t, s, "PUT", testURL+"/there?comp=metadata", "", map[string]string{
+				"Authorization": test.scheme + " kilnstore:" + signature, "X-Ms-Date": date, "X-Ms-Version": test.version, "X-Ms-Meta-B": " 2 ",
+			})
+			if w.Code != 200 {
+				t.Errorf("%s %s with key %d = %d: %s", test.scheme, test.version, i, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+func TestPublicContainer(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "", func(_ *Options, a *Account) { a.PublicContainers = map[string]bool{testContainer: true} })
+	put(t, s, "there", "x")
+	anonymous := map[string]string{"Authorization": "", "X-Ms-Version": ""}
+	for path, want := range map[string]int{"/there": 200, "/none": 404, "?restype=container&comp=list": 200} {
+		if w := call(t, s, "GET", testURL+path, "", anonymous); w.Code != want {
+			t.Errorf("GET %s = %d, want %d", path, w.Code, want)
+		}
+	}
+	if w := call(t, s, "DELETE", testURL+"/there", "", anonymous); w.Code == 202 {
+		t.Error("anyone may delete from a public container")
+	}
+}

@@ -1,0 +1,328 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDirect(t *testing.T) {
+	t.Parallel()
+	onEachBackend(t, func(t *testing.T, s *Service) {
+		ctx := t.Context()
+		o := &PutOptions{ContentType: "text/csv", Metadata: map[string]string{"Owner": "kiln"}}
+		if err := s.Put(ctx, testAccount, testContainer, "a/b.csv", strings.NewReader("1,2"), o); err != nil {
+			t.Fatalf("Put: %v", err)
+		}
+		r, p, err := s.Open(ctx, testAccount, testContainer, "a/b.csv")
+		if err != nil {
+			t.Fatalf("Open: %v", err)
+		}
+		data, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil || string(data) != "1,2" {
+			t.Errorf("content = %q, %v", data, err)
+		}
+		want := Properties{Name: "a/b.csv", Size: 3, ContentType: "text/csv", Metadata: map[string]string{"owner": "kiln"},
+			MD5: p.MD5, ETag: p.ETag, Created: p.Created, LastModified: p.LastModified}
+		if diff := cmp.Diff(want, p); diff != "" {
+			t.Errorf("Properties (-want +got):\n%s", diff)
+		}
+		for _, text := range []string{"one\n", "two\n"} {
+			if err := s.Put(ctx, testAccount, testContainer, "log", strings.NewReader(text), &PutOptions{Append: true}); err != nil {
+				t.Fatalf("append: %v", err)
+			}
+		}
+		if got := get(t, s, "log"); got != "one\ntwo\n" {
+			t.Errorf("appended = %q", got)
+		}
+		if err := s.Delete(ctx, testAccount, testContainer, "log"); err != nil {
+			t.Errorf("Delete: %v", err)
+		}
+		if diff := cmp.Diff([]string{"a/b.csv"}, names(t, s, "")); diff != "" {
+			t.Errorf("List (-want +got):\n%s", diff)
+		}
+		missing := map[string]error{
+			"Delete":    s.Delete(ctx, testAccount, testContainer, "log"),
+			"Put":       s.Put(ctx, testAccount, "nowhere", "x", strings.NewReader(""), nil),
+			"account":   s.CreateContainer("nobody", "x"),
+			"container": s.Delete(ctx, testAccount, "nowhere", "x"),
+		}
+		_, _, missing["Open"] = s.Open(ctx, testAccount, testContainer, "log")
+		_, missing["AccountSAS"] = s.AccountSAS("nobody", "r", testTime)
+		for what, err := range missing {
+			if !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s of what is missing = %v, want ErrNotFound", what, err)
+			}
+		}
+	})
+}
+
+func TestPutIsWholeOrNothing(t *testing.T) {
+	t.Parallel()
+	onEachBackend(t, func(t *testing.T, s *Service) {
+		put(t, s, "vase", "old")
+		broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errors.New("kiln went out")))
+		if err := s.Put(t.Context(), testAccount, testContainer, "vase", broken, nil); err == nil {
+			t.Error("Put of a broken reader succeeded")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Put(ctx, testAccount, testContainer, "vase", strings.NewReader("new"), nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("Put after cancel = %v", err)
+		}
+		if got := get(t, s, "vase"); got != "old" {
+			t.Errorf("content = %q, want old", got)
+		}
+	})
+}
+
+// awkwardNames are names that a file system would rather not have.
+var awkwardNames = []string{
+	"a", "a/b", "a/b/", "a//b", "/a", "../../escape", "..", ".", "A", "a~", "a~.json", "%61", "con", "trailing.", "trailing ",
+	"back\\slash", "new\nline", "ümläut", "\x00", "~", "!a", "+x", strings.Repeat("é", 1000), strings.Repeat("d/", 250) + "end",
+	strings.Repeat("é/", 253) + "é",
+}
+
+func TestAwkwardNames(t *testing.T) {
+	t.Parallel()
+	outer := t.TempDir()
+	dir := filepath.Join(outer, "one", "two", "data")
+	s := newTestService(t, dir)
+	for _, name := range awkwardNames {
+		put(t, s, name, "of "+name)
+	}
+	again := newTestService(t, dir)
+	for _, name := range awkwardNames {
+		if got := get(t, again, name); got != "of "+name {
+			t.Errorf("%q after a restart = %q", name, got)
+		}
+	}
+	if got, want := len(names(t, again, "")), len(awkwardNames); got != want {
+		t.Errorf("%d names after a restart, want %d", got, want)
+	}
+	entries, err := os.ReadDir(filepath.Join(outer, "one", "two"))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("files outside the folder: %v, %v", entries, err)
+	}
+}
+
+// snapshot reads all files below a folder.
+func snapshot(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(dir, path)
+		files[filepath.ToSlash(rel)] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newTestService(t, dir, at(testTime))
+	put(t, s, "score/Predictions.csv", "first")
+	put(t, s, "score/Predictions.csv", "second")
+	put(t, s, "gone", "x")
+	if err := s.Delete(t.Context(), testAccount, testContainer, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("one\n"), &PutOptions{Append: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateContainer(testAccount, "dropped"); err != nil {
+		t.Fatal(err)
+	}
+	if w := call(t, s, "DELETE", "https://"+testHost+"/dropped?restype=container", "", nil); w.Code != 202 {
+		t.Fatalf("Delete Container = %d", w.Code)
+	}
+	sas, err := s.UserDelegationSAS(testAccount, testContainer, "r", testTime, testTime.AddDate(0, 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, before, err := s.Open(t.Context(), testAccount, testContainer, "score/Predictions.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// A crash leaves content without a record, staged content, and the tail of an append that was not recorded.
+	base := filepath.Join(dir, testAccount, testContainer)
+	leftovers := []string{filepath.Join(base, "blobs", "orphan~123"), filepath.Join(base, "staging", "456")}
+	for _, path := range leftovers {
+		if err := os.WriteFile(path, []byte("left"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logs, err := filepath.Glob(filepath.Join(base, "blobs", "log~[A-Z0-9]*"))
+	if err != nil || len(logs) != 1 {
+		t.Fatalf("content of log: %v, %v", logs, err)
+	}
+	if err := os.WriteFile(logs[0], []byte("one\nhal"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	again := newTestService(t, dir, at(testTime))
+	if diff := cmp.Diff([]string{"log", "score/Predictions.csv"}, names(t, again, "")); diff != "" {
+		t.Errorf("List (-want +got):\n%s", diff)
+	}
+	_, after, err := again.Open(t.Context(), testAccount, testContainer, "score/Predictions.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("Properties (-before +after):\n%s", diff)
+	}
+	if err := again.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("two\n"), &PutOptions{Append: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, again, "log") + get(t, again, "score/Predictions.csv"); got != "one\ntwo\nsecond" {
+		t.Errorf("content = %q", got)
+	}
+	for _, path := range leftovers {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is still there", path)
+		}
+	}
+	if w := call(t, again, "GET", "https://"+testHost+"/dropped?restype=container", "", nil); w.Code != 404 {
+		t.Errorf("dropped container after a restart = %d", w.Code)
+	}
+	if w := call(t, again, "GET", testURL+"/log?"+sas, "", nil); w.Code != 200 {
+		t.Errorf("delegation SAS after a restart = %d: %s", w.Code, w.Body)
+	}
+}
+
+// A folder of the user's that only looks like ours stays as it is.
+func TestForeignFilesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pottery", "glazes", "blobs", "celadon.txt")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("green"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newTestService(t, dir)
+	if data, err := os.ReadFile(path); string(data) != "green" {
+		t.Errorf("celadon.txt = %q, %v", data, err)
+	}
+}
+
+func TestDamagedRecordCostsNoOtherData(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newTestService(t, dir)
+	put(t, s, "whole", "1")
+	put(t, s, "damaged", "2")
+	record := filepath.Join(dir, testAccount, testContainer, "blobs", "damaged~.json")
+	if err := os.WriteFile(record, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := len(snapshot(t, dir))
+	again := newTestService(t, dir)
+	if diff := cmp.Diff([]string{"whole"}, names(t, again, "")); diff != "" {
+		t.Errorf("List (-want +got):\n%s", diff)
+	}
+	if after := len(snapshot(t, dir)); after != before {
+		t.Errorf("%d files after, %d before", after, before)
+	}
+}
+
+func TestRefusedUploadsLeaveNoFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newTestService(t, dir)
+	put(t, s, "there", "x")
+	before := snapshot(t, dir)
+	header := map[string]string{"X-Ms-Blob-Type": "BlockBlob", "If-None-Match": "*"}
+	call(t, s, "PUT", testURL+"/there", "y", header)
+	header = map[string]string{"X-Ms-Blob-Type": "BlockBlob", "Content-Md5": "XrY7u+Ae7tCTyyK7j1rNww=="}
+	call(t, s, "PUT", testURL+"/new", "y", header)
+	call(t, s, "PUT", testURL+"/none?comp=appendblock", "y", nil)
+	if diff := cmp.Diff(before, snapshot(t, dir)); diff != "" {
+		t.Errorf("files (-before +after):\n%s", diff)
+	}
+}
+
+func TestConcurrentWriters(t *testing.T) {
+	t.Parallel()
+	onEachBackend(t, func(t *testing.T, s *Service) {
+		const writers, rounds = 4, 8
+		created := make(chan int, writers*rounds)
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range rounds {
+					// All writers of a round want to create the same blob; one may.
+					answer := call(t, s, "PUT", fmt.Sprintf("%s/round-%d", testURL, i), fmt.Sprint(w),
+						map[string]string{"X-Ms-Blob-Type": "BlockBlob", "If-None-Match": "*"})
+					created <- answer.Code
+					if err := s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("line\n"), &PutOptions{Append: true}); err != nil {
+						t.Errorf("append: %v", err)
+					}
+					put(t, s, "shared", strings.Repeat(fmt.Sprint(w), 1000))
+					if got := get(t, s, "shared"); got != strings.Repeat(got[:1], 1000) {
+						t.Errorf("a reader saw two writes at once")
+					}
+					names(t, s, "")
+				}
+			})
+		}
+		wg.Wait()
+		close(created)
+		count := map[int]int{}
+		for code := range created {
+			count[code]++
+		}
+		if diff := cmp.Diff(map[int]int{201: rounds, 409: (writers - 1) * rounds}, count); diff != "" {
+			t.Errorf("answers to If-None-Match: * (-want +got):\n%s", diff)
+		}
+		if got := get(t, s, "log"); got != strings.Repeat("line\n", writers*rounds) {
+			t.Errorf("log has %d bytes", len(got))
+		}
+	})
+}
+
+func TestContainerGoesWhileBlobsChange(t *testing.T) {
+	t.Parallel()
+	onEachBackend(t, func(t *testing.T, s *Service) {
+		var wg sync.WaitGroup
+		for w := range 3 {
+			wg.Go(func() {
+				for i := range 20 {
+					err := s.Put(t.Context(), testAccount, testContainer, fmt.Sprintf("%d/%d", w, i), bytes.NewReader([]byte("x")), nil)
+					if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, fs.ErrNotExist) {
+						t.Errorf("Put: %v", err)
+					}
+				}
+			})
+		}
+		wg.Go(func() { call(t, s, "DELETE", testURL+"?restype=container", "", nil) })
+		wg.Wait()
+		if err := s.CreateContainer(testAccount, testContainer); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(t, s, ""); got != nil {
+			t.Errorf("a new container of the same name holds %v", got)
+		}
+	})
+}

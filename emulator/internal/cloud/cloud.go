@@ -1,0 +1,194 @@
+// Package cloud knows the host names and token audiences of the clouds that the
+// emulator plays, and which room of the emulator a host name belongs to.
+//
+// The emulator keeps its own table on purpose: it does not read the SDK's, so
+// that a wrong host or audience in one is not mirrored by the other.
+package cloud
+
+import (
+	"slices"
+	"strings"
+)
+
+// Cloud is the set of host names and audiences of one Azure cloud. All names
+// are lower case and without scheme or port.
+type Cloud struct {
+	// Name is the name Azure's tools know the cloud by: AzureCloud,
+	// AzureChinaCloud or AzureUSGovernment.
+	Name string
+	// LoginHosts are the names of the token service. The first is the one that
+	// azidentity asks, the others are its aliases.
+	LoginHosts []string
+	// PreferredLoginHost is the name that instance discovery calls
+	// preferred_network; one of LoginHosts.
+	PreferredLoginHost string
+	// LoginCacheHost is the name under which MSAL files cached tokens
+	// (preferred_cache in instance discovery); one of LoginHosts.
+	LoginCacheHost string
+	// ManagementHost is the host of Azure Resource Manager.
+	ManagementHost string
+	// ManagementAudiences are the audiences Azure Resource Manager accepts,
+	// with and without the trailing slash.
+	ManagementAudiences []string
+	// MLAudience is the audience of the scoring hosts.
+	MLAudience string
+	// StorageAudiences are the audiences every storage account accepts. An
+	// account accepts its own address too, see [Cloud.BlobAudiences].
+	StorageAudiences []string
+	// StorageSuffix is what follows "{account}.blob.".
+	StorageSuffix string
+	// APISuffix is what follows "{region}." in the host of the workspace data
+	// plane.
+	APISuffix string
+	// InferenceSuffix is what follows "{endpoint}.{region}." in a scoring host.
+	InferenceSuffix string
+	// StudioHost is the host in links to Azure ML studio. It is not played.
+	StudioHost string
+	// GraphHost is the host of Microsoft Graph. It is not played, but a token
+	// for it can be had, as in every tenant.
+	GraphHost string
+}
+
+// Public returns the worldwide cloud, which is the emulator's default.
+func Public() Cloud {
+	return Cloud{
+		Name:               "AzureCloud",
+		LoginHosts:         []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"},
+		PreferredLoginHost: "login.microsoftonline.com",
+		LoginCacheHost:     "login.windows.net",
+		ManagementHost:     "management.azure.com",
+		ManagementAudiences: []string{
+			"https://management.core.windows.net/", "https://management.core.windows.net",
+			"https://management.azure.com/", "https://management.azure.com",
+		},
+		MLAudience:       "https://ml.azure.com",
+		StorageAudiences: storageAudiences(),
+		StorageSuffix:    "core.windows.net",
+		APISuffix:        "api.azureml.ms",
+		InferenceSuffix:  "inference.ml.azure.com",
+		StudioHost:       "ml.azure.com",
+		GraphHost:        "graph.microsoft.com",
+	}
+}
+
+// China returns the cloud that 21Vianet operates in China.
+func China() Cloud {
+	return Cloud{
+		Name:               "AzureChinaCloud",
+		LoginHosts:         []string{"login.chinacloudapi.cn", "login.partner.microsoftonline.cn"},
+		PreferredLoginHost: "login.partner.microsoftonline.cn",
+		LoginCacheHost:     "login.partner.microsoftonline.cn",
+		ManagementHost:     "management.chinacloudapi.cn",
+		ManagementAudiences: []string{
+			"https://management.core.chinacloudapi.cn/", "https://management.core.chinacloudapi.cn",
+			"https://management.chinacloudapi.cn/", "https://management.chinacloudapi.cn",
+		},
+		MLAudience:       "https://ml.azure.cn",
+		StorageAudiences: storageAudiences(),
+		StorageSuffix:    "core.chinacloudapi.cn",
+		APISuffix:        "api.ml.azure.cn",
+		InferenceSuffix:  "inference.ml.azure.cn",
+		StudioHost:       "studio.ml.azure.cn",
+		GraphHost:        "microsoftgraph.chinacloudapi.cn",
+	}
+}
+
+// USGov returns the cloud of the government of the United States.
+func USGov() Cloud {
+	return Cloud{
+		Name:               "AzureUSGovernment",
+		LoginHosts:         []string{"login.microsoftonline.us", "login.usgovcloudapi.net"},
+		PreferredLoginHost: "login.microsoftonline.us",
+		LoginCacheHost:     "login.microsoftonline.us",
+		ManagementHost:     "management.usgovcloudapi.net",
+		ManagementAudiences: []string{
+			"https://management.core.usgovcloudapi.net/", "https://management.core.usgovcloudapi.net",
+			"https://management.usgovcloudapi.net/", "https://management.usgovcloudapi.net",
+		},
+		MLAudience:       "https://ml.azure.us",
+		StorageAudiences: storageAudiences(),
+		StorageSuffix:    "core.usgovcloudapi.net",
+		APISuffix:        "api.ml.azure.us",
+		InferenceSuffix:  "inference.ml.azure.us",
+		StudioHost:       "ml.azure.us",
+		GraphHost:        "graph.microsoft.us",
+	}
+}
+
+// All returns the clouds the emulator can play, the default first.
+func All() []Cloud { return []Cloud{Public(), China(), USGov()} }
+
+// ByName returns the cloud that Azure's tools call name, in any case. The
+// empty name means the public cloud.
+func ByName(name string) (Cloud, bool) {
+	if name == "" {
+		return Public(), true
+	}
+	for _, c := range All() {
+		if strings.EqualFold(c.Name, name) {
+			return c, true
+		}
+	}
+	return Cloud{}, false
+}
+
+// storageAudiences is the same in every cloud: azidentity and azure-ai-ml ask
+// for https://storage.azure.com/.default without a switch by cloud.
+func storageAudiences() []string {
+	return []string{"https://storage.azure.com", "https://storage.azure.com/"}
+}
+
+// BlobHost returns the host of the account's Blob service.
+func (c Cloud) BlobHost(account string) string {
+	return strings.ToLower(account) + ".blob." + c.StorageSuffix
+}
+
+// BlobAudiences returns the audiences that the account's Blob service accepts.
+func (c Cloud) BlobAudiences(account string) []string {
+	own := "https://" + c.BlobHost(account)
+	return append(slices.Clone(c.StorageAudiences), own, own+"/")
+}
+
+// APIHost returns the host of the workspace data plane in a region: run
+// history, data, and the batch endpoints' own job lists.
+func (c Cloud) APIHost(region string) string {
+	return strings.ToLower(region) + "." + c.APISuffix
+}
+
+// ScoringHost returns the host that jobs of the endpoint are submitted to.
+func (c Cloud) ScoringHost(endpoint, region string) string {
+	return strings.ToLower(endpoint) + "." + strings.ToLower(region) + "." + c.InferenceSuffix
+}
+
+// ScoringURI returns the address in an endpoint's scoringUri.
+func (c Cloud) ScoringURI(endpoint, region string) string {
+	return "https://" + c.ScoringHost(endpoint, region) + "/jobs"
+}
+
+// Domains returns names of which every host of this cloud is one, or below one.
+func (c Cloud) Domains() []string {
+	domains := append(slices.Clone(c.LoginHosts), c.ManagementHost, "blob."+c.StorageSuffix, c.APISuffix, c.InferenceSuffix)
+	if !slices.Contains(domains, discoveryHost) {
+		domains = append(domains, discoveryHost)
+	}
+	return domains
+}
+
+// KnowsAudience tells whether a token for the resource can be had in this
+// cloud. The trailing slash does not matter here; it does to the hosts that
+// check the token's audience.
+func (c Cloud) KnowsAudience(resource string) bool {
+	bare := strings.ToLower(strings.TrimRight(resource, "/"))
+	if slices.Contains(c.ManagementAudiences, bare) || slices.Contains(c.StorageAudiences, bare) {
+		return true
+	}
+	return bare == c.MLAudience || bare == "https://"+c.GraphHost || c.IsBlobAudience(bare)
+}
+
+// IsBlobAudience tells whether an audience is the address of a storage
+// account's Blob service, with or without a trailing slash.
+func (c Cloud) IsBlobAudience(audience string) bool {
+	host, ok := strings.CutPrefix(strings.TrimSuffix(audience, "/"), "https://")
+	r, known := c.Route(host)
+	return ok && known && r.Kind == KindBlob
+}

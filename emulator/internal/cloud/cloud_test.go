@@ -1,0 +1,143 @@
+package cloud
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRoute(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		cloud Cloud
+		host  string
+		want  Route
+	}{
+		{Public(), "login.microsoftonline.com", Route{Kind: KindLogin}},
+		{Public(), "sts.windows.net:443", Route{Kind: KindLogin}},
+		{Public(), "Management.Azure.Com.", Route{Kind: KindManagement}},
+		{Public(), "potteryshop.blob.core.windows.net", Route{Kind: KindBlob, Account: "potteryshop"}},
+		{Public(), "eastus.api.azureml.ms", Route{Kind: KindAPI, Region: "eastus"}},
+		{Public(), "0a1b.workspace.eastus.api.azureml.ms", Route{Kind: KindAPI, Region: "eastus", WorkspaceID: "0a1b"}},
+		{Public(), "glaze-check.westus2.inference.ml.azure.com:8443", Route{Kind: KindScoring, Endpoint: "glaze-check", Region: "westus2"}},
+		{China(), "login.partner.microsoftonline.cn", Route{Kind: KindLogin}},
+		{China(), "login.microsoftonline.com", Route{Kind: KindLogin}},
+		{China(), "chinaeast2.api.ml.azure.cn", Route{Kind: KindAPI, Region: "chinaeast2"}},
+		{USGov(), "management.usgovcloudapi.net", Route{Kind: KindManagement}},
+		{USGov(), "glaze.usgovvirginia.inference.ml.azure.us", Route{Kind: KindScoring, Endpoint: "glaze", Region: "usgovvirginia"}},
+	}
+	for _, tt := range tests {
+		got, ok := tt.cloud.Route(tt.host)
+		if !ok {
+			t.Errorf("%s: Route(%q) reports an unknown host", tt.cloud.Name, tt.host)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: Route(%q) (-want +got)\n%s", tt.cloud.Name, tt.host, diff)
+		}
+	}
+}
+
+func TestRouteRefuses(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{
+		"", "localhost", "127.0.0.1:4433", "[::1]:443", "example.com", "ml.azure.com", "management.chinacloudapi.cn",
+		"blob.core.windows.net", ".blob.core.windows.net", "a.b.blob.core.windows.net", "potteryshop.dfs.core.windows.net",
+		"api.azureml.ms", "x.other.eastus.api.azureml.ms", "eastus.inference.ml.azure.com", "a.b.eastus.inference.ml.azure.com",
+		"bad_name.blob.core.windows.net", "-a.blob.core.windows.net", "evil-management.azure.com",
+	} {
+		if got, ok := Public().Route(host); ok {
+			t.Errorf("Route(%q) = %+v, want none", host, got)
+		}
+	}
+}
+
+// Every host a cloud makes is a host it routes, and to no other cloud but for
+// the login host that all share.
+func TestHostsComeBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range All() {
+		want := map[string]Route{
+			c.BlobHost("Potteryshop"):         {Kind: KindBlob, Account: "potteryshop"},
+			c.APIHost("EastUS"):               {Kind: KindAPI, Region: "eastus"},
+			c.ScoringHost("Glaze", "EastUS"):  {Kind: KindScoring, Endpoint: "glaze", Region: "eastus"},
+			c.ManagementHost:                  {Kind: KindManagement},
+			c.LoginHosts[len(c.LoginHosts)-1]: {Kind: KindLogin},
+		}
+		for host, route := range want {
+			for _, other := range All() {
+				got, ok := other.Route(host)
+				if ok != (other.Name == c.Name) {
+					t.Errorf("%s routes %q of %s: %v", other.Name, host, c.Name, ok)
+				}
+				if ok && got != route {
+					t.Errorf("%s: Route(%q) = %+v, want %+v", other.Name, host, got, route)
+				}
+			}
+		}
+		if !slices.Contains(c.LoginHosts, c.PreferredLoginHost) || !slices.Contains(c.LoginHosts, c.LoginCacheHost) {
+			t.Errorf("%s: preferred login hosts are not among %q", c.Name, c.LoginHosts)
+		}
+	}
+}
+
+func TestScoringURI(t *testing.T) {
+	t.Parallel()
+	if got, want := Public().ScoringURI("glaze", "eastus"), "https://glaze.eastus.inference.ml.azure.com/jobs"; got != want {
+		t.Errorf("ScoringURI = %q, want %q", got, want)
+	}
+}
+
+func TestKnowsAudience(t *testing.T) {
+	t.Parallel()
+	known := []string{
+		"https://management.core.windows.net/", "https://management.azure.com", "https://ml.azure.com", "https://ml.azure.com/",
+		"https://storage.azure.com/", "https://potteryshop.blob.core.windows.net", "https://graph.microsoft.com/",
+	}
+	for _, resource := range known {
+		if !Public().KnowsAudience(resource) {
+			t.Errorf("KnowsAudience(%q) = false, want true", resource)
+		}
+	}
+	unknown := []string{
+		"", "/", "ml.azure.com", "http://ml.azure.com", "https://ml.azure.cn", "https://management.chinacloudapi.cn/",
+		"potteryshop.blob.core.windows.net", "https://example.com", "https://management.azure.com.example.com",
+	}
+	for _, resource := range unknown {
+		if Public().KnowsAudience(resource) {
+			t.Errorf("KnowsAudience(%q) = true, want false", resource)
+		}
+	}
+	if got := Public().BlobAudiences("Potteryshop"); !slices.Contains(got, "https://potteryshop.blob.core.windows.net") {
+		t.Errorf("BlobAudiences lacks the account's own address: %q", got)
+	}
+}
+
+func TestByName(t *testing.T) {
+	t.Parallel()
+	for _, c := range All() {
+		got, ok := ByName(strings.ToUpper(c.Name))
+		if !ok || got.Name != c.Name {
+			t.Errorf("ByName(%q) = %q, %v", strings.ToUpper(c.Name), got.Name, ok)
+		}
+	}
+	if c, ok := ByName(""); !ok || c.Name != Public().Name {
+		t.Errorf(`ByName("") = %q, %v; want the public cloud`, c.Name, ok)
+	}
+	if _, ok := ByName("AzureGermanCloud"); ok {
+		t.Error("ByName knows a cloud that is not played")
+	}
+}
+
+func TestKindNames(t *testing.T) {
+	t.Parallel()
+	for k := KindLogin; k <= KindScoring; k++ {
+		if got, ok := ParseKind(k.String()); !ok || got != k {
+			t.Errorf("ParseKind(%q) = %v, %v; want %v", k, got, ok, k)
+		}
+	}
+	if _, ok := ParseKind("unknown"); ok {
+		t.Error(`ParseKind("unknown") succeeds`)
+	}
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	fileName = "documents.db"
+	// lockWait is how long Open waits for a process that is just ending and
+	// still holds the file.
+	lockWait = time.Second
+)
+
+var bucketName = []byte("documents")
+
+// disk is the file behind a store: one record a document, by folded id.
+type disk struct{ db *bbolt.DB }
+
+// record is the form of an entry in the file.
+type record struct {
+	ID       string   `json:"id"`
+	Sequence uint64   `json:"sequence"`
+	Document Document `json:"document"`
+}
+
+func openDisk(dir string) (*disk, error) {
+	// The documents hold account keys, so nobody else may read them.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	db, err := bbolt.Open(filepath.Join(dir, fileName), 0o600, &bbolt.Options{Timeout: lockWait})
+	if errors.Is(err, bbolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("store: folder %s is in use by another process", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: open folder %s: %w", dir, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(bucketName)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("store: open folder %s: %w", dir, err), db.Close())
+	}
+	return &disk{db: db}, nil
+}
+
+func (d *disk) close() error { return d.db.Close() }
+
+// load hands every entry of the file to each, in no particular order.
+func (d *disk) load(each func(*entry)) error {
+	return d.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketName).ForEach(func(key, value []byte) error {
+			var r record
+			if err := decode(value, &r); err != nil {
+				return fmt.Errorf("store: document %q on disk: %w", key, err)
+			}
+			each(&entry{id: r.ID, sequence: r.Sequence, document: r.Document})
+			return nil
+		})
+	})
+}
+
+func (d *disk) put(e *entry) error {
+	value, err := json.Marshal(record{ID: e.id, Sequence: e.sequence, Document: e.document})
+	if err != nil {
+		return fmt.Errorf("store: write %q: %w", e.id, err)
+	}
+	return d.update(func(b *bbolt.Bucket) error { return b.Put([]byte(fold(e.id)), value) })
+}
+
+func (d *disk) delete(keys []string) error {
+	return d.update(func(b *bbolt.Bucket) error {
+		for _, key := range keys {
+			if err := b.Delete([]byte(key)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (d *disk) update(change func(*bbolt.Bucket) error) error {
+	err := d.db.Update(func(tx *bbolt.Tx) error { return change(tx.Bucket(bucketName)) })
+	if err != nil {
+		return fmt.Errorf("store: write: %w", err)
+	}
+	return nil
+}

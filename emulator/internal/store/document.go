@@ -1,0 +1,80 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// copyDocument returns a deep copy of a document that is in normal form.
+func copyDocument(doc Document) Document { return copyValue(doc).(Document) }
+
+func copyValue(v any) any {
+	switch v := v.(type) {
+	case Document:
+		c := make(Document, len(v))
+		for name, member := range v {
+			c[name] = copyValue(member)
+		}
+		return c
+	case []any:
+		c := make([]any, len(v))
+		for i, item := range v {
+			c[i] = copyValue(item)
+		}
+		return c
+	}
+	return v // immutable: text, numbers, booleans, null
+}
+
+// normalize returns a deep copy of doc in the form that Document promises,
+// whatever Go values the caller put into it (ints, string maps, structs).
+func normalize(doc Document) (Document, error) {
+	c := make(Document, len(doc))
+	for name, member := range doc {
+		normal, err := normalizeValue(member)
+		if err != nil {
+			return nil, err
+		}
+		c[name] = normal
+	}
+	return c, nil
+}
+
+func normalizeValue(v any) (any, error) {
+	switch v := v.(type) {
+	case nil, bool, string, json.Number:
+		return v, nil
+	case Document:
+		if v == nil {
+			return nil, nil
+		}
+		return normalize(v)
+	case []any:
+		if v == nil {
+			return nil, nil
+		}
+		c := make([]any, len(v))
+		for i, item := range v {
+			normal, err := normalizeValue(item)
+			if err != nil {
+				return nil, err
+			}
+			c[i] = normal
+		}
+		return c, nil
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var normal any
+	err = decode(text, &normal)
+	return normal, err
+}
+
+// decode reads JSON with numbers kept as they are written.
+func decode(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	return decoder.Decode(into)
+}

@@ -1,0 +1,241 @@
+// Package store keeps the emulator's state: JSON documents under path-like
+// ids, held in memory and, when the store was opened on a folder, written
+// through to one file so that they survive a restart.
+//
+// Ids are ARM resource ids, or any other key with slashes in it. They are
+// looked up without regard to case, as Azure Resource Manager does, and keep
+// the spelling of their first Put.
+//
+// Documents are decoded JSON with numbers as [json.Number]. The store never
+// shares memory with its callers: what goes in and what comes out is copied, so
+// a document may be changed freely and is only stored by Put or Update.
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Document is one decoded JSON object. Numbers are [json.Number], nested
+// objects are map[string]any and arrays are []any.
+type Document = map[string]any
+
+// ErrNotFound says that no document is stored under the given id.
+var ErrNotFound = errors.New("store: no such document")
+
+// Store is a set of documents. It is safe for concurrent use.
+type Store struct {
+	mu       sync.RWMutex
+	entries  map[string]*entry              // by folded id
+	children map[string]map[string]struct{} // folded ids of the direct children, by folded parent
+	sequence uint64                         // of the last document created
+	disk     *disk                          // nil when memory only
+}
+
+// entry is a document with its place in the order of creation.
+type entry struct {
+	id       string // as first put
+	sequence uint64
+	document Document
+}
+
+// Open returns the store kept in the folder dir, which is created if need be.
+// An empty dir means memory only: nothing is read and nothing survives Close.
+// A folder can be open in one process at a time.
+func Open(dir string) (*Store, error) {
+	s := &Store{entries: map[string]*entry{}, children: map[string]map[string]struct{}{}}
+	if dir == "" {
+		return s, nil
+	}
+	d, err := openDisk(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.load(s.insert); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	s.disk = d
+	return s, nil
+}
+
+// Close ends the use of the folder, if there is one. The store must not be used
+// afterwards; closing it twice is harmless.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.disk == nil {
+		return nil
+	}
+	d := s.disk
+	s.disk = nil
+	return d.close()
+}
+
+// Get returns a copy of the document stored under id.
+func (s *Store) Get(id string) (Document, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e, ok := s.entries[fold(id)]
+	if !ok {
+		return nil, false
+	}
+	return copyDocument(e.document), true
+}
+
+// Put stores a copy of doc under id and reports whether the id is new. An
+// existing document is replaced whole and keeps its place in the order of
+// creation.
+func (s *Store) Put(id string, doc Document) (created bool, err error) {
+	normal, err := normalize(doc)
+	if err != nil {
+		return false, fmt.Errorf("store: put %q: %w", id, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, exists := s.entries[fold(id)]
+	e := &entry{id: id, sequence: s.sequence + 1, document: normal}
+	if exists {
+		e.id, e.sequence = old.id, old.sequence
+	}
+	return !exists, s.write(e)
+}
+
+// Update lets change edit a copy of the document under id and stores the
+// result, with nothing else happening to the store in between, so change must
+// not call the store. When change fails nothing is stored and its error is
+// returned as it is. Update returns a copy of the new document, or ErrNotFound.
+func (s *Store) Update(id string, change func(Document) error) (Document, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.entries[fold(id)]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
+	}
+	doc := copyDocument(old.document)
+	if err := change(doc); err != nil {
+		return nil, err
+	}
+	normal, err := normalize(doc)
+	if err != nil {
+		return nil, fmt.Errorf("store: update %q: %w", id, err)
+	}
+	if err := s.write(&entry{id: old.id, sequence: old.sequence, document: normal}); err != nil {
+		return nil, err
+	}
+	return copyDocument(normal), nil
+}
+
+// Delete removes the document under id, leaves documents below it alone, and
+// reports whether there was one.
+func (s *Store) Delete(id string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := fold(id)
+	if _, ok := s.entries[key]; !ok {
+		return false, nil
+	}
+	return true, s.remove([]string{key})
+}
+
+// DeleteTree removes the document under prefix and every document whose id
+// begins with prefix and a slash. That there are none is not an error.
+func (s *Store) DeleteTree(prefix string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	root := fold(prefix)
+	var keys []string
+	for key := range s.entries {
+		if key == root || strings.HasPrefix(key, root+"/") {
+			keys = append(keys, key)
+		}
+	}
+	return s.remove(keys)
+}
+
+// List returns copies of the documents whose ids are prefix, a slash and one
+// more segment, in the order of their creation.
+func (s *Store) List(prefix string) []Document {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var found []*entry
+	for key := range s.children[fold(prefix)] {
+		found = append(found, s.entries[key])
+	}
+	return inOrder(found)
+}
+
+// inOrder returns copies of the documents of entries in the order of creation.
+func inOrder(entries []*entry) []Document {
+	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.sequence, b.sequence) })
+	docs := make([]Document, len(entries))
+	for i, e := range entries {
+		docs[i] = copyDocument(e.document)
+	}
+	return docs
+}
+
+// Tree returns copies of all documents below prefix, at any depth, in the order
+// of their creation.
+func (s *Store) Tree(prefix string) []Document {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var found []*entry
+	for key, e := range s.entries {
+		if strings.HasPrefix(key, fold(prefix)+"/") {
+			found = append(found, e)
+		}
+	}
+	return inOrder(found)
+}
+
+// write puts an entry on disk and, if that went well, in memory.
+func (s *Store) write(e *entry) error {
+	if s.disk != nil {
+		if err := s.disk.put(e); err != nil {
+			return err
+		}
+	}
+	s.insert(e)
+	return nil
+}
+
+// insert puts an entry in memory.
+func (s *Store) insert(e *entry) {
+	key := fold(e.id)
+	s.entries[key] = e
+	s.sequence = max(s.sequence, e.sequence)
+	parent := parentOf(key)
+	if s.children[parent] == nil {
+		s.children[parent] = map[string]struct{}{}
+	}
+	s.children[parent][key] = struct{}{}
+}
+
+// remove takes entries off the disk and, if that went well, out of memory.
+func (s *Store) remove(keys []string) error {
+	if s.disk != nil {
+		if err := s.disk.delete(keys); err != nil {
+			return err
+		}
+	}
+	for _, key := range keys {
+		delete(s.entries, key)
+		parent := parentOf(key)
+		delete(s.children[parent], key)
+		if len(s.children[parent]) == 0 {
+			delete(s.children, parent)
+		}
+	}
+	return nil
+}
+
+// fold is the form of an id that decides whether two ids are the same.
+func fold(id string) string { return strings.ToLower(strings.TrimSuffix(id, "/")) }
+
+func parentOf(key string) string {
+	return key[:max(strings.LastIndexByte(key, '/'), 0)]
+}

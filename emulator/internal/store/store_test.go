@@ -1,0 +1,210 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func open(t *testing.T, dir string) *Store {
+	t.Helper()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatalf("Open(%q): %v", dir, err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+func put(t *testing.T, s *Store, id string, doc Document) (created bool) {
+	t.Helper()
+	created, err := s.Put(id, doc)
+	if err != nil {
+		t.Fatalf("Put(%q): %v", id, err)
+	}
+	return created
+}
+
+func names(docs []Document) []string {
+	var list []string
+	for _, doc := range docs {
+		list = append(list, doc["name"].(string))
+	}
+	return list
+}
+
+func TestPutAndGetWithoutRegardToCase(t *testing.T) {
+	s := open(t, "")
+	if !put(t, s, "/subscriptions/S/resourceGroups/G", Document{"name": "G"}) {
+		t.Error("first Put did not create")
+	}
+	if put(t, s, "/Subscriptions/s/resourcegroups/g/", Document{"name": "G", "tags": Document{}}) {
+		t.Error("second Put created")
+	}
+	got, ok := s.Get("/SUBSCRIPTIONS/s/RESOURCEGROUPS/g")
+	if !ok {
+		t.Fatal("Get found nothing")
+	}
+	if diff := cmp.Diff(Document{"name": "G", "tags": Document{}}, got); diff != "" {
+		t.Errorf("Get (-want +got):\n%s", diff)
+	}
+	if _, ok := s.Get("/subscriptions/S"); ok {
+		t.Error("Get found a parent that nobody put")
+	}
+}
+
+func TestDocumentsAreNotShared(t *testing.T) {
+	s := open(t, "")
+	mine := Document{"list": []any{Document{"a": "1"}}}
+	put(t, s, "x", mine)
+	mine["list"].([]any)[0].(Document)["a"] = "changed after Put"
+	got, _ := s.Get("x")
+	got["list"].([]any)[0].(Document)["a"] = "changed after Get"
+	s.List("")[0]["list"] = "changed after List"
+
+	again, _ := s.Get("x")
+	if diff := cmp.Diff(Document{"list": []any{Document{"a": "1"}}}, again); diff != "" {
+		t.Errorf("stored document changed (-want +got):\n%s", diff)
+	}
+}
+
+func TestPutNormalizesGoValues(t *testing.T) {
+	s := open(t, "")
+	put(t, s, "x", Document{
+		"int": 3, "float": 100.5, "number": json.Number("7"), "null": nil,
+		"strings": map[string]string{"k": "v"}, "items": []string{"a"}, "none": Document(nil),
+	})
+	got, _ := s.Get("x")
+	want := Document{
+		"int": json.Number("3"), "float": json.Number("100.5"), "number": json.Number("7"), "null": nil,
+		"strings": Document{"k": "v"}, "items": []any{"a"}, "none": nil,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Get (-want +got):\n%s", diff)
+	}
+	if _, err := s.Put("y", Document{"bad": func() {}}); err == nil {
+		t.Error("Put of a value that is not JSON did not fail")
+	}
+}
+
+func TestListIsDirectChildrenInOrderOfCreation(t *testing.T) {
+	s := open(t, "")
+	for _, name := range []string{"c", "a", "B"} {
+		put(t, s, "/w/models/"+name, Document{"name": name})
+		put(t, s, "/w/models/"+name+"/versions/1", Document{"name": "1"})
+	}
+	put(t, s, "/w/models/a", Document{"name": "a"}) // replacing does not move it
+	if diff := cmp.Diff([]string{"c", "a", "B"}, names(s.List("/W/Models"))); diff != "" {
+		t.Errorf("List (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"c", "1", "a", "1", "B", "1"}, names(s.Tree("/w/models"))); diff != "" {
+		t.Errorf("Tree (-want +got):\n%s", diff)
+	}
+	if got := s.List("/w/model"); len(got) != 0 {
+		t.Errorf("List of a prefix that is no parent = %v", got)
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	s := open(t, "")
+	put(t, s, "n", Document{"count": 0})
+	increment := func(doc Document) error {
+		n, err := doc["count"].(json.Number).Int64()
+		doc["count"] = n + 1
+		return err
+	}
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if _, err := s.Update("N", increment); err != nil {
+				t.Errorf("Update: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+
+	refused := errors.New("refused")
+	_, err := s.Update("n", func(doc Document) error { doc["count"] = "lost"; return refused })
+	if !errors.Is(err, refused) {
+		t.Errorf("Update error = %v, want %v", err, refused)
+	}
+	got, _ := s.Get("n")
+	if diff := cmp.Diff(Document{"count": json.Number("50")}, got); diff != "" {
+		t.Errorf("Get (-want +got):\n%s", diff)
+	}
+	if _, err := s.Update("absent", increment); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Update of an absent id: %v, want ErrNotFound", err)
+	}
+}
+
+func TestDelete(t *testing.T) {
+	s := open(t, "")
+	for _, id := range []string{"/e/a", "/e/a/deployments/blue", "/e/ab"} {
+		put(t, s, id, Document{"name": id})
+	}
+	if found, err := s.Delete("/E/A"); !found || err != nil {
+		t.Errorf("Delete = %v, %v; want true, nil", found, err)
+	}
+	if found, err := s.Delete("/e/a"); found || err != nil {
+		t.Errorf("second Delete = %v, %v; want false, nil", found, err)
+	}
+	if _, ok := s.Get("/e/a/deployments/blue"); !ok {
+		t.Error("Delete took a child along")
+	}
+	if err := s.DeleteTree("/e/a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.Get("/e/a/deployments/blue"); ok {
+		t.Error("DeleteTree left a child")
+	}
+	if diff := cmp.Diff([]string{"/e/ab"}, names(s.List("/e"))); diff != "" {
+		t.Errorf("List after DeleteTree (-want +got):\n%s", diff)
+	}
+}
+
+func TestFolderSurvivesReopening(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for i := range 20 {
+		put(t, s, fmt.Sprintf("/L/%d", 20-i), Document{"name": fmt.Sprint(i), "n": i})
+	}
+	if _, err := s.Update("/L/1", func(doc Document) error { doc["n"] = 99; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Delete("/L/20"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteTree("/L/19"); err != nil {
+		t.Fatal(err)
+	}
+	want := s.List("/l")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s = open(t, dir)
+	if diff := cmp.Diff(want, s.List("/l")); diff != "" {
+		t.Errorf("List after reopening (-want +got):\n%s", diff)
+	}
+	put(t, s, "/L/new", Document{"name": "new"})
+	if got := names(s.List("/L")); got[len(got)-1] != "new" {
+		t.Errorf("a document made after reopening is not the last: %v", got)
+	}
+}
+
+func TestFolderIsOpenOnce(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir)
+	if second, err := Open(dir); err == nil {
+		t.Error("second Open of the folder succeeded")
+		_ = second.Close()
+	}
+}
