@@ -1,0 +1,114 @@
+package arm
+
+import (
+	"net/http"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// assetKind is what distinguishes codes, models, environments, data and
+// components, which otherwise share their routes and rules: one container per
+// name, made by the first version, and synchronous PUTs.
+type assetKind struct {
+	segment string // in paths: codes, models …
+	noun    string // in messages
+	shape   object // of a version's own properties, beside the common ones
+
+	// build completes properties, in which the common ones are set and those of
+	// the request added; old are those of the version that is being replaced, or
+	// nil. It may refuse.
+	build func(c *call, properties, old store.Document) *answer
+	// placed names the member that says where the content is. It cannot change.
+	placed string
+	// versionMembers and containerMembers are shown by some api-versions only.
+	versionMembers, containerMembers []versioned
+	// container are properties of a new container that are not the usual ones.
+	container func(properties store.Document) store.Document
+	// show adjusts the properties of a version that is about to be shown.
+	show func(v apiVersion, properties store.Document)
+	// showContainer adjusts a container that is about to be shown.
+	showContainer func(c *call, container store.Document)
+	// oldestFirst containers are listed in the order of their creation.
+	oldestFirst bool
+	// alwaysCreated kinds answer every PUT with 201, and no PUT moves their dates
+	// or archives a version.
+	alwaysCreated bool
+	// unmodified kinds show no last author until the first change.
+	unmodified bool
+	// afterPut runs when a new version has been stored.
+	afterPut func(c *call, id string) error
+	// noContainer and noVersion refuse what is absent.
+	noContainer func(c *call) answer
+	noVersion   func(c *call) answer
+	// search lists versions by content, when the query names a hash.
+	search func(c *call, kind *assetKind) answer
+	// looseList kinds list no versions for a name that does not exist; others
+	// refuse.
+	looseList bool
+}
+
+// commonAssetShape is what the properties of all versions and containers may have.
+var commonAssetShape = object{
+	"description": text{}, "tags": dictionary{text{}}, "properties": dictionary{text{}},
+	"isArchived": boolean{}, "isAnonymous": boolean{}, "autoDeleteSetting": anything{}, "stage": text{},
+}
+
+// previewMembers are those that the previews of 2023 and 2024 add to versions.
+var previewMembers = []versioned{
+	{name: "autoDeleteSetting", in: apiVersion.richPreview},
+	{name: "intellectualProperty", in: apiVersion.richPreview},
+}
+
+// stateMember came to versions and containers in 2023.
+var stateMember = versioned{name: "provisioningState", value: stateSucceeded, in: since("2023-04-01")}
+
+// readOnlyMembers are sent back by clients and decided by the service.
+var readOnlyMembers = []string{"provisioningState", "latestVersion", "nextVersion"}
+
+func (h *Handler) assetKinds() []*assetKind {
+	return []*assetKind{codeKind(), modelKind(), environmentKind(), dataKind(), componentKind()}
+}
+
+// assetRoutes are the routes that all kinds have.
+func (h *Handler) assetRoutes() []route {
+	var routes []route
+	for _, kind := range h.assetKinds() {
+		with := func(serve func(*call, *assetKind) answer) func(*call) answer {
+			return func(c *call) answer { return serve(c, kind) }
+		}
+		containers := workspacePath + "/" + kind.segment
+		container := containers + "/{name}"
+		versions := container + "/versions"
+		version := versions + "/{version}"
+		routes = append(routes,
+			route{method: http.MethodGet, path: containers, serve: with(listContainers)},
+			route{method: http.MethodGet, path: container, serve: with(getContainer)},
+			route{method: http.MethodPut, path: container, serve: with(putContainer)},
+			route{method: http.MethodDelete, path: container, serve: with(deleteContainer)},
+			route{method: http.MethodGet, path: versions, serve: with(listVersions)},
+			route{method: http.MethodGet, path: version, serve: with(getVersion)},
+			route{method: http.MethodPut, path: version, serve: with(putVersion)},
+			route{method: http.MethodDelete, path: version, serve: with(deleteVersion)},
+			// Not evidenced as routes of their own: labels inside references are.
+			route{method: http.MethodGet, path: container + "/labels/{label}", serve: with(getLabel)},
+			route{method: http.MethodGet, path: versions + "/labels/{label}", serve: with(getLabel)},
+		)
+	}
+	return routes
+}
+
+func (c *call) containersID(kind *assetKind) string { return c.workspace + "/" + kind.segment }
+
+func (c *call) containerID(kind *assetKind) string {
+	return c.containersID(kind) + "/" + c.param("name")
+}
+
+func (c *call) versionID(kind *assetKind) string {
+	return c.containerID(kind) + "/versions/" + c.param("version")
+}
+
+// assetNotFound is the refusal for kinds whose own text is not evidenced: codes,
+// data, and versions of environments and components.
+func (c *call) assetNotFound(what string) answer {
+	return c.notFound("Could not find "+what+".", "NotFoundError")
+}

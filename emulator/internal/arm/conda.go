@@ -1,0 +1,73 @@
+package arm
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// condaJSON turns the text of a conda file, YAML or JSON, into the form in which
+// the service keeps it: JSON with two spaces of indentation and the members in
+// the order they were written. No text stays no text.
+//
+// That JSON text is laid out anew as well is not evidenced; it is YAML, too.
+func condaJSON(text string) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return "", nil
+	}
+	var value any
+	if err := yaml.UnmarshalWithOptions([]byte(text), &value, yaml.UseOrderedMap()); err != nil {
+		return "", fmt.Errorf("%s", yaml.FormatError(err, false, false))
+	}
+	if _, isObject := value.(yaml.MapSlice); !isObject {
+		return "", fmt.Errorf("expected an object, found %T", value)
+	}
+	var compact, pretty bytes.Buffer
+	if err := writeOrdered(&compact, value); err != nil {
+		return "", err
+	}
+	if err := json.Indent(&pretty, compact.Bytes(), "", "  "); err != nil {
+		return "", err
+	}
+	return pretty.String(), nil
+}
+
+// writeOrdered writes a decoded YAML value as JSON in its own order.
+func writeOrdered(into *bytes.Buffer, value any) error {
+	switch value := value.(type) {
+	case yaml.MapSlice:
+		into.WriteByte('{')
+		for i, item := range value {
+			if i > 0 {
+				into.WriteByte(',')
+			}
+			into.Write(encodeJSON(fmt.Sprint(item.Key)))
+			into.WriteByte(':')
+			if err := writeOrdered(into, item.Value); err != nil {
+				return err
+			}
+		}
+		into.WriteByte('}')
+	case []any:
+		into.WriteByte('[')
+		for i, item := range value {
+			if i > 0 {
+				into.WriteByte(',')
+			}
+			if err := writeOrdered(into, item); err != nil {
+				return err
+			}
+		}
+		into.WriteByte(']')
+	default:
+		text, err := json.Marshal(value)
+		if err != nil {
+			return err // a number that JSON does not have, such as .inf
+		}
+		into.Write(text)
+	}
+	return nil
+}

@@ -1,0 +1,261 @@
+package arm
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/google/uuid"
+)
+
+// Pace says how long operations take.
+type Pace int
+
+const (
+	// Instant operations show their in-progress word on the first poll and end
+	// on the second. For callers that never poll, reading the resource or writing
+	// to it ends them too.
+	Instant Pace = iota
+	// Real operations end when the clock has passed their usual duration.
+	Real
+)
+
+// Usual durations, by the recordings: an endpoint was ready within 12 s of its
+// own times and 30 s of polling, a deployment within 21 s, a cluster in 10 s, an
+// endpoint was deleted in 11 s, a job was cancelled within 30 s.
+const (
+	endpointDuration   = 20 * time.Second
+	deploymentDuration = 30 * time.Second
+	computeDuration    = 30 * time.Second
+	deleteDuration     = 6 * time.Second
+	cancelDuration     = 30 * time.Second
+	// doomedDuration is how long a create takes that is going to fail (recording
+	// New-AzMLWorkspaceBatchEndpoint, 2022).
+	doomedDuration = 10 * time.Minute
+)
+
+// operationKind names what happens when an operation ends.
+type operationKind string
+
+const (
+	endpointPut      operationKind = "endpointPut"
+	endpointDelete   operationKind = "endpointDelete"
+	deploymentPut    operationKind = "deploymentPut"
+	deploymentDelete operationKind = "deploymentDelete"
+	computePut       operationKind = "computePut"
+	computeDelete    operationKind = "computeDelete"
+	jobCancel        operationKind = "jobCancel"
+)
+
+// States of an operation; the in-progress word of Azure ML is Updating whatever
+// the operation does.
+const (
+	stateUpdating  = "Updating"
+	stateSucceeded = "Succeeded"
+	stateFailed    = "Failed"
+	stateCreating  = "Creating"
+	stateDeleting  = "Deleting"
+)
+
+// operation is a long-running operation. It is kept in the store, so it goes on
+// after a restart.
+type operation struct {
+	ID      string         `json:"id"` // the last segment of its URLs
+	Kind    operationKind  `json:"kind"`
+	Target  string         `json:"target"` // id of the resource
+	Started time.Time      `json:"started"`
+	Ends    time.Time      `json:"ends"`
+	Polls   int            `json:"polls"`
+	State   string         `json:"state"`
+	Error   store.Document `json:"error,omitempty"`
+	// Data is what the end of the operation needs to know.
+	Data store.Document `json:"data,omitempty"`
+}
+
+const operationPrefix = "op:"
+
+func operationKey(id string) string { return operationPrefix + "/" + id }
+
+// begin starts an operation on target. id is its name in URLs.
+func (h *Handler) begin(id string, kind operationKind, target string, takes time.Duration, data store.Document) (*operation, error) {
+	now := h.now().UTC()
+	op := &operation{ID: id, Kind: kind, Target: target, Started: now, Ends: now.Add(takes), State: stateUpdating, Data: data}
+	if err := h.saveOperation(op); err != nil {
+		return nil, err
+	}
+	return op, nil
+}
+
+// newOperationID makes the name of an operation of Azure ML's front end.
+func (c *call) newOperationID(prefix string) string {
+	return prefix + ":" + c.workspaceGUID() + ":" + uuid.NewString()
+}
+
+// findOperation returns the operation called id.
+func (h *Handler) findOperation(id string) (*operation, bool) {
+	doc, found := h.store.Get(operationKey(id))
+	if !found {
+		return nil, false
+	}
+	var op operation
+	if err := convert(doc, &op); err != nil {
+		return nil, false
+	}
+	return &op, true
+}
+
+func (h *Handler) saveOperation(op *operation) error {
+	var doc store.Document
+	if err := convert(op, &doc); err != nil {
+		return err
+	}
+	if _, err := h.store.Put(operationKey(op.ID), doc); err != nil {
+		return err
+	}
+	if op.State == stateUpdating {
+		h.active[op.ID] = true
+	} else {
+		delete(h.active, op.ID)
+	}
+	return nil
+}
+
+// resumeOperations notes the operations that a restart has interrupted.
+func (h *Handler) resumeOperations() error {
+	for _, doc := range h.store.List(operationPrefix) {
+		var op operation
+		if err := convert(doc, &op); err != nil {
+			return fmt.Errorf("arm: operation in the store: %w", err)
+		}
+		if op.State == stateUpdating {
+			h.active[op.ID] = true
+		}
+	}
+	return nil
+}
+
+// Settle ends every operation whose time has come. The handler does so before
+// each request; hosts that read the store beside it may call it too.
+func (h *Handler) Settle() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.settle()
+}
+
+func (h *Handler) settle() {
+	now := h.now()
+	for id := range h.active {
+		if op, found := h.findOperation(id); found && !now.Before(op.Ends) {
+			h.end(op)
+		}
+	}
+}
+
+// activeOn returns the operations on target that have not ended.
+func (h *Handler) activeOn(target string) []*operation {
+	var found []*operation
+	for id := range h.active {
+		if op, known := h.findOperation(id); known && foldName(op.Target) == foldName(target) {
+			found = append(found, op)
+		}
+	}
+	return found
+}
+
+// poll notes that a caller has asked how the operation is, and ends it if that
+// was the second time and the pace is Instant. A failure to write it down only
+// delays the end.
+func (h *Handler) poll(op *operation) {
+	if op.State != stateUpdating {
+		return
+	}
+	op.Polls++
+	if h.pace == Instant && op.Polls >= 2 {
+		h.end(op)
+		return
+	}
+	_ = h.saveOperation(op)
+}
+
+// reading brings the resource up to date for a caller who is about to read it.
+func (h *Handler) reading(target string) {
+	if h.pace != Instant {
+		return
+	}
+	for _, op := range h.activeOn(target) {
+		h.end(op)
+	}
+}
+
+// writing makes way for a change of the resource, and tells whether it can be
+// made: not while the resource is really being deleted.
+func (h *Handler) writing(target string) bool {
+	for _, op := range h.activeOn(target) {
+		if h.pace == Instant {
+			h.end(op)
+		} else if op.Kind == endpointDelete || op.Kind == deploymentDelete || op.Kind == computeDelete {
+			return false
+		}
+	}
+	return true
+}
+
+// end carries out what the operation was for. An end that is not possible yet
+// (a job that is still stopping) leaves it active.
+func (h *Handler) end(op *operation) {
+	done, err := h.finish(op)
+	switch {
+	case err != nil:
+		op.State = stateFailed
+		op.Error = store.Document{"message": err.Error(), "details": []any{}, "additionalInfo": []any{}}
+	case !done:
+	case op.Error != nil:
+		op.State = stateFailed
+	default:
+		op.State = stateSucceeded
+	}
+	_ = h.saveOperation(op)
+}
+
+func (h *Handler) finish(op *operation) (done bool, err error) {
+	switch op.Kind {
+	case endpointPut:
+		return true, h.finishEndpoint(op)
+	case deploymentPut:
+		return true, h.finishDeployment(op)
+	case computePut:
+		return true, h.finishCompute(op)
+	case endpointDelete:
+		return true, h.finishEndpointDelete(op)
+	case deploymentDelete:
+		return true, h.finishDeploymentDelete(op)
+	case computeDelete:
+		return true, h.store.DeleteTree(op.Target)
+	case jobCancel:
+		return h.finishCancel(op)
+	}
+	return true, nil
+}
+
+// update changes the resource of an operation; one that is gone by now is left
+// alone.
+func (h *Handler) update(target string, change func(store.Document)) error {
+	if _, found := h.store.Get(target); !found {
+		return nil
+	}
+	_, err := h.store.Update(target, func(doc store.Document) error {
+		change(doc)
+		return nil
+	})
+	return err
+}
+
+// convert turns one Go value into another by way of JSON.
+func convert(from, to any) error {
+	text, err := json.Marshal(from)
+	if err != nil {
+		return err
+	}
+	return decodeNumbers(text, to)
+}

@@ -1,0 +1,158 @@
+package arm
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+const glaze = `{"location": "eastus", "properties": {"authMode": "aadToken"}}`
+
+func TestInstantOperationsEndOnTheSecondPoll(t *testing.T) {
+	h := newHost(t)
+	created := h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated)
+	status := created.header.Get("Azure-AsyncOperation")
+	first := h.get(status).wants(http.StatusOK)
+	first.has(map[string]any{"status": "Updating", "startTime": "absent", "percentComplete": "absent"})
+	if id, _ := first.at("id").(string); !strings.Contains(id, "/locations/eastus/mfeOperationsStatus/bebes:"+testWorkspaceID+":") {
+		t.Errorf("id = %q", id)
+	}
+	for range 2 { // and stays so
+		h.get(status).wants(http.StatusOK).has(map[string]any{"status": "Succeeded", "error": "absent"})
+	}
+}
+
+func TestInstantOperationsEndForReaders(t *testing.T) {
+	h := newHost(t)
+	h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated)
+	h.get("batchEndpoints/glaze").wants(http.StatusOK).has(map[string]any{"properties/provisioningState": "Succeeded"})
+	h.do(http.MethodDelete, "batchEndpoints/glaze", "").wants(http.StatusAccepted)
+	h.get("batchEndpoints/glaze").wants(http.StatusNotFound)
+}
+
+func TestRealOperationsTakeTheirTime(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.Pace = Real })
+	status := h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated).header.Get("Azure-AsyncOperation")
+	for range 5 {
+		h.get(status).has(map[string]any{"status": "Updating"})
+		h.get("batchEndpoints/glaze").has(map[string]any{"properties/provisioningState": "Creating", "properties/scoringUri": nil})
+	}
+	h.time = h.time.Add(endpointDuration - time.Nanosecond)
+	h.get(status).has(map[string]any{"status": "Updating"})
+	h.time = h.time.Add(time.Nanosecond)
+	h.get("batchEndpoints/glaze").has(map[string]any{"properties/provisioningState": "Succeeded"})
+	h.get(status).has(map[string]any{"status": "Succeeded"})
+
+	h.do(http.MethodDelete, "batchEndpoints/glaze", "").wants(http.StatusAccepted)
+	h.get("batchEndpoints/glaze").wants(http.StatusOK).has(map[string]any{"properties/provisioningState": "Deleting"})
+	h.put("batchEndpoints/glaze", glaze).wants(http.StatusConflict)
+	h.time = h.time.Add(deleteDuration)
+	h.get("batchEndpoints/glaze").wants(http.StatusNotFound)
+}
+
+func TestSettleEndsOperationsWithoutARequest(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.Pace = Real })
+	h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated)
+	h.time = h.time.Add(time.Hour)
+	h.Settle()
+	doc, _ := h.store.Get(workspaceID(testSubscription, "pottery", "kilns") + "/batchEndpoints/glaze")
+	if got := at(doc, "properties/provisioningState"); got != "Succeeded" {
+		t.Errorf("provisioningState = %v, want Succeeded", got)
+	}
+}
+
+func TestOperationsOutliveTheHandler(t *testing.T) {
+	dir := t.TempDir()
+	state, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, func(o *Options) { o.Store = state })
+	status := h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated).header.Get("Azure-AsyncOperation")
+	if err := state.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	if state, err = store.Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = state.Close() }()
+	restarted, err := New(Options{Store: state, Cloud: cloud.Public(), Now: func() time.Time { return h.time }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Handler = restarted
+	h.get(status).wants(http.StatusOK).has(map[string]any{"status": "Updating"})
+	h.get(status).wants(http.StatusOK).has(map[string]any{"status": "Succeeded"})
+}
+
+func TestOperationURLsAreSigned(t *testing.T) {
+	h := newHost(t)
+	status := h.put("batchEndpoints/glaze", glaze).header.Get("Azure-AsyncOperation")
+	parsed, err := url.Parse(status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(status); n < 3000 {
+		t.Errorf("the URL has %d characters, want some 3,000", n)
+	}
+	values := parsed.Query()
+	if got := values.Get("t"); got != "639079572301234567" {
+		t.Errorf("t = %s, want the time in 100 ns since year 1", got)
+	}
+	sorted := *parsed
+	sorted.RawQuery = values.Encode()
+	changed := *parsed
+	changed.RawQuery = strings.Replace(parsed.RawQuery, "&t=", "&t=1", 1)
+	cut := *parsed
+	cut.RawQuery, _, _ = strings.Cut(parsed.RawQuery, "&h=")
+	bare := *parsed
+	bare.RawQuery = "api-version=" + testVersion
+	for _, test := range []struct {
+		name   string
+		url    url.URL
+		status int
+	}{
+		{"as given", *parsed, http.StatusOK},
+		{"encoded anew", sorted, http.StatusForbidden},
+		{"changed", changed, http.StatusForbidden},
+		{"cut", cut, http.StatusForbidden},
+		{"without any signature, as in 2023", bare, http.StatusOK},
+	} {
+		t.Run(test.name, func(t *testing.T) { h.get(test.url.String()).wants(test.status) })
+	}
+}
+
+func TestResultOfADeletionIsGone(t *testing.T) {
+	h := newHost(t)
+	h.put("batchEndpoints/glaze", glaze)
+	deletion := h.do(http.MethodDelete, "batchEndpoints/glaze", "").wants(http.StatusAccepted)
+	if deletion.text != "null" || deletion.header.Get("Content-Type") == "" || deletion.header.Get("x-ms-async-operation-timeout") != "PT30M" {
+		t.Errorf("body %q, headers %v", deletion.text, deletion.header)
+	}
+	if deletion.header.Get("Location") == deletion.header.Get("Azure-AsyncOperation") {
+		t.Error("Location and Azure-AsyncOperation are the same")
+	}
+	h.poll(deletion).has(map[string]any{"status": "Succeeded"})
+	gone := h.get(deletion.header.Get("Location")).wants(http.StatusNotFound)
+	id := gone.at("error/message").(string)
+	if !strings.HasPrefix(id, "Resource bebes:") || !strings.HasSuffix(id, " not found") {
+		t.Errorf("message = %q", id)
+	}
+	gone.has(map[string]any{
+		"error/code":                        "UserError",
+		"error/additionalInfo/5/type":       "InnerError",
+		"error/additionalInfo/6/type":       "MessageFormat",
+		"error/additionalInfo/6/info/value": "Resource {dataName} not found",
+		"error/additionalInfo/7/type":       "MessageParameters",
+		"error/additionalInfo/0/info/value": "managementfrontend",
+		"error/additionalInfo/3/info/value": "eastus",
+	})
+	h.get("/subscriptions/" + testSubscription + "/providers/Microsoft.MachineLearningServices/locations/eastus/mfeOperationsStatus/bebes:x:y").
+		wants(http.StatusNotFound)
+}

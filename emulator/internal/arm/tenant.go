@@ -1,0 +1,104 @@
+package arm
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// tenantRoutes are those above resource groups, as the Azure CLI asks them after
+// a login. Not evidenced: the answers; they have the members that the CLI reads
+// and those of the published descriptions.
+func (h *Handler) tenantRoutes() []route {
+	return []route{
+		{method: http.MethodGet, path: "/metadata/endpoints", serve: describeCloud, open: true},
+		{method: http.MethodGet, path: "/tenants", serve: listTenants},
+		{method: http.MethodGet, path: "/subscriptions", serve: listSubscriptions},
+		{method: http.MethodGet, path: subscriptionPath, serve: getSubscription},
+		{method: http.MethodGet, path: subscriptionPath + "/locations", serve: listLocations},
+		{method: http.MethodGet, path: subscriptionPath + "/resourceGroups", serve: listGroups},
+		{method: http.MethodGet, path: groupPath, serve: getGroup},
+		{method: http.MethodHead, path: groupPath, serve: headGroup},
+		{method: http.MethodGet, path: subscriptionPath + "/providers/{provider}", serve: getProvider},
+		{method: http.MethodPost, path: subscriptionPath + "/providers/{provider}/register", serve: getProvider},
+	}
+}
+
+// describeCloud tells clients that have no table of clouds where everything is.
+func describeCloud(c *call) answer {
+	cloud := c.h.cloud
+	return ok([]store.Document{{
+		"name": cloud.Name, "portal": "https://portal." + strings.TrimPrefix(cloud.ManagementHost, "management."),
+		"resourceManager": "https://" + cloud.ManagementHost + "/",
+		"authentication": store.Document{
+			"loginEndpoint": "https://" + c.loginHost(), "audiences": cloud.ManagementAudiences,
+			"tenant": "common", "identityProvider": "AAD",
+		},
+		"suffixes": store.Document{"storage": cloud.StorageSuffix},
+	}})
+}
+
+func listTenants(c *call) answer {
+	return ok(valueOf([]store.Document{{
+		"id": "/tenants/" + c.h.tenantID, "tenantId": c.h.tenantID, "displayName": "azmlbatch", "countryCode": "US",
+		"defaultDomain": "azmlbatch.example", "domains": []any{"azmlbatch.example"}, "tenantCategory": "Home",
+	}}))
+}
+
+func listSubscriptions(c *call) answer { return ok(valueOf(c.h.store.List("/subscriptions"))) }
+
+func getSubscription(c *call) answer {
+	doc, _ := c.h.store.Get(subscriptionID(c.param("subscription")))
+	return ok(doc)
+}
+
+// listLocations lists the regions that have a workspace.
+func listLocations(c *call) answer {
+	subscription := subscriptionID(c.param("subscription"))
+	seen := map[string]bool{}
+	var locations []store.Document
+	for _, group := range c.h.store.List(subscription + "/resourceGroups") {
+		name := textOf(group, "location")
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		locations = append(locations, store.Document{
+			"id": subscription + "/locations/" + name, "name": name, "type": "Region",
+			"displayName": name, "regionalDisplayName": name,
+			"metadata": store.Document{"regionType": "Physical", "regionCategory": "Recommended"},
+		})
+	}
+	return ok(valueOf(locations))
+}
+
+func listGroups(c *call) answer {
+	return c.page(c.h.store.List(subscriptionID(c.param("subscription"))+"/resourceGroups"), c.top("$top"))
+}
+
+func getGroup(c *call) answer {
+	doc, _ := c.h.store.Get(groupID(c.param("subscription"), c.param("group")))
+	return ok(doc)
+}
+
+func headGroup(*call) answer { return withStatus(http.StatusNoContent, nil) }
+
+// getProvider says that every resource provider is registered, also when asked
+// to register one.
+func getProvider(c *call) answer {
+	namespace := c.param("provider")
+	return ok(store.Document{
+		"id": subscriptionID(c.param("subscription")) + "/providers/" + namespace, "namespace": namespace,
+		"registrationState": "Registered", "registrationPolicy": "RegistrationRequired", "resourceTypes": []any{},
+	})
+}
+
+// valueOf is a list that fits one page.
+func valueOf(docs []store.Document) store.Document {
+	value := make([]any, 0, len(docs))
+	for _, doc := range docs {
+		value = append(value, doc)
+	}
+	return store.Document{"value": value}
+}

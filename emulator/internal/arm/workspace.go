@@ -1,0 +1,36 @@
+package arm
+
+import (
+	"net/http"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+func (h *Handler) workspaceRoutes() []route {
+	const (
+		bySubscription = subscriptionPath + "/providers/" + workspaceType
+		byGroup        = groupPath + "/providers/" + workspaceType
+	)
+	return []route{
+		{method: http.MethodGet, path: bySubscription, serve: listSubscriptionWorkspaces, unidentified: true},
+		{method: http.MethodGet, path: byGroup, serve: listGroupWorkspaces, unidentified: true},
+		{method: http.MethodGet, path: workspacePath, serve: getWorkspace, unidentified: true},
+	}
+}
+
+func listSubscriptionWorkspaces(c *call) answer {
+	var workspaces []store.Document
+	for _, group := range c.h.store.List(subscriptionID(c.param("subscription")) + "/resourceGroups") {
+		workspaces = append(workspaces, c.h.store.List(textOf(group, "id")+"/providers/"+workspaceType)...)
+	}
+	return c.page(workspaces, 0)
+}
+
+func listGroupWorkspaces(c *call) answer {
+	return c.page(c.h.store.List(groupID(c.param("subscription"), c.param("group"))+"/providers/"+workspaceType), 0)
+}
+
+func getWorkspace(c *call) answer {
+	doc, _ := c.h.store.Get(c.workspace)
+	return ok(doc)
+}
