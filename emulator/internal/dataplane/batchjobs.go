@@ -1,0 +1,114 @@
+package dataplane
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// batch serves the jobs of batch endpoints by the published description of the
+// data plane, 2020-09-01-dataplanepreview. No recording has these calls.
+func (c *call) batch() {
+	if p, ok := c.matches(http.MethodGet, "batchEndpoints/{endpoint}/jobs"); ok {
+		c.listJobs(p[0], c.request.URL.Query().Get("deployment"))
+	} else if p, ok := c.matches(http.MethodGet, "batchEndpoints/{endpoint}/jobs/{job}"); ok {
+		c.getJob(p[0], "", p[1])
+	} else if p, ok := c.matches(http.MethodGet, "batchEndpoints/{endpoint}/deployments/{deployment}/jobs"); ok {
+		c.listJobs(p[0], p[1])
+	} else if p, ok := c.matches(http.MethodGet, "batchEndpoints/{endpoint}/deployments/{deployment}/jobs/{job}"); ok {
+		c.getJob(p[0], p[1], p[2])
+	} else if p, ok := c.matches(http.MethodGet, "batchEndpoints/{endpoint}"); ok {
+		c.getResource("/batchEndpoints/" + p[0])
+	} else if p, ok := c.matches(http.MethodGet, "batchEndpoints/{endpoint}/deployments/{deployment}"); ok {
+		c.getResource("/batchEndpoints/" + p[0] + "/deployments/" + p[1]) // the Location of an invocation
+	} else {
+		c.noRoute()
+	}
+}
+
+func (c *call) getResource(path string) {
+	doc, ok := c.store.Get(c.workspace + path)
+	if !ok {
+		c.refuse(http.StatusNotFound, "The resource "+path+" does not exist in the workspace.", "NotFound")
+		return
+	}
+	c.answer(http.StatusOK, doc)
+}
+
+func (c *call) getJob(endpoint, deployment, name string) {
+	if deployment != "" && !slices.Contains(jobs.BatchJobNames(c.store, c.workspace, endpoint, deployment), name) {
+		c.jobNotFound(name)
+		return
+	}
+	doc, ok := jobs.BatchJob(c.store, c.workspace, endpoint, name)
+	if !ok {
+		c.jobNotFound(name)
+		return
+	}
+	c.answer(http.StatusOK, doc)
+}
+
+func (c *call) jobNotFound(name string) {
+	c.refuse(http.StatusNotFound, "The job with the name '"+name+"' does not exist.", "NotFound")
+}
+
+// listJobs answers a page of jobs, the newest first, and a link to the next page
+// if there is one. The jobs of an endpoint that was deleted stay. Not evidenced:
+// the order, the size of a page, and the form of the link.
+func (c *call) listJobs(endpoint, deployment string) {
+	names := jobs.BatchJobNames(c.store, c.workspace, endpoint, deployment)
+	if _, exists := c.store.Get(c.workspace + "/batchEndpoints/" + endpoint); !exists && len(names) == 0 {
+		c.refuse(http.StatusNotFound, "There is no endpoint with the name '"+endpoint+"' in the workspace.", "NotFound", "EndpointNotFound")
+		return
+	}
+	names, ok := c.afterToken(names)
+	if !ok {
+		c.refuse(http.StatusBadRequest, "The continuation token is not one of this list.", "BadArgument")
+		return
+	}
+	page := store.Document{}
+	if len(names) > c.pageSize {
+		names = names[:c.pageSize]
+		page["nextLink"] = c.linkAfter(names[c.pageSize-1])
+	}
+	value := []any{}
+	for _, name := range names {
+		if doc, ok := jobs.BatchJob(c.store, c.workspace, endpoint, name); ok {
+			value = append(value, doc)
+		}
+	}
+	page["value"] = value
+	c.answer(http.StatusOK, page)
+}
+
+// A continuation token holds the last job of the page before, so that jobs that
+// come meanwhile neither repeat nor hide others.
+func (c *call) afterToken(names []string) ([]string, bool) {
+	token := c.request.URL.Query().Get("$skiptoken")
+	if token == "" {
+		return names, true
+	}
+	last, err := base64.RawURLEncoding.DecodeString(token)
+	i := slices.Index(names, string(last))
+	if err != nil || i < 0 {
+		return nil, false
+	}
+	return names[i+1:], true
+}
+
+func (c *call) linkAfter(last string) string {
+	link := url.URL{Scheme: "https", Host: c.request.Host, Path: c.request.URL.Path, RawPath: c.request.URL.RawPath}
+	query := c.request.URL.Query()
+	query.Del("$skiptoken")
+	link.RawQuery = query.Encode()
+	if link.RawQuery != "" {
+		link.RawQuery += "&"
+	}
+	// The dollar sign stays literal, as in the links of the service's other lists.
+	link.RawQuery += "$skiptoken=" + base64.RawURLEncoding.EncodeToString([]byte(last))
+	return link.String()
+}

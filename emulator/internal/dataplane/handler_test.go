@@ -1,0 +1,259 @@
+package dataplane
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+const (
+	workspace = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.MachineLearningServices/workspaces/w1"
+	host      = "https://eastus.api.azureml.ms"
+)
+
+// logs is a Blob service with the same two logs for every run.
+type logs struct{}
+
+func (logs) List(_ context.Context, account, container, prefix string) iter.Seq2[blob.Properties, error] {
+	return func(yield func(blob.Properties, error) bool) {
+		for _, name := range []string{"logs/a b.txt", "user_logs/std_log_0.txt"} {
+			if !yield(blob.Properties{Name: prefix + name}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (logs) UserDelegationSAS(account, container, permissions string, start, expiry time.Time) (string, error) {
+	return fmt.Sprintf("sp=%s&se=%s&sig=%s", permissions, expiry.Format("15-04"), account+container), nil
+}
+
+func newHandler(t *testing.T) (*Handler, *store.Store) {
+	t.Helper()
+	s, err := store.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(Options{
+		Store: s, Cloud: cloud.Public(), Logs: logs{}, PageSize: 2,
+		Now: func() time.Time { return time.Date(2031, 1, 2, 3, 4, 5, 0, time.UTC) },
+		Verify: func(header string, audiences ...string) (login.Claims, *login.Refusal) {
+			audience, good := strings.CutPrefix(header, "Bearer ")
+			if !good || !slices.Contains(audiences, audience) {
+				return login.Claims{}, &login.Refusal{Reason: login.Audience}
+			}
+			return login.Claims{}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, map[string]store.Document{
+		workspace: {"id": workspace, "location": "eastus"},
+		workspace + "/datastores/workspaceartifactstore": {"properties": store.Document{"accountName": "kiln", "containerName": "azureml"}},
+		"run:" + workspace + "/j1":                       {"runId": "j1", "status": "Completed", "displayName": "glazing"},
+		"run:" + workspace + "/c1": {
+			"runId": "c1", "status": "Completed", "createdUtc": "2031-01-02T03:00:00+00:00", "startTimeUtc": "2031-01-02T03:00:01+00:00",
+			"endTimeUtc": nil, "lastModifiedUtc": "2031-01-02T03:00:02+00:00", "dataContainerId": "dcid.c1", "outputs": nil, "tags": store.Document{"a": "b"},
+		},
+		"runchildren:" + workspace + "/j1/c1": {"runId": "c1"},
+		"runmetrics:" + workspace + "/c1":     {"Failed Items": 2, "Total Mini Batches": 5},
+		"runoutputs:" + workspace + "/c1": {"score": store.Document{
+			"assetId": "azureml://locations/eastus/workspaces/0f/data/azureml_c1_output_data_score/versions/1", "type": "UriFolder", "uri": "x",
+		}},
+		"outputasset:" + workspace + "/azureml_c1_output_data_score": {
+			"type": "UriFolder", "uri": "azureml://datastores/workspaceblobstore/paths/azureml/c1/score/",
+		},
+	})
+	return h, s
+}
+
+func put(t *testing.T, s *store.Store, docs map[string]store.Document) {
+	t.Helper()
+	for id, doc := range docs {
+		if _, err := s.Put(id, doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// do asks and decodes the answer.
+func do(t *testing.T, h http.Handler, method, url, body string, wantStatus int) store.Document {
+	t.Helper()
+	r := httptest.NewRequest(method, url, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer https://management.azure.com/")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != wantStatus {
+		t.Fatalf("%s %s: status %d, want %d: %s", method, url, w.Code, wantStatus, w.Body)
+	}
+	var answer store.Document
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		t.Fatalf("%s %s: %v: %s", method, url, err, w.Body)
+	}
+	return answer
+}
+
+func TestDiscoveryNeedsNoToken(t *testing.T) {
+	h, _ := newHandler(t)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, host+"/discovery", nil))
+	var got map[string]string
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	if got["api"] != host || got["studio"] != "https://ml.azure.com" || len(got) != 9 {
+		t.Errorf("discovery = %v", got)
+	}
+	if w.Header().Get("mise-correlation-id") != "" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("headers = %v", w.Header())
+	}
+}
+
+func TestTokens(t *testing.T) {
+	h, _ := newHandler(t)
+	for token, want := range map[string]int{
+		"":                                     http.StatusUnauthorized,
+		"Bearer https://storage.azure.com":     http.StatusUnauthorized,
+		"Bearer https://ml.azure.com":          http.StatusOK,
+		"Bearer https://management.azure.com/": http.StatusOK,
+	} {
+		r := httptest.NewRequest(http.MethodGet, host+"/history/v1.0"+workspace+"/runs/j1", nil)
+		r.Header.Set("Authorization", token)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("token %q: status %d, want %d", token, w.Code, want)
+		}
+		if got := w.Header().Get("mise-correlation-id"); got == "" {
+			t.Errorf("token %q: no mise-correlation-id", token)
+		}
+	}
+}
+
+func TestRefusalsAreEnvelopes(t *testing.T) {
+	h, _ := newHandler(t)
+	history := host + "/history/v1.0" + workspace
+	for _, test := range []struct {
+		method, url, body string
+		status            int
+	}{
+		{http.MethodGet, host + "/nothing", "", http.StatusNotFound},
+		{http.MethodGet, host + "/history/v1.0" + workspace + "2/runs/j1", "", http.StatusNotFound},
+		{http.MethodGet, history + "/runs/none", "", http.StatusNotFound},
+		{http.MethodDelete, history + "/runs/j1", "", http.StatusNotFound},
+		{http.MethodPost, history + "/rundata", "{", http.StatusBadRequest},
+		{http.MethodPost, history + "/rundata", `{"runId": "none"}`, http.StatusNotFound},
+		{http.MethodPost, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", `{"values": ["azureml:none:1"]}`, http.StatusNotFound},
+		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/c1/full", `{"metricName": "none"}`, http.StatusNotFound},
+		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/jobs", "", http.StatusNotFound},
+		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/jobs/j", "", http.StatusNotFound},
+	} {
+		answer := do(t, h, test.method, test.url, test.body, test.status)
+		fault, _ := answer["error"].(store.Document)
+		for _, member := range []string{"correlation", "environment", "location", "time", "componentName", "statusCode"} {
+			if answer[member] == nil {
+				t.Errorf("%s: %s is missing", test.url, member)
+			}
+		}
+		if fault["code"] != "UserError" || fault["message"] == "" || len(fault) != 12 {
+			t.Errorf("%s: error = %v", test.url, fault)
+		}
+	}
+}
+
+func TestRunHistory(t *testing.T) {
+	h, _ := newHandler(t)
+	base := host + "/history/v1.0" + workspace
+	if got := do(t, h, http.MethodGet, base+"/runs/j1?api-version=v1.0", "", http.StatusOK); got["displayName"] != "glazing" {
+		t.Errorf("run = %v", got)
+	}
+	if got := do(t, h, http.MethodGet, base+"/experiments/tests/runs/c1", "", http.StatusOK); got["runId"] != "c1" {
+		t.Errorf("run by experiment = %v", got)
+	}
+	children := do(t, h, http.MethodGet, base+"/runs/j1/children?api-version=v1.0", "", http.StatusOK)
+	value, _ := children["value"].([]any)
+	if len(value) != 1 || len(children) != 1 || value[0].(store.Document)["runId"] != "c1" {
+		t.Errorf("children = %v", children)
+	}
+	if got := do(t, h, http.MethodGet, base+"/runs/c1/children", "", http.StatusOK)["value"]; !cmp.Equal(got, []any{}) {
+		t.Errorf("children of a step = %v, want an empty list", got)
+	}
+	data := do(t, h, http.MethodPost, base+"/rundata", `{"runId": "c1", "selectRunMetadata": true, "selectRunDefinition": true, "selectJobSpecification": true}`, http.StatusOK)
+	want := store.Document{"score": store.Document{
+		"assetId": "azureml://locations/eastus/workspaces/0f/data/azureml_c1_output_data_score/versions/1", "type": "UriFolder",
+	}}
+	if diff := cmp.Diff(want, data["runMetadata"].(store.Document)["outputs"]); diff != "" {
+		t.Errorf("runMetadata.outputs (-want +got):\n%s", diff)
+	}
+	if _, ok := data["jobSpecification"]; !ok || len(data) != 4 {
+		t.Errorf("rundata has the members %v", data)
+	}
+}
+
+func TestRunDetailsHaveLogURLs(t *testing.T) {
+	h, _ := newHandler(t)
+	got := do(t, h, http.MethodGet, host+"/history/v1.0"+workspace+"/runs/c1/details", "", http.StatusOK)
+	const start = "https://kiln.blob.core.windows.net/azureml/ExperimentRun/dcid.c1/"
+	want := store.Document{
+		"logs/a b.txt":            start + "logs/a%20b.txt?sp=r&se=04-04&sig=kilnazureml",
+		"user_logs/std_log_0.txt": start + "user_logs/std_log_0.txt?sp=r&se=04-04&sig=kilnazureml",
+	}
+	if diff := cmp.Diff(want, got["logFiles"]); diff != "" {
+		t.Errorf("logFiles (-want +got):\n%s", diff)
+	}
+	if got["runId"] != "c1" || got["createdTimeUtc"] != "2031-01-02T03:00:00+00:00" {
+		t.Errorf("details = %v", got)
+	}
+}
+
+func TestResolvedURIs(t *testing.T) {
+	h, _ := newHandler(t)
+	const id = "azureml://locations/eastus/workspaces/0f/data/azureml_c1_output_data_score/versions/1"
+	got := do(t, h, http.MethodPost, host+"/data/v1.0"+workspace+"/dataversion/batchGetResolvedUris?api-version=1.5.0", `{"values": ["`+id+`"]}`, http.StatusOK)
+	want := store.Document{"values": store.Document{id: store.Document{
+		"uri":  "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/azureml/c1/score/",
+		"type": "UriFolder", "legacyDatasetType": nil,
+	}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("resolved URIs (-want +got):\n%s", diff)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	h, _ := newHandler(t)
+	base := host + "/metric/v2.0" + workspace + "/runs/c1"
+	list, _ := do(t, h, http.MethodPost, base+"/list", `{}`, http.StatusOK)["value"].([]any)
+	if len(list) != 2 || list[0].(store.Document)["metricKey"].(store.Document)["name"] != "Failed Items" {
+		t.Errorf("metrics = %v", list)
+	}
+	full, _ := do(t, h, http.MethodPost, base+"/full", `{"metricName": "Failed Items"}`, http.StatusOK)["value"].([]any)
+	if diff := cmp.Diff(store.Document{"Failed Items": 2.0}, full[0].(store.Document)["data"]); diff != "" {
+		t.Errorf("value of a metric (-want +got):\n%s", diff)
+	}
+	run := do(t, h, http.MethodGet, host+"/mlflow/v1.0"+workspace+"/api/2.0/mlflow/runs/get?run_id=c1", "", http.StatusOK)["run"].(store.Document)
+	want := []any{
+		store.Document{"key": "Failed Items", "value": 2.0, "timestamp": 1925089202000.0, "step": 0.0},
+		store.Document{"key": "Total Mini Batches", "value": 5.0, "timestamp": 1925089202000.0, "step": 0.0},
+	}
+	if diff := cmp.Diff(want, run["data"].(store.Document)["metrics"]); diff != "" {
+		t.Errorf("MLflow metrics (-want +got):\n%s", diff)
+	}
+	if info := run["info"].(store.Document); info["status"] != "FINISHED" || info["start_time"] != 1925089201000.0 || info["end_time"] != nil {
+		t.Errorf("MLflow info = %v", info)
+	}
+}

@@ -1,0 +1,217 @@
+package frontdoor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+const (
+	workspace  = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.MachineLearningServices/workspaces/w1"
+	endpointID = workspace + "/batchEndpoints/tiles-ep"
+	host       = "tiles-ep.eastus.inference.ml.azure.com"
+)
+
+// submitter notes the invocations it gets.
+type submitter struct {
+	got []jobs.Invocation
+	err error
+}
+
+func (s *submitter) Submit(_ context.Context, inv jobs.Invocation) (store.Document, error) {
+	s.got = append(s.got, inv)
+	return store.Document{"name": "batchjob-1"}, s.err
+}
+
+func newHandler(t *testing.T) (*Handler, *submitter) {
+	t.Helper()
+	s, err := store.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, doc := range map[string]store.Document{
+		workspace:                                        {"location": "westus"},
+		endpointID:                                       {"name": "tiles-ep", "properties": store.Document{"defaults": store.Document{"deploymentName": "blue"}}},
+		endpointID + "/deployments/blue":                 {"name": "blue"},
+		endpointID + "/deployments/green":                {"name": "green"},
+		workspace + "/jobs/batchjob-7":                   {"properties": store.Document{"status": "Running"}},
+		"batchjob:" + workspace + "/tiles-ep/batchjob-7": {"name": "batchjob-7", "properties": store.Document{"status": "Preparing"}},
+		workspace + "/batchEndpoints/bare-ep":            {"name": "bare-ep", "properties": store.Document{"defaults": store.Document{"deploymentName": nil}}},
+	} {
+		if _, err := s.Put(id, doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	jobs := &submitter{}
+	h, err := New(Options{
+		Store: s, Cloud: cloud.Public(), Jobs: jobs,
+		Verify: func(header string, audiences ...string) (login.Claims, *login.Refusal) {
+			if header == "Bearer good" && cmp.Equal(audiences, []string{"https://ml.azure.com"}) {
+				return login.Claims{AppID: "app1", ObjectID: "o1", TenantID: "t1"}, nil
+			}
+			return login.Claims{}, &login.Refusal{Reason: login.Reason(strings.TrimPrefix(header, "Bearer "))}
+		},
+		Endpoint: func(region, name string) (string, bool) {
+			id := workspace + "/batchEndpoints/" + name
+			_, ok := s.Get(id)
+			return id, ok && region == "eastus"
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, jobs
+}
+
+func do(h http.Handler, method, url, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, url, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer good")
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+const body = `{"properties": {"inputData": {"tiles": {"uri": "https://kiln.blob.core.windows.net/c/p", "jobInputType": "UriFolder"}}}}`
+
+func TestInvoke(t *testing.T) {
+	tests := map[string]struct {
+		header     []string
+		deployment string
+		directed   bool
+	}{
+		"default":             {nil, "blue", false},
+		"directed":            {[]string{"azureml-model-deployment", "green"}, "green", true},
+		"directed, any case":  {[]string{"azureml-model-deployment", "GREEN"}, "green", true},
+		"with a repeat token": {[]string{"repeatability_request-id", "r1"}, "blue", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h, submitted := newHandler(t)
+			w := do(h, http.MethodPost, "https://"+host+"/jobs", body, test.header...)
+			if w.Code != http.StatusCreated {
+				t.Fatalf("status %d: %s", w.Code, w.Body)
+			}
+			want := map[string]string{
+				"azureml-model-deployment": test.deployment,
+				"Location": "https://westus.api.azureml.ms/mferp/managementfrontend" + endpointID + "/deployments/" + test.deployment +
+					"?api-version=2020-09-01-dataplanepreview",
+				"Server": "azureml-frontdoor", "x-ms-response-type": "standard", "Content-Type": "application/json; charset=utf-8",
+			}
+			for name, value := range want {
+				if got := w.Header().Get(name); got != value {
+					t.Errorf("header %s = %q, want %q", name, got, value)
+				}
+			}
+			for _, name := range []string{"x-request-time", "x-request-id", "x-envoy-upstream-service-time", "x-aml-cluster"} {
+				if w.Header().Get(name) == "" {
+					t.Errorf("header %s is missing", name)
+				}
+			}
+			got := submitted.got[0]
+			if got.Workspace != workspace || got.Endpoint != "tiles-ep" || got.Deployment["name"] != test.deployment || got.Directed != test.directed {
+				t.Errorf("submitted %+v", got)
+			}
+			if diff := cmp.Diff(jobs.Caller{Name: "app1", Application: true, ObjectID: "o1", TenantID: "t1"}, got.Caller); diff != "" {
+				t.Errorf("caller (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNothingToRouteTo(t *testing.T) {
+	h, submitted := newHandler(t)
+	for _, w := range []*httptest.ResponseRecorder{
+		do(h, http.MethodPost, "https://bare-ep.eastus.inference.ml.azure.com/jobs", body),
+		do(h, http.MethodPost, "https://"+host+"/jobs", body, "azureml-model-deployment", "red"),
+		do(h, http.MethodPost, "https://"+host+"/jobs", body, "azureml-model-deployment", "blue/../green"),
+	} {
+		if w.Code != http.StatusNotFound || !strings.HasPrefix(w.Body.String(), "No valid deployments to route to.") {
+			t.Errorf("status %d: %s", w.Code, w.Body)
+		}
+	}
+	if len(submitted.got) != 0 {
+		t.Errorf("submitted %+v", submitted.got)
+	}
+}
+
+func TestTokenRefusals(t *testing.T) {
+	h, submitted := newHandler(t)
+	for reason, want := range map[login.Reason]string{
+		login.Missing: "Jwt is missing", login.Expired: "Jwt is expired", login.Audience: "Audiences in Jwt are not allowed",
+		login.Signature: "Jwt verification fails", login.Malformed: "Jwt is not in the form",
+	} {
+		w := do(h, http.MethodPost, "https://"+host+"/jobs", body, "Authorization", "Bearer "+string(reason))
+		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), want) || w.Header().Get("Www-Authenticate") == "" {
+			t.Errorf("%s: status %d: %s", reason, w.Code, w.Body)
+		}
+	}
+	if len(submitted.got) != 0 {
+		t.Errorf("submitted %+v", submitted.got)
+	}
+}
+
+func TestRefusedInvocations(t *testing.T) {
+	tests := map[string]struct {
+		err    error
+		status int
+		code   string
+	}{
+		"caller's mistake": {&jobs.BadInvocationError{Message: "two inputs"}, http.StatusBadRequest, "UserError"},
+		"our own":          {errors.New("disk full"), http.StatusInternalServerError, "ServiceError"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			h, submitted := newHandler(t)
+			submitted.err = test.err
+			w := do(h, http.MethodPost, "https://"+host+"/jobs", body)
+			var answer struct {
+				Error      struct{ Code, Message string }
+				StatusCode int
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+				t.Fatal(err)
+			}
+			if w.Code != test.status || answer.Error.Code != test.code || answer.StatusCode != test.status || w.Header().Get("x-ms-response-type") != "error" {
+				t.Errorf("status %d: %s", w.Code, w.Body)
+			}
+			if strings.Contains(w.Body.String(), "disk") {
+				t.Errorf("the answer tells of our own troubles: %s", w.Body)
+			}
+		})
+	}
+}
+
+func TestStatus(t *testing.T) {
+	h, _ := newHandler(t)
+	w := do(h, http.MethodGet, "https://"+host+"/jobs/batchjob-7", "")
+	var job struct{ Properties struct{ Status string } }
+	if err := json.Unmarshal(w.Body.Bytes(), &job); err != nil || w.Code != http.StatusOK || job.Properties.Status != "Running" {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+	for url, want := range map[string]int{
+		"https://" + host + "/jobs/batchjob-8":                           http.StatusNotFound,
+		"https://" + host + "/jobs/batchjob-7/more":                      http.StatusMethodNotAllowed,
+		"https://" + host + "/score":                                     http.StatusNotFound,
+		"https://" + host + "/jobs":                                      http.StatusMethodNotAllowed,
+		"https://other-ep.eastus.inference.ml.azure.com/jobs/batchjob-7": http.StatusNotFound,
+		"https://tiles-ep.westus.inference.ml.azure.com/jobs/batchjob-7": http.StatusNotFound,
+	} {
+		if w := do(h, http.MethodGet, url, ""); w.Code != want {
+			t.Errorf("GET %s: status %d, want %d", url, w.Code, want)
+		}
+	}
+}

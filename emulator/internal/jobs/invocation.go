@@ -1,0 +1,188 @@
+package jobs
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// Kinds of inputs and outputs, in the spelling of the batch data plane. ARM
+// spells the same kinds uri_folder, uri_file and so on.
+const (
+	UriFile      = "UriFile"
+	UriFolder    = "UriFolder"
+	MLTable      = "MLTable"
+	Literal      = "Literal"
+	CustomModel  = "CustomModel"
+	MLFlowModel  = "MLFlowModel"
+	TritonModel  = "TritonModel"
+	readOnly     = "ReadOnlyMount"
+	readAndWrite = "ReadWriteMount"
+)
+
+// Invocation is one request to run a deployment over data.
+type Invocation struct {
+	// Workspace is the ARM id of the endpoint's workspace.
+	Workspace string
+	// Endpoint is the name of the batch endpoint.
+	Endpoint string
+	// Deployment is the document of the deployment as it is now. Later changes
+	// of the deployment, and its deletion, do not reach the job.
+	Deployment store.Document
+	// Directed tells whether the caller picked the deployment; otherwise it is
+	// the endpoint's default.
+	Directed bool
+	// Inputs by name, in no particular order. A model deployment takes exactly
+	// one, whose name does not matter.
+	Inputs map[string]Input
+	// Outputs by name. A model deployment takes at most one, whose name becomes
+	// "score".
+	Outputs map[string]Output
+	// Overrides change settings of the deployment for this job.
+	Overrides Overrides
+	// Caller is who invokes.
+	Caller Caller
+}
+
+// Input is one input of a job.
+type Input struct {
+	// Kind is UriFolder, UriFile, Literal and so on; empty for the older forms
+	// of an invocation, which do not say.
+	Kind string
+	// URI is where the data lies: any reference of Azure ML. Empty for a Literal.
+	URI string
+	// Value is the value of a Literal as the caller gave it.
+	Value any
+	// Mode is how the data is to be made available; empty means ReadOnlyMount.
+	Mode string
+	// Description is free text; nil when not given.
+	Description any
+}
+
+// Output is one output of a job.
+type Output struct {
+	// Kind is UriFile, naming the file to write, or UriFolder.
+	Kind string
+	// URI is a path on a blob datastore.
+	URI string
+	// Mode is how the output is written; empty means ReadWriteMount.
+	Mode string
+	// Description is free text; nil when not given.
+	Description any
+}
+
+// Caller is who invokes, by the claims of the token.
+type Caller struct {
+	// Name is what systemData.createdBy shows: a display name, or the
+	// application id of a service principal.
+	Name string
+	// Application tells a service principal from a person.
+	Application bool
+	// ObjectID and TenantID are GUIDs.
+	ObjectID, TenantID string
+}
+
+// kind is what systemData calls the caller.
+func (c Caller) kind() string {
+	if c.Application {
+		return "Application"
+	}
+	return "User"
+}
+
+// isPipeline tells whether a deployment runs a pipeline component.
+func isPipeline(deployment store.Document) bool {
+	configuration := object(object(deployment["properties"])["deploymentConfiguration"])
+	return strings.EqualFold(text(configuration["deploymentConfigurationType"]), "PipelineComponent")
+}
+
+// BadInvocationError is an invocation that the service refuses before it makes
+// a job of it.
+type BadInvocationError struct {
+	// Message says what is wrong, in one sentence.
+	Message string
+}
+
+// Error returns the message.
+func (e *BadInvocationError) Error() string { return e.Message }
+
+// check refuses what no job can be made of. Not evidenced: which of these the
+// service refuses at once and which fail in the job, and its words. Documented
+// is only that a model deployment takes one data input and gives one output
+// (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
+func (inv Invocation) check() error {
+	if isPipeline(inv.Deployment) {
+		return nil
+	}
+	if len(inv.Inputs) != 1 {
+		return &BadInvocationError{fmt.Sprintf("A model deployment takes exactly one data input, this request has %d.", len(inv.Inputs))}
+	}
+	if len(inv.Outputs) > 1 {
+		return &BadInvocationError{fmt.Sprintf("A model deployment gives at most one output, this request names %d.", len(inv.Outputs))}
+	}
+	for name, input := range inv.Inputs {
+		if input.Kind == Literal {
+			return &BadInvocationError{fmt.Sprintf("Input %q is a Literal; only deployments of pipeline components take literal inputs.", name)}
+		}
+		if input.URI == "" {
+			return &BadInvocationError{fmt.Sprintf("Input %q has no uri.", name)}
+		}
+	}
+	for name, output := range inv.Outputs {
+		if output.URI == "" {
+			return &BadInvocationError{fmt.Sprintf("Output %q has no uri.", name)}
+		}
+	}
+	return nil
+}
+
+// job is an invocation that became a job.
+type job struct {
+	record
+	deployment string // name
+	display    string
+	experiment string
+	created    time.Time
+	location   string // of the workspace
+	host       string // of the workspace data plane
+	studio     string // host of the studio
+	input      Input
+	output     *Output // the chosen place, nil for the default
+	settings   settings
+	invocation Invocation
+}
+
+// record is what is needed to end a job, also after a restart.
+type record struct {
+	workspace, endpoint, name, child string
+	workspaceGUID, location          string
+}
+
+// chooseOutput takes the one output of a model deployment and lets its file name
+// override the deployment's: a UriFile names the file itself (seen in
+// azure-sdk-for-python recording test_batch_invoke_outputs, 2023).
+func (j *job) chooseOutput() {
+	for _, output := range j.invocation.Outputs {
+		j.output = &output
+		if output.Kind == UriFile {
+			j.settings.outputFileName = path.Base(output.URI)
+		}
+	}
+}
+
+// scoreURI is the file that a model deployment's job writes its predictions to,
+// and scoreFolder the folder around it, with a slash at the end.
+func (j *job) scoreURI() string { return j.scoreFolder() + j.settings.outputFileName }
+
+func (j *job) scoreFolder() string {
+	switch {
+	case j.output == nil:
+		return "azureml://datastores/" + defaultStore + "/paths/azureml/" + j.child + "/" + outputName + "/"
+	case j.output.Kind == UriFile:
+		return j.output.URI[:strings.LastIndexByte(j.output.URI, '/')+1]
+	}
+	return strings.TrimSuffix(j.output.URI, "/") + "/"
+}

@@ -1,0 +1,114 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
+)
+
+// logInterval is how often the logs of a running script are looked at when no
+// mini-batch says that there may be something new.
+const logInterval = time.Second
+
+// mirror copies a folder of growing files into Blob storage, so that the logs
+// of a running job can be read. What is added to a file is added to its append
+// blob; a file that was replaced or shortened is sent anew.
+type mirror struct {
+	blobs  Blobs
+	to     place
+	folder string
+	log    *slog.Logger
+	sent   map[string]sentFile // by path below folder
+}
+
+// sentFile is how much of which file has been sent.
+type sentFile struct {
+	info fs.FileInfo
+	size int64
+}
+
+func (r *Runner) newMirror(to place, folder string) *mirror {
+	return &mirror{blobs: r.blobs, to: to, folder: folder, log: r.log, sent: map[string]sentFile{}}
+}
+
+// follow sends what is new after each word on news and at intervals, until news
+// is closed; then it sends the rest.
+func (m *mirror) follow(news <-chan struct{}) {
+	ticker := time.NewTicker(logInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case _, more := <-news:
+			m.send()
+			if !more {
+				return
+			}
+		case <-ticker.C:
+			m.send()
+		}
+	}
+}
+
+// send sends what is new. Logs are written to the end also for a job that is
+// being cancelled, and what cannot be written now is tried again next time.
+func (m *mirror) send() {
+	err := filepath.WalkDir(m.folder, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // removed, or not there yet
+		case err != nil:
+			return err
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		name, err := filepath.Rel(m.folder, path)
+		if err != nil {
+			return err
+		}
+		return m.sendFile(path, filepath.ToSlash(name))
+	})
+	if err != nil {
+		m.log.Error("job logs", "error", err)
+	}
+}
+
+func (m *mirror) sendFile(path, name string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	before, known := m.sent[name]
+	grown := known && os.SameFile(before.info, info) && info.Size() >= before.size
+	if grown && info.Size() == before.size {
+		return nil
+	}
+	from := int64(0)
+	if grown {
+		from = before.size
+	}
+	to := m.to.join(name)
+	if known && !grown {
+		if err := m.blobs.Delete(context.Background(), to.account, to.container, to.path); err != nil && !errors.Is(err, blob.ErrNotFound) {
+			return err
+		}
+	}
+	part := io.NewSectionReader(file, from, info.Size()-from)
+	if err := m.blobs.Put(context.Background(), to.account, to.container, to.path, part,
+		&blob.PutOptions{ContentType: logType, Append: true}); err != nil {
+		return err
+	}
+	m.sent[name] = sentFile{info: info, size: info.Size()}
+	return nil
+}

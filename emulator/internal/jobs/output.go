@@ -1,0 +1,107 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
+)
+
+// outputPlace is the folder in Blob storage that a job's output goes to. Only
+// datastore paths can be outputs (Microsoft Learn:
+// how-to-access-data-batch-endpoints-jobs).
+func (r *Runner) outputPlace(e *execution) (place, error) {
+	folder := e.scoreFolder()
+	ref, err := parseReference(folder, r.cloud.StorageSuffix)
+	if err != nil {
+		return place{}, failf("The output cannot be written: %v", err)
+	}
+	onDatastore, ok := ref.(datastorePath)
+	if !ok {
+		return place{}, failf("The output cannot be written to a %s: outputs are paths on a blob datastore, azureml://datastores/NAME/paths/PATH.", ref.referenceKind())
+	}
+	to, err := r.resolver(e.workspace).onDatastore(onDatastore)
+	if err != nil {
+		return place{}, failf("The output cannot be written: %v", err)
+	}
+	return to, nil
+}
+
+// checkOutput fails a job whose predictions exist already. The words are those
+// of Microsoft Learn: how-to-use-batch-adf.
+func (r *Runner) checkOutput(e *execution) error {
+	to, err := r.outputPlace(e)
+	if err != nil {
+		return err
+	}
+	taken, err := r.exists(e.ctx, to, e.settings)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return failf("The output cannot be written: the path already exists: %s. Give each job an output of its own.", e.scoreURI())
+	}
+	return nil
+}
+
+// exists tells whether the output of a job is there before it has run: the file
+// of predictions or, when the script writes its own files, anything.
+func (r *Runner) exists(ctx context.Context, to place, s settings) (bool, error) {
+	prefix := to.folder()
+	if !s.summaryOnly {
+		prefix = to.join(s.outputFileName).path
+	}
+	for p, err := range r.blobs.List(ctx, to.account, to.container, prefix) {
+		if err != nil {
+			return false, err
+		}
+		if s.summaryOnly || p.Name == prefix {
+			return true, nil
+		}
+		if p.Name > prefix {
+			break
+		}
+	}
+	return false, nil
+}
+
+// uploadOutput writes everything below folder to the place of the job's output.
+func (r *Runner) uploadOutput(e *execution, folder string) error {
+	to, err := r.outputPlace(e)
+	if err != nil {
+		return err
+	}
+	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) && path == folder {
+				return nil // the script wrote nothing
+			}
+			return err
+		}
+		if !entry.Type().IsRegular() {
+			return nil
+		}
+		name, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		return r.upload(e.ctx, path, to.join(filepath.ToSlash(name)))
+	})
+	if err != nil {
+		return fmt.Errorf("upload of the output: %w", err)
+	}
+	return nil
+}
+
+func (r *Runner) upload(ctx context.Context, path string, to place) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return r.blobs.Put(ctx, to.account, to.container, to.path, file, &blob.PutOptions{ContentType: "application/octet-stream"})
+}

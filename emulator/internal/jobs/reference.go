@@ -1,0 +1,209 @@
+package jobs
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// reference is what the text of an asset or storage reference means. It is one
+// of datastorePath, assetVersion, blobPath and jobOutput.
+type reference interface{ referenceKind() string }
+
+// datastorePath is a place on a datastore.
+type datastorePath struct {
+	workspace string // ARM id, "" when the reference does not name one
+	datastore string
+	path      string // without a leading slash
+}
+
+// assetVersion is a version of a registered asset.
+type assetVersion struct {
+	workspace string // ARM id, "" when the reference does not name one
+	kind      string // data, datasets, models, codes, environments, components; "" when not said
+	name      string
+	version   string // "" for the latest
+}
+
+// blobPath is a place in a storage account.
+type blobPath struct{ account, container, path string }
+
+// jobOutput is a named output of a job, or with an empty output name a path
+// among its artifacts.
+type jobOutput struct{ job, output, path string }
+
+func (datastorePath) referenceKind() string { return "datastore path" }
+func (assetVersion) referenceKind() string  { return "asset" }
+func (blobPath) referenceKind() string      { return "storage URL" }
+func (jobOutput) referenceKind() string     { return "job output" }
+
+// parseReference reads every spelling of a reference that Azure ML's clients
+// and services write: ARM ids, azureml: short names, azureml:// URIs of
+// datastores, assets and job outputs, and URLs of Blob storage. suffix is the
+// storage suffix of the cloud, such as core.windows.net.
+func parseReference(text, suffix string) (reference, error) {
+	scheme, rest := splitScheme(text)
+	switch scheme {
+	case "https":
+		return parseBlobURL(text, suffix)
+	case "wasbs", "abfss":
+		return parseHadoopURL(rest, suffix)
+	case "runs":
+		job, path, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
+		if job == "" {
+			return nil, fmt.Errorf("reference %q names no job", text)
+		}
+		return jobOutput{job: job, path: path}, nil
+	case "azureml", "":
+		if scheme == "azureml" && strings.HasPrefix(rest, "//") || isARMID(rest) {
+			return parseSegments(text, strings.TrimLeft(rest, "/"))
+		}
+		return parseShortName(text, strings.TrimLeft(rest, "/"))
+	}
+	return nil, fmt.Errorf("reference %q: only Azure storage can be read, not %s://", withoutQuery(text), scheme)
+}
+
+// splitScheme splits "scheme:rest". A text without a known scheme, such as
+// "NAME:VERSION" or an ARM id, is all rest.
+func splitScheme(text string) (scheme, rest string) {
+	before, after, found := strings.Cut(text, ":")
+	if !found || strings.ContainsAny(before, "/@") {
+		return "", text
+	}
+	switch lower := strings.ToLower(before); {
+	case lower == "azureml", lower == "runs":
+		return lower, after
+	case strings.HasPrefix(after, "//"):
+		return lower, after
+	}
+	return "", text
+}
+
+func isARMID(text string) bool {
+	return len(text) > len("/subscriptions/") && strings.EqualFold(text[:len("/subscriptions/")], "/subscriptions/")
+}
+
+// parseShortName reads NAME:VERSION, NAME@LABEL and NAME/versions/VERSION.
+func parseShortName(text, name string) (reference, error) {
+	if name, label, found := strings.Cut(name, "@"); found {
+		if !strings.EqualFold(label, "latest") || name == "" {
+			return nil, fmt.Errorf("reference %q: the only label is latest", text)
+		}
+		return assetVersion{name: name}, nil
+	}
+	name, version, found := strings.Cut(name, ":")
+	if !found || name == "" || version == "" || strings.ContainsAny(name, "/") {
+		return nil, fmt.Errorf("reference %q is neither a URI, nor an ARM id, nor azureml:NAME:VERSION", text)
+	}
+	return assetVersion{name: name, version: version}, nil
+}
+
+// parseSegments reads what is built of path segments: ARM ids and azureml://
+// URIs, which differ only in the words before the place or the asset.
+func parseSegments(text, path string) (reference, error) {
+	scope, segments := cutScope(strings.Split(path, "/"))
+	if len(segments) < 2 || segments[1] == "" {
+		return nil, fmt.Errorf("reference %q names nothing in the workspace", text)
+	}
+	kind, name, rest := strings.ToLower(segments[0]), segments[1], segments[2:]
+	switch kind {
+	case "datastores":
+		// "paths" is absent from the artifact places of jobs,
+		// azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.{run}.
+		if len(rest) > 0 && strings.EqualFold(rest[0], "paths") {
+			rest = rest[1:]
+		}
+		return datastorePath{workspace: scope, datastore: name, path: strings.Join(rest, "/")}, nil
+	case "jobs":
+		return parseJobOutput(text, name, rest)
+	case "registries":
+		return nil, fmt.Errorf("reference %q: there is no registry %q here", text, name)
+	case "data", "datasets", "models", "codes", "environments", "components":
+		version, err := assetVersionOf(text, rest)
+		if err != nil {
+			return nil, err
+		}
+		return assetVersion{workspace: scope, kind: kind, name: name, version: version}, nil
+	}
+	return nil, fmt.Errorf("reference %q: unknown kind %q", text, segments[0])
+}
+
+// cutScope takes the words that only say which workspace is meant off the front
+// and returns the workspace's ARM id, if they say it in full.
+func cutScope(segments []string) (workspace string, rest []string) {
+	words := map[string]string{}
+	for len(segments) >= 2 {
+		word := strings.ToLower(segments[0])
+		switch word {
+		case "subscriptions", "resourcegroups", "providers", "locations", "workspaces":
+			words[word] = segments[1]
+			segments = segments[2:]
+			continue
+		}
+		break
+	}
+	if words["subscriptions"] == "" || words["resourcegroups"] == "" || words["workspaces"] == "" {
+		return "", segments
+	}
+	return fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.MachineLearningServices/workspaces/%s",
+		words["subscriptions"], words["resourcegroups"], words["workspaces"]), segments
+}
+
+// assetVersionOf reads versions/V, versions/labels/latest and labels/latest.
+// The middle one is what Microsoft's sample cli/batch-score-rest.sh writes.
+func assetVersionOf(text string, rest []string) (string, error) {
+	switch {
+	case len(rest) == 2 && strings.EqualFold(rest[0], "versions") && rest[1] != "":
+		return rest[1], nil
+	case len(rest) >= 2 && strings.EqualFold(rest[len(rest)-2], "labels") && strings.EqualFold(rest[len(rest)-1], "latest"):
+		return "", nil
+	}
+	return "", fmt.Errorf("reference %q names no version; expected versions/VERSION or labels/latest", text)
+}
+
+func parseJobOutput(text, job string, rest []string) (reference, error) {
+	if len(rest) < 2 || !strings.EqualFold(rest[0], "outputs") {
+		return nil, fmt.Errorf("reference %q names no output; expected jobs/JOB/outputs/NAME", text)
+	}
+	output, path := rest[1], rest[2:]
+	if len(path) > 0 && strings.EqualFold(path[0], "paths") {
+		path = path[1:]
+	}
+	return jobOutput{job: job, output: output, path: strings.Join(path, "/")}, nil
+}
+
+// parseBlobURL reads https://ACCOUNT.blob.SUFFIX/CONTAINER/PATH. A SAS in the
+// query is dropped: the emulator's jobs may read every account it plays.
+func parseBlobURL(text, suffix string) (reference, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("reference %q is not a URL", withoutQuery(text))
+	}
+	account, found := strings.CutSuffix(strings.ToLower(u.Hostname()), ".blob."+suffix)
+	if !found {
+		return nil, fmt.Errorf("reference %q: only Azure Blob storage can be read, not host %q", withoutQuery(text), u.Hostname())
+	}
+	container, path, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	if container == "" {
+		return nil, fmt.Errorf("reference %q names no container", withoutQuery(text))
+	}
+	return blobPath{account: account, container: container, path: path}, nil
+}
+
+// parseHadoopURL reads the rest of wasbs:// and abfss:// URLs,
+// //CONTAINER@ACCOUNT.blob.SUFFIX/PATH; the second kind has dfs for blob.
+func parseHadoopURL(rest, suffix string) (reference, error) {
+	authority, path, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
+	container, host, found := strings.Cut(authority, "@")
+	account, service, _ := strings.Cut(strings.ToLower(host), ".")
+	if !found || container == "" || (service != "blob."+suffix && service != "dfs."+suffix) {
+		return nil, fmt.Errorf("reference to %q: expected CONTAINER@ACCOUNT.blob.%s", authority, suffix)
+	}
+	return blobPath{account: account, container: container, path: path}, nil
+}
+
+// withoutQuery is the form of a URL that may stand in an error: a SAS is a secret.
+func withoutQuery(text string) string {
+	before, _, _ := strings.Cut(text, "?")
+	return before
+}

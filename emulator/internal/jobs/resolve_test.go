@@ -1,0 +1,93 @@
+package jobs
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+func resolveWorld(t *testing.T) *world {
+	w := newWorld(t, nil)
+	for _, version := range []string{"1", "2", "3"} {
+		w.put(testWorkspace+"/data/tiles/versions/"+version, store.Document{"properties": store.Document{
+			"dataUri":  "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/v" + version + "/",
+			"dataType": "uri_folder", "isArchived": version == "3",
+		}})
+	}
+	w.put(testWorkspace+"/datasets/shards/versions/7", store.Document{"properties": store.Document{
+		"paths": []any{store.Document{"folder": "https://kilnstore.blob.core.windows.net/raw/shards"}},
+	}})
+	w.put(testWorkspace+"/data/loop/versions/1", store.Document{"properties": store.Document{"dataUri": "azureml:loop:1"}})
+	w.put(testWorkspace+"/datastores/files", store.Document{"properties": store.Document{"datastoreType": "AzureFile", "accountName": account}})
+	w.put(testWorkspace+"/datastores/lake", store.Document{"properties": store.Document{
+		"datastoreType": "AzureDataLakeGen2", "accountName": account, "filesystem": "lakefs",
+	}})
+	w.putRaw(runOutputsID(testWorkspace, "j1"), store.Document{"score": store.Document{
+		"uri": "azureml://datastores/workspaceblobstore/paths/azureml/c1/score/", "type": UriFolder,
+	}})
+	return w
+}
+
+func (w *world) putRaw(id string, doc store.Document) {
+	w.t.Helper()
+	if _, err := w.store.Put(id, doc); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	w := resolveWorld(t)
+	tests := map[string]place{
+		"azureml:tiles:1":                                {account, dataStore, "v1/", "uri_folder"},
+		testWorkspace + "/data/tiles/versions/1":         {account, dataStore, "v1/", "uri_folder"},
+		"azureml:tiles@latest":                           {account, dataStore, "v2/", "uri_folder"}, // 3 is archived
+		"azureml:tiles:3":                                {account, dataStore, "v3/", "uri_folder"},
+		"azureml:shards@latest":                          {account, "raw", "shards", "uri_folder"},
+		"azureml://datastores/lake/paths/x":              {account, "lakefs", "x", ""},
+		"azureml://jobs/j1/outputs/score":                {account, dataStore, "azureml/c1/score/", ""},
+		"azureml://jobs/j1/outputs/score/paths/p.csv":    {account, dataStore, "azureml/c1/score/p.csv", ""},
+		"runs:/j1/model/w.txt":                           {account, "azureml", "ExperimentRun/dcid.j1/model/w.txt", ""},
+		"https://kilnstore.blob.core.windows.net/raw/a/": {account, "raw", "a/", ""},
+		"azureml://locations/eastus/workspaces/w1/data/shards/versions/labels/latest": {account, "raw", "shards", "uri_folder"},
+	}
+	for text, want := range tests {
+		got, err := w.runner.resolver(testWorkspace).resolve(text, "data")
+		if err != nil {
+			t.Errorf("resolve(%q): %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(place{})); diff != "" {
+			t.Errorf("resolve(%q) (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestResolveRefuses(t *testing.T) {
+	w := resolveWorld(t)
+	for text, want := range map[string]string{
+		"azureml:tiles:9":                  "there is no asset",
+		"azureml:unknown@latest":           "there is no asset",
+		"azureml:loop:1":                   "not another asset",
+		"azureml://datastores/cup/paths/x": "could not find datastore: cup",
+		"azureml://datastores/files/paths": "only blob datastores",
+		"azureml://jobs/j1/outputs/other":  "has no output",
+	} {
+		if _, err := w.runner.resolver(testWorkspace).resolve(text, "data"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("resolve(%q) = %v, want %q in it", text, err, want)
+		}
+	}
+}
+
+func TestAssetPlace(t *testing.T) {
+	w := resolveWorld(t)
+	uri, kind, ok := AssetPlace(w.store, testWorkspace, testSuffix, "azureml://locations/eastus/workspaces/0f0f/data/tiles/versions/1")
+	if want := "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/v1/"; uri != want || kind != UriFolder || !ok {
+		t.Errorf("AssetPlace = %s, %s, %v; want %s", uri, kind, ok, want)
+	}
+	if _, _, ok := AssetPlace(w.store, testWorkspace, testSuffix, "azureml://locations/eastus/workspaces/0f0f/data/none/versions/1"); ok {
+		t.Error("AssetPlace finds an asset that is not there")
+	}
+}

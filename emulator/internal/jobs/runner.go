@@ -1,0 +1,294 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// DefaultLimit is how many jobs run at the same time unless [Options.Limit]
+// says otherwise.
+const DefaultLimit = 2
+
+// Options configure a [Runner].
+type Options struct {
+	// Store holds the documents of jobs and of what they refer to. Required.
+	Store *store.Store
+	// Blobs holds code, models, data, logs and outputs. Required.
+	Blobs Blobs
+	// Cloud says which host names documents mention. Required.
+	Cloud cloud.Cloud
+	// Now is the clock of time stamps; nil means time.Now. Scripts run in real
+	// time whatever the clock says.
+	Now func() time.Time
+	// Python is the interpreter that runs scoring scripts; empty means the
+	// engine's default, python3 on the PATH.
+	Python string
+	// Limit is how many jobs run at the same time; the others wait in the order
+	// of their submission. 0 means DefaultLimit.
+	Limit int
+	// TempDir is where jobs keep their files while they run; empty means the
+	// system's folder for temporary files.
+	TempDir string
+	// Logger hears of every change of a job's status; nil means silence.
+	Logger *slog.Logger
+}
+
+// Runner runs batch jobs. It is safe for concurrent use. Make one with [New]
+// and end it with [Runner.Close].
+type Runner struct {
+	store   *store.Store
+	blobs   Blobs
+	cloud   cloud.Cloud
+	now     func() time.Time
+	python  string
+	limit   int
+	tempDir string
+	log     *slog.Logger
+
+	group sync.WaitGroup // of jobs that have not ended
+
+	mu      sync.Mutex
+	closed  bool
+	running int
+	waiting []*execution
+	active  map[string]*execution // waiting or running, by lower-case job name
+}
+
+// execution is a job that has not ended.
+type execution struct {
+	*job
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when the documents say how the job ended
+
+	// Under the runner's lock.
+	placed bool // counts among the running
+	ending bool // too late to cancel
+}
+
+// Reasons for which a job is ended from outside.
+var (
+	errCanceled = errors.New("canceled by the user")
+	errStopped  = errors.New("the emulator was stopped")
+)
+
+// ErrClosed is the answer to a submission after Close.
+var ErrClosed = errors.New("jobs: the runner is closed")
+
+// ErrNotRunning says that there is no such job, or that it has ended.
+var ErrNotRunning = errors.New("jobs: no such job is running")
+
+// New returns a runner. Jobs that an earlier runner on the same store left
+// unfinished are marked as failed: nothing of them runs any more.
+func New(o Options) (*Runner, error) {
+	if o.Store == nil || o.Blobs == nil {
+		return nil, errors.New("jobs: a store and a blob service are required")
+	}
+	r := &Runner{
+		store: o.Store, blobs: o.Blobs, cloud: o.Cloud, now: o.Now, python: o.Python,
+		limit: o.Limit, tempDir: o.TempDir, log: o.Logger, active: map[string]*execution{},
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	if r.limit <= 0 {
+		r.limit = DefaultLimit
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.tempDir != "" {
+		if err := os.MkdirAll(r.tempDir, 0o700); err != nil {
+			return nil, fmt.Errorf("jobs: %w", err)
+		}
+	}
+	r.failUnfinished()
+	return r, nil
+}
+
+// Submit makes a job of an invocation and returns its document as the batch
+// data plane answers it, status Preparing. The job runs on when ctx ends; only
+// Cancel and Close end it. A *BadInvocationError is the caller's mistake.
+func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, error) {
+	if err := inv.check(); err != nil {
+		return nil, err
+	}
+	j, err := r.newJob(inv)
+	if err != nil {
+		return nil, err
+	}
+	answer := j.batchDocument()
+	e := &execution{job: j, done: make(chan struct{})}
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	if err := r.admit(e); err != nil {
+		return nil, err
+	}
+	if err := r.recordJob(j); err != nil {
+		r.leave(e)
+		return nil, err
+	}
+	r.enqueue(e)
+	return answer, nil
+}
+
+// newJob gives an invocation a name of its own and works out what it runs with.
+func (r *Runner) newJob(inv Invocation) (*job, error) {
+	s, err := settingsOf(inv.Deployment, inv.Overrides)
+	if err != nil {
+		return nil, &BadInvocationError{err.Error()}
+	}
+	workspace, ok := r.store.Get(inv.Workspace)
+	if !ok {
+		return nil, fmt.Errorf("jobs: there is no workspace %s", inv.Workspace)
+	}
+	prefix := "batchjob-"
+	if isPipeline(inv.Deployment) {
+		prefix = "pipelinejob-"
+	}
+	location := text(workspace["location"])
+	j := &job{
+		record: record{
+			workspace: text(workspace["id"]), endpoint: inv.Endpoint,
+			name: prefix + uuid.NewString(), child: uuid.NewString(),
+			workspaceGUID: text(object(workspace["properties"])["workspaceId"]), location: location,
+		},
+		deployment: text(inv.Deployment["name"]),
+		display:    orText(inv.Overrides.DisplayName, friendlyName()),
+		experiment: orText(inv.Overrides.Experiment, inv.Endpoint),
+		created:    r.now(),
+		host:       r.cloud.APIHost(location),
+		studio:     r.cloud.StudioHost,
+		settings:   s,
+		invocation: inv,
+	}
+	if !isPipeline(inv.Deployment) {
+		for _, input := range inv.Inputs {
+			j.input = input
+		}
+		j.chooseOutput()
+	}
+	return j, nil
+}
+
+// admit takes a job in, or refuses it because the runner is closed.
+func (r *Runner) admit(e *execution) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return ErrClosed
+	}
+	r.active[strings.ToLower(e.name)] = e
+	r.group.Add(1)
+	return nil
+}
+
+// enqueue starts a job if there is a place for it, else lets it wait.
+func (r *Runner) enqueue(e *execution) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting = append(r.waiting, e)
+	r.startWaiting()
+}
+
+// startWaiting gives free places to waiting jobs. r.mu is held.
+func (r *Runner) startWaiting() {
+	for len(r.waiting) > 0 && r.running < r.limit {
+		e := r.waiting[0]
+		r.waiting = r.waiting[1:]
+		r.running++
+		e.placed = true
+		go r.run(e)
+	}
+}
+
+// hurry runs a job that waits past the limit, because all it does is end.
+// r.mu is held.
+func (r *Runner) hurry(e *execution) {
+	if i := slices.Index(r.waiting, e); i >= 0 {
+		r.waiting = slices.Delete(r.waiting, i, i+1)
+		go r.run(e)
+	}
+}
+
+func (r *Runner) run(e *execution) {
+	r.execute(e)
+	r.leave(e)
+}
+
+// leave forgets a job that has ended and gives its place to the next.
+func (r *Runner) leave(e *execution) {
+	defer r.group.Done()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.active, strings.ToLower(e.name))
+	e.cancel(nil)
+	close(e.done)
+	if e.placed {
+		r.running--
+		r.startWaiting()
+	}
+}
+
+// Cancel asks a job to end, given its name or its ARM id. It returns at once:
+// the job's status is CancelRequested until nothing of it runs, then Canceled,
+// unless it was ending already. For a job that is not there or has ended it
+// returns ErrNotRunning.
+func (r *Runner) Cancel(id string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, ok := r.active[strings.ToLower(lastSegment(id))]
+	if !ok {
+		return fmt.Errorf("%w: %s", ErrNotRunning, lastSegment(id))
+	}
+	if e.ending || e.ctx.Err() != nil {
+		return nil
+	}
+	e.cancel(errCanceled)
+	r.setStatus(e.record, CancelRequested, CancelRequested)
+	r.hurry(e)
+	return nil
+}
+
+// Wait returns when the job with this name or ARM id has ended and its
+// documents say so, at once for a job that has ended already, or with ctx's
+// error.
+func (r *Runner) Wait(ctx context.Context, id string) error {
+	r.mu.Lock()
+	e, ok := r.active[strings.ToLower(lastSegment(id))]
+	r.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	select {
+	case <-e.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close ends all jobs, which become Failed because they were not asked to end by
+// their user, and returns when nothing of them runs.
+func (r *Runner) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	for _, e := range r.active {
+		e.cancel(errStopped)
+		r.hurry(e)
+	}
+	r.mu.Unlock()
+	r.group.Wait()
+	return nil
+}

@@ -1,0 +1,343 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+const sizes = `
+import os
+def init():
+    global weight
+    weight = open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "glaze", "weights.txt")).read()
+def run(mini_batch):
+    print("scoring", len(mini_batch))
+    return ["%s %d %s" % (os.path.basename(p), os.path.getsize(p), weight) for p in mini_batch]
+`
+
+const raises = `
+def run(mini_batch):
+    raise ValueError("cracked glaze")
+`
+
+// blocks runs until its process is ended.
+const blocks = `
+import threading
+def run(mini_batch):
+    print("at work", flush=True)
+    threading.Event().wait()
+`
+
+var threeTiles = map[string]string{"a.txt": "1", "b.txt": "22", "c.txt": "333", "sub/d.txt": "4444"}
+
+func TestJobCompletes(t *testing.T) {
+	w := newWorld(t, nil)
+	inv := w.invocation(w.deployment(sizes, nil), w.upload("tiles", threeTiles))
+	job := w.run(inv, Completed)
+
+	child := w.child(job)
+	run := text(child["runId"])
+	if got, want := w.read(dataStore, "azureml/"+run+"/score/predictions.csv"), "a.txt 1 42\nb.txt 2 42\nc.txt 3 42\n"; got != want {
+		t.Errorf("predictions = %q, want %q", got, want)
+	}
+	if child["status"] != Completed || child["name"] != "batchscoring" || child["error"] != nil || child["endTimeUtc"] == nil {
+		t.Errorf("child run = %v %v, error %v, end %v", child["name"], child["status"], child["error"], child["endTimeUtc"])
+	}
+	doc, ok := BatchJob(w.store, testWorkspace, endpoint, job)
+	if !ok {
+		t.Fatal("BatchJob does not find the job")
+	}
+	properties := object(doc["properties"])
+	want := store.Document{
+		"status": "Completed",
+		"output": store.Document{"datastoreId": testWorkspace + "/datastores/workspaceartifactstore", "path": "ExperimentRun/dcid." + job},
+		"outputData": store.Document{"score": store.Document{
+			"description": nil, "mode": "ReadWriteMount", "jobOutputType": "UriFile",
+			"uri": "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/azureml/" + run + "/score/predictions.csv",
+		}},
+	}
+	got := store.Document{"status": properties["status"], "output": properties["output"], "outputData": properties["outputData"]}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("batch job (-want +got):\n%s", diff)
+	}
+	var stages struct{ Execution struct{ Status string } }
+	if err := json.Unmarshal([]byte(text(object(properties["properties"])["azureml.pipelines.stages"])), &stages); err != nil || stages.Execution.Status != "Finished" {
+		t.Errorf("azureml.pipelines.stages: %+v, %v", stages, err)
+	}
+	if got := RunMetrics(w.store, testWorkspace, run); got[metricTotalItems] != json.Number("3") || got[metricFailedItems] != json.Number("0") {
+		t.Errorf("metrics = %v", got)
+	}
+	if log := w.childLog(job, "logs/user/stdout/0/process000.stdout.txt"); !strings.Contains(log, "scoring 3") {
+		t.Errorf("stdout of the script = %q", log)
+	}
+	if log := w.read("azureml", artifactPath(job)+executionLog); !strings.Contains(log, "Submitting 1 runs") || !strings.Contains(log, "Completing processing run id "+run) {
+		t.Errorf("execution log = %q", log)
+	}
+	uri, kind, ok := AssetPlace(w.store, testWorkspace, testSuffix, text(object(RunOutputs(w.store, testWorkspace, run)["score"])["assetId"]))
+	if want := "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/azureml/" + run + "/score/"; uri != want || kind != UriFolder || !ok {
+		t.Errorf("output asset lies at %s (%s, %v), want %s", uri, kind, ok, want)
+	}
+	if _, unfinished := w.store.Get(unfinishedID(job)); unfinished {
+		t.Error("the job still counts as unfinished")
+	}
+}
+
+func TestJobFailsWithTheScript(t *testing.T) {
+	w := newWorld(t, nil)
+	job := w.run(w.invocation(w.deployment(raises, nil), w.upload("tiles", threeTiles)), Failed)
+	got := w.failure(job)
+	if !strings.Contains(got, "exited with status code 42") || !strings.Contains(got, "/azureml-envs/azureml_") {
+		t.Errorf("error of the step = %q", got)
+	}
+	if strings.Contains(got, "cracked glaze") {
+		t.Errorf("error of the step names the cause, which Azure shows in the logs only: %q", got)
+	}
+	if log := w.childLog(job, "logs/user/error/0/process000.txt"); !strings.Contains(log, "ValueError: cracked glaze") {
+		t.Errorf("error log of the script = %q", log)
+	}
+	doc, _ := w.store.Get(jobID(testWorkspace, job))
+	if stages := text(object(object(doc["properties"])["properties"])["azureml.pipelines.stages"]); !strings.Contains(stages, `"Status":"Failed"`) {
+		t.Errorf("azureml.pipelines.stages = %s", stages)
+	}
+	if got := w.read(dataStore, "azureml/"+text(w.child(job)["runId"])+"/score/predictions.csv"); got != "" {
+		t.Errorf("a failed job left predictions: %q", got)
+	}
+}
+
+func TestJobFailsBeforeTheScript(t *testing.T) {
+	tests := map[string]struct {
+		edit func(*world, *Invocation)
+		want string
+	}{
+		"empty folder": {func(w *world, inv *Invocation) {
+			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: w.upload("nothing", nil)}
+		}, "Can't mount Dataset"},
+		"only sub-folders": {func(w *world, inv *Invocation) {
+			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: w.upload("deep", map[string]string{"a/b.txt": "1"})}
+		}, "sub-folders are not explored"},
+		"absent file": {func(w *world, inv *Invocation) {
+			inv.Inputs["tiles"] = Input{Kind: UriFile, URI: w.upload("tiles", nil) + "/zz.txt"}
+		}, "Can't mount Dataset"},
+		"foreign account": {func(_ *world, inv *Invocation) {
+			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "https://elsewhere.blob.core.windows.net/c/p?sig=topsecret"}
+		}, "Can't mount Dataset"},
+		"absent data asset": {func(_ *world, inv *Invocation) {
+			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "azureml:shards:9"}
+		}, `there is no asset "shards"`},
+		"MLTable": {func(_ *world, inv *Invocation) {
+			inv.Inputs["tiles"] = Input{Kind: MLTable, URI: "azureml:shards:9"}
+		}, "references parameter dataset_param"},
+		"output exists": {func(w *world, inv *Invocation) {
+			w.upload("results", map[string]string{"predictions.csv": "old"})
+			inv.Outputs = map[string]Output{"out": {Kind: UriFolder, URI: "azureml://datastores/workspaceblobstore/paths/results"}}
+		}, "the path already exists"},
+		"output on the web": {func(_ *world, inv *Invocation) {
+			inv.Outputs = map[string]Output{"out": {Kind: UriFile, URI: "https://kilnstore.blob.core.windows.net/c/p.csv"}}
+		}, "outputs are paths on a blob datastore"},
+		"compute gone": {func(_ *world, inv *Invocation) {
+			inv.Overrides.Compute = testWorkspace + "/computes/elsewhere"
+		}, "The compute " + testWorkspace + "/computes/elsewhere does not exist"},
+		"model gone": {func(w *world, _ *Invocation) {
+			_, _ = w.store.Delete(testWorkspace + "/models/glaze/versions/1")
+		}, "The model of the deployment cannot be read"},
+		"code gone": {func(w *world, _ *Invocation) {
+			_ = w.blobs.Delete(w.t.Context(), account, dataStore, "code/score.py")
+		}, "The code"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			inv := w.invocation(w.deployment(sizes, nil), w.upload("tiles", threeTiles))
+			test.edit(w, &inv)
+			job := w.run(inv, Failed)
+			if got := w.failure(job); !strings.Contains(got, test.want) || strings.Contains(got, "topsecret") {
+				t.Errorf("error of the step = %q, want %q in it", got, test.want)
+			}
+			if log := w.childLog(job, executionLog); !strings.Contains(log, test.want) {
+				t.Errorf("log of the step = %q, want %q in it", log, test.want)
+			}
+		})
+	}
+}
+
+func TestChosenOutputs(t *testing.T) {
+	tests := map[string]struct {
+		output Output
+		file   string
+		want   string // blob
+	}{
+		"file":                   {Output{Kind: UriFile, URI: "azureml://datastores/workspaceblobstore/paths/results/day1.csv"}, "", "results/day1.csv"},
+		"folder":                 {Output{Kind: UriFolder, URI: "azureml://datastores/workspaceblobstore/paths/results/"}, "", "results/predictions.csv"},
+		"folder and file name":   {Output{Kind: UriFolder, URI: "azureml://datastores/workspaceblobstore/paths/results"}, "day2.csv", "results/day2.csv"},
+		"folder with other file": {Output{Kind: UriFolder, URI: "azureml:" + testWorkspace + "/datastores/workspaceblobstore/paths/code"}, "day3.csv", "code/day3.csv"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			inv := w.invocation(w.deployment(sizes, nil), w.upload("tiles", threeTiles))
+			inv.Outputs = map[string]Output{"whatever": test.output}
+			inv.Overrides.OutputFileName = test.file
+			job := w.run(inv, Completed)
+			if got := w.read(dataStore, test.want); !strings.HasPrefix(got, "a.txt 1 42\n") {
+				t.Errorf("blob %s = %q", test.want, got)
+			}
+			doc, _ := BatchJob(w.store, testWorkspace, endpoint, job)
+			if got := text(object(object(object(doc["properties"])["outputData"])["score"])["uri"]); got != test.output.URI {
+				t.Errorf("outputData.score.uri = %q, want %q", got, test.output.URI)
+			}
+		})
+	}
+}
+
+func TestSummaryOnlyUploadsTheScriptsFiles(t *testing.T) {
+	const script = `
+import os
+def run(mini_batch):
+    for p in mini_batch:
+        with open(os.path.join(os.environ["AZUREML_BI_OUTPUT_PATH"], os.path.basename(p) + ".out"), "w") as f:
+            f.write("fired")
+    return mini_batch
+`
+	w := newWorld(t, nil)
+	inv := w.invocation(w.deployment(script, store.Document{"outputAction": "SummaryOnly"}), w.upload("tiles", threeTiles))
+	job := w.run(inv, Completed)
+	if got := w.read(dataStore, "azureml/"+text(w.child(job)["runId"])+"/score/b.txt.out"); got != "fired" {
+		t.Errorf("file of the script = %q, want fired", got)
+	}
+}
+
+func TestCancelRunningJob(t *testing.T) {
+	w := newWorld(t, nil)
+	job := w.submit(w.invocation(w.deployment(blocks, nil), w.upload("tiles", threeTiles)))
+	w.events.await(t, job+" step Running")
+	if err := w.runner.Cancel(jobID(testWorkspace, job)); err != nil {
+		t.Fatalf("Cancel: %v", err)
+	}
+	if err := w.runner.Cancel(job); err != nil && !errors.Is(err, ErrNotRunning) {
+		t.Fatalf("Cancel again: %v", err)
+	}
+	if err := w.runner.Wait(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.status(job); got != Canceled {
+		t.Errorf("status = %s, want Canceled", got)
+	}
+	w.events.await(t, job+" CancelRequested")
+	if got := w.child(job); got["status"] != Canceled || got["error"] != nil {
+		t.Errorf("child = %v, error %v", got["status"], got["error"])
+	}
+	if err := w.runner.Cancel(job); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("Cancel of an ended job = %v, want ErrNotRunning", err)
+	}
+}
+
+func TestJobsWaitForAPlace(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Limit = 1 })
+	uri := w.upload("tiles", threeTiles)
+	first := w.submit(w.invocation(w.deployment(blocks, nil), uri))
+	w.events.await(t, first+" step Running")
+	fast := w.deployment(sizes, nil)
+	second, third := w.submit(w.invocation(fast, uri)), w.submit(w.invocation(fast, uri))
+	if got, child := w.status(second), w.child(second)["status"]; got != Preparing || child != Queued {
+		t.Errorf("a waiting job is %s with a step %s, want Preparing and Queued", got, child)
+	}
+	if err := w.runner.Cancel(second); err != nil {
+		t.Fatalf("Cancel of a waiting job: %v", err)
+	}
+	if err := w.runner.Wait(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.status(second); got != Canceled {
+		t.Errorf("status of the canceled waiting job = %s", got)
+	}
+	if err := w.runner.Cancel(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.runner.Wait(t.Context(), third); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.status(third); got != Completed {
+		t.Errorf("status of the job that waited = %s, want Completed: %s", got, w.failure(third))
+	}
+}
+
+func TestLogsCanBeReadWhileTheScriptRuns(t *testing.T) {
+	w := newWorld(t, nil)
+	job := w.submit(w.invocation(w.deployment(blocks, nil), w.upload("tiles", threeTiles)))
+	w.events.awaitUntil(t, "the script's output in Blob storage", func() bool {
+		return strings.Contains(w.childLog(job, "logs/user/stdout/0/process000.stdout.txt"), "at work")
+	})
+	if got := w.status(job); got != Running {
+		t.Errorf("status = %s, want Running", got)
+	}
+}
+
+func TestCloseEndsJobs(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Limit = 1 })
+	inv := w.invocation(w.deployment(blocks, nil), w.upload("tiles", threeTiles))
+	running, waiting := w.submit(inv), w.submit(inv)
+	w.events.await(t, running+" step Running")
+	if err := w.runner.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range []string{running, waiting} {
+		if got := w.status(job); got != Failed || w.failure(job) != stoppedMessage {
+			t.Errorf("job %s is %s: %s", job, got, w.failure(job))
+		}
+	}
+	if _, err := w.runner.Submit(t.Context(), inv); !errors.Is(err, ErrClosed) {
+		t.Errorf("Submit after Close = %v, want ErrClosed", err)
+	}
+}
+
+func TestRestartFailsUnfinishedJobs(t *testing.T) {
+	w := newWorld(t, nil)
+	j, err := w.runner.newJob(w.invocation(w.deployment(sizes, nil), "azureml:tiles:1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.runner.recordJob(j); err != nil { // as if the process had ended here
+		t.Fatal(err)
+	}
+	again, err := New(w.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = again.Close() })
+	if got := w.status(j.name); got != Failed || w.failure(j.name) != stoppedMessage {
+		t.Errorf("status = %s, error %q", got, w.failure(j.name))
+	}
+}
+
+func TestPipelineComponentIsAcceptedAndFails(t *testing.T) {
+	w := newWorld(t, nil)
+	deployment := w.deployment(sizes, store.Document{"deploymentConfiguration": store.Document{
+		"deploymentConfigurationType": "PipelineComponent", "componentId": store.Document{"assetId": testWorkspace + "/components/fire/versions/1"},
+	}})
+	inv := w.invocation(deployment, "")
+	inv.Directed = false
+	inv.Inputs = map[string]Input{"mode": {Kind: Literal, Value: "append"}}
+	doc, err := w.runner.Submit(t.Context(), inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := text(doc["name"])
+	if want := testWorkspace + "/batchEndpoints//jobs/" + job; doc["id"] != want || !strings.HasPrefix(job, "pipelinejob-") {
+		t.Errorf("id = %v, want %s", doc["id"], want)
+	}
+	if got := object(object(doc["properties"])["tags"])["azureml.jobtype"]; got != "azureml.pipelinejob" {
+		t.Errorf("azureml.jobtype = %v", got)
+	}
+	if err := w.runner.Wait(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.status(job); got != Failed || !strings.Contains(w.failure(job), "pipeline component") {
+		t.Errorf("status = %s, error %q", got, w.failure(job))
+	}
+}

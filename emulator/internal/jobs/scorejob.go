@@ -1,0 +1,85 @@
+package jobs
+
+import (
+	"errors"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/scoring"
+)
+
+// scoringJob is what the engine gets to do.
+func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring.Progress)) scoring.Job {
+	configuration := object(object(e.invocation.Deployment["properties"])["codeConfiguration"])
+	s := e.settings
+	action := scoring.AppendRow
+	if s.summaryOnly {
+		action = scoring.SummaryOnly
+	}
+	return scoring.Job{
+		Code:   files.code,
+		Script: text(configuration["scoringScript"]),
+		Model:  files.model,
+		Input:  files.input,
+		Output: files.output,
+		Logs:   files.logs,
+
+		OutputAction:              action,
+		OutputFileName:            s.outputFileName,
+		MiniBatchSize:             s.miniBatchSize,
+		MaxConcurrencyPerInstance: s.concurrency,
+		InstanceCount:             s.instanceCount,
+		MaxRetries:                &s.maxRetries,
+		Timeout:                   s.timeout,
+		ErrorThreshold:            &s.errorThreshold,
+		LoggingLevel:              scoring.LoggingLevel(s.loggingLevel),
+		Env:                       s.environment,
+		Python:                    r.python,
+		OnProgress:                progress,
+	}
+}
+
+// scoringFailure is how the engine's error shows on the child run: the service's
+// own sentence, which names a Python of the cloud's image. The cause is in the
+// logs, as in Azure.
+func scoringFailure(j *job, err error) error {
+	var failed *scoring.Failure
+	if !errors.As(err, &failed) {
+		return err
+	}
+	shown := *failed
+	environment := text(object(j.invocation.Deployment["properties"])["environmentId"])
+	shown.Python = "/azureml-envs/azureml_" + compactID(environment) + "/bin/python"
+	return &failure{shown.ServiceMessage()}
+}
+
+// Names of the metrics of a step. The first two are known from issue threads
+// and the engine's own guide, the others are named as the studio's Metrics tab
+// describes them. Not evidenced: their exact spelling today.
+const (
+	metricFailedItems          = "Failed Items"
+	metricTotalMiniBatches     = "Total Mini Batches"
+	metricTotalItems           = "Total Items"
+	metricProcessedItems       = "Processed Items"
+	metricRemainingItems       = "Remaining Items"
+	metricProcessedMiniBatches = "Processed Mini Batches"
+	metricRemainingMiniBatches = "Remaining Mini Batches"
+	metricFailedMiniBatches    = "Failed Mini Batches"
+)
+
+// recordProgress keeps the counts of a running step as its metrics.
+func (r *Runner) recordProgress(rec record, p scoring.Progress) {
+	items, batches := p.Items, p.MiniBatches
+	_, err := r.store.Put(runMetricsID(rec.workspace, rec.child), store.Document{
+		metricTotalItems:           items.Total,
+		metricProcessedItems:       items.Succeeded + items.Failed,
+		metricRemainingItems:       items.Total - items.Succeeded - items.Failed,
+		metricFailedItems:          items.Failed,
+		metricTotalMiniBatches:     batches.Total,
+		metricProcessedMiniBatches: batches.Processed,
+		metricRemainingMiniBatches: batches.Total - batches.Processed - batches.Failed,
+		metricFailedMiniBatches:    batches.Failed,
+	})
+	if err != nil {
+		r.log.Error("job metrics", "job", rec.name, "error", err)
+	}
+}
