@@ -1,0 +1,288 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+)
+
+// Asset is one of the kinds of things that a workspace keeps in named versions.
+type Asset interface {
+	Code | Model | Environment | Data | Component
+}
+
+// AssetsClient has the calls that all kinds of assets share. Get one from [Client.Codes], [Client.Models],
+// [Client.Environments], [Client.Data] or [Client.Components], which add the calls of their kind.
+//
+// A version never changes its content: the service refuses another path or code under an old version, and a new content
+// is a new version. Registering costs nothing; the stored files cost what storage costs, and stay when a version is
+// archived or deleted. No call here takes long; all but uploads and downloads are one to three requests.
+type AssetsClient[T Asset] struct{ c *Client }
+
+// assetView is what the engine must know of an asset, whatever its kind. The pointers lead into the asset.
+type assetView struct {
+	kind     ReferenceKind
+	id       string
+	name     *string
+	version  *string
+	archived *bool
+	content  string  // where the files are; "" without
+	stage    *string // nil for kinds whose stage is not the caller's
+}
+
+func viewOf[T Asset](asset *T) assetView {
+	return any(asset).(interface{ view() assetView }).view()
+}
+
+func (a AssetsClient[T]) kind() ReferenceKind { return viewOf(new(T)).kind }
+
+func (a AssetsClient[T]) op(verb, name string) operation {
+	return operation{verb, a.kind().noun(), name}
+}
+
+func (a AssetsClient[T]) versionURL(name, version string, more ...string) string {
+	return a.c.armURL(append([]string{string(a.kind()), name, "versions", version}, more...)...)
+}
+
+// Get reads one version. A missing version, or name, is [ErrNotFound]. Archived versions are found too.
+func (a AssetsClient[T]) Get(ctx context.Context, name, version string) (T, error) {
+	op := a.op("get", name+":"+version)
+	if err := checkAssetVersion(op, name, version); err != nil {
+		var zero T
+		return zero, err
+	}
+	return do[T](ctx, a.c, request{op: op, method: http.MethodGet, url: a.versionURL(name, version)})
+}
+
+func checkAssetVersion(op operation, name, version string) error {
+	if err := checkAsset(op, name, version); err != nil {
+		return err
+	}
+	if version == "" {
+		return &ArgumentError{Operation: op.String(), Argument: "version", Problem: "is empty", Remedy: "name one, or use the Latest method"}
+	}
+	return nil
+}
+
+// Latest reads the version that was created last and is not archived; this is what @latest means. It goes by the time of
+// creation and not by the order of numbers. A name without active versions is [ErrNotFound]. It makes one request.
+func (a AssetsClient[T]) Latest(ctx context.Context, name string) (T, error) {
+	op := a.op("get latest version of", name)
+	if err := checkAsset(op, name, ""); err != nil {
+		var zero T
+		return zero, err
+	}
+	return latest[T](ctx, a.c, op, a.kind(), a.c.armURL(string(a.kind()), name, "versions"))
+}
+
+// latest reads the first item of a list of versions that is asked for newest first, and no further page: a list of models
+// asked for one item has a next link as long as there are more.
+func latest[T any](ctx context.Context, c *Client, op operation, kind ReferenceKind, versionsURL string) (T, error) {
+	query := url.Values{"$orderBy": {"createdtime desc"}, "$top": {"1"}}
+	if kind != KindCode { // the one list that takes no view
+		query.Set("listViewType", string(ActiveOnly))
+	}
+	for v, err := range list[T](ctx, c, request{op: op, url: versionsURL, query: query}) {
+		return v, err
+	}
+	var zero T
+	return zero, &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: "it has no active version", Err: ErrNotFound,
+		Remedy: "register one, or restore an archived one"}
+}
+
+// latestID resolves NAME@latest to the id of a version. Only the client knows labels of a workspace's assets.
+func (c *Client) latestID(ctx context.Context, op operation, r Reference) (string, error) {
+	if r.Label != "latest" {
+		return "", &ArgumentError{Operation: op.String(), Argument: r.Kind.noun(), Problem: fmt.Sprintf("%q has an unknown label", r),
+			Remedy: "assets of a workspace have the label latest only"}
+	}
+	ws := r.Workspace
+	if ws == (Workspace{}) {
+		ws = c.workspace
+	}
+	versions := c.cloud.management + Reference{Kind: r.Kind, Name: r.Name}.armID(ws) + "/versions"
+	v, err := latest[struct {
+		ID string `json:"id"`
+	}](ctx, c, operation{"get latest version of", r.Kind.noun(), r.Name}, r.Kind, versions)
+	return v.ID, err
+}
+
+// ListView selects by archiving.
+type ListView string
+
+// The views of a list. An empty view means the service's default, which is [ActiveOnly].
+const (
+	ActiveOnly   ListView = "ActiveOnly"
+	ArchivedOnly ListView = "ArchivedOnly"
+	All          ListView = "All"
+)
+
+// ListAssetsOptions narrow a list of versions or of names. The zero value and nil list what is active.
+type ListAssetsOptions struct {
+	// View is [ActiveOnly] when empty. Lists of codes take no view: they always show all.
+	View ListView
+	// Filter has further members of the service's query, for example "stage" or "tags" for models. May be nil. What the
+	// service does not know it ignores.
+	Filter url.Values
+}
+
+func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
+	query := url.Values{}
+	view := ActiveOnly
+	if o != nil {
+		for name, values := range o.Filter {
+			query[name] = values
+		}
+		if o.View != "" {
+			view = o.View
+		}
+	}
+	if kind != KindCode {
+		query.Set("listViewType", string(view))
+	}
+	return query
+}
+
+// ListVersions iterates over the versions of a name, newest first, a page at a time as the loop asks for more. A missing
+// name is [ErrNotFound] for models and an empty list for codes; Not evidenced for the other kinds.
+func (a AssetsClient[T]) ListVersions(ctx context.Context, name string, options *ListAssetsOptions) iter.Seq2[T, error] {
+	op := a.op("list versions of", name)
+	if err := checkAsset(op, name, ""); err != nil {
+		return func(yield func(T, error) bool) {
+			var zero T
+			yield(zero, err)
+		}
+	}
+	return list[T](ctx, a.c, request{op: op, url: a.c.armURL(string(a.kind()), name, "versions"), query: options.query(a.kind())})
+}
+
+// CreateAssetOptions tune CreateOrUpdate. The zero value and nil are the defaults.
+type CreateAssetOptions struct {
+	// MustBeNew refuses to touch a version that exists: [ErrConflict]. It costs one request more, and two callers at the
+	// same moment can still both pass, because the service has no condition to go by. It means nothing without a version.
+	MustBeNew bool
+}
+
+// CreateOrUpdate registers a version, or changes description, tags and properties of the one that exists, and returns it
+// as the service has it. With an empty version it makes the next one, the service's choice; when a neighbour takes that at
+// the same moment it asks again, three times at most, and then returns [ErrConflict]. The name must satisfy the service's
+// rules: *[ArgumentError]. It blocks for one to three requests, starts nothing that costs money and is retried.
+//
+// Not evidenced: what two registrations of different content under one version end as; the service is known to refuse a
+// changed path, and this is then [ErrConflict] or its own text.
+func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *CreateAssetOptions) (T, error) {
+	v := viewOf(&asset)
+	op := a.op("create", *v.name)
+	if err := checkAsset(op, *v.name, *v.version); err != nil {
+		return asset, err
+	}
+	if d, ok := any(&asset).(interface{ setDefaults() }); ok {
+		d.setDefaults()
+	}
+	if err := any(asset).(interface{ check(operation) error }).check(op); err != nil {
+		return asset, err
+	}
+	if *v.version == "" {
+		return a.createNext(ctx, op, asset)
+	}
+	if options != nil && options.MustBeNew {
+		if err := a.mustBeNew(ctx, *v.name, *v.version); err != nil {
+			return asset, err
+		}
+	}
+	return a.put(ctx, op, asset)
+}
+
+func (a AssetsClient[T]) put(ctx context.Context, op operation, asset T) (T, error) {
+	v := viewOf(&asset)
+	return do[T](ctx, a.c, request{op: op, method: http.MethodPut, url: a.versionURL(*v.name, *v.version), body: body{asset}})
+}
+
+func (a AssetsClient[T]) mustBeNew(ctx context.Context, name, version string) error {
+	_, err := a.Get(ctx, name, version)
+	switch {
+	case err == nil:
+		return &Error{Operation: a.op("create", name).String(), StatusCode: http.StatusConflict, Err: ErrConflict,
+			Message: fmt.Sprintf("version %q exists already", version), Remedy: "leave the version empty to make the next one"}
+	case isNotFound(err):
+		return nil
+	}
+	return err
+}
+
+// Archive takes a version out of the lists of active ones. It can still be read and used by its version, and its files
+// stay. It reads the version and writes it back with this one thing changed. An environment's versions cannot be archived:
+// the service answers as if it had done so and does not, and this is an *[Error] here (seen in the Azure SDK for Python's
+// recording test_environment_archive_restore_version, 2023); archive the name instead.
+func (a AssetsClient[T]) Archive(ctx context.Context, name, version string) (T, error) {
+	return a.setArchived(ctx, a.op("archive", name+":"+version), name, version, true)
+}
+
+// Restore undoes [AssetsClient.Archive]. The service sets a model's stage to Development.
+func (a AssetsClient[T]) Restore(ctx context.Context, name, version string) (T, error) {
+	return a.setArchived(ctx, a.op("restore", name+":"+version), name, version, false)
+}
+
+func (a AssetsClient[T]) setArchived(ctx context.Context, op operation, name, version string, archived bool) (T, error) {
+	asset, err := a.Get(ctx, name, version)
+	if err != nil {
+		return asset, err
+	}
+	v := viewOf(&asset)
+	if *v.archived == archived {
+		return asset, nil
+	}
+	*v.archived = archived
+	*v.name, *v.version = name, version
+	if v.stage != nil {
+		*v.stage = "" // the service sets Archived or Development by itself
+	}
+	asset, err = a.put(ctx, op, asset)
+	if err == nil && *viewOf(&asset).archived != archived {
+		err = &Error{Operation: op.String(), StatusCode: http.StatusCreated, Message: "the service took the request and left the version as it was",
+			Remedy: "archive or restore the whole name, with ArchiveContainer or RestoreContainer"}
+	}
+	return asset, err
+}
+
+// Delete deletes a version for good; the files in storage stay. A missing one is [ErrNotFound] or no error, as the service
+// answers. Deployments that use the version fail at their next job; archiving is safer.
+func (a AssetsClient[T]) Delete(ctx context.Context, name, version string) error {
+	op := a.op("delete", name+":"+version)
+	if err := checkAssetVersion(op, name, version); err != nil {
+		return err
+	}
+	_, err := do[json.RawMessage](ctx, a.c, request{op: op, method: http.MethodDelete, url: a.versionURL(name, version)})
+	return err
+}
+
+// setAssetName fills in the name of an asset, which the service gives in the id only: a version's own name is the version.
+func setAssetName(kind ReferenceKind, id string, name *string) {
+	if r, err := ParseReference(kind, id); err == nil && r.Form == FormNamed {
+		*name = r.Name
+	}
+}
+
+// assetRef is what a request takes to refer to an asset.
+func assetRef(v assetView) string {
+	r := Reference{Form: FormNamed, Kind: v.kind, Name: *v.name, Version: *v.version}
+	return firstNonEmpty(v.id, r.String())
+}
+
+// checkPlace checks the member that says where an asset's content is.
+func checkPlace(op operation, argument, uri, upload string) error {
+	bad := func(problem string) error {
+		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: problem,
+			Remedy: "give a datastore place or a cloud URL, or upload a local path with " + upload}
+	}
+	if uri == "" {
+		return bad("is empty")
+	}
+	if r, err := ParseReference("", uri); err != nil || r.Form == FormLocal {
+		return bad(fmt.Sprintf("%q is a local path", redact(clip(uri))))
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// A BatchJob is a job as the batch service shows it: the answer of an invocation, and the only view with the inputs and
+// outputs that were asked for. [Job] is the same job as ARM shows it. Its Name is the handle for everything else.
+type BatchJob struct {
+	Meta
+	// Name of the job, "batchjob-…" or "pipelinejob-…": opaque, and the handle for [JobsClient].
+	Name string `wire:"name,readonly"`
+	// Status of the job.
+	Status JobStatus `wire:"properties/status,readonly"`
+	// DisplayName is a friendly name, adjective_noun_letters unless the invocation gave one.
+	DisplayName string `wire:"properties/name"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// ProvisioningState says that the service has taken the job ("Succeeded" from the start); it is not the job's result.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// Inputs as asked for.
+	Inputs Inputs `wire:"properties/inputData"`
+	// Outputs as asked for; the service names the one of a model deployment "score".
+	Outputs Outputs `wire:"properties/outputData"`
+	// Output is where the job's own artifacts lie, as lists show it; empty in the answer of an invocation.
+	Output JobOutputLocation `wire:"properties/output"`
+	// Compute the job runs on.
+	Compute JobCompute `wire:"properties/compute"`
+	// MiniBatchSize in files per call of the script's run. Older answers only; see Parameters.
+	MiniBatchSize int64 `wire:"properties/miniBatchSize"`
+	// ErrorThreshold is the number of failed files that ends the job; -1 ignores failures. Older answers only.
+	ErrorThreshold *int `wire:"properties/errorThreshold"`
+	// RetrySettings of the job.
+	RetrySettings RetrySettings `wire:"properties/retrySettings"`
+	// LoggingLevel of the job. Older answers only.
+	LoggingLevel LoggingLevel `wire:"properties/loggingLevel"`
+	// OutputFileName of the predictions. Older answers only; see [BatchJob.Parameters].
+	OutputFileName string `wire:"properties/outputFileName"`
+	// MaxConcurrencyPerInstance is the number of worker processes per node. Rarely answered.
+	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
+	// InteractionEndpoints are "Tracking" and "Studio".
+	InteractionEndpoints map[string]JobEndpoint `wire:"properties/interactionEndpoints,readonly"`
+	// Tags of the job, set by the service.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are the service's own.
+	Properties map[string]string `wire:"properties/properties"`
+	// Extra holds members that this version does not know, by JSON Pointer.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (j *BatchJob) UnmarshalJSON(b []byte) error { return decode(b, j) }
+
+// MarshalJSON implements [json.Marshaler].
+func (j BatchJob) MarshalJSON() ([]byte, error) { return encode(j, forCaller) }
+
+// Deployment is the name of the deployment that took the job.
+func (j BatchJob) Deployment() string {
+	return firstNonEmpty(j.Tags["azureml.deploymentname"], segmentAfter(j.ID, "deployments"))
+}
+
+// Parameters is the effective configuration of the run, such as mini_batch_size, run_max_try, append_row_file_name and
+// output_uri, all as text. It is nil when the job has none.
+func (j BatchJob) Parameters() map[string]string { return runParameters(j.Properties) }
+
+// StudioURL opens the job in the studio. Empty when the service gave none.
+func (j BatchJob) StudioURL() string { return j.InteractionEndpoints["Studio"].Endpoint }
+
+// runParameters reads azureml.parameters, JSON as text: the only place where the resolved file name shows since 2023.
+func runParameters(properties map[string]string) map[string]string {
+	var p map[string]string
+	if json.Unmarshal([]byte(properties["azureml.parameters"]), &p) != nil {
+		return nil
+	}
+	return p
+}
+
+// JobCompute is the compute of a batch job.
+type JobCompute struct {
+	// Target is the ARM id of the compute.
+	Target string `wire:"target"`
+	// InstanceCount is the number of nodes; 0 means the deployment's.
+	InstanceCount int `wire:"instanceCount"`
+	// InstanceType is a VM size; empty for a cluster.
+	InstanceType string `wire:"instanceType"`
+	// IsLocal is false for every batch job on record.
+	IsLocal bool `wire:"isLocal"`
+	// Location is the region; usually empty.
+	Location string `wire:"location"`
+	// Properties are free.
+	Properties map[string]json.RawMessage `wire:"properties"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *JobCompute) UnmarshalJSON(b []byte) error { return decode(b, c) }
+
+// MarshalJSON implements [json.Marshaler].
+func (c JobCompute) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+
+// JobOutputLocation is a place on a datastore.
+type JobOutputLocation struct {
+	// DatastoreID is the ARM id of the datastore.
+	DatastoreID string `wire:"datastoreId"`
+	// Path on the datastore.
+	Path string `wire:"path"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *JobOutputLocation) UnmarshalJSON(b []byte) error { return decode(b, l) }
+
+// MarshalJSON implements [json.Marshaler].
+func (l JobOutputLocation) MarshalJSON() ([]byte, error) { return encode(l, forCaller) }
+
+// JobEndpoint is where a job can be watched: the studio, or MLflow tracking.
+type JobEndpoint struct {
+	// Type is "Studio" or "Tracking".
+	Type string `wire:"jobEndpointType"`
+	// Endpoint is a URL.
+	Endpoint string `wire:"endpoint"`
+	// Port is rarely set.
+	Port int `wire:"port"`
+	// Properties are free.
+	Properties map[string]json.RawMessage `wire:"properties"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (e *JobEndpoint) UnmarshalJSON(b []byte) error { return decode(b, e) }
+
+// MarshalJSON implements [json.Marshaler].
+func (e JobEndpoint) MarshalJSON() ([]byte, error) { return encode(e, forCaller) }
+
+// segmentAfter returns the path segment behind the one named, without regard to case; "" when there is none.
+func segmentAfter(id, name string) string {
+	segments := strings.Split(id, "/")
+	for i, s := range segments[:len(segments)-1] {
+		if strings.EqualFold(s, name) {
+			return segments[i+1]
+		}
+	}
+	return ""
+}
+
+// GetJob reads a job through the endpoint's scoring URI, as a caller can who may invoke and nothing more. It needs the
+// endpoint's scoring URI first and so makes two requests; [JobsClient.Get] makes one.
+func (e EndpointsClient) GetJob(ctx context.Context, endpoint, job string) (BatchJob, error) {
+	op := operation{"get", "job", job}
+	if err := checkName(op, "job", job); err != nil {
+		return BatchJob{}, err
+	}
+	uri, err := e.scoringURI(ctx, endpoint)
+	if err != nil {
+		return BatchJob{}, err
+	}
+	return do[BatchJob](ctx, e.c, request{op: op, plane: e.c.scoring, method: http.MethodGet, url: uri + "/" + url.PathEscape(job)})
+}
+
+// ListJobsOptions narrow [EndpointsClient.ListJobs].
+type ListJobsOptions struct {
+	// Deployment lists the jobs of one deployment only; empty lists all of the endpoint.
+	Deployment string
+}
+
+// ListJobs iterates over the jobs of an endpoint with their inputs and outputs, through the workspace data plane.
+func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options *ListJobsOptions) iter.Seq2[BatchJob, error] {
+	op := operation{"list jobs of", "endpoint", endpoint}
+	return func(yield func(BatchJob, error) bool) {
+		if err := checkName(op, "endpoint", endpoint); err != nil {
+			yield(BatchJob{}, err)
+			return
+		}
+		segments := []string{"batchEndpoints", endpoint, "jobs"}
+		if options != nil && options.Deployment != "" {
+			segments = []string{"batchEndpoints", endpoint, "deployments", options.Deployment, "jobs"}
+		}
+		u, err := e.c.dataPlaneURL(ctx, "mferp/managementfrontend", segments...)
+		if err != nil {
+			yield(BatchJob{}, err)
+			return
+		}
+		for j, err := range list[BatchJob](ctx, e.c, request{op: op, plane: e.c.data, url: u,
+			query: url.Values{"api-version": {"2020-09-01-dataplanepreview"}}}) {
+			if !yield(j, err) {
+				return
+			}
+		}
+	}
+}
+
+// scoringURI reads where the endpoint takes invocations. It is not kept: a URI of an endpoint that was deleted and made
+// anew can differ.
+func (e EndpointsClient) scoringURI(ctx context.Context, endpoint string) (string, error) {
+	ep, err := e.Get(ctx, endpoint)
+	if err != nil {
+		return "", err
+	}
+	if ep.ScoringURI == "" {
+		return "", notReady(operation{"get", "scoring URI of endpoint", endpoint}, ep)
+	}
+	return strings.TrimSuffix(ep.ScoringURI, "/"), nil
+}

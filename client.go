@@ -1,0 +1,126 @@
+package azmlbatch
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
+)
+
+const (
+	moduleName    = "github.com/azmlbatch/azmlbatch"
+	moduleVersion = "v0.1.0"
+)
+
+// A Workspace names the Azure ML workspace that a [Client] works in.
+type Workspace struct {
+	// SubscriptionID is the GUID of the subscription.
+	SubscriptionID string
+	// ResourceGroup is the name of the resource group.
+	ResourceGroup string
+	// Name is the name of the workspace.
+	Name string
+}
+
+// ID returns the ARM id of the workspace.
+func (w Workspace) ID() string {
+	return "/subscriptions/" + url.PathEscape(w.SubscriptionID) + "/resourceGroups/" + url.PathEscape(w.ResourceGroup) +
+		"/providers/Microsoft.MachineLearningServices/workspaces/" + url.PathEscape(w.Name)
+}
+
+// A Client talks to one workspace. It is immutable and safe for concurrent use; make one and keep it. It starts no
+// goroutine that outlives a call.
+type Client struct {
+	workspace  Workspace
+	cloud      cloudConfig
+	apiVersion string
+	readOnly   bool
+	cred       azcore.TokenCredential
+	options    ClientOptions
+	retry      retryConfig
+	tracer     tracing.Tracer
+	clock      clock
+
+	management *plane
+	scoring    *plane
+	data       *plane
+
+	discovered *discovered  // what the workspace says about itself, read once (workspace.go)
+	storage    storageState // what the client has learnt about storage (storagestate.go)
+}
+
+// NewClient returns a client for the workspace. It sends nothing: wrong names of subscription, group or workspace show at
+// the first call. A nil options means the defaults.
+//
+// The credential is asked for tokens of three audiences, each sent only to the hosts of its plane: management (also for
+// the workspace data plane), Azure ML scoring, and storage. It returns *[ArgumentError] for an empty name, a nil
+// credential or an unusable cloud.
+func NewClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions) (*Client, error) {
+	return newClient(ws, cred, options, realClock())
+}
+
+func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions, clk clock) (*Client, error) {
+	var o ClientOptions
+	if options != nil {
+		o = *options
+	}
+	for _, p := range []struct{ argument, value string }{
+		{"Workspace.SubscriptionID", ws.SubscriptionID},
+		{"Workspace.ResourceGroup", ws.ResourceGroup},
+		{"Workspace.Name", ws.Name},
+	} {
+		if strings.TrimSpace(p.value) == "" {
+			return nil, &ArgumentError{Operation: "create client", Argument: p.argument, Problem: "is empty",
+				Remedy: "name subscription, resource group and workspace, or use FindWorkspace"}
+		}
+	}
+	if cred == nil {
+		return nil, &ArgumentError{Operation: "create client", Argument: "cred", Problem: "is nil",
+			Remedy: "pass a credential of azidentity, for example NewDefaultAzureCredential"}
+	}
+	cfg, bad := resolveCloud(o.Cloud)
+	if bad != nil {
+		return nil, bad
+	}
+	c := &Client{
+		workspace:  ws,
+		cloud:      cfg,
+		apiVersion: firstNonEmpty(o.APIVersion, DefaultAPIVersion),
+		readOnly:   o.ReadOnly,
+		cred:       cred,
+		options:    o,
+		retry:      newRetryConfig(o.Retry, clk),
+		tracer:     o.TracingProvider.NewTracer(moduleName, moduleVersion),
+		clock:      clk,
+		discovered: new(discovered),
+	}
+	managementHost, _ := url.Parse(cfg.management)
+	c.management = c.newPlane("management", cfg.managementAud, exactHost(managementHost.Host))
+	c.scoring = c.newPlane("scoring", cfg.mlAudience, hostSuffix(cfg.scoringSuffixes))
+	c.data = c.newPlane("data", cfg.managementAud, hostSuffix(cfg.dataSuffixes))
+	return c, nil
+}
+
+// Workspace returns the names that the client was made with.
+func (c *Client) Workspace() Workspace { return c.workspace }
+
+// armURL builds a management URL below the workspace from unescaped path segments.
+func (c *Client) armURL(segments ...string) string {
+	return c.cloud.management + c.armID(segments...)
+}
+
+// armID builds the ARM id of something in the workspace.
+func (c *Client) armID(segments ...string) string {
+	var b strings.Builder
+	b.WriteString(c.workspace.ID())
+	for _, s := range segments {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(s))
+	}
+	return b.String()
+}
+
+// transport is what the caller gave, or nil for azcore's default.
+func (c *Client) transport() policy.Transporter { return c.options.Transport }

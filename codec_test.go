@@ -1,0 +1,175 @@
+package azmlbatch
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func asError(err error, target any) bool { return errors.As(err, target) }
+func isError(err, target error) bool     { return errors.Is(err, target) }
+
+// vase has one field of every kind that the codec treats in a way of its own.
+type vase struct {
+	Meta
+	Name     string            `wire:"name,readonly"`
+	Glaze    string            `wire:"properties/glaze"`
+	Hold     time.Duration     `wire:"properties/hold"`
+	Cooling  *time.Duration    `wire:"properties/cooling"`
+	Fired    time.Time         `wire:"properties/fired"`
+	Height   int               `wire:"properties/height"`
+	Handles  *int              `wire:"properties/handles"`
+	MinNodes int               `wire:"properties/minNodes,always"`
+	Cracked  bool              `wire:"properties/cracked"`
+	Labels   map[string]string `wire:"properties/labels"`
+	Foot     foot              `wire:"properties/foot"`
+	State    string            `wire:"properties/state,readonly"`
+	Extra    map[string]json.RawMessage
+}
+
+type foot struct {
+	Width int    `wire:"width"`
+	Mark  string `wire:"mark,readonly"`
+	Extra map[string]json.RawMessage
+}
+
+func (v *vase) UnmarshalJSON(b []byte) error { return decode(b, v) }
+func (v vase) MarshalJSON() ([]byte, error)  { return encode(v, forCaller) }
+func (f *foot) UnmarshalJSON(b []byte) error { return decode(b, f) }
+func (f foot) MarshalJSON() ([]byte, error)  { return encode(f, forCaller) }
+
+func TestDecode(t *testing.T) {
+	tests := []struct {
+		name, in string
+		want     vase
+	}{
+		{"flat from nested", `{"id":"/x","properties":{"glaze":"celadon","height":12}}`,
+			vase{Meta: Meta{ID: "/x"}, Glaze: "celadon", Height: 12}},
+		{"names in any case", `{"ID":"/x","Properties":{"GLAZE":"celadon"}}`, vase{Meta: Meta{ID: "/x"}, Glaze: "celadon"}},
+		{"null is absent", `{"properties":{"glaze":null,"handles":null,"foot":null},"systemData":null}`, vase{}},
+		{"numbers and booleans as text", `{"properties":{"height":"7","handles":"0","cracked":"True"}}`,
+			vase{Height: 7, Handles: new(0), Cracked: true}},
+		{"durations and times", `{"properties":{"hold":"PT1M40S","cooling":"PT0S","fired":"2026-02-27T17:05:24.3638539+00:00"}}`,
+			vase{Hold: 100 * time.Second, Cooling: new(time.Duration(0)), Fired: time.Date(2026, 2, 27, 17, 5, 24, 363853900, time.UTC)}},
+		{"unknown members at every level", `{"etag":"e","properties":{"hue":{"a":1},"foot":{"width":3,"ring":true}}}`,
+			vase{Foot: foot{Width: 3, Extra: map[string]json.RawMessage{"/ring": json.RawMessage(`true`)}},
+				Extra: map[string]json.RawMessage{"/etag": json.RawMessage(`"e"`), "/properties/hue": json.RawMessage(`{"a":1}`)}}},
+		{"a kind that does not fit is kept", `{"properties":{"height":{"cm":3},"glaze":5,"foot":[1]}}`,
+			vase{Extra: map[string]json.RawMessage{"/properties/height": json.RawMessage(`{"cm":3}`),
+				"/properties/glaze": json.RawMessage(`5`), "/properties/foot": json.RawMessage(`[1]`)}}},
+		{"slash and tilde in an unknown name", `{"a/b~c":1}`, vase{Extra: map[string]json.RawMessage{"/a~1b~0c": json.RawMessage(`1`)}}},
+		{"properties that are no object", `{"properties":"gone"}`, vase{Extra: map[string]json.RawMessage{"/properties": json.RawMessage(`"gone"`)}}},
+		{"escapes", `{"properties":{"glaze":"a\"\u00e9\n"}}`, vase{Glaze: "a\"é\n"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got vase
+			if err := json.Unmarshal([]byte(tt.in), &got); err != nil {
+				t.Fatalf("Unmarshal(%s) = %v", tt.in, err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("Unmarshal(%s) (-want +got):\n%s", tt.in, diff)
+			}
+		})
+	}
+}
+
+func TestEncode(t *testing.T) {
+	full := vase{
+		Meta: Meta{ID: "/x"}, Name: "raku", Glaze: "celadon", Hold: 90 * time.Second, Handles: new(0), State: "Ready",
+		Foot:  foot{Width: 2, Mark: "kiln", Extra: map[string]json.RawMessage{"/ring": json.RawMessage(`true`)}},
+		Extra: map[string]json.RawMessage{"/properties/hue": json.RawMessage(`1`), "/properties/glaze": json.RawMessage(`"old"`), "/etag": json.RawMessage(`"e"`)},
+	}
+	tests := []struct {
+		name string
+		in   vase
+		mode encodeMode
+		want string
+	}{
+		{"zero", vase{}, forCaller, `{"properties":{"minNodes":0}}`},
+		{"for the caller", full, forCaller,
+			`{"id":"/x","name":"raku","etag":"e","properties":{"glaze":"celadon","hold":"PT1M30S","handles":0,"minNodes":0,"foot":{"width":2,"mark":"kiln","ring":true},"state":"Ready","hue":1}}`},
+		{"for a request", full, forRequest,
+			`{"etag":"e","properties":{"glaze":"celadon","hold":"PT1M30S","handles":0,"minNodes":0,"foot":{"width":2,"ring":true},"hue":1}}`},
+		{"a read-only member does not come back through Extra", vase{Extra: map[string]json.RawMessage{"/properties/state": json.RawMessage(`{"odd":1}`)}},
+			forRequest, `{"properties":{"minNodes":0}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := encode(tt.in, tt.mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(compactJSON(tt.want), compactJSON(string(got))); diff != "" {
+				t.Errorf("encode (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEncodeNothing(t *testing.T) {
+	got, err := encode(foot{}, forCaller)
+	if err != nil || string(got) != "{}" {
+		t.Errorf("encode of a struct without values = %q, %v, want {}", got, err)
+	}
+}
+
+// FuzzCodec holds the codec to its promise: what it reads, it writes with the same meaning, and reads again as the same.
+func FuzzCodec(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"properties":{"glaze":"x","hold":"PT1S","height":1}}`, `{"properties":{"foot":{"ring":[1,{"a":null}]}}}`,
+		`{"a~1b":{"c":"}"},"properties":{"new":"\\\""}}`, `{"properties":[],"Name":" "}`, ` { "id" : "x" , "y" : -1.5e3 } `,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var first vase
+		if json.Unmarshal(data, &first) != nil {
+			return
+		}
+		out, err := json.Marshal(first)
+		if err != nil {
+			t.Fatalf("Marshal after Unmarshal(%q) = %v", data, err)
+		}
+		var second vase
+		if err := json.Unmarshal(out, &second); err != nil {
+			t.Fatalf("Unmarshal(%s) = %v", out, err)
+		}
+		again, err := json.Marshal(second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(compactJSON(string(out)), compactJSON(string(again))); diff != "" {
+			t.Errorf("a second round trip of %q changes it (-first +second):\n%s", data, diff)
+		}
+	})
+}
+
+// FuzzEachMember compares the scanner with encoding/json.
+func FuzzEachMember(f *testing.F) {
+	f.Add([]byte(`{"a":1,"b":{"c":[1,2,"}"]},"d":"\\"}`))
+	f.Add([]byte(` {"a" : true , "b":-1e9}`))
+	f.Add([]byte("{\"\xcc\":1}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		want := map[string]json.RawMessage{}
+		if !json.Valid(data) || json.Unmarshal(data, &want) != nil || isNull(data) {
+			return
+		}
+		got := map[string]json.RawMessage{}
+		if err := eachMember(data, func(name string, value []byte) error {
+			got[name] = value
+			return nil
+		}); err != nil {
+			if string(data) == "null" || want == nil {
+				return
+			}
+			t.Fatalf("eachMember(%q) = %v", data, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("eachMember(%q) (-encoding/json +ours):\n%s", data, diff)
+		}
+	})
+}

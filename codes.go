@@ -1,0 +1,219 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// A Code is a version of a registered folder with a scoring script.
+type Code struct {
+	Meta
+	// Name of the code. It is no member of the JSON of a version, where it stands in the id only.
+	Name string `wire:"-"`
+	// Version of the code. Empty means the next one when it is registered.
+	Version string `wire:"name,readonly"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// Tags are free.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are free; they can be added, not changed or removed. Codes registered with "hash_sha256" and
+	// "hash_version" are found again by their content; Upload fills them in.
+	Properties map[string]string `wire:"properties/properties"`
+	// IsArchived takes the version out of lists of active ones; see [AssetsClient.Archive].
+	IsArchived bool `wire:"properties/isArchived,always"`
+	// IsAnonymous marks code without a name of its own. The service answers false whatever was sent.
+	IsAnonymous bool `wire:"properties/isAnonymous"`
+	// CodeURI is the https URL of the folder in blob storage. Needed; Upload fills it in.
+	CodeURI string `wire:"properties/codeUri"`
+	// ProvisioningState of the version.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *Code) UnmarshalJSON(b []byte) error {
+	err := decode(b, c)
+	setAssetName(KindCode, c.ID, &c.Name)
+	return err
+}
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+func (c Code) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+
+func (c *Code) view() assetView {
+	return assetView{kind: KindCode, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived, content: c.CodeURI}
+}
+
+// Ref is what [CodeConfiguration].CodeID takes.
+func (c Code) Ref() string { return assetRef(c.view()) }
+
+func (c Code) check(op operation) error {
+	return checkPlace(op, "Code.CodeURI", c.CodeURI, "Codes().Upload")
+}
+
+// CodesClient reaches the codes of the workspace. Get one from [Client.Codes].
+type CodesClient struct{ AssetsClient[Code] }
+
+// Codes returns the calls for codes.
+func (c *Client) Codes() CodesClient { return CodesClient{AssetsClient[Code]{c}} }
+
+// The properties by which the service finds code again.
+const (
+	hashProperty        = "hash_sha256"
+	hashVersionProperty = "hash_version"
+)
+
+// UploadCodeOptions tune [CodesClient.Upload]. The zero value and nil are the defaults.
+type UploadCodeOptions struct {
+	// Script is the scoring script's path in the folder, with forward slashes. When it is not there, Upload fails before
+	// anything is sent, and suggests a name that differs in case only. Empty checks nothing.
+	Script string
+	// Code has the other members of the version, such as Version, Description and Tags. Its Name and CodeURI are not used.
+	Code Code
+	// AlwaysNew registers a version of its own even if the workspace has equal code already. The content is not sent
+	// again.
+	AlwaysNew bool
+	// Upload tunes the transfer; nil means the defaults.
+	Upload *UploadOptions
+}
+
+// Upload registers a local folder, or a single script, as code. When the workspace has code with the same content already,
+// under any name, nothing is sent and that version is returned, as az ml does it: its Name can be another. With
+// [UploadCodeOptions.AlwaysNew] or a version in the options the content is still not sent again, and the name is the
+// caller's.
+//
+// Files that .amlignore, or else .gitignore, excludes are left out. It blocks until everything is sent; broken off, it can
+// be repeated. A path that cannot be uploaded, and a script that is not in it, is *[ArgumentError]. Stored files cost
+// what storage costs and stay when the version is deleted.
+func (c CodesClient) Upload(ctx context.Context, name, localPath string, options *UploadCodeOptions) (Code, error) {
+	op := c.op("upload", name)
+	var o UploadCodeOptions
+	if options != nil {
+		o = *options
+	}
+	code := o.Code
+	code.Name = name
+	if err := checkAsset(op, name, code.Version); err != nil {
+		return Code{}, err
+	}
+	files, err := scanLocal(op, localPath)
+	if err != nil {
+		return Code{}, err
+	}
+	if err := checkScriptIn(op, files, o.Script); err != nil {
+		return Code{}, err
+	}
+	hash, err := codeHash(files)
+	if err != nil {
+		return Code{}, err
+	}
+	equal, found, err := c.byHash(ctx, op, name, hash)
+	switch own := o.AlwaysNew || code.Version != ""; {
+	case err != nil:
+		return Code{}, err
+	case found && (!own || equal.Name == name && equal.Version == code.Version):
+		return equal, nil
+	case found:
+		code.CodeURI = equal.CodeURI
+		return c.register(ctx, op, code, hash)
+	}
+	if code.Version == "" {
+		if code.Version, err = c.nextVersion(ctx, name); err != nil {
+			return Code{}, err
+		}
+	}
+	if code.CodeURI, err = c.send(ctx, op, code, localPath, files, o.Upload); err != nil {
+		return Code{}, err
+	}
+	created, err := c.register(ctx, op, code, hash)
+	if o.Code.Version == "" && versionTaken(err) {
+		code.Version = "" // a neighbour was faster; the content is there
+		return c.register(ctx, op, code, hash)
+	}
+	return created, err
+}
+
+// byHash finds code of the same content. The service looks among all names of the workspace, whatever name the URL has,
+// and answers an empty list, not a 404, for a name that does not exist. Among several the caller's own name comes first.
+func (c CodesClient) byHash(ctx context.Context, op operation, name, hash string) (found Code, ok bool, err error) {
+	query := url.Values{"hash": {hash}, "hashVersion": {codeHashVersion}}
+	for code, err := range list[Code](ctx, c.c, request{op: op, url: c.containerURL(name) + "/versions", query: query}) {
+		switch {
+		case isNotFound(err):
+			return found, ok, nil
+		case err != nil:
+			return Code{}, false, err
+		case !ok || code.Name == name && found.Name != name:
+			found, ok = code, true
+		}
+	}
+	return found, ok, nil
+}
+
+// pendingUpload is the service's answer to startPendingUpload: a new, empty container and a signature for it.
+type pendingUpload struct {
+	Blob struct {
+		URI        string `json:"blobUri"`
+		Credential struct {
+			URL string `json:"sasUri"` // signed: never shown
+		} `json:"credential"`
+	} `json:"blobReferenceForConsumption"`
+}
+
+// send uploads the files into a container of their own and returns the URI for the version.
+func (c CodesClient) send(ctx context.Context, op operation, code Code, localPath string, files localFiles, o *UploadOptions) (string, error) {
+	pending, err := do[pendingUpload](ctx, c.c, request{op: op, method: http.MethodPost,
+		url: c.versionURL(code.Name, code.Version, "startPendingUpload"), body: map[string]string{"pendingUploadType": "TemporaryBlobReference"}})
+	if err != nil {
+		return "", err
+	}
+	if pending.Blob.URI == "" || pending.Blob.Credential.URL == "" {
+		return "", &Error{Operation: op.String(), Message: "the service's answer names no container to upload to",
+			Remedy: "ask for a newer ClientOptions.APIVersion; uploads of code need 2023-04-01 or later"}
+	}
+	folder, err := c.c.uploadToContainer(ctx, op, pending.Blob.Credential.URL, localPath, code.Name, code.Version, files, o)
+	return strings.TrimSuffix(pending.Blob.URI, "/") + "/" + folder, err
+}
+
+// register puts the version with the properties by which it is found again.
+func (c CodesClient) register(ctx context.Context, op operation, code Code, hash string) (Code, error) {
+	properties := map[string]string{hashProperty: hash, hashVersionProperty: codeHashVersion}
+	for name, value := range code.Properties {
+		properties[name] = value
+	}
+	code.Properties = properties
+	if code.Version == "" {
+		return c.createNext(ctx, op, code)
+	}
+	return c.put(ctx, op, code)
+}
+
+// checkScriptIn checks that the script is among the files that would be uploaded. Case matters in the container that the
+// script runs in, also when this machine's file system does not care.
+func checkScriptIn(op operation, files localFiles, script string) error {
+	if script == "" {
+		return nil
+	}
+	if err := checkScriptPath(op, "UploadCodeOptions.Script", script); err != nil {
+		return err
+	}
+	want, remedy := path.Clean(script), "name a file of the folder; files that .amlignore or .gitignore excludes are not uploaded"
+	for _, f := range files.files {
+		switch {
+		case f.name == want:
+			return nil
+		case strings.EqualFold(f.name, want):
+			remedy = fmt.Sprintf("did you mean %q? Case matters", f.name)
+		case path.Base(f.name) == path.Base(want) && !strings.HasPrefix(remedy, "did you"):
+			remedy = fmt.Sprintf("did you mean %q?", f.name)
+		}
+	}
+	return &ArgumentError{Operation: op.String(), Argument: "UploadCodeOptions.Script",
+		Problem: fmt.Sprintf("%q is not in the code folder %q", script, files.root), Remedy: remedy}
+}

@@ -1,0 +1,69 @@
+package azmlbatch
+
+import "encoding/json"
+
+// A Component is a version of a pipeline or command component, as far as deployments need it: its specification is kept as
+// JSON. Fill in Name and, unless the next one is meant, Version.
+type Component struct {
+	Meta
+	// Name of the component. It is no member of the JSON of a version, where it stands in the id only.
+	Name string `wire:"-"`
+	// Version of the component. Empty means the next one when it is registered.
+	Version string `wire:"name,readonly"`
+	// Description of the version. The service returns it empty: it stands in Spec.
+	Description string `wire:"properties/description"`
+	// Tags are free.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are free; they can be added, not changed or removed.
+	Properties map[string]string `wire:"properties/properties"`
+	// IsArchived takes the version out of lists of active ones; see [AssetsClient.Archive].
+	IsArchived bool `wire:"properties/isArchived,always"`
+	// IsAnonymous marks a component that was made along with a job.
+	IsAnonymous bool `wire:"properties/isAnonymous"`
+	// Spec is the component's YAML as a JSON object, in the YAML's own words ("display_name", "inputs"). The service does
+	// not echo it: booleans and numbers come back as text, defaults are filled in, and of a pipeline component the jobs
+	// are gone. Do not compare it, and keep your own copy.
+	Spec json.RawMessage `wire:"properties/componentSpec"`
+	// Stage is "Development", or "Logged" for anonymous ones; set by the service.
+	Stage string `wire:"properties/stage,readonly"`
+	// ProvisioningState of the version.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *Component) UnmarshalJSON(b []byte) error {
+	err := decode(b, c)
+	setAssetName(KindComponent, c.ID, &c.Name)
+	return err
+}
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+func (c Component) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+
+func (c *Component) view() assetView {
+	return assetView{kind: KindComponent, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived}
+}
+
+// Ref is what [PipelineComponentDeployment] takes.
+func (c Component) Ref() string { return assetRef(c.view()) }
+
+func (c Component) check(op operation) error {
+	if len(c.Spec) == 0 {
+		return &ArgumentError{Operation: op.String(), Argument: "Component.Spec", Problem: "is empty",
+			Remedy: "give the component's YAML as a JSON object"}
+	}
+	if !json.Valid(c.Spec) || c.Spec[0] != '{' {
+		return &ArgumentError{Operation: op.String(), Argument: "Component.Spec", Problem: "is not a JSON object"}
+	}
+	return nil
+}
+
+// ComponentsClient reaches the components of the workspace. Get one from [Client.Components].
+type ComponentsClient struct{ AssetsClient[Component] }
+
+// Components returns the calls for components.
+func (c *Client) Components() ComponentsClient {
+	return ComponentsClient{AssetsClient[Component]{c}}
+}

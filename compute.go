@@ -1,0 +1,254 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// A Compute is what jobs run on. Batch deployments use clusters ([AmlCompute]); every other type of the workspace is read
+// and kept without loss.
+type Compute struct {
+	Meta
+	// Name of the compute, unique in its workspace.
+	Name string `wire:"name,readonly"`
+	// Location is the region; empty means the workspace's.
+	Location string `wire:"location"`
+	// Tags are free; the service refuses empty values.
+	Tags map[string]string `wire:"tags"`
+	// Identity that the nodes use to reach data; usually left empty.
+	Identity Identity `wire:"identity"`
+	// Type of the compute, for example "AmlCompute" or "ComputeInstance". Empty means the type that Properties belong to.
+	Type ComputeType `wire:"properties/computeType"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// ResourceID is the ARM id of what was attached, empty for clusters that Azure ML made.
+	ResourceID string `wire:"properties/resourceId"`
+	// DisableLocalAuth switches SSH to the nodes off.
+	DisableLocalAuth bool `wire:"properties/disableLocalAuth"`
+	// Properties are what belongs to the type: [AmlCompute], or [UnknownCompute] for all other types.
+	Properties ComputeProperties `wire:"properties/properties"`
+	// CreatedOn is the time of creation.
+	CreatedOn time.Time `wire:"properties/createdOn,readonly"`
+	// ModifiedOn is the time of the last change.
+	ModifiedOn time.Time `wire:"properties/modifiedOn,readonly"`
+	// ComputeLocation is the region the nodes run in, empty until the creation has ended.
+	ComputeLocation string `wire:"properties/computeLocation,readonly"`
+	// ProvisioningState of the compute.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// ProvisioningErrors are the service's reasons for ProvisioningState Failed, as JSON.
+	ProvisioningErrors []json.RawMessage `wire:"properties/provisioningErrors,readonly"`
+	// ProvisioningWarnings are the service's remarks, as JSON; {} for none.
+	ProvisioningWarnings json.RawMessage `wire:"properties/provisioningWarnings,readonly"`
+	// IsAttachedCompute says that the compute was made outside Azure ML.
+	IsAttachedCompute bool `wire:"properties/isAttachedCompute,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *Compute) UnmarshalJSON(b []byte) error {
+	if err := decode(b, c); err != nil {
+		return err
+	}
+	claim(&c.Extra, "/properties/properties", &c.Properties, c.Type.decodeProperties)
+	return nil
+}
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included.
+func (c Compute) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+
+// ComputesClient reaches the computes of the workspace. Get one from [Client.Computes].
+type ComputesClient struct{ c *Client }
+
+// Computes returns the calls for computes.
+func (c *Client) Computes() ComputesClient { return ComputesClient{c} }
+
+func (c ComputesClient) url(name string, more ...string) string {
+	return c.c.armURL(append([]string{"computes", name}, more...)...)
+}
+
+// Get reads a compute of any type. A missing one is [ErrNotFound].
+func (c ComputesClient) Get(ctx context.Context, name string) (Compute, error) {
+	op := operation{"get", "compute", name}
+	if err := checkName(op, "name", name); err != nil {
+		return Compute{}, err
+	}
+	return do[Compute](ctx, c.c, request{op: op, method: http.MethodGet, url: c.url(name)})
+}
+
+// List iterates over the computes of all types, a page at a time as the loop asks for more.
+func (c ComputesClient) List(ctx context.Context) iter.Seq2[Compute, error] {
+	return list[Compute](ctx, c.c, request{op: operation{"list", "computes", ""}, url: c.c.armURL("computes")})
+}
+
+// BeginCreateOrUpdate makes a compute, or replaces the one of that name: members left empty are not kept, so get, change
+// and send back to update; for the number of nodes alone there is [ComputesClient.Scale]. The password of the nodes'
+// administrator does not come back from Get and is then left as it is.
+//
+// It returns after the service has taken the request; a cluster is ready after some ten seconds, because it starts
+// without nodes. A cluster costs nothing while it has no nodes: MinNodes above zero keeps nodes running, and costing,
+// until it is changed or the cluster is deleted. Exceeded quotas show when nodes are asked for. The request is retried.
+func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, compute Compute, options *BeginOptions) (*Poller[Compute], error) {
+	op := operation{"create", "compute", name}
+	if options.resumes() {
+		return resumeOperation[Compute](c.c, op.kind, options.ResumeToken)
+	}
+	compute, err := checkCompute(op, name, compute)
+	if err != nil {
+		return nil, err
+	}
+	if compute.Location == "" {
+		if compute.Location, err = c.c.location(ctx); err != nil {
+			return nil, err
+		}
+	}
+	// The codec drops read-only members of the resource; what stands behind an interface it writes as it is.
+	if cluster, ok := indirect(compute.Properties).(AmlCompute); ok {
+		raw, err := encode(cluster, forRequest)
+		if err != nil {
+			return nil, err
+		}
+		compute.Properties = UnknownCompute{Type: ComputeTypeAmlCompute, Raw: raw}
+	}
+	return beginOperation[Compute](ctx, c.c, request{op: op, method: http.MethodPut, url: c.url(name), body: body{compute}}, c.url(name))
+}
+
+func checkCompute(op operation, name string, compute Compute) (Compute, error) {
+	checkNew := checkNewComputeName
+	if compute.ID != "" {
+		checkNew = checkName // it exists, so the service has taken its name
+	}
+	if err := checkNew(op, "name", name); err != nil {
+		return compute, err
+	}
+	bad := func(argument, problem, remedy string) error {
+		return &ArgumentError{Operation: op.String(), Argument: "Compute." + argument, Problem: problem, Remedy: remedy}
+	}
+	if compute.Properties == nil {
+		return compute, bad("Properties", "is missing", `set it to AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: 2}, for example`)
+	}
+	own := compute.Properties.computeType()
+	switch {
+	case compute.Type == "":
+		compute.Type = own
+	case own != "" && !compute.Type.equal(own):
+		return compute, bad("Type", fmt.Sprintf("is %q, but Properties are those of %q", compute.Type, own), "leave it empty")
+	}
+	if cluster, ok := indirect(compute.Properties).(AmlCompute); ok {
+		if err := cluster.check(bad); err != nil {
+			return compute, err
+		}
+	}
+	return compute, checkTags(op, compute.Tags)
+}
+
+// Scale sets the smallest and the largest number of nodes of a cluster and waits until the service has noted it, not until
+// the nodes are there. Nodes up to min run, and cost, all the time; those up to max start with jobs and stop after
+// IdleTimeBeforeScaleDown. It reads the cluster, changes this one thing and writes it back. A missing compute is
+// [ErrNotFound], a compute that is no cluster is *[ArgumentError].
+func (c ComputesClient) Scale(ctx context.Context, name string, min, max int) (Compute, error) {
+	op := operation{"scale", "compute", name}
+	compute, err := c.Get(ctx, name)
+	if err != nil {
+		return Compute{}, err
+	}
+	cluster, ok := compute.Properties.(AmlCompute)
+	if !ok {
+		return compute, &ArgumentError{Operation: op.String(), Argument: "name", Problem: fmt.Sprintf("it is a compute of type %q", compute.Type),
+			Remedy: "name a cluster; other types have no number of nodes to set"}
+	}
+	if cluster.MinNodes == min && cluster.MaxNodes == max {
+		return compute, nil
+	}
+	cluster.MinNodes, cluster.MaxNodes = min, max
+	compute.Properties = cluster
+	p, err := c.BeginCreateOrUpdate(ctx, name, compute, nil)
+	if err != nil {
+		return compute, err
+	}
+	return p.PollUntilDone(ctx, nil)
+}
+
+// A ComputeNode is a machine of a cluster.
+type ComputeNode struct {
+	// NodeID is the service's id of the node.
+	NodeID string `wire:"nodeId"`
+	// PrivateIPAddress is the address in the virtual network.
+	PrivateIPAddress string `wire:"privateIpAddress"`
+	// PublicIPAddress is empty for nodes without one.
+	PublicIPAddress string `wire:"publicIpAddress"`
+	// Port is the SSH port at the public address.
+	Port int `wire:"port"`
+	// State is "idle", "running", "preparing", "unusable", "leaving" or "preempted".
+	State string `wire:"nodeState"`
+	// RunID is the run that the node works on, empty when it is idle.
+	RunID string `wire:"runId"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *ComputeNode) UnmarshalJSON(b []byte) error { return decode(b, n) }
+
+// MarshalJSON implements [json.Marshaler].
+func (n ComputeNode) MarshalJSON() ([]byte, error) { return encode(n, forCaller) }
+
+// nodePage is a page of nodes; it says "nodes" where every other list says "value".
+type nodePage struct {
+	Nodes    []ComputeNode `json:"nodes"`
+	NextLink string        `json:"nextLink"`
+}
+
+// Nodes lists the nodes that a cluster has now; a cluster at rest has none. A missing compute is [ErrNotFound].
+func (c ComputesClient) Nodes(ctx context.Context, name string) ([]ComputeNode, error) {
+	op := operation{"list nodes of", "compute", name}
+	if err := checkName(op, "name", name); err != nil {
+		return nil, err
+	}
+	var nodes []ComputeNode
+	r := request{op: op, method: http.MethodPost, url: c.url(name, "listNodes"), reads: true}
+	for seen := map[string]bool{}; ; {
+		p, err := do[nodePage](ctx, c.c, r)
+		if err != nil {
+			return nodes, err
+		}
+		nodes = append(nodes, p.Nodes...)
+		if p.NextLink == "" || seen[p.NextLink] {
+			return nodes, nil
+		}
+		seen[p.NextLink] = true
+		if r, err = r.next(p.NextLink); err != nil {
+			return nodes, err
+		}
+	}
+}
+
+// UnderlyingResource says what a deletion does to the machines behind a compute.
+type UnderlyingResource string
+
+const (
+	// DeleteUnderlying deletes them. For a cluster that Azure ML made there is nothing else to do.
+	DeleteUnderlying UnderlyingResource = "Delete"
+	// DetachUnderlying keeps them and lets the workspace forget them: for attached computes, which go on costing.
+	DetachUnderlying UnderlyingResource = "Detach"
+)
+
+// BeginDelete deletes a compute, or detaches it. It returns after the service has taken the request; the deletion of a
+// cluster takes about a minute, and nodes cost until it has ended. An empty action means [DeleteUnderlying]. A missing
+// compute is [ErrNotFound] or no error, as the service answers.
+func (c ComputesClient) BeginDelete(ctx context.Context, name string, action UnderlyingResource, options *BeginOptions) (*Poller[Nothing], error) {
+	op := operation{"delete", "compute", name}
+	if options.resumes() {
+		return resumeOperation[Nothing](c.c, op.kind, options.ResumeToken)
+	}
+	if err := checkName(op, "name", name); err != nil {
+		return nil, err
+	}
+	query := url.Values{"underlyingResourceAction": {firstNonEmpty(string(action), string(DeleteUnderlying))}}
+	return beginOperation[Nothing](ctx, c.c, request{op: op, method: http.MethodDelete, url: c.url(name), query: query}, "")
+}

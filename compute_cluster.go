@@ -1,0 +1,172 @@
+package azmlbatch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ComputeType is a type of compute. Types that this version does not know pass through unchanged.
+type ComputeType string
+
+// The types of compute that the service documents. This package knows the properties of [ComputeTypeAmlCompute].
+const (
+	ComputeTypeAmlCompute      ComputeType = "AmlCompute"
+	ComputeTypeComputeInstance ComputeType = "ComputeInstance"
+	ComputeTypeKubernetes      ComputeType = "Kubernetes"
+	ComputeTypeSynapseSpark    ComputeType = "SynapseSpark"
+	ComputeTypeDatabricks      ComputeType = "Databricks"
+	ComputeTypeVirtualMachine  ComputeType = "VirtualMachine"
+)
+
+func (t ComputeType) equal(o ComputeType) bool { return strings.EqualFold(string(t), string(o)) }
+
+func (t ComputeType) decodeProperties(raw json.RawMessage) ComputeProperties {
+	var cluster AmlCompute
+	if t.equal(ComputeTypeAmlCompute) && cluster.UnmarshalJSON(raw) == nil {
+		return cluster
+	}
+	return UnknownCompute{Type: t, Raw: raw}
+}
+
+// ComputeProperties are what belongs to a type of compute: [AmlCompute] or [UnknownCompute].
+type ComputeProperties interface{ computeType() ComputeType }
+
+func (AmlCompute) computeType() ComputeType       { return ComputeTypeAmlCompute }
+func (u UnknownCompute) computeType() ComputeType { return u.Type }
+
+// UnknownCompute are the properties of a type that this version does not know in detail. They are sent back unchanged.
+type UnknownCompute struct {
+	// Type is the type of the compute, for example [ComputeTypeComputeInstance].
+	Type ComputeType
+	// Raw is the JSON object of the type's own properties.
+	Raw json.RawMessage
+}
+
+// MarshalJSON implements [json.Marshaler]: Raw, unchanged.
+func (u UnknownCompute) MarshalJSON() ([]byte, error) { return rawOrNull(u.Raw), nil }
+
+// VMPriority says whether nodes can be taken away.
+type VMPriority string
+
+const (
+	// VMDedicated nodes stay until they are idle. The service's default.
+	VMDedicated VMPriority = "Dedicated"
+	// VMLowPriority nodes cost less and can be taken away at any time; the mini-batches they had are tried again.
+	VMLowPriority VMPriority = "LowPriority"
+)
+
+// AmlCompute is a cluster of virtual machines that Azure ML starts and stops by itself.
+type AmlCompute struct {
+	// OSType is "Linux", which is what empty means to the service, or "Windows".
+	OSType string `wire:"osType"`
+	// VMSize is the size of the machines, for example "STANDARD_DS3_V2"; needed. Its case means nothing and the service
+	// changes it: compare with [AmlCompute.SameVMSize].
+	VMSize string `wire:"vmSize"`
+	// VMPriority is [VMDedicated] when empty.
+	VMPriority VMPriority `wire:"vmPriority"`
+	// MaxNodes is the largest number of nodes, at least 1. Jobs that want more nodes wait for ever.
+	MaxNodes int `wire:"scaleSettings/maxNodeCount,always"`
+	// MinNodes is the number of nodes that run, and cost, also without jobs. 0 lets the cluster stop costing when idle;
+	// the first job then waits some minutes for its nodes.
+	MinNodes int `wire:"scaleSettings/minNodeCount,always"`
+	// IdleTimeBeforeScaleDown is how long a node without work runs on. Zero means the service's default, two minutes.
+	IdleTimeBeforeScaleDown time.Duration `wire:"scaleSettings/nodeIdleTimeBeforeScaleDown"`
+	// Administrator is the account for SSH on the nodes; usually left empty.
+	Administrator NodeAdministrator `wire:"userAccountCredentials"`
+	// SubnetID is the ARM id of the subnet that the nodes are in; empty for none.
+	SubnetID string `wire:"subnet/id"`
+	// RemoteLogin says whether SSH is open at public addresses: "Enabled", "Disabled" or "NotSpecified".
+	RemoteLogin string `wire:"remoteLoginPortPublicAccess"`
+	// EnableNodePublicIP gives nodes public addresses; nil means the service's default, true.
+	EnableNodePublicIP *bool `wire:"enableNodePublicIp"`
+	// EnableBatchPrivateLink is for virtual networks without public addresses.
+	EnableBatchPrivateLink bool `wire:"enableBatchPrivateLink"`
+	// IsolatedNetwork says that the nodes are cut off from the network.
+	IsolatedNetwork bool `wire:"isolatedNetwork"`
+	// VirtualMachineImageID is the ARM id of an image of your own; empty for the service's.
+	VirtualMachineImageID string `wire:"virtualMachineImage/id"`
+	// CurrentNodeCount is how many nodes there are, zero while the cluster is being made.
+	CurrentNodeCount int `wire:"currentNodeCount,readonly"`
+	// TargetNodeCount is how many nodes there shall be.
+	TargetNodeCount int `wire:"targetNodeCount,readonly"`
+	// NodeStates counts the nodes by what they do.
+	NodeStates NodeStates `wire:"nodeStateCounts,readonly"`
+	// AllocationState is "Steady" or "Resizing"; a ready cluster can be either.
+	AllocationState string `wire:"allocationState,readonly"`
+	// AllocationStateTransitionTime is when AllocationState changed last.
+	AllocationStateTransitionTime time.Time `wire:"allocationStateTransitionTime,readonly"`
+	// Errors are the service's reasons why nodes did not start, for example a quota, as JSON.
+	Errors []json.RawMessage `wire:"errors,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (a *AmlCompute) UnmarshalJSON(b []byte) error { return decode(b, a) }
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; requests leave them out.
+func (a AmlCompute) MarshalJSON() ([]byte, error) { return encode(a, forCaller) }
+
+// SameVMSize reports whether the machines have this size. The service answers in capitals whatever was sent, and since
+// 2024 a GET has the sender's case again.
+func (a AmlCompute) SameVMSize(size string) bool { return strings.EqualFold(a.VMSize, size) }
+
+func (a AmlCompute) check(bad func(argument, problem, remedy string) error) error {
+	switch {
+	case strings.TrimSpace(a.VMSize) == "":
+		return bad("Properties.VMSize", "is empty", "name a size of machines, for example STANDARD_DS3_V2")
+	case a.MinNodes < 0:
+		return bad("Properties.MinNodes", fmt.Sprintf("is %d", a.MinNodes), "0 lets the cluster stop costing when idle")
+	case a.MaxNodes < 1:
+		return bad("Properties.MaxNodes", fmt.Sprintf("is %d", a.MaxNodes), "allow at least one node, or no job ever runs")
+	case a.MaxNodes < a.MinNodes:
+		return bad("Properties.MaxNodes", fmt.Sprintf("is %d, below MinNodes %d", a.MaxNodes, a.MinNodes), "allow at least MinNodes")
+	case a.IdleTimeBeforeScaleDown < 0:
+		return bad("Properties.IdleTimeBeforeScaleDown", "is negative", "zero means two minutes")
+	}
+	return nil
+}
+
+// NodeAdministrator is the administrator's account on the nodes of a cluster.
+type NodeAdministrator struct {
+	// UserName of the account.
+	UserName string `wire:"adminUserName"`
+	// Password is a secret; it does not come back from the service.
+	Password string `wire:"adminUserPassword"`
+	// SSHPublicKey is the key in OpenSSH's one-line form.
+	SSHPublicKey string `wire:"adminUserSshPublicKey"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *NodeAdministrator) UnmarshalJSON(b []byte) error { return decode(b, n) }
+
+// MarshalJSON implements [json.Marshaler]. The password is included: do not log it.
+func (n NodeAdministrator) MarshalJSON() ([]byte, error) { return encode(n, forCaller) }
+
+// NodeStates counts the nodes of a cluster by what they do.
+type NodeStates struct {
+	// Preparing nodes are starting.
+	Preparing int `wire:"preparingNodeCount"`
+	// Running nodes work on a job.
+	Running int `wire:"runningNodeCount"`
+	// Idle nodes wait and cost.
+	Idle int `wire:"idleNodeCount"`
+	// Unusable nodes have failed.
+	Unusable int `wire:"unusableNodeCount"`
+	// Leaving nodes are stopping.
+	Leaving int `wire:"leavingNodeCount"`
+	// Preempted nodes were taken away ([VMLowPriority]).
+	Preempted int `wire:"preemptedNodeCount"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *NodeStates) UnmarshalJSON(b []byte) error { return decode(b, n) }
+
+// MarshalJSON implements [json.Marshaler].
+func (n NodeStates) MarshalJSON() ([]byte, error) { return encode(n, forCaller) }

@@ -1,0 +1,56 @@
+package azmlbatch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestFindWorkspace(t *testing.T) {
+	const good = `{"subscription_id":"sub-1","resource_group":"pottery","workspace_name":"kiln","scope":"ignored"}`
+	tests := []struct {
+		name, file, content string
+		env                 bool
+		want                Workspace
+	}{
+		{"config.json above", "config.json", good, false, testWorkspace},
+		{"in .azureml above", ".azureml/config.json", good, false, testWorkspace},
+		{"the environment comes first", "config.json", good, true, Workspace{"sub-2", "g", "w"}},
+		{"a member is missing", "config.json", `{"subscription_id":"sub-1"}`, false, Workspace{}},
+		{"not JSON", "config.json", `{`, false, Workspace{}},
+		{"none at all", "other.json", good, false, Workspace{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			value := func(v string) string {
+				if tt.env {
+					return v
+				}
+				return ""
+			}
+			t.Setenv(envSubscription, value("sub-2"))
+			t.Setenv(envResourceGroup, value("g"))
+			t.Setenv(envWorkspace, value("w"))
+			root := t.TempDir()
+			below := filepath.Join(root, "a", "b")
+			file := filepath.Join(root, filepath.FromSlash(tt.file))
+			for _, dir := range []string{below, filepath.Dir(file)} {
+				if err := os.MkdirAll(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(file, []byte(tt.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := FindWorkspace(below)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("FindWorkspace (-want +got):\n%s", diff)
+			}
+			if (tt.want == Workspace{}) != asError(err, new(*ArgumentError)) {
+				t.Errorf("FindWorkspace = %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// DataType is the kind of a data asset. Unknown values pass through.
+type DataType string
+
+// The kinds of data assets.
+const (
+	// DataTypeURIFile is one file.
+	DataTypeURIFile DataType = "uri_file"
+	// DataTypeURIFolder is a folder.
+	DataTypeURIFolder DataType = "uri_folder"
+	// DataTypeMLTable is a folder with an MLTable file that describes a table.
+	DataTypeMLTable DataType = "mltable"
+)
+
+// A Data is a version of a registered data asset: a name for a file or folder in storage.
+type Data struct {
+	Meta
+	// Name of the asset. It is no member of the JSON of a version, where it stands in the id only.
+	Name string `wire:"-"`
+	// Version of the asset. Empty means the next one when it is registered.
+	Version string `wire:"name,readonly"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// Tags are free.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are free; they can be added, not changed or removed.
+	Properties map[string]string `wire:"properties/properties"`
+	// IsArchived takes the version out of lists of active ones; see [AssetsClient.Archive].
+	IsArchived bool `wire:"properties/isArchived,always"`
+	// IsAnonymous marks an asset that was made along with a job.
+	IsAnonymous bool `wire:"properties/isAnonymous"`
+	// DataType is the kind, [DataTypeURIFolder] when empty.
+	DataType DataType `wire:"properties/dataType"`
+	// DataURI is the place: a datastore place or a cloud URL. Needed; Upload fills it in. The service does not look
+	// whether it is there, and spells a datastore place in three ways in its answers: compare with [Reference.Equal].
+	DataURI string `wire:"properties/dataUri"`
+	// ReferencedURIs are the places that an MLTable file names.
+	ReferencedURIs []string `wire:"properties/referencedUris"`
+	// Stage is set by the service, usually empty.
+	Stage string `wire:"properties/stage,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *Data) UnmarshalJSON(b []byte) error {
+	err := decode(b, d)
+	setAssetName(KindData, d.ID, &d.Name)
+	return err
+}
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+func (d Data) MarshalJSON() ([]byte, error) { return encode(d, forCaller) }
+
+func (d *Data) view() assetView {
+	return assetView{kind: KindData, id: d.ID, name: &d.Name, version: &d.Version, archived: &d.IsArchived, content: d.DataURI}
+}
+
+// Ref is what the URI of an input takes: URIFolder{URI: data.Ref()}.
+func (d Data) Ref() string { return assetRef(d.view()) }
+
+func (d *Data) setDefaults() {
+	if d.DataType == "" {
+		d.DataType = DataTypeURIFolder
+	}
+}
+
+func (d Data) check(op operation) error {
+	return checkPlace(op, "Data.DataURI", d.DataURI, "Data().Upload")
+}
+
+// DataClient reaches the data assets of the workspace. Get one from [Client.Data].
+type DataClient struct{ AssetsClient[Data] }
+
+// Data returns the calls for data assets.
+func (c *Client) Data() DataClient { return DataClient{AssetsClient[Data]{c}} }
+
+// UploadDataOptions tune [DataClient.Upload]. The zero value and nil are the defaults.
+type UploadDataOptions struct {
+	// Data has the other members of the version, such as Version, DataType, Description and Tags. Its Name and DataURI are
+	// not used. An empty DataType becomes [DataTypeURIFile] for a file and [DataTypeURIFolder] for a folder.
+	Data Data
+	// AlwaysNew registers a new version even if the latest one has the same content and members. The content is not sent
+	// again.
+	AlwaysNew bool
+	// Upload tunes the transfer; nil means the defaults.
+	Upload *UploadOptions
+}
+
+// Upload sends a local file or folder to a datastore and registers it as a data asset. Equal content that lies there
+// already is not sent again; when the latest active version of the name has this content, and all that the options say of
+// it, that version is returned and nothing is registered.
+//
+// It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
+// uploaded, or does not fit the type, is *[ArgumentError]. Stored files cost what storage costs and stay when the version
+// is deleted.
+func (d DataClient) Upload(ctx context.Context, name, localPath string, options *UploadDataOptions) (Data, error) {
+	op := d.op("upload", name)
+	var o UploadDataOptions
+	if options != nil {
+		o = *options
+	}
+	data := o.Data
+	data.Name = name
+	if err := checkAsset(op, name, data.Version); err != nil {
+		return Data{}, err
+	}
+	if err := checkDataPath(op, data.DataType, localPath); err != nil {
+		return Data{}, err
+	}
+	up, err := d.c.uploadToDatastore(ctx, op, localPath, o.Upload)
+	if err != nil {
+		return Data{}, err
+	}
+	data.DataURI = Reference{Form: FormPlace, Datastore: up.Datastore, Path: up.Path}.String()
+	if up.IsDir {
+		data.DataURI = strings.TrimSuffix(data.DataURI, "/") + "/"
+	} else if data.DataType == "" {
+		data.DataType = DataTypeURIFile
+	}
+	data.setDefaults()
+	return d.registerUpload(ctx, op, data, o.AlwaysNew, func(latest Data) bool {
+		return samePlace(latest.DataURI, data.DataURI) && latest.DataType == data.DataType &&
+			says(latest.Description, data.Description) && saysAll(latest.Tags, data.Tags) && saysAll(latest.Properties, data.Properties)
+	})
+}
+
+// checkDataPath checks a local path against the kind of asset it shall be.
+func checkDataPath(op operation, kind DataType, localPath string) error {
+	info, err := os.Stat(localPath)
+	if err != nil {
+		return nil //nolint:nilerr // the upload says it better
+	}
+	bad := func(problem, remedy string) error {
+		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q %s", localPath, problem), Remedy: remedy}
+	}
+	switch {
+	case kind == DataTypeMLTable:
+		return checkFolderWith(op, localPath, "MLTable", string(kind))
+	case kind == DataTypeURIFile && info.IsDir():
+		return bad("is a folder and no uri_file", "use DataTypeURIFolder, or name a file")
+	case kind == DataTypeURIFolder && !info.IsDir():
+		return bad("is a file and no uri_folder", "use DataTypeURIFile, or name a folder")
+	}
+	return nil
+}

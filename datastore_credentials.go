@@ -1,0 +1,151 @@
+package azmlbatch
+
+import (
+	"encoding/json"
+	"log/slog"
+)
+
+// A Secret is a key, a signature or a password. It prints and logs as REDACTED; convert it to string to use it. JSON has
+// the real value, because requests carry it.
+type Secret string
+
+const redacted = "REDACTED"
+
+// String implements fmt.Stringer without showing the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return redacted
+}
+
+// GoString implements fmt.GoStringer without showing the secret.
+func (s Secret) GoString() string { return `"` + s.String() + `"` }
+
+// LogValue implements [slog.LogValuer] without showing the secret.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// The members that tell one kind from another.
+const (
+	credentialsType = "credentialsType"
+	secretsType     = "secretsType"
+)
+
+// DatastoreCredentials are what a datastore opens its storage with: [NoCredentials], [AccountKeyCredentials],
+// [SASCredentials], [ServicePrincipalCredentials], [CertificateCredentials] or [UnknownCredentials]. The service never
+// shows their secrets; [DatastoresClient.Secrets] asks for them. A secret left empty is not sent.
+type DatastoreCredentials interface{ credentialsType() string }
+
+// NoCredentials means that whoever uses the datastore does so with an identity of its own.
+type NoCredentials struct {
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// AccountKeyCredentials are a key of the storage account.
+type AccountKeyCredentials struct {
+	// Key in Base64; only for Create, never in an answer.
+	Key Secret `wire:"secrets/key"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// SASCredentials are a shared access signature.
+type SASCredentials struct {
+	// Token is the query string of the signature; only for Create, never in an answer.
+	Token Secret `wire:"secrets/sasToken"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// ServicePrincipalCredentials are an application with a password.
+type ServicePrincipalCredentials struct {
+	// AuthorityURL is the login host; empty means the cloud's.
+	AuthorityURL string `wire:"authorityUrl"`
+	// ClientID is the application's id.
+	ClientID string `wire:"clientId"`
+	// TenantID is the application's tenant.
+	TenantID string `wire:"tenantId"`
+	// ResourceURL is the audience of the token; empty means storage.
+	ResourceURL string `wire:"resourceUrl"`
+	// ClientSecret is the password; only for Create, never in an answer.
+	ClientSecret Secret `wire:"secrets/clientSecret"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// CertificateCredentials are an application with a certificate.
+type CertificateCredentials struct {
+	// AuthorityURL is the login host; empty means the cloud's.
+	AuthorityURL string `wire:"authorityUrl"`
+	// ClientID is the application's id.
+	ClientID string `wire:"clientId"`
+	// TenantID is the application's tenant.
+	TenantID string `wire:"tenantId"`
+	// ResourceURL is the audience of the token; empty means storage.
+	ResourceURL string `wire:"resourceUrl"`
+	// Thumbprint of the certificate.
+	Thumbprint string `wire:"thumbprint"`
+	// Certificate with its private key; only for Create, never in an answer.
+	Certificate Secret `wire:"secrets/certificate"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnknownCredentials are of a kind that this version does not know. They are sent back unchanged.
+type UnknownCredentials struct {
+	// Type is the value of credentialsType, possibly empty.
+	Type string
+	// Raw is the whole JSON object.
+	Raw json.RawMessage
+}
+
+func (NoCredentials) credentialsType() string               { return "None" }
+func (AccountKeyCredentials) credentialsType() string       { return "AccountKey" }
+func (SASCredentials) credentialsType() string              { return "Sas" }
+func (ServicePrincipalCredentials) credentialsType() string { return "ServicePrincipal" }
+func (CertificateCredentials) credentialsType() string      { return "Certificate" }
+func (u UnknownCredentials) credentialsType() string        { return u.Type }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *NoCredentials) UnmarshalJSON(b []byte) error { return decode(b, n) }
+
+// MarshalJSON implements [json.Marshaler].
+func (n NoCredentials) MarshalJSON() ([]byte, error) {
+	return encodeCredentials(n, n.credentialsType(), "")
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (a *AccountKeyCredentials) UnmarshalJSON(b []byte) error { return decode(b, a) }
+
+// MarshalJSON implements [json.Marshaler]. It has the secret, if there is one.
+func (a AccountKeyCredentials) MarshalJSON() ([]byte, error) {
+	return encodeCredentials(a, a.credentialsType(), a.Key)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *SASCredentials) UnmarshalJSON(b []byte) error { return decode(b, s) }
+
+// MarshalJSON implements [json.Marshaler]. It has the secret, if there is one.
+func (s SASCredentials) MarshalJSON() ([]byte, error) {
+	return encodeCredentials(s, s.credentialsType(), s.Token)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *ServicePrincipalCredentials) UnmarshalJSON(b []byte) error { return decode(b, s) }
+
+// MarshalJSON implements [json.Marshaler]. It has the secret, if there is one.
+func (s ServicePrincipalCredentials) MarshalJSON() ([]byte, error) {
+	return encodeCredentials(s, s.credentialsType(), s.ClientSecret)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *CertificateCredentials) UnmarshalJSON(b []byte) error { return decode(b, c) }
+
+// MarshalJSON implements [json.Marshaler]. It has the secret, if there is one.
+func (c CertificateCredentials) MarshalJSON() ([]byte, error) {
+	return encodeCredentials(c, c.credentialsType(), c.Certificate)
+}
+
+// MarshalJSON implements [json.Marshaler]: Raw, unchanged.
+func (u UnknownCredentials) MarshalJSON() ([]byte, error) { return rawOrNull(u.Raw), nil }

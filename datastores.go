@@ -1,0 +1,215 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// DatastoreType is the kind of storage behind a datastore. Unknown values pass through.
+type DatastoreType string
+
+// The kinds that the service documents. Blobs can be read and written on the first two.
+const (
+	AzureBlob         DatastoreType = "AzureBlob"
+	AzureDataLakeGen2 DatastoreType = "AzureDataLakeGen2"
+	AzureDataLakeGen1 DatastoreType = "AzureDataLakeGen1"
+	AzureFile         DatastoreType = "AzureFile"
+	OneLake           DatastoreType = "OneLake"
+)
+
+// A Datastore is a named way to a storage account. Every workspace starts with four: workspaceblobstore (the default),
+// workspaceartifactstore (logs), workspacefilestore and workspaceworkingdirectory.
+type Datastore struct {
+	Meta
+	// Name of the datastore.
+	Name string `wire:"name,readonly"`
+	// Type of the storage.
+	Type DatastoreType `wire:"properties/datastoreType"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// Tags are free.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are free.
+	Properties map[string]string `wire:"properties/properties"`
+	// IsDefault marks the one datastore that uploads and outputs go to when none is named.
+	IsDefault bool `wire:"properties/isDefault,readonly"`
+	// Credentials open the storage; [NoCredentials] means that everybody uses an identity of their own.
+	Credentials DatastoreCredentials `wire:"properties/credentials"`
+	// SubscriptionID and ResourceGroup of the account; the service fills them for its own blob datastore only.
+	SubscriptionID string `wire:"properties/subscriptionId"`
+	// ResourceGroup of the account, see SubscriptionID.
+	ResourceGroup string `wire:"properties/resourceGroup"`
+	// AccountName is the storage account.
+	AccountName string `wire:"properties/accountName"`
+	// ContainerName is the container of an [AzureBlob] datastore.
+	ContainerName string `wire:"properties/containerName"`
+	// Filesystem is the container of an [AzureDataLakeGen2] datastore.
+	Filesystem string `wire:"properties/filesystem"`
+	// FileShareName is the share of an [AzureFile] datastore.
+	FileShareName string `wire:"properties/fileShareName"`
+	// Endpoint is the account's host without account and service, for example "core.windows.net"; empty means the cloud's.
+	Endpoint string `wire:"properties/endpoint"`
+	// Protocol is "https".
+	Protocol string `wire:"properties/protocol"`
+	// ServiceDataAccessAuthIdentity is the identity with which the service itself reads: "None",
+	// "WorkspaceSystemAssignedIdentity" or "WorkspaceUserAssignedIdentity".
+	ServiceDataAccessAuthIdentity string `wire:"properties/serviceDataAccessAuthIdentity"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *Datastore) UnmarshalJSON(b []byte) error {
+	if err := decode(b, d); err != nil {
+		return err
+	}
+	claim(&d.Extra, "/properties/credentials", &d.Credentials, decodeCredentials)
+	return nil
+}
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included.
+func (d Datastore) MarshalJSON() ([]byte, error) { return encode(d, forCaller) }
+
+// blobHost is the host of the account's blobs; suffix is the cloud's, for a datastore that names none.
+func (d Datastore) blobHost(suffix string) string {
+	return strings.ToLower(d.AccountName + ".blob." + firstNonEmpty(d.Endpoint, suffix))
+}
+
+// DatastoresClient reaches the datastores of the workspace. Get one from [Client.Datastores].
+type DatastoresClient struct{ c *Client }
+
+// Datastores returns the calls for datastores.
+func (c *Client) Datastores() DatastoresClient { return DatastoresClient{c} }
+
+func (d DatastoresClient) url(name string, more ...string) string {
+	return d.c.armURL(append([]string{"datastores", name}, more...)...)
+}
+
+// Get reads a datastore. A missing one is [ErrNotFound].
+func (d DatastoresClient) Get(ctx context.Context, name string) (Datastore, error) {
+	op := operation{"get", "datastore", name}
+	if err := checkName(op, "name", name); err != nil {
+		return Datastore{}, err
+	}
+	return do[Datastore](ctx, d.c, request{op: op, method: http.MethodGet, url: d.url(name)})
+}
+
+// Default reads the datastore that uploads and outputs go to when none is named. One request.
+func (d DatastoresClient) Default(ctx context.Context) (Datastore, error) {
+	op := operation{"get", "default datastore", ""}
+	for store, err := range list[Datastore](ctx, d.c, request{op: op, url: d.c.armURL("datastores"), query: url.Values{"isDefault": {"true"}}}) {
+		return store, err
+	}
+	return Datastore{}, &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: "the workspace has no default datastore",
+		Err: ErrNotFound, Remedy: "name a datastore in the options"}
+}
+
+// List iterates over the datastores, a page at a time as the loop asks for more.
+func (d DatastoresClient) List(ctx context.Context) iter.Seq2[Datastore, error] {
+	return list[Datastore](ctx, d.c, request{op: operation{"list", "datastores", ""}, url: d.c.armURL("datastores")})
+}
+
+// CreateOrUpdate registers a storage account's container, or replaces the datastore of that name. The storage itself is
+// neither made nor, here, reached: the service's own validation is skipped, as az ml does it.
+func (d DatastoresClient) CreateOrUpdate(ctx context.Context, name string, store Datastore) (Datastore, error) {
+	op := operation{"create", "datastore", name}
+	if err := checkName(op, "name", name); err != nil {
+		return Datastore{}, err
+	}
+	if store.Type == "" || store.AccountName == "" && store.Type != OneLake {
+		return Datastore{}, &ArgumentError{Operation: op.String(), Argument: "Datastore", Problem: "lacks Type or AccountName",
+			Remedy: "name the kind of storage and the account"}
+	}
+	if store.Credentials == nil {
+		store.Credentials = NoCredentials{}
+	}
+	defer d.c.storage.forget(name)
+	return do[Datastore](ctx, d.c, request{op: op, method: http.MethodPut, url: d.url(name), query: url.Values{"skipValidation": {"true"}}, body: body{store}})
+}
+
+// Delete removes a datastore. The storage behind it stays. A missing one is [ErrNotFound] or no error, as the service
+// answers.
+func (d DatastoresClient) Delete(ctx context.Context, name string) error {
+	op := operation{"delete", "datastore", name}
+	if err := checkName(op, "name", name); err != nil {
+		return err
+	}
+	defer d.c.storage.forget(name)
+	resp, err := d.c.send(ctx, request{op: op, method: http.MethodDelete, url: d.url(name)})
+	discard(resp)
+	return err
+}
+
+// secretsAPIVersion is the first that hands out a signature which ends, in place of the account's key.
+const secretsAPIVersion = "2024-07-01-preview"
+
+// Secrets asks for what opens a datastore's storage: a signature for one hour where the service can make one, else the
+// account's key. A datastore without credentials is refused by the service with status 400; uploads and downloads then
+// use the caller's own token by themselves, so no program needs this call for them.
+func (d DatastoresClient) Secrets(ctx context.Context, name string) (DatastoreSecrets, error) {
+	op := operation{"list secrets of", "datastore", name}
+	if err := checkName(op, "name", name); err != nil {
+		return nil, err
+	}
+	raw, err := do[json.RawMessage](ctx, d.c, request{op: op, method: http.MethodPost, url: d.url(name, "listSecrets"), reads: true,
+		query: url.Values{"api-version": {secretsAPIVersion}},
+		body:  map[string]any{"expirableSecret": true, "expireAfterHours": secretHours}})
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.mentions("no secrets for credentials") {
+			e.Remedy = "the datastore has no credentials: use your own token for the storage account"
+		}
+		return nil, err
+	}
+	return decodeSecrets(raw), nil
+}
+
+// knownDatastore reads a datastore at most once per client; "" is the default one.
+func (c *Client) knownDatastore(ctx context.Context, op operation, name string) (Datastore, error) {
+	if d, ok := c.storage.known(name); ok {
+		return d, nil
+	}
+	var d Datastore
+	var err error
+	if name == "" {
+		d, err = c.Datastores().Default(ctx)
+	} else {
+		d, err = c.Datastores().Get(ctx, name)
+	}
+	if err != nil {
+		return d, fmt.Errorf("azmlbatch: %s: %w", op, err)
+	}
+	c.storage.learn(d, name == "")
+	return d, nil
+}
+
+// defaultDatastore is the name of the default datastore, read at most once per client.
+func (c *Client) defaultDatastore(ctx context.Context) (string, error) {
+	d, err := c.knownDatastore(ctx, operation{"find", "default datastore", ""}, "")
+	return d.Name, err
+}
+
+func (s *storageState) known(name string) (Datastore, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name == "" {
+		name = s.standard
+	}
+	d, ok := s.datastores[name]
+	return d, ok
+}
+
+func (s *storageState) learn(d Datastore, standard bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	put(&s.datastores, d.Name, d)
+	if standard {
+		s.standard = d.Name
+	}
+}

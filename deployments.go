@@ -1,0 +1,261 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"time"
+)
+
+// OutputAction says what becomes of what the scoring script returns. Unknown values pass through; the service reads them
+// without regard to case.
+type OutputAction string
+
+const (
+	// AppendRow writes everything that run returns into one file, a row for each item. The service's default.
+	AppendRow OutputAction = "AppendRow"
+	// SummaryOnly counts what run returns and drops it; the script writes its own files.
+	SummaryOnly OutputAction = "SummaryOnly"
+)
+
+// LoggingLevel is the verbosity of a job's logs. Unknown values pass through; the service reads them without regard to
+// case and answers with a capital letter.
+type LoggingLevel string
+
+// The logging levels. Info is the service's default.
+const (
+	LoggingInfo    LoggingLevel = "Info"
+	LoggingWarning LoggingLevel = "Warning"
+	LoggingDebug   LoggingLevel = "Debug"
+)
+
+// A Deployment is a model with everything that scoring with it needs: script, environment, compute and the rules of the
+// run. It costs nothing until a job runs. Zero members take the service's defaults, named at each.
+type Deployment struct {
+	Meta
+	// Name of the deployment, unique in its endpoint.
+	Name string `wire:"name,readonly"`
+	// Location is the region; empty means the workspace's.
+	Location string `wire:"location"`
+	// Tags are free; the service refuses empty values. They are not inherited by jobs.
+	Tags map[string]string `wire:"tags"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// Properties are the caller's and the service's own; they can be added, not changed or removed.
+	Properties map[string]string `wire:"properties/properties"`
+	// Model to score with; needed unless Configuration names a pipeline component. Get it from [Model.Ref], or write
+	// [ModelByID], [ModelByDataPath] or [ModelByOutput].
+	Model ModelReference `wire:"properties/model"`
+	// CodeConfiguration names code and script. Leave it empty for an MLflow model, which needs none.
+	CodeConfiguration CodeConfiguration `wire:"properties/codeConfiguration"`
+	// EnvironmentID is the environment of the script, in any form that [ParseReference] reads as one. Get it from
+	// [Environment.Ref]. Empty for an MLflow model.
+	EnvironmentID string `wire:"properties/environmentId"`
+	// EnvironmentVariables are set for the script's processes.
+	EnvironmentVariables map[string]string `wire:"properties/environmentVariables"`
+	// Compute that jobs run on: the name of a cluster, azureml:NAME or an ARM id. Needed. Jobs on it cost money for as
+	// long as its nodes run.
+	Compute string `wire:"properties/compute"`
+	// Configuration makes this another kind of deployment: see [PipelineComponentDeployment]. Nil for a model.
+	Configuration DeploymentConfiguration `wire:"properties/deploymentConfiguration"`
+	// ErrorThreshold is how many failed files a job survives: nil means the default of -1, which ignores all failures,
+	// 0 fails the job at the first.
+	ErrorThreshold *int `wire:"properties/errorThreshold"`
+	// RetrySettings are the rules for one mini-batch.
+	RetrySettings RetrySettings `wire:"properties/retrySettings"`
+	// MiniBatchSize is how many files one call of run gets, 10 when zero.
+	MiniBatchSize int64 `wire:"properties/miniBatchSize"`
+	// LoggingLevel of the jobs, [LoggingInfo] when empty.
+	LoggingLevel LoggingLevel `wire:"properties/loggingLevel"`
+	// MaxConcurrencyPerInstance is how many processes of the script run on one node, 1 when zero.
+	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
+	// OutputAction is what becomes of returned rows, [AppendRow] when empty.
+	OutputAction OutputAction `wire:"properties/outputAction"`
+	// OutputFileName is the file that [AppendRow] writes, predictions.csv when empty.
+	OutputFileName string `wire:"properties/outputFileName"`
+	// Resources say how many nodes a job takes.
+	Resources DeploymentResources `wire:"properties/resources"`
+	// ProvisioningState of the deployment.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *Deployment) UnmarshalJSON(b []byte) error {
+	if err := decode(b, d); err != nil {
+		return err
+	}
+	claim(&d.Extra, "/properties/model", &d.Model, decodeModelReference)
+	claim(&d.Extra, "/properties/deploymentConfiguration", &d.Configuration, decodeDeploymentConfiguration)
+	return nil
+}
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included.
+func (d Deployment) MarshalJSON() ([]byte, error) { return encode(d, forCaller) }
+
+func (d *Deployment) operationURL() string { return d.Properties["AzureAsyncOperationUri"] }
+
+// CodeConfiguration names the scoring script of a deployment.
+type CodeConfiguration struct {
+	// CodeID is the code asset, in any form that [ParseReference] reads as one. Get it from [Code.Ref].
+	CodeID string `wire:"codeId"`
+	// ScoringScript is the script's path within the code folder, with forward slashes, for example "score.py". Needed
+	// when CodeID is set. [CodesClient.Upload] can check that it is there.
+	ScoringScript string `wire:"scoringScript"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *CodeConfiguration) UnmarshalJSON(b []byte) error { return decode(b, c) }
+
+// MarshalJSON implements [json.Marshaler].
+func (c CodeConfiguration) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+
+// RetrySettings are the rules for a mini-batch that fails or hangs.
+type RetrySettings struct {
+	// MaxRetries is how often a mini-batch is tried in total, 3 when nil. The name is the service's; the engine counts
+	// the first try too.
+	MaxRetries *int `wire:"maxRetries"`
+	// Timeout of one call of run, 30 s when zero. A call that takes longer is stopped with its process and counts as a
+	// failed try.
+	Timeout time.Duration `wire:"timeout"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *RetrySettings) UnmarshalJSON(b []byte) error { return decode(b, r) }
+
+// MarshalJSON implements [json.Marshaler].
+func (r RetrySettings) MarshalJSON() ([]byte, error) { return encode(r, forCaller) }
+
+// DeploymentResources say what a job of a deployment takes of its compute.
+type DeploymentResources struct {
+	// InstanceCount is the number of nodes, 1 when zero. It is not more than the cluster's maximum, or jobs wait for ever.
+	InstanceCount int `wire:"instanceCount"`
+	// InstanceType is a type of a Kubernetes compute; empty for a cluster.
+	InstanceType string `wire:"instanceType"`
+	// Properties are free settings of the compute; the values are JSON.
+	Properties map[string]json.RawMessage `wire:"properties"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *DeploymentResources) UnmarshalJSON(b []byte) error { return decode(b, r) }
+
+// MarshalJSON implements [json.Marshaler].
+func (r DeploymentResources) MarshalJSON() ([]byte, error) { return encode(r, forCaller) }
+
+// A DeploymentPatch changes what a deployment allows to be changed in place. Everything else changes by
+// [DeploymentsClient.BeginCreateOrUpdate].
+type DeploymentPatch struct {
+	// Description is the new text; nil leaves the old one, a pointer to "" removes it.
+	Description *string `wire:"properties/description"`
+	// Tags are the new tags; nil leaves the old ones. The service refuses empty values.
+	Tags map[string]string `wire:"tags"`
+}
+
+// DeploymentsClient reaches the deployments of one endpoint. Get one from [Client.Deployments].
+type DeploymentsClient struct {
+	c        *Client
+	endpoint string
+}
+
+// Deployments returns the calls for the deployments of an endpoint.
+func (c *Client) Deployments(endpoint string) DeploymentsClient {
+	return DeploymentsClient{c, endpoint}
+}
+
+func (d DeploymentsClient) url(name ...string) string {
+	return d.c.armURL(append([]string{"batchEndpoints", d.endpoint, "deployments"}, name...)...)
+}
+
+func (d DeploymentsClient) checkNames(op operation, name string) error {
+	if err := checkName(operation{op.verb, "endpoint", d.endpoint}, "endpoint", d.endpoint); err != nil {
+		return err
+	}
+	return checkName(op, "name", name)
+}
+
+// Get reads a deployment. A missing deployment, or endpoint, is [ErrNotFound].
+func (d DeploymentsClient) Get(ctx context.Context, name string) (Deployment, error) {
+	op := operation{"get", "deployment", name}
+	if err := d.checkNames(op, name); err != nil {
+		return Deployment{}, err
+	}
+	return do[Deployment](ctx, d.c, request{op: op, method: http.MethodGet, url: d.url(name)})
+}
+
+// List iterates over the deployments of the endpoint, a page at a time as the loop asks for more.
+func (d DeploymentsClient) List(ctx context.Context) iter.Seq2[Deployment, error] {
+	op := operation{"list", "deployments of endpoint", d.endpoint}
+	if err := checkName(operation{"list deployments of", "endpoint", d.endpoint}, "endpoint", d.endpoint); err != nil {
+		return func(yield func(Deployment, error) bool) { yield(Deployment{}, err) }
+	}
+	return list[Deployment](ctx, d.c, request{op: op, url: d.url()})
+}
+
+// BeginCreateOrUpdate makes a deployment, or replaces the one of that name: members left empty are not kept, so get,
+// change and send back to update. References in Model, CodeConfiguration, EnvironmentID and Compute may have any form;
+// they are sent as ids, and a label such as azureml:digits@latest is resolved by one more request.
+//
+// It returns after the service has taken the request and checked it; carrying it out takes about half a minute. A
+// deployment costs nothing until a job runs. Mistakes that can be seen without the service are *[ArgumentError], a missing
+// endpoint is [ErrNotFound]. The request is retried.
+func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string, deployment Deployment, options *BeginOptions) (*Poller[Deployment], error) {
+	op := operation{"create", "deployment", name}
+	if options.resumes() {
+		return resumeOperation[Deployment](d.c, op.kind, options.ResumeToken)
+	}
+	if err := d.checkNames(op, name); err != nil {
+		return nil, err
+	}
+	if err := checkDeployment(op, name, deployment); err != nil {
+		return nil, err
+	}
+	deployment, err := d.c.resolveDeployment(ctx, op, deployment)
+	if err != nil {
+		return nil, err
+	}
+	return beginOperation[Deployment](ctx, d.c, request{op: op, method: http.MethodPut, url: d.url(name), body: body{deployment}}, d.url(name))
+}
+
+// Update changes description and tags in place and waits until it is done, usually one request. Jobs are not affected.
+// A missing deployment is [ErrNotFound]; a patch that changes nothing is *[ArgumentError].
+//
+// Not evidenced: whether the service merges tags with the old ones or replaces them; send all that shall be there.
+func (d DeploymentsClient) Update(ctx context.Context, name string, patch DeploymentPatch) (Deployment, error) {
+	op := operation{"update", "deployment", name}
+	if err := d.checkNames(op, name); err != nil {
+		return Deployment{}, err
+	}
+	if patch.Description == nil && patch.Tags == nil {
+		return Deployment{}, &ArgumentError{Operation: op.String(), Argument: "patch", Problem: "changes nothing",
+			Remedy: "set Description or Tags; everything else changes by BeginCreateOrUpdate"}
+	}
+	if err := checkTags(op, patch.Tags); err != nil {
+		return Deployment{}, err
+	}
+	p, err := beginOperation[Deployment](ctx, d.c, request{op: op, method: http.MethodPatch, url: d.url(name), body: body{patch}}, d.url(name))
+	if err != nil {
+		return Deployment{}, err
+	}
+	return p.PollUntilDone(ctx, nil)
+}
+
+// BeginDelete deletes a deployment; its jobs and their outputs stay. A missing one is [ErrNotFound] or no error, as the
+// service answers. Not evidenced: what deleting the endpoint's default deployment does; set another default first.
+func (d DeploymentsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
+	op := operation{"delete", "deployment", name}
+	if options.resumes() {
+		return resumeOperation[Nothing](d.c, op.kind, options.ResumeToken)
+	}
+	if err := d.checkNames(op, name); err != nil {
+		return nil, err
+	}
+	return beginOperation[Nothing](ctx, d.c, request{op: op, method: http.MethodDelete, url: d.url(name)}, "")
+}

@@ -1,0 +1,87 @@
+// Package azmlbatch is a client for batch scoring on Azure Machine Learning: put a model behind a batch endpoint, run it
+// over any amount of data, and read the predictions as typed rows.
+//
+// # A client
+//
+// A [Client] is bound to one workspace, immutable and safe for concurrent use. It takes any credential of azidentity:
+//
+//	cred, err := azidentity.NewDefaultAzureCredential(nil)
+//	ws, err := azmlbatch.FindWorkspace("") // config.json or the environment; or write azmlbatch.Workspace{…}
+//	client, err := azmlbatch.NewClient(ws, cred, nil)
+//
+// Each kind of resource has an accessor with the calls for it: [Client.Endpoints], [Client.Deployments], [Client.Models],
+// [Client.Codes], [Client.Environments], [Client.Data], [Client.Components], [Client.Computes], [Client.Datastores] and
+// [Client.Jobs].
+//
+// Resources are plain structs, given and returned by value. Members that this version does not know are kept in Extra,
+// by JSON Pointer, and sent back unchanged, so that getting, changing one thing and putting damages nothing. Members that
+// the service alone sets are left out of requests. A pointer field is one whose zero is a real setting; nil means the
+// service's default.
+//
+// # From a model to predictions
+//
+//	model, err := client.Models().Upload(ctx, "digits", "./model", nil)
+//	code, err := client.Codes().Upload(ctx, "score-digits", "./code", nil)
+//	environment, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "digits", Image: image, CondaFile: conda}, nil)
+//	…                    // a cluster, an endpoint, a deployment: see the examples
+//	job, err := client.Endpoints().Invoke(ctx, "digits", azmlbatch.Invocation{
+//		Inputs: azmlbatch.Inputs{"images": azmlbatch.URIFolder{URI: "https://…/images"}},
+//	})
+//	done, err := client.Jobs().Wait(ctx, job.Name, nil)
+//	for row, err := range azmlbatch.Rows[Prediction](ctx, client, done.Name, nil) { … }
+//
+// # Lists
+//
+// A list is an [iter.Seq2] of values and errors. Nothing is fetched before the loop starts, leaving the loop fetches nothing
+// more, an error is yielded once and ends the loop, and ranging again starts over. A next link that leaves the service's
+// host, or that came before, is an error.
+//
+// # Waiting
+//
+// What takes long begins with a Begin method and gives a [Poller]: Poll, Done, Result, PollUntilDone and ResumeToken mean
+// what they mean in every Azure SDK. [JobsClient.Wait] follows a job in the same way. A status that this version has never
+// seen means that the work goes on. Cancelling the context stops the waiting, not the service's work.
+//
+// # Invoking once
+//
+// [EndpointsClient.Invoke] starts a job exactly once. The key of an invocation, the caller's or a fresh one, is part of the
+// path of its output, and the service shows that path on the job. The POST is sent again only when it provably never
+// arrived (a refused connection, 429, 503 with Retry-After). After any other failure the client looks for a job with that
+// path and returns it; only when there is none is the error an [*AmbiguousInvokeError]. With a key of the caller, a process
+// that died and starts again gets the job it had started.
+//
+// # Errors
+//
+// What the service refuses is an [*Error]: operation, status, code, message, request id and remedy on one line, never a
+// query string or token. [errors.Is] answers the common questions ([ErrNotFound], [ErrForbidden], …), [HasCode] asks for the
+// service's codes, and [errors.As] reaches *[azcore.ResponseError]. A mistake that the caller alone can have made is an
+// [*ArgumentError], found before anything is sent. A job that fails is a [*JobFailedError] with the traceback of the scoring
+// script; a predictions file that does not fit the row type is a [*RowError].
+//
+// # Retries
+//
+// There is one retry layer, tuned by azcore's RetryOptions in [ClientOptions]: three retries by default, on failures of the
+// network and on 408, 429, 500, 502, 503 and 504, with exponential waits from 0.8 to 60 seconds. A Retry-After of the service
+// is honoured without an upper bound; when the context would end before it, the call returns at once with the service's
+// answer. GET, HEAD, PUT and DELETE are repeated; an invocation only as told above. Storage has azblob's own retries with
+// the same options.
+//
+// # Storage
+//
+// Uploads go to the workspace's default datastore under the hash of their content, in the layout of az ml, so that equal
+// content is not sent again, whichever tool sent it first. The client's own credential comes first, a signature of the
+// datastore second, an account key last. Tokens go only to hosts of their own plane: management, scoring, the workspace's
+// data plane, and blob storage.
+//
+// # Testing
+//
+// Package emulator plays Azure ML, its storage and its token service in the test's own process, and really runs the scoring
+// script:
+//
+//	client := emulator.NewClient(t, nil)
+//
+// # Escape hatches
+//
+// [policy.WithHTTPHeader] adds headers to one call and [policy.WithCaptureResponse] captures its raw answer. Policies,
+// transport, logging and tracing are set through the embedded [azcore.ClientOptions].
+package azmlbatch

@@ -1,0 +1,177 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+)
+
+// AuthMode says how callers of an endpoint authenticate.
+type AuthMode string
+
+// AADToken is the only mode that batch endpoints take: a Microsoft Entra token. The service accepts Key at first and
+// fails the creation after some minutes.
+const AADToken AuthMode = "AADToken"
+
+// An Endpoint is a batch endpoint: a stable name and URL in front of deployments.
+type Endpoint struct {
+	Meta
+	// Name of the endpoint, unique in its region.
+	Name string `wire:"name,readonly"`
+	// Location is the region; empty means the workspace's.
+	Location string `wire:"location"`
+	// Tags are free; the service refuses empty values.
+	Tags map[string]string `wire:"tags"`
+	// Identity of the endpoint; SystemAssigned is the only one that works. Usually left empty.
+	Identity Identity `wire:"identity"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// Properties are the caller's and the service's own; they can be added, not changed or removed.
+	Properties map[string]string `wire:"properties/properties"`
+	// AuthMode is [AADToken], which is also what empty means.
+	AuthMode AuthMode `wire:"properties/authMode"`
+	// DefaultDeployment takes the invocations that name no deployment. Change it with
+	// [EndpointsClient.SetDefaultDeployment].
+	DefaultDeployment string `wire:"properties/defaults/deploymentName"`
+	// ScoringURI is where jobs are started; set by the service when the creation has ended.
+	ScoringURI string `wire:"properties/scoringUri,readonly"`
+	// SwaggerURI is always empty for batch endpoints.
+	SwaggerURI string `wire:"properties/swaggerUri,readonly"`
+	// ProvisioningState of the endpoint.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (e *Endpoint) UnmarshalJSON(b []byte) error { return decode(b, e) }
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included.
+func (e Endpoint) MarshalJSON() ([]byte, error) { return encode(e, forCaller) }
+
+func (e *Endpoint) operationURL() string { return e.Properties["AzureAsyncOperationUri"] }
+
+// EndpointsClient reaches the batch endpoints of the workspace. Get one from [Client.Endpoints].
+type EndpointsClient struct{ c *Client }
+
+// Endpoints returns the calls for batch endpoints.
+func (c *Client) Endpoints() EndpointsClient { return EndpointsClient{c} }
+
+func (e EndpointsClient) url(name string, more ...string) string {
+	return e.c.armURL(append([]string{"batchEndpoints", name}, more...)...)
+}
+
+// Get reads an endpoint. A missing one is [ErrNotFound].
+func (e EndpointsClient) Get(ctx context.Context, name string) (Endpoint, error) {
+	op := operation{"get", "endpoint", name}
+	if err := checkName(op, "name", name); err != nil {
+		return Endpoint{}, err
+	}
+	return do[Endpoint](ctx, e.c, request{op: op, method: http.MethodGet, url: e.url(name)})
+}
+
+// List iterates over the endpoints of the workspace, a page at a time as the loop asks for more.
+func (e EndpointsClient) List(ctx context.Context) iter.Seq2[Endpoint, error] {
+	return list[Endpoint](ctx, e.c, request{op: operation{"list", "endpoints", ""}, url: e.c.armURL("batchEndpoints")})
+}
+
+// BeginCreateOrUpdate makes an endpoint, or replaces the one of that name: members left empty are not kept, so get,
+// change and send back to update. It returns after the service has taken the request; making a new endpoint takes about
+// half a minute. An endpoint costs nothing by itself. The request is retried.
+//
+// An update without tags or description may clear them: not evidenced, so send what Get returned.
+func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, endpoint Endpoint, options *BeginOptions) (*Poller[Endpoint], error) {
+	op := operation{"create", "endpoint", name}
+	if options.resumes() {
+		return resumeOperation[Endpoint](e.c, op.kind, options.ResumeToken)
+	}
+	if err := e.check(op, name, endpoint); err != nil {
+		return nil, err
+	}
+	if endpoint.Location == "" {
+		location, err := e.c.location(ctx)
+		if err != nil {
+			return nil, err
+		}
+		endpoint.Location = location
+	}
+	if endpoint.AuthMode == "" {
+		endpoint.AuthMode = AADToken
+	}
+	return beginOperation[Endpoint](ctx, e.c, request{op: op, method: http.MethodPut, url: e.url(name), body: body{endpoint}}, e.url(name))
+}
+
+func (e EndpointsClient) check(op operation, name string, endpoint Endpoint) error {
+	check := checkNewEndpointName
+	if endpoint.ID != "" {
+		check = checkName // it exists, so the service has taken its name
+	}
+	if err := check(op, "name", name); err != nil {
+		return err
+	}
+	return checkTags(op, endpoint.Tags)
+}
+
+// BeginDelete deletes an endpoint with all its deployments, also while jobs run; the jobs and their outputs stay. A
+// missing endpoint is [ErrNotFound] or no error, as the service answers.
+func (e EndpointsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
+	op := operation{"delete", "endpoint", name}
+	if options.resumes() {
+		return resumeOperation[Nothing](e.c, op.kind, options.ResumeToken)
+	}
+	if err := checkName(op, "name", name); err != nil {
+		return nil, err
+	}
+	return beginOperation[Nothing](ctx, e.c, request{op: op, method: http.MethodDelete, url: e.url(name)}, "")
+}
+
+// SetDefaultDeployment makes a deployment the one that takes invocations without a deployment of their own, and waits
+// until the endpoint says so. It reads the endpoint, changes this one thing and writes it back, because there is no other
+// call. A neighbour's change of the default in between is reported as [ErrConflict].
+func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string) (Endpoint, error) {
+	op := operation{"set default deployment of", "endpoint", name}
+	if err := checkName(operation{op.verb, "deployment", deployment}, "deployment", deployment); err != nil {
+		return Endpoint{}, err
+	}
+	endpoint, err := e.Get(ctx, name)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	if endpoint.DefaultDeployment == deployment {
+		return endpoint, nil
+	}
+	if _, err := e.c.Deployments(name).Get(ctx, deployment); err != nil {
+		return Endpoint{}, fmt.Errorf("azmlbatch: %s: %w", op, err)
+	}
+	endpoint.DefaultDeployment = deployment
+	p, err := beginOperation[Endpoint](ctx, e.c, request{op: op, method: http.MethodPut, url: e.url(name), body: body{endpoint}}, e.url(name))
+	if err != nil {
+		return Endpoint{}, err
+	}
+	endpoint, err = p.PollUntilDone(ctx, nil)
+	if err == nil && endpoint.DefaultDeployment != deployment {
+		return endpoint, &Error{Operation: op.String(), StatusCode: http.StatusConflict, Err: ErrConflict,
+			Message: fmt.Sprintf("the default is %q now: someone else changed it at the same time", endpoint.DefaultDeployment),
+			Remedy:  "read the endpoint and decide anew"}
+	}
+	return endpoint, err
+}
+
+// EndpointKeys are the keys of an endpoint. The service has them in its description; batch endpoints take tokens only.
+type EndpointKeys struct {
+	// PrimaryKey is a secret.
+	PrimaryKey string `json:"primaryKey"`
+	// SecondaryKey is a secret.
+	SecondaryKey string `json:"secondaryKey"`
+}
+
+// Keys lists the keys of an endpoint. They are secrets: do not log them.
+func (e EndpointsClient) Keys(ctx context.Context, name string) (EndpointKeys, error) {
+	op := operation{"list keys of", "endpoint", name}
+	if err := checkName(op, "name", name); err != nil {
+		return EndpointKeys{}, err
+	}
+	return do[EndpointKeys](ctx, e.c, request{op: op, method: http.MethodPost, url: e.url(name, "listkeys"), reads: true})
+}

@@ -1,0 +1,195 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+)
+
+// An Environment is a version of what a scoring script runs in: a container image, with Python packages on top or not.
+// Give Image, or Image and CondaFile, or Build.
+type Environment struct {
+	Meta
+	// Name of the environment. It is no member of the JSON of a version, where it stands in the id only.
+	Name string `wire:"-"`
+	// Version of the environment. Empty means the next one when it is registered.
+	Version string `wire:"name,readonly"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// Tags are free.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are free; they can be added, not changed or removed. The service keeps "azureml.labels" here.
+	Properties map[string]string `wire:"properties/properties"`
+	// IsArchived is always false: the service archives whole environments only; see [AssetsClient.ArchiveContainer].
+	IsArchived bool `wire:"properties/isArchived,always"`
+	// IsAnonymous marks an environment that was made along with a job or deployment.
+	IsAnonymous bool `wire:"properties/isAnonymous"`
+	// Image is a container image, for example "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04". Empty with Build, and
+	// in curated environments. It is not looked at until a job needs it.
+	Image string `wire:"properties/image"`
+	// CondaFile is the text, not the path, of a conda file as YAML or JSON. The service returns YAML as pretty-printed
+	// JSON, so compare its meaning. Empty for none.
+	CondaFile string `wire:"properties/condaFile"`
+	// Build makes the image from a Dockerfile; see [EnvironmentsClient.UploadBuild].
+	Build BuildContext `wire:"properties/build"`
+	// OSType is "Linux", which is what empty means, or "Windows".
+	OSType string `wire:"properties/osType"`
+	// AutoRebuild is "Disabled", which is what empty means, or "OnBaseImageUpdate".
+	AutoRebuild string `wire:"properties/autoRebuild"`
+	// InferenceConfig are the routes of a scoring server in the image; online endpoints need it, batch ones do not.
+	InferenceConfig InferenceConfig `wire:"properties/inferenceConfig"`
+	// EnvironmentType is "UserCreated" or "Curated"; set by the service.
+	EnvironmentType string `wire:"properties/environmentType,readonly"`
+	// Stage is "Development", or "Logged" for anonymous ones; set by the service.
+	Stage string `wire:"properties/stage,readonly"`
+	// ProvisioningState of the version.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (e *Environment) UnmarshalJSON(b []byte) error {
+	err := decode(b, e)
+	setAssetName(KindEnvironment, e.ID, &e.Name)
+	return err
+}
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+func (e Environment) MarshalJSON() ([]byte, error) { return encode(e, forCaller) }
+
+func (e *Environment) view() assetView {
+	return assetView{kind: KindEnvironment, id: e.ID, name: &e.Name, version: &e.Version, archived: &e.IsArchived, content: e.Build.ContextURI}
+}
+
+// Ref is what [Deployment].EnvironmentID takes.
+func (e Environment) Ref() string { return assetRef(e.view()) }
+
+func (e Environment) check(op operation) error {
+	bad := func(argument, problem, remedy string) error {
+		return &ArgumentError{Operation: op.String(), Argument: "Environment." + argument, Problem: problem, Remedy: remedy}
+	}
+	switch {
+	case e.ID != "": // made by the service or a curator: it may have neither
+	case e.Image == "" && e.Build.ContextURI == "":
+		return bad("Image", "is empty and there is no Build", "name a container image, or upload a folder with a Dockerfile by UploadBuild")
+	case e.Image != "" && e.Build.ContextURI != "":
+		return bad("Build", "is given beside Image", "leave one of the two out")
+	}
+	if looksLikePath(e.CondaFile) {
+		return bad("CondaFile", "looks like a file's name", "give the text of the file: read it first")
+	}
+	return nil
+}
+
+// looksLikePath tells a file's name from a conda file's text, which is a mapping and so has a colon.
+func looksLikePath(conda string) bool {
+	conda = strings.ToLower(strings.TrimSpace(conda))
+	return !strings.ContainsAny(conda, "\n{") &&
+		(strings.HasSuffix(conda, ".yml") || strings.HasSuffix(conda, ".yaml") || strings.HasSuffix(conda, ".json"))
+}
+
+// BuildContext is a folder with a Dockerfile, in storage.
+type BuildContext struct {
+	// ContextURI is the https URL of the folder in blob storage, with a slash at the end.
+	ContextURI string `wire:"contextUri"`
+	// DockerfilePath is the Dockerfile's path within the folder, "Dockerfile" when empty.
+	DockerfilePath string `wire:"dockerfilePath"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (b *BuildContext) UnmarshalJSON(data []byte) error { return decode(data, b) }
+
+// MarshalJSON implements [json.Marshaler].
+func (b BuildContext) MarshalJSON() ([]byte, error) { return encode(b, forCaller) }
+
+// InferenceConfig are the routes of a scoring server.
+type InferenceConfig struct {
+	// LivenessRoute answers as long as the server runs.
+	LivenessRoute InferenceRoute `wire:"livenessRoute"`
+	// ReadinessRoute answers when the server can score.
+	ReadinessRoute InferenceRoute `wire:"readinessRoute"`
+	// ScoringRoute takes the requests.
+	ScoringRoute InferenceRoute `wire:"scoringRoute"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (i *InferenceConfig) UnmarshalJSON(b []byte) error { return decode(b, i) }
+
+// MarshalJSON implements [json.Marshaler].
+func (i InferenceConfig) MarshalJSON() ([]byte, error) { return encode(i, forCaller) }
+
+// InferenceRoute is a path at a port.
+type InferenceRoute struct {
+	// Path of the route, for example "/score".
+	Path string `wire:"path"`
+	// Port of the route.
+	Port int `wire:"port"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (i *InferenceRoute) UnmarshalJSON(b []byte) error { return decode(b, i) }
+
+// MarshalJSON implements [json.Marshaler].
+func (i InferenceRoute) MarshalJSON() ([]byte, error) { return encode(i, forCaller) }
+
+// EnvironmentsClient reaches the environments of the workspace. Get one from [Client.Environments].
+//
+// A curated environment needs no call: write "azureml:AzureML-NAME:VERSION" or
+// "azureml://registries/azureml/environments/NAME/labels/latest" into [Deployment].EnvironmentID.
+type EnvironmentsClient struct{ AssetsClient[Environment] }
+
+// Environments returns the calls for environments.
+func (c *Client) Environments() EnvironmentsClient {
+	return EnvironmentsClient{AssetsClient[Environment]{c}}
+}
+
+// UploadBuildOptions tune [EnvironmentsClient.UploadBuild]. The zero value and nil are the defaults.
+type UploadBuildOptions struct {
+	// Environment has the other members of the version, such as Version, Description, Tags and Build.DockerfilePath. Its
+	// Name, Image and Build.ContextURI are not used.
+	Environment Environment
+	// AlwaysNew registers a new version even if the latest one has the same content and members. The content is not sent
+	// again.
+	AlwaysNew bool
+	// Upload tunes the transfer; nil means the defaults.
+	Upload *UploadOptions
+}
+
+// UploadBuild sends a local folder with a Dockerfile to a datastore and registers it as an environment. Equal content that
+// lies there already is not sent again; when the latest active version of the name has this content, and all that the
+// options say of it, that version is returned and nothing is registered.
+//
+// It blocks until everything is sent, not until the image is built: that happens at the first job, on compute that costs
+// money. A folder without the Dockerfile is *[ArgumentError].
+func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string, options *UploadBuildOptions) (Environment, error) {
+	op := e.op("upload", name)
+	var o UploadBuildOptions
+	if options != nil {
+		o = *options
+	}
+	env := o.Environment
+	env.Name, env.Image = name, ""
+	env.Build.DockerfilePath = firstNonEmpty(env.Build.DockerfilePath, "Dockerfile")
+	if err := checkAsset(op, name, env.Version); err != nil {
+		return Environment{}, err
+	}
+	if err := checkFolderWith(op, folder, env.Build.DockerfilePath, "build context"); err != nil {
+		return Environment{}, err
+	}
+	up, err := e.c.uploadToDatastore(ctx, op, folder, o.Upload)
+	if err != nil {
+		return Environment{}, err
+	}
+	env.Build.ContextURI = strings.TrimSuffix(up.URL, "/") + "/"
+	return e.registerUpload(ctx, op, env, o.AlwaysNew, func(latest Environment) bool {
+		return samePlace(latest.Build.ContextURI, env.Build.ContextURI) && latest.Build.DockerfilePath == env.Build.DockerfilePath &&
+			says(latest.Description, env.Description) && saysAll(latest.Tags, env.Tags) && saysAll(latest.Properties, env.Properties)
+	})
+}

@@ -1,0 +1,190 @@
+package azmlbatch
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+)
+
+// Sentinels for the questions that programs ask most. Test for them with [errors.Is]; the details are in [*Error].
+var (
+	// ErrNotFound says that the resource does not exist (status 404). The service has at least four places for its own
+	// code of "not found", so go by this sentinel and not by a code.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict says that the request contradicts the state of the resource (status 409 or 412).
+	ErrConflict = errors.New("conflict")
+	// ErrUnauthorized says that the token was missing, expired or meant for another audience (status 401).
+	ErrUnauthorized = errors.New("unauthorized")
+	// ErrForbidden says that the caller lacks a role, or that a network rule or key policy refuses it (status 403).
+	ErrForbidden = errors.New("forbidden")
+	// ErrThrottled says that the service still asked to slow down after the last try (status 429).
+	ErrThrottled = errors.New("throttled")
+	// ErrReadOnly says that the client was made with [ClientOptions].ReadOnly and the call would have written.
+	// Nothing was sent.
+	ErrReadOnly = errors.New("client is read-only")
+)
+
+// An Error is an answer of the service that is not a success, or no answer at all. It prints on one line and never
+// contains a query string, a token, a signature or the body of the answer. The full answer of the service is reachable
+// with [errors.As] and *[azcore.ResponseError].
+type Error struct {
+	// Operation is what was tried, for example `get endpoint "digits"`.
+	Operation string
+	// StatusCode is the HTTP status, 0 when no answer arrived.
+	StatusCode int
+	// Codes are the service's codes from the outermost to the innermost. The innermost one says most: the outer code
+	// of almost every Azure ML error is "UserError". Empty when the body had none (a proxy's page, no body at all).
+	Codes []string
+	// Message is the service's own text, on one line. Empty when the body had none.
+	Message string
+	// RequestID identifies the request in a support case. Empty when the answer had none.
+	RequestID string
+	// Remedy says what the caller can do. Empty when this package knows no better than Message.
+	Remedy string
+	// Err is the cause: *[azcore.ResponseError] when an answer arrived, else the transport's error.
+	Err error
+}
+
+// Code is the innermost of Codes, or "" when there is none.
+func (e *Error) Code() string {
+	if len(e.Codes) == 0 {
+		return ""
+	}
+	return e.Codes[len(e.Codes)-1]
+}
+
+// Error returns operation, status, code, message, request id and remedy on one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("azmlbatch: ")
+	b.WriteString(e.Operation)
+	if e.StatusCode != 0 {
+		fmt.Fprintf(&b, ": %d %s", e.StatusCode, firstNonEmpty(e.Code(), http.StatusText(e.StatusCode)))
+	}
+	switch {
+	case e.Message != "":
+		b.WriteString(": " + e.Message)
+	case e.StatusCode == 0 && e.Err != nil:
+		b.WriteString(": " + redact(e.Err.Error()))
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request %s)", e.RequestID)
+	}
+	if e.Remedy != "" {
+		b.WriteString("; " + e.Remedy)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is the sentinel that belongs to the status.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrNotFound:
+		return e.StatusCode == http.StatusNotFound
+	case ErrConflict:
+		return e.StatusCode == http.StatusConflict || e.StatusCode == http.StatusPreconditionFailed
+	case ErrUnauthorized:
+		return e.StatusCode == http.StatusUnauthorized
+	case ErrForbidden:
+		return e.StatusCode == http.StatusForbidden
+	case ErrThrottled:
+		return e.StatusCode == http.StatusTooManyRequests
+	}
+	return false
+}
+
+// HasCode reports whether err carries one of the service's codes at any depth, without regard to case.
+// It looks into [*Error] and into a bare *[azcore.ResponseError], as the storage calls return it.
+func HasCode(err error, codes ...string) bool {
+	var own *Error
+	var resp *azcore.ResponseError
+	var have []string
+	switch {
+	case errors.As(err, &own):
+		have = own.Codes
+	case errors.As(err, &resp):
+		have = []string{resp.ErrorCode}
+	}
+	return slices.ContainsFunc(have, func(h string) bool {
+		return slices.ContainsFunc(codes, func(c string) bool { return strings.EqualFold(h, c) })
+	})
+}
+
+// rawResponse is the HTTP answer inside err, or nil.
+func rawResponse(err error) *http.Response {
+	var resp *azcore.ResponseError
+	if errors.As(err, &resp) {
+		return resp.RawResponse
+	}
+	return nil
+}
+
+// An ArgumentError is a mistake that the caller alone can have made. It is found before anything is sent.
+type ArgumentError struct {
+	// Operation is what was tried, for example `create endpoint "a b"`.
+	Operation string
+	// Argument names the parameter or field, for example "Name" or "Deployment.Compute".
+	Argument string
+	// Problem says what is wrong with the value.
+	Problem string
+	// Remedy says what would be accepted. May be empty.
+	Remedy string
+	// Err is the cause, for example an error of the file system; nil when the value itself is the mistake.
+	Err error
+}
+
+// Error returns operation, argument, problem and remedy on one line.
+func (e *ArgumentError) Error() string {
+	s := fmt.Sprintf("azmlbatch: %s: %s: %s", e.Operation, e.Argument, e.Problem)
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
+
+// Unwrap returns the cause, which may be nil.
+func (e *ArgumentError) Unwrap() error { return e.Err }
+
+// An AmbiguousInvokeError says that an invocation was sent, its answer was lost, and no job of it can be found. A job may
+// still have been started. Nothing was sent a second time.
+//
+// Invoke again with the same Key: it returns the job if there is one by then. Invoking with another key may start the
+// work twice.
+type AmbiguousInvokeError struct {
+	// Endpoint that was invoked.
+	Endpoint string
+	// Key of the invocation, the caller's or a fresh one.
+	Key string
+	// Output is the place by which the job was looked for; empty when the invocation has none, as that of a pipeline
+	// component without outputs.
+	Output string
+	// Lookup is why the last search failed; nil when it found nothing.
+	Lookup error
+	// Err is what came instead of an answer.
+	Err error
+}
+
+// Error names the endpoint, the key and the remedy on one line.
+func (e *AmbiguousInvokeError) Error() string {
+	return fmt.Sprintf("azmlbatch: invoke endpoint %q: the answer was lost and no job with key %q is listed; "+
+		"it may have started: invoke again with the same key (%v)", e.Endpoint, e.Key, e.Err)
+}
+
+// Unwrap returns what came instead of an answer.
+func (e *AmbiguousInvokeError) Unwrap() error { return e.Err }
+
+func firstNonEmpty(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

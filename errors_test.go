@@ -1,0 +1,101 @@
+package azmlbatch
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/google/go-cmp/cmp"
+)
+
+func response(t *testing.T, status int, header map[string]string, body string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://management.azure.com/x?sig=hidden", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := http.Header{}
+	for k, v := range header {
+		h.Set(k, v)
+	}
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), Request: req}
+}
+
+func TestErrorFromEveryKindOfAnswer(t *testing.T) {
+	tests := []struct {
+		name   string
+		status int
+		header map[string]string
+		body   string
+		want   string
+		codes  []string
+	}{
+		{"inner error of ARM", 404, map[string]string{"x-ms-correlation-request-id": "1f0c"},
+			`{"error":{"code":"UserError","message":"No such kiln.","details":[],"additionalInfo":[{"type":"InnerError","info":{"value":{"code":"NotFound","innerError":{"code":"KilnNotFound","innerError":null}}}}]}}`,
+			`azmlbatch: get endpoint "digits": 404 KilnNotFound: No such kiln. (request 1f0c)`, []string{"UserError", "NotFound", "KilnNotFound"}},
+		{"details of ARM", 404, nil,
+			`{"error":{"code":"UserError","message":"The specified resource was not found.","details":[{"code":"ModelNotFound","message":"Model container with name: vase not found."}]}}`,
+			`azmlbatch: get endpoint "digits": 404 ModelNotFound: The specified resource was not found. Model container with name: vase not found.`,
+			[]string{"UserError", "ModelNotFound"}},
+		{"data plane", 500, map[string]string{"mise-correlation-id": "m1"},
+			`{"error":{"code":"ServiceError","message":"Received 500 from a service request","details":[],"innerError":null},"correlation":{},"time":"x"}`,
+			`azmlbatch: get endpoint "digits": 500 ServiceError: Received 500 from a service request (request m1)`, []string{"ServiceError"}},
+		{"no body at all", 404, nil, "", `azmlbatch: get endpoint "digits": 404 Not Found`, nil},
+		{"a proxy's page", 502, nil, "<!DOCTYPE html><html><head><title>Bad\n gateway</title></head><body>secret path</body></html>",
+			`azmlbatch: get endpoint "digits": 502 Bad Gateway: an HTML page, not the service's answer: Bad gateway`, nil},
+		{"XML with a byte order mark", 403, nil,
+			"\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>KeyBasedAuthenticationNotPermitted</Code><Message>Key based authentication is not permitted on this storage account.\nRequestId:1\nTime:2</Message></Error>",
+			`azmlbatch: get endpoint "digits": 403 KeyBasedAuthenticationNotPermitted: Key based authentication is not permitted on this storage account.; the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token`,
+			[]string{"KeyBasedAuthenticationNotPermitted"}},
+		{"plain text of the scoring host", 403, nil, "Audiences in Jwt are not allowed",
+			`azmlbatch: get endpoint "digits": 403 Forbidden: Audiences in Jwt are not allowed; the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud`, nil},
+		{"JSON cut short", 500, nil, `{"error":{"code":"Us`, `azmlbatch: get endpoint "digits": 500 Internal Server Error: {"error":{"code":"Us`, nil},
+		{"a code in a header only", 404, map[string]string{"x-ms-error-code": "BlobNotFound"}, "",
+			`azmlbatch: get endpoint "digits": 404 BlobNotFound`, []string{"BlobNotFound"}},
+		{"a signature in the text", 400, nil, `{"error":{"code":"Bad","message":"cannot read https://a.blob.core.windows.net/c/b?sv=1&sig=SECRET%3D now"}}`,
+			`azmlbatch: get endpoint "digits": 400 Bad: cannot read https://a.blob.core.windows.net/c/b now`, []string{"Bad"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := newResponseError(`get endpoint "digits"`, response(t, tt.status, tt.header, tt.body))
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("Error() (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.codes, err.Codes); diff != "" {
+				t.Errorf("Codes (-want +got):\n%s", diff)
+			}
+			var cause *azcore.ResponseError
+			if !errors.As(err, &cause) || cause.StatusCode != tt.status {
+				t.Errorf("errors.As(%v, *azcore.ResponseError) = %v", err, cause)
+			}
+		})
+	}
+}
+
+func TestSentinels(t *testing.T) {
+	for status, sentinel := range map[int]error{401: ErrUnauthorized, 403: ErrForbidden, 404: ErrNotFound, 409: ErrConflict, 412: ErrConflict, 429: ErrThrottled} {
+		err := error(&Error{StatusCode: status, Codes: []string{"UserError", "Inner"}})
+		if !errors.Is(err, sentinel) {
+			t.Errorf("status %d is not %v", status, sentinel)
+		}
+		if errors.Is(err, ErrReadOnly) || !HasCode(err, "inner") || HasCode(err, "other") {
+			t.Errorf("status %d: wrong sentinel or codes", status)
+		}
+	}
+}
+
+func FuzzErrorBody(f *testing.F) {
+	f.Add([]byte(`{"error":{"code":"A","message":"m","details":[{"code":"B"}],"additionalInfo":[{"type":"InnerError","info":{"value":{"code":"C"}}}]}}`))
+	f.Add([]byte("\ufeff<Error><Code>X</Code></Error>"))
+	f.Add([]byte("<html><title>x</title>"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		_, message := parseErrorBody(body)
+		line := oneLine(redact(message))
+		if strings.ContainsAny(line, "\r\n") {
+			t.Errorf("message of more than one line: %q", line)
+		}
+	})
+}

@@ -1,0 +1,310 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// batchService answers what an invocation asks for, and takes jobs. Each test replaces what it wants to break.
+type batchService struct {
+	t     *testing.T
+	jobs  []BatchJob
+	posts []recordedRequest
+	post  func(http.ResponseWriter, *http.Request) bool // returns false to go on as usual
+	lists int
+	list  http.HandlerFunc // nil lists the jobs
+	arm   http.HandlerFunc // ARM's list of jobs
+	reads []string
+}
+
+func (s *batchService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, testWorkspaceID)
+	if r.Method == http.MethodGet {
+		s.reads = append(s.reads, path)
+	}
+	switch {
+	case r.URL.Host == "digits.r.inference.ml.azure.com":
+		s.takeJob(w, r)
+	case strings.HasSuffix(path, "/discovery"):
+		writeJSON(w, 200, `{"api":"https://r.api.azureml.ms"}`)
+	case strings.HasSuffix(path, "/batchEndpoints/digits/jobs"):
+		s.lists++
+		if s.list != nil {
+			s.list(w, r)
+			return
+		}
+		b, _ := json.Marshal(map[string]any{"value": s.jobs})
+		writeJSON(w, 200, string(b))
+	case path == "/jobs" && s.arm != nil:
+		s.arm(w, r)
+	case path == "":
+		writeJSON(w, 200, `{"location":"r","properties":{"discoveryUrl":"https://r.api.azureml.ms/discovery"}}`)
+	case path == "/datastores":
+		writeJSON(w, 200, `{"value":[{"name":"workspaceblobstore","properties":{"isDefault":true,"datastoreType":"AzureBlob","accountName":"acc","containerName":"con","endpoint":"core.windows.net","protocol":"https"}}]}`)
+	case path == "/batchEndpoints/digits":
+		writeJSON(w, 200, `{"name":"digits","properties":{"scoringUri":"https://digits.r.inference.ml.azure.com/jobs","defaults":{"deploymentName":"blue"},"provisioningState":"Succeeded"}}`)
+	case path == "/batchEndpoints/digits/deployments/blue":
+		writeJSON(w, 200, `{"name":"blue","properties":{}}`)
+	case path == "/batchEndpoints/digits/deployments/none":
+		writeJSON(w, 404, ``)
+	default:
+		s.t.Errorf("unexpected request %s %s%s", r.Method, r.URL.Host, r.URL.Path)
+		writeJSON(w, 404, `{}`)
+	}
+}
+
+func (s *batchService) takeJob(w http.ResponseWriter, r *http.Request) {
+	got := record(r)
+	s.posts = append(s.posts, got)
+	if s.post != nil && s.post(w, r) {
+		return
+	}
+	writeJSON(w, 201, s.accept(got.Body))
+}
+
+// accept makes a job of a request's body, with the output under the service's own name.
+func (s *batchService) accept(body string) string {
+	var request struct {
+		Properties struct {
+			InputData  json.RawMessage            `json:"inputData"`
+			OutputData map[string]json.RawMessage `json:"outputData"`
+		} `json:"properties"`
+	}
+	if err := json.Unmarshal([]byte(body), &request); err != nil {
+		s.t.Errorf("body of the invocation: %v", err)
+	}
+	answer, _ := json.Marshal(map[string]any{"name": "batchjob-1", "properties": map[string]any{
+		"status": "Preparing", "inputData": request.Properties.InputData, "outputData": request.Properties.OutputData}})
+	var job BatchJob
+	if err := json.Unmarshal(answer, &job); err != nil {
+		s.t.Fatal(err)
+	}
+	s.jobs = append(s.jobs, job)
+	return string(answer)
+}
+
+func newBatchService(t *testing.T) (*batchService, *Client) {
+	s := &batchService{t: t}
+	return s, newTestClient(t, s.ServeHTTP)
+}
+
+var sampleInputs = Inputs{"images": URIFolder{URI: "https://acc.blob.core.windows.net/con/digits"}}
+
+func TestInvokeSendsTheInputAndAnOutputThatHoldsTheKey(t *testing.T) {
+	s, c := newBatchService(t)
+	job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday", Deployment: "blue",
+		MiniBatchSize: 5, ErrorThreshold: new(0), InstanceCount: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job.Name != "batchjob-1" || job.Status != JobPreparing {
+		t.Errorf("job = %+v", job)
+	}
+	want := []recordedRequest{{"POST", "/jobs", "", compactJSON(`{"properties":{
+		"inputData":{"images":{"jobInputType":"UriFolder","uri":"https://acc.blob.core.windows.net/con/digits"}},
+		"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/monday/"}},
+		"miniBatchSize":5,"errorThreshold":0,"compute":{"instanceCount":2}}}`)}}
+	if diff := cmp.Diff(want, s.posts); diff != "" {
+		t.Errorf("invocation (-want +got):\n%s", diff)
+	}
+}
+
+func TestInvokeTwiceWithOneKeyStartsOneJob(t *testing.T) {
+	s, c := newBatchService(t)
+	for range 2 {
+		job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
+		if err != nil || job.Name != "batchjob-1" {
+			t.Fatalf("Invoke = %q, %v", job.Name, err)
+		}
+	}
+	if len(s.posts) != 1 {
+		t.Errorf("%d jobs were started, want 1", len(s.posts))
+	}
+}
+
+// TestLostAnswer breaks the POST in every way in which a job may have been started, and counts.
+func TestLostAnswer(t *testing.T) {
+	accepted := func(s *batchService, r *http.Request) { s.accept(s.posts[len(s.posts)-1].Body) }
+	tests := []struct {
+		name  string
+		post  func(s *batchService, w http.ResponseWriter, r *http.Request)
+		found bool
+	}{
+		{"502 after the service accepted", func(s *batchService, w http.ResponseWriter, r *http.Request) {
+			accepted(s, r)
+			writeJSON(w, 502, `<html><title>Bad gateway</title></html>`)
+		}, true},
+		{"201 with a body cut short", func(s *batchService, w http.ResponseWriter, r *http.Request) {
+			accepted(s, r)
+			writeJSON(w, 201, `{"name":"batch`)
+		}, true},
+		{"500 and no job", func(_ *batchService, w http.ResponseWriter, _ *http.Request) { writeJSON(w, 500, `{}`) }, false},
+		{"503 without Retry-After and no job", func(_ *batchService, w http.ResponseWriter, _ *http.Request) { writeJSON(w, 503, ``) }, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, c := newBatchService(t)
+			s.post = func(w http.ResponseWriter, r *http.Request) bool { tt.post(s, w, r); return true }
+			job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs})
+			var lost *AmbiguousInvokeError
+			switch {
+			case tt.found && (err != nil || job.Name != "batchjob-1"):
+				t.Errorf("Invoke = %q, %v; want the job that was started", job.Name, err)
+			case !tt.found && (!errors.As(err, &lost) || lost.Key == "" || lost.Output == ""):
+				t.Errorf("Invoke = %v, want an AmbiguousInvokeError with key and output", err)
+			}
+			if len(s.posts) != 1 {
+				t.Errorf("the POST was sent %d times, want once", len(s.posts))
+			}
+		})
+	}
+}
+
+func TestLostAnswerIsFoundThroughARMWhenTheDataPlaneFails(t *testing.T) {
+	s, c := newBatchService(t)
+	s.post = func(w http.ResponseWriter, _ *http.Request) bool { writeJSON(w, 502, ``); return true }
+	s.list = answer(400, `{"error":{"code":"UserError","message":"not today"}}`)
+	s.arm = func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, 200, `{"value":[{"name":"other","properties":{"experimentName":"digits","properties":{}}},
+			{"name":"batchjob-7","properties":{"experimentName":"digits","status":"Running","properties":{
+			"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/monday/\"}"}}}]}`)
+	}
+	job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
+	if err != nil || job.Name != "batchjob-7" {
+		t.Errorf("Invoke = %q, %v; want batchjob-7", job.Name, err)
+	}
+	if len(s.posts) != 0 {
+		t.Errorf("the POST was sent %d times although the key was known", len(s.posts))
+	}
+}
+
+func TestAnswerLostToTheCallersOwnDeadline(t *testing.T) {
+	s, c := newBatchService(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.post = func(http.ResponseWriter, *http.Request) bool {
+		s.accept(s.posts[0].Body)
+		cancel() // the answer comes too late for the caller
+		return false
+	}
+	job, err := c.Endpoints().Invoke(ctx, "digits", Invocation{Inputs: sampleInputs})
+	if err == nil && job.Name == "batchjob-1" {
+		return
+	}
+	if !errors.As(err, new(*AmbiguousInvokeError)) {
+		t.Errorf("Invoke = %q, %v; want the job, or an AmbiguousInvokeError", job.Name, err)
+	}
+}
+
+func TestRefusalsOfInvokeAreNotAmbiguous(t *testing.T) {
+	s, c := newBatchService(t)
+	s.post = func(w http.ResponseWriter, _ *http.Request) bool {
+		writeJSON(w, 404, `No valid deployments to route to. Please check that the endpoint has at least one deployment`)
+		return true
+	}
+	_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs})
+	if errors.As(err, new(*AmbiguousInvokeError)) || !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "SetDefaultDeployment") {
+		t.Errorf("Invoke = %v, want ErrNotFound with the remedy", err)
+	}
+}
+
+func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
+	onlyFolders := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(onlyFolders, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(onlyFolders, "sub", "a.pgm"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, endpoint string
+		inv            Invocation
+		argument       string
+	}{
+		{"no endpoint", "", Invocation{Inputs: sampleInputs}, "endpoint"},
+		{"a malformed endpoint", "a/b", Invocation{Inputs: sampleInputs}, "endpoint"},
+		{"no input", "digits", Invocation{}, "Invocation.Inputs"},
+		{"a nil input", "digits", Invocation{Inputs: Inputs{"x": nil}}, `Invocation.Inputs["x"]`},
+		{"a local path as URI", "digits", Invocation{Inputs: Inputs{"x": URIFolder{URI: "./digits"}}}, `Invocation.Inputs["x"].URI`},
+		{"an empty URI", "digits", Invocation{Inputs: Inputs{"x": URIFile{}}}, `Invocation.Inputs["x"].URI`},
+		{"a folder that is empty", "digits", Invocation{Inputs: Inputs{"x": LocalPath{Path: t.TempDir()}}}, "path"},
+		{"a folder with sub-folders only", "digits", Invocation{Inputs: Inputs{"x": LocalPath{Path: onlyFolders}}}, `Invocation.Inputs["x"]`},
+		{"a key that is no path", "digits", Invocation{Inputs: sampleInputs, Key: "a/b"}, "Invocation.Key"},
+		{"two forms of input", "digits", Invocation{Inputs: sampleInputs, Dataset: DataURL{Path: "https://x"}}, "Invocation.Dataset"},
+		{"a threshold below -1", "digits", Invocation{Inputs: sampleInputs, ErrorThreshold: new(-2)}, "Invocation.ErrorThreshold"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+			_, err := c.Endpoints().Invoke(t.Context(), tt.endpoint, tt.inv)
+			var bad *ArgumentError
+			if !errors.As(err, &bad) || bad.Argument != tt.argument {
+				t.Errorf("Invoke = %v, want an ArgumentError about %s", err, tt.argument)
+			}
+		})
+	}
+}
+
+func TestInvokeWithoutDefaultDeployment(t *testing.T) {
+	c := newTestClient(t, answer(200, `{"name":"digits","properties":{"scoringUri":"https://digits.r.inference.ml.azure.com/jobs"}}`))
+	_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs})
+	want := `azmlbatch: invoke endpoint "digits": Invocation.Deployment: is empty and the endpoint has no default deployment; name a deployment, or set a default with Endpoints().SetDefaultDeployment`
+	if err == nil || err.Error() != want {
+		t.Errorf("Invoke = %v, want %s", err, want)
+	}
+}
+
+func TestOlderDatasetForms(t *testing.T) {
+	tests := []struct {
+		name string
+		data Dataset
+		want string
+	}{
+		{"a URL", DataURL{Path: "https://x/y"}, `{"dataInputType":"DataUrl","path":"https://x/y"}`},
+		{"a version", DatasetVersion{Name: "digits", Version: "3"}, `{"dataInputType":"DatasetVersion","datasetName":"digits","datasetVersion":"3"}`},
+		{"an id", DatasetID{ID: "d"}, `{"dataInputType":"DatasetId","datasetId":"d"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, c := newBatchService(t)
+			if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Dataset: tt.data, Key: "k"}); err != nil {
+				t.Fatal(err)
+			}
+			want := compactJSON(`{"properties":{"dataset":` + tt.want + `,"outputDataset":{"datastoreId":"` + testWorkspaceID +
+				`/datastores/workspaceblobstore","path":"azmlbatch/k/"}}}`)
+			if diff := cmp.Diff(want, s.posts[0].Body); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestInputsKeepWhatTheyDoNotKnow(t *testing.T) {
+	const in = `{"a":{"jobInputType":"uri_folder","uri":"u","mode":"ReadOnlyMount","new":1},"b":{"jobInputType":"Hologram","x":[1]},"c":{"jobInputType":"Literal","value":"7"}}`
+	var got Inputs
+	if err := json.Unmarshal([]byte(in), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := Inputs{
+		"a": URIFolder{URI: "u", Mode: ReadOnlyMount, Extra: map[string]json.RawMessage{"/new": json.RawMessage(`1`)}},
+		"b": UnknownData{Type: "Hologram", Raw: json.RawMessage(`{"jobInputType":"Hologram","x":[1]}`)},
+		"c": Literal{Value: "7"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Inputs (-want +got):\n%s", diff)
+	}
+	out, err := json.Marshal(JobInputs(got))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(compactJSON(strings.Replace(in, "Literal", "literal", 1)), compactJSON(string(out))); diff != "" {
+		t.Errorf("in ARM's spelling (-want +got):\n%s", diff)
+	}
+}

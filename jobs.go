@@ -1,0 +1,271 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// JobStatus is the state of a job. A status that this package does not know means that the job still goes on.
+type JobStatus string
+
+// The statuses that the service documents. Completed, Failed and Canceled are the ends of a batch job.
+const (
+	JobNotStarted      JobStatus = "NotStarted"
+	JobStarting        JobStatus = "Starting"
+	JobProvisioning    JobStatus = "Provisioning"
+	JobPreparing       JobStatus = "Preparing"
+	JobQueued          JobStatus = "Queued"
+	JobRunning         JobStatus = "Running"
+	JobFinalizing      JobStatus = "Finalizing"
+	JobCancelRequested JobStatus = "CancelRequested"
+	JobCompleted       JobStatus = "Completed"
+	JobFailed          JobStatus = "Failed"
+	JobCanceled        JobStatus = "Canceled"
+	JobNotResponding   JobStatus = "NotResponding"
+	JobPaused          JobStatus = "Paused"
+	JobUnknown         JobStatus = "Unknown"
+)
+
+// Done reports whether the job has ended: Completed, Failed or Canceled.
+func (s JobStatus) Done() bool { return s == JobCompleted || s == JobFailed || s == JobCanceled }
+
+// A Job is a job as ARM shows it. A batch job is a pipeline job with one child, which runs the script and owns outputs
+// and logs. Inputs and Outputs are empty here for a batch job: [BatchJob] has them.
+type Job struct {
+	Meta
+	// Name is the job's id within the workspace, the handle for every call of [JobsClient].
+	Name string `wire:"name,readonly"`
+	// JobType is "Pipeline" for a batch job, also "Command", "Sweep", "AutoML", "Spark".
+	JobType string `wire:"properties/jobType"`
+	// Status of the job.
+	Status JobStatus `wire:"properties/status,readonly"`
+	// DisplayName is shown in the studio.
+	DisplayName string `wire:"properties/displayName"`
+	// ExperimentName groups jobs; for a batch job it is the name of the endpoint.
+	ExperimentName string `wire:"properties/experimentName"`
+	// Description of a batch job names endpoint and deployment.
+	Description string `wire:"properties/description"`
+	// Tags of the job.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are the service's own and may be added to.
+	Properties map[string]string `wire:"properties/properties"`
+	// ComputeID is the ARM id of the compute; empty for a batch job.
+	ComputeID string `wire:"properties/computeId"`
+	// ComponentID is the ARM id of the component that a pipeline job runs.
+	ComponentID string `wire:"properties/componentId"`
+	// Services are "Tracking" and "Studio".
+	Services map[string]JobService `wire:"properties/services,readonly"`
+	// Inputs of the job; empty for a batch job.
+	Inputs JobInputs `wire:"properties/inputs"`
+	// Outputs of the job; empty for a batch job.
+	Outputs JobOutputs `wire:"properties/outputs"`
+	// IsArchived hides the job from ordinary lists.
+	IsArchived bool `wire:"properties/isArchived"`
+	// Extra holds members that this version does not know, by JSON Pointer; among them what the other job types have.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (j *Job) UnmarshalJSON(b []byte) error { return decode(b, j) }
+
+// MarshalJSON implements [json.Marshaler].
+func (j Job) MarshalJSON() ([]byte, error) { return encode(j, forCaller) }
+
+// IsBatch reports whether the job was started by invoking a model deployment of a batch endpoint.
+func (j Job) IsBatch() bool {
+	return j.Tags["azureml.batchrun"] == "true" && j.Tags["azureml.jobtype"] != "azureml.pipelinejob"
+}
+
+// Parameters is the effective configuration of a batch job; see [BatchJob.Parameters].
+func (j Job) Parameters() map[string]string { return runParameters(j.Properties) }
+
+// StudioURL opens the job in the studio. Empty when the service gave none.
+func (j Job) StudioURL() string { return j.Services["Studio"].Endpoint }
+
+// batchView is the job as far as ARM knows what the batch service would show.
+func (j Job) batchView() BatchJob {
+	b := BatchJob{Meta: j.Meta, Name: j.Name, Status: j.Status, DisplayName: j.DisplayName, Description: j.Description,
+		Tags: j.Tags, Properties: j.Properties}
+	if uri := j.Parameters()["output_uri"]; uri != "" {
+		b.Outputs = Outputs{"score": URIFolder{URI: uri}}
+	}
+	return b
+}
+
+// JobService is where a job can be watched: the studio, or MLflow tracking.
+type JobService struct {
+	// Type is "Studio" or "Tracking".
+	Type string `wire:"jobServiceType"`
+	// Endpoint is a URL.
+	Endpoint string `wire:"endpoint"`
+	// Port is rarely set.
+	Port int `wire:"port"`
+	// Status of the service, rarely set.
+	Status string `wire:"status"`
+	// ErrorMessage stays empty even for a failed job; [JobsClient.Wait] finds the cause.
+	ErrorMessage string `wire:"errorMessage"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *JobService) UnmarshalJSON(b []byte) error { return decode(b, s) }
+
+// MarshalJSON implements [json.Marshaler].
+func (s JobService) MarshalJSON() ([]byte, error) { return encode(s, forCaller) }
+
+// JobsClient reaches the jobs of the workspace. Get one from [Client.Jobs].
+type JobsClient struct{ c *Client }
+
+// Jobs returns the calls for jobs.
+func (c *Client) Jobs() JobsClient { return JobsClient{c} }
+
+func (j JobsClient) url(name string, more ...string) string {
+	return j.c.armURL(append([]string{"jobs", name}, more...)...)
+}
+
+// Get reads a job. A missing one is [ErrNotFound].
+func (j JobsClient) Get(ctx context.Context, name string) (Job, error) {
+	op := operation{"get", "job", name}
+	if err := checkName(op, "name", name); err != nil {
+		return Job{}, err
+	}
+	return do[Job](ctx, j.c, request{op: op, method: http.MethodGet, url: j.url(name)})
+}
+
+// JobListOptions narrow [JobsClient.List]. The zero value lists all active jobs of the workspace, of every type.
+type JobListOptions struct {
+	// ExperimentName keeps the jobs of one experiment; for batch jobs that is the endpoint's name. The service has no such
+	// filter, so the client applies it, and all pages are read.
+	ExperimentName string
+	// JobType asks for one type, for example "Pipeline".
+	JobType string
+	// Tag asks for jobs with this tag.
+	Tag string
+	// View is ActiveOnly, ArchivedOnly or All; empty means ActiveOnly.
+	View ListView
+}
+
+// List iterates over the jobs of the workspace, a page at a time as the loop asks for more.
+func (j JobsClient) List(ctx context.Context, options *JobListOptions) iter.Seq2[Job, error] {
+	var o JobListOptions
+	if options != nil {
+		o = *options
+	}
+	query := url.Values{}
+	for name, value := range map[string]string{"jobType": o.JobType, "tag": o.Tag, "listViewType": string(o.View)} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	all := list[Job](ctx, j.c, request{op: operation{"list", "jobs", ""}, url: j.c.armURL("jobs"), query: query})
+	if o.ExperimentName == "" {
+		return all
+	}
+	return func(yield func(Job, error) bool) {
+		for job, err := range all {
+			if (err != nil || strings.EqualFold(job.ExperimentName, o.ExperimentName)) && !yield(job, err) {
+				return
+			}
+		}
+	}
+}
+
+// BeginCancel asks the service to stop a job. The poller is done when the service has carried that out; the job's status
+// then goes to Canceled. Output and logs written so far stay.
+func (j JobsClient) BeginCancel(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
+	op := operation{"cancel", "job", name}
+	if options.resumes() {
+		return resumeOperation[Nothing](j.c, op.kind, options.ResumeToken)
+	}
+	if err := checkName(op, "name", name); err != nil {
+		return nil, err
+	}
+	return beginOperation[Nothing](ctx, j.c, request{op: op, method: http.MethodPost, url: j.url(name, "cancel")}, "")
+}
+
+// BeginDelete deletes the record of a job. Its outputs stay in storage.
+func (j JobsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
+	op := operation{"delete", "job", name}
+	if options.resumes() {
+		return resumeOperation[Nothing](j.c, op.kind, options.ResumeToken)
+	}
+	if err := checkName(op, "name", name); err != nil {
+		return nil, err
+	}
+	return beginOperation[Nothing](ctx, j.c, request{op: op, method: http.MethodDelete, url: j.url(name)}, "")
+}
+
+// WaitOptions tune [JobsClient.Wait]. Nil means the defaults.
+type WaitOptions = PollOptions
+
+// Wait follows a job to its end and returns it. It blocks, asks once per interval (a quarter of a second at first, up to
+// five seconds for long jobs), and stops at once when ctx ends; the job itself goes on then, see [JobsClient.BeginCancel].
+//
+// A job that ends as Failed or Canceled is an [*JobFailedError] with the user's own traceback where the job left one. A
+// Completed job can still have files that failed: with an error threshold of -1 the service ignores them.
+func (j JobsClient) Wait(ctx context.Context, name string, options *WaitOptions) (Job, error) {
+	p, err := j.Poller(name)
+	if err != nil {
+		return Job{}, err
+	}
+	return p.PollUntilDone(ctx, options)
+}
+
+// Poller returns a poller for a job, for callers that schedule their polls themselves. It sends nothing.
+func (j JobsClient) Poller(name string) (*Poller[Job], error) {
+	op := operation{"wait for", "job", name}
+	if err := checkName(op, "name", name); err != nil {
+		return nil, err
+	}
+	return newPoller(j.c, op, &jobHandler{jobs: j, name: name}, jobSchedule), nil
+}
+
+// Resume returns a poller from the resume token of another one, possibly made in another process.
+func (j JobsClient) Resume(token string) (*Poller[Job], error) {
+	var t jobToken
+	if err := json.Unmarshal([]byte(token), &t); err != nil || t.Version != operationTokenVersion || t.Job == "" {
+		return nil, &ArgumentError{Operation: "resume job", Argument: "token", Problem: "is not a resume token of a job",
+			Remedy: "pass the text of ResumeToken unchanged; for an operation use the Begin method's option"}
+	}
+	return j.Poller(t.Job)
+}
+
+type jobToken struct {
+	Version int    `json:"version"`
+	Job     string `json:"job"`
+}
+
+// jobHandler follows a job through ARM: one request a poll, with the management token that the client has anyway.
+type jobHandler struct {
+	jobs JobsClient
+	name string
+	job  Job
+}
+
+func (h *jobHandler) token() any { return jobToken{Version: operationTokenVersion, Job: h.name} }
+
+func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
+	op := operation{"wait for", "job", h.name}
+	resp, err := h.jobs.c.send(ctx, request{op: op, method: http.MethodGet, url: h.jobs.url(h.name)})
+	if err != nil {
+		return pollState{}, err
+	}
+	after, _ := retryAfter(resp.Header, h.jobs.c.clock.now())
+	var job Job
+	if err := decodeBody(op, resp, &job); err != nil {
+		return pollState{}, err
+	}
+	h.job = job
+	s := pollState{status: string(job.Status), retryAfter: after, done: job.Status.Done()}
+	if job.Status == JobFailed || job.Status == JobCanceled {
+		return s, h.jobs.explain(ctx, job)
+	}
+	return s, nil
+}
+
+func (h *jobHandler) final(context.Context) (Job, error) { return h.job, nil }

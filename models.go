@@ -1,0 +1,150 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// ModelType is the format of a model. Unknown values pass through.
+type ModelType string
+
+// The formats that the service knows.
+const (
+	// CustomModelType is any file or folder; the scoring script reads it.
+	CustomModelType ModelType = "custom_model"
+	// MLFlowModelType is a folder with an MLmodel file; deployments of it need no script and no environment.
+	MLFlowModelType ModelType = "mlflow_model"
+	// TritonModelType is a model repository of the Triton server.
+	TritonModelType ModelType = "triton_model"
+)
+
+// A Model is a version of a registered model.
+type Model struct {
+	Meta
+	// Name of the model. It is no member of the JSON of a version, where it stands in the id only.
+	Name string `wire:"-"`
+	// Version of the model. Empty means the next one when it is registered.
+	Version string `wire:"name,readonly"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// Tags are free.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are free; they can be added, not changed or removed.
+	Properties map[string]string `wire:"properties/properties"`
+	// IsArchived takes the version out of lists of active ones; see [AssetsClient.Archive].
+	IsArchived bool `wire:"properties/isArchived,always"`
+	// IsAnonymous marks a model that was made along with a deployment.
+	IsAnonymous bool `wire:"properties/isAnonymous"`
+	// ModelType is the format, [CustomModelType] when empty. Not evidenced: what the service makes of none at all, so the
+	// client fills it in.
+	ModelType ModelType `wire:"properties/modelType"`
+	// ModelURI is the place of the file or folder: a datastore place, an output of a job, or a URL. Needed; Upload fills
+	// it in. The service may spell it differently in its answer, or move the content: see [Reference.Equal].
+	ModelURI string `wire:"properties/modelUri"`
+	// JobName is the job that made the model; empty for none.
+	JobName string `wire:"properties/jobName"`
+	// Flavors of an MLflow model, by name.
+	Flavors map[string]ModelFlavor `wire:"properties/flavors"`
+	// Stage is free, for example "Development" or "Production". Archiving sets Archived, restoring Development. The
+	// service's older versions have none.
+	Stage string `wire:"properties/stage"`
+	// ProvisioningState of the version.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *Model) UnmarshalJSON(b []byte) error {
+	err := decode(b, m)
+	setAssetName(KindModel, m.ID, &m.Name)
+	return err
+}
+
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+func (m Model) MarshalJSON() ([]byte, error) { return encode(m, forCaller) }
+
+func (m *Model) view() assetView {
+	return assetView{kind: KindModel, id: m.ID, name: &m.Name, version: &m.Version, archived: &m.IsArchived, content: m.ModelURI, stage: &m.Stage}
+}
+
+// Ref is what [Deployment].Model takes.
+func (m Model) Ref() ModelReference { return ModelByID{AssetID: assetRef(m.view())} }
+
+func (m *Model) setDefaults() {
+	if m.ModelType == "" {
+		m.ModelType = CustomModelType
+	}
+}
+
+func (m Model) check(op operation) error {
+	return checkPlace(op, "Model.ModelURI", m.ModelURI, "Models().Upload")
+}
+
+// ModelFlavor describes one way to load an MLflow model.
+type ModelFlavor struct {
+	// Data are the flavor's settings.
+	Data map[string]string `wire:"data"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *ModelFlavor) UnmarshalJSON(b []byte) error { return decode(b, m) }
+
+// MarshalJSON implements [json.Marshaler].
+func (m ModelFlavor) MarshalJSON() ([]byte, error) { return encode(m, forCaller) }
+
+// ModelsClient reaches the models of the workspace. Get one from [Client.Models].
+type ModelsClient struct{ AssetsClient[Model] }
+
+// Models returns the calls for models.
+func (c *Client) Models() ModelsClient { return ModelsClient{AssetsClient[Model]{c}} }
+
+// UploadModelOptions tune [ModelsClient.Upload]. The zero value and nil are the defaults.
+type UploadModelOptions struct {
+	// Model has the other members of the version, such as Version, ModelType, Description, Tags and Stage. Its Name and
+	// ModelURI are not used.
+	Model Model
+	// AlwaysNew registers a new version even if the latest one has the same content and members. The content is not sent
+	// again.
+	AlwaysNew bool
+	// Upload tunes the transfer; nil means the defaults.
+	Upload *UploadOptions
+}
+
+// Upload sends a local file or folder to a datastore and registers it as a model. Equal content that lies there already is
+// not sent again; when the latest active version of the name has this content, and all that the options say of it, that
+// version is returned and nothing is registered.
+//
+// It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
+// uploaded is *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
+func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (Model, error) {
+	op := m.op("upload", name)
+	var o UploadModelOptions
+	if options != nil {
+		o = *options
+	}
+	model := o.Model
+	model.Name = name
+	if err := checkAsset(op, name, model.Version); err != nil {
+		return Model{}, err
+	}
+	model.setDefaults()
+	if model.ModelType == MLFlowModelType {
+		if err := checkFolderWith(op, localPath, "MLmodel", string(MLFlowModelType)); err != nil {
+			return Model{}, err
+		}
+	}
+	up, err := m.c.uploadToDatastore(ctx, op, localPath, o.Upload)
+	if err != nil {
+		return Model{}, err
+	}
+	// Models are sent with the long spelling of a place, data assets with the short one, as az ml does it.
+	model.ModelURI = Reference{Form: FormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
+	return m.registerUpload(ctx, op, model, o.AlwaysNew, func(latest Model) bool {
+		return samePlace(latest.ModelURI, model.ModelURI) && latest.ModelType == model.ModelType &&
+			says(latest.Description, model.Description) && says(latest.Stage, model.Stage) &&
+			saysAll(latest.Tags, model.Tags) && saysAll(latest.Properties, model.Properties)
+	})
+}

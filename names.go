@@ -1,0 +1,95 @@
+package azmlbatch
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Name rules. The looser one is ARM's own pattern for every resource; the stricter one is what Microsoft Learn documents
+// for new batch endpoints and deployments. A new name must satisfy both; an existing one only ARM's.
+var (
+	armName      = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}$`)
+	endpointName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]$`)
+	computeName  = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]$`)
+	dashDigits   = regexp.MustCompile(`-\d+$`)
+	assetName    = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9\-_.]{0,254}$`)
+)
+
+// checkName checks the name of something that exists.
+func checkName(op operation, argument, name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: "is empty", Remedy: "name the " + op.kind}
+	case !armName.MatchString(name):
+		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q is not a resource name", name),
+			Remedy: "use letters, digits, '-' and '_', at most 255, beginning with a letter or digit"}
+	}
+	return nil
+}
+
+// checkNewEndpointName checks the name of an endpoint or deployment that is to be created.
+func checkNewEndpointName(op operation, argument, name string) error {
+	if err := checkName(op, argument, name); err != nil {
+		return err
+	}
+	if !endpointName.MatchString(name) {
+		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q is not a name for a new %s", name, op.kind),
+			Remedy: "use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'"}
+	}
+	return nil
+}
+
+func checkNewComputeName(op operation, argument, name string) error {
+	if err := checkName(op, argument, name); err != nil {
+		return err
+	}
+	if !computeName.MatchString(name) || dashDigits.MatchString(name) {
+		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q is not a name for a new compute", name),
+			Remedy: "use 3 to 24 letters, digits and '-', beginning with a letter and not ending in '-' or in '-' and digits"}
+	}
+	return nil
+}
+
+// checkAsset checks name and version of an asset. An empty version is for the caller to fill in.
+func checkAsset(op operation, name, version string) error {
+	if strings.TrimSpace(name) == "" {
+		return &ArgumentError{Operation: op.String(), Argument: "Name", Problem: "is empty", Remedy: "name the " + op.kind}
+	}
+	if !assetName.MatchString(name) {
+		return &ArgumentError{Operation: op.String(), Argument: "Name", Problem: fmt.Sprintf("%q is not an asset name", name),
+			Remedy: "use letters, digits, '-', '_' and '.', at most 255, beginning with a letter or digit"}
+	}
+	if version != "" && !assetName.MatchString(version) {
+		return &ArgumentError{Operation: op.String(), Argument: "Version", Problem: fmt.Sprintf("%q is not an asset version", version),
+			Remedy: "use letters, digits, '-', '_' and '.'; @latest is not a version, see the Latest method"}
+	}
+	return nil
+}
+
+// checkTags refuses what the service refuses after a while: an empty tag value.
+func checkTags(op operation, tags map[string]string) error {
+	for _, key := range sortedKeys(tags) {
+		if tags[key] == "" {
+			return &ArgumentError{Operation: op.String(), Argument: "Tags", Problem: fmt.Sprintf("tag %q has an empty value", key),
+				Remedy: "give it a value or leave it out; the service refuses empty ones"}
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// lastSegment returns what follows the last slash: of a job's id the name, whatever stands before it (the service leaves
+// the endpoint's segment empty in ids of pipeline jobs).
+func lastSegment(id string) string {
+	return id[strings.LastIndexByte(id, '/')+1:]
+}

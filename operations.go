@@ -1,0 +1,188 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// operationState is everything that following an operation needs; it is also the resume token.
+type operationState struct {
+	Version  int    `json:"version"`
+	Verb     string `json:"verb"`
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Poll     string `json:"poll,omitempty"`  // the URL to ask, exactly as the service gave it
+	ByStatus bool   `json:"byStatus"`        // the HTTP status alone tells (a Location), not a body's status
+	Final    string `json:"final,omitempty"` // where the result is read; "" for no result
+}
+
+const operationTokenVersion = 1
+
+// operationHandler follows an operation of the management plane. The rules, all seen in recordings:
+// Azure-AsyncOperation is polled for a status and the resource is read at the end; a cancel has a Location only, which is
+// polled by HTTP status, renewed by each answer, and whose later Azure-AsyncOperation is of no use; a delete's Location
+// answers 404 after success and is never read.
+type operationHandler[T any] struct {
+	client *Client
+	state  operationState
+	result *T // the first answer, when it was final already
+}
+
+// beginOperation sends the first request of an operation and returns its poller.
+func beginOperation[T any](ctx context.Context, c *Client, r request, resultURL string) (*Poller[T], error) {
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	h := &operationHandler[T]{client: c, state: operationState{Version: operationTokenVersion,
+		Verb: r.op.verb, Kind: r.op.kind, Name: r.op.name, Final: resultURL}}
+	first := new(T)
+	if err := decodeBody(r.op, resp, first); err != nil && resp.StatusCode != http.StatusAccepted {
+		return nil, err
+	}
+	location := resp.Header.Get("Location")
+	switch async := resp.Header.Get("Azure-AsyncOperation"); {
+	case async != "":
+		h.state.Poll = async
+	case location != "" && resp.StatusCode == http.StatusAccepted:
+		h.state.Poll, h.state.ByStatus = location, true
+	case bodyOperationURL(first) != "":
+		h.state.Poll = bodyOperationURL(first)
+	default:
+		h.result = first // 200 with the final resource, 204, or a synchronous 201
+	}
+	p := newPoller(c, r.op, h, operationSchedule)
+	if h.result != nil {
+		p.done, p.result = true, *h.result
+		p.last.Status = "Succeeded"
+	}
+	return p, nil
+}
+
+// operationURLCarrier is a resource whose body may name its operation; only older answers need it.
+type operationURLCarrier interface{ operationURL() string }
+
+func bodyOperationURL(v any) string {
+	if r, ok := v.(operationURLCarrier); ok {
+		return r.operationURL()
+	}
+	return ""
+}
+
+func (h *operationHandler[T]) op() operation {
+	return operation{h.state.Verb, h.state.Kind, h.state.Name}
+}
+
+func (h *operationHandler[T]) token() any { return h.state }
+
+func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
+	resp, err := h.client.send(ctx, request{op: h.op(), method: http.MethodGet, url: h.state.Poll})
+	if err != nil {
+		return pollState{}, err
+	}
+	after, _ := retryAfter(resp.Header, h.client.clock.now())
+	s := pollState{retryAfter: after}
+	if h.state.ByStatus {
+		discard(resp)
+		if resp.StatusCode == http.StatusAccepted {
+			if renewed := resp.Header.Get("Location"); renewed != "" {
+				h.state.Poll = renewed
+			}
+			s.status = "InProgress"
+			return s, nil
+		}
+		s.status, s.done = "Succeeded", true
+		return s, nil
+	}
+	var body struct {
+		Status     string `json:"status"`
+		Percent    number `json:"percentComplete"`
+		Properties struct {
+			Status string `json:"status"`
+		} `json:"properties"`
+		Error json.RawMessage `json:"error"`
+	}
+	if err := decodeBody(h.op(), resp, &body); err != nil {
+		return s, err
+	}
+	s.status = firstNonEmpty(body.Status, body.Properties.Status)
+	s.percent = float64(body.Percent)
+	switch strings.ToLower(s.status) {
+	case "succeeded":
+		s.done = true
+	case "failed", "canceled", "cancelled":
+		s.done = true
+		return s, h.failure(s.status, body.Error, resp)
+	}
+	return s, nil
+}
+
+// failure explains an operation that ended badly. The answer is a 200; its error has often no code at all (a recording of
+// 2022 shows message, details and additionalInfo only).
+func (h *operationHandler[T]) failure(status string, raw json.RawMessage, resp *http.Response) error {
+	codes, message := parseJSONError([]byte(`{"error":` + firstNonEmpty(string(raw), "{}") + `}`))
+	return &Error{Operation: h.op().String(), Codes: append([]string{"Operation" + status}, codes...),
+		Message:   firstNonEmpty(oneLine(redact(message)), "the operation ended as "+status),
+		RequestID: requestID(resp.Header),
+		Err:       &OperationFailedError{Status: status, Raw: raw}}
+}
+
+// OperationFailedError is the cause inside an *[Error] when the service took a request and failed to carry it out.
+type OperationFailedError struct {
+	// Status is the operation's last status: "Failed" or "Canceled".
+	Status string
+	// Raw is the service's error object, null or empty when it gave none.
+	Raw json.RawMessage
+}
+
+// Error returns the status only; the text is in the [*Error] around it.
+func (e *OperationFailedError) Error() string { return "operation " + e.Status }
+
+func (h *operationHandler[T]) final(ctx context.Context) (T, error) {
+	if h.state.Final == "" {
+		var zero T
+		return zero, nil
+	}
+	return do[T](ctx, h.client, request{op: operation{"get", h.state.Kind, h.state.Name}, method: http.MethodGet, url: h.state.Final})
+}
+
+// resumeOperation goes on with an operation that another process, or an earlier call, has begun.
+func resumeOperation[T any](c *Client, kind, token string) (*Poller[T], error) {
+	var s operationState
+	bad := func(problem string) error {
+		return &ArgumentError{Operation: "resume " + kind, Argument: "token", Problem: problem,
+			Remedy: "pass the text of ResumeToken unchanged, to the method that belongs to the Begin method"}
+	}
+	if err := json.Unmarshal([]byte(token), &s); err != nil {
+		return nil, bad("is not a resume token")
+	}
+	if s.Version != operationTokenVersion || s.Kind != kind {
+		return nil, bad("is of another version or for another kind of resource")
+	}
+	for _, raw := range []string{s.Poll, s.Final} {
+		if u, err := url.Parse(raw); raw != "" && (err != nil || u.Scheme != "https" || !c.management.owns(u.Host)) {
+			return nil, bad("names a host that is not this client's management host")
+		}
+	}
+	if s.Poll == "" {
+		return nil, bad("has no URL to ask")
+	}
+	return newPoller(c, operation{s.Verb, s.Kind, s.Name}, &operationHandler[T]{client: c, state: s}, operationSchedule), nil
+}
+
+// number is a JSON number, also when it comes as text.
+type number float64
+
+// UnmarshalJSON reads 12, 12.5 and "12".
+func (n *number) UnmarshalJSON(b []byte) error {
+	var f json.Number
+	if err := json.Unmarshal([]byte(strings.Trim(string(b), `"`)), &f); err != nil {
+		return nil //nolint:nilerr // a percentage that cannot be read is no reason to fail
+	}
+	v, _ := f.Float64()
+	*n = number(v)
+	return nil
+}

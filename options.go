@@ -1,0 +1,93 @@
+package azmlbatch
+
+import (
+	"log/slog"
+	"net/url"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+)
+
+// DefaultAPIVersion is the version of the management API that a client asks for when [ClientOptions] names none.
+const DefaultAPIVersion = "2024-04-01"
+
+// ServiceMachineLearning is the key under which a [cloud.Configuration] may carry the audience of Azure ML's scoring
+// hosts, and in Endpoint their host suffix, for a cloud that this package does not know:
+//
+//	config.Services[azmlbatch.ServiceMachineLearning] = cloud.ServiceConfiguration{
+//		Audience: "https://ml.azure.example", Endpoint: "https://ml.azure.example",
+//	}
+//
+// azcore has no entry of its own for Azure ML. The public, China and US Government clouds need none.
+const ServiceMachineLearning cloud.ServiceName = "azmlbatch/machinelearning"
+
+// ClientOptions tune a [Client]. The zero value and a nil pointer mean the defaults.
+type ClientOptions struct {
+	// APIVersion is the version of the management API, [DefaultAPIVersion] when empty. Every version from 2022-05-01 to
+	// 2025-01-01-preview that is on record for batch endpoints works.
+	APIVersion string
+	// ReadOnly refuses every call that would change something with [ErrReadOnly], before it is sent.
+	ReadOnly bool
+	// Logger receives the client's own messages (retries, waiting, uploads) at level debug and info. Nil logs nothing.
+	// Messages hold no token, no signature and no query string.
+	Logger *slog.Logger
+
+	// ClientOptions are azcore's: Cloud, Transport, Retry, Telemetry, TracingProvider, Logging, PerCallPolicies and
+	// PerRetryPolicies. Retry applies to all planes; see the package comment for what is retried. PerRetryPolicies run
+	// once per call, because retries happen below azcore's pipeline.
+	azcore.ClientOptions
+}
+
+// cloudConfig is what this package must know of a cloud beyond azcore's table.
+type cloudConfig struct {
+	management    string // https://management.azure.com
+	managementAud string // scope of management and of the workspace data plane
+	mlAudience    string // scope of the scoring hosts
+	// Suffixes of the hosts that tokens may go to. They start with a dot.
+	scoringSuffixes []string
+	dataSuffixes    []string
+	storageSuffix   string // core.windows.net; datastores name their own, this is the default for URLs we build
+}
+
+// resolveCloud joins azcore's table with the facts about Azure ML in each cloud (learn.microsoft.com: how-to-custom-dns,
+// how-to-access-azureml-behind-firewall, and azure-ai-ml's own table of environments).
+func resolveCloud(c cloud.Configuration) (cloudConfig, *ArgumentError) {
+	if c.Services == nil {
+		c = cloud.AzurePublic
+	}
+	arm := c.Services[cloud.ResourceManager]
+	if arm.Endpoint == "" || arm.Audience == "" {
+		return cloudConfig{}, &ArgumentError{Operation: "create client", Argument: "Cloud",
+			Problem: "has no endpoint and audience for cloud.ResourceManager",
+			Remedy:  "use cloud.AzurePublic, AzureChina, AzureGovernment, or fill in Services"}
+	}
+	cfg := cloudConfig{management: strings.TrimSuffix(arm.Endpoint, "/"), managementAud: arm.Audience}
+	switch u, _ := url.Parse(arm.Endpoint); u.Host {
+	case "management.chinacloudapi.cn":
+		cfg.useSuffix("ml.azure.cn", "core.chinacloudapi.cn")
+	case "management.usgovcloudapi.net":
+		cfg.useSuffix("ml.azure.us", "core.usgovcloudapi.net")
+	default:
+		cfg.useSuffix("ml.azure.com", "core.windows.net")
+		// The public cloud alone has a data plane of another name.
+		cfg.dataSuffixes = []string{".api.azureml.ms", ".experiments.azureml.net"}
+	}
+	if own, ok := c.Services[ServiceMachineLearning]; ok && own.Audience != "" {
+		u, err := url.Parse(firstNonEmpty(own.Endpoint, own.Audience))
+		if err != nil || u.Host == "" {
+			return cloudConfig{}, &ArgumentError{Operation: "create client", Argument: "Cloud",
+				Problem: "its entry for ServiceMachineLearning has no absolute URL as Endpoint or Audience"}
+		}
+		cfg.useSuffix(u.Host, cfg.storageSuffix)
+		cfg.mlAudience = strings.TrimSuffix(own.Audience, "/")
+	}
+	return cfg, nil
+}
+
+func (c *cloudConfig) useSuffix(ml, storage string) {
+	c.mlAudience = "https://" + ml
+	c.scoringSuffixes = []string{".inference." + ml}
+	c.dataSuffixes = []string{".api." + ml}
+	c.storageSuffix = storage
+}

@@ -1,0 +1,185 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Progress is the state of something that takes long, as the last poll found it.
+type Progress struct {
+	// Status is the service's own word, for example "Updating" or "Running". A word that this version has never seen
+	// means that the work still goes on.
+	Status string
+	// Elapsed is the time since this process began to wait; after a resume it starts at zero again.
+	Elapsed time.Duration
+	// Polls counts the questions asked so far.
+	Polls int
+	// Percent is the service's own estimate from 0 to 100; 0 when it gives none, which is the rule.
+	Percent float64
+}
+
+// PollOptions tune [Poller.PollUntilDone]. The zero value and nil mean the defaults.
+type PollOptions struct {
+	// Interval between two polls. Zero means a default that starts short and grows with the age of the work, up to five
+	// seconds. A Retry-After of the service beats both.
+	Interval time.Duration
+	// OnProgress is called after every poll, from the goroutine that waits. May be nil.
+	OnProgress func(Progress)
+}
+
+// BeginOptions tune the Begin methods. Nil means the defaults.
+type BeginOptions struct {
+	// ResumeToken goes on with an operation begun earlier, possibly in another process, instead of beginning one: nothing
+	// but the poller is made, and the other arguments are not used. Empty begins.
+	ResumeToken string
+}
+
+func (o *BeginOptions) resumes() bool { return o != nil && o.ResumeToken != "" }
+
+// Nothing is the result of an operation that leaves nothing behind, such as a deletion.
+type Nothing struct{}
+
+// A Poller follows one long-running operation, or one job, to its end. It is not safe for concurrent use and starts no
+// goroutine. Stopping to poll, or cancelling the context, stops the waiting and not the service's work.
+type Poller[T any] struct {
+	op       operation
+	clock    clock
+	handler  pollHandler[T]
+	schedule func(elapsed time.Duration) time.Duration
+	started  time.Time
+	last     Progress
+	after    time.Duration // what the service asked for in its last answer
+	done     bool
+	result   T
+	err      error
+}
+
+// pollHandler is the seam between waiting and what is waited for.
+type pollHandler[T any] interface {
+	// poll asks once. It returns errors of the service and of the work alike.
+	poll(ctx context.Context) (state pollState, err error)
+	// final reads the result after poll said done.
+	final(ctx context.Context) (T, error)
+	// token is what another process needs to go on.
+	token() any
+}
+
+type pollState struct {
+	status     string
+	percent    float64
+	retryAfter time.Duration
+	done       bool
+}
+
+func newPoller[T any](c *Client, op operation, h pollHandler[T], schedule func(time.Duration) time.Duration) *Poller[T] {
+	return &Poller[T]{op: op, clock: c.clock, handler: h, schedule: schedule, started: c.clock.now()}
+}
+
+// Done reports whether the work has ended, well or badly. It asks nobody.
+func (p *Poller[T]) Done() bool { return p.done }
+
+// Poll asks once how far the work is. It does not wait. After the end it returns the last state without asking.
+// A failed operation or job is an error here and in [Poller.Result].
+func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
+	if p.done {
+		return p.last, p.err
+	}
+	s, err := p.handler.poll(ctx)
+	p.last.Polls++
+	p.last.Elapsed = p.clock.now().Sub(p.started)
+	p.after = s.retryAfter
+	if s.status != "" {
+		p.last.Status, p.last.Percent = s.status, s.percent
+	}
+	if err == nil && s.done {
+		p.result, err = p.handler.final(ctx)
+		p.done = err == nil
+	}
+	if err != nil && s.done {
+		p.done, p.err = true, err
+	}
+	return p.last, err
+}
+
+// Result returns the resource once the work is done. Before that it is an error; it asks nobody.
+func (p *Poller[T]) Result() (T, error) {
+	if !p.done {
+		var zero T
+		return zero, fmt.Errorf("azmlbatch: %s: not done yet; poll first", p.op)
+	}
+	return p.result, p.err
+}
+
+// PollUntilDone polls until the work has ended, and returns its result. It blocks, stops at once when ctx ends, and then
+// says what was seen last. A failed operation is *[Error], a failed job *[JobFailedError].
+func (p *Poller[T]) PollUntilDone(ctx context.Context, options *PollOptions) (T, error) {
+	var o PollOptions
+	if options != nil {
+		o = *options
+	}
+	for !p.done {
+		progress, err := p.Poll(ctx)
+		if err != nil {
+			return p.result, p.interrupted(ctx, err)
+		}
+		if o.OnProgress != nil {
+			o.OnProgress(progress)
+		}
+		if p.done {
+			break
+		}
+		if err := p.clock.sleep(ctx, p.wait(o.Interval)); err != nil {
+			return p.result, p.interrupted(ctx, err)
+		}
+	}
+	return p.result, p.err
+}
+
+func (p *Poller[T]) wait(interval time.Duration) time.Duration {
+	switch {
+	case p.after > 0:
+		return p.after
+	case interval > 0:
+		return interval
+	}
+	return p.schedule(p.last.Elapsed)
+}
+
+// interrupted adds the last state to an error that came from the caller's own context.
+func (p *Poller[T]) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	state := "not asked yet"
+	if p.last.Status != "" {
+		state = "still " + p.last.Status
+	}
+	return fmt.Errorf("azmlbatch: %s: %s after %s: %w", p.op, state, p.clock.now().Sub(p.started).Round(time.Second), context.Cause(ctx))
+}
+
+// ResumeToken returns a text from which another process can go on waiting, with the Resume method that belongs to the
+// Begin method. It holds URLs of the service, which may be signed: treat it as a secret. It is an error once the work
+// is done.
+func (p *Poller[T]) ResumeToken() (string, error) {
+	if p.done {
+		return "", fmt.Errorf("azmlbatch: %s: done already; there is nothing to resume", p.op)
+	}
+	b, err := json.Marshal(p.handler.token())
+	return string(b), err
+}
+
+// operationSchedule suits operations that take from an instant to a minute.
+func operationSchedule(elapsed time.Duration) time.Duration {
+	return min(max(elapsed/5, 100*time.Millisecond), 5*time.Second)
+}
+
+// jobSchedule keeps the lateness of a job's end within 5 % of its duration or one second, whichever is more, never above
+// five seconds, in fewer than 110 polls for 300 seconds.
+func jobSchedule(elapsed time.Duration) time.Duration {
+	if elapsed < 20*time.Second {
+		return min(max(elapsed/8, 250*time.Millisecond), time.Second)
+	}
+	return min(elapsed/20, 5*time.Second)
+}

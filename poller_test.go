@@ -1,0 +1,243 @@
+package azmlbatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// script answers the n-th request with the n-th step, and fails the test when asked more often.
+func script(t *testing.T, steps ...http.HandlerFunc) (http.HandlerFunc, *[]recordedRequest) {
+	t.Helper()
+	var got []recordedRequest
+	return func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, record(r))
+		if len(got) > len(steps) {
+			t.Errorf("request %d was not expected: %s %s", len(got), r.Method, r.URL.Path)
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		steps[len(got)-1](w, r)
+	}, &got
+}
+
+func answer(status int, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		writeJSON(w, status, body)
+	}
+}
+
+const (
+	operationURL = "https://management.azure.com/subscriptions/sub-1/providers/Microsoft.MachineLearningServices/locations/r/mfeOperationsStatus/bebes:1:2?api-version=2024-04-01&t=1&s=a%2Bb&h=c"
+	digitsPath   = testWorkspaceID + "/batchEndpoints/digits"
+)
+
+func TestCreateEndpointPollsTheSignedURLUnchangedAndReadsTheResource(t *testing.T) {
+	handler, got := script(t,
+		answer(201, `{"name":"digits","properties":{"provisioningState":"Creating"}}`, "Azure-AsyncOperation", operationURL, "Location", "https://management.azure.com/other"),
+		answer(200, `{"status":"Updating"}`),
+		answer(200, `{"status":"Succeeded"}`),
+		answer(200, `{"name":"digits","properties":{"provisioningState":"Succeeded","scoringUri":"https://digits.r.inference.ml.azure.com/jobs"}}`),
+	)
+	c := newTestClient(t, handler)
+	p, err := c.Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r", Tags: map[string]string{"team": "kiln"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	ep, err := p.PollUntilDone(t.Context(), &PollOptions{OnProgress: func(s Progress) { seen = append(seen, s.Status) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ep.ScoringURI != "https://digits.r.inference.ml.azure.com/jobs" {
+		t.Errorf("ScoringURI = %q", ep.ScoringURI)
+	}
+	if diff := cmp.Diff([]string{"Updating", "Succeeded"}, seen); diff != "" {
+		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+	operationPath, operationQuery, _ := strings.Cut(strings.TrimPrefix(operationURL, "https://management.azure.com"), "?")
+	want := []recordedRequest{
+		{"PUT", digitsPath, "api-version=2024-04-01", `{"location":"r","properties":{"authMode":"AADToken"},"tags":{"team":"kiln"}}`},
+		{"GET", operationPath, operationQuery, ""},
+		{"GET", operationPath, operationQuery, ""},
+		{"GET", digitsPath, "api-version=2024-04-01", ""},
+	}
+	if diff := cmp.Diff(want, *got); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestOperationEndings(t *testing.T) {
+	ready := `{"name":"digits","properties":{"provisioningState":"Succeeded"}}`
+	tests := []struct {
+		name  string
+		steps []http.HandlerFunc
+		want  string // of the error, "" for success
+	}{
+		{"200 is final", []http.HandlerFunc{answer(200, ready)}, ""},
+		{"a status never seen means still going", []http.HandlerFunc{
+			answer(201, `{}`, "Azure-AsyncOperation", operationURL), answer(200, `{"status":"Glazing"}`), answer(200, `{"status":"Succeeded"}`), answer(200, ready)}, ""},
+		{"the body's URL is the fallback", []http.HandlerFunc{
+			answer(201, `{"properties":{"properties":{"AzureAsyncOperationUri":"`+operationURL+`"}}}`), answer(200, `{"status":"Succeeded"}`), answer(200, ready)}, ""},
+		{"failed is a 200", []http.HandlerFunc{
+			answer(201, `{}`, "Azure-AsyncOperation", operationURL), answer(200, `{"status":"Failed","percentComplete":100.0,"error":{"message":"Auth mode Key is not supported.","details":[]}}`)},
+			`azmlbatch: create endpoint "digits": Auth mode Key is not supported.`},
+		{"canceled without an error", []http.HandlerFunc{
+			answer(201, `{}`, "Azure-AsyncOperation", operationURL), answer(200, `{"status":"Canceled"}`)},
+			`azmlbatch: create endpoint "digits": the operation ended as Canceled`},
+		{"a poll URL of another host", []http.HandlerFunc{
+			answer(201, `{}`, "Azure-AsyncOperation", "https://evil.example/op")},
+			`azmlbatch: create endpoint "digits": https://evil.example is not a host of the management plane; no token is sent there; check ClientOptions.Cloud; a link of the service that leaves its own hosts is never followed`},
+		{"a 201 whose body is cut", []http.HandlerFunc{answer(201, `{"name":"dig`)},
+			`azmlbatch: create endpoint "digits": 201 Created: the answer is not the JSON that was expected (unexpected end of JSON input); a body cut short or a proxy's page; the call may have worked, read the resource before trying again`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			handler, _ := script(t, tt.steps...)
+			p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}, nil)
+			if err == nil {
+				_, err = p.PollUntilDone(t.Context(), nil)
+			}
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCancelFollowsTheRenewedLocationByStatus(t *testing.T) {
+	location := func(n int) string {
+		return fmt.Sprintf("https://management.azure.com/subscriptions/sub-1/providers/x/mfeOperationResults/jc:1:j?t=%d", n)
+	}
+	handler, got := script(t,
+		answer(202, `null`, "Location", location(1)),
+		answer(202, `{}`, "Location", location(2), "Azure-AsyncOperation", location(2)),
+		answer(200, ``),
+	)
+	p, err := newTestClient(t, handler).Jobs().BeginCancel(t.Context(), "job-1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.PollUntilDone(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	var queries []string
+	for _, r := range *got {
+		queries = append(queries, r.Method+" "+r.Query)
+	}
+	if diff := cmp.Diff([]string{"POST api-version=2024-04-01", "GET t=1&api-version=2024-04-01", "GET t=2&api-version=2024-04-01"}, queries); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestDeleteNeverReadsTheLocation(t *testing.T) {
+	handler, _ := script(t,
+		answer(202, `null`, "Azure-AsyncOperation", operationURL, "Location", "https://management.azure.com/gone"),
+		answer(200, `{"status":"Updating"}`), answer(200, `{"status":"Succeeded"}`))
+	p, err := newTestClient(t, handler).Endpoints().BeginDelete(t.Context(), "digits", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.PollUntilDone(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestResumeInAnotherProcess(t *testing.T) {
+	handler, _ := script(t, answer(201, `{}`, "Azure-AsyncOperation", operationURL))
+	p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := p.ResumeToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, _ = script(t, answer(200, `{"status":"Succeeded"}`), answer(200, `{"name":"digits"}`))
+	other := newTestClient(t, handler)
+	p, err = other.Endpoints().BeginCreateOrUpdate(t.Context(), "", Endpoint{}, &BeginOptions{ResumeToken: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep, err := p.PollUntilDone(t.Context(), nil)
+	if err != nil || ep.Name != "digits" {
+		t.Errorf("PollUntilDone = %+v, %v", ep, err)
+	}
+	for name, bad := range map[string]string{
+		"no token":      "x",
+		"other kind":    `{"version":1,"kind":"job","poll":"https://management.azure.com/x"}`,
+		"foreign host":  `{"version":1,"kind":"endpoint","poll":"https://evil.example/x"}`,
+		"nothing to do": `{"version":1,"kind":"endpoint"}`,
+	} {
+		_, err := other.Endpoints().BeginCreateOrUpdate(t.Context(), "", Endpoint{}, &BeginOptions{ResumeToken: bad})
+		if !asError(err, new(*ArgumentError)) {
+			t.Errorf("%s: resume = %v, want an ArgumentError", name, err)
+		}
+	}
+}
+
+func TestCancelledWaitSaysWhatWasSeenLast(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := newTestClient(t, answer(200, `{"name":"job-1","properties":{"status":"Running"}}`))
+	_, err := c.Jobs().Wait(ctx, "job-1", &WaitOptions{OnProgress: func(p Progress) {
+		if p.Polls == 3 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), `wait for job "job-1": still Running after`) {
+		t.Errorf("Wait = %v, want the last state and context.Canceled", err)
+	}
+}
+
+// TestJobLateness walks the schedule on a simulated clock: jobs of many durations are noticed in time and in few polls.
+func TestJobLateness(t *testing.T) {
+	for _, duration := range []time.Duration{500 * time.Millisecond, 3 * time.Second, 19 * time.Second, 47 * time.Second, 300 * time.Second, time.Hour} {
+		clk := newFakeClock()
+		start, polls := clk.at, 0
+		c := newClientOver(t, transporter(func(r *http.Request) (*http.Response, error) {
+			polls++
+			status := "Running"
+			if clk.at.Sub(start) >= duration {
+				status = "Completed"
+			}
+			return handlerTransport{answer(200, `{"name":"j","properties":{"status":"`+status+`"}}`)}.Do(r)
+		}), clk)
+		if _, err := c.Jobs().Wait(t.Context(), "j", nil); err != nil {
+			t.Fatal(err)
+		}
+		late := clk.at.Sub(start) - duration
+		if bound := min(max(duration/20, time.Second), 5*time.Second); late > bound {
+			t.Errorf("a job of %v was noticed %v late, want at most %v", duration, late, bound)
+		}
+		if duration <= 300*time.Second && polls > 110 {
+			t.Errorf("a job of %v took %d polls, want at most 110", duration, polls)
+		}
+	}
+}
+
+func TestRetryAfterBeatsTheInterval(t *testing.T) {
+	handler, _ := script(t,
+		answer(200, `{"properties":{"status":"Running"}}`, "Retry-After", "17"),
+		answer(200, `{"properties":{"status":"Completed"}}`))
+	clk := newFakeClock()
+	c := newClientOver(t, handlerTransport{handler}, clk)
+	if _, err := c.Jobs().Wait(t.Context(), "j", &WaitOptions{Interval: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]time.Duration{17 * time.Second}, clk.slept); diff != "" {
+		t.Errorf("waits (-want +got):\n%s", diff)
+	}
+}

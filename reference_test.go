@@ -1,0 +1,195 @@
+package azmlbatch
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const armPrefix = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+
+var otherWorkspace = Workspace{SubscriptionID: "s", ResourceGroup: "g", Name: "w"}
+
+func TestParseReference(t *testing.T) {
+	named := func(kind ReferenceKind, name, version string) Reference {
+		return Reference{Form: FormNamed, Kind: kind, Name: name, Version: version}
+	}
+	inWorkspace := func(r Reference) Reference { r.Workspace = otherWorkspace; return r }
+	tests := []struct {
+		kind ReferenceKind
+		text string
+		want Reference
+	}{
+		{"", armPrefix + "/models/glaze/versions/3", inWorkspace(named(KindModel, "glaze", "3"))},
+		{KindModel, "/subscriptions/s/resourcegroups/g/providers/microsoft.machinelearningservices/workspaces/w/models/glaze/versions/3",
+			inWorkspace(named(KindModel, "glaze", "3"))},
+		{"", armPrefix + "/computes/raku", inWorkspace(named(KindCompute, "raku", ""))},
+		{KindCode, armPrefix + "/codes/c1/versions/1", inWorkspace(named(KindCode, "c1", "1"))},
+		{KindModel, "azureml:glaze:3", named(KindModel, "glaze", "3")},
+		{KindModel, "AzureML:glaze:3", named(KindModel, "glaze", "3")},
+		{KindModel, "glaze:3", named(KindModel, "glaze", "3")},
+		{KindModel, "glaze:2022-09-14-20-33", named(KindModel, "glaze", "2022-09-14-20-33")},
+		{KindModel, "azureml:glaze@latest", Reference{Form: FormNamed, Kind: KindModel, Name: "glaze", Label: "latest"}},
+		{KindModel, "azureml:glaze", named(KindModel, "glaze", "")},
+		{KindCompute, "azureml:raku", named(KindCompute, "raku", "")},
+		{KindCompute, "raku", named(KindCompute, "raku", "")},
+		{KindEnvironment, "azureml:AzureML-sklearn-1.0:33", named(KindEnvironment, "AzureML-sklearn-1.0", "33")},
+		{"", "azureml://registries/r/models/glaze/versions/3", Reference{Form: FormNamed, Kind: KindModel, Name: "glaze", Version: "3", Registry: "r"}},
+		{"", "azureml://registries/r/environments/e/labels/latest", Reference{Form: FormNamed, Kind: KindEnvironment, Name: "e", Label: "latest", Registry: "r"}},
+		{"", "azureml://subscriptions/s/resourcegroups/g/workspaces/w/data/clay/versions/1", inWorkspace(named(KindData, "clay", "1"))},
+		{"", "azureml://subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/data/clay/versions/1",
+			inWorkspace(named(KindData, "clay", "1"))},
+		{"", "azureml://locations/here/workspaces/guid/data/clay/versions/1",
+			Reference{Form: FormNamed, Kind: KindData, Name: "clay", Version: "1", Location: "here", WorkspaceID: "guid"}},
+		{"", "azureml://locations/here/workspaces/w/data/clay/versions/labels/latest",
+			Reference{Form: FormNamed, Kind: KindData, Name: "clay", Label: "latest", Location: "here", WorkspaceID: "w"}},
+		{"", "azureml://datastores/shelf/paths/a/b", Reference{Form: FormPlace, Datastore: "shelf", Path: "a/b"}},
+		{"", "azureml://datastores/shelf/paths/", Reference{Form: FormPlace, Datastore: "shelf"}},
+		{"", "azureml://datastores/shelf/ExperimentRun/dcid.j", Reference{Form: FormPlace, Datastore: "shelf", Path: "ExperimentRun/dcid.j"}},
+		{"", "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/shelf/paths/a/", inWorkspace(Reference{Form: FormPlace, Datastore: "shelf", Path: "a/"})},
+		{"", "azureml://workspaces/guid/datastores/shelf/paths/a/", Reference{Form: FormPlace, Datastore: "shelf", Path: "a/", WorkspaceID: "guid"}},
+		{"", "azureml://jobs/j/outputs/score/paths/p.csv", Reference{Form: FormOutput, Job: "j", Output: "score", Path: "p.csv"}},
+		{"", "runs:/j/model", Reference{Form: FormOutput, Job: "j", Path: "model"}},
+		{"", "https://shelf.blob.core.windows.net/c/x", Reference{Form: FormURL, Path: "https://shelf.blob.core.windows.net/c/x"}},
+		{"", "wasbs://c@shelf.blob.core.windows.net/x", Reference{Form: FormURL, Path: "wasbs://c@shelf.blob.core.windows.net/x"}},
+		{KindModel, "./glaze", Reference{Form: FormLocal, Path: "./glaze"}},
+		{KindModel, "glaze", Reference{Form: FormLocal, Path: "glaze"}},
+		{KindModel, `C:\glaze`, Reference{Form: FormLocal, Path: `C:\glaze`}},
+		{KindModel, "C:glaze", Reference{Form: FormLocal, Path: "C:glaze"}},
+		{KindModel, "/home/potter/glaze", Reference{Form: FormLocal, Path: "/home/potter/glaze"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.text, func(t *testing.T) {
+			tt.want.Text = tt.text
+			got, err := ParseReference(tt.kind, tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("ParseReference(%q, %q) (-want +got):\n%s", tt.kind, tt.text, diff)
+			}
+			if got.String() != tt.text {
+				t.Errorf("String = %q, want the text as it was", got)
+			}
+		})
+	}
+	got, err := ParseReference("", "azureml:"+armPrefix+"/models/glaze/versions/3")
+	if err != nil || got.Text != armPrefix+"/models/glaze/versions/3" {
+		t.Errorf("an id behind azureml: is %q, %v, want it without the prefix", got.Text, err)
+	}
+}
+
+func TestParseReferenceRefusesWhatHasNoForm(t *testing.T) {
+	for _, text := range []string{"", "  ", "azureml:", "azureml:a b", "azureml:glaze:3:4", "azureml://", "azureml://datastores",
+		"azureml://registries/r", "/subscriptions/s", armPrefix + "/models/glaze/versions", armPrefix + "/models/glaze/pages/3", "runs:/"} {
+		var bad *ArgumentError
+		if r, err := ParseReference(KindModel, text); !asError(err, &bad) {
+			t.Errorf("ParseReference(%q) = %+v, %v, want an ArgumentError", text, r, err)
+		}
+	}
+}
+
+// A reference made by hand prints a text that means the same.
+func TestReferenceStringParsesBack(t *testing.T) {
+	for _, r := range []Reference{
+		{Form: FormNamed, Kind: KindModel, Name: "glaze", Version: "3"},
+		{Form: FormNamed, Kind: KindModel, Name: "glaze", Label: "latest"},
+		{Form: FormNamed, Kind: KindModel, Name: "glaze", Version: "3", Workspace: otherWorkspace},
+		{Form: FormNamed, Kind: KindModel, Name: "glaze", Version: "3", Registry: "r"},
+		{Form: FormNamed, Kind: KindModel, Name: "glaze", Label: "latest", Registry: "r"},
+		{Form: FormNamed, Kind: KindCompute, Name: "raku"},
+		{Form: FormPlace, Datastore: "shelf", Path: "a/b"},
+		{Form: FormPlace, Datastore: "shelf", Path: "a/b", Workspace: otherWorkspace},
+		{Form: FormPlace, Datastore: "shelf", Path: "a/b", WorkspaceID: "guid"},
+		{Form: FormOutput, Job: "j", Output: "score", Path: "p.csv"},
+		{Form: FormOutput, Job: "j", Path: "model"},
+		{Form: FormURL, Path: "https://shelf.example/c"},
+		{Form: FormLocal, Path: "./glaze"},
+	} {
+		got, err := ParseReference(r.Kind, r.String())
+		got.Text = ""
+		if diff := cmp.Diff(r, got); err != nil || diff != "" {
+			t.Errorf("ParseReference(%q) = %v (-want +got):\n%s", r, err, diff)
+		}
+	}
+}
+
+func TestReferenceEqual(t *testing.T) {
+	const long = "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/shelf/paths/"
+	tests := []struct {
+		a, b string
+		want bool
+	}{
+		{"azureml://datastores/shelf/paths/a/b", long + "a/b", true},
+		{long + "a/b/", "azureml://workspaces/guid/datastores/shelf/paths/a/b", true},
+		{long + "a/b", "azureml://subscriptions/S/resourceGroups/G/workspaces/W/datastores/shelf/paths/a/b", true},
+		{long + "a/b", "azureml://subscriptions/s/resourcegroups/g/workspaces/other/datastores/shelf/paths/a/b", false},
+		{long + "a/b", long + "a/B", false},
+		{"azureml://datastores/shelf/paths/a", "azureml://datastores/rack/paths/a", false},
+		{armPrefix + "/data/clay/versions/1", "azureml://locations/here/workspaces/guid/data/clay/versions/1", true},
+		{armPrefix + "/data/clay/versions/1", armPrefix + "/data/clay/versions/2", false},
+		{armPrefix + "/data/clay/versions/1", armPrefix + "/models/clay/versions/1", false},
+		{"azureml://registries/r/models/m/versions/1", "azureml://registries/R/models/m/versions/1", true},
+		{"azureml://registries/r/models/m/versions/1", armPrefix + "/models/m/versions/1", false},
+		{"https://Shelf.blob.core.windows.net:443/c/x/", "https://shelf.blob.core.windows.net/c/x?sig=secret", true},
+		{"https://shelf.blob.core.windows.net/c/x", "https://shelf.blob.core.windows.net/c/X", false},
+		{"azureml://jobs/j/outputs/score/paths/p", "azureml://jobs/j/outputs/score/paths/p/", true},
+		{"azureml://jobs/j/outputs/score/paths/p", "runs:/j/p", false},
+		{"", "", true},
+		{"", "azureml://datastores/shelf/paths/a", false},
+	}
+	for _, tt := range tests {
+		if samePlace(tt.a, tt.b) != tt.want || samePlace(tt.b, tt.a) != tt.want {
+			t.Errorf("%q and %q: want equal %v, both ways", tt.a, tt.b, tt.want)
+		}
+	}
+}
+
+func TestReferenceID(t *testing.T) {
+	tests := []struct {
+		kind       ReferenceKind
+		text, want string // "" for an error
+	}{
+		{KindModel, "azureml:glaze:3", testWorkspaceID + "/models/glaze/versions/3"},
+		{KindModel, armPrefix + "/models/glaze/versions/3", armPrefix + "/models/glaze/versions/3"},
+		{KindModel, "azureml://subscriptions/s/resourcegroups/g/workspaces/w/models/glaze/versions/3", armPrefix + "/models/glaze/versions/3"},
+		{KindData, "azureml://locations/here/workspaces/guid/data/clay/versions/1", testWorkspaceID + "/data/clay/versions/1"},
+		{KindModel, "azureml://registries/r/models/glaze/labels/latest", "azureml://registries/r/models/glaze/labels/latest"},
+		{KindEnvironment, "azureml:AzureML-sklearn-1.0:33", "azureml:AzureML-sklearn-1.0:33"},
+		{KindCompute, "raku", testWorkspaceID + "/computes/raku"},
+		{KindModel, "azureml:glaze", ""},
+		{KindModel, "azureml:glaze@latest", ""},
+		{KindModel, "./glaze", ""},
+		{"", "azureml://datastores/shelf/paths/a", ""},
+	}
+	for _, tt := range tests {
+		r, err := ParseReference(tt.kind, tt.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.ID(testWorkspace)
+		if got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("ID of %q = %q, %v, want %q", tt.text, got, err, tt.want)
+		}
+	}
+}
+
+func FuzzParseReference(f *testing.F) {
+	for _, text := range []string{armPrefix + "/models/glaze/versions/3", "azureml:glaze:3", "azureml://datastores/d/paths/p",
+		"azureml://jobs/j/outputs/o/paths/p", "runs:/j/p", "https://h/c?sig=x", "azureml://registries/r/models/m/labels/l", "x:", ":", "azureml://a//b"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, kind := range []ReferenceKind{"", KindModel, KindCompute} {
+			r, err := ParseReference(kind, text)
+			if err != nil {
+				continue
+			}
+			again, err := ParseReference(kind, r.String())
+			if err != nil || !again.Equal(r) {
+				t.Errorf("%q read again is %+v, %v, want %+v", text, again, err, r)
+			}
+			_, _ = r.ID(testWorkspace)
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package azmlbatch
+
+import (
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+// remedy says what the caller can do about an answer, or "" when the service's own words are all there is to say.
+func remedy(e *Error, resp *http.Response) string {
+	switch {
+	case e.has("InvalidAuthenticationTokenAudience"), e.mentions("audience"):
+		return "the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"
+	case e.mentions("expired") && e.StatusCode == http.StatusUnauthorized:
+		return "the token has expired: make the credential refresh it, and check this machine's clock"
+	case e.has("KeyBasedAuthenticationNotPermitted"):
+		return "the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"
+	case e.has("AuthorizationPermissionMismatch"):
+		return "assign Storage Blob Data Contributor (Reader suffices for downloads) on the storage account; a new role takes up to an hour to work"
+	case e.has("AuthorizationFailure"):
+		return "the storage account's network rules refuse this machine: open them or use a private endpoint"
+	case e.StatusCode == http.StatusForbidden:
+		return "assign a role that allows it, usually AzureML Data Scientist on the workspace; a new role takes up to an hour to work"
+	case e.StatusCode == http.StatusUnauthorized:
+		return "check tenant, client and secret of the credential, and that the token is for this cloud"
+	case e.mentions("no valid deployments to route to"):
+		return "set a default with Endpoints().SetDefaultDeployment, or name the deployment in Invocation.Deployment"
+	case e.mentions("endpoint names must be unique"):
+		return "endpoint names are unique per region, across all workspaces: choose another, for example with a random suffix"
+	case e.StatusCode == http.StatusTooManyRequests:
+		return "ask less often, or raise ClientOptions.Retry.MaxRetries"
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return "redirects are not followed because the token would go along: check for a proxy in between"
+	}
+	return ""
+}
+
+func (e *Error) has(code string) bool { return HasCode(e, code) }
+
+func (e *Error) mentions(words string) bool {
+	return strings.Contains(strings.ToLower(e.Message), words)
+}
+
+// transportRemedy explains why no answer came.
+func transportRemedy(err error) string {
+	var auth *azidentity.AuthenticationFailedError
+	var dns *net.DNSError
+	var unknownCA x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &auth):
+		return "the credential got no token: check tenant, client and secret"
+	case errors.As(err, &dns):
+		return "the host name is unknown: check the network, and ClientOptions.Cloud"
+	case errors.As(err, &unknownCA):
+		return "the server's certificate is not trusted: add the proxy's or emulator's CA, for example with SSL_CERT_FILE"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there: check HTTPS_PROXY and whether the emulator runs"
+	}
+	return ""
+}

@@ -1,0 +1,210 @@
+package azmlbatch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+)
+
+// A plane is one family of hosts with one token audience. A token goes only to the hosts of its plane.
+type plane struct {
+	name     string
+	pipeline runtime.Pipeline
+	owns     func(host string) bool
+}
+
+func exactHost(host string) func(string) bool {
+	return func(h string) bool { return strings.EqualFold(h, host) }
+}
+
+func hostSuffix(suffixes []string) func(string) bool {
+	return func(h string) bool {
+		h = strings.ToLower(h)
+		return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(h, s) })
+	}
+}
+
+func (c *Client) newPlane(name, audience string, owns func(string) bool) *plane {
+	o := c.options.ClientOptions
+	o.Retry = policy.RetryOptions{MaxRetries: -1} // one retry layer, and it is below (retry.go)
+	o.Transport = newRetryTransport(c.retry, o.Transport, c.options.Logger)
+	auth := runtime.NewBearerTokenPolicy(c.cred, []string{audience + "/.default"}, &policy.BearerTokenOptions{
+		InsecureAllowCredentialWithHTTP: o.InsecureAllowCredentialWithHTTP,
+	})
+	return &plane{name: name, owns: owns, pipeline: runtime.NewPipeline(moduleName, moduleVersion,
+		runtime.PipelineOptions{PerRetry: []policy.Policy{auth}}, &o)}
+}
+
+// operation says what a request is for, in errors and logs: get endpoint "digits".
+type operation struct{ verb, kind, name string }
+
+func (o operation) String() string {
+	if o.name == "" {
+		return o.verb + " " + o.kind
+	}
+	return fmt.Sprintf("%s %s %q", o.verb, o.kind, o.name)
+}
+
+// request is everything that one HTTP request of the JSON planes can need.
+type request struct {
+	op     operation
+	plane  *plane // nil means management
+	method string
+	url    string // absolute; api-version is added for the management plane unless it has one
+	query  url.Values
+	header http.Header
+	body   any  // nil sends no body
+	reads  bool // a POST that changes nothing; other methods tell by themselves
+	once   bool // starts work that must not start twice: sent again only if it provably never arrived
+	ok     []int
+}
+
+// do sends the request and decodes the answer into a T. A success without a body, and the literal null, give a zero T.
+func do[T any](ctx context.Context, c *Client, r request) (T, error) {
+	var v T
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return v, err
+	}
+	err = decodeBody(r.op, resp, &v)
+	return v, err
+}
+
+// send is the one place from which the JSON planes are asked. The answer's status is one of r.ok, or of 200, 201, 202 and
+// 204 when r.ok is empty; anything else is *[Error]. The caller reads the body.
+func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+	if c.readOnly && !r.reads && r.method != http.MethodGet && r.method != http.MethodHead {
+		return nil, &Error{Operation: r.op.String(), Message: ErrReadOnly.Error(), Err: ErrReadOnly,
+			Remedy: "make the client without ClientOptions.ReadOnly"}
+	}
+	p := r.plane
+	if p == nil {
+		p = c.management
+	}
+	var once *onceRecord
+	if r.once {
+		ctx, once = withOnce(ctx)
+	}
+	req, err := c.newRequest(ctx, p, r)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := p.pipeline.Do(req)
+	if err != nil {
+		if once != nil && !once.sent {
+			err = &unsentError{err}
+		}
+		return nil, transportError(r.op, err)
+	}
+	ok := r.ok
+	if ok == nil {
+		ok = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent}
+	}
+	if !slices.Contains(ok, resp.StatusCode) {
+		return nil, newResponseError(r.op.String(), resp)
+	}
+	return resp, nil
+}
+
+func (c *Client) newRequest(ctx context.Context, p *plane, r request) (*policy.Request, error) {
+	u, err := url.Parse(r.url)
+	if err != nil || !p.owns(u.Host) || u.Scheme != "https" {
+		return nil, foreignHost(r.op, p, r.url)
+	}
+	req, err := runtime.NewRequest(ctx, r.method, r.url)
+	if err != nil {
+		return nil, transportError(r.op, err)
+	}
+	raw := req.Raw()
+	raw.URL.RawQuery = c.rawQuery(p, raw.URL, r.query)
+	raw.Header.Set("Accept", "application/json")
+	for name, values := range r.header {
+		raw.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	if r.body == nil {
+		return req, nil
+	}
+	body, err := json.Marshal(r.body)
+	if err != nil {
+		return nil, &ArgumentError{Operation: r.op.String(), Argument: "body", Problem: "cannot be written as JSON", Err: err}
+	}
+	return req, req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json")
+}
+
+// rawQuery appends to the query of a URL that is used exactly as the service gave it: its operation URLs are signed, and
+// a re-encoded one is refused.
+func (c *Client) rawQuery(p *plane, u *url.URL, add url.Values) string {
+	raw := u.RawQuery
+	if p == c.management && !u.Query().Has("api-version") && !add.Has("api-version") {
+		raw = joinQuery(raw, "api-version="+url.QueryEscape(c.apiVersion))
+	}
+	return joinQuery(raw, add.Encode())
+}
+
+func joinQuery(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "&" + b
+}
+
+// foreignHost refuses to send a token to a host that does not belong to the plane: a link in an answer, or a wrong cloud.
+func foreignHost(op operation, p *plane, raw string) error {
+	host := "an unreadable URL"
+	if u, err := url.Parse(raw); err == nil {
+		host = u.Scheme + "://" + u.Host
+	}
+	return &Error{Operation: op.String(),
+		Message: fmt.Sprintf("%s is not a host of the %s plane; no token is sent there", host, p.name),
+		Remedy:  "check ClientOptions.Cloud; a link of the service that leaves its own hosts is never followed",
+		Err:     errForeignHost}
+}
+
+var errForeignHost = errors.New("foreign host")
+
+// transportError wraps a failure that gave no answer.
+func transportError(op operation, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Operation: op.String(), Err: err}
+	}
+	e := &Error{Operation: op.String(), Err: err}
+	e.Remedy = transportRemedy(err)
+	return e
+}
+
+func decodeBody(op operation, resp *http.Response, v any) error {
+	body, err := runtime.Payload(resp)
+	if err != nil {
+		return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
+			Message: "the answer's body was cut: " + redact(err.Error()), Remedy: "the call may have worked; read the resource before trying again"}
+	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
+			Message: "the answer is not the JSON that was expected (" + oneLine(err.Error()) + ")",
+			Remedy:  "a body cut short or a proxy's page; the call may have worked, read the resource before trying again"}
+	}
+	return nil
+}
+
+// discard reads what is left of a body so that the connection can be used again.
+func discard(resp *http.Response) {
+	if resp != nil && resp.Body != nil {
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+	}
+}

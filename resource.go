@@ -1,0 +1,90 @@
+package azmlbatch
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Meta is what every resource carries. The service alone sets it; it is not sent back.
+type Meta struct {
+	// ID is the ARM id of the resource.
+	ID string `wire:"id,readonly"`
+	// Type is the ARM type, for example "Microsoft.MachineLearningServices/workspaces/batchEndpoints".
+	Type string `wire:"type,readonly"`
+	// SystemData says who made and changed the resource, and when. Computes have none.
+	SystemData SystemData `wire:"systemData,readonly"`
+}
+
+// SystemData is the service's record of who touched a resource. Which members are filled depends on the kind.
+type SystemData struct {
+	// CreatedAt is the time of creation, with up to seven fraction digits.
+	CreatedAt time.Time `wire:"createdAt"`
+	// CreatedBy is a display name for users, an application id for service principals, "Microsoft" for curated assets.
+	CreatedBy string `wire:"createdBy"`
+	// CreatedByType is "User" or "Application"; endpoints and deployments leave it out.
+	CreatedByType string `wire:"createdByType"`
+	// LastModifiedAt is the time of the last change. An endpoint keeps the time of the request, not of its end.
+	LastModifiedAt time.Time `wire:"lastModifiedAt"`
+	// LastModifiedBy is like CreatedBy, empty until the first change.
+	LastModifiedBy string `wire:"lastModifiedBy"`
+	// LastModifiedByType is like CreatedByType.
+	LastModifiedByType string `wire:"lastModifiedByType"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *SystemData) UnmarshalJSON(b []byte) error { return decode(b, s) }
+
+// MarshalJSON implements [json.Marshaler].
+func (s SystemData) MarshalJSON() ([]byte, error) { return encode(s, forCaller) }
+
+// IdentityType says which managed identities a resource has.
+type IdentityType string
+
+// The identity types of ARM.
+const (
+	IdentityNone                       IdentityType = "None"
+	IdentitySystemAssigned             IdentityType = "SystemAssigned"
+	IdentityUserAssigned               IdentityType = "UserAssigned"
+	IdentitySystemAssignedUserAssigned IdentityType = "SystemAssigned,UserAssigned"
+)
+
+// Identity is the managed identity of an endpoint or a compute.
+type Identity struct {
+	// Type says which identities there are. A batch endpoint takes SystemAssigned only.
+	Type IdentityType `wire:"type"`
+	// PrincipalID is the object id of the system-assigned identity, set by the service.
+	PrincipalID string `wire:"principalId,readonly"`
+	// TenantID is the tenant of the system-assigned identity, set by the service.
+	TenantID string `wire:"tenantId,readonly"`
+	// UserAssignedIdentities has the ARM ids of user-assigned identities as keys. The values are the service's; send {}.
+	UserAssignedIdentities map[string]json.RawMessage `wire:"userAssignedIdentities"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (i *Identity) UnmarshalJSON(b []byte) error { return decode(b, i) }
+
+// MarshalJSON implements [json.Marshaler].
+func (i Identity) MarshalJSON() ([]byte, error) { return encode(i, forCaller) }
+
+// ProvisioningState is the state of a resource as ARM sees it. It says nothing about a job: see [JobStatus].
+type ProvisioningState string
+
+// The provisioning states that the service documents. Others may come and pass through unchanged.
+const (
+	ProvisioningCreating  ProvisioningState = "Creating"
+	ProvisioningUpdating  ProvisioningState = "Updating"
+	ProvisioningDeleting  ProvisioningState = "Deleting"
+	ProvisioningSucceeded ProvisioningState = "Succeeded"
+	ProvisioningFailed    ProvisioningState = "Failed"
+	ProvisioningCanceled  ProvisioningState = "Canceled"
+)
+
+// body wraps a resource so that a request carries it without its read-only members.
+type body struct{ resource any }
+
+// MarshalJSON implements [json.Marshaler].
+func (b body) MarshalJSON() ([]byte, error) { return encode(b.resource, forRequest) }

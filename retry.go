@@ -1,0 +1,214 @@
+package azmlbatch
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Defaults of azcore, so that ClientOptions.Retry means here what it means in every Azure SDK.
+const (
+	defaultMaxRetries    = 3
+	defaultRetryDelay    = 800 * time.Millisecond
+	defaultMaxRetryDelay = 60 * time.Second
+)
+
+// retryConfig is policy.RetryOptions with its defaults filled in.
+type retryConfig struct {
+	maxRetries  int
+	delay       time.Duration
+	maxDelay    time.Duration
+	tryTimeout  time.Duration
+	statusCodes []int
+	clock       clock
+}
+
+func newRetryConfig(o policy.RetryOptions, clk clock) retryConfig {
+	r := retryConfig{
+		maxRetries:  int(o.MaxRetries),
+		delay:       o.RetryDelay,
+		maxDelay:    o.MaxRetryDelay,
+		tryTimeout:  o.TryTimeout,
+		statusCodes: o.StatusCodes,
+		clock:       clk,
+	}
+	switch {
+	case r.maxRetries == 0:
+		r.maxRetries = defaultMaxRetries
+	case r.maxRetries < 0:
+		r.maxRetries = 0
+	}
+	if r.delay <= 0 {
+		r.delay = defaultRetryDelay
+	}
+	if r.maxDelay <= 0 {
+		r.maxDelay = defaultMaxRetryDelay
+	}
+	if r.statusCodes == nil {
+		r.statusCodes = []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
+	}
+	return r
+}
+
+// onceRecord goes with a request that may only be sent again when it provably never arrived. GET, HEAD, PUT and DELETE
+// name their target and can be repeated.
+type onceRecord struct {
+	sent bool // at least one try may have reached the service
+}
+
+type onceKey struct{}
+
+func withOnce(ctx context.Context) (context.Context, *onceRecord) {
+	r := new(onceRecord)
+	return context.WithValue(ctx, onceKey{}, r), r
+}
+
+func onceOf(ctx context.Context) *onceRecord {
+	r, _ := ctx.Value(onceKey{}).(*onceRecord)
+	return r
+}
+
+// unsentError marks a failure of a once request that provably never reached the service: no token, or no connection.
+type unsentError struct{ error }
+
+func (e *unsentError) Unwrap() error { return e.error }
+
+// retryTransport is the only retry layer of the JSON planes: azcore's own is off. It sits below the token and tracing
+// policies and above the caller's transport.
+type retryTransport struct {
+	config retryConfig
+	client *retryablehttp.Client
+}
+
+func newRetryTransport(config retryConfig, next policy.Transporter, logger *slog.Logger) *retryTransport {
+	t := &retryTransport{config: config}
+	client := plainClient(next)
+	if config.tryTimeout > 0 {
+		client.Timeout = config.tryTimeout
+	}
+	t.client = &retryablehttp.Client{
+		HTTPClient:   client,
+		RetryMax:     config.maxRetries,
+		CheckRetry:   t.check,
+		Backoff:      t.backoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler, // the last answer is the caller's, not "giving up after 4 attempts"
+	}
+	if logger != nil {
+		t.client.RequestLogHook = func(_ retryablehttp.Logger, req *http.Request, try int) {
+			if try > 0 {
+				logger.DebugContext(req.Context(), "retry", "method", req.Method, "host", req.URL.Host, "path", req.URL.Path, "try", try+1)
+			}
+		}
+	}
+	return t
+}
+
+// plainClient is an http.Client that does nothing by itself: no redirect is followed, because the token would go with it.
+func plainClient(next policy.Transporter) *http.Client {
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	switch t := next.(type) {
+	case nil:
+		client.Transport = http.DefaultTransport
+	case *http.Client:
+		client.Transport, client.Timeout, client.Jar = t.Transport, t.Timeout, t.Jar
+	default:
+		client.Transport = transporterFunc(next.Do)
+	}
+	return client
+}
+
+type transporterFunc func(*http.Request) (*http.Response, error)
+
+func (f transporterFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Do implements policy.Transporter.
+func (t *retryTransport) Do(req *http.Request) (*http.Response, error) {
+	r, err := retryablehttp.FromRequest(req)
+	if err != nil {
+		return nil, err
+	}
+	return t.client.Do(r)
+}
+
+func (t *retryTransport) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	if once := onceOf(ctx); once != nil && (err == nil || !neverSent(err)) {
+		once.sent = true
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if err != nil {
+		return t.retryFailure(ctx, err), nil
+	}
+	if !slices.Contains(t.config.statusCodes, resp.StatusCode) {
+		return false, nil
+	}
+	after, told := retryAfter(resp.Header, t.config.clock.now())
+	if onceOf(ctx) != nil && resp.StatusCode != http.StatusTooManyRequests &&
+		(resp.StatusCode != http.StatusServiceUnavailable || !told) {
+		return false, nil // it may have been accepted
+	}
+	if deadline, ok := ctx.Deadline(); ok && told && deadline.Sub(t.config.clock.now()) < after {
+		return false, nil // the caller gives up before the service wants to be asked: say what it said, at once
+	}
+	return true, nil
+}
+
+// retryFailure decides about a request that got no answer.
+func (t *retryTransport) retryFailure(ctx context.Context, err error) bool {
+	var unknownCA x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	if errors.As(err, &unknownCA) || errors.As(err, &hostname) {
+		return false // will not get better
+	}
+	return onceOf(ctx) == nil || neverSent(err)
+}
+
+// neverSent reports whether the request cannot have reached anyone: no connection was made.
+func neverSent(err error) bool {
+	var dns *net.DNSError
+	var op *net.OpError
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) ||
+		errors.As(err, &op) && op.Op == "dial"
+}
+
+// backoff waits as long as the service asks for, without an upper bound, else exponentially with jitter as azcore does.
+func (t *retryTransport) backoff(_, _ time.Duration, try int, resp *http.Response) time.Duration {
+	if resp != nil {
+		if after, ok := retryAfter(resp.Header, t.config.clock.now()); ok {
+			return t.config.clock.backoff(after)
+		}
+	}
+	d := time.Duration(math.Pow(2, float64(try)) * float64(t.config.delay) * (0.8 + 0.5*rand.Float64())) //nolint:gosec // jitter, not a secret
+	return t.config.clock.backoff(min(d, t.config.maxDelay))
+}
+
+// retryAfter reads how long the service wants to be left alone, in any of the forms Azure uses.
+func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+	for _, name := range []string{"Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
+		if ms, err := strconv.ParseFloat(h.Get(name), 64); err == nil && ms >= 0 {
+			return time.Duration(ms * float64(time.Millisecond)), true
+		}
+	}
+	value := h.Get("Retry-After")
+	if s, err := strconv.ParseFloat(value, 64); err == nil && s >= 0 {
+		return time.Duration(s * float64(time.Second)), true
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now)), true
+	}
+	return 0, false
+}

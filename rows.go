@@ -1,0 +1,291 @@
+package azmlbatch
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// RowFormat is the form of a predictions file. Nothing in the file says which one it is: the caller must know what the
+// script returns.
+type RowFormat int
+
+const (
+	// SpaceSeparated is what a script that returns a pandas DataFrame leaves: values separated by one space, quoted where
+	// needed, without header. It also reads lists of text whose elements hold values without spaces. The default.
+	SpaceSeparated RowFormat = iota
+	// Lines is what a script that returns a list leaves: one line per element, nothing quoted.
+	Lines
+	// CommaSeparated is what an MLflow model without a script leaves: row, prediction, file name.
+	CommaSeparated
+)
+
+// RowsOptions tune [Rows] and [ReadRows]. Nil means the defaults.
+type RowsOptions struct {
+	// Format of the file; the zero value is [SpaceSeparated].
+	Format RowFormat
+	// Columns names the columns of the file in their order, for a T that is a struct with row tags or a map. Empty means
+	// that the fields of the struct stand in the order of the columns.
+	Columns []string
+}
+
+// A RowError is a line of a predictions file that does not fit the type that was asked for.
+type RowError struct {
+	// File is the name of the file.
+	File string
+	// Line counts from 1; a quoted value may span several lines, then it is the first.
+	Line int
+	// Text is the row, shortened.
+	Text string
+	// Err says what does not fit.
+	Err error
+}
+
+// Error names file, line, text and problem on one line.
+func (e *RowError) Error() string {
+	return fmt.Sprintf("azmlbatch: %s line %d: %v: %q", e.File, e.Line, e.Err, e.Text)
+}
+
+// Unwrap returns what does not fit.
+func (e *RowError) Unwrap() error { return e.Err }
+
+// ReadRows reads rows from a predictions file. T is one of
+//
+//   - a struct: its exported fields take the columns in order, or by Options.Columns through their tag `row:"name"` (or
+//     their name, without regard to case); `row:"-"` leaves a field out. Fields are strings, booleans, integers and
+//     floats; a last field of type []string takes all further columns.
+//   - []string: the columns as they are. The slice is the caller's to keep.
+//   - map[string]string: by Options.Columns.
+//   - string: the whole line, for the format [Lines].
+//
+// Empty values are kept: an empty text for a string, zero for a number (pandas writes None and NaN as nothing). The name
+// appears in errors. Memory does not grow with the file.
+func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T, error] {
+	var o RowsOptions
+	if options != nil {
+		o = *options
+	}
+	if o.Format == Lines {
+		return readLines[T](r, name)
+	}
+	return func(yield func(T, error) bool) {
+		var zero T
+		assign, err := newRowAssigner(reflect.TypeFor[T](), o.Columns)
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		records := csv.NewReader(r)
+		records.FieldsPerRecord = -1
+		records.ReuseRecord = true
+		if o.Format == SpaceSeparated {
+			records.Comma = ' '
+		}
+		for {
+			record, err := records.Read()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(zero, readError(name, record, err))
+				return
+			}
+			var v T
+			if err := assign(reflect.ValueOf(&v).Elem(), record); err != nil {
+				line, _ := records.FieldPos(0)
+				yield(zero, &RowError{File: name, Line: line, Text: clip(strings.Join(record, " ")), Err: err})
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// readError tells a row that is not well formed from a stream that broke, for which no row is to blame.
+func readError(name string, record []string, err error) error {
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		return &RowError{File: name, Line: parse.StartLine, Text: clip(strings.Join(record, " ")), Err: parse.Err}
+	}
+	return fmt.Errorf("azmlbatch: read %s: %w", name, err)
+}
+
+func readLines[T any](r io.Reader, name string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		if reflect.TypeFor[T]().Kind() != reflect.String {
+			yield(zero, &ArgumentError{Operation: "read rows", Argument: "T", Problem: "the format Lines gives text",
+				Remedy: "use Rows[string], or another format"})
+			return
+		}
+		lines := bufio.NewReaderSize(r, 64<<10)
+		for {
+			line, err := lines.ReadString('\n')
+			if line != "" {
+				v := zero
+				reflect.ValueOf(&v).Elem().SetString(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"))
+				if !yield(v, nil) {
+					return
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(zero, fmt.Errorf("azmlbatch: read %s: %w", name, err))
+				return
+			}
+		}
+	}
+}
+
+// rowAssigner puts the columns of a record into a value.
+type rowAssigner func(v reflect.Value, record []string) error
+
+func newRowAssigner(t reflect.Type, columns []string) (rowAssigner, error) {
+	switch {
+	case t.Kind() == reflect.Struct:
+		return newStructAssigner(t, columns)
+	case t == reflect.TypeFor[[]string]():
+		return func(v reflect.Value, record []string) error {
+			v.Set(reflect.ValueOf(slices.Clone(record)))
+			return nil
+		}, nil
+	case t == reflect.TypeFor[map[string]string]() && len(columns) > 0:
+		return func(v reflect.Value, record []string) error {
+			if len(record) != len(columns) {
+				return fmt.Errorf("%d columns, %d names", len(record), len(columns))
+			}
+			m := make(map[string]string, len(columns))
+			for i, name := range columns {
+				m[name] = record[i]
+			}
+			v.Set(reflect.ValueOf(m))
+			return nil
+		}, nil
+	case t.Kind() == reflect.String:
+		return func(v reflect.Value, record []string) error {
+			if len(record) != 1 {
+				return fmt.Errorf("%d columns for one text; use the format Lines for whole lines", len(record))
+			}
+			v.SetString(record[0])
+			return nil
+		}, nil
+	}
+	return nil, &ArgumentError{Operation: "read rows", Argument: "T", Problem: t.String() + " cannot take a row",
+		Remedy: "use a struct, []string, string, or map[string]string with RowsOptions.Columns"}
+}
+
+// rowField is a column of the file and the field that takes it.
+type rowField struct {
+	column int
+	field  int
+	name   string
+	rest   bool
+}
+
+func newStructAssigner(t reflect.Type, columns []string) (rowAssigner, error) {
+	fields, err := rowFields(t, columns)
+	if err != nil {
+		return nil, err
+	}
+	want := len(columns)
+	rest := len(fields) > 0 && fields[len(fields)-1].rest
+	if want == 0 {
+		want = len(fields)
+	}
+	return func(v reflect.Value, record []string) error {
+		if len(record) != want && (!rest || len(record) < want-1) {
+			return fmt.Errorf("%d columns where %d were expected", len(record), want)
+		}
+		for _, f := range fields {
+			if f.rest {
+				v.Field(f.field).Set(reflect.ValueOf(slices.Clone(record[f.column:])))
+				continue
+			}
+			if err := setField(v.Field(f.field), record[f.column]); err != nil {
+				return fmt.Errorf("column %d (%s): %w", f.column+1, f.name, err)
+			}
+		}
+		return nil
+	}, nil
+}
+
+func rowFields(t reflect.Type, columns []string) ([]rowField, error) {
+	var fields []rowField
+	bad := func(name, problem string) error {
+		return &ArgumentError{Operation: "read rows", Argument: t.String() + "." + name, Problem: problem}
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("row")
+		if !f.IsExported() || tag == "-" {
+			continue
+		}
+		if n := len(fields); n > 0 && fields[n-1].rest {
+			return nil, bad(fields[n-1].name, "a []string takes all further columns and must come last")
+		}
+		r := rowField{column: len(fields), field: i, name: firstNonEmpty(tag, f.Name), rest: f.Type == reflect.TypeFor[[]string]()}
+		if !r.rest && !settable(f.Type.Kind()) {
+			return nil, bad(f.Name, "has a type that cannot take a value: "+f.Type.String())
+		}
+		if len(columns) > 0 {
+			r.column = slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, r.name) })
+			if r.column < 0 {
+				return nil, bad(f.Name, fmt.Sprintf("no column %q among %v", r.name, columns))
+			}
+		}
+		fields = append(fields, r)
+	}
+	return fields, nil
+}
+
+func settable(k reflect.Kind) bool {
+	return k == reflect.String || k == reflect.Bool || k >= reflect.Int && k <= reflect.Uint64 || k == reflect.Float32 || k == reflect.Float64
+}
+
+func setField(f reflect.Value, text string) error {
+	if f.Kind() == reflect.String {
+		f.SetString(text)
+		return nil
+	}
+	if text == "" {
+		return nil // None, NaN and empty text all look like this
+	}
+	var err error
+	switch k := f.Kind(); {
+	case k == reflect.Bool:
+		var b bool
+		if b, err = strconv.ParseBool(text); err == nil {
+			f.SetBool(b)
+		}
+	case k <= reflect.Int64:
+		var n int64
+		if n, err = strconv.ParseInt(text, 10, f.Type().Bits()); err == nil {
+			f.SetInt(n)
+		}
+	case k <= reflect.Uint64:
+		var n uint64
+		if n, err = strconv.ParseUint(text, 10, f.Type().Bits()); err == nil {
+			f.SetUint(n)
+		}
+	default:
+		var x float64
+		if x, err = strconv.ParseFloat(text, f.Type().Bits()); err == nil {
+			f.SetFloat(x)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%q does not fit %s", clip(text), f.Kind())
+	}
+	return nil
+}

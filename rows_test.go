@@ -1,0 +1,151 @@
+package azmlbatch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+type pot struct {
+	File  string
+	Class int
+	Score float64
+}
+
+func collectRows[T any](text string, o *RowsOptions) (rows []T, err error) {
+	for v, err := range ReadRows[T](strings.NewReader(text), "predictions.csv", o) {
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, v)
+	}
+	return rows, nil
+}
+
+func check[T any](t *testing.T, text string, o *RowsOptions, want []T) {
+	t.Helper()
+	got, err := collectRows[T](text, o)
+	if err != nil {
+		t.Fatalf("ReadRows(%q) = %v", text, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ReadRows(%q) (-want +got):\n%s", text, diff)
+	}
+}
+
+func TestReadRows(t *testing.T) {
+	type tagged struct {
+		Score float64 `row:"p"`
+		Name  string  `row:"file"`
+		Note  string  `row:"-"`
+	}
+	type open struct {
+		File string
+		Rest []string
+	}
+	check(t, "a.png 3 0.5\nb.png 4 1e-07\n", nil, []pot{{"a.png", 3, 0.5}, {"b.png", 4, 1e-7}})
+	check(t, "\"my vase.png\" 3 0.5\n", nil, []pot{{"my vase.png", 3, 0.5}})
+	check(t, "a.png  1\n", nil, []pot{{"a.png", 0, 1}})
+	check(t, "\"two\nlines\" 1 2\n", nil, []pot{{"two\nlines", 1, 2}})
+	check(t, "a,b c\n\"\"\n", nil, [][]string{{"a,b", "c"}, {""}})
+	check(t, "0,cat,\"a, b.png\"\n", &RowsOptions{Format: CommaSeparated}, [][]string{{"0", "cat", "a, b.png"}})
+	check(t, "x.png 0.25\n", &RowsOptions{Columns: []string{"file", "p"}}, []tagged{{Score: 0.25, Name: "x.png"}})
+	check(t, "x.png 1 2 3\ny.png\n", nil, []open{{"x.png", []string{"1", "2", "3"}}, {"y.png", []string{}}})
+	check(t, "x 1\n", &RowsOptions{Columns: []string{"a", "b"}}, []map[string]string{{"a": "x", "b": "1"}})
+	check(t, "['a', 1]\nno \"quotes here\n", &RowsOptions{Format: Lines}, []string{"['a', 1]", `no "quotes here`})
+	check(t, "True 1\n", nil, []struct {
+		Ok bool
+		N  uint8
+	}{{true, 1}})
+}
+
+func TestRowThatDoesNotFitNamesFileLineAndText(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"not a number", "a.png 3 0.5\nb.png many 0.5\n", `azmlbatch: predictions.csv line 2: column 2 (Class): "many" does not fit int: "b.png many 0.5"`},
+		{"too few columns", "a.png 3\n", `azmlbatch: predictions.csv line 1: 2 columns where 3 were expected: "a.png 3"`},
+		{"too many columns", "a.png 3 1 2\n", `azmlbatch: predictions.csv line 1: 4 columns where 3 were expected: "a.png 3 1 2"`},
+		{"out of range", "a.png 99999999999999999999 1\n", `azmlbatch: predictions.csv line 1: column 2 (Class): "99999999999999999999" does not fit int: "a.png 99999999999999999999 1"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := collectRows[pot](tt.text, nil)
+			var row *RowError
+			if !errors.As(err, &row) {
+				t.Fatalf("ReadRows = %v, want a RowError", err)
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRowsRefuseTypesThatCannotTakeARow(t *testing.T) {
+	if _, err := collectRows[int]("1\n", nil); !asError(err, new(*ArgumentError)) {
+		t.Errorf("ReadRows[int] = %v, want an ArgumentError", err)
+	}
+	if _, err := collectRows[struct{ C chan int }]("1\n", nil); !asError(err, new(*ArgumentError)) {
+		t.Errorf("a channel field: %v, want an ArgumentError", err)
+	}
+	if _, err := collectRows[pot]("1\n", &RowsOptions{Columns: []string{"other"}}); !asError(err, new(*ArgumentError)) {
+		t.Errorf("a missing column name: %v, want an ArgumentError", err)
+	}
+	if _, err := collectRows[pot]("1\n", &RowsOptions{Format: Lines}); !asError(err, new(*ArgumentError)) {
+		t.Errorf("lines into a struct: %v, want an ArgumentError", err)
+	}
+}
+
+func TestBrokenStreamIsNotARowError(t *testing.T) {
+	broken := io.MultiReader(strings.NewReader("a 1 2\nb 1"), &failingReader{})
+	var err error
+	for _, e := range ReadRows[pot](broken, "predictions.csv", nil) {
+		err = e
+	}
+	if !errors.Is(err, errReset) || errors.As(err, new(*RowError)) {
+		t.Errorf("ReadRows = %v, want the stream's own error", err)
+	}
+}
+
+type failingReader struct{}
+
+func (*failingReader) Read([]byte) (int, error) { return 0, errReset }
+
+func FuzzReadRows(f *testing.F) {
+	f.Add("a.png 3 0.5\n\"b \"\" c\" 1 2\n")
+	f.Add("\"open\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, format := range []RowFormat{SpaceSeparated, CommaSeparated} {
+			n := 0
+			for _, err := range ReadRows[[]string](strings.NewReader(text), "f", &RowsOptions{Format: format}) {
+				if n++; err != nil {
+					break
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkReadRows(b *testing.B) {
+	var text strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "digit-%06d.pgm %d 0.%04d\n", i, i%10, i%10000)
+	}
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for _, err := range ReadRows[pot](strings.NewReader(text.String()), "f", nil) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != 100_000 {
+			b.Fatal(n)
+		}
+	}
+}

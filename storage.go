@@ -1,0 +1,232 @@
+package azmlbatch
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+)
+
+// UploadOptions tune the upload of a local file or folder. The zero value and nil mean the defaults.
+type UploadOptions struct {
+	// Datastore to upload to; empty means the workspace's default. Code has a container of its own and ignores it.
+	Datastore string
+	// Credential says what opens the storage; the zero value lets the client find out.
+	Credential StorageCredential
+	// Concurrency is the number of requests at once, 8 when zero.
+	Concurrency int
+	// BlockSize in bytes, 8 MiB when zero, at most 4000 MiB. A file of at most one block is one request; a larger one goes
+	// in blocks and can be gone on with after a break. Memory is at most Concurrency blocks.
+	BlockSize int64
+	// OnProgress is called after every file and block, by one goroutine at a time. May be nil.
+	OnProgress func(UploadProgress)
+}
+
+const (
+	defaultConcurrency = 8
+	defaultBlockSize   = 8 << 20
+	maxBlockSize       = 4000 << 20
+)
+
+func (o *UploadOptions) resolve() UploadOptions {
+	var r UploadOptions
+	if o != nil {
+		r = *o
+	}
+	if r.Concurrency <= 0 {
+		r.Concurrency = defaultConcurrency
+	}
+	if r.BlockSize <= 0 {
+		r.BlockSize = defaultBlockSize
+	}
+	r.BlockSize = min(r.BlockSize, maxBlockSize)
+	return r
+}
+
+// UploadProgress is how far an upload is.
+type UploadProgress struct {
+	// Files and Bytes are the whole of it.
+	Files int
+	// Bytes is the size of all files together.
+	Bytes int64
+	// FilesDone and BytesDone are what storage has.
+	FilesDone int
+	// BytesDone counts blocks of unfinished files too.
+	BytesDone int64
+	// Reused says that equal content was there already, and nothing was sent.
+	Reused bool
+}
+
+// Uploaded is a file or folder on a datastore.
+type Uploaded struct {
+	// URI is the place, azureml://datastores/D/paths/P; inputs, models and data assets take it.
+	URI string
+	// URL is the same place as an https URL without a signature.
+	URL string
+	// IsFolder tells a folder from a file.
+	IsFolder bool
+	// Reused says that equal content was there already, and nothing was sent.
+	Reused bool
+}
+
+// Upload sends a local file or folder to a datastore, under the hash of its content as az ml does, so that equal content is
+// sent once whichever tool sent it first. It registers nothing. Files that .amlignore, or else .gitignore, excludes are
+// left out. It blocks until everything is there; broken off, it can be repeated and goes on where it was. A path that
+// cannot be uploaded is *[ArgumentError]. Stored files cost what storage costs.
+func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
+	up, err := c.uploadToDatastore(ctx, operation{"upload", "path", localPath}, localPath, options)
+	if err != nil {
+		return Uploaded{}, err
+	}
+	return Uploaded{URI: placeURI(up.Datastore, up.Path), URL: up.URL, IsFolder: up.IsDir, Reused: up.Reused}, nil
+}
+
+// uploaded is where an upload lies on a datastore.
+type uploaded struct {
+	Datastore string
+	Path      string // LocalUpload/{hash}/{base}
+	IsDir     bool
+	Hash      string
+	Reused    bool
+	URL       string
+}
+
+// uploadPath is the layout of az ml: one folder per content.
+func uploadPath(hash, base string) string { return "LocalUpload/" + hash + "/" + base }
+
+// The marker of a complete upload is metadata of its first file, as az ml writes and reads it.
+const (
+	markerStatus    = "upload_status"
+	markerCompleted = "completed"
+	markerName      = "name"
+	markerVersion   = "version"
+)
+
+// uploadToDatastore sends a file or folder to a datastore unless a complete upload of equal content is there, under the
+// hash of either age: MD5 until 2025, SHA-256 since.
+func (c *Client) uploadToDatastore(ctx context.Context, op operation, localPath string, options *UploadOptions) (uploaded, error) {
+	o := options.resolve()
+	files, err := scanLocal(op, localPath)
+	if err != nil {
+		return uploaded{}, err
+	}
+	if err := c.refuseWrite(op); err != nil {
+		return uploaded{}, err
+	}
+	oldHash, hash, err := uploadHashes(files)
+	if err != nil {
+		return uploaded{}, &ArgumentError{Operation: op.String(), Argument: "path", Problem: err.Error(), Err: err}
+	}
+	root, err := c.datastorePlace(ctx, op, o.Datastore)
+	if err != nil {
+		return uploaded{}, err
+	}
+	result := func(hash string, reused bool) uploaded {
+		at := uploadPath(hash, files.base)
+		return uploaded{Datastore: root.datastore, Path: at, IsDir: files.isDir, Hash: hash, Reused: reused, URL: root.at(at).url().String()}
+	}
+	t := &transfer{c: c, op: op, options: o, files: files}
+	for _, h := range []string{hash, oldHash} {
+		t.to = root.at(uploadPath(h, files.base))
+		state, err := t.readMarker(ctx)
+		if err != nil {
+			return uploaded{}, err
+		}
+		if state == markerComplete {
+			t.report(UploadProgress{Files: len(files.files), Bytes: files.bytes(), FilesDone: len(files.files), BytesDone: files.bytes(), Reused: true})
+			return result(h, true), nil
+		}
+		if h == hash {
+			t.overwrite = state == markerMissing
+		}
+	}
+	t.to = root.at(uploadPath(hash, files.base))
+	if err := t.send(ctx); err != nil {
+		return uploaded{}, err
+	}
+	return result(hash, false), t.confirm(ctx, nil)
+}
+
+// uploadToContainer sends code to a container of its own, opened by a signed URL, and returns the folder within it that
+// the code's URI ends in: the folder's name, or nothing for a single file.
+func (c *Client) uploadToContainer(ctx context.Context, op operation, signedURL, _, name, version string, files localFiles, options *UploadOptions) (string, error) {
+	if err := c.refuseWrite(op); err != nil {
+		return "", err
+	}
+	root, err := c.urlPlace(op, signedURL)
+	if err != nil {
+		return "", err
+	}
+	folder := ""
+	if files.isDir {
+		folder = files.base
+	}
+	t := &transfer{c: c, op: op, options: options.resolve(), files: files, to: root.join(files.base)}
+	state, err := t.readMarker(ctx)
+	if err != nil || state == markerComplete {
+		return folder, err
+	}
+	t.overwrite = state == markerMissing
+	if err := t.send(ctx); err != nil {
+		return "", err
+	}
+	return folder, t.confirm(ctx, map[string]*string{markerName: &name, markerVersion: &version})
+}
+
+type markerState int
+
+const (
+	markerAbsent   markerState = iota // the first file is not there
+	markerMissing                     // it is there and says nothing: an upload broke off
+	markerComplete                    // everything is there
+)
+
+// readMarker asks for the first file, and tells how an earlier upload of the content ended.
+func (t *transfer) readMarker(ctx context.Context) (markerState, error) {
+	state := markerAbsent
+	at := t.blob(t.files.files[0])
+	err := t.c.blobCall(ctx, t.op, at, t.options.Credential, func(ctx context.Context, b *blockblob.Client) error {
+		p, err := b.GetProperties(ctx, nil)
+		if err != nil {
+			return err
+		}
+		state = markerMissing
+		for name, value := range p.Metadata {
+			if strings.EqualFold(name, markerStatus) && value != nil && *value == markerCompleted {
+				state = markerComplete
+			}
+		}
+		return nil
+	})
+	if isMissing(err) {
+		return markerAbsent, nil
+	}
+	return state, err
+}
+
+// confirm marks the upload as complete.
+func (t *transfer) confirm(ctx context.Context, metadata map[string]*string) error {
+	if metadata == nil {
+		metadata = map[string]*string{}
+	}
+	metadata[markerStatus] = new(markerCompleted)
+	return t.c.blobCall(ctx, t.op, t.blob(t.files.files[0]), t.options.Credential, func(ctx context.Context, b *blockblob.Client) error {
+		_, err := b.SetMetadata(ctx, metadata, nil)
+		return err
+	})
+}
+
+// blob is where a file of the upload goes.
+func (t *transfer) blob(f localFile) place {
+	if !t.files.isDir {
+		return t.to
+	}
+	return t.to.at(path.Join(t.to.path, f.name))
+}
+
+// taken reports that a blob with this name exists: under a hash that is equal content.
+func taken(err error) bool {
+	return statusOf(err) == http.StatusConflict && HasCode(err, "BlobAlreadyExists")
+}

@@ -1,0 +1,63 @@
+package azmlbatch
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+)
+
+// A member that is one of several kinds is a field of a sealed interface type. The codec cannot decode it and keeps it in
+// Extra; the struct's UnmarshalJSON claims it from there.
+
+// claim moves the object at path from extra into a field. What is no object stays in extra, so nothing is lost.
+func claim[T any](extra *map[string]json.RawMessage, path string, field *T, decode func(json.RawMessage) T) {
+	raw, ok := (*extra)[path]
+	if !ok || len(raw) == 0 || raw[0] != '{' {
+		return
+	}
+	*field = decode(raw)
+	if delete(*extra, path); len(*extra) == 0 {
+		*extra = nil
+	}
+}
+
+// decodeTagged reads an object of a known kind; the discriminator is not kept, because the type says it.
+func decodeTagged[T any, P interface {
+	*T
+	json.Unmarshaler
+}](raw json.RawMessage, discriminator string) T {
+	var v T
+	_ = P(&v).UnmarshalJSON(withoutMember(raw, discriminator)) // raw is valid JSON and an object; nothing else can fail
+	return v
+}
+
+// withoutMember returns the object without one member, whose name is matched without regard to case.
+func withoutMember(raw json.RawMessage, name string) json.RawMessage {
+	out := []byte{'{'}
+	_ = eachMember(raw, func(member string, value []byte) error {
+		if !strings.EqualFold(member, name) {
+			out = append(append(appendName(out, member), value...), ',')
+		}
+		return nil
+	})
+	if len(out) == 1 {
+		return json.RawMessage("{}")
+	}
+	out[len(out)-1] = '}'
+	return out
+}
+
+func rawOrNull(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage("null")
+	}
+	return raw
+}
+
+// indirect returns the value behind a pointer: callers may write &ModelByID{...} as well.
+func indirect(v any) any {
+	if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && !p.IsNil() {
+		return p.Elem().Interface()
+	}
+	return v
+}
