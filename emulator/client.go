@@ -1,0 +1,63 @@
+package emulator
+
+import (
+	"slices"
+
+	azcloud "github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// Client returns a client of the SDK for the first workspace, which calls the
+// emulator in memory. Transport and Cloud of the options are the emulator's;
+// everything else is the caller's. Nil means the defaults.
+func (e *Emulator) Client(options *azmlbatch.ClientOptions) (*azmlbatch.Client, error) {
+	var o azmlbatch.ClientOptions
+	if options != nil {
+		o = *options
+	}
+	o.PerCallPolicies = slices.Clone(o.PerCallPolicies)
+	o.Transport = e
+	o.Cloud = e.cloudConfiguration()
+	w := e.options.Workspaces[0]
+	return azmlbatch.NewClient(azmlbatch.Workspace{SubscriptionID: w.SubscriptionID, ResourceGroup: w.ResourceGroup, Name: w.Name},
+		e.credential, &o)
+}
+
+func (e *Emulator) cloudConfiguration() azcloud.Configuration {
+	switch e.options.Cloud {
+	case ChinaCloud:
+		return azcloud.AzureChina
+	case USGovernmentCloud:
+		return azcloud.AzureGovernment
+	}
+	return azcloud.AzurePublic
+}
+
+// TB is the part of testing.TB that [NewClient] needs. Package testing itself
+// stays out of programs that only run an emulator.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+}
+
+// NewClient returns a client of the SDK for a test. It calls an emulator of its
+// own, in memory, which ends with the test. Nil options mean the defaults.
+func NewClient(t TB, options *Options) *azmlbatch.Client {
+	t.Helper()
+	e, err := New(options)
+	if err != nil {
+		t.Fatalf("emulator.New: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Fatalf("Emulator.Close: %v", err)
+		}
+	})
+	client, err := e.Client(nil)
+	if err != nil {
+		t.Fatalf("Emulator.Client: %v", err)
+	}
+	return client
+}

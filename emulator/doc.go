@@ -1,0 +1,55 @@
+// Package emulator is a small Azure for batch scoring: the token service, the
+// management plane, the scoring hosts and the data plane of Azure ML
+// workspaces, and their Blob storage. It really runs scoring scripts, with the
+// Python of this machine and the batch rules of package scoring. No call leaves
+// the machine: a host that is not played is refused.
+//
+// # In a Go test
+//
+//	client := emulator.NewClient(t, nil)
+//
+// gives a client of the SDK over an emulator of its own, in memory and without
+// a socket. [New] gives the emulator itself: an [http.Handler] routed by host
+// name, and a transport for any Azure client of Go ([Emulator.Do],
+// [Emulator.RoundTrip]) with [Emulator.Credential].
+//
+// # For other programs
+//
+// [Start] puts an emulator behind one port of this machine, as a TLS server
+// with a certificate authority of its own and as the CONNECT proxy that leads
+// to it. [Server.Env] is the environment with which curl, Python, Node or Go
+// programs find it; the command is
+//
+//	azmlbatch emulator exec -- COMMAND
+//
+// # What it plays
+//
+//   - login.microsoftonline.com: tokens for a service principal, as azidentity,
+//     MSAL and az ask for them.
+//   - management.azure.com: subscriptions, resource groups, storage accounts
+//     with keys, workspaces, datastores, codes, models, environments, data,
+//     components, computes, batch endpoints, deployments, jobs, and their
+//     long-running operations.
+//   - {endpoint}.{region}.inference.ml.azure.com: invoke and job status.
+//   - {region}.api.azureml.ms: discovery, jobs of an endpoint, run history.
+//   - {account}.blob.core.windows.net: blobs, with account keys, signatures
+//     and tokens all checked.
+//
+// Tokens of the wrong audience are refused everywhere. What the service
+// tolerates is tolerated: trailing commas, numbers as text, names and enum
+// values in any case.
+//
+// # What it does not do
+//
+//   - Pipeline-component deployments, command and pipeline jobs are kept and
+//     shown, and not executed.
+//   - MLflow models without a scoring script are deployed, and their jobs fail
+//     with a sentence that says so.
+//   - Images and conda files are not built: scripts run with the Python of this
+//     machine, which the job's log says.
+//   - Roles are not checked: the one principal may do everything.
+//   - Registries, online endpoints, queues, tables, files and data lakes are
+//     not played; neither are copies, leases, snapshots and versions of blobs.
+//   - With [PaceReal] operations take their time; jobs take what the script
+//     takes.
+package emulator

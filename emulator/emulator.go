@@ -1,0 +1,190 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azcloud "github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+)
+
+// Emulator is a small Azure without a socket: an [http.Handler] routed by host
+// name, and a transport that calls it. It is safe for concurrent use. Make one
+// with [New] and end it with [Emulator.Close]; [Start] puts it behind a port.
+type Emulator struct {
+	options    Options // resolved
+	cloud      cloud.Cloud
+	credential azcore.TokenCredential
+	rooms      *rooms
+	faults     faults
+	requests   requestLog
+
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup // requests being answered
+}
+
+// New returns an emulator with everything that the options name in place. It
+// opens no socket. A nil options means the defaults. With a DataDir it goes on
+// where the last emulator on that folder ended; one that is still running is
+// an error.
+func New(options *Options) (*Emulator, error) {
+	o, c, err := options.resolve()
+	if err != nil {
+		return nil, err
+	}
+	e := &Emulator{cloud: c, requests: requestLog{logger: o.Logger}}
+	if err := e.faults.add(o.Faults); err != nil {
+		return nil, err
+	}
+	keys, err := loadKeys(o.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	if o.ClientSecret == "" {
+		o.ClientSecret = keys.clientSecret
+	}
+	e.options = o
+	if e.credential, err = newCredential(e); err != nil {
+		return nil, err
+	}
+	if e.rooms, err = furnish(o, c, keys.signing); err != nil {
+		return nil, err
+	}
+	e.ctx, e.stop = context.WithCancel(context.Background())
+	return e, nil
+}
+
+func newCredential(e *Emulator) (azcore.TokenCredential, error) {
+	o := e.options
+	return azidentity.NewClientSecretCredential(o.TenantID, o.ClientID, o.ClientSecret, &azidentity.ClientSecretCredentialOptions{
+		ClientOptions: azcore.ClientOptions{
+			Transport: e,
+			Cloud:     azcloud.Configuration{ActiveDirectoryAuthorityHost: "https://" + e.cloud.LoginHosts[0] + "/"},
+		},
+	})
+}
+
+// Credential returns azidentity's client-secret credential for the emulator's
+// service principal. It asks the emulator's token service, in memory.
+func (e *Emulator) Credential() azcore.TokenCredential { return e.credential }
+
+// TenantID returns the GUID of the tenant.
+func (e *Emulator) TenantID() string { return e.options.TenantID }
+
+// ClientID returns the GUID of the service principal that can sign in.
+func (e *Emulator) ClientID() string { return e.options.ClientID }
+
+// ClientSecret returns the secret of that service principal.
+func (e *Emulator) ClientSecret() string { return e.options.ClientSecret }
+
+// Workspaces returns the workspaces with their defaults filled in.
+func (e *Emulator) Workspaces() []Workspace { return append([]Workspace(nil), e.options.Workspaces...) }
+
+// Inject puts more faults behind those already there.
+func (e *Emulator) Inject(faults ...Fault) error { return e.faults.add(faults) }
+
+// ClearFaults ends all faults.
+func (e *Emulator) ClearFaults() { e.faults.clear() }
+
+// Requests returns the latest requests, at most 10 000, in the order in which
+// they ended.
+func (e *Emulator) Requests() []Request { return e.requests.all() }
+
+// Close ends the emulator: running jobs are stopped, requests being answered
+// are cancelled and waited for, and the state is complete on disk if there is
+// a DataDir. Later requests are refused. Closing twice is no error.
+func (e *Emulator) Close() error {
+	e.mu.Lock()
+	first := !e.closed
+	e.closed = true
+	e.mu.Unlock()
+	e.stop()
+	e.calls.Wait()
+	if !first {
+		return nil
+	}
+	return e.rooms.close()
+}
+
+// enter counts a request in, unless the emulator is closed.
+func (e *Emulator) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.calls.Add(1)
+	return true
+}
+
+// UnknownHostError says that a request was meant for a host that the emulator
+// does not play. Nothing was sent anywhere.
+type UnknownHostError struct {
+	// Host is the host of the request.
+	Host string
+}
+
+// Error names the host.
+func (e *UnknownHostError) Error() string {
+	return "the azmlbatch emulator does not play the host " + e.Host + ", and passes nothing on"
+}
+
+// NonRetriable tells azcore's retry policy that another try is of no use.
+func (*UnknownHostError) NonRetriable() {}
+
+// ServeHTTP answers a request for the host in its Host header: with the room
+// that plays it, or with status 502 and a text that names the host.
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case cutConnection:
+			panic(http.ErrAbortHandler)
+		default:
+			panic(v)
+		}
+	}()
+	e.serve(w, r)
+}
+
+// serve is ServeHTTP for callers that can tell a cut connection from a panic.
+func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
+	if !e.enter() {
+		http.Error(w, errClosed.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer e.calls.Done()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
+	e.requests.observe(http.HandlerFunc(e.dispatch), w, r.WithContext(ctx))
+}
+
+var errClosed = errors.New("the azmlbatch emulator is closed")
+
+// dispatch finds the room, and the fault that lies in wait for the request.
+func (e *Emulator) dispatch(w http.ResponseWriter, r *http.Request) {
+	route, ok := e.cloud.Route(r.Host)
+	if !ok {
+		err := &UnknownHostError{Host: cloud.HostName(r.Host)}
+		e.options.Logger.WarnContext(r.Context(), err.Error(), "host", err.Host)
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	w.Header().Set("Date", e.options.Now().UTC().Format(http.TimeFormat))
+	room := e.rooms.handler(route.Kind)
+	if fault, ok := e.faults.strike(route.Kind, r); ok {
+		strike(fault, route.Kind, room, w, r)
+		return
+	}
+	room.ServeHTTP(w, r)
+}

@@ -1,0 +1,155 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// actionSpec is what the grammar and the checks know of an action.
+type actionSpec struct {
+	status int                                                    // default of Fault.Status; 0 means that it has none
+	value  func(*Fault, string) error                             // reads what follows "=", nil if nothing may
+	apply  func(*faultedCall, http.ResponseWriter, *http.Request) // does it
+}
+
+// actions is the table of all there are.
+var actions = map[Action]actionSpec{
+	Throttle:   {http.StatusTooManyRequests, readThrottle, (*faultedCall).throttle},
+	FailBefore: {http.StatusInternalServerError, readStatus, (*faultedCall).failBefore},
+	FailAfter:  {http.StatusInternalServerError, readStatus, (*faultedCall).failAfter},
+	Refuse:     {0, nil, (*faultedCall).refuse},
+	CutBefore:  {0, nil, (*faultedCall).cutBefore},
+	CutDuring:  {0, readBytes, (*faultedCall).cutDuring},
+	CutAfter:   {0, nil, (*faultedCall).cutAfter},
+	Hang:       {0, nil, (*faultedCall).hang},
+	Slow:       {0, readSlow, (*faultedCall).slow},
+	Truncate:   {0, readBytes, (*faultedCall).truncate},
+	WrongLink:  {0, nil, (*faultedCall).wrongLink},
+	EmptyError: {http.StatusBadGateway, readStatus, (*faultedCall).emptyError},
+	HTMLError:  {http.StatusBadGateway, readStatus, (*faultedCall).htmlError},
+}
+
+func actionNames() string {
+	var names []string
+	for _, a := range slices.Sorted(maps.Keys(actions)) {
+		names = append(names, string(a))
+	}
+	return strings.Join(names, ", ")
+}
+
+// ParseFault reads the form of the command's --fault flag, words with spaces
+// between them:
+//
+//	HOST METHOD PATH ACTION [times=N] [skip=N]
+//
+// HOST, METHOD and PATH are as in [Fault], and "*" for any. ACTION is one of
+//
+//	throttle[=[STATUS][,SECONDS]]  429 with "Retry-After: 1", before the effect
+//	fail-before[=STATUS]           500, before the effect
+//	fail-after[=STATUS]            500, after the effect
+//	refuse                         no connection
+//	cut-before, cut-after          the connection is cut before or after the effect
+//	cut-during[=BYTES]             the connection is cut within the body
+//	hang                           no answer at all
+//	slow=PAUSE[,BYTES]             the body in pieces, as in slow=200ms,4096
+//	truncate[=BYTES]               half an answer that claims to be whole
+//	wrong-link                     next links and poll addresses on another host
+//	empty-error[=STATUS]           502 without a body
+//	html-error[=STATUS]            502 with the HTML page of a proxy
+//
+// For example: "scoring POST /jobs fail-after=502 times=1".
+func ParseFault(spec string) (Fault, error) {
+	words := strings.Fields(spec)
+	if len(words) < 4 {
+		return Fault{}, fmt.Errorf("fault %q: want HOST METHOD PATH ACTION [times=N] [skip=N]", spec)
+	}
+	f := Fault{Host: words[0], Method: strings.ToUpper(words[1]), Path: words[2]}
+	err := f.readAction(words[3])
+	for _, word := range words[4:] {
+		err = errors.Join(err, f.readCount(word))
+	}
+	if err == nil {
+		_, err = f.check()
+	}
+	if err != nil {
+		return Fault{}, fmt.Errorf("fault %q: %w", spec, err)
+	}
+	return f, nil
+}
+
+func (f *Fault) readAction(word string) error {
+	name, value, given := strings.Cut(word, "=")
+	f.Action = Action(name)
+	spec, ok := actions[f.Action]
+	switch {
+	case !ok:
+		return nil // check says it better
+	case f.Action == Throttle:
+		f.RetryAfter = time.Second
+	}
+	switch {
+	case given && spec.value == nil:
+		return fmt.Errorf("%s takes no value", name)
+	case given:
+		return spec.value(f, value)
+	}
+	return nil
+}
+
+func (f *Fault) readCount(word string) error {
+	name, value, _ := strings.Cut(word, "=")
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q: want times=N or skip=N", word)
+	}
+	switch name {
+	case "times":
+		f.Times = n
+	case "skip":
+		f.Skip = n
+	default:
+		return fmt.Errorf("%q: want times=N or skip=N", word)
+	}
+	return nil
+}
+
+func readStatus(f *Fault, value string) (err error) {
+	f.Status, err = strconv.Atoi(value)
+	return err
+}
+
+func readBytes(f *Fault, value string) (err error) {
+	f.Bytes, err = strconv.Atoi(value)
+	return err
+}
+
+func readThrottle(f *Fault, value string) error {
+	status, seconds, more := strings.Cut(value, ",")
+	if status != "" {
+		if err := readStatus(f, status); err != nil {
+			return err
+		}
+	}
+	if !more {
+		return nil
+	}
+	n, err := strconv.Atoi(seconds)
+	f.RetryAfter = time.Duration(n) * time.Second
+	return err
+}
+
+func readSlow(f *Fault, value string) error {
+	pause, bytes, more := strings.Cut(value, ",")
+	d, err := time.ParseDuration(pause)
+	f.Pause = d
+	if err == nil && more {
+		err = readBytes(f, bytes)
+	}
+	return err
+}

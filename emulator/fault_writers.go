@@ -1,0 +1,109 @@
+package emulator
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+)
+
+// lostAnswer takes an answer that nobody will see.
+type lostAnswer struct{ header http.Header }
+
+func newLostAnswer() *lostAnswer { return &lostAnswer{http.Header{}} }
+
+func (a *lostAnswer) Header() http.Header         { return a.header }
+func (a *lostAnswer) WriteHeader(int)             {}
+func (a *lostAnswer) Write(p []byte) (int, error) { return len(p), nil }
+
+// keptAnswer holds an answer back.
+type keptAnswer struct {
+	header http.Header
+	status int // 0 until WriteHeader or the first Write
+	body   bytes.Buffer
+}
+
+func (a *keptAnswer) Header() http.Header { return a.header }
+
+func (a *keptAnswer) WriteHeader(status int) {
+	if a.status == 0 && status >= 200 {
+		a.status = status
+	}
+}
+
+func (a *keptAnswer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+// shortBody lets the beginning of a body pass. What comes after it fails with
+// past or, when that is nil, vanishes.
+type shortBody struct {
+	http.ResponseWriter
+	left    int
+	past    error
+	unsized bool // drop Content-Length, so that the end looks like the end
+}
+
+func (b *shortBody) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+
+func (b *shortBody) WriteHeader(status int) {
+	if b.unsized {
+		b.Header().Del("Content-Length")
+		b.unsized = false
+	}
+	b.ResponseWriter.WriteHeader(status)
+}
+
+func (b *shortBody) Write(p []byte) (int, error) {
+	if b.unsized {
+		b.WriteHeader(http.StatusOK)
+	}
+	now := p[:min(len(p), b.left)]
+	b.left -= len(now)
+	n, err := b.ResponseWriter.Write(now)
+	if err == nil && len(now) < len(p) {
+		if err = b.past; err == nil {
+			n = len(p)
+		}
+	}
+	return n, err
+}
+
+// slowBody sends a body in pieces, each after a pause.
+type slowBody struct {
+	http.ResponseWriter
+	request *http.Request
+	piece   int
+	pause   time.Duration
+}
+
+func (b *slowBody) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+
+func (b *slowBody) Write(p []byte) (int, error) {
+	written := 0
+	for len(p) > 0 {
+		if err := b.wait(); err != nil {
+			return written, err
+		}
+		n, err := b.ResponseWriter.Write(p[:min(len(p), b.piece)])
+		written += n
+		if err != nil {
+			return written, err
+		}
+		p = p[n:]
+	}
+	return written, nil
+}
+
+// wait sends what is there and pauses, unless the client goes away.
+func (b *slowBody) wait() error {
+	_ = http.NewResponseController(b.ResponseWriter).Flush() // the next Write tells of a broken connection
+	timer := time.NewTimer(b.pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-b.request.Context().Done():
+		return b.request.Context().Err()
+	}
+}

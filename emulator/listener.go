@@ -1,0 +1,106 @@
+package emulator
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// recordTypeHandshake is the first byte of a TLS connection.
+const recordTypeHandshake = 0x16
+
+// firstByteWait is how long a new connection may say nothing.
+const firstByteWait = 30 * time.Second
+
+// handedListener is a listener that is handed its connections.
+type handedListener struct {
+	addr  net.Addr
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newHandedListener(addr net.Addr) *handedListener {
+	return &handedListener{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// hand passes a connection to Accept, or closes it when nobody accepts any more.
+func (l *handedListener) hand(conn net.Conn) {
+	select {
+	case l.conns <- conn:
+	case <-l.done:
+		_ = conn.Close()
+	}
+}
+
+func (l *handedListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *handedListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *handedListener) Addr() net.Addr { return l.addr }
+
+// peekedConn is a connection of which the beginning has been read already.
+type peekedConn struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func (c *peekedConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
+
+// sorter accepts connections and hands those that begin with TLS to one
+// listener, the rest to another.
+type sorter struct {
+	net.Listener
+	tls, plain *handedListener
+	conns      sync.WaitGroup // not yet sorted
+}
+
+// run accepts until the listener is closed and returns when every connection
+// is handed over. Connections that have said nothing when ctx ends are closed.
+func (s *sorter) run(ctx context.Context) {
+	defer s.conns.Wait()
+	for {
+		conn, err := s.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+				continue
+			}
+			return
+		}
+		s.conns.Go(func() { s.sort(ctx, conn) })
+	}
+}
+
+func (s *sorter) sort(ctx context.Context, conn net.Conn) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	_ = conn.SetReadDeadline(time.Now().Add(firstByteWait))
+	peeked := &peekedConn{conn, bufio.NewReader(conn)}
+	first, err := peeked.reader.Peek(1)
+	if err != nil {
+		_ = conn.Close()
+		return
+	}
+	_ = conn.SetReadDeadline(time.Time{})
+	if first[0] == recordTypeHandshake {
+		s.tls.hand(peeked)
+	} else {
+		s.plain.hand(peeked)
+	}
+}
