@@ -1,0 +1,73 @@
+// Command azmlbatch runs the emulator of Azure ML batch scoring on this machine. It is a thin layer over the packages of
+// this module: nothing is implemented here.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type command struct {
+	Emulator emulatorCmd      `cmd:"" help:"Play Azure ML, its storage and its token service on this machine."`
+	Version  kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// usageError is exit code 2, which every verb has for wrong usage.
+const usageError = 2
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	exit := -1
+	parser, err := kong.New(&command{}, kong.Name("azmlbatch"), kong.Vars{"version": version()},
+		kong.Description("Batch scoring on Azure Machine Learning, on this machine."),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }), kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(console{stdout, stderr}))
+	if err != nil {
+		fmt.Fprintln(stderr, "azmlbatch:", err)
+		return usageError
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit // --help or --version
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "azmlbatch:", err)
+		return usageError
+	}
+	return exitCode(parsed.Run(), stderr)
+}
+
+// exitCode is that of the command that was run, or 1 for our own failure.
+func exitCode(err error, stderr io.Writer) int {
+	var child *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &child) && child.ExitCode() >= 0:
+		return child.ExitCode()
+	}
+	fmt.Fprintln(stderr, "azmlbatch:", err)
+	return 1
+}
+
+// console is where a verb prints.
+type console struct{ out, err io.Writer }
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
