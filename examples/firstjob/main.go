@@ -1,0 +1,39 @@
+// Command firstjob is the first program of the README: a job from nothing to its rows, on the emulator.
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/emulator"
+)
+
+func main() {
+	ctx := context.Background()
+	azure := must(emulator.New(nil))
+	defer azure.Close()
+	client := must(azure.Client(nil)) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	model := must(client.Models().Upload(ctx, "digits", "examples/quickstart/digits/model", nil))
+	code := must(client.Codes().Upload(ctx, "score", "examples/quickstart/digits/code", nil))
+	env := must(client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil))
+	cluster := azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}
+	must(must(client.Computes().BeginCreateOrUpdate(ctx, "cluster", cluster, nil)).PollUntilDone(ctx, nil))
+	must(must(client.Endpoints().BeginCreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{}, nil)).PollUntilDone(ctx, nil))
+	blue := azmlbatch.Deployment{Model: model.Ref(), EnvironmentID: env.Ref(), Compute: "cluster",
+		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"}}
+	must(must(client.Deployments("digits").BeginCreateOrUpdate(ctx, "blue", blue, nil)).PollUntilDone(ctx, nil))
+	images := azmlbatch.Inputs{"images": azmlbatch.LocalPath{Path: "examples/quickstart/digits/images"}}
+	job := must(client.Endpoints().Invoke(ctx, "digits", azmlbatch.Invocation{Deployment: "blue", Inputs: images}))
+	must(client.Jobs().Wait(ctx, job.Name, nil))
+	for row, err := range azmlbatch.Rows[[]string](ctx, client, job.Name, nil) {
+		fmt.Println(row, err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
