@@ -171,8 +171,19 @@ func (x *exchange) response(length int64, body io.ReadCloser) *http.Response {
 	return &http.Response{
 		Status: strconv.Itoa(x.status) + " " + http.StatusText(x.status), StatusCode: x.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: x.sent, Body: body, ContentLength: length, Request: x.request,
+		Header: asRead(x.sent), Body: body, ContentLength: length, Request: x.request,
 	}
+}
+
+// asRead is what a client reads of a header: net/http gives names their
+// canonical form, in which Get finds them, however a server writes them.
+func asRead(h http.Header) http.Header {
+	read := make(http.Header, len(h))
+	for name, values := range h {
+		name = http.CanonicalHeaderKey(name)
+		read[name] = append(read[name], values...)
+	}
+	return read
 }
 
 // hasBody tells whether an answer with this status may have a body.
