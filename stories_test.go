@@ -3,6 +3,7 @@ package azmlbatch_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -351,7 +352,7 @@ func TestUploadsAreSentOnce(t *testing.T) {
 	dir := files(t, "images", map[string]string{"a.txt": "1", "sub/b.txt": "2", ".gitignore": "*.tmp\n", "c.tmp": "3"})
 	puts := func() (n int) {
 		for _, r := range s.azure.Requests() {
-			if r.Method == "PUT" && strings.HasSuffix(r.Host, ".blob.core.windows.net") {
+			if r.Method == http.MethodPut && strings.HasSuffix(r.Host, ".blob.core.windows.net") {
 				n++
 			}
 		}
@@ -394,7 +395,7 @@ func TestBigFilesGoInBlocksAndGoOn(t *testing.T) {
 	s.must(err)
 	puts := 0
 	for _, r := range s.azure.Requests()[before:] {
-		if r.Method == "PUT" {
+		if r.Method == http.MethodPut {
 			puts++
 		}
 	}

@@ -25,13 +25,14 @@ type emulatorCmd struct {
 
 // emulatorFlags are the flags of both verbs.
 type emulatorFlags struct {
-	Listen  string   `help:"Address to listen on, HOST:PORT; a free port of this machine by default." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
-	Data    string   `help:"Keep the state in this folder over a restart; in memory by default." placeholder:"DIR"`
-	Seed    []string `help:"Show a local folder as blobs, ACCOUNT/CONTAINER[/PREFIX]=DIR. May be repeated." placeholder:"SPEC" sep:"none"`
-	Python  string   `help:"Interpreter that runs scoring scripts; python3 of the PATH by default." placeholder:"PATH"`
-	Pace    string   `help:"How long operations take: instant, or real as in Azure." enum:"instant,real" default:"instant"`
-	Fault   []string `help:"Disturb matching requests, for example 'scoring POST /jobs cut-after 1'. May be repeated." placeholder:"SPEC" sep:"none"`
-	Verbose bool     `help:"Log every request to standard error: method, host, path and status."`
+	Listen       string   `help:"Address to listen on, HOST:PORT; a free port of this machine by default." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
+	Data         string   `help:"Keep the state in this folder over a restart; in memory by default." placeholder:"DIR"`
+	Seed         []string `help:"Show a local folder as blobs, ACCOUNT/CONTAINER[/PREFIX]=DIR. May be repeated." placeholder:"SPEC" sep:"none"`
+	Python       string   `help:"Interpreter that runs scoring scripts; python3 of the PATH by default." placeholder:"PATH"`
+	Environments string   `help:"Where scripts run: host is the Python of this machine, the only choice so far." enum:"host" default:"host"`
+	Pace         string   `help:"How long operations take: instant, or real as in Azure." enum:"instant,real" default:"instant"`
+	Fault        []string `help:"Disturb matching requests, for example 'scoring POST /jobs cut-after 1'. May be repeated." placeholder:"SPEC" sep:"none"`
+	Verbose      bool     `help:"Log every request to standard error: method, host, path and status."`
 }
 
 func (f emulatorFlags) options(c console) (*emulator.Options, error) {

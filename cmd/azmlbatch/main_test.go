@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("AZMLBATCH_TEST_MAIN") != "" {
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) // the command itself, in a process of its own
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// azmlbatch runs the command in this process.
+func azmlbatch(args ...string) (code int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	code = run(args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func TestExecReturnsTheCommandsExitCode(t *testing.T) {
+	for want, script := range map[int]string{0: "exit 0", 7: "exit 7"} {
+		if code, _, stderr := azmlbatch("emulator", "exec", "--", "sh", "-c", script); code != want {
+			t.Errorf("sh -c %q: exit code %d, want %d\n%s", script, code, want, stderr)
+		}
+	}
+}
+
+func TestExecGivesTheCommandItsEnvironment(t *testing.T) {
+	code, out, stderr := azmlbatch("emulator", "exec", "--", "sh", "-c", `echo "$HTTPS_PROXY"; test -s "$SSL_CERT_FILE" && test -n "$AZURE_CLIENT_SECRET" && echo "$AZUREML_ARM_WORKSPACE_NAME"`)
+	if code != 0 || !strings.HasPrefix(out, "http://127.0.0.1:") || !strings.HasSuffix(out, "laptop\n") {
+		t.Errorf("exit code %d\n%s%s", code, out, stderr)
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		code int
+		text string
+	}{
+		{"no verb", nil, 2, "expected"},
+		{"an unknown flag", []string{"emulator", "start", "--no-such"}, 2, "unknown flag"},
+		{"no command", []string{"emulator", "exec"}, 2, "expected"},
+		{"a bad fault", []string{"emulator", "exec", "--fault", "nonsense", "--", "true"}, 1, "fault"},
+		{"a bad seed", []string{"emulator", "exec", "--seed", "nonsense", "--", "true"}, 1, "seed"},
+		{"a command that is not there", []string{"emulator", "exec", "--", "no-such-command-here"}, 1, "no-such-command-here"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			code, out, stderr := azmlbatch(tt.args...)
+			if code != tt.code || !strings.Contains(out+stderr, tt.text) {
+				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.text, out, stderr)
+			}
+		})
+	}
+}
+
+func TestHelpEndsWithAnExample(t *testing.T) {
+	for _, verb := range []string{"start", "exec"} {
+		code, out, _ := azmlbatch("emulator", verb, "--help")
+		if code != 0 || !strings.Contains(out, "Example:") {
+			t.Errorf("emulator %s --help: exit code %d\n%s", verb, code, out)
+		}
+	}
+}
+
+// TestStartUntilInterrupted runs the command as a process, and interrupts it once it says that it listens.
+func TestStartUntilInterrupted(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := filepath.Join(t.TempDir(), "azure.env")
+	cmd := exec.CommandContext(t.Context(), self, "emulator", "start", "--env-file", env)
+	cmd.Env = append(os.Environ(), "AZMLBATCH_TEST_MAIN=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := ""
+	buffer := make([]byte, 1024)
+	for !strings.Contains(seen, "interrupt to stop") {
+		n, err := out.Read(buffer)
+		seen += string(buffer[:n])
+		if err != nil {
+			t.Fatalf("it ended early: %v\n%s", err, seen)
+		}
+	}
+	info, err := os.Stat(env)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the env file: %v, %v", info, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after an interrupt: %v", err)
+	}
+}

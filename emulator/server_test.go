@@ -1,0 +1,287 @@
+package emulator
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func startServer(t *testing.T, options *Options) *Server {
+	t.Helper()
+	s, err := Start(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// proxied is a client as a program in another process is: it knows the proxy and the CA file, and nothing else.
+func proxied(t *testing.T, s *Server, http2 bool) *http.Client {
+	t.Helper()
+	pem, err := os.ReadFile(s.CAFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		t.Fatal("the CA file holds no certificate")
+	}
+	proxy, err := url.Parse(s.ProxyURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: http2}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func token(t *testing.T, client *http.Client, s *Server, scope string) string {
+	t.Helper()
+	e := s.Emulator()
+	resp, err := client.PostForm("https://login.microsoftonline.com/"+e.TenantID()+"/oauth2/v2.0/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {e.ClientID()}, "client_secret": {e.ClientSecret()}, "scope": {scope}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Token == "" {
+		t.Fatalf("no token: %s, %v", resp.Status, err)
+	}
+	return answer.Token
+}
+
+func TestAnyClientThroughTheProxy(t *testing.T) {
+	s := startServer(t, nil)
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			client := proxied(t, s, http2)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://management.azure.com/subscriptions?api-version=2022-12-01", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+token(t, client, s, "https://management.azure.com/.default"))
+			resp, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			b, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(b), DefaultSubscriptionID) {
+				t.Errorf("subscriptions = %s %s, %v", resp.Status, b, err)
+			}
+			if http2 != (resp.ProtoMajor == 2) {
+				t.Errorf("protocol %s", resp.Proto)
+			}
+		})
+	}
+}
+
+func TestAHostThatIsNotPlayedIsRefused(t *testing.T) {
+	s := startServer(t, nil)
+	resp, err := proxied(t, s, false).Get("https://example.com/")
+	if err == nil {
+		resp.Body.Close()
+		t.Fatal("example.com was reached")
+	}
+	if !strings.Contains(err.Error(), "Bad Gateway") {
+		t.Errorf("the refusal reads %v", err)
+	}
+	e, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.com/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := e.Do(r); err == nil || !strings.Contains(err.Error(), "does not play the host example.com") {
+		if err == nil {
+			resp.Body.Close()
+		}
+		t.Errorf("in memory: %v", err)
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	s := startServer(t, nil)
+	ca, address := s.CAFile(), s.Address()
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || !net.ParseIP(host).IsLoopback() {
+		t.Errorf("it listens on %s, want loopback", address)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(ca); err == nil {
+		t.Errorf("the CA file is still there")
+	}
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatalf("the port is still taken: %v", err)
+	}
+	_ = l.Close()
+}
+
+func TestContextEndsTheServer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := Start(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEnvNamesWhatClientsRead(t *testing.T) {
+	s := startServer(t, nil)
+	got := map[string]string{}
+	for _, v := range s.Env() {
+		name, value, _ := strings.Cut(v, "=")
+		got[name] = value
+	}
+	for _, name := range []string{"HTTPS_PROXY", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "AZURE_TENANT_ID",
+		"AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME"} {
+		if got[name] == "" {
+			t.Errorf("%s is not set", name)
+		}
+	}
+}
+
+func TestStateSurvivesARestart(t *testing.T) {
+	dir := t.TempDir()
+	run := func(use func(*azmlbatch.Client)) {
+		t.Helper()
+		e, err := New(&Options{DataDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := e.Client(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		use(client)
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := t.TempDir() + "/weights.txt"
+	if err := os.WriteFile(file, []byte("42"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(func(c *azmlbatch.Client) {
+		if _, err := c.Models().Upload(t.Context(), "vases", file, nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+	run(func(c *azmlbatch.Client) {
+		target := t.TempDir()
+		if _, err := c.Models().Download(t.Context(), "vases", "1", target, nil); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(target + "/weights.txt"); err != nil || string(b) != "42" {
+			t.Errorf("the model after a restart = %q, %v", b, err)
+		}
+	})
+}
+
+func TestRealPaceTakesItsTimeOnTheClock(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	e, err := New(&Options{Pace: PaceReal, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	now = time.Now() // tokens that azidentity keeps go by the wall clock
+	client, err := e.Client(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := client.Endpoints().BeginCreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if progress, err := p.Poll(t.Context()); err != nil || p.Done() {
+			t.Fatalf("done at once: %+v, %v", progress, err)
+		}
+	}
+	now = now.Add(5 * time.Minute)
+	if progress, err := p.Poll(t.Context()); err != nil || !p.Done() {
+		t.Errorf("after five minutes: %+v, %v", progress, err)
+	}
+}
+
+func TestParseFault(t *testing.T) {
+	f, err := ParseFault("scoring POST /jobs fail-after=502 times=2 skip=1")
+	if err != nil || f.Action != FailAfter || f.Status != http.StatusBadGateway || f.Times != 2 || f.Skip != 1 || f.Host != "scoring" {
+		t.Errorf("ParseFault = %+v, %v", f, err)
+	}
+	for _, bad := range []string{"", "scoring POST /jobs", "scoring POST /jobs explode", "scoring POST /jobs cut-after times=x"} {
+		if _, err := ParseFault(bad); err == nil {
+			t.Errorf("ParseFault(%q) is taken", bad)
+		}
+	}
+}
+
+func TestParseSeed(t *testing.T) {
+	dir := t.TempDir()
+	s, err := ParseSeed("shelf/vases/new=" + dir)
+	if err != nil || s.Account != "shelf" || s.Container != "vases" || s.Prefix != "new" || s.Dir != dir {
+		t.Errorf("ParseSeed = %+v, %v", s, err)
+	}
+	for _, bad := range []string{"", "shelf", "shelf=" + dir, "shelf/vases"} {
+		if _, err := ParseSeed(bad); err == nil {
+			t.Errorf("ParseSeed(%q) is taken", bad)
+		}
+	}
+}
+
+// BenchmarkRequests is how many requests a second the emulator answers, through the whole client.
+func BenchmarkRequests(b *testing.B) {
+	e, err := New(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	client, err := e.Client(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := client.WorkspaceDetails(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.WorkspaceDetails(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+}

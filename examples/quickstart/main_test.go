@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestQuickstartTwice(t *testing.T) {
+	for range 2 {
+		var out bytes.Buffer
+		if err := run(t.Context(), &out); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+		if !strings.Contains(out.String(), "300 rows, accuracy 0.9") || !strings.Contains(out.String(), "14. ") {
+			t.Errorf("output:\n%s", out.String())
+		}
+	}
+}
+
+// cancelAt cancels as soon as a text is printed.
+type cancelAt struct {
+	io.Writer
+	text   string
+	cancel context.CancelFunc
+}
+
+func (c cancelAt) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(c.text)) {
+		c.cancel()
+	}
+	return c.Writer.Write(p)
+}
+
+// TestInterruptedWhileJobsRun ends at once and leaves no goroutine; the engine's own tests look for processes.
+func TestInterruptedWhileJobsRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := run(ctx, cancelAt{io.Discard, "12. ", cancel})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("run = %v, want context.Canceled", err)
+	}
+}
+
+// BenchmarkQuickstart is the wall time of the whole walk-through.
+func BenchmarkQuickstart(b *testing.B) {
+	for b.Loop() {
+		if err := run(b.Context(), io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
