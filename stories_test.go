@@ -271,6 +271,21 @@ func TestRefusalsOfTheService(t *testing.T) {
 	}
 }
 
+func TestEndpointNameTakenInTheRegion(t *testing.T) {
+	s := newShop(t, &emulator.Options{Workspaces: []emulator.Workspace{{}, {Name: "neighbour"}}})
+	w := s.azure.Workspaces()[1]
+	o := &azmlbatch.ClientOptions{}
+	o.Transport = s.azure
+	neighbour, err := azmlbatch.NewClientOnFakeClock(azmlbatch.Workspace{SubscriptionID: w.SubscriptionID, ResourceGroup: w.ResourceGroup, Name: w.Name}, s.azure.Credential(), o)
+	s.must(err)
+	p, err := neighbour.Endpoints().BeginCreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{}, nil)
+	finish(t, p, err)
+	_, err = s.client.Endpoints().BeginCreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{}, nil)
+	if err == nil || !strings.Contains(err.Error(), "is not available") || !strings.Contains(err.Error(), "choose another") {
+		t.Errorf("a name that a neighbour has = %v", err)
+	}
+}
+
 // wrongToken gives out a token of another audience.
 type wrongToken struct {
 	azcore.TokenCredential

@@ -1,0 +1,162 @@
+package azmlbatch
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// An Invocation says what one batch job is to score, and where to. The zero value of every setting means the
+// deployment's own.
+type Invocation struct {
+	// Deployment takes the job; empty means the endpoint's default deployment.
+	Deployment string
+	// Inputs by name. A model deployment takes exactly one, a folder or a file, and ignores the name. See [Input].
+	Inputs Inputs
+	// Outputs by name. Empty makes the client choose a fresh folder on the default datastore whose path holds Key; that
+	// is what makes an invocation findable. A place that exists already makes the job fail.
+	Outputs Outputs
+	// Key makes the invocation idempotent: a second Invoke with the same key on the same endpoint returns the first job,
+	// also from another process or after a crash. Letters, digits, '-' and '_', at most 64. Empty means a fresh key, which
+	// still guards the one call against a lost answer.
+	Key string
+
+	// DisplayName is shown in the studio instead of a made-up name.
+	DisplayName string
+	// ExperimentName groups jobs; the service documents it for pipeline-component deployments.
+	ExperimentName string
+	// MiniBatchSize is the number of files per call of the script's run.
+	MiniBatchSize int64
+	// ErrorThreshold is the number of failed files that ends the job; -1 ignores all failures, nil is the deployment's.
+	ErrorThreshold *int
+	// MaxConcurrencyPerInstance is the number of worker processes per node.
+	MaxConcurrencyPerInstance int
+	// InstanceCount is the number of nodes. Nodes cost money while they run.
+	InstanceCount int
+	// Compute is the ARM id or name of another cluster than the deployment's.
+	Compute string
+	// RetrySettings are tries and time limit per mini-batch.
+	RetrySettings RetrySettings
+	// LoggingLevel of the job.
+	LoggingLevel LoggingLevel
+	// OutputFileName names the predictions file; not together with a [URIFile] output, which names it already.
+	OutputFileName string
+
+	// Dataset is the older form of an input (API 2021-10-01), for services and scripts that still need it. It excludes
+	// Inputs.
+	Dataset Dataset
+	// OutputDataset is the older form of an output. It excludes Outputs.
+	OutputDataset OutputDataset
+}
+
+// A Dataset is the older form of an input: [DataURL], [DatasetVersion] or [DatasetID].
+type Dataset interface{ datasetBody() map[string]string }
+
+// DataURL is a folder or file by its https URL, in the older form.
+type DataURL struct {
+	// Path is the URL.
+	Path string
+}
+
+// DatasetVersion is a registered dataset of the workspace, in the older form.
+type DatasetVersion struct {
+	// Name of the dataset.
+	Name string
+	// Version of the dataset.
+	Version string
+}
+
+// DatasetID is a registered dataset by its id, in the older form.
+type DatasetID struct {
+	// ID of the dataset.
+	ID string
+}
+
+func (d DataURL) datasetBody() map[string]string {
+	return map[string]string{"dataInputType": "DataUrl", "path": d.Path}
+}
+
+func (d DatasetVersion) datasetBody() map[string]string {
+	return map[string]string{"dataInputType": "DatasetVersion", "datasetName": d.Name, "datasetVersion": d.Version}
+}
+
+func (d DatasetID) datasetBody() map[string]string {
+	return map[string]string{"dataInputType": "DatasetId", "datasetId": d.ID}
+}
+
+// OutputDataset is the older form of an output.
+type OutputDataset struct {
+	// DatastoreID is the ARM id of a blob datastore.
+	DatastoreID string `wire:"datastoreId"`
+	// Path is a folder on the datastore that does not exist yet.
+	Path string `wire:"path"`
+}
+
+var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func checkInvocation(op operation, inv Invocation) error {
+	bad := func(argument, problem, remedy string) error {
+		return &ArgumentError{Operation: op.String(), Argument: "Invocation." + argument, Problem: problem, Remedy: remedy}
+	}
+	switch {
+	case inv.Key != "" && !keyPattern.MatchString(inv.Key):
+		return bad("Key", fmt.Sprintf("%q cannot be part of a path", inv.Key), "use letters, digits, '-' and '_', at most 64")
+	case len(inv.Inputs) == 0 && inv.Dataset == nil:
+		return bad("Inputs", "is empty", "give one input, for example azmlbatch.URIFolder")
+	case len(inv.Inputs) > 0 && inv.Dataset != nil:
+		return bad("Dataset", "excludes Inputs", "use one of the two")
+	case len(inv.Outputs) > 0 && inv.OutputDataset != (OutputDataset{}):
+		return bad("OutputDataset", "excludes Outputs", "use one of the two")
+	case inv.MiniBatchSize < 0, inv.InstanceCount < 0, inv.MaxConcurrencyPerInstance < 0:
+		return bad("MiniBatchSize, InstanceCount, MaxConcurrencyPerInstance", "must not be negative", "zero means the deployment's own")
+	case inv.ErrorThreshold != nil && *inv.ErrorThreshold < -1:
+		return bad("ErrorThreshold", "is below -1", "-1 ignores all failures")
+	}
+	for _, name := range sortedKeys(inv.Inputs) {
+		if err := checkInput(op, name, inv.Inputs[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkInput(op operation, name string, in Input) error {
+	argument := fmt.Sprintf("Invocation.Inputs[%q]", name)
+	uri, isURI := "", true
+	switch v := in.(type) {
+	case nil:
+		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: "is nil"}
+	case LocalPath:
+		return checkLocalInput(op, argument, v.Path)
+	case URIFolder:
+		uri = v.URI
+	case URIFile:
+		uri = v.URI
+	default:
+		isURI = false
+	}
+	if !isURI {
+		return nil
+	}
+	if u, err := url.Parse(uri); uri == "" || err != nil || u.Scheme == "" && uri[0] != '/' {
+		return &ArgumentError{Operation: op.String(), Argument: argument + ".URI", Problem: fmt.Sprintf("%q is not a URI", redact(uri)),
+			Remedy: "use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION; a local path is azmlbatch.LocalPath"}
+	}
+	return nil
+}
+
+// checkLocalInput refuses a folder that would upload well and then give the job nothing to score.
+func checkLocalInput(op operation, argument, path string) error {
+	local, err := scanLocal(op, path)
+	if err != nil {
+		return err
+	}
+	atTop := func(f localFile) bool { return !strings.Contains(f.name, "/") }
+	if local.isDir && !slices.ContainsFunc(local.files, atTop) {
+		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q has only sub-folders", path),
+			Remedy: "put the files directly into the folder: a batch job does not look into sub-folders"}
+	}
+	return nil
+}
