@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 )
@@ -63,8 +64,10 @@ func checkFolderWith(op operation, folder, file, what string) error {
 // it, and a file appears whole or not at all. A missing version is [ErrNotFound]; one without files, such as a component
 // or an environment without a build context, is *[ArgumentError]. It blocks until everything is there and is retried
 // file by file.
-func (a AssetsClient[T]) Download(ctx context.Context, name, version, dir string, options *DownloadOptions) (DownloadResult, error) {
+func (a AssetsClient[T]) Download(ctx context.Context, name, version, dir string, options *DownloadOptions) (_ DownloadResult, err error) {
 	op := a.op("download", name+":"+version)
+	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	asset, err := a.Get(ctx, name, version)
 	if err != nil {
 		return DownloadResult{}, err

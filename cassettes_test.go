@@ -215,10 +215,15 @@ func TestCassetteRealCancel(t *testing.T) {
 
 func finish[T any](t *testing.T, p *azmlbatch.Poller[T], err error) T {
 	t.Helper()
+	return finishIn(t.Context(), t, p, err)
+}
+
+func finishIn[T any](ctx context.Context, t *testing.T, p *azmlbatch.Poller[T], err error) T {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := p.PollUntilDone(t.Context(), nil)
+	v, err := p.PollUntilDone(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 		cred:       cred,
 		options:    o,
 		retry:      newRetryConfig(o.Retry, clk),
-		tracer:     o.TracingProvider.NewTracer(moduleName, moduleVersion),
+		tracer:     newTracer(o.TracingProvider, ws),
 		clock:      clk,
 		discovered: new(discovered),
 	}

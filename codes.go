@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
@@ -91,8 +92,10 @@ type UploadCodeOptions struct {
 // Files that .amlignore, or else .gitignore, excludes are left out. It blocks until everything is sent; broken off, it can
 // be repeated. A path that cannot be uploaded, and a script that is not in it, is *[ArgumentError]. Stored files cost
 // what storage costs and stay when the version is deleted.
-func (c CodesClient) Upload(ctx context.Context, name, localPath string, options *UploadCodeOptions) (Code, error) {
+func (c CodesClient) Upload(ctx context.Context, name, localPath string, options *UploadCodeOptions) (_ Code, err error) {
 	op := c.op("upload", name)
+	ctx, end := c.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	var o UploadCodeOptions
 	if options != nil {
 		o = *options

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 )
@@ -103,8 +104,10 @@ type UploadDataOptions struct {
 // It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
 // uploaded, or does not fit the type, is *[ArgumentError]. Stored files cost what storage costs and stay when the version
 // is deleted.
-func (d DataClient) Upload(ctx context.Context, name, localPath string, options *UploadDataOptions) (Data, error) {
+func (d DataClient) Upload(ctx context.Context, name, localPath string, options *UploadDataOptions) (_ Data, err error) {
 	op := d.op("upload", name)
+	ctx, end := d.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	var o UploadDataOptions
 	if options != nil {
 		o = *options

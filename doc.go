@@ -73,6 +73,35 @@
 // datastore second, an account key last. Tokens go only to hosts of their own plane: management, scoring, the workspace's
 // data plane, and blob storage.
 //
+// # Roles
+//
+// What the caller of each call needs, on the workspace unless it says otherwise (learn.microsoft.com, how-to-assign-roles).
+// Contributor and Owner of the workspace have all of it except the storage roles. A refusal is [ErrForbidden] and names the
+// role in its Remedy; a new role takes up to an hour to work.
+//
+//	Get and List calls, Jobs().Wait, Children, Logs     Reader
+//	Upload, Create, Update, Archive, Delete of assets   AzureML Data Scientist, and the storage role for what is sent
+//	Datastores: create, delete, Secrets                 AzureML Data Scientist
+//	Endpoints and Deployments: every change, Keys       AzureML Data Scientist
+//	Endpoints().Invoke, Jobs().BeginCancel, BeginDelete AzureML Data Scientist
+//	Computes: every change                              AzureML Compute Operator, Contributor or Owner;
+//	                                                    with a user-assigned identity also Managed Identity Operator
+//	Upload, LocalPath inputs                            Storage Blob Data Contributor on the storage account,
+//	                                                    or a datastore with secrets
+//	Download, Rows, Outputs, OpenLog                    Storage Blob Data Reader on the storage account,
+//	                                                    or a datastore with secrets
+//
+// The job itself reads its input as the caller and as the cluster's managed identity: on storage without stored credentials
+// the cluster needs Storage Blob Data Reader too.
+//
+// # Observing
+//
+// With [ClientOptions].TracingProvider (azotel makes one of an OpenTelemetry provider) every call is a span: "upload model",
+// "invoke endpoint", "wait for job", "read rows of job". The HTTP spans of its requests are its children, and a
+// span of this package inside another is left out, as in every Azure SDK. With [ClientOptions].Logger the same steps are
+// log records with their duration: those of several requests at Info, single requests and retries at Debug. Neither holds
+// a token, a key or a signature.
+//
 // # Testing
 //
 // Package emulator plays Azure ML, its storage and its token service in the test's own process, and really runs the scoring

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"log/slog"
+	"maps"
 	"net/http"
 )
 
@@ -128,43 +130,62 @@ func (e EndpointsClient) BeginDelete(ctx context.Context, name string, options *
 }
 
 // SetDefaultDeployment makes a deployment the one that takes invocations without a deployment of their own, and waits
-// until the endpoint says so. It reads the endpoint, changes this one thing and writes it back, because there is no other
-// call. A neighbour's change of the default in between is reported as [ErrConflict].
-func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string) (Endpoint, error) {
+// until the endpoint says so. It reads the endpoint, changes this one thing, writes it back and reads it again, because
+// the service has no call for it and no ETag. A neighbour's change after the writing is reported as [ErrConflict] and left
+// as it is; one in the instant between reading and writing cannot be seen.
+func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string) (_ Endpoint, err error) {
 	op := operation{"set default deployment of", "endpoint", name}
+	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	if err := checkName(operation{op.verb, "deployment", deployment}, "deployment", deployment); err != nil {
 		return Endpoint{}, err
 	}
-	endpoint, err := e.Get(ctx, name)
+	if _, err := e.c.Deployments(name).Get(ctx, deployment); err != nil {
+		return Endpoint{}, fmt.Errorf("azmlbatch: %s: %w", op, err)
+	}
+	endpoint, err := e.Get(ctx, name) // last, so that little time is left for a neighbour
 	if err != nil {
 		return Endpoint{}, err
 	}
 	if endpoint.DefaultDeployment == deployment {
 		return endpoint, nil
 	}
-	if _, err := e.c.Deployments(name).Get(ctx, deployment); err != nil {
-		return Endpoint{}, fmt.Errorf("azmlbatch: %s: %w", op, err)
-	}
 	endpoint.DefaultDeployment = deployment
+	wrote := endpoint
 	p, err := beginOperation[Endpoint](ctx, e.c, request{op: op, method: http.MethodPut, url: e.url(name), body: body{endpoint}}, e.url(name))
 	if err != nil {
 		return Endpoint{}, err
 	}
 	endpoint, err = p.PollUntilDone(ctx, nil)
-	if err == nil && endpoint.DefaultDeployment != deployment {
-		return endpoint, &Error{Operation: op.String(), StatusCode: http.StatusConflict, Err: ErrConflict,
-			Message: fmt.Sprintf("the default is %q now: someone else changed it at the same time", endpoint.DefaultDeployment),
-			Remedy:  "read the endpoint and decide anew"}
+	if err != nil {
+		return endpoint, err
 	}
-	return endpoint, err
+	return endpoint, changedMeanwhile(op, wrote, endpoint)
+}
+
+// changedMeanwhile compares what was written with what is there after it: a difference is a neighbour's change.
+func changedMeanwhile(op operation, wrote, found Endpoint) error {
+	what := ""
+	switch {
+	case found.DefaultDeployment != wrote.DefaultDeployment:
+		what = fmt.Sprintf("the default is %q now", found.DefaultDeployment)
+	case found.Description != wrote.Description:
+		what = "the description is another now"
+	case !maps.Equal(found.Tags, wrote.Tags):
+		what = "the tags are others now"
+	default:
+		return nil
+	}
+	return &Error{Operation: op.String(), StatusCode: http.StatusConflict, Err: ErrConflict,
+		Message: what + ": someone else changed the endpoint at the same time", Remedy: "read the endpoint and decide anew"}
 }
 
 // EndpointKeys are the keys of an endpoint. The service has them in its description; batch endpoints take tokens only.
 type EndpointKeys struct {
 	// PrimaryKey is a secret.
-	PrimaryKey string `json:"primaryKey"`
+	PrimaryKey Secret `json:"primaryKey"`
 	// SecondaryKey is a secret.
-	SecondaryKey string `json:"secondaryKey"`
+	SecondaryKey Secret `json:"secondaryKey"`
 }
 
 // Keys lists the keys of an endpoint. They are secrets: do not log them.

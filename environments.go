@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"strings"
 )
 
@@ -168,8 +169,10 @@ type UploadBuildOptions struct {
 //
 // It blocks until everything is sent, not until the image is built: that happens at the first job, on compute that costs
 // money. A folder without the Dockerfile is *[ArgumentError].
-func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string, options *UploadBuildOptions) (Environment, error) {
+func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string, options *UploadBuildOptions) (_ Environment, err error) {
 	op := e.op("upload", name)
+	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	var o UploadBuildOptions
 	if options != nil {
 		o = *options

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"regexp"
@@ -40,8 +41,10 @@ type invokeBody struct {
 // caller, the job is looked for before anything is sent, and [LocalPath] inputs are not uploaded again.
 //
 // It takes one request to read the endpoint, one to read the deployment, and the POST.
-func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invocation) (BatchJob, error) {
+func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invocation) (_ BatchJob, err error) {
 	op := operation{"invoke", "endpoint", endpoint}
+	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	if err := checkName(op, "endpoint", endpoint); err != nil {
 		return BatchJob{}, err
 	}

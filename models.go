@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 )
 
 // ModelType is the format of a model. Unknown values pass through.
@@ -119,8 +120,10 @@ type UploadModelOptions struct {
 //
 // It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
 // uploaded is *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
-func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (Model, error) {
+func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (_ Model, err error) {
 	op := m.op("upload", name)
+	ctx, end := m.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	var o UploadModelOptions
 	if options != nil {
 		o = *options

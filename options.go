@@ -29,8 +29,9 @@ type ClientOptions struct {
 	APIVersion string
 	// ReadOnly refuses every call that would change something with [ErrReadOnly], before it is sent.
 	ReadOnly bool
-	// Logger receives the client's own messages (retries, waiting, uploads) at level debug and info. Nil logs nothing.
-	// Messages hold no token, no signature and no query string.
+	// Logger receives a record for each step with its name and duration: uploads, waiting, invocations and other steps of
+	// several requests at level info, single requests and retries at debug. Nil logs nothing. Records hold no token, no
+	// signature and no query string.
 	Logger *slog.Logger
 
 	// ClientOptions are azcore's: Cloud, Transport, Retry, Telemetry, TracingProvider, Logging, PerCallPolicies and

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -45,6 +47,7 @@ type Nothing struct{}
 // goroutine. Stopping to poll, or cancelling the context, stops the waiting and not the service's work.
 type Poller[T any] struct {
 	op       operation
+	client   *Client
 	clock    clock
 	handler  pollHandler[T]
 	schedule func(elapsed time.Duration) time.Duration
@@ -74,7 +77,7 @@ type pollState struct {
 }
 
 func newPoller[T any](c *Client, op operation, h pollHandler[T], schedule func(time.Duration) time.Duration) *Poller[T] {
-	return &Poller[T]{op: op, clock: c.clock, handler: h, schedule: schedule, started: c.clock.now()}
+	return &Poller[T]{op: op, client: c, clock: c.clock, handler: h, schedule: schedule, started: c.clock.now()}
 }
 
 // Done reports whether the work has ended, well or badly. It asks nobody.
@@ -114,7 +117,9 @@ func (p *Poller[T]) Result() (T, error) {
 
 // PollUntilDone polls until the work has ended, and returns its result. It blocks, stops at once when ctx ends, and then
 // says what was seen last. A failed operation is *[Error], a failed job *[JobFailedError].
-func (p *Poller[T]) PollUntilDone(ctx context.Context, options *PollOptions) (T, error) {
+func (p *Poller[T]) PollUntilDone(ctx context.Context, options *PollOptions) (_ T, err error) {
+	ctx, end := p.client.begin(ctx, p.op.waiting(), slog.LevelInfo)
+	defer end(&err)
 	var o PollOptions
 	if options != nil {
 		o = *options
@@ -157,6 +162,14 @@ func (p *Poller[T]) interrupted(ctx context.Context, err error) error {
 		state = "still " + p.last.Status
 	}
 	return fmt.Errorf("azmlbatch: %s: %s after %s: %w", p.op, state, p.clock.now().Sub(p.started).Round(time.Second), context.Cause(ctx))
+}
+
+// waiting names the waiting for an operation: "wait: create endpoint". That for a job has its own name.
+func (o operation) waiting() operation {
+	if !strings.HasPrefix(o.verb, "wait ") {
+		o.verb = "wait: " + o.verb
+	}
+	return o
 }
 
 // ResumeToken returns a text from which another process can go on waiting, with the Resume method that belongs to the

@@ -16,16 +16,22 @@ func remedy(e *Error, resp *http.Response) string {
 	switch {
 	case e.has("InvalidAuthenticationTokenAudience"), e.mentions("audience"):
 		return "the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"
+	case e.has("InvalidAuthenticationTokenTenant"), e.mentions("jwt issuer is not configured"):
+		return "the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"
+	case e.has("MissingSubscriptionRegistration"), e.has("SubscriptionNotRegistered"), e.has("MissingRegistrationForResourceProvider"):
+		return "register the resource provider once: az provider register --namespace " + resourceProvider
+	case e.mentions("denied by policy"):
+		return "assign " + roleDataScientist + roleTakesTime
 	case e.mentions("expired") && e.StatusCode == http.StatusUnauthorized:
 		return "the token has expired: make the credential refresh it, and check this machine's clock"
 	case e.has("KeyBasedAuthenticationNotPermitted"):
 		return "the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"
 	case e.has("AuthorizationPermissionMismatch"):
-		return "assign Storage Blob Data Contributor (Reader suffices for downloads) on the storage account; a new role takes up to an hour to work"
-	case e.has("AuthorizationFailure"):
+		return blobRoleRemedy(resp)
+	case e.has("AuthorizationFailure"): // not ARM's AuthorizationFailed
 		return "the storage account's network rules refuse this machine: open them or use a private endpoint"
 	case e.StatusCode == http.StatusForbidden:
-		return "assign a role that allows it, usually AzureML Data Scientist on the workspace; a new role takes up to an hour to work"
+		return roleRemedy(e, resp)
 	case e.StatusCode == http.StatusUnauthorized:
 		return "check tenant, client and secret of the credential, and that the token is for this cloud"
 	case e.mentions("no valid deployments to route to"):

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -83,10 +84,13 @@ func do[T any](ctx context.Context, c *Client, r request) (T, error) {
 
 // send is the one place from which the JSON planes are asked. The answer's status is one of r.ok, or of 200, 201, 202 and
 // 204 when r.ok is empty; anything else is *[Error]. The caller reads the body.
-func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
-	if c.readOnly && !r.reads && r.method != http.MethodGet && r.method != http.MethodHead {
-		return nil, &Error{Operation: r.op.String(), Message: ErrReadOnly.Error(), Err: ErrReadOnly,
-			Remedy: "make the client without ClientOptions.ReadOnly"}
+func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err error) {
+	ctx, end := c.begin(ctx, r.op, slog.LevelDebug)
+	defer end(&err)
+	if !r.reads && r.method != http.MethodGet && r.method != http.MethodHead {
+		if err := c.refuseWrite(r.op); err != nil {
+			return nil, err
+		}
 	}
 	p := r.plane
 	if p == nil {
@@ -100,7 +104,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := p.pipeline.Do(req)
+	resp, err = p.pipeline.Do(req)
 	if err != nil {
 		if once != nil && !once.sent {
 			err = &unsentError{err}
@@ -115,6 +119,15 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		return nil, newResponseError(r.op.String(), resp)
 	}
 	return resp, nil
+}
+
+// refuseWrite is the error of a call that would write with a read-only client, else nil.
+func (c *Client) refuseWrite(op operation) error {
+	if !c.readOnly {
+		return nil
+	}
+	return &Error{Operation: op.String(), Message: ErrReadOnly.Error(), Err: ErrReadOnly,
+		Remedy: "make the client without ClientOptions.ReadOnly"}
 }
 
 func (c *Client) newRequest(ctx context.Context, p *plane, r request) (*policy.Request, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"path"
 	"strings"
 )
@@ -89,8 +90,10 @@ func (j JobsClient) OpenOutput(ctx context.Context, f JobFile) (io.ReadCloser, e
 
 // Download writes the files of a job's output into a folder, which is made if it does not exist. Nothing is written
 // outside of it, and a file appears whole or not at all.
-func (j JobsClient) Download(ctx context.Context, name, dir string, options *DownloadOptions) (DownloadResult, error) {
+func (j JobsClient) Download(ctx context.Context, name, dir string, options *DownloadOptions) (_ DownloadResult, err error) {
 	op := operation{"download outputs of", "job", name}
+	ctx, end := j.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	o, err := j.output(ctx, op, name)
 	if err != nil {
 		return DownloadResult{}, err
@@ -108,8 +111,11 @@ func (j JobsClient) Download(ctx context.Context, name, dir string, options *Dow
 func Rows[T any](ctx context.Context, c *Client, job string, options *RowsOptions) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
+		var err error
 		op := operation{"read rows of", "job", job}
-		if err := checkName(op, "job", job); err != nil {
+		ctx, end := c.begin(ctx, op, slog.LevelInfo)
+		defer end(&err)
+		if err = checkName(op, "job", job); err != nil {
 			yield(zero, err)
 			return
 		}
@@ -124,8 +130,9 @@ func Rows[T any](ctx context.Context, c *Client, job string, options *RowsOption
 			return
 		}
 		defer r.Close()
-		for v, err := range ReadRows[T](r, o.file, options) {
-			if !yield(v, err) {
+		for v, rowErr := range ReadRows[T](r, o.file, options) {
+			err = rowErr
+			if !yield(v, rowErr) {
 				return
 			}
 		}

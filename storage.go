@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"path"
 	"strings"
@@ -75,8 +76,11 @@ type Uploaded struct {
 // sent once whichever tool sent it first. It registers nothing. Files that .amlignore, or else .gitignore, excludes are
 // left out. It blocks until everything is there; broken off, it can be repeated and goes on where it was. A path that
 // cannot be uploaded is *[ArgumentError]. Stored files cost what storage costs.
-func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
-	up, err := c.uploadToDatastore(ctx, operation{"upload", "path", localPath}, localPath, options)
+func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (_ Uploaded, err error) {
+	op := operation{"upload", "path", localPath}
+	ctx, end := c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
+	up, err := c.uploadToDatastore(ctx, op, localPath, options)
 	if err != nil {
 		return Uploaded{}, err
 	}

@@ -59,11 +59,3 @@ func withoutQuery(err error) error {
 	}
 	return &url.Error{Op: u.Op, URL: redact(u.URL), Err: u.Err}
 }
-
-func (c *Client) refuseWrite(op operation) error {
-	if !c.readOnly {
-		return nil
-	}
-	return &Error{Operation: op.String(), Message: ErrReadOnly.Error(), Err: ErrReadOnly,
-		Remedy: "make the client without ClientOptions.ReadOnly"}
-}

@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -135,7 +136,9 @@ func (s *storageState) ownsHost(host, suffix string) bool {
 // blobCall makes one call of azblob for the place, with the first way in that storage does not refuse. The call may run
 // several times and must begin anew each time. Of several refusals the caller sees that of its own identity, because that
 // one has a remedy.
-func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer StorageCredential, call func(context.Context, *blockblob.Client) error) error {
+func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer StorageCredential, call func(context.Context, *blockblob.Client) error) (err error) {
+	ctx, end := c.begin(ctx, op, slog.LevelDebug)
+	defer end(&err)
 	var refusal error
 	for _, w := range c.storage.order(at, waysIn(at, prefer)) {
 		b, sign, err := c.enter(ctx, op, w, at)

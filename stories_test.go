@@ -23,11 +23,12 @@ import (
 // shop is an emulator and a client that does not sleep between polls.
 type shop struct {
 	t      *testing.T
+	ctx    context.Context //nolint:containedctx // a story is one call with one context
 	azure  *emulator.Emulator
 	client *azmlbatch.Client
 }
 
-func newShop(t *testing.T, options *emulator.Options) *shop {
+func newShop(t *testing.T, options *emulator.Options, change ...func(*azmlbatch.ClientOptions)) *shop {
 	t.Helper()
 	azure, err := emulator.New(options)
 	if err != nil {
@@ -47,12 +48,15 @@ func newShop(t *testing.T, options *emulator.Options) *shop {
 	if options != nil && options.Cloud == emulator.USGovernmentCloud {
 		o.Cloud = cloud.AzureGovernment
 	}
+	for _, f := range change {
+		f(o)
+	}
 	client, err := azmlbatch.NewClientOnFakeClock(azmlbatch.Workspace{SubscriptionID: w.SubscriptionID, ResourceGroup: w.ResourceGroup, Name: w.Name},
 		azure.Credential(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &shop{t, azure, client}
+	return &shop{t, t.Context(), azure, client}
 }
 
 // files writes a folder of the given name.
@@ -74,7 +78,7 @@ func files(t *testing.T, name string, content map[string]string) string {
 // deploy makes the endpoint vases with the default deployment blue, which runs the script.
 func (s *shop) deploy(script string) {
 	s.t.Helper()
-	ctx, c := s.t.Context(), s.client
+	ctx, c := s.ctx, s.client
 	code, err := c.Codes().Upload(ctx, "score", files(s.t, "code", map[string]string{"score.py": script}), nil)
 	s.must(err)
 	model, err := c.Models().Upload(ctx, "vases", files(s.t, "model", map[string]string{"weights.txt": "1"}), nil)
@@ -82,12 +86,12 @@ func (s *shop) deploy(script string) {
 	env, err := c.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil)
 	s.must(err)
 	cluster, err := c.Computes().BeginCreateOrUpdate(ctx, "cluster", azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}, nil)
-	finish(s.t, cluster, err)
+	finishIn(ctx, s.t, cluster, err)
 	endpoint, err := c.Endpoints().BeginCreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil)
-	finish(s.t, endpoint, err)
+	finishIn(ctx, s.t, endpoint, err)
 	deployment, err := c.Deployments("vases").BeginCreateOrUpdate(ctx, "blue", azmlbatch.Deployment{Model: model.Ref(), EnvironmentID: env.Ref(), Compute: "cluster",
 		MiniBatchSize: 1, ErrorThreshold: new(0), CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"}}, nil)
-	finish(s.t, deployment, err)
+	finishIn(ctx, s.t, deployment, err)
 	_, err = c.Endpoints().SetDefaultDeployment(ctx, "vases", "blue")
 	s.must(err)
 }

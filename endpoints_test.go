@@ -1,0 +1,57 @@
+package azmlbatch
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSetDefaultDeploymentReportsANeighboursChange reads back what it wrote.
+func TestSetDefaultDeploymentReportsANeighboursChange(t *testing.T) {
+	endpoint := func(deployment, tag string) string {
+		return `{"name":"digits","location":"r","tags":{"team":"` + tag + `"},"properties":{"authMode":"AADToken","defaults":{"deploymentName":"` + deployment +
+			`"},"provisioningState":"Succeeded"}}`
+	}
+	tests := []struct{ name, found, want string }{
+		{"nobody else", endpoint("green", "kiln"), ""},
+		{"another default", endpoint("red", "kiln"), `azmlbatch: set default deployment of endpoint "digits": 409 Conflict: the default is "red" now: ` +
+			`someone else changed the endpoint at the same time; read the endpoint and decide anew`},
+		{"another tag", endpoint("green", "wheel"), `azmlbatch: set default deployment of endpoint "digits": 409 Conflict: the tags are others now: ` +
+			`someone else changed the endpoint at the same time; read the endpoint and decide anew`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			handler, got := script(t,
+				answer(200, `{"name":"green","location":"r","properties":{}}`),
+				answer(200, endpoint("blue", "kiln")),
+				answer(200, endpoint("green", "kiln"), "Azure-AsyncOperation", operationURL),
+				answer(200, `{"status":"Succeeded"}`),
+				answer(200, tt.found),
+			)
+			_, err := newTestClient(t, handler).Endpoints().SetDefaultDeployment(t.Context(), "digits", "green")
+			message := ""
+			if err != nil {
+				message = err.Error()
+			}
+			if diff := cmp.Diff(tt.want, message); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			if (tt.want != "") != errors.Is(err, ErrConflict) {
+				t.Errorf("errors.Is(%v, ErrConflict) = %t", err, errors.Is(err, ErrConflict))
+			}
+			if want := `{"location":"r","properties":{"authMode":"AADToken","defaults":{"deploymentName":"green"}},"tags":{"team":"kiln"}}`; (*got)[2].Body != want {
+				t.Errorf("PUT %s, want %s", (*got)[2].Body, want)
+			}
+		})
+	}
+}
+
+// TestSetDefaultDeploymentThatIsDefaultAlreadyWritesNothing saves the caller an operation.
+func TestSetDefaultDeploymentThatIsDefaultAlreadyWritesNothing(t *testing.T) {
+	handler, _ := script(t, answer(200, `{"name":"blue","properties":{}}`),
+		answer(200, `{"name":"digits","properties":{"defaults":{"deploymentName":"blue"}}}`))
+	if _, err := newTestClient(t, handler).Endpoints().SetDefaultDeployment(t.Context(), "digits", "blue"); err != nil {
+		t.Error(err)
+	}
+}
