@@ -49,7 +49,7 @@ func (v apiVersion) conform(object store.Document, members []versioned) {
 		if !member.in(v) {
 			delete(object, member.name)
 		} else if _, ok := object[member.name]; !ok {
-			object[member.name] = copyValue(member.value)
+			object[member.name] = store.CopyValue(member.value)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 var containerShape = object{"properties": commonAssetShape}
 
 func (c *call) showContainer(kind *assetKind, doc store.Document) store.Document {
-	shown := copyOf(doc)
+	shown := store.Copy(doc)
 	c.version.conform(objectOf(shown, "properties"), kind.containerMembers)
 	if kind.showContainer != nil {
 		kind.showContainer(c, shown)

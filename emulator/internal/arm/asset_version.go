@@ -11,7 +11,7 @@ import (
 
 // showVersion renders a version for the api-version.
 func (c *call) showVersion(kind *assetKind, doc store.Document) store.Document {
-	shown := copyOf(doc)
+	shown := store.Copy(doc)
 	properties := objectOf(shown, "properties")
 	c.version.conform(properties, kind.versionMembers)
 	if kind.show != nil {

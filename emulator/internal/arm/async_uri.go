@@ -23,7 +23,7 @@ func (c *call) rememberOperation(doc store.Document, uri string) {
 
 // withAsyncURI returns a copy of doc that tells the status URL.
 func (c *call) withAsyncURI(doc store.Document, uri string) store.Document {
-	shown := copyOf(doc)
+	shown := store.Copy(doc)
 	if uri == "" {
 		return shown
 	}

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"errors"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/loosejson"
 	"io"
 	"net/http"
 	"net/url"
@@ -118,8 +119,8 @@ func (c *call) readBody() *answer {
 		a := badContent("the body could not be read.")
 		return &a
 	}
-	body, err := readJSON(raw)
-	if err != nil {
+	body, err := loosejson.Object(raw)
+	if err != nil && !errors.Is(err, loosejson.ErrEmpty) {
 		a := badContent(err.Error())
 		return &a
 	}

@@ -92,7 +92,7 @@ func (c *call) componentEnvironment(reference string) (string, *answer) {
 // are filled in, marks of the client go, and a pipeline component loses its jobs
 // (recordings of 2026).
 func (c *call) componentSpec(sent store.Document, environment string) store.Document {
-	spec, _ := asText(copyOf(sent)).(store.Document)
+	spec, _ := asText(store.Copy(sent)).(store.Document)
 	for _, name := range []string{"_source", "sourceJobId", "jobs"} {
 		delete(spec, name)
 	}

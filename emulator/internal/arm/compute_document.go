@@ -12,7 +12,7 @@ var computeMembers = []versioned{
 }
 
 func (c *call) showCompute(doc store.Document) store.Document {
-	shown := copyOf(doc)
+	shown := store.Copy(doc)
 	c.version.conform(objectOf(shown, "properties"), computeMembers)
 	return shown
 }
@@ -65,7 +65,7 @@ func (c *call) keepCompute(doc, old store.Document) {
 }
 
 func clusterInTheMaking(sent store.Document) store.Document {
-	cluster := copyOf(sent)
+	cluster := store.Copy(sent)
 	delete(cluster, "userAccountCredentials")
 	delete(cluster, "propertyBag")
 	fill(cluster, "vmPriority", "Dedicated")

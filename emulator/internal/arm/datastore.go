@@ -55,7 +55,7 @@ func (h *Handler) datastoreRoutes() []route {
 func (c *call) datastoreID() string { return c.workspace + "/datastores/" + c.param("datastore") }
 
 func (c *call) showDatastore(doc store.Document) store.Document {
-	shown := copyOf(doc)
+	shown := store.Copy(doc)
 	c.version.conform(objectOf(shown, "properties"), datastoreMembers)
 	return shown
 }
@@ -123,7 +123,7 @@ func putDatastore(c *call) answer {
 }
 
 func (c *call) newDatastore(sent, old store.Document) store.Document {
-	properties := copyOf(sent)
+	properties := store.Copy(sent)
 	for _, name := range []string{"description", "properties", "subscriptionId", "resourceGroup"} {
 		fill(properties, name, nil)
 	}

@@ -51,7 +51,7 @@ func (c *call) deploymentID() string { return c.endpointID() + "/deployments/" +
 
 // showDeployment renders a deployment for the api-version.
 func (c *call) showDeployment(doc store.Document) store.Document {
-	shown := copyOf(doc)
+	shown := store.Copy(doc)
 	c.version.conform(objectOf(shown, "properties"), deploymentMembers)
 	return shown
 }
@@ -134,7 +134,7 @@ func (c *call) newDeployment(body, old store.Document) store.Document {
 }
 
 func deploymentProperties(sent store.Document) store.Document {
-	properties := copyOf(sent)
+	properties := store.Copy(sent)
 	for _, name := range []string{"description", "codeConfiguration", "environmentId", "compute", "deploymentConfiguration", "model"} {
 		fill(properties, name, nil)
 	}

@@ -126,7 +126,7 @@ func (c *call) changeEndpoint(old, body store.Document) answer {
 // mergeEndpoint returns a copy of old with what body says. Members of
 // properties.properties can be added but not altered or removed.
 func mergeEndpoint(old, body store.Document) store.Document {
-	doc := copyOf(old)
+	doc := store.Copy(old)
 	sent, properties := objectOf(body, "properties"), objectOf(doc, "properties")
 	for _, name := range []string{"description", "authMode"} {
 		if sent[name] != nil {

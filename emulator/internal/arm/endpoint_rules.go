@@ -2,6 +2,7 @@ package arm
 
 import (
 	"fmt"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/loosejson"
 	"net/http"
 	"regexp"
 	"slices"
@@ -69,7 +70,7 @@ func (c *call) tagViolations(body store.Document) []violation {
 		if value != nil && value != "" {
 			continue
 		}
-		place := slices.Index(memberNames(c.raw, "tags"), name)
+		place := slices.Index(loosejson.MemberNames(c.raw, "tags"), name)
 		violations = append(violations, violation{
 			PropertyName: fmt.Sprintf("Tags.Values[%d]", place), ErrorMessage: "Tag values must not be null or empty.",
 			AttemptedValue: value, ErrorCode: "PredicateValidator",

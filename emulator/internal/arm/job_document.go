@@ -38,7 +38,7 @@ func oldPreview(v apiVersion) bool { return v.preview && !v.since("2025-01-01") 
 // showJob renders a job for the api-version. A step of a pipeline has no
 // properties member at all.
 func (c *call) showJob(doc store.Document) store.Document {
-	shown := copyOf(doc)
+	shown := store.Copy(doc)
 	properties := objectOf(shown, "properties")
 	if properties == nil {
 		return shown

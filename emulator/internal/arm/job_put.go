@@ -99,7 +99,7 @@ func (c *call) checkComponents(sent store.Document) *answer {
 
 func (c *call) newJob(sent store.Document) store.Document {
 	name := c.param("job")
-	properties := copyOf(sent)
+	properties := store.Copy(sent)
 	for _, member := range []string{"description", "computeId", "identity", "componentId", "displayName", "experimentName"} {
 		fill(properties, member, nil)
 	}

@@ -1,68 +1,15 @@
 package arm
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
-	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/loosejson"
 	"github.com/google/go-cmp/cmp"
 )
-
-func TestReadJSONIsForgiving(t *testing.T) {
-	for _, test := range []struct {
-		name, text string
-		want       store.Document
-		fails      bool
-	}{
-		{name: "nothing", text: " \n"},
-		{name: "null", text: "null"},
-		{name: "byte order mark", text: "\ufeff{}", want: store.Document{}},
-		{name: "trailing commas", text: `{"a": [1, 2 ,], "b": {"c": "x" , } ,}`,
-			want: store.Document{"a": []any{json.Number("1"), json.Number("2")}, "b": store.Document{"c": "x"}}},
-		{name: "commas in texts stay", text: `{"a": ",}", "b": "\",]", "c": "\\",}`,
-			want: store.Document{"a": ",}", "b": "\",]", "c": `\`}},
-		{name: "large numbers keep their digits", text: `{"a": 12345678901234567890}`,
-			want: store.Document{"a": json.Number("12345678901234567890")}},
-		{name: "an array", text: `[]`, fails: true},
-		{name: "two commas", text: `{"a": 1,,}`, fails: true},
-		{name: "cut", text: `{"a": "x`, fails: true},
-		{name: "more behind it", text: `{} {}`, fails: true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got, err := readJSON([]byte(test.text))
-			if (err != nil) != test.fails {
-				t.Fatalf("readJSON error = %v, want error: %v", err, test.fails)
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("readJSON (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func FuzzReadJSON(f *testing.F) {
-	for _, text := range []string{`{"a": [1, 2,], "b": ",}",}`, "\ufeff{}", `{"a":"\\"}`, `,}`, `"`, `{"a":1,`} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var strict store.Document
-		if decodeNumbers(raw, &strict) != nil || !json.Valid(raw) {
-			_, _ = readJSON(raw) // must only not panic
-			return
-		}
-		got, err := readJSON(raw)
-		if err != nil {
-			t.Fatalf("valid JSON %q is refused: %v", raw, err)
-		}
-		if diff := cmp.Diff(strict, got); diff != "" {
-			t.Errorf("valid JSON %q reads differently (-want +got):\n%s", raw, diff)
-		}
-	})
-}
 
 func TestShapesReadAnySpelling(t *testing.T) {
 	of := object{
@@ -86,11 +33,11 @@ func TestShapesReadAnySpelling(t *testing.T) {
 			complaints: []string{"all", "byName.a.size", "enabled", "inner", "maxCount", "mode"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			sent, err := readJSON([]byte(test.text))
+			sent, err := loosejson.Object([]byte(test.text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := readJSON([]byte(test.want))
+			want, err := loosejson.Object([]byte(test.want))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -84,25 +85,11 @@ func parentOf(id string) string { return id[:max(strings.LastIndexByte(id, '/'),
 // secretKey is where the secrets of a resource are kept, apart from the resource.
 func secretKey(id string) string { return "secret:" + id }
 
-// copyOf returns a copy of doc whose objects and arrays may be changed freely.
-func copyOf(doc store.Document) store.Document { return copyValue(doc).(store.Document) }
-
-func copyValue(v any) any {
-	switch v := v.(type) {
-	case store.Document:
-		c := make(store.Document, len(v))
-		for name, member := range v {
-			c[name] = copyValue(member)
-		}
-		return c
-	case []any:
-		c := make([]any, len(v))
-		for i, item := range v {
-			c[i] = copyValue(item)
-		}
-		return c
-	}
-	return v
+// decodeNumbers decodes JSON with numbers kept as they are written.
+func decodeNumbers(raw []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	return decoder.Decode(into)
 }
 
 // randomText returns the base64 text of n random bytes, as keys are written.

@@ -1,62 +1,26 @@
 package frontdoor
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/loosejson"
 )
 
 // object is a JSON object whose members are found without regard to case, and
 // whose numbers may be written as texts: Microsoft's samples send both.
 type object map[string]any
 
-// readObject decodes JSON with trailing commas, which the service takes too
-// (Microsoft's sample cli/batch-score-rest.sh sends one).
+// readObject decodes the body of an invocation.
 func readObject(raw []byte) (object, error) {
-	decoder := json.NewDecoder(bytes.NewReader(dropTrailingCommas(bytes.TrimPrefix(raw, []byte("\ufeff")))))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, errors.New("the body is empty")
-		}
-		return nil, fmt.Errorf("the body is not JSON: %w", err)
+	body, err := loosejson.Object(raw)
+	if err == nil && body == nil {
+		err = errors.New("the body is not a JSON object but null")
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the body goes on after its JSON")
-	}
-	members, ok := value.(map[string]any)
-	if !ok {
-		return nil, errors.New("the body is not a JSON object")
-	}
-	return members, nil
-}
-
-// dropTrailingCommas blanks every comma that is followed by nothing but white
-// space and a closing bracket, outside of texts.
-func dropTrailingCommas(raw []byte) []byte {
-	out := bytes.Clone(raw)
-	comma, quoted := -1, false
-	for i := 0; i < len(out); i++ {
-		switch b := out[i]; {
-		case quoted && b == '\\':
-			i++
-		case b == '"':
-			quoted, comma = !quoted, -1
-		case quoted, b == ' ', b == '\t', b == '\r', b == '\n':
-		case b == ',':
-			comma = i
-		case (b == '}' || b == ']') && comma >= 0:
-			out[comma], comma = ' ', -1
-		default:
-			comma = -1
-		}
-	}
-	return out
+	return body, err
 }
 
 // member returns the value of a member, nil when it is absent or null.

@@ -5,21 +5,23 @@ import (
 	"encoding/json"
 )
 
-// copyDocument returns a deep copy of a document that is in normal form.
-func copyDocument(doc Document) Document { return copyValue(doc).(Document) }
+// Copy returns a deep copy of a document: its objects and arrays may be changed
+// freely.
+func Copy(doc Document) Document { return CopyValue(doc).(Document) }
 
-func copyValue(v any) any {
+// CopyValue is Copy for one value of a document.
+func CopyValue(v any) any {
 	switch v := v.(type) {
 	case Document:
 		c := make(Document, len(v))
 		for name, member := range v {
-			c[name] = copyValue(member)
+			c[name] = CopyValue(member)
 		}
 		return c
 	case []any:
 		c := make([]any, len(v))
 		for i, item := range v {
-			c[i] = copyValue(item)
+			c[i] = CopyValue(item)
 		}
 		return c
 	}

@@ -83,7 +83,7 @@ func (s *Store) Get(id string) (Document, bool) {
 	if !ok {
 		return nil, false
 	}
-	return copyDocument(e.document), true
+	return Copy(e.document), true
 }
 
 // Put stores a copy of doc under id and reports whether the id is new. An
@@ -115,7 +115,7 @@ func (s *Store) Update(id string, change func(Document) error) (Document, error)
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
 	}
-	doc := copyDocument(old.document)
+	doc := Copy(old.document)
 	if err := change(doc); err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s *Store) Update(id string, change func(Document) error) (Document, error)
 	if err := s.write(&entry{id: old.id, sequence: old.sequence, document: normal}); err != nil {
 		return nil, err
 	}
-	return copyDocument(normal), nil
+	return Copy(normal), nil
 }
 
 // Delete removes the document under id, leaves documents below it alone, and
@@ -173,7 +173,7 @@ func inOrder(entries []*entry) []Document {
 	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.sequence, b.sequence) })
 	docs := make([]Document, len(entries))
 	for i, e := range entries {
-		docs[i] = copyDocument(e.document)
+		docs[i] = Copy(e.document)
 	}
 	return docs
 }

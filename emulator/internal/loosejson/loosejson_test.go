@@ -1,0 +1,67 @@
+package loosejson
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestObjectIsForgiving(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       map[string]any
+		fails      bool
+	}{
+		{name: "nothing", text: " \n", fails: true},
+		{name: "null", text: "null"},
+		{name: "byte order mark", text: "\ufeff{}", want: map[string]any{}},
+		{name: "trailing commas", text: `{"a": [1, 2 ,], "b": {"c": "x" , } ,}`,
+			want: map[string]any{"a": []any{json.Number("1"), json.Number("2")}, "b": map[string]any{"c": "x"}}},
+		{name: "commas in texts stay", text: `{"a": ",}", "b": "\",]", "c": "\\",}`,
+			want: map[string]any{"a": ",}", "b": "\",]", "c": `\`}},
+		{name: "large numbers keep their digits", text: `{"a": 12345678901234567890}`,
+			want: map[string]any{"a": json.Number("12345678901234567890")}},
+		{name: "an array", text: `[]`, fails: true},
+		{name: "two commas", text: `{"a": 1,,}`, fails: true},
+		{name: "cut", text: `{"a": "x`, fails: true},
+		{name: "more behind it", text: `{} {}`, fails: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := Object([]byte(test.text))
+			if (err != nil) != test.fails {
+				t.Fatalf("Object error = %v, want error: %v", err, test.fails)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("Object (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzObject(f *testing.F) {
+	for _, text := range []string{`{"a": [1, 2,], "b": ",}",}`, "\ufeff{}", `{"a":"\\"}`, `,}`, `"`, `{"a":1,`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var strict map[string]any
+		if strictly(raw, &strict) != nil || !json.Valid(raw) {
+			_, _ = Object(raw) // must only not panic
+			return
+		}
+		got, err := Object(raw)
+		if err != nil {
+			t.Fatalf("valid JSON %q is refused: %v", raw, err)
+		}
+		if diff := cmp.Diff(strict, got); diff != "" {
+			t.Errorf("valid JSON %q reads differently (-want +got):\n%s", raw, diff)
+		}
+	})
+}
+
+func strictly(raw []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	return decoder.Decode(into)
+}
