@@ -165,7 +165,9 @@ func (t *tour) invokeFolder(ctx context.Context) (string, error) {
 	if t.images, err = t.client.Upload(ctx, filepath.Join(digits(), "images"), nil); err != nil {
 		return "", err
 	}
-	return t.invoke(ctx, t.images.URL) // the https URL of a folder of blobs
+	return t.invoke(ctx, azmlbatch.Invocation{
+		Inputs: azmlbatch.Inputs{"images": azmlbatch.URIFolder{URI: t.images.URL}}, // the https URL of a folder of blobs
+	})
 }
 
 func (t *tour) invokeAsset(ctx context.Context) (string, error) {
@@ -174,13 +176,16 @@ func (t *tour) invokeAsset(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return t.invoke(ctx, t.data.ID)
+	job, err := t.invoke(ctx, azmlbatch.Invocation{Inputs: azmlbatch.Inputs{"images": azmlbatch.URIFolder{URI: t.data.Ref()}}})
+	if err != nil {
+		return "", err
+	}
+	older, err := t.invoke(ctx, azmlbatch.Invocation{Dataset: azmlbatch.DataURL{Path: t.images.URL}}) // as the API of 2021 did
+	return job + " and, in the older form, " + older, err
 }
 
-func (t *tour) invoke(ctx context.Context, uri string) (string, error) {
-	job, err := t.client.Endpoints().Invoke(ctx, t.endpoint, azmlbatch.Invocation{
-		Inputs: azmlbatch.Inputs{"images": azmlbatch.URIFolder{URI: uri}},
-	})
+func (t *tour) invoke(ctx context.Context, inv azmlbatch.Invocation) (string, error) {
+	job, err := t.client.Endpoints().Invoke(ctx, t.endpoint, inv)
 	t.jobs = append(t.jobs, job)
 	return job.Name, err
 }
