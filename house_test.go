@@ -1,7 +1,10 @@
 package azmlbatch_test
 
 import (
+	"debug/buildinfo"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -42,5 +45,45 @@ func TestHouse(t *testing.T) {
 		if path == module || strings.HasPrefix(path, module+"/cmd") {
 			t.Errorf("a room of the emulator imports %s", path)
 		}
+	}
+}
+
+// smallest is a program that imports the root and makes a client.
+const smallest = `package main
+
+import "github.com/azmlbatch/azmlbatch"
+
+func main() { _, _ = azmlbatch.NewClient(azmlbatch.Workspace{}, nil, nil) }
+`
+
+// TestSmallestProgram builds what a user's program is at least, prints its modules and its size, and fails when it grows: what
+// makes it grow needs a reason, and then a new number here.
+func TestSmallestProgram(t *testing.T) {
+	const modules, megabytes = 18, 9
+	dir := t.TempDir()
+	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "smallest")
+	if err := os.WriteFile(source, []byte(smallest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", program, source).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	file, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range info.Deps {
+		t.Log(m.Path, m.Version)
+	}
+	t.Logf("%d modules, %.1f MB", len(info.Deps), float64(file.Size())/1e6)
+	if len(info.Deps) > modules {
+		t.Errorf("the smallest program links %d modules, %d are allowed", len(info.Deps), modules)
+	}
+	if file.Size() > megabytes*1e6 {
+		t.Errorf("the smallest program has %d bytes, %d MB are allowed", file.Size(), megabytes)
 	}
 }
