@@ -3,6 +3,8 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -171,30 +173,101 @@ type ListJobsOptions struct {
 	Deployment string
 }
 
-// ListJobs iterates over the jobs of an endpoint with their inputs and outputs, through the workspace data plane.
+// ListJobs iterates over the jobs of an endpoint, or of one deployment, with their inputs and outputs, a page at a time as
+// the loop asks for more. It asks the workspace data plane. Where that refuses, as it does for many users since 2026
+// (azure-sdk-for-python issue 45212), it goes on with the jobs of the management plane that the endpoint started; those
+// have no Inputs, and Outputs only where the invocation chose them, as [EndpointsClient.Invoke] does.
+//
+// An endpoint that neither plane knows is [ErrNotFound]. The jobs of an endpoint that was deleted stay.
 func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options *ListJobsOptions) iter.Seq2[BatchJob, error] {
-	op := operation{"list jobs of", "endpoint", endpoint}
+	l := jobsOf{e.c, operation{"list jobs of", "endpoint", endpoint}, endpoint, ""}
+	if options != nil {
+		l.deployment = options.Deployment
+	}
 	return func(yield func(BatchJob, error) bool) {
-		if err := checkName(op, "endpoint", endpoint); err != nil {
+		if err := l.check(); err != nil {
 			yield(BatchJob{}, err)
 			return
 		}
-		segments := []string{"batchEndpoints", endpoint, "jobs"}
-		if options != nil && options.Deployment != "" {
-			segments = []string{"batchEndpoints", endpoint, "deployments", options.Deployment, "jobs"}
-		}
-		u, err := e.c.dataPlaneURL(ctx, "mferp/managementfrontend", segments...)
-		if err != nil {
-			yield(BatchJob{}, err)
-			return
-		}
-		for j, err := range list[BatchJob](ctx, e.c, request{op: op, plane: e.c.data, url: u,
-			query: url.Values{"api-version": {"2020-09-01-dataplanepreview"}}}) {
-			if !yield(j, err) {
+		seen := map[string]bool{}
+		var refusal error
+		for job, err := range l.onDataPlane(ctx) {
+			if err != nil {
+				refusal = err
+				break
+			}
+			seen[job.Name] = true
+			if !yield(job, nil) {
 				return
 			}
 		}
+		if refusal != nil {
+			l.goOn(ctx, refusal, seen, yield)
+		}
 	}
+}
+
+// jobsOf are the jobs of an endpoint, or of one of its deployments.
+type jobsOf struct {
+	c                    *Client
+	op                   operation
+	endpoint, deployment string
+}
+
+func (l jobsOf) check() error {
+	if err := checkName(l.op, "endpoint", l.endpoint); err != nil || l.deployment == "" {
+		return err
+	}
+	return checkName(l.op, "deployment", l.deployment)
+}
+
+func (l jobsOf) onDataPlane(ctx context.Context) iter.Seq2[BatchJob, error] {
+	segments := []string{"batchEndpoints", l.endpoint, "jobs"}
+	if l.deployment != "" {
+		segments = []string{"batchEndpoints", l.endpoint, "deployments", l.deployment, "jobs"}
+	}
+	u, err := l.c.dataPlaneURL(ctx, "mferp/managementfrontend", segments...)
+	if err != nil {
+		return func(yield func(BatchJob, error) bool) { yield(BatchJob{}, err) }
+	}
+	return list[BatchJob](ctx, l.c, request{op: l.op, plane: l.c.data, url: u,
+		query: url.Values{"api-version": {"2020-09-01-dataplanepreview"}}})
+}
+
+// goOn yields what the data plane did not. A link to another host or in a circle is not an answer to work around.
+func (l jobsOf) goOn(ctx context.Context, refusal error, seen map[string]bool, yield func(BatchJob, error) bool) {
+	if ctx.Err() != nil || errors.Is(refusal, errForeignHost) || errors.Is(refusal, errRepeatedLink) {
+		yield(BatchJob{}, refusal)
+		return
+	}
+	none := len(seen) == 0
+	for job, err := range l.c.Jobs().List(ctx, &JobListOptions{JobType: "Pipeline", View: All}) {
+		if err != nil {
+			yield(BatchJob{}, fmt.Errorf("%w (and not through the management plane either: %w)", refusal, err))
+			return
+		}
+		if seen[job.Name] || !l.started(job) {
+			continue
+		}
+		none = false
+		if !yield(job.batchView(), nil) {
+			return
+		}
+	}
+	if none && errors.Is(refusal, ErrNotFound) {
+		yield(BatchJob{}, refusal)
+	}
+}
+
+// started reports whether the endpoint started a job. The experiment is the endpoint's name unless the invocation chose
+// another; the description names the endpoint in any case.
+func (l jobsOf) started(job Job) bool {
+	const batchTag, deploymentTag = "azureml.batchrun", "azureml.deploymentname"
+	if job.Tags[batchTag] != "true" || l.deployment != "" && !strings.EqualFold(job.Tags[deploymentTag], l.deployment) {
+		return false
+	}
+	return strings.EqualFold(job.ExperimentName, l.endpoint) ||
+		strings.Contains(strings.ToLower(job.Description), "endpoint: "+strings.ToLower(l.endpoint)+",")
 }
 
 // scoringURI reads where the endpoint takes invocations. It is not kept: a URI of an endpoint that was deleted and made

@@ -135,7 +135,7 @@ func (p *PipelineComponentDeployment) UnmarshalJSON(b []byte) error { return dec
 
 // MarshalJSON implements [json.Marshaler].
 func (p PipelineComponentDeployment) MarshalJSON() ([]byte, error) {
-	if p.ReferenceType == "" {
+	if p.ReferenceType == "" && p.ComponentID != "" {
 		p.ReferenceType = "Id"
 	}
 	return encodeTagged(p, configurationType, p.deploymentConfiguration())

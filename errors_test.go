@@ -91,11 +91,22 @@ func FuzzErrorBody(f *testing.F) {
 	f.Add([]byte(`{"error":{"code":"A","message":"m","details":[{"code":"B"}],"additionalInfo":[{"type":"InnerError","info":{"value":{"code":"C"}}}]}}`))
 	f.Add([]byte("\ufeff<Error><Code>X</Code></Error>"))
 	f.Add([]byte("<html><title>x</title>"))
+	f.Add([]byte(`{"error":{"code":"A","message":"read https://h/c?sig=hidden Bearer hidden AccountKey=hidden now"}}`))
+	for _, body := range cassetteBodies(f) {
+		f.Add([]byte(body))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_, message := parseErrorBody(body)
-		line := oneLine(redact(message))
-		if strings.ContainsAny(line, "\r\n") {
-			t.Errorf("message of more than one line: %q", line)
+		err := newResponseError("get vase", response(t, 400, nil, string(body)))
+		if strings.ContainsAny(err.Error(), "\r\n") {
+			t.Errorf("an error of more than one line: %q", err)
+		}
+		if len(err.Codes) > 0 && err.Code() == "" {
+			t.Errorf("an empty code among %q", err.Codes)
+		}
+		for _, url := range urlPattern.FindAllString(err.Message, -1) {
+			if strings.ContainsAny(url, "?") {
+				t.Errorf("a query in the message %q", err.Message)
+			}
 		}
 	})
 }

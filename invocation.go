@@ -13,7 +13,10 @@ import (
 type Invocation struct {
 	// Deployment takes the job; empty means the endpoint's default deployment.
 	Deployment string
-	// Inputs by name. A model deployment takes exactly one, a folder or a file, and ignores the name. See [Input].
+	// Input is the one input of a model deployment, a folder or a file, which needs no name. See [Input].
+	Input Input
+	// Inputs by name, for pipeline-component deployments; a model deployment takes exactly one and ignores the name. It
+	// excludes Input.
 	Inputs Inputs
 	// Outputs by name. Empty makes the client choose a fresh folder on the default datastore whose path holds Key; that
 	// is what makes an invocation findable. A place that exists already makes the job fail.
@@ -45,7 +48,7 @@ type Invocation struct {
 	OutputFileName string
 
 	// Dataset is the older form of an input (API 2021-10-01), for services and scripts that still need it. It excludes
-	// Inputs.
+	// Input and Inputs.
 	Dataset Dataset
 	// OutputDataset is the older form of an output. It excludes Outputs.
 	OutputDataset OutputDataset
@@ -103,10 +106,12 @@ func checkInvocation(op operation, inv Invocation) error {
 	switch {
 	case inv.Key != "" && !keyPattern.MatchString(inv.Key):
 		return bad("Key", fmt.Sprintf("%q cannot be part of a path", inv.Key), "use letters, digits, '-' and '_', at most 64")
-	case len(inv.Inputs) == 0 && inv.Dataset == nil:
-		return bad("Inputs", "is empty", "give one input, for example azmlbatch.URIFolder")
-	case len(inv.Inputs) > 0 && inv.Dataset != nil:
-		return bad("Dataset", "excludes Inputs", "use one of the two")
+	case inv.Input != nil && len(inv.Inputs) > 0:
+		return bad("Inputs", "excludes Input", "use one of the two")
+	case len(inv.inputs()) == 0 && inv.Dataset == nil:
+		return bad("Input", "is nil", "give one input, for example azmlbatch.URIFolder")
+	case len(inv.inputs()) > 0 && inv.Dataset != nil:
+		return bad("Dataset", "excludes Input and Inputs", "use one of the two")
 	case len(inv.Outputs) > 0 && inv.OutputDataset != (OutputDataset{}):
 		return bad("OutputDataset", "excludes Outputs", "use one of the two")
 	case inv.MiniBatchSize < 0, inv.InstanceCount < 0, inv.MaxConcurrencyPerInstance < 0:
@@ -114,31 +119,51 @@ func checkInvocation(op operation, inv Invocation) error {
 	case inv.ErrorThreshold != nil && *inv.ErrorThreshold < -1:
 		return bad("ErrorThreshold", "is below -1", "-1 ignores all failures")
 	}
+	if inv.Input != nil {
+		return checkInput(op, "Invocation.Input", inv.Input)
+	}
 	for _, name := range sortedKeys(inv.Inputs) {
-		if err := checkInput(op, name, inv.Inputs[name]); err != nil {
+		if err := checkInput(op, fmt.Sprintf("Invocation.Inputs[%q]", name), inv.Inputs[name]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkInput(op operation, name string, in Input) error {
-	argument := fmt.Sprintf("Invocation.Inputs[%q]", name)
-	uri, isURI := "", true
+// inputs are the inputs by name. One without a name has none yet: a file and a folder on this machine look alike.
+func (inv Invocation) inputs() Inputs {
+	if inv.Input != nil {
+		return Inputs{"": inv.Input}
+	}
+	return inv.Inputs
+}
+
+func checkInput(op operation, argument string, in Input) error {
+	var uri string
 	switch v := in.(type) {
 	case nil:
 		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: "is nil"}
 	case LocalPath:
 		return checkLocalInput(op, argument, v.Path)
+	case Literal:
+		if v.Value == nil {
+			return &ArgumentError{Operation: op.String(), Argument: argument + ".Value", Problem: "is nil", Remedy: "use a string, number or boolean"}
+		}
+		return nil
+	case UnknownData:
+		return nil
 	case URIFolder:
 		uri = v.URI
 	case URIFile:
 		uri = v.URI
-	default:
-		isURI = false
-	}
-	if !isURI {
-		return nil
+	case MLTable:
+		uri = v.URI
+	case CustomModel:
+		uri = v.URI
+	case MLFlowModel:
+		uri = v.URI
+	case TritonModel:
+		uri = v.URI
 	}
 	if u, err := url.Parse(uri); uri == "" || err != nil || u.Scheme == "" && uri[0] != '/' {
 		return &ArgumentError{Operation: op.String(), Argument: argument + ".URI", Problem: fmt.Sprintf("%q is not a URI", redact(uri)),

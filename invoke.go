@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -65,7 +66,8 @@ type invokeTarget struct {
 	endpoint   string
 	uri        string
 	deployment Deployment
-	named      bool // the caller named the deployment
+	named      bool      // the caller named the deployment
+	index      *jobIndex // of the endpoint's jobs, for many keys; nil lists them for each
 }
 
 func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, deployment string) (invokeTarget, error) {
@@ -94,11 +96,11 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, err
 		return BatchJob{}, err
 	}
 	if inv.Key != "" && place != "" {
-		if job, found, err := t.find(ctx, place); err != nil || found {
+		if job, found, err := t.lookup(ctx, place); err != nil || found {
 			return job, err
 		}
 	}
-	if body.Inputs, err = t.c.uploadLocalInputs(ctx, t.op, inv.Inputs); err != nil {
+	if body.Inputs, err = t.c.uploadLocalInputs(ctx, t.op, inv.inputs()); err != nil {
 		return BatchJob{}, err
 	}
 	job, err := t.post(ctx, body, key)
@@ -211,49 +213,48 @@ func (t invokeTarget) recover(ctx context.Context, place, key string, cause erro
 // a caller whose time ran out in the middle of the POST has the greatest need of the truth.
 const recoverTimeout = 45 * time.Second
 
-// find looks among the endpoint's jobs for the one with the output place. The data plane's list shows outputs; where it
-// fails, as it does for some users, ARM's list shows the same place in the job's parameters.
+// lookup finds the job of a key before anything is sent.
+func (t invokeTarget) lookup(ctx context.Context, place string) (BatchJob, bool, error) {
+	if t.index != nil {
+		return t.index.find(ctx, t, place)
+	}
+	return t.find(ctx, place)
+}
+
+// find looks among the endpoint's jobs for the one with the output place.
 func (t invokeTarget) find(ctx context.Context, place string) (BatchJob, bool, error) {
-	var first error
 	for job, err := range (EndpointsClient{t.c}).ListJobs(ctx, t.endpoint, nil) {
 		if err != nil {
-			first = err
-			break
+			return BatchJob{}, false, err
 		}
 		if jobHasOutput(job, place) {
 			return job, true, nil
-		}
-	}
-	if first == nil {
-		return BatchJob{}, false, nil
-	}
-	for job, err := range t.c.Jobs().List(ctx, &JobListOptions{ExperimentName: t.endpoint}) {
-		if err != nil {
-			return BatchJob{}, false, errors.Join(first, err)
-		}
-		if samePlace(job.Parameters()["output_uri"], place) {
-			return job.batchView(), true, nil
 		}
 	}
 	return BatchJob{}, false, nil
 }
 
 func jobHasOutput(job BatchJob, place string) bool {
+	return slices.ContainsFunc(jobPlaces(job), func(p string) bool { return samePlace(p, place) })
+}
+
+// jobPlaces are the places of a job's outputs.
+func jobPlaces(job BatchJob) (places []string) {
 	for _, o := range job.Outputs {
 		switch o := o.(type) {
 		case URIFolder:
-			if samePlace(o.URI, place) {
-				return true
-			}
+			places = append(places, o.URI)
 		case URIFile:
-			if samePlace(o.URI, place) {
-				return true
-			}
+			places = append(places, o.URI)
 		}
 	}
-	return samePlace(job.Parameters()["output_uri"], place)
+	if uri := job.Parameters()["output_uri"]; uri != "" {
+		places = append(places, uri)
+	}
+	return places
 }
 
+// uploadLocalInputs replaces local paths by the places they are uploaded to, and names an input that has no name.
 func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inputs) (Inputs, error) {
 	out := maps.Clone(inputs)
 	for _, name := range sortedKeys(inputs) {
@@ -271,6 +272,10 @@ func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inp
 		} else {
 			out[name] = URIFile{URI: uri}
 		}
+	}
+	if only, ok := out[""]; ok { // the name that azure-ai-ml gives to an input without one
+		delete(out, "")
+		out[only.inputKind().batch] = only
 	}
 	return out, nil
 }

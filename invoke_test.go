@@ -174,7 +174,7 @@ func TestLostAnswerIsFoundThroughARMWhenTheDataPlaneFails(t *testing.T) {
 	s.list = answer(400, `{"error":{"code":"UserError","message":"not today"}}`)
 	s.arm = func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, 200, `{"value":[{"name":"other","properties":{"experimentName":"digits","properties":{}}},
-			{"name":"batchjob-7","properties":{"experimentName":"digits","status":"Running","properties":{
+			{"name":"batchjob-7","properties":{"experimentName":"digits","status":"Running","tags":{"azureml.batchrun":"true"},"properties":{
 			"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/monday/\"}"}}}]}`)
 	}
 	job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
@@ -230,7 +230,10 @@ func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
 	}{
 		{"no endpoint", "", Invocation{Inputs: sampleInputs}, "endpoint"},
 		{"a malformed endpoint", "a/b", Invocation{Inputs: sampleInputs}, "endpoint"},
-		{"no input", "digits", Invocation{}, "Invocation.Inputs"},
+		{"no input", "digits", Invocation{}, "Invocation.Input"},
+		{"an input with and without a name", "digits", Invocation{Inputs: sampleInputs, Input: URIFolder{URI: "https://x/y"}}, "Invocation.Inputs"},
+		{"an empty URI without a name", "digits", Invocation{Input: MLTable{}}, "Invocation.Input.URI"},
+		{"a literal without a value", "digits", Invocation{Inputs: Inputs{"x": Literal{}}}, `Invocation.Inputs["x"].Value`},
 		{"a nil input", "digits", Invocation{Inputs: Inputs{"x": nil}}, `Invocation.Inputs["x"]`},
 		{"a local path as URI", "digits", Invocation{Inputs: Inputs{"x": URIFolder{URI: "./digits"}}}, `Invocation.Inputs["x"].URI`},
 		{"an empty URI", "digits", Invocation{Inputs: Inputs{"x": URIFile{}}}, `Invocation.Inputs["x"].URI`},

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"regexp"
 	"slices"
@@ -30,6 +32,8 @@ type JobFailedError struct {
 	Log string
 	// Hint says what usually helps; empty when the cause is not a known one.
 	Hint string
+	// Counts say how many files were done and failed when the job ended, from the engine's report; -1 when unknown.
+	Counts JobCounts
 	// Err is why the logs could not be read; nil when they were.
 	Err error
 }
@@ -72,7 +76,7 @@ func (e *JobFailedError) Unwrap() error { return e.Err }
 // explain reads the logs of a job that ended badly. It asks as little as it can: run history for the child, one listing,
 // and the few files that hold causes, in the order in which they do.
 func (j JobsClient) explain(ctx context.Context, job Job) error {
-	failed := &JobFailedError{Job: job, MiniBatch: -1}
+	failed := &JobFailedError{Job: job, MiniBatch: -1, Counts: unknownCounts()}
 	if job.Status == JobCanceled {
 		failed.Message = "the job was cancelled"
 		return failed
@@ -147,37 +151,57 @@ func (j JobsClient) readMiniBatch(ctx context.Context, logs []JobLog, failed *Jo
 		failed.MiniBatch = id
 		failed.File = guiltyFile(files, failed.Traceback)
 	}
-	return nil
+	if len(text) < maxLogRead {
+		failed.Counts, err = reportCounts(strings.NewReader(text))
+	}
+	return err
 }
 
-// firstFailedMiniBatch reads the report by the names of its columns, which are all that is known of it.
+// reportLines reads the report by the names of its columns, which are all that is known of it: each line is a function
+// from a column to its value. A last line that is cut short is left out.
+func reportLines(r io.Reader) iter.Seq2[func(column string) string, error] {
+	return func(yield func(func(string) string, error) bool) {
+		lines := csv.NewReader(r)
+		lines.FieldsPerRecord, lines.ReuseRecord = -1, true
+		first, err := lines.Read()
+		header := slices.Clone(first)
+		for err == nil {
+			var line []string
+			if line, err = lines.Read(); err != nil {
+				break
+			}
+			value := func(column string) string {
+				if i := slices.Index(header, column); i >= 0 && i < len(line) {
+					return line[i]
+				}
+				return ""
+			}
+			if !yield(value, nil) {
+				return
+			}
+		}
+		if bad := new(csv.ParseError); !errors.Is(err, io.EOF) && !errors.As(err, &bad) {
+			yield(nil, err)
+		}
+	}
+}
+
+// reportedFailure reports whether a try of a mini-batch did not get to its end.
+func reportedFailure(status string) bool {
+	return strings.Contains(status, "EXCEPTION") || strings.Contains(status, "TIMEOUT")
+}
+
+// firstFailedMiniBatch finds the first try in the report that failed.
 func firstFailedMiniBatch(text string) (id int, files []string, ok bool) {
-	r := csv.NewReader(strings.NewReader(text))
-	r.FieldsPerRecord = -1
-	header, err := r.Read()
-	if err != nil {
-		return 0, nil, false
-	}
-	column := func(row []string, name string) string {
-		if i := slices.Index(header, name); i >= 0 && i < len(row) {
-			return row[i]
-		}
-		return ""
-	}
-	for {
-		row, err := r.Read()
+	for line, err := range reportLines(strings.NewReader(text)) {
 		if err != nil {
-			return 0, nil, false
+			break
 		}
-		status := column(row, "Status")
-		if !strings.Contains(status, "EXCEPTION") && !strings.Contains(status, "TIMEOUT") {
-			continue
+		if id = count(line("Mini-batch Id")); id >= 0 && reportedFailure(line("Status")) {
+			return id, detailFiles(line("Mini-batch Detail")), true
 		}
-		if _, err := fmt.Sscan(column(row, "Mini-batch Id"), &id); err != nil {
-			continue
-		}
-		return id, detailFiles(column(row, "Mini-batch Detail")), true
 	}
+	return 0, nil, false
 }
 
 var quotedPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'`)

@@ -81,10 +81,16 @@ func (j JobsClient) listLogs(ctx context.Context, child ChildJob) ([]JobLog, err
 
 // OpenLog reads a log from its beginning to where it ends now. The caller closes it.
 func (j JobsClient) OpenLog(ctx context.Context, l JobLog) (io.ReadCloser, error) {
+	return j.openLogAt(ctx, l, 0)
+}
+
+// openLogAt reads a log from an offset to where it ends now. An offset at the end or behind it is an error of storage,
+// code InvalidRange.
+func (j JobsClient) openLogAt(ctx context.Context, l JobLog, offset int64) (io.ReadCloser, error) {
 	op := operation{"read log", "of job", l.Name}
 	at, err := j.c.blobPlace(ctx, op, l.URI)
 	if err != nil {
 		return nil, err
 	}
-	return j.c.openBlob(ctx, op, at)
+	return j.c.openBlobAt(ctx, op, at, offset)
 }

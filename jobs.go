@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
-	"net/url"
-	"strings"
 )
 
 // JobStatus is the state of a job. A status that this package does not know means that the job still goes on.
@@ -93,6 +91,9 @@ func (j Job) batchView() BatchJob {
 	if uri := j.Parameters()["output_uri"]; uri != "" {
 		b.Outputs = Outputs{"score": URIFolder{URI: uri}}
 	}
+	for name, s := range j.Services {
+		put(&b.InteractionEndpoints, name, JobEndpoint{Type: firstNonEmpty(s.Type, name), Endpoint: s.Endpoint, Port: s.Port})
+	}
 	return b
 }
 
@@ -137,42 +138,26 @@ func (j JobsClient) Get(ctx context.Context, name string) (Job, error) {
 	return do[Job](ctx, j.c, request{op: op, method: http.MethodGet, url: j.url(name)})
 }
 
-// JobListOptions narrow [JobsClient.List]. The zero value lists all active jobs of the workspace, of every type.
+// JobListOptions narrow [JobsClient.List] and [JobsClient.ListSummaries]. The zero value lists all active jobs of the workspace, of every type.
 type JobListOptions struct {
 	// ExperimentName keeps the jobs of one experiment; for batch jobs that is the endpoint's name. The service has no such
 	// filter, so the client applies it, and all pages are read.
 	ExperimentName string
 	// JobType asks for one type, for example "Pipeline".
 	JobType string
-	// Tag asks for jobs with this tag.
+	// Tag asks for jobs with the tag of this name.
 	Tag string
+	// Properties asks for jobs with these properties: names, or name=value, with commas between.
+	Properties string
 	// View is ActiveOnly, ArchivedOnly or All; empty means ActiveOnly.
 	View ListView
+
+	pages *int // counts the requests
 }
 
 // List iterates over the jobs of the workspace, a page at a time as the loop asks for more.
 func (j JobsClient) List(ctx context.Context, options *JobListOptions) iter.Seq2[Job, error] {
-	var o JobListOptions
-	if options != nil {
-		o = *options
-	}
-	query := url.Values{}
-	for name, value := range map[string]string{"jobType": o.JobType, "tag": o.Tag, "listViewType": string(o.View)} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	all := list[Job](ctx, j.c, request{op: operation{"list", "jobs", ""}, url: j.c.armURL("jobs"), query: query})
-	if o.ExperimentName == "" {
-		return all
-	}
-	return func(yield func(Job, error) bool) {
-		for job, err := range all {
-			if (err != nil || strings.EqualFold(job.ExperimentName, o.ExperimentName)) && !yield(job, err) {
-				return
-			}
-		}
-	}
+	return listJobs(ctx, j, options, func(job Job) string { return job.ExperimentName })
 }
 
 // BeginCancel asks the service to stop a job. The poller is done when the service has carried that out; the job's status
@@ -207,7 +192,11 @@ type WaitOptions = PollOptions
 // five seconds for long jobs), and stops at once when ctx ends; the job itself goes on then, see [JobsClient.BeginCancel].
 //
 // A job that ends as Failed or Canceled is an [*JobFailedError] with the user's own traceback where the job left one. A
-// Completed job can still have files that failed: with an error threshold of -1 the service ignores them.
+// Completed job can still have files that failed, and does not show it: with an error threshold of -1, the default, the
+// service ignores them. [JobsClient.Counts] tells, and so does the last call of OnProgress.
+//
+// With OnProgress, each poll makes one request more, for Progress.Counts; it never puts off the next poll, and where it
+// fails the counts are nil.
 func (j JobsClient) Wait(ctx context.Context, name string, options *WaitOptions) (Job, error) {
 	p, err := j.Poller(name)
 	if err != nil {
@@ -242,14 +231,24 @@ type jobToken struct {
 
 // jobHandler follows a job through ARM: one request a poll, with the management token that the client has anyway.
 type jobHandler struct {
-	jobs JobsClient
-	name string
-	job  Job
+	jobs  JobsClient
+	name  string
+	job   Job
+	files *jobCounter // made when somebody wants to know
 }
 
 func (h *jobHandler) token() any { return jobToken{Version: operationTokenVersion, Job: h.name} }
 
 func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
+	s, err := h.ask(ctx)
+	if err == nil && s.done && h.job.Status != JobCompleted {
+		err = h.jobs.explain(ctx, h.job)
+	}
+	return s, err
+}
+
+// ask reads the job. How it ended is not an error here.
+func (h *jobHandler) ask(ctx context.Context) (pollState, error) {
 	op := operation{"wait for", "job", h.name}
 	resp, err := h.jobs.c.send(ctx, request{op: op, method: http.MethodGet, url: h.jobs.url(h.name)})
 	if err != nil {
@@ -261,11 +260,18 @@ func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
 		return pollState{}, err
 	}
 	h.job = job
-	s := pollState{status: string(job.Status), retryAfter: after, done: job.Status.Done()}
-	if job.Status == JobFailed || job.Status == JobCanceled {
-		return s, h.jobs.explain(ctx, job)
-	}
-	return s, nil
+	return pollState{status: string(job.Status), retryAfter: after, done: job.Status.Done()}, nil
 }
 
 func (h *jobHandler) final(context.Context) (Job, error) { return h.job, nil }
+
+func (h *jobHandler) counts(ctx context.Context) *JobCounts {
+	if h.files == nil {
+		h.files = &jobCounter{jobs: h.jobs, name: h.name}
+	}
+	counts, err := h.files.read(ctx, h.job.Status)
+	if err != nil || counts == unknownCounts() {
+		return nil
+	}
+	return &counts
+}

@@ -92,9 +92,14 @@ func (c *Client) blobPage(ctx context.Context, op operation, at place, marker st
 
 // openBlob reads a blob from its beginning. A connection that breaks is made anew where it broke.
 func (c *Client) openBlob(ctx context.Context, op operation, at place) (io.ReadCloser, error) {
+	return c.openBlobAt(ctx, op, at, 0)
+}
+
+// openBlobAt reads a blob from an offset to its end.
+func (c *Client) openBlobAt(ctx context.Context, op operation, at place, offset int64) (io.ReadCloser, error) {
 	var body io.ReadCloser
 	err := c.blobCall(ctx, op, at, StorageAuto, func(ctx context.Context, b *blockblob.Client) error {
-		resp, err := b.DownloadStream(ctx, nil)
+		resp, err := b.DownloadStream(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: offset}})
 		if err == nil {
 			body = resp.NewRetryReader(ctx, &blob.RetryReaderOptions{})
 		}

@@ -1,11 +1,13 @@
 package azmlbatch
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // page is the form of every list of the service. The last page has no nextLink.
@@ -13,6 +15,41 @@ type page[T any] struct {
 	Value    []T    `json:"value"`
 	NextLink string `json:"nextLink"`
 }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It uses the room that Value has.
+func (p *page[T]) UnmarshalJSON(data []byte) error {
+	p.reset()
+	c := cursor{data: data}
+	if c.peek() == 'n' {
+		c.skip()
+		return c.end()
+	}
+	for name := range c.members {
+		switch null := c.peek() == 'n'; {
+		case strings.EqualFold(string(name), "value") && !null:
+			for range c.elements {
+				var zero T
+				p.Value = append(p.Value, zero)
+				if item := c.skip(); c.err != nil {
+					break
+				} else if err := unmarshal(item, &p.Value[len(p.Value)-1]); err != nil {
+					return err
+				}
+			}
+		case strings.EqualFold(string(name), "nextLink") && !null:
+			link, err := unquote(c.skip())
+			if err != nil {
+				return err
+			}
+			p.NextLink = link
+		default:
+			c.skip()
+		}
+	}
+	return c.end()
+}
+
+func (p *page[T]) reset() { p.Value, p.NextLink = p.Value[:0], "" }
 
 // list is the one paging engine. Nothing is fetched before the loop starts; leaving the loop fetches nothing more; an
 // error is yielded once and ends the loop; ranging again starts over. A next link that leaves the plane's hosts or that
@@ -24,9 +61,15 @@ func list[T any](ctx context.Context, c *Client, first request) iter.Seq2[T, err
 		if r.method == "" {
 			r.method = http.MethodGet
 		}
+		r.streams = true
 		seen := map[string]bool{}
+		var body bytes.Buffer // this and the page's room serve all pages
+		var p page[T]
 		for {
-			p, err := do[page[T]](ctx, c, r)
+			if r.pages != nil {
+				*r.pages++
+			}
+			err := readPage(ctx, c, r, &body, &p)
 			if err != nil {
 				yield(zero, err)
 				return
@@ -51,6 +94,21 @@ func list[T any](ctx context.Context, c *Client, first request) iter.Seq2[T, err
 			}
 		}
 	}
+}
+
+// readPage asks for one page and decodes it by way of a buffer that the pages share. Nothing of a page points into it.
+func readPage[T any](ctx context.Context, c *Client, r request, body *bytes.Buffer, p *page[T]) error {
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body.Reset()
+	if _, err := body.ReadFrom(resp.Body); err != nil {
+		return cutBody(r.op, resp, err)
+	}
+	p.reset()
+	return decodeText(r.op, resp, body.Bytes(), p)
 }
 
 var errRepeatedLink = fmt.Errorf("repeated next link")

@@ -1,11 +1,14 @@
 package azmlbatch
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -82,6 +85,106 @@ func TestListRefusesLinksThatLeaveOrRepeat(t *testing.T) {
 				t.Errorf("%d errors and %d requests, want 1 and %d", failures, requests, tt.requests)
 			}
 		})
+	}
+}
+
+// TestItemsOutliveTheirPage: the pages share a buffer, the items do not.
+func TestItemsOutliveTheirPage(t *testing.T) {
+	var requests []string
+	page := func(n int) string {
+		return fmt.Sprintf(`{"value":[{"name":"vase-%[1]d","tags":{"glaze-%[1]d":"ash-%[1]d"},"hue":"hue-%[1]d","properties":{"scoringUri":"https://h/%[1]d"}},{"name":"jug"}]`, n)
+	}
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		requests = append(requests, r.URL.Query().Get("$skip"))
+		if len(requests) == 1 {
+			writeJSON(w, 200, page(1)+`,"nextLink":"`+listURL+`&$skip=1"}`)
+			return
+		}
+		writeJSON(w, 200, page(2)+`}`)
+	})
+	var got []Endpoint
+	for e, err := range c.Endpoints().List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Name != "jug" {
+			got = append(got, e)
+		}
+	}
+	vase := func(n string) Endpoint {
+		return Endpoint{Name: "vase-" + n, Tags: map[string]string{"glaze-" + n: "ash-" + n}, ScoringURI: "https://h/" + n,
+			Extra: map[string]json.RawMessage{"/hue": json.RawMessage(`"hue-` + n + `"`)}}
+	}
+	if diff := cmp.Diff([]Endpoint{vase("1"), vase("2")}, got); diff != "" {
+		t.Errorf("List (-want +got):\n%s", diff)
+	}
+}
+
+// TestListEndsWithAPageThatCannotBeRead: what was yielded stays, the failure comes once.
+func TestListEndsWithAPageThatCannotBeRead(t *testing.T) {
+	tests := []struct{ name, body, want string }{
+		{"cut", `{"value":[{"name":"c"`, "is not the JSON that was expected (unexpected end of JSON input)"},
+		{"a page of HTML", `<html>`, "is not the JSON that was expected (JSON, byte 0: an object was expected)"},
+		{"no list", `{"value":{"name":"c"}}`, "(JSON, byte 9: an array was expected)"},
+		{"an item that is none", `{"value":[7]}`, "(JSON, byte 0: an object was expected)"},
+		{"a link that is none", `{"value":[],"nextLink":7}`, "(not a text: \"7\")"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			requests := 0
+			c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+				if requests++; requests == 1 {
+					writeJSON(w, 200, `{"value":[{"name":"a"},{"name":"b"}],"nextLink":"`+listURL+`&$skip=1"}`)
+					return
+				}
+				writeJSON(w, 200, tt.body)
+			})
+			var got []string
+			for e, err := range c.Endpoints().List(t.Context()) {
+				if err != nil {
+					e.Name = err.Error()
+				}
+				got = append(got, e.Name)
+			}
+			if len(got) != 3 || got[0] != "a" || got[1] != "b" || !strings.Contains(got[2], tt.want) {
+				t.Errorf("List = %q, want a, b and an error with %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestListOfABodyThatBreaksOff(t *testing.T) {
+	c := newClientOver(t, transporter(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: r,
+			Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"value":[`), &failingReader{}))}, nil
+	}), newFakeClock())
+	n := 0
+	for _, err := range c.Endpoints().List(t.Context()) {
+		if n++; !isError(err, errReset) || !strings.Contains(err.Error(), "the answer's body was cut") {
+			t.Errorf("List = %v, want the stream's own error", err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d yields, want 1", n)
+	}
+}
+
+// TestBodiesOfListsAreLogged when the caller asks azcore for bodies, although lists stream them.
+func TestBodiesOfListsAreLogged(t *testing.T) {
+	var logged strings.Builder
+	log.SetListener(func(_ log.Event, text string) { logged.WriteString(text) })
+	defer log.SetListener(nil)
+	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, 200, `{"value":[{"name":"jug-in-the-log"}]}`)
+	},
+		func(o *ClientOptions) { o.Logging.IncludeBody = true })
+	for e, err := range c.Endpoints().List(t.Context()) {
+		if err != nil || e.Name != "jug-in-the-log" {
+			t.Errorf("List = %q, %v", e.Name, err)
+		}
+	}
+	if !strings.Contains(logged.String(), "jug-in-the-log") {
+		t.Errorf("the body is not in the log:\n%s", logged.String())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"log/slog"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ type Progress struct {
 	Polls int
 	// Percent is the service's own estimate from 0 to 100; 0 when it gives none, which is the rule.
 	Percent float64
+	// Counts say how many files and mini-batches of a job are done. Only OnProgress gets them, because they cost one
+	// request more a poll. Nil for operations, and while nothing is known.
+	Counts *JobCounts
 }
 
 // PollOptions tune [Poller.PollUntilDone]. The zero value and nil mean the defaults.
@@ -27,7 +31,7 @@ type PollOptions struct {
 	// Interval between two polls. Zero means a default that starts short and grows with the age of the work, up to five
 	// seconds. A Retry-After of the service beats both.
 	Interval time.Duration
-	// OnProgress is called after every poll, from the goroutine that waits. May be nil.
+	// OnProgress is called after every poll, from the goroutine that waits. May be nil; then no counts are asked for.
 	OnProgress func(Progress)
 }
 
@@ -124,22 +128,59 @@ func (p *Poller[T]) PollUntilDone(ctx context.Context, options *PollOptions) (_ 
 	if options != nil {
 		o = *options
 	}
-	for !p.done {
-		progress, err := p.Poll(ctx)
+	for progress, err := range p.polls(ctx, o.Interval) {
 		if err != nil {
-			return p.result, p.interrupted(ctx, err)
+			return p.result, err
 		}
 		if o.OnProgress != nil {
+			progress.Counts = p.counts(ctx, p.wait(o.Interval))
 			o.OnProgress(progress)
-		}
-		if p.done {
-			break
-		}
-		if err := p.clock.sleep(ctx, p.wait(o.Interval)); err != nil {
-			return p.result, p.interrupted(ctx, err)
 		}
 	}
 	return p.result, p.err
+}
+
+// polls is the one loop that waits: it asks until the work has ended, and gives the state after each answer. What the
+// loop's body takes is taken off the wait. A failure is yielded once and ends the loop.
+func (p *Poller[T]) polls(ctx context.Context, interval time.Duration) iter.Seq2[Progress, error] {
+	return func(yield func(Progress, error) bool) {
+		for !p.done {
+			progress, err := p.Poll(ctx)
+			asked := p.clock.now()
+			if err != nil {
+				yield(progress, p.interrupted(ctx, err))
+				return
+			}
+			if !yield(progress, nil) || p.done {
+				return
+			}
+			if err := p.clock.sleep(ctx, max(0, p.wait(interval)-p.clock.now().Sub(asked))); err != nil {
+				yield(progress, p.interrupted(ctx, err))
+				return
+			}
+		}
+	}
+}
+
+// counter is a handler of work that can be counted.
+type counter interface {
+	// counts returns nil when nothing is known. It has an error for nobody: the work goes on all the same.
+	counts(ctx context.Context) *JobCounts
+}
+
+// counts asks for the counts of the work, and gives up when the next poll is due: they never make a wait longer. At the
+// end they have some time of their own.
+func (p *Poller[T]) counts(ctx context.Context, wait time.Duration) *JobCounts {
+	h, ok := p.handler.(counter)
+	if !ok {
+		return nil
+	}
+	if p.done {
+		wait = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Second))
+	defer cancel()
+	return h.counts(ctx)
 }
 
 func (p *Poller[T]) wait(interval time.Duration) time.Duration {

@@ -69,6 +69,9 @@ type request struct {
 	reads  bool // a POST that changes nothing; other methods tell by themselves
 	once   bool // starts work that must not start twice: sent again only if it provably never arrived
 	ok     []int
+	// streams leaves the body of a success to the caller to read; else it is there when send returns.
+	streams bool
+	pages   *int // of a list: counts the pages asked for; may be nil
 }
 
 // do sends the request and decodes the answer into a T. A success without a body, and the literal null, give a zero T.
@@ -78,8 +81,11 @@ func do[T any](ctx context.Context, c *Client, r request) (T, error) {
 	if err != nil {
 		return v, err
 	}
-	err = decodeBody(r.op, resp, &v)
-	return v, err
+	if err := decodeBody(r.op, resp, &v); err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
 }
 
 // send is the one place from which the JSON planes are asked. The answer's status is one of r.ok, or of 200, 201, 202 and
@@ -131,13 +137,15 @@ func (c *Client) refuseWrite(op operation) error {
 }
 
 func (c *Client) newRequest(ctx context.Context, p *plane, r request) (*policy.Request, error) {
-	u, err := url.Parse(r.url)
-	if err != nil || !p.owns(u.Host) || u.Scheme != "https" {
-		return nil, foreignHost(r.op, p, r.url)
-	}
 	req, err := runtime.NewRequest(ctx, r.method, r.url)
 	if err != nil {
 		return nil, transportError(r.op, err)
+	}
+	if u := req.Raw().URL; !p.owns(u.Host) || u.Scheme != "https" {
+		return nil, foreignHost(r.op, p, r.url)
+	}
+	if r.streams && !c.options.Logging.IncludeBody {
+		runtime.SkipBodyDownload(req)
 	}
 	raw := req.Raw()
 	raw.URL.RawQuery = c.rawQuery(p, raw.URL, r.query)
@@ -159,10 +167,19 @@ func (c *Client) newRequest(ctx context.Context, p *plane, r request) (*policy.R
 // a re-encoded one is refused.
 func (c *Client) rawQuery(p *plane, u *url.URL, add url.Values) string {
 	raw := u.RawQuery
-	if p == c.management && !u.Query().Has("api-version") && !add.Has("api-version") {
+	if p == c.management && !hasParameter(raw, "api-version") && !add.Has("api-version") {
 		raw = joinQuery(raw, "api-version="+url.QueryEscape(c.apiVersion))
 	}
 	return joinQuery(raw, add.Encode())
+}
+
+func hasParameter(rawQuery, name string) bool {
+	for parameter := range strings.SplitSeq(rawQuery, "&") {
+		if key, _, _ := strings.Cut(parameter, "="); strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func joinQuery(a, b string) string {
@@ -199,14 +216,23 @@ func transportError(op operation, err error) error {
 func decodeBody(op operation, resp *http.Response, v any) error {
 	body, err := runtime.Payload(resp)
 	if err != nil {
-		return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
-			Message: "the answer's body was cut: " + redact(err.Error()), Remedy: "the call may have worked; read the resource before trying again"}
+		return cutBody(op, resp, err)
 	}
+	return decodeText(op, resp, body, v)
+}
+
+func cutBody(op operation, resp *http.Response, err error) error {
+	return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
+		Message: "the answer's body was cut: " + redact(err.Error()), Remedy: "the call may have worked; read the resource before trying again"}
+}
+
+// decodeText decodes the body of a success. No body at all is fine and leaves v as it is.
+func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(body, v); err != nil {
+	if err := unmarshal(body, v); err != nil {
 		return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
 			Message: "the answer is not the JSON that was expected (" + oneLine(err.Error()) + ")",
 			Remedy:  "a body cut short or a proxy's page; the call may have worked, read the resource before trying again"}

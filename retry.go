@@ -199,16 +199,31 @@ func (t *retryTransport) backoff(_, _ time.Duration, try int, resp *http.Respons
 // retryAfter reads how long the service wants to be left alone, in any of the forms Azure uses.
 func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	for _, name := range []string{"Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
-		if ms, err := strconv.ParseFloat(h.Get(name), 64); err == nil && ms >= 0 {
-			return time.Duration(ms * float64(time.Millisecond)), true
+		if after, ok := parseWait(h.Get(name), time.Millisecond); ok {
+			return after, true
 		}
 	}
 	value := h.Get("Retry-After")
-	if s, err := strconv.ParseFloat(value, 64); err == nil && s >= 0 {
-		return time.Duration(s * float64(time.Second)), true
+	if after, ok := parseWait(value, time.Second); ok || value == "" {
+		return after, ok
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, at.Sub(now)), true
 	}
 	return 0, false
+}
+
+// parseWait reads a number of units, at most what a time.Duration holds.
+func parseWait(value string, unit time.Duration) (time.Duration, bool) {
+	if value == "" {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(n >= 0) { // NaN is neither
+		return 0, false
+	}
+	if n *= float64(unit); n < math.MaxInt64 {
+		return time.Duration(n), true
+	}
+	return math.MaxInt64, true
 }

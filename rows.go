@@ -34,6 +34,9 @@ type RowsOptions struct {
 	// Columns names the columns of the file in their order, for a T that is a struct with row tags or a map. Empty means
 	// that the fields of the struct stand in the order of the columns.
 	Columns []string
+	// Partial lets [Rows] read a job that runs, or has failed: the rows that its workers have written so far. Without it
+	// such a job has no predictions yet and is [ErrNotFound]. [ReadRows] ignores it.
+	Partial bool
 }
 
 // A RowError is a line of a predictions file that does not fit the type that was asked for.
@@ -76,15 +79,16 @@ func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T
 		return readLines[T](r, name)
 	}
 	return func(yield func(T, error) bool) {
-		var zero T
-		assign, err := newRowAssigner(reflect.TypeFor[T](), o.Columns)
+		var zero, row T // the one row is filled anew for each record
+		assign, err := newRowAssigner(reflect.ValueOf(&row).Elem(), o.Columns)
 		if err != nil {
 			yield(zero, err)
 			return
 		}
 		records := csv.NewReader(r)
 		records.FieldsPerRecord = -1
-		records.ReuseRecord = true
+		_, whole := any(&row).(*[]string)
+		records.ReuseRecord = !whole // then the record itself is the row
 		if o.Format == SpaceSeparated {
 			records.Comma = ' '
 		}
@@ -97,13 +101,13 @@ func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T
 				yield(zero, readError(name, record, err))
 				return
 			}
-			var v T
-			if err := assign(reflect.ValueOf(&v).Elem(), record); err != nil {
+			row = zero
+			if err := assign(record); err != nil {
 				line, _ := records.FieldPos(0)
 				yield(zero, &RowError{File: name, Line: line, Text: clip(strings.Join(record, " ")), Err: err})
 				return
 			}
-			if !yield(v, nil) {
+			if !yield(row, nil) {
 				return
 			}
 		}
@@ -148,41 +152,49 @@ func readLines[T any](r io.Reader, name string) iter.Seq2[T, error] {
 	}
 }
 
-// rowAssigner puts the columns of a record into a value.
-type rowAssigner func(v reflect.Value, record []string) error
+// rowAssigner puts the columns of a record into the row that it was made for, which is zero.
+type rowAssigner func(record []string) error
 
-func newRowAssigner(t reflect.Type, columns []string) (rowAssigner, error) {
-	switch {
-	case t.Kind() == reflect.Struct:
-		return newStructAssigner(t, columns)
-	case t == reflect.TypeFor[[]string]():
-		return func(v reflect.Value, record []string) error {
-			v.Set(reflect.ValueOf(slices.Clone(record)))
-			return nil
-		}, nil
-	case t == reflect.TypeFor[map[string]string]() && len(columns) > 0:
-		return func(v reflect.Value, record []string) error {
-			if len(record) != len(columns) {
-				return fmt.Errorf("%d columns, %d names", len(record), len(columns))
-			}
-			m := make(map[string]string, len(columns))
-			for i, name := range columns {
-				m[name] = record[i]
-			}
-			v.Set(reflect.ValueOf(m))
-			return nil
-		}, nil
-	case t.Kind() == reflect.String:
-		return func(v reflect.Value, record []string) error {
+func newRowAssigner(row reflect.Value, columns []string) (rowAssigner, error) {
+	if row.Kind() == reflect.Struct {
+		return newStructAssigner(row, columns)
+	}
+	if row.Kind() == reflect.String {
+		return func(record []string) error {
 			if len(record) != 1 {
 				return fmt.Errorf("%d columns for one text; use the format Lines for whole lines", len(record))
 			}
-			v.SetString(record[0])
+			row.SetString(record[0])
 			return nil
 		}, nil
 	}
-	return nil, &ArgumentError{Operation: "read rows", Argument: "T", Problem: t.String() + " cannot take a row",
+	switch row := row.Addr().Interface().(type) {
+	case *[]string:
+		return func(record []string) error {
+			*row = record
+			return nil
+		}, nil
+	case *map[string]string:
+		if len(columns) > 0 {
+			return func(record []string) (err error) {
+				*row, err = rowMap(record, columns)
+				return err
+			}, nil
+		}
+	}
+	return nil, &ArgumentError{Operation: "read rows", Argument: "T", Problem: row.Type().String() + " cannot take a row",
 		Remedy: "use a struct, []string, string, or map[string]string with RowsOptions.Columns"}
+}
+
+func rowMap(record, columns []string) (map[string]string, error) {
+	if len(record) != len(columns) {
+		return nil, fmt.Errorf("%d columns, %d names", len(record), len(columns))
+	}
+	m := make(map[string]string, len(columns))
+	for i, name := range columns {
+		m[name] = record[i]
+	}
+	return m, nil
 }
 
 // rowField is a column of the file and the field that takes it.
@@ -193,8 +205,8 @@ type rowField struct {
 	rest   bool
 }
 
-func newStructAssigner(t reflect.Type, columns []string) (rowAssigner, error) {
-	fields, err := rowFields(t, columns)
+func newStructAssigner(row reflect.Value, columns []string) (rowAssigner, error) {
+	fields, err := rowFields(row.Type(), columns)
 	if err != nil {
 		return nil, err
 	}
@@ -203,16 +215,16 @@ func newStructAssigner(t reflect.Type, columns []string) (rowAssigner, error) {
 	if want == 0 {
 		want = len(fields)
 	}
-	return func(v reflect.Value, record []string) error {
+	return func(record []string) error {
 		if len(record) != want && (!rest || len(record) < want-1) {
 			return fmt.Errorf("%d columns where %d were expected", len(record), want)
 		}
 		for _, f := range fields {
 			if f.rest {
-				v.Field(f.field).Set(reflect.ValueOf(slices.Clone(record[f.column:])))
+				row.Field(f.field).Set(reflect.ValueOf(slices.Clone(record[f.column:])))
 				continue
 			}
-			if err := setField(v.Field(f.field), record[f.column]); err != nil {
+			if err := setField(row.Field(f.field), record[f.column]); err != nil {
 				return fmt.Errorf("column %d (%s): %w", f.column+1, f.name, err)
 			}
 		}

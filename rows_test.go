@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -114,17 +115,35 @@ type failingReader struct{}
 
 func (*failingReader) Read([]byte) (int, error) { return 0, errReset }
 
+// FuzzReadRows compares rows as text with encoding/csv, and holds the other types to the same number of rows.
 func FuzzReadRows(f *testing.F) {
-	f.Add("a.png 3 0.5\n\"b \"\" c\" 1 2\n")
-	f.Add("\"open\n")
+	for _, seed := range []string{"a.png 3 0.5\n\"b \"\" c\" 1 2\n", "\"open\n", "a\rb\r\n\n", "\ufeffa 1 2", "a 1 2 3\nb\n", "\x00 \xff 1e999", " \n"} {
+		f.Add(seed)
+	}
+	type open struct {
+		File string
+		Rest []string
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, format := range []RowFormat{SpaceSeparated, CommaSeparated} {
-			n := 0
-			for _, err := range ReadRows[[]string](strings.NewReader(text), "f", &RowsOptions{Format: format}) {
-				if n++; err != nil {
-					break
-				}
+		for format, comma := range map[RowFormat]rune{SpaceSeparated: ' ', CommaSeparated: ','} {
+			reader := csv.NewReader(strings.NewReader(text))
+			reader.Comma, reader.FieldsPerRecord = comma, -1
+			want, wantErr := reader.ReadAll()
+			got, err := collectRows[[]string](text, &RowsOptions{Format: format})
+			if (err == nil) != (wantErr == nil) {
+				t.Fatalf("rows of %q: %v, encoding/csv says %v", text, err, wantErr)
 			}
+			if diff := cmp.Diff(want, got); err == nil && diff != "" {
+				t.Errorf("rows of %q (-encoding/csv +ours):\n%s", text, diff)
+			}
+			if rest, err := collectRows[open](text, &RowsOptions{Format: format}); err == nil && len(rest) != len(got) {
+				t.Errorf("%d rows of %q as structs, %d as text", len(rest), text, len(got))
+			}
+			_, _ = collectRows[pot](text, &RowsOptions{Format: format})
+		}
+		lines, err := collectRows[string](text, &RowsOptions{Format: Lines})
+		if want := strings.Count(text, "\n"); err != nil || len(lines) != want && len(lines) != want+1 {
+			t.Errorf("%d lines of %q, %v", len(lines), text, err)
 		}
 	})
 }

@@ -3,22 +3,72 @@ package azmlbatch
 import (
 	"context"
 	"fmt"
+	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/sosodev/duration"
 )
 
-// parseDuration reads an ISO 8601 duration such as PT1M40S.
+// isoDuration is the part of ISO 8601 that has a fixed length: weeks, days, hours, minutes and seconds. Years and months have
+// none, so a duration with them is not read.
+var isoDuration = regexp.MustCompile(`^(-)?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,9}))?S)?)?$`)
+
+const day = 24 * time.Hour
+
+// parseDuration reads an ISO 8601 duration such as PT1M40S, exactly or not at all.
 func parseDuration(s string) (time.Duration, error) {
-	d, err := duration.Parse(strings.TrimSpace(s))
-	if err != nil {
-		return 0, fmt.Errorf("not an ISO 8601 duration: %q", clip(s))
+	bad := fmt.Errorf("not an ISO 8601 duration: %q", clip(s))
+	part := isoDuration.FindStringSubmatch(strings.TrimSpace(s))
+	if part == nil || strings.HasSuffix(part[0], "P") || strings.HasSuffix(part[0], "T") {
+		return 0, bad
 	}
-	return d.ToTimeDuration(), nil
+	numbers := append(part[2:7:7], part[7]+strings.Repeat("0", 9-len(part[7])))
+	var d time.Duration
+	for i, unit := range []time.Duration{7 * day, day, time.Hour, time.Minute, time.Second, time.Nanosecond} {
+		if numbers[i] == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(numbers[i], 10, 64)
+		if err != nil || n > int64(math.MaxInt64/unit) || d+time.Duration(n)*unit < 0 {
+			return 0, bad // the service's "for ever" is longer than a time.Duration can be
+		}
+		d += time.Duration(n) * unit
+	}
+	if part[1] != "" {
+		d = -d
+	}
+	return d, nil
 }
 
-func formatDuration(d time.Duration) string { return duration.Format(d) }
+// formatDuration writes days and what is smaller, as .NET does: it reads no weeks, and months of another length.
+func formatDuration(d time.Duration) string {
+	if d < 0 {
+		return "-" + formatDuration(-max(d, -math.MaxInt64))
+	}
+	out := "P"
+	if d >= day {
+		out += strconv.Itoa(int(d/day)) + "D"
+		if d %= day; d == 0 {
+			return out
+		}
+	}
+	out += "T"
+	if d >= time.Hour {
+		out += strconv.Itoa(int(d/time.Hour)) + "H"
+	}
+	if d %= time.Hour; d >= time.Minute {
+		out += strconv.Itoa(int(d/time.Minute)) + "M"
+	}
+	if d %= time.Minute; d > 0 || out == "PT" {
+		out += strconv.Itoa(int(d / time.Second))
+		if d %= time.Second; d > 0 {
+			out += strings.TrimRight(fmt.Sprintf(".%09d", d.Nanoseconds()), "0")
+		}
+		out += "S"
+	}
+	return out
+}
 
 // clock is the seam that lets tests wait without sleeping.
 type clock struct {

@@ -31,7 +31,7 @@ type engine struct {
 	firstError   *ScriptError
 	scriptErrors int
 	initFailures int
-	reported     time.Time // when the overview log last told the progress
+	tellAgain    time.Time // when the overview log shall tell the progress again
 }
 
 // work runs all slots to their end and says why the job failed, if it did.
@@ -136,8 +136,13 @@ func (e *engine) report() {
 	e.reportLocked()
 }
 
-// overviewInterval is how often the service's overview log tells the progress.
-const overviewInterval = 10 * time.Second
+// The overview log tells the progress every ten seconds, and every two minutes of a job with more than five to go: so did
+// the engine of 2020.
+const (
+	overviewInterval     = 10 * time.Second
+	longOverviewInterval = 2 * time.Minute
+	longJob              = 5 * time.Minute
+)
 
 func (e *engine) reportLocked() {
 	if e.OnProgress != nil {
@@ -148,17 +153,20 @@ func (e *engine) reportLocked() {
 	switch {
 	case done == batches.Total:
 		e.logs.overview("All %d mini batches have been processed.", batches.Total)
-	case now.Sub(e.reported) < overviewInterval:
-		return
+	case now.Before(e.tellAgain):
 	case done == 0:
 		e.logs.overview("No task has been processed yet.")
+		e.tellAgain = now.Add(overviewInterval)
 	default:
 		spent := now.Sub(e.started)
 		left := spent / time.Duration(done) * time.Duration(batches.Total-done)
 		e.logs.overview("Processed %d of %d mini batches in %s. Estimate remaining %s.",
 			done, batches.Total, duration(spent), duration(left))
+		e.tellAgain = now.Add(overviewInterval)
+		if left > longJob {
+			e.tellAgain = now.Add(longOverviewInterval)
+		}
 	}
-	e.reported = now
 }
 
 // initFailed counts a worker that did not get ready, and says whether its node shall give up.

@@ -13,7 +13,7 @@ import (
 
 // jobEnviron is the environment of this process with the job's own variables over it.
 func (s *settings) jobEnviron() []string {
-	environ := os.Environ()
+	environ := append(os.Environ(), s.venvEnviron()...)
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
 		environ = append(environ, name+"="+s.Env[name])
 	}

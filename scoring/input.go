@@ -3,7 +3,9 @@ package scoring
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -26,7 +28,7 @@ const namesAtOnce = 512
 //
 // Choice: Azure cuts the input in listing order and does not say which; by name makes a run repeatable. Hidden and empty
 // files count, as nothing says that they do not. A symbolic link counts as what it points to.
-func listInput(path string) (*listing, error) {
+func listInput(ctx context.Context, path string) (*listing, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -37,6 +39,9 @@ func listInput(path string) (*listing, error) {
 		l.sort()
 		return l, nil
 	}
+	if !info.IsDir() { // opening a named pipe would wait for somebody who writes to it
+		return nil, fmt.Errorf("%s is neither a folder nor a file", path)
+	}
 	folder, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -44,6 +49,9 @@ func listInput(path string) (*listing, error) {
 	defer folder.Close()
 	l := &listing{dir: filepath.Clean(path) + string(filepath.Separator)}
 	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		entries, err := folder.ReadDir(namesAtOnce)
 		for _, entry := range entries {
 			if l.isFile(entry) {

@@ -51,19 +51,23 @@ type Func func(ctx context.Context, files []string) ([]string, error)
 type Job struct {
 	// Code is the folder of the scoring script and of the modules that it imports. It is only read.
 	Code string
-	// Script is the path of the scoring script inside Code, such as "score.py" or "sub/score.py". Empty only
-	// with Func: MLflow models without a script are not scored yet.
+	// Script is the path of the scoring script inside Code, such as "score.py" or "sub/score.py". Empty with Func, and for
+	// an MLflow model (a folder with a file MLmodel), which is then scored by Python's own mlflow: predict is called once
+	// for each file, and the rows are comma-separated (row number, prediction, file name). See the package comment.
 	Script string
 	// Func takes the place of the script. Code, Script, Env and Python have no meaning then.
 	Func Func
-	// Model is a file or a folder that the script finds as $AZUREML_MODEL_DIR/<last segment of Model>. It is only read.
+	// Model is a file or a folder that the script finds as $AZUREML_MODEL_DIR/<last segment of Model>. The engine only reads
+	// it. A script that adds or removes files there does so in a folder of the job; one that opens a file of the model
+	// for writing changes the model.
 	// Empty means no model: the variable then names an empty folder.
 	Model string
 
 	// Input is a folder, of which the files at the top level are scored in the order of their names, or one file. Azure
 	// promises no order; sub-folders are not explored, as there.
 	Input string
-	// Output is the folder for the results, created when it is missing. A file of the output's name in it fails the job.
+	// Output is the folder for the results, created when it is missing. A file of the output's name in it fails the job. One
+	// job at a time may have it.
 	Output string
 	// OutputAction is AppendRow when empty.
 	OutputAction OutputAction
@@ -96,6 +100,9 @@ type Job struct {
 	Env map[string]string
 	// Python is the interpreter, a path or a name looked for on PATH; "python3" when empty.
 	Python string
+	// Environment, when not nil, is installed into a virtual environment of Python, in which the job runs. Nil means that
+	// the job gets Python with the packages that it has.
+	Environment *Environment
 
 	// Logs is the folder for the job's log tree (user_logs/, logs/), laid out as Azure lays out the logs of a batch
 	// scoring job and readable while the job runs. Empty means that no logs are kept.

@@ -15,9 +15,9 @@ import (
 // how-to-debug-parallel-run-step, and in azure-sdk-for-python issue 31839. The wording of today's overview and result
 // files is not evidenced; a reader must not parse it strictly.
 type logTree struct {
-	dir   string
-	now   func() time.Time
-	stamp string // of the files whose names carry one
+	dir     string
+	now     func() time.Time
+	started time.Time // its hour is in the names of some files
 
 	mu    sync.Mutex
 	files map[string]*os.File
@@ -37,7 +37,7 @@ const (
 )
 
 func newLogTree(dir string, now func() time.Time) (*logTree, error) {
-	l := &logTree{dir: dir, now: now, stamp: now().UTC().Format("2006010215"), files: map[string]*os.File{}}
+	l := &logTree{dir: dir, now: now, started: now().UTC(), files: map[string]*os.File{}}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("scoring: logs: %w", err)
 	}
@@ -46,9 +46,26 @@ func newLogTree(dir string, now func() time.Time) (*logTree, error) {
 	return l, l.err
 }
 
-func (l *logTree) overviewFile() string { return "logs/job_progress_overview." + l.stamp + ".txt" }
-func (l *logTree) errorFile() string    { return "logs/job_error." + l.stamp + ".txt" }
-func (l *logTree) masterFile() string   { return "logs/sys/master_role." + l.stamp + ".txt" }
+const hourStamp = "2006010215"
+
+// overviewFile is a new one every day.
+func (l *logTree) overviewFile() string {
+	days := l.now().UTC().Sub(l.started).Truncate(24 * time.Hour)
+	return "logs/job_progress_overview." + l.started.Add(days).Format(hourStamp) + ".txt"
+}
+
+func (l *logTree) errorFile() string { return "logs/job_error." + l.started.Format(hourStamp) + ".txt" }
+func (l *logTree) masterFile() string {
+	return "logs/sys/master_role." + l.started.Format(hourStamp) + ".txt"
+}
+
+func nodeFile(node int, process string) string {
+	return fmt.Sprintf("logs/sys/node/%d/%s.txt", node, process)
+}
+
+func processErrorFile(node int, process string) string {
+	return fmt.Sprintf("logs/user/error/%d/%s.txt", node, process)
+}
 
 // path gives the place of a log in the file system and makes its folder.
 func (l *logTree) path(name string) (string, error) {
@@ -114,6 +131,25 @@ func (l *logTree) master(level, format string, values ...any) {
 	l.system(l.masterFile(), level, os.Getpid(), 0, format, values...)
 }
 
+// node writes to the log of one of a node's processes, or of its main process.
+func (l *logTree) node(node int, process, level string, pid, thread int, format string, values ...any) {
+	l.system(nodeFile(node, process), level, pid, thread, format, values...)
+}
+
+// closeProcess closes the logs of a process that has ended: a job may have very many, one after another.
+func (l *logTree) closeProcess(node int, process string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range []string{nodeFile(node, process), processErrorFile(node, process)} {
+		if file := l.files[name]; file != nil {
+			delete(l.files, name)
+			if err := file.Close(); err != nil {
+				l.keep(err)
+			}
+		}
+	}
+}
+
 // scriptError puts a failed call of the script into the logs that are about them.
 func (l *logTree) scriptError(e *ScriptError) {
 	text := e.Traceback
@@ -122,7 +158,7 @@ func (l *logTree) scriptError(e *ScriptError) {
 	}
 	line := l.line(fmt.Sprintf("The %s on node %d failed with error: %s", e.Process, e.Node, strings.TrimRight(text, "\n")))
 	l.write(l.errorFile(), line)
-	l.write(fmt.Sprintf("logs/user/error/%d/%s.txt", e.Node, e.Process), l.line(e.Error())+line)
+	l.write(processErrorFile(e.Node, e.Process), l.line(e.Error())+line)
 }
 
 // std writes the lines of the head process's own output. The cause of a failure is not among them in Azure either.
@@ -191,7 +227,8 @@ user/error/<node>/processNNN.txt     the errors of one process
 user/stdout/<node>/, user/stderr/    what the script printed
 user/entry_script_log/<node>/        what the script logged with EntryScript().logger
 sys/master_role.*.txt                scheduling
-sys/node/<node>/                     what each process did
+sys/node/<node>/processNNN.txt       what a process did
+sys/node/<node>/_main.txt            how processes started and ended
 sys/job_report/                      one line for each try of a mini-batch, each node and each process
 ../user_logs/std_log_0.txt           the output of the head process
 `

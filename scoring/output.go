@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,12 +32,8 @@ func (e *engine) rowsFile(node int, process string) string {
 // nobody's data. Whether today's service still lower-cases the name is not evidenced; here it stays as given.
 func (e *engine) prepareOutput() error {
 	if e.OutputAction == AppendRow {
-		_, err := os.Lstat(e.outputFile())
-		if err == nil {
-			return e.failure(pathExists, e.outputFile())
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("scoring: output: %w", err)
+		if err := e.refuseOutputFile(); err != nil {
+			return err
 		}
 	}
 	if err := os.MkdirAll(e.Output, 0o755); err != nil {
@@ -45,26 +42,41 @@ func (e *engine) prepareOutput() error {
 	return nil
 }
 
+// refuseOutputFile fails the job when there is a file of the output's name.
+func (e *engine) refuseOutputFile() error {
+	_, err := os.Lstat(e.outputFile())
+	switch {
+	case err == nil:
+		return e.failure(pathExists, e.outputFile())
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return fmt.Errorf("scoring: output: %w", err)
+}
+
 // joinOutput joins what the workers wrote. The first worker's file becomes the output and the others are appended, so
 // that the rows of one worker are not copied at all; it gets its name when it is whole.
 //
 // Choice: by node and process, where the service takes them in the order of a folder listing.
-func (e *engine) joinOutput() error {
+func (e *engine) joinOutput(ctx context.Context) error {
 	started := e.now()
-	parts := e.writtenParts()
+	parts, empty := e.writtenParts()
 	var total int64
 	for _, p := range parts {
 		total += p.size
 	}
 	e.logs.overview("There are %d temp files to concatenate. Total size is %.2f MB.", len(parts), float64(total)/(1<<20))
-	if err := joinParts(parts); err != nil {
+	if err := joinParts(ctx, parts); err != nil {
 		return fmt.Errorf("scoring: join the output: %w", err)
+	}
+	if err := e.refuseOutputFile(); err != nil { // the script may have made one itself
+		return err
 	}
 	if err := os.Rename(parts[0].path, e.outputFile()); err != nil {
 		return fmt.Errorf("scoring: join the output: %w", err)
 	}
-	for _, p := range parts[1:] {
-		if err := os.Remove(p.path); err != nil {
+	for _, p := range append(parts[1:], empty...) {
+		if err := os.Remove(p.path); err != nil && !errors.Is(err, fs.ErrNotExist) { // a process that never wrote may have none
 			return fmt.Errorf("scoring: join the output: %w", err)
 		}
 	}
@@ -72,22 +84,27 @@ func (e *engine) joinOutput() error {
 	return nil
 }
 
-// writtenParts gives the workers' files by node and process.
-func (e *engine) writtenParts() []part {
-	var parts []part
+// writtenParts gives the workers' files by node and process: those with rows, of which there is one at least, and those
+// without, such as that of a process which died at once.
+func (e *engine) writtenParts() (parts, empty []part) {
 	for _, n := range e.nodes {
 		for _, p := range n.parts {
-			if p.path != "" {
+			if p.size > 0 {
 				parts = append(parts, p)
+			} else {
+				empty = append(empty, p)
 			}
 		}
 	}
-	return parts
+	if len(parts) == 0 { // rows without any text
+		return empty[:1], empty[1:]
+	}
+	return parts, empty
 }
 
 // joinParts appends all parts to the first, each up to the end of its last acknowledged mini-batch: a process that was
 // killed while it wrote leaves half a row behind, and its mini-batch has been scored again.
-func joinParts(parts []part) error {
+func joinParts(ctx context.Context, parts []part) error {
 	// Not opened for appending: the system copies between files by itself only without.
 	first, err := os.OpenFile(parts[0].path, os.O_RDWR, 0)
 	if err != nil {
@@ -101,22 +118,31 @@ func joinParts(parts []part) error {
 		return err
 	}
 	for _, p := range parts[1:] {
-		if err := appendPart(first, p); err != nil {
+		if err := appendPart(ctx, first, p); err != nil {
 			return err
 		}
 	}
 	return first.Close()
 }
 
-func appendPart(to *os.File, p part) error {
+// copiedAtOnce bounds the time until a cancelled job notices.
+const copiedAtOnce = 64 << 20
+
+func appendPart(ctx context.Context, to *os.File, p part) error {
 	from, err := os.Open(p.path)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	copied, err := io.Copy(to, io.LimitReader(from, p.size))
-	if err == nil && copied < p.size {
-		err = fmt.Errorf("%s: %w: %d of %d bytes", filepath.Base(p.path), io.ErrUnexpectedEOF, copied, p.size)
+	for left := p.size; left > 0; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		copied, err := io.CopyN(to, from, min(left, copiedAtOnce))
+		if err != nil {
+			return fmt.Errorf("%s, %d bytes before its end: %w", filepath.Base(p.path), left-copied, err)
+		}
+		left -= copied
 	}
-	return err
+	return nil
 }

@@ -27,9 +27,10 @@ type process struct {
 	exited chan struct{} // closed when the process has been reaped and its group ended
 	told   int           // the process id as the worker sees it: a wrapper may have forked
 
-	mu     sync.Mutex
-	reaped bool
-	size   int64
+	mu      sync.Mutex
+	reaped  bool
+	leaving bool // it has been asked to end by itself
+	size    int64
 }
 
 func newProcess(in *interpreter, l launch) worker {
@@ -130,14 +131,15 @@ func (p *process) startWithStreams() error {
 // reap waits for the process, then ends what is left of its group.
 func (p *process) reap() {
 	defer close(p.exited)
+	leaving := false
 	waitForGroup(p.cmd, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.killGroup()
-		p.reaped = true
+		p.reaped, leaving = true, p.leaving
 	})
-	if !p.cmd.ProcessState.Success() {
-		endMarked(p.launch.word) // its children may hold the pipes open elsewhere
+	if !leaving {
+		endMarked(p.launch.word) // its forks may hold the pipes open in other groups
 	}
 }
 
@@ -158,7 +160,11 @@ func (p *process) init(ctx context.Context) error {
 func (p *process) submit(ctx context.Context, files []string) error {
 	stop := context.AfterFunc(ctx, p.interrupt)
 	defer stop()
-	return p.explain(ctx, PhaseRun, p.link.send(p.launch.limit, "run", files))
+	err := p.link.send(p.launch.limit, "run", files)
+	if errors.Is(err, syscall.EPIPE) {
+		return nil // it has ended, maybe after answers that are still to be read: result will tell
+	}
+	return p.explain(ctx, PhaseRun, err)
 }
 
 func (p *process) result(ctx context.Context) (reply, error) {
@@ -185,6 +191,9 @@ func (p *process) shutdown(ctx context.Context) error {
 	if err == nil && !done.ok() {
 		err = done.callError()
 	}
+	p.mu.Lock()
+	p.leaving = true
+	p.mu.Unlock()
 	p.link.requests.Close()
 	timer := time.NewTimer(p.launch.shutdown)
 	defer timer.Stop()
@@ -200,9 +209,7 @@ func (p *process) close() {
 	if p.exited == nil {
 		return
 	}
-	p.mu.Lock()
-	p.killGroup()
-	p.mu.Unlock()
+	p.interrupt()
 	<-p.exited
 	p.link.close()
 }
@@ -236,6 +243,7 @@ func (p *process) interrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.killGroup()
+	_ = p.cmd.Process.Kill() // a script can make it leave its group
 }
 
 // explain turns the end of an exchange into the end of the process, and that into words.
@@ -258,7 +266,7 @@ func (p *process) explain(ctx context.Context, phase Phase, err error) error {
 	if message == "" {
 		message = describeExit(p.cmd.ProcessState)
 	}
-	return &callError{phase: phase, message: message, traceback: p.trace(), exited: true}
+	return &callError{phase: phase, message: message, traceback: p.trace(), exited: true, exit: exitNumber(p.cmd.ProcessState)}
 }
 
 // patience is how long a process that is expected to end may take to.
@@ -266,7 +274,9 @@ const patience = 500 * time.Millisecond
 
 // askWhere makes a hanging process write down where it hangs, and end.
 func (p *process) askWhere() {
-	_ = syscall.Kill(p.told, syscall.SIGUSR2)
+	if p.told > 0 {
+		_ = syscall.Kill(p.told, syscall.SIGUSR2)
+	}
 	p.awaitEnd()
 }
 
@@ -301,11 +311,19 @@ func (p *process) startError(err error) error {
 
 // describeExit gives the end of a process in words, with the number that the service's logs show for it.
 func describeExit(state *os.ProcessState) string {
-	status, ok := state.Sys().(syscall.WaitStatus)
-	if ok && status.Signaled() {
-		return fmt.Sprintf("the process ended by signal %d (%v), returncode -%d", status.Signal(), status.Signal(), status.Signal())
+	exit := exitNumber(state)
+	if exit < 0 {
+		return fmt.Sprintf("the process ended by signal %d (%v), returncode %d", -exit, syscall.Signal(-exit), exit)
 	}
-	return fmt.Sprintf("the process ended by itself, returncode %d", state.ExitCode())
+	return fmt.Sprintf("the process ended by itself, returncode %d", exit)
+}
+
+// exitNumber is the exit code of a process, or the number of the signal that ended it below zero.
+func exitNumber(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return -int(status.Signal())
+	}
+	return state.ExitCode()
 }
 
 // maxTrace bounds what is read of a process's last words.

@@ -5,11 +5,14 @@ package scoring
 import (
 	"context"
 	"errors"
+	"os/exec"
 )
 
 func endMarked(string) {}
 
 var errNoScripts = errors.New("scoring: scripts run on Unix systems only; use Job.Func")
+
+func runInGroup(context.Context, *exec.Cmd) error { return errNoScripts }
 
 // process stands in for the worker of Unix systems and says that there is none.
 type process struct{}

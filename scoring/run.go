@@ -107,10 +107,13 @@ func (e *engine) score(ctx context.Context) error {
 	if err := e.prepareOutput(); err != nil {
 		return err
 	}
-	if err := e.prepareInput(); err != nil {
+	if err := e.prepareInput(ctx); err != nil {
 		return err
 	}
-	if err := e.prepareWorkers(); err != nil {
+	if err := e.prepareEnvironment(ctx); err != nil {
+		return err
+	}
+	if err := e.prepareWorkers(ctx); err != nil {
 		return err
 	}
 	if err := e.work(ctx); err != nil {
@@ -122,7 +125,7 @@ func (e *engine) score(ctx context.Context) error {
 	if e.progress.Items.Succeeded == 0 {
 		return e.failure(noSuccess, "")
 	}
-	return e.joinOutput()
+	return e.joinOutput(ctx)
 }
 
 // The service's sentences for a failed job. Witnesses: Microsoft Learn, how-to-troubleshoot-batch-endpoints; the two
@@ -158,6 +161,11 @@ func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 		MiniBatches:  e.progress.MiniBatches,
 		ScriptErrors: e.scriptErrors,
 		FirstError:   e.firstError,
+	}
+	if result.Items.Total > 0 { // with a threshold of -1 nothing but the counts tells whether all is well
+		e.logs.result(fmt.Sprintf("%d items: %d succeeded, %d failed. %d mini batches: %d processed, %d given up.",
+			result.Items.Total, result.Items.Succeeded, result.Items.Failed,
+			result.MiniBatches.Total, result.MiniBatches.Processed, result.MiniBatches.Failed))
 	}
 	var failure *Failure
 	switch {

@@ -3,6 +3,7 @@ package scoring
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -14,6 +15,8 @@ type settings struct {
 
 	tries     int
 	threshold int
+	packages  packages // what Job.Environment asks for
+	venv      string   // folder of the virtual environment, once there is one
 
 	// limit bounds one call of the script.
 	limit time.Duration
@@ -38,7 +41,7 @@ const (
 func newSettings(job Job) (*settings, error) {
 	s := &settings{Job: job, now: time.Now}
 	s.applyDefaults()
-	for _, check := range []func() error{s.checkNumbers, s.checkOutput, s.checkScript, s.checkModel} {
+	for _, check := range []func() error{s.checkNumbers, s.checkOutput, s.checkEnv, s.checkScript, s.checkModel, s.checkEnvironment} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -113,10 +116,21 @@ func (s *settings) checkOutput() error {
 		return &InvalidJobError{"Output", "empty; name a folder for the results"}
 	case s.OutputAction != AppendRow && s.OutputAction != SummaryOnly:
 		return &InvalidJobError{"OutputAction", fmt.Sprintf("%q is neither append_row nor summary_only", s.OutputAction)}
-	case strings.ContainsAny(name, forbiddenInFileName) || name == "." || name == "..":
+	case strings.ContainsAny(name, forbiddenInFileName):
 		return &InvalidJobError{"OutputFileName", fmt.Sprintf("%q holds one of %s", name, forbiddenInFileName)}
+	case !filepath.IsLocal(name) || name == "." || strings.Contains(name, "\x00"):
+		return &InvalidJobError{"OutputFileName", fmt.Sprintf("%q is no file name", name)}
 	case len(name) > maxFileName:
 		return &InvalidJobError{"OutputFileName", fmt.Sprintf("%d bytes are more than %d", len(name), maxFileName)}
+	}
+	return nil
+}
+
+func (s *settings) checkEnv() error {
+	for name, value := range s.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
+			return &InvalidJobError{"Env", fmt.Sprintf("%q cannot be the name of an environment variable with the value %q", name, value)}
+		}
 	}
 	return nil
 }
@@ -129,10 +143,10 @@ func (s *settings) checkScript() error {
 	case s.Func != nil:
 		return nil
 	case s.Script == "":
-		return &InvalidJobError{"Script", "empty; MLflow models without a script are not scored here yet, so give one"}
+		return s.checkScriptless()
 	case s.Code == "":
 		return &InvalidJobError{"Code", "empty; name the folder that holds the scoring script"}
-	case !filepath.IsLocal(filepath.FromSlash(s.Script)):
+	case !filepath.IsLocal(s.scriptInCode()):
 		return &InvalidJobError{"Script", fmt.Sprintf("%q leaves the code folder", s.Script)}
 	}
 	info, err := os.Stat(s.scriptPath())
@@ -143,7 +157,12 @@ func (s *settings) checkScript() error {
 }
 
 func (s *settings) scriptPath() string {
-	return filepath.Join(s.Code, filepath.FromSlash(s.Script))
+	return filepath.Join(s.Code, s.scriptInCode())
+}
+
+// scriptInCode is the script's path inside the code folder: either slash separates, as for the service.
+func (s *settings) scriptInCode() string {
+	return filepath.FromSlash(strings.ReplaceAll(s.Script, `\`, "/"))
 }
 
 func (s *settings) checkModel() error {
@@ -173,6 +192,6 @@ func (s *settings) absolutePaths() error {
 
 // moduleName is the script's name for an import: sub/score.py is sub.score.
 func moduleName(script string) string {
-	name := strings.TrimSuffix(script, ".py")
-	return strings.NewReplacer("/", ".", `\`, ".").Replace(strings.TrimPrefix(name, "./"))
+	name := strings.TrimSuffix(path.Clean(strings.ReplaceAll(script, `\`, "/")), ".py")
+	return strings.ReplaceAll(name, "/", ".")
 }

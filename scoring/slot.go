@@ -2,8 +2,6 @@ package scoring
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 )
 
@@ -60,7 +58,7 @@ func (s *slot) begin(ctx context.Context) error {
 		close(s.engine.validated)
 	case call != nil && s.first:
 		s.recordError(call, task{batch: -1}, nil)
-		return s.engine.failure(fmt.Sprintf(importFailed, call.message, strings.TrimSpace(call.traceback)), "")
+		return s.engine.importFailure(call)
 	case err != nil && call == nil:
 		return err
 	}
@@ -83,7 +81,8 @@ func (s *slot) start(ctx context.Context) error {
 		return err
 	}
 	s.worker = worker
-	s.log("INFO", "The %s starts.", processName(s.process))
+	s.node.wrote(s.process, worker.rows())
+	s.logMain("INFO", "The %s starts.", processName(s.process))
 	err = s.worker.load(ctx)
 	s.engine.alive()
 	return err
@@ -135,6 +134,9 @@ func (s *slot) score(ctx context.Context, t task) error {
 		return err
 	}
 	for len(s.submitted) > 0 {
+		if ctx.Err() != nil { // the last mini-batch may have ended the job
+			return context.Cause(ctx)
+		}
 		if err := s.submitAhead(ctx); err != nil {
 			return err
 		}
@@ -276,7 +278,8 @@ func (s *slot) shutdown(ctx context.Context) error {
 func (s *slot) drop() {
 	if s.worker != nil {
 		s.worker.close()
-		s.log("INFO", "The %s ends.", processName(s.process))
+		s.logMain("INFO", "The %s ends.", processName(s.process))
+		s.engine.logs.closeProcess(s.node.number, processName(s.process))
 	}
 	s.worker, s.ready, s.pace = nil, false, 0
 	for _, waiting := range s.submitted { // it has not come to these: they have had no try
@@ -294,18 +297,31 @@ func (s *slot) recordError(call *callError, t task, files []string) {
 		Node: s.node.number, Process: processName(s.process), PID: s.worker.pid(),
 		TimedOut: call.timedOut, Exited: call.exited,
 	}
-	if call.exited {
-		s.log("ERROR", "%s exits: %s.", failed.Process, call.message)
+	switch {
+	case call.exited:
+		s.logMain("ERROR", "%s exits with returncode %d.", failed.Process, call.exit)
+	case call.timedOut:
+		s.log("WARNING", "%s() took longer than run_invocation_timeout. A larger retry_settings.timeout gives it more time, "+
+			"a smaller mini_batch_size less to do.", call.phase)
 	}
 	s.engine.recordError(failed)
 }
 
 // log writes to the log of the slot's process.
 func (s *slot) log(level, format string, values ...any) {
-	name := fmt.Sprintf("logs/sys/node/%d/%s.txt", s.node.number, processName(s.process))
+	s.logAs(processName(s.process), level, format, values...)
+}
+
+// logMain writes to it and to the log of the node's main process.
+func (s *slot) logMain(level, format string, values ...any) {
+	s.log(level, format, values...)
+	s.logAs("_main", level, format, values...)
+}
+
+func (s *slot) logAs(process, level, format string, values ...any) {
 	pid := 0
 	if s.worker != nil {
 		pid = s.worker.pid()
 	}
-	s.engine.logs.system(name, level, pid, s.index, format, values...)
+	s.engine.logs.node(s.node.number, process, level, pid, s.index, format, values...)
 }

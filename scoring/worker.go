@@ -51,6 +51,7 @@ type callError struct {
 	file      string
 	timedOut  bool
 	exited    bool
+	exit      int // of a process that exited: its exit code, or the number of the signal below zero
 }
 
 func (e *callError) Error() string { return fmt.Sprintf("%s: %s", e.phase, e.message) }

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -9,8 +10,11 @@ import (
 )
 
 // prepareInput lists the input. No files fail the job as an input that cannot be mounted does.
-func (e *engine) prepareInput() error {
-	input, err := listInput(e.Input)
+func (e *engine) prepareInput(ctx context.Context) error {
+	input, err := listInput(ctx, e.Input)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return e.failure(fmt.Sprintf(cannotMount, e.Input), err.Error())
 	}
@@ -24,7 +28,7 @@ func (e *engine) prepareInput() error {
 }
 
 // prepareWorkers makes what all workers share.
-func (e *engine) prepareWorkers() error {
+func (e *engine) prepareWorkers(ctx context.Context) error {
 	e.started = e.now()
 	e.logs.write(reportFile, csvLine(reportColumns...))
 	e.mark = rand.Text()
@@ -34,7 +38,7 @@ func (e *engine) prepareWorkers() error {
 	if err := unpackDriver(e.dirs.driver); err != nil {
 		return fmt.Errorf("scoring: %w", err)
 	}
-	if err := showModel(e.Model, e.dirs.model); err != nil {
+	if err := showModel(ctx, e.Model, e.dirs.model); err != nil {
 		return fmt.Errorf("scoring: model: %w", err)
 	}
 	interpreter, err := findInterpreter(e.Python, e.jobEnviron())
@@ -89,15 +93,16 @@ func (e *engine) launch(s *slot) (launch, error) {
 
 // workerConfig is what python/worker.py needs to know.
 func (e *engine) workerConfig(s *slot, l launch) []string {
+	entry := e.entry(l)
 	config := []string{
 		"word=" + l.word,
-		"code=" + e.Code,
-		"script=" + e.scriptPath(),
-		"module=" + moduleName(e.Script),
+		"code=" + entry.code,
+		"script=" + entry.script,
+		"module=" + entry.module,
 		"working_dir=" + l.workingDir,
 		"trace_file=" + l.traceFile,
 		"rows_file=" + l.rowsFile,
-		"separator= ", // DataFrames are written with one space between values
+		"separator=" + entry.separator,
 		"agent_name=" + processName(s.process),
 		"node_ip=" + nodeIP(s.node.number),
 		"entry_log_dir=" + filepath.Join(e.logs.dir, filepath.FromSlash(entryScriptFolder), s.node.name),

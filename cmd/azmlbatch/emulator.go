@@ -67,9 +67,9 @@ type startCmd struct {
 	EnvFile string `help:"Write the environment for clients to this file, as shell exports. It holds a secret." placeholder:"FILE"`
 }
 
-// Help is shown at the end of the verb's help.
-func (startCmd) Help() string {
-	return "Example:\n\n  azmlbatch emulator start --env-file /tmp/azure.env &\n  . /tmp/azure.env\n  curl https://management.azure.com/subscriptions?api-version=2022-12-01"
+// Example is shown at the end of the verb's help.
+func (startCmd) Example() string {
+	return "azmlbatch emulator start --env-file /tmp/azure.env &\n. /tmp/azure.env\ncurl https://management.azure.com/subscriptions?api-version=2022-12-01"
 }
 
 // Run serves until the context ends.
@@ -109,9 +109,9 @@ type execCmd struct {
 	Command []string `arg:"" help:"The command and its arguments, after --." passthrough:""`
 }
 
-// Help is shown at the end of the verb's help.
-func (execCmd) Help() string {
-	return "Example:\n\n  azmlbatch emulator exec -- bash interop/curl/walkthrough.sh"
+// Example is shown at the end of the verb's help.
+func (execCmd) Example() string {
+	return "azmlbatch emulator exec -- bash interop/curl/walkthrough.sh"
 }
 
 // killDelay is how long the command may take to end after an interrupt.

@@ -1,5 +1,5 @@
-// Command azmlbatch runs the emulator of Azure ML batch scoring on this machine. It is a thin layer over the packages of
-// this module: nothing is implemented here.
+// Command azmlbatch runs the emulator of Azure ML batch scoring on this machine and scores folders of files there. It is a
+// thin layer over the packages of this module: nothing is implemented here.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -18,6 +19,7 @@ import (
 
 type command struct {
 	Emulator emulatorCmd      `cmd:"" help:"Play Azure ML, its storage and its token service on this machine."`
+	Score    scoreCmd         `cmd:"" help:"Score a folder of files with a scoring script, without any endpoint."`
 	Version  kong.VersionFlag `help:"Print the version and exit."`
 }
 
@@ -32,7 +34,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	exit := -1
 	parser, err := kong.New(&command{}, kong.Name("azmlbatch"), kong.Vars{"version": version()},
 		kong.Description("Batch scoring on Azure Machine Learning, on this machine."),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }), kong.UsageOnError(),
+		kong.Help(helpWithExample), kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }), kong.UsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(console{stdout, stderr}))
 	if err != nil {
 		fmt.Fprintln(stderr, "azmlbatch:", err)
@@ -49,12 +51,31 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exitCode(parsed.Run(), stderr)
 }
 
+// helpWithExample ends the help of a verb with its example.
+func helpWithExample(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	verb := ctx.Selected()
+	if verb == nil {
+		return nil
+	}
+	if v, ok := verb.Target.Interface().(interface{ Example() string }); ok {
+		fmt.Fprintf(ctx.Stdout, "\nExample:\n\n  %s\n", strings.ReplaceAll(v.Example(), "\n", "\n  "))
+	}
+	return nil
+}
+
 // exitCode is that of the command that was run, or 1 for our own failure.
 func exitCode(err error, stderr io.Writer) int {
 	var child *exec.ExitError
+	var mistake *usageMistake
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &mistake):
+		fmt.Fprintln(stderr, "azmlbatch:", err)
+		return usageError
 	case errors.As(err, &child) && child.ExitCode() >= 0:
 		return child.ExitCode()
 	}

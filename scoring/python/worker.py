@@ -18,6 +18,7 @@ import time
 
 REQUESTS, ANSWERS = 3, 4  # as inherited
 FIRST_PRIVATE_FD = 200
+FAR_AWAY = 1 << 40  # where a script's stray write to the descriptor of the rows lands, and is cut off with the join
 ROWS_AT_ONCE = 10000  # elements of a list made into text at a time, which bounds the memory on top of the script's own
 
 RETURN_TEXT = (
@@ -31,7 +32,10 @@ RETURN_TEXT = (
 
 def private(fd):
     """Moves a descriptor out of the way of user code and of the programs that it starts."""
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_PRIVATE_FD)
+    try:
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_PRIVATE_FD)
+    except OSError:  # the limit of open files is lower
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0)
     os.close(fd)
     return moved
 
@@ -40,6 +44,13 @@ def write_all(fd, data):
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view):]
+
+
+def write_at(fd, data, position):
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, position)
+        view, position = view[written:], position + written
 
 
 class Link:
@@ -60,9 +71,13 @@ class Link:
         strings.pop()
         return verb.decode(), strings
 
-    def send(self, *fields):
-        if os.getpid() != self.owner:  # a fork of the script's that came back from run: not ours to answer for
+    def end_forks(self):
+        """Ends a fork of the script's that came back from run: it must neither write rows nor answer."""
+        if os.getpid() != self.owner:
             os._exit(0)
+
+    def send(self, *fields):
+        self.end_forks()
         write_all(self.answers, b"\n%s %s\n" % (self.word, " ".join(map(str, fields)).encode()))
 
     def send_failure(self, verb, error, paths=()):
@@ -87,6 +102,10 @@ class Rows:
         self.fd = None
         if path:
             self.fd = private(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644))
+            try:
+                os.lseek(self.fd, FAR_AWAY, os.SEEK_SET)
+            except OSError:  # this file system has no such places
+                pass
 
     def add(self, result):
         """Writes what run returned, or only counts it, and gives the number of items."""
@@ -107,12 +126,10 @@ class Rows:
         try:
             for piece in pieces:
                 data = encode(piece)
-                write_all(self.fd, data)
+                write_at(self.fd, data, written)
                 written += len(data)
         except BaseException:
-            # No row of a mini-batch that is tried again may stay.
-            os.ftruncate(self.fd, self.size)
-            os.lseek(self.fd, self.size, os.SEEK_SET)
+            os.ftruncate(self.fd, self.size)  # no row of a mini-batch that is tried again may stay
             raise
         self.size = written
 
@@ -159,11 +176,14 @@ def prepare(config):
     # The engine asks with this signal where a script hangs; the default action then ends the process.
     faulthandler.register(signal.SIGUSR2, file=trace, all_threads=True, chain=True)
     sys.argv = config.argv
-    # The code folder comes first, in the place of the folder of this file.
-    sys.path[0] = config.code
+    # The code folder comes first, in the place of the folder of this file, which Python's safe path leaves out.
+    if not getattr(sys.flags, "safe_path", False):
+        del sys.path[0]
+    sys.path.insert(0, config.code)
     os.chdir(config.working_dir)
     # Lines appear in the logs while the script runs, also the last one before a hang.
-    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    if hasattr(sys.stdout, "reconfigure"):  # since Python 3.7
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
     logging.root.addHandler(handler)
@@ -197,6 +217,7 @@ def serve(link, script, rows):
         try:
             if verb == "run":
                 result = script.run(list(strings))
+                link.end_forks()
                 run_seconds = time.perf_counter() - started
                 count = rows.add(result)
                 del result

@@ -129,18 +129,23 @@ func (r *Runner) fetch(e *execution, dir string) (workFiles, error) {
 	return files, r.fetchInput(e, files.input)
 }
 
-// score runs the script and uploads what it wrote: logs while it runs, the
-// output when it has succeeded.
+// score runs the script and uploads what it wrote. In Azure the output folder is
+// mounted: while the job runs it shows what the workers have written so far, and
+// a job that fails or is cancelled leaves it there.
 func (r *Runner) score(e *execution, files workFiles) error {
 	to, err := r.artifacts(e.record, e.child)
 	if err != nil {
 		return err
 	}
+	outputTo, err := r.outputPlace(e)
+	if err != nil {
+		return err
+	}
 	news, sent := make(chan struct{}, 1), make(chan struct{})
-	mirror := r.newMirror(to, files.logs)
+	output := r.newMirror(outputTo, files.output)
 	go func() {
 		defer close(sent)
-		mirror.follow(news)
+		follow(r.newMirror(to, files.logs), output, news)
 	}()
 	result, err := scoring.Run(e.ctx, r.scoringJob(e, files, func(p scoring.Progress) {
 		r.recordProgress(e.record, p)
@@ -152,8 +157,13 @@ func (r *Runner) score(e *execution, files workFiles) error {
 	close(news)
 	<-sent
 	if err != nil {
+		output.send()
 		return scoringFailure(e.job, err)
 	}
 	r.recordProgress(e.record, scoring.Progress{Items: result.Items, MiniBatches: result.MiniBatches})
-	return r.uploadOutput(e, files.output)
+	if err := r.uploadOutput(e, files.output); err != nil {
+		return err
+	}
+	output.forget()
+	return nil
 }

@@ -18,7 +18,7 @@ import (
 const logInterval = time.Second
 
 // mirror copies a folder of growing files into Blob storage, so that the logs
-// of a running job can be read. What is added to a file is added to its append
+// and the output of a running job can be read. What is added to a file is added to its append
 // blob; a file that was replaced or shortened is sent anew.
 type mirror struct {
 	blobs  Blobs
@@ -38,20 +38,34 @@ func (r *Runner) newMirror(to place, folder string) *mirror {
 	return &mirror{blobs: r.blobs, to: to, folder: folder, log: r.log, sent: map[string]sentFile{}}
 }
 
-// follow sends what is new after each word on news and at intervals, until news
-// is closed; then it sends the rest.
-func (m *mirror) follow(news <-chan struct{}) {
+// follow sends what is new in the logs after each word on news, and in logs and
+// output at intervals, until news is closed; then it sends the rest of the logs.
+func follow(logs, output *mirror, news <-chan struct{}) {
 	ticker := time.NewTicker(logInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case _, more := <-news:
-			m.send()
+			logs.send()
 			if !more {
 				return
 			}
 		case <-ticker.C:
-			m.send()
+			logs.send()
+			output.send()
+		}
+	}
+}
+
+// forget removes the blobs of files that are not there any more.
+func (m *mirror) forget() {
+	for name := range m.sent {
+		if _, err := os.Lstat(filepath.Join(m.folder, filepath.FromSlash(name))); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		to := m.to.join(name)
+		if err := m.blobs.Delete(context.Background(), to.account, to.container, to.path); err != nil && !errors.Is(err, blob.ErrNotFound) {
+			m.log.Error("job output", "blob", to.path, "error", err)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 import os
 import traceback
 
+LINE = 3000  # characters kept of the one line, which is also all that the service keeps of a run's error message
 HEAD, TAIL = 8 << 10, 56 << 10  # characters kept of a traceback that is longer than both
 
 
@@ -10,12 +11,15 @@ def describe(error, paths, driver):
     """(one line, the traceback without the driver's frames, the input file that the script was at or "")."""
     frames = error.__traceback__
     at = current_file(frames, paths)
-    while frames is not None and frames.tb_frame.f_code.co_filename == driver:
+    own = os.path.join(os.path.dirname(driver), "")
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(own):
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames))
     if len(text) > HEAD + TAIL:
         text = text[:HEAD] + "\n[... {} characters left out ...]\n".format(len(text) - HEAD - TAIL) + text[-TAIL:]
     line = traceback.format_exception_only(type(error), error)[-1].strip()
+    if len(line) > LINE:
+        line = line[:LINE] + " ..."
     return line.replace("\0", "\\0"), text.replace("\0", "\\0"), at
 
 

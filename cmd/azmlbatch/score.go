@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/azmlbatch/azmlbatch/scoring"
+)
+
+// scoreCmd scores a folder of files without any endpoint. The names of the flags are those of the deployment's settings
+// in the Azure CLI, and so are the defaults.
+type scoreCmd struct {
+	Code   string `help:"Folder with the scoring script and the modules that it imports. Not needed for an MLflow model." placeholder:"DIR"`
+	Script string `help:"The scoring script, a path inside the code folder. Not needed for an MLflow model." placeholder:"FILE"`
+	Model  string `help:"File or folder that the script finds in AZUREML_MODEL_DIR." placeholder:"PATH"`
+	Input  string `help:"Folder whose files are scored (sub-folders are not explored), or one file." required:"" placeholder:"PATH"`
+	Output string `help:"Folder for the results; made when it is missing." required:"" placeholder:"DIR"`
+
+	MiniBatchSize             int         `help:"Files for one call of run(); ${default} by default." default:"10" placeholder:"N"`
+	MaxConcurrencyPerInstance int         `help:"Worker processes of an instance; ${default} by default." default:"1" placeholder:"N"`
+	InstanceCount             int         `help:"Instances; each is a further set of processes on this machine; ${default} by default." default:"1" placeholder:"N"`
+	MaxRetries                int         `help:"Tries of a mini-batch in total; ${default} by default." default:"3" placeholder:"N"`
+	Timeout                   timeLimit   `help:"Limit of one call of init() or run(): 90s, 2m or plain seconds; ${default} by default." default:"30s" placeholder:"DURATION"`
+	ErrorThreshold            signedCount `help:"Files that may fail before the job does; -1 is any number; ${default} by default." default:"-1" placeholder:"N"`
+	OutputAction              string      `help:"append_row joins what run() returns into one file, summary_only only counts it; ${default} by default." enum:"append_row,summary_only" default:"append_row"`
+	OutputFileName            string      `help:"File that append_row writes into the output folder; ${default} by default." default:"predictions.csv" placeholder:"NAME"`
+	LoggingLevel              string      `help:"Level for the script and its logger: warning, info or debug; ${default} by default." enum:"warning,info,debug" default:"info" placeholder:"LEVEL"`
+
+	Env    []variable `help:"Environment variable of the script. May be repeated." placeholder:"K=V" sep:"none"`
+	Python string     `help:"Interpreter; python3 of the PATH by default." placeholder:"PATH"`
+	Logs   string     `help:"Folder for the job's logs; a temporary one by default." placeholder:"DIR"`
+	JSON   bool       `help:"Print the outcome as one JSON object: status, items, miniBatches, outputFile, error." name:"json"`
+}
+
+// Help follows the verb's one line.
+func (scoreCmd) Help() string {
+	return "The exit code is 0 when the job completed, 1 when it failed or was interrupted, 2 for wrong usage. " +
+		"With the error threshold -1 a job whose files failed completes, too: the counts tell. " +
+		"Without --logs the logs go to a temporary folder; it is kept, and named on standard error, when a call of the script failed."
+}
+
+// Example is shown at the end of the verb's help.
+func (scoreCmd) Example() string {
+	return "azmlbatch score --code ./code --script score.py --model ./model --input ./images --output ./scored"
+}
+
+// timeLimit is a Go duration, or a number of seconds as the YAML of a deployment has it.
+type timeLimit time.Duration
+
+// UnmarshalText reads a flag's value.
+func (t *timeLimit) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil {
+		d, err = time.ParseDuration(string(text) + "s")
+	}
+	if err != nil {
+		return fmt.Errorf("%q is neither a duration such as 90s nor a number of seconds", text)
+	}
+	*t = timeLimit(d)
+	return nil
+}
+
+// signedCount is a number whose minus sign does not make it a flag: --error-threshold -1.
+type signedCount int
+
+// Decode reads a flag's value.
+func (n *signedCount) Decode(ctx *kong.DecodeContext) error {
+	token := ctx.Scan.Pop()
+	if _, err := fmt.Sscanf(fmt.Sprint(token.Value)+"\n", "%d\n", (*int)(n)); err != nil {
+		return fmt.Errorf("expected a whole number but got %q", token)
+	}
+	return nil
+}
+
+// variable is one K=V.
+type variable struct{ name, value string }
+
+// UnmarshalText reads a flag's value.
+func (v *variable) UnmarshalText(text []byte) error {
+	name, value, found := strings.Cut(string(text), "=")
+	if !found || name == "" {
+		return fmt.Errorf("%q is not NAME=VALUE", text)
+	}
+	*v = variable{name, value}
+	return nil
+}
+
+// Validate refuses the zeros that the engine would take for its defaults.
+func (s *scoreCmd) Validate() error {
+	for flag, n := range map[string]int{
+		"mini-batch-size": s.MiniBatchSize, "max-concurrency-per-instance": s.MaxConcurrencyPerInstance, "instance-count": s.InstanceCount,
+	} {
+		if n < 1 {
+			return fmt.Errorf("--%s: %d is less than 1", flag, n)
+		}
+	}
+	if s.Timeout <= 0 {
+		return fmt.Errorf("--timeout: %v is no time at all", time.Duration(s.Timeout))
+	}
+	if s.OutputFileName == "" {
+		return errors.New("--output-file-name: empty")
+	}
+	return nil
+}
+
+func (s *scoreCmd) job() scoring.Job {
+	job := scoring.Job{
+		Code: s.Code, Script: s.Script, Model: s.Model, Input: s.Input, Output: s.Output,
+		MiniBatchSize:             s.MiniBatchSize,
+		MaxConcurrencyPerInstance: s.MaxConcurrencyPerInstance,
+		InstanceCount:             s.InstanceCount,
+		MaxRetries:                &s.MaxRetries,
+		Timeout:                   time.Duration(s.Timeout),
+		ErrorThreshold:            (*int)(&s.ErrorThreshold),
+		OutputAction:              scoring.OutputAction(s.OutputAction),
+		OutputFileName:            s.OutputFileName,
+		LoggingLevel:              scoring.LoggingLevel(s.LoggingLevel),
+		Env:                       map[string]string{},
+		Python:                    s.Python,
+		Logs:                      s.Logs,
+	}
+	for _, v := range s.Env {
+		job.Env[v.name] = v.value
+	}
+	return job
+}
+
+// Run scores, tells the progress on standard error and the outcome on standard output.
+func (s *scoreCmd) Run(ctx context.Context, c console) (err error) {
+	job := s.job()
+	if job.Logs == "" {
+		if job.Logs, err = os.MkdirTemp("", "azmlbatch-logs-"); err != nil {
+			return err
+		}
+	} else if job.Logs, err = filepath.Abs(job.Logs); err != nil {
+		return err
+	}
+	progress := newProgress(c.err)
+	job.OnProgress = progress.show
+	result, err := scoring.Run(ctx, job)
+	progress.end()
+	if invalid := asInvalidJob(err); invalid != nil {
+		return errors.Join(&usageMistake{flagName(invalid.Field), invalid.Reason}, s.dropLogs(job.Logs))
+	}
+	if s.Logs == "" && (ctx.Err() != nil || err == nil && result.ScriptErrors == 0 && result.Items.Failed == 0) {
+		err = errors.Join(err, s.dropLogs(job.Logs))
+		job.Logs = ""
+	}
+	return s.tell(c, result, job.Logs, err)
+}
+
+// dropLogs removes the temporary folder of a job that nobody will ask about.
+func (s *scoreCmd) dropLogs(dir string) error {
+	if s.Logs != "" {
+		return nil
+	}
+	return os.RemoveAll(dir)
+}
+
+// tell prints the outcome and gives the error for standard error, with all that helps to find the cause.
+func (s *scoreCmd) tell(c console, result scoring.Result, logs string, err error) error {
+	if err != nil {
+		err = explained(err, logs)
+	}
+	if s.JSON {
+		return errors.Join(err, printJSON(c, result, err))
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s: %d of %d files succeeded, %d failed\n", result.Status, result.Items.Succeeded, result.Items.Total, result.Items.Failed)
+	if result.OutputFile != "" {
+		fmt.Fprintln(c.out, "predictions:", result.OutputFile)
+	}
+	if result.FirstError != nil {
+		fmt.Fprintf(c.err, "%d calls of the script failed; the first: %v\n", result.ScriptErrors, result.FirstError)
+	}
+	if logs != "" {
+		fmt.Fprintln(c.err, "logs:", logs)
+	}
+	return nil
+}
+
+// scoreOutcome is what --json prints.
+type scoreOutcome struct {
+	Status      scoring.Status      `json:"status"`
+	Items       scoring.Items       `json:"items"`
+	MiniBatches scoring.MiniBatches `json:"miniBatches"`
+	OutputFile  string              `json:"outputFile"` // empty when there is none
+	Error       string              `json:"error"`      // empty when the job completed
+}
+
+func printJSON(c console, result scoring.Result, err error) error {
+	outcome := scoreOutcome{Status: result.Status, Items: result.Items, MiniBatches: result.MiniBatches, OutputFile: result.OutputFile}
+	if err != nil {
+		outcome.Error = err.Error()
+	}
+	encoder := json.NewEncoder(c.out)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(outcome)
+}
+
+// maxNamedFiles bounds the file names in an error.
+const maxNamedFiles = 10
+
+// explained adds the files of the mini-batch, when the engine could not tell which one it was, and the logs.
+func explained(err error, logs string) error {
+	var cause *scoring.ScriptError
+	if errors.As(err, &cause) && cause.File == "" && len(cause.Files) > 0 {
+		names := make([]string, 0, maxNamedFiles)
+		for _, file := range cause.Files[:min(len(cause.Files), maxNamedFiles)] {
+			names = append(names, fmt.Sprintf("%q", filepath.Base(file)))
+		}
+		if len(cause.Files) > maxNamedFiles {
+			names = append(names, "…")
+		}
+		err = fmt.Errorf("%w\nfiles of mini-batch %d: %s", err, cause.MiniBatch, strings.Join(names, ", "))
+	}
+	if logs != "" {
+		err = fmt.Errorf("%w\nlogs: %s", err, logs)
+	}
+	return err
+}
+
+// usageMistake is a setting that the engine refused before anything ran.
+type usageMistake struct{ flag, reason string }
+
+func (m *usageMistake) Error() string { return fmt.Sprintf("--%s: %s", m.flag, m.reason) }
+
+func asInvalidJob(err error) *scoring.InvalidJobError {
+	var invalid *scoring.InvalidJobError
+	if errors.As(err, &invalid) {
+		return invalid
+	}
+	return nil
+}
+
+// flagName is the flag of a field of scoring.Job: MiniBatchSize is mini-batch-size.
+func flagName(field string) string {
+	var name strings.Builder
+	for i, r := range field {
+		if unicode.IsUpper(r) && i > 0 {
+			name.WriteByte('-')
+		}
+		name.WriteRune(unicode.ToLower(r))
+	}
+	return name.String()
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/azmlbatch/azmlbatch/scoring"
+)
+
+// scoreProgress tells how far a job is.
+type scoreProgress interface {
+	show(scoring.Progress)
+	end()
+}
+
+// newProgress gives a bar on a terminal and plain lines elsewhere.
+func newProgress(w io.Writer) scoreProgress {
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return &progressBar{writer: w, every: redrawInterval}
+	}
+	return &progressLines{writer: w}
+}
+
+// progressLines writes a line at the start and for every tenth of the mini-batches.
+type progressLines struct {
+	writer io.Writer
+	tenths int
+}
+
+func (l *progressLines) show(p scoring.Progress) {
+	done := p.MiniBatches.Processed + p.MiniBatches.Failed
+	tenths := 10 * done / p.MiniBatches.Total
+	switch {
+	case done == 0:
+		fmt.Fprintf(l.writer, "scoring %d files in %d mini-batches\n", p.Items.Total, p.MiniBatches.Total)
+	case tenths > l.tenths:
+		fmt.Fprintf(l.writer, "%d of %d mini-batches, %d files succeeded, %d failed\n", done, p.MiniBatches.Total, p.Items.Succeeded, p.Items.Failed)
+	}
+	l.tenths = tenths
+}
+
+func (l *progressLines) end() {}
+
+// progressBar draws a bar in the last line of a terminal, which it clears at the end.
+type progressBar struct {
+	writer io.Writer
+	every  time.Duration // the shortest time between two drawings
+	bar    *progressbar.ProgressBar
+}
+
+// redrawInterval keeps the drawing cheap: mini-batches may take less than a millisecond.
+const redrawInterval = 100 * time.Millisecond
+
+func (b *progressBar) show(p scoring.Progress) {
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions(p.MiniBatches.Total, progressbar.OptionSetWriter(b.writer), progressbar.OptionShowCount(),
+			progressbar.OptionThrottle(b.every), progressbar.OptionSetItsString("mini-batches"), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetRenderBlankState(true))
+	}
+	if p.Items.Failed > 0 {
+		b.bar.Describe(fmt.Sprintf("%d files failed", p.Items.Failed))
+	}
+	_ = b.bar.Set(p.MiniBatches.Processed + p.MiniBatches.Failed) // a terminal that is gone is no reason to stop
+}
+
+func (b *progressBar) end() {
+	if b.bar != nil {
+		_ = b.bar.Clear()
+	}
+}

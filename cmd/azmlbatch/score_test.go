@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch/scoring"
+)
+
+// scoreFiles makes a code folder with the script and an input folder of five files, keeps temporary folders inside the
+// test's own, and gives the flags for them.
+func scoreFiles(t *testing.T, script string) (dir string, args []string) {
+	t.Helper()
+	dir = t.TempDir()
+	files := map[string]string{"code/score.py": script}
+	for i := range 5 {
+		files[fmt.Sprintf("input/a%d.txt", i)] = fmt.Sprint(i)
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", filepath.Join(dir, "tmp"))
+	return dir, []string{"score", "--code", filepath.Join(dir, "code"), "--script", "score.py",
+		"--input", filepath.Join(dir, "input"), "--output", filepath.Join(dir, "scored")}
+}
+
+// temporary lists what is left in the temporary folder.
+func temporary(t *testing.T, dir string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "tmp", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+const echoNames = "import os\ndef run(mini_batch):\n    return [os.path.basename(p) for p in mini_batch]\n"
+
+const oneCracks = "import os\ndef run(mini_batch):\n    for path in mini_batch:\n        if open(path).read() == '3':\n" +
+	"            raise ValueError('cracked')\n    return [os.path.basename(p) for p in mini_batch]\n"
+
+func TestScoreCompleted(t *testing.T) {
+	dir, args := scoreFiles(t, echoNames)
+	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "2", "--error-threshold", "-1", "--timeout", "20")...)
+	rows := filepath.Join(dir, "scored", "predictions.csv")
+	if want := "Completed: 5 of 5 files succeeded, 0 failed\npredictions: " + rows + "\n"; code != 0 || out != want {
+		t.Fatalf("exit code %d, %q; want 0, %q\n%s", code, out, want, stderr)
+	}
+	if want := "scoring 5 files in 3 mini-batches\n1 of 3 mini-batches, 2 files succeeded, 0 failed\n" +
+		"2 of 3 mini-batches, 4 files succeeded, 0 failed\n3 of 3 mini-batches, 5 files succeeded, 0 failed\n"; stderr != want {
+		t.Errorf("progress (-want +got):\n%s", cmp.Diff(want, stderr))
+	}
+	b, err := os.ReadFile(rows)
+	if err != nil || string(b) != "a0.txt\na1.txt\na2.txt\na3.txt\na4.txt\n" {
+		t.Errorf("rows %q, %v", b, err)
+	}
+	if left := temporary(t, dir); len(left) > 0 {
+		t.Errorf("temporary folders left: %v", left)
+	}
+}
+
+func TestScoreJSON(t *testing.T) {
+	tests := []struct {
+		name, script string
+		args         []string
+		code         int
+		want         scoreOutcome // OutputFile without its folder; Error only by what is in it
+	}{
+		{"completed", echoNames, nil, 0,
+			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "predictions.csv", ""}},
+		{"completed with failed files", oneCracks, []string{"--mini-batch-size", "1"}, 0,
+			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 4, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 4, Failed: 1}, "predictions.csv", ""}},
+		{"an output file of another name", echoNames, []string{"--output-file-name", "rows.txt"}, 0,
+			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "rows.txt", ""}},
+		{"summary only", echoNames, []string{"--output-action", "summary_only"}, 0,
+			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "", ""}},
+		{"failed", oneCracks, []string{"--mini-batch-size", "1", "--error-threshold=0", "--max-retries", "1"}, 1,
+			scoreOutcome{scoring.Failed, scoring.Items{Total: 5, Succeeded: 3, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 3, Failed: 1}, "", "exceeds error threshold 0"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, args := scoreFiles(t, tt.script)
+			code, out, stderr := azmlbatch(append(append(args, "--json"), tt.args...)...)
+			var got scoreOutcome
+			if err := json.Unmarshal([]byte(out), &got); err != nil || code != tt.code {
+				t.Fatalf("exit code %d, want %d; %v\n%s%s", code, tt.code, err, out, stderr)
+			}
+			if !strings.Contains(got.Error, tt.want.Error) || (got.Error == "") != (tt.want.Error == "") {
+				t.Errorf("error %q, want %q in it", got.Error, tt.want.Error)
+			}
+			got.Error = tt.want.Error
+			if got.OutputFile != "" {
+				if _, err := os.Stat(got.OutputFile); err != nil {
+					t.Error(err)
+				}
+				got.OutputFile = filepath.Base(got.OutputFile)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestScoreFailureTellsEverything: the service's sentence, file, mini-batch, the user's traceback and logs that are there.
+func TestScoreFailureTellsEverything(t *testing.T) {
+	dir, args := scoreFiles(t, oneCracks)
+	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "2", "--error-threshold", "0")...)
+	if code != 1 || out != "" {
+		t.Errorf("exit code %d, stdout %q; want 1 and nothing", code, out)
+	}
+	for _, want := range []string{"The number of failed items is 2, which exceeds error threshold 0.", "mini-batch 1", filepath.Join(dir, "input", "a3.txt"),
+		"score.py\", line 5, in run", "ValueError: cracked"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in\n%s", want, stderr)
+		}
+	}
+	_, logs, _ := strings.Cut(stderr, "\nlogs: ")
+	b, err := os.ReadFile(filepath.Join(strings.TrimSpace(logs), "logs", "user", "error", "0", "process000.txt"))
+	if err != nil || !strings.Contains(string(b), "ValueError: cracked") {
+		t.Errorf("logs %q: %v\n%s", logs, err, b)
+	}
+}
+
+func TestScoreNamesTheFilesOfTheMiniBatch(t *testing.T) {
+	_, args := scoreFiles(t, "def run(mini_batch):\n    raise ValueError('cracked')\n")
+	code, _, stderr := azmlbatch(append(args, "--mini-batch-size", "3")...)
+	if code != 1 || !strings.Contains(stderr, `files of mini-batch 0: "a0.txt", "a1.txt", "a2.txt"`) {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
+func TestScoreKeepsTheLogsThatWereAskedFor(t *testing.T) {
+	dir, args := scoreFiles(t, echoNames)
+	logs := filepath.Join(dir, "mylogs")
+	if code, _, stderr := azmlbatch(append(args, "--logs", logs)...); code != 0 || !strings.Contains(stderr, "logs: "+logs) {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(logs, "logs", "job_result.txt")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestScoreSettingsReachTheScript: every flag that a script can see.
+func TestScoreSettingsReachTheScript(t *testing.T) {
+	dir, args := scoreFiles(t, "import os, sys\ndef run(mini_batch):\n    argv = dict(zip(sys.argv[1::2], sys.argv[2::2]))\n"+
+		"    return [' '.join([argv['--mini_batch_size'], argv['--process_count_per_node'], os.environ['AZUREML_NODE_COUNT'], argv['--run_max_try'],"+
+		" argv['--run_invocation_timeout'], argv['--error_threshold'], argv['--logging_level'], os.environ['GLAZE'], sys.executable])]\n")
+	python := realPython(t)
+	code, _, stderr := azmlbatch(append(args, "--mini-batch-size=7", "--max-concurrency-per-instance=2", "--instance-count=3", "--max-retries=4", "--timeout=1m30s",
+		"--error-threshold=5", "--logging-level=debug", "--env=GLAZE=a=b;c, d", "--python", python)...)
+	b, err := os.ReadFile(filepath.Join(dir, "scored", "predictions.csv"))
+	if want := "7 2 3 4 90 5 DEBUG a=b;c, d " + python + "\n"; err != nil || string(b) != want {
+		t.Errorf("exit code %d, %v: %q, want %q\n%s", code, err, b, want, stderr)
+	}
+}
+
+// realPython is an interpreter by its own path.
+func realPython(t *testing.T) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "python3", "-c", "import sys; print(sys.executable, end='')").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestScoreWrongUsage(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		text string
+	}{
+		{"a script that is not there", []string{"--script", "other.py"}, "--script: there is no file"},
+		{"a script outside of the folder", []string{"--script", "../score.py"}, "--script:"},
+		{"a model that is not there", []string{"--model", "no-such-model"}, "--model:"},
+		{"a mini-batch of nothing", []string{"--mini-batch-size", "0"}, "--mini-batch-size: 0 is less than 1"},
+		{"no processes", []string{"--max-concurrency-per-instance=-1"}, "--max-concurrency-per-instance: -1"},
+		{"no instances", []string{"--instance-count", "0"}, "--instance-count: 0"},
+		{"negative tries", []string{"--max-retries=-1"}, "--max-retries: -1 is negative"},
+		{"a time in words", []string{"--timeout", "soon"}, `"soon" is neither a duration`},
+		{"no time", []string{"--timeout", "0"}, "--timeout"},
+		{"half a file", []string{"--error-threshold", "0.5"}, "whole number"},
+		{"an unknown action", []string{"--output-action", "explode"}, "--output-action"},
+		{"a path for a name", []string{"--output-file-name", "a/b"}, "--output-file-name"},
+		{"an unknown level", []string{"--logging-level", "loud"}, "--logging-level"},
+		{"a variable without a value", []string{"--env", "GLAZE"}, `"GLAZE" is not NAME=VALUE`},
+		{"an unknown flag", []string{"--no-such"}, "unknown flag"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, args := scoreFiles(t, echoNames)
+			code, out, stderr := azmlbatch(append(args, tt.args...)...)
+			if code != usageError || !strings.Contains(stderr, tt.text) || out != "" {
+				t.Errorf("exit code %d, want 2 and %q:\n%s%s", code, tt.text, out, stderr)
+			}
+			if left := temporary(t, dir); len(left) > 0 {
+				t.Errorf("temporary folders left: %v", left)
+			}
+		})
+	}
+	for _, missing := range []string{"--input", "--output"} {
+		if code, _, stderr := azmlbatch("score", map[string]string{"--input": "--output=x", "--output": "--input=x"}[missing]); code != usageError || !strings.Contains(stderr, missing) {
+			t.Errorf("without %s: exit code %d\n%s", missing, code, stderr)
+		}
+	}
+}
+
+func TestScoreHelpEndsWithAnExample(t *testing.T) {
+	code, out, _ := azmlbatch("score", "--help")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if last := strings.TrimSpace(lines[len(lines)-1]); code != 0 || !strings.HasPrefix(last, "azmlbatch score --code") {
+		t.Errorf("exit code %d, the last line is %q", code, last)
+	}
+}
+
+// TestScoreInterrupted runs the command as a process and interrupts it in the middle of run.
+func TestScoreInterrupted(t *testing.T) {
+	dir, args := scoreFiles(t, "import os, time\ndef run(mini_batch):\n    print('here', flush=True)\n"+
+		"    os.mkfifo('never')\n    open(os.environ['STARTED'], 'w').write(str(os.getpid()))\n    open('never').read()\n")
+	started := filepath.Join(dir, "started")
+	if err := syscall.Mkfifo(started, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, append(args, "--json", "--env", "STARTED="+started)...)
+	cmd.Env = append(os.Environ(), "AZMLBATCH_TEST_MAIN=1")
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid, err := os.ReadFile(started) // waits for run to begin
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its outcome is in ProcessState
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(out.String(), `"status":"Canceled"`) || !strings.Contains(stderr.String(), "cancelled") {
+		t.Errorf("exit code %d\n%s%s", cmd.ProcessState.ExitCode(), &out, &stderr)
+	}
+	if _, err := os.Stat("/proc/" + string(pid)); err == nil {
+		t.Errorf("the worker %s is still there", pid)
+	}
+	if left := temporary(t, dir); len(left) > 0 {
+		t.Errorf("temporary folders left: %v", left)
+	}
+}
+
+func TestScoreBar(t *testing.T) {
+	var terminal bytes.Buffer
+	bar := &progressBar{writer: &terminal}
+	bar.show(scoring.Progress{Items: scoring.Items{Total: 20}, MiniBatches: scoring.MiniBatches{Total: 2}})
+	bar.show(scoring.Progress{Items: scoring.Items{Total: 20, Failed: 10}, MiniBatches: scoring.MiniBatches{Total: 2, Failed: 1}})
+	bar.end()
+	if text := terminal.String(); !strings.Contains(text, "0/2") || !strings.Contains(text, "10 files failed") {
+		t.Errorf("the bar shows %q", text)
+	}
+}

@@ -1,0 +1,111 @@
+package azmlbatch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const stdoutLog = "logs/user/stdout/0/process000.stdout.txt"
+
+func TestFollowLogsReadsOnlyWhatIsNew(t *testing.T) {
+	s := newRunService(t)
+	s.step = ""
+	s.status = func(poll int) string {
+		switch poll {
+		case 1: // queued, without a step
+			return "Queued"
+		case 2:
+			s.step = "Running"
+			s.logs = map[string]string{stdoutLog: "one\r\ntw", "logs/sys/node/0/process000.txt": "not for people\n"}
+		case 3: // nothing new
+		case 4:
+			s.logs[stdoutLog] = "one\r\ntwo\nthree\n"
+			s.logs["logs/job_error.2026030112.txt"] = "2026-03-01T12:00:00.0 head\n"
+		case 5: // begun anew
+			s.logs[stdoutLog] = "again\n"
+		default:
+			s.logs[stdoutLog] = "again\nlast"
+			return "Failed"
+		}
+		return "Running"
+	}
+	var got []string
+	for line, err := range newTestClient(t, s.ServeHTTP).Jobs().FollowLogs(t.Context(), "job-1", nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, line.Log+": "+line.Text)
+	}
+	want := []string{stdoutLog + ": one", "logs/job_error.2026030112.txt: 2026-03-01T12:00:00.0 head",
+		stdoutLog + ": two", stdoutLog + ": three", stdoutLog + ": again", stdoutLog + ": last"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{stdoutLog + " bytes=5-", stdoutLog + " bytes=6-"}, s.ranges); diff != "" {
+		t.Errorf("ranges asked for (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"job": 6, "children": 2, "list of logs": 5, "log": 5}, s.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestFollowLogsOfOnesOwnChoice(t *testing.T) {
+	s := newRunService(t)
+	s.logs = map[string]string{stdoutLog: "x\n", "logs/sys/master_role.txt": strings.Repeat("y", maxLogLine+1) + "\n\nz"}
+	var got []int
+	for line, err := range newTestClient(t, s.ServeHTTP).Jobs().FollowLogs(t.Context(), "job-1", &FollowLogsOptions{
+		Match: func(name string) bool { return strings.HasPrefix(name, "logs/sys/") }}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, len(line.Text))
+	}
+	if diff := cmp.Diff([]int{maxLogLine, 1, 0, 1}, got); diff != "" {
+		t.Errorf("lengths of lines (-want +got):\n%s", diff)
+	}
+}
+
+func TestFollowLogsEnds(t *testing.T) {
+	running := func(int) string { return "Running" }
+	s := newRunService(t)
+	s.status, s.step, s.logs = running, "Running", map[string]string{stdoutLog: "one\ntwo\n"}
+	c := newTestClient(t, s.ServeHTTP)
+	for _, err := range c.Jobs().FollowLogs(t.Context(), "job-1", nil) {
+		if err != nil {
+			t.Error(err)
+		}
+		break // of a job that never ends
+	}
+	if s.requests["job"] != 1 {
+		t.Errorf("%d polls, want one", s.requests["job"])
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var last error
+	for _, err := range c.Jobs().FollowLogs(ctx, "job-1", nil) {
+		cancel()
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("the last error = %v, want context.Canceled", last)
+	}
+
+	s = newRunService(t)
+	s.step = "" // the job ended before it had a step
+	for line, err := range newTestClient(t, s.ServeHTTP).Jobs().FollowLogs(t.Context(), "job-1", nil) {
+		t.Errorf("a job without a step = %v, %v", line, err)
+	}
+
+	c = newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 404, `{}`) })
+	for _, err := range c.Jobs().FollowLogs(t.Context(), "none", nil) {
+		if !errors.Is(err, ErrNotFound) {
+			t.Errorf("a job that is not there = %v", err)
+		}
+	}
+}

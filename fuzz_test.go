@@ -1,0 +1,344 @@
+package azmlbatch
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+)
+
+// cassetteBodies are the bodies of all cassettes, requests and answers, as seeds.
+func cassetteBodies(f *testing.F) (bodies []string) {
+	f.Helper()
+	files, err := filepath.Glob("testdata/cassettes/*.yaml")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no cassettes (%v)", err)
+	}
+	for _, file := range files {
+		c, err := cassette.Load(strings.TrimSuffix(file, ".yaml"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, i := range c.Interactions {
+			for _, body := range []string{i.Request.Body, i.Response.Body} {
+				if strings.HasPrefix(body, "{") {
+					bodies = append(bodies, body)
+				}
+			}
+		}
+	}
+	return bodies
+}
+
+// fuzzedModels are the resources that callers get, change and send back.
+var fuzzedModels = map[string]func() json.Unmarshaler{
+	"Endpoint":       func() json.Unmarshaler { return new(Endpoint) },
+	"Deployment":     func() json.Unmarshaler { return new(Deployment) },
+	"Job":            func() json.Unmarshaler { return new(Job) },
+	"BatchJob":       func() json.Unmarshaler { return new(BatchJob) },
+	"Compute":        func() json.Unmarshaler { return new(Compute) },
+	"Datastore":      func() json.Unmarshaler { return new(Datastore) },
+	"Model":          func() json.Unmarshaler { return new(Model) },
+	"Data":           func() json.Unmarshaler { return new(Data) },
+	"Environment":    func() json.Unmarshaler { return new(Environment) },
+	"Code":           func() json.Unmarshaler { return new(Code) },
+	"Component":      func() json.Unmarshaler { return new(Component) },
+	"AssetContainer": func() json.Unmarshaler { return new(AssetContainer) },
+	"vase":           func() json.Unmarshaler { return new(vase) },
+}
+
+// FuzzModels holds every model to the promise that nothing is lost: an object is never refused, and what is written means
+// what was read. Text that is not JSON is always refused.
+func FuzzModels(f *testing.F) {
+	for _, body := range cassetteBodies(f) {
+		f.Add([]byte(body))
+	}
+	for _, seed := range []string{
+		`{"properties":{"inputs":{"a":{"jobInputType":"literal","value":"1"},"b":{"jobInputType":"uri_folder","uri":"x","new":[1]}},"outputs":{"o":{"jobOutputType":"newer","x":1}}}}`,
+		`{"properties":{"model":{"referenceType":"Id","assetId":"a","extra":1},"deploymentConfiguration":{"deploymentConfigurationType":"Model"},"retrySettings":{"timeout":"PT1M40S"}}}`,
+		`{"properties":{"computeType":"AmlCompute","properties":{"vmSize":"s","scaleSettings":{"maxNodeCount":"3","nodeIdleTimeBeforeScaleDown":"PT2M"}}}}`,
+		`{"properties":{"credentials":{"credentialsType":"Sas","secrets":{"secretsType":"Sas"}}}}`, `{"a/b~c":{"":null},"":1}`, `null`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		want, unique := gist(data)
+		for name, fresh := range fuzzedModels {
+			v := fresh()
+			err := v.UnmarshalJSON(data)
+			switch {
+			case !json.Valid(data) && err == nil:
+				t.Fatalf("%s takes %q, which is not JSON", name, data)
+			case json.Valid(data) && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) && err != nil:
+				t.Fatalf("%s does not take %q: %v", name, data, err)
+			case err != nil:
+				continue
+			}
+			out, err := json.Marshal(v)
+			if err != nil {
+				t.Fatalf("%s of %q cannot be written: %v", name, data, err)
+			}
+			if got, _ := gist(out); unique && !cmp.Equal(want, got) {
+				t.Errorf("%s: %s is written as %s (-read +written):\n%s", name, data, out, cmp.Diff(want, got))
+			}
+		}
+	})
+}
+
+// FuzzPage compares the decoding of pages with encoding/json.
+func FuzzPage(f *testing.F) {
+	for _, seed := range []string{`{"value":[{"name":"a"},{"name":"b"}],"nextLink":"https://h/x"}`, `{"VALUE":[null,{}],"nextLink":null}`,
+		`{"value":null}`, `{"value":{}}`, `{"nextLink":1}`, `{"value":[{"name":"a"},]}`, `null`, `{"value":[]} x`, `[]`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		type plainPage struct {
+			Value    []vase `json:"value"`
+			NextLink string `json:"nextLink"`
+		}
+		if _, unique := gist(data); !unique {
+			return
+		}
+		var want plainPage
+		var got page[vase]
+		wantErr, gotErr := json.Unmarshal(data, &want), got.UnmarshalJSON(data)
+		if (wantErr == nil) != (gotErr == nil) {
+			t.Fatalf("page %q: %v, encoding/json says %v", data, gotErr, wantErr)
+		}
+		if gotErr == nil && (!cmp.Equal(append([]vase{}, want.Value...), append([]vase{}, got.Value...)) || want.NextLink != got.NextLink) {
+			t.Errorf("page %q (-encoding/json +ours):\n%s", data, cmp.Diff(want, plainPage(got)))
+		}
+	})
+}
+
+func FuzzDuration(f *testing.F) {
+	for _, seed := range []string{"PT1M40S", "PT0S", "P1D", "-PT1H", "P1Y2M3W4DT5H6M7.5S", "PT0.0000001S", "P", "PT", "PT1e3S", " PT1S ", "PT99999999999H",
+		"P31D", "P7D", "P1W", "P1M", "PT1S2S", "P10675199DT2H48M5.4775807S", "PT86399.999999999S"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := parseDuration(text)
+		if err != nil {
+			return
+		}
+		again, err := parseDuration(formatDuration(d))
+		if err != nil || again != d {
+			t.Errorf("%q is %d, written as %q, read again as %d, %v", text, d, formatDuration(d), again, err)
+		}
+	})
+}
+
+// FuzzTime holds every text in the place of a time to one of two ends: the same instant, or kept as it is.
+func FuzzTime(f *testing.F) {
+	for _, seed := range []string{"2026-02-27T17:05:24.3638539+00:00", "0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "2026-02-30T00:00:00Z",
+		"2026-02-27T24:00:00Z", "9999-12-31T23:59:59.9999999-12:34", "2026-02-27t17:05:24z", "", "yesterday"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s SystemData
+		if err := json.Unmarshal([]byte(`{"createdAt":`+string(quoted)+`}`), &s); err != nil {
+			t.Fatal(err)
+		}
+		out, err := json.Marshal(s)
+		if err != nil {
+			t.Fatalf("%q is read as %v and cannot be written: %v", text, s.CreatedAt, err)
+		}
+		if kept, ok := s.Extra["/createdAt"]; ok {
+			if !bytes.Equal(kept, quoted) || !s.CreatedAt.IsZero() {
+				t.Errorf("%s is kept as %s beside the time %v", quoted, kept, s.CreatedAt)
+			}
+			return
+		}
+		want, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil || !s.CreatedAt.Equal(want) {
+			t.Errorf("%q is read as %v, want %v (%v)", text, s.CreatedAt, want, err)
+		}
+		var again SystemData
+		if err := json.Unmarshal(out, &again); err != nil || !again.CreatedAt.Equal(s.CreatedAt) {
+			t.Errorf("%q is written as %s and read again as %v, %v", text, out, again.CreatedAt, err)
+		}
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{"", "3", "0.5", "-1", "1e300", "Inf", "NaN", "Sun, 01 Mar 2026 12:00:07 GMT", "Sun, 01 Mar 1926 12:00:07 GMT", "soon"} {
+		f.Add("Retry-After", seed)
+		f.Add("Retry-After-Ms", seed)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, name, value string) {
+		after, told := retryAfter(http.Header{http.CanonicalHeaderKey(name): {value}}, now)
+		if after < 0 || !told && after != 0 {
+			t.Errorf("%s: %q asks for %v, %v", name, value, after, told)
+		}
+	})
+}
+
+// FuzzResumeToken offers every text as a token: one that is taken leads nowhere but to the management host, and gives
+// itself back.
+func FuzzResumeToken(f *testing.F) {
+	f.Add(`{"version":1,"verb":"create","kind":"endpoint","name":"e","poll":"https://management.azure.com/x?t=1","byStatus":false,"final":"https://management.azure.com/y"}`)
+	f.Add(`{"version":1,"kind":"endpoint","poll":"https://management.azure.com@evil.example/x"}`)
+	f.Add(`{"version":1,"kind":"endpoint","poll":"//evil.example/x","byStatus":true}`)
+	f.Add(`{"version":1,"job":"batchjob-1"}`)
+	f.Add(`{"version":1,"job":"../../x?y"}`)
+	f.Fuzz(func(t *testing.T, token string) {
+		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if !strings.EqualFold(r.URL.Host, "management.azure.com") || r.URL.Scheme != "https" {
+				t.Errorf("token %q leads to %s://%s", token, r.URL.Scheme, r.URL.Host)
+			}
+			writeJSON(w, 200, `{"status":"Running"}`)
+		})
+		p, err := resumeOperation[Endpoint](c, "endpoint", token)
+		if err == nil {
+			followToken(t, p, func(again string) (*Poller[Endpoint], error) { return resumeOperation[Endpoint](c, "endpoint", again) })
+		}
+		j, err := c.Jobs().Resume(token)
+		if err == nil {
+			followToken(t, j, c.Jobs().Resume)
+		}
+	})
+}
+
+func followToken[T any](t *testing.T, p *Poller[T], resume func(string) (*Poller[T], error)) {
+	t.Helper()
+	token, err := p.ResumeToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := resume(token)
+	if err != nil {
+		t.Fatalf("the token %q of a resumed poller is refused: %v", token, err)
+	}
+	if second, _ := again.ResumeToken(); second != token {
+		t.Errorf("token %q gives %q when resumed", token, second)
+	}
+	_, _ = p.Poll(t.Context())
+}
+
+// gist is what a JSON text means to the service: absent, null, false, zero and empty are the same, names and kinds are
+// read in any case, numbers and booleans may be text, a time is an instant. Unique is false when an object has two members
+// of one name.
+func gist(data []byte) (value any, unique bool) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	g := gister{d: d, unique: true}
+	return g.value(""), g.unique && g.failed == nil
+}
+
+type gister struct {
+	d      *json.Decoder
+	unique bool
+	failed error
+}
+
+func (g *gister) token() json.Token {
+	token, err := g.d.Token()
+	if err != nil {
+		g.failed = err
+	}
+	return token
+}
+
+func (g *gister) value(name string) any {
+	switch token := g.token().(type) {
+	case json.Delim:
+		if token == '{' {
+			return g.object()
+		}
+		return g.array(name)
+	case bool:
+		return orNil(token)
+	case json.Number:
+		return gistOfNumber(token.String())
+	case string:
+		return gistOfText(name, token)
+	}
+	return nil
+}
+
+func (g *gister) object() any {
+	m, seen := map[string]any{}, map[string]bool{}
+	for g.failed == nil && g.d.More() {
+		name, _ := g.token().(string)
+		name = foldName(name)
+		g.unique = g.unique && !seen[name]
+		seen[name] = true
+		if v := g.value(name); v != nil {
+			m[name] = v
+		}
+	}
+	g.token()
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+func (g *gister) array(name string) any {
+	var all []any
+	for g.failed == nil && g.d.More() {
+		all = append(all, g.value(name))
+	}
+	g.token()
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// foldName gives equal names in any case one form.
+func foldName(name string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, name)
+}
+
+func gistOfNumber(text string) any {
+	if x, err := strconv.ParseFloat(text, 64); err == nil {
+		return orNil(x)
+	}
+	return text
+}
+
+func gistOfText(name, text string) any {
+	switch lower := strings.ToLower(text); {
+	case lower == "true" || lower == "false":
+		return orNil(lower == "true")
+	case isNumber([]byte(lower)):
+		return gistOfNumber(lower)
+	case strings.HasSuffix(name, "TYPE"):
+		return orNil(strings.ReplaceAll(lower, "_", ""))
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return orNil(strings.TrimPrefix(at.UTC().Format(time.RFC3339Nano), "0001-01-01T00:00:00Z"))
+	}
+	if d, err := parseDuration(text); err == nil {
+		return orNil(d)
+	}
+	return orNil(text)
+}
+
+func orNil[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}

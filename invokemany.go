@@ -1,0 +1,322 @@
+package azmlbatch
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// InvokeManyOptions tune [EndpointsClient.InvokeMany]. The zero value and nil mean the defaults.
+type InvokeManyOptions struct {
+	// Concurrency is the number of jobs that run at once, 8 when zero. Each takes the nodes that its deployment or its
+	// InstanceCount says, as far as the cluster has them; what is more waits in the cluster's queue.
+	Concurrency int
+	// Interval between two rounds of asking for the jobs that run. Zero means a quarter of a second after a change, and
+	// more up to five seconds while nothing happens, but never more than ten requests a second.
+	Interval time.Duration
+	// OnStart hears of each job as soon as the service has taken it, from the goroutine that runs the loop. It is the place
+	// to note the names of jobs that go on when the loop is left. May be nil.
+	OnStart func(InvokeResult)
+}
+
+// InvokeResult is what became of one invocation of many.
+type InvokeResult struct {
+	// Index is the place of the invocation in the sequence, from 0.
+	Index int
+	// Invocation as it was given.
+	Invocation Invocation
+	// Started is the job as the service took it. Its Name is empty when no job is known to have started.
+	Started BatchJob
+	// Job is the job as it ended. Its Name is empty when it has not, as in OnStart.
+	Job Job
+}
+
+// InvokeMany runs many jobs on an endpoint, at most Concurrency of them at once, and yields each as it ends. One that cannot
+// be started comes with the error of [EndpointsClient.Invoke], one that fails with a [*JobFailedError] that has the script's
+// traceback, and the others go on. Results come in the order in which jobs end; Index tells which is which.
+//
+//	nights := slices.Values([]azmlbatch.Invocation{ … })
+//	for r, err := range client.Endpoints().InvokeMany(ctx, "digits", nights, nil) { … }
+//
+// The sequence is read as places get free, so it may be long, or made while it is read. Every job is started exactly once,
+// as by Invoke; with keys, a run that was broken off and starts again finds the jobs that it had started, runs those that
+// are missing, and yields them all. A key that comes twice is an error of the second. Endpoint and deployment are read
+// once. The jobs that run are asked for together, as by [JobsClient.Watch]; at most four are started at the same time.
+//
+// Leaving the loop starts no more, and waits until those on their way have been started or not; jobs that have started go
+// on in Azure, see OnStart and [JobsClient.BeginCancel]. The same holds when ctx ends: then the last error is an
+// [*UnfinishedError] with the names of the jobs that go on.
+func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
+	var o InvokeManyOptions
+	if options != nil {
+		o = *options
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = defaultConcurrency
+	}
+	return func(yield func(InvokeResult, error) bool) {
+		op := operation{"invoke", "endpoint", endpoint}
+		if err := checkName(op, "endpoint", endpoint); err != nil {
+			yield(InvokeResult{}, err)
+			return
+		}
+		next, stop := iter.Pull(invocations)
+		defer stop()
+		m := &manyHandler{endpoints: e, op: op, options: o, next: next, watcher: watcher{jobs: e.c.Jobs()},
+			started: make(chan manyResult, o.Concurrency), slots: make(chan struct{}, startedAtOnce), changed: e.c.clock.now()}
+		loop, cancel := context.WithCancel(ctx)
+		m.startNoMore = cancel
+		defer m.abandon()
+		p := newPoller(e.c, operation{"wait for", "jobs of endpoint", endpoint}, m, m.schedule)
+		for _, err := range p.polls(loop, o.Interval) {
+			if err != nil {
+				m.abandon()
+			}
+			for _, r := range m.take() {
+				if !yield(r.result, r.err) {
+					return
+				}
+			}
+			if err != nil {
+				yield(InvokeResult{}, &UnfinishedError{Names: m.watcher.names(), Err: err})
+			}
+		}
+	}
+}
+
+// startedAtOnce bounds the uploads, and so the memory, of invocations on their way.
+const startedAtOnce = 4
+
+// manyHandler is the state of one InvokeMany. All of it belongs to the goroutine of the loop, but what start needs.
+type manyHandler struct {
+	endpoints EndpointsClient
+	op        operation
+	options   InvokeManyOptions
+	next      func() (Invocation, bool)
+	read      int  // invocations read so far
+	exhausted bool // there are no more
+	keys      map[string]bool
+	watcher   watcher
+	running   map[string][]InvokeResult // by the job's name in lower case
+	unstarted int                       // invocations on their way
+	ready     []manyResult
+	changed   time.Time // when a job started or ended last
+
+	startNoMore context.CancelFunc
+	onTheirWay  sync.WaitGroup
+	slots       chan struct{}
+	started     chan manyResult // has room for all on their way
+	targets     targetCache
+}
+
+type manyResult struct {
+	result InvokeResult
+	err    error
+}
+
+// poll takes in what has been started, asks for the jobs that run, and starts what there is room for.
+func (m *manyHandler) poll(ctx context.Context) (pollState, error) {
+	m.collect(ctx)
+	var err error
+	if len(m.watcher.left) > 0 {
+		var ended []endedJob
+		ended, err = m.watcher.round(ctx)
+		for _, e := range ended {
+			m.finish(ctx, e)
+		}
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		m.fill(ctx)
+	}
+	left := len(m.watcher.left) + m.unstarted
+	return pollState{status: fmt.Sprintf("waiting for %d jobs", left), done: left == 0 && m.exhausted}, err
+}
+
+// collect takes in what has been started. With nothing to ask for meanwhile, it waits for the next.
+func (m *manyHandler) collect(ctx context.Context) {
+	if m.unstarted > 0 && len(m.watcher.left) == 0 {
+		select {
+		case r := <-m.started:
+			m.noteStart(r)
+		case <-ctx.Done():
+			return
+		}
+	}
+	for {
+		select {
+		case r := <-m.started:
+			m.noteStart(r)
+		default:
+			return
+		}
+	}
+}
+
+func (m *manyHandler) noteStart(r manyResult) {
+	m.unstarted--
+	m.changed = m.endpoints.c.clock.now()
+	if r.err != nil {
+		m.ready = append(m.ready, r)
+		return
+	}
+	if m.options.OnStart != nil {
+		m.options.OnStart(r.result)
+	}
+	name := r.result.Started.Name
+	m.watcher.add(name)
+	put(&m.running, strings.ToLower(name), append(m.running[strings.ToLower(name)], r.result))
+}
+
+func (m *manyHandler) finish(ctx context.Context, e endedJob) {
+	m.changed = m.endpoints.c.clock.now()
+	err := m.watcher.jobs.ending(ctx, e, true)
+	key := strings.ToLower(e.job.Name)
+	for _, r := range m.running[key] {
+		if e.err == nil {
+			r.Job = e.job
+		}
+		m.ready = append(m.ready, manyResult{r, err})
+	}
+	delete(m.running, key)
+}
+
+// fill starts invocations until as many jobs run, or are on their way, as may.
+func (m *manyHandler) fill(ctx context.Context) {
+	for len(m.watcher.left)+m.unstarted < m.options.Concurrency && !m.exhausted {
+		inv, ok := m.next()
+		if !ok {
+			m.exhausted = true
+			return
+		}
+		result := InvokeResult{Index: m.read, Invocation: inv}
+		m.read++
+		if err := m.check(inv); err != nil {
+			m.ready = append(m.ready, manyResult{result, err})
+			continue
+		}
+		m.unstarted++
+		m.onTheirWay.Go(func() {
+			var err error
+			result.Started, err = m.start(ctx, inv)
+			m.started <- manyResult{result, err}
+		})
+	}
+}
+
+func (m *manyHandler) check(inv Invocation) error {
+	if inv.Key != "" {
+		if m.keys[inv.Key] {
+			return &ArgumentError{Operation: m.op.String(), Argument: "Invocation.Key", Problem: fmt.Sprintf("%q came before", inv.Key),
+				Remedy: "give every invocation a key of its own"}
+		}
+		put(&m.keys, inv.Key, true)
+	}
+	return checkInvocation(m.op, inv)
+}
+
+// start runs in a goroutine of its own.
+func (m *manyHandler) start(ctx context.Context, inv Invocation) (_ BatchJob, err error) {
+	select {
+	case m.slots <- struct{}{}:
+		defer func() { <-m.slots }()
+	case <-ctx.Done():
+		return BatchJob{}, &Error{Operation: m.op.String(), Err: ctx.Err(), Message: "not started"}
+	}
+	ctx, end := m.endpoints.c.begin(ctx, m.op, slog.LevelInfo)
+	defer end(&err)
+	target, err := m.targets.get(ctx, m.endpoints, m.op, inv.Deployment)
+	if err != nil {
+		return BatchJob{}, err
+	}
+	return target.invoke(ctx, inv)
+}
+
+// abandon starts no more, and takes in what was on its way and has started all the same.
+func (m *manyHandler) abandon() {
+	m.startNoMore()
+	m.onTheirWay.Wait()
+	for m.unstarted > 0 {
+		m.noteStart(<-m.started)
+	}
+}
+
+func (m *manyHandler) take() []manyResult {
+	ready := m.ready
+	m.ready = nil
+	return ready
+}
+
+func (m *manyHandler) schedule(time.Duration) time.Duration {
+	return m.watcher.schedule(m.endpoints.c.clock.now().Sub(m.changed))
+}
+
+func (m *manyHandler) final(context.Context) (Nothing, error) { return Nothing{}, nil }
+
+func (m *manyHandler) token() any { return m.watcher.names() }
+
+// targetCache reads the endpoint and each deployment once.
+type targetCache struct {
+	mu           sync.Mutex
+	byDeployment map[string]invokeTarget
+	jobs         jobIndex
+}
+
+func (t *targetCache) get(ctx context.Context, e EndpointsClient, op operation, deployment string) (invokeTarget, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if target, ok := t.byDeployment[deployment]; ok {
+		return target, nil
+	}
+	target, err := e.target(ctx, op, op.name, deployment)
+	if err == nil {
+		target.index = &t.jobs
+		put(&t.byDeployment, deployment, target)
+	}
+	return target, err
+}
+
+// jobIndex finds the jobs of an endpoint by the places of their outputs, so that many keys cost one list and not one each.
+type jobIndex struct {
+	mu      sync.Mutex
+	read    time.Time
+	byPlace map[string]BatchJob
+}
+
+// indexAge is how old the index may be. Two processes that invoke with one key at once are told apart by seconds either
+// way: the service's lists are some seconds late themselves.
+const indexAge = 10 * time.Second
+
+func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (BatchJob, bool, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if now := t.c.clock.now(); x.byPlace == nil || now.Sub(x.read) >= indexAge {
+		byPlace := map[string]BatchJob{}
+		for job, err := range (EndpointsClient{t.c}).ListJobs(ctx, t.endpoint, nil) {
+			if err != nil {
+				return BatchJob{}, false, err
+			}
+			for _, p := range jobPlaces(job) {
+				byPlace[placeKey(p)] = job
+			}
+		}
+		x.byPlace, x.read = byPlace, now
+	}
+	job, ok := x.byPlace[placeKey(place)]
+	return job, ok && jobHasOutput(job, place), nil
+}
+
+// placeKey is the same for all spellings of a place.
+func placeKey(uri string) string {
+	r, err := ParseReference("", uri)
+	if err != nil || r.Form != FormPlace {
+		return uri
+	}
+	return r.Datastore + "/" + strings.Trim(r.Path, "/")
+}

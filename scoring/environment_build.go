@@ -1,0 +1,246 @@
+package scoring
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// venv is a virtual environment in the cache. It is built where it stays, because it cannot be moved: its scripts carry its
+// path. Whoever builds it holds a lock, which ends with the process, and writes the mark when all is there; a folder
+// without the mark is what a process left that was killed, and built anew.
+type venv struct {
+	dir   string
+	lines []string
+	log   string // file for what pip prints
+	base  baseInterpreter
+}
+
+// baseInterpreter is the Python that an environment is made of.
+type baseInterpreter struct {
+	path    string
+	version string
+}
+
+const (
+	buildLogFile     = "azureml-logs/20_image_build_log.txt"
+	completeMark     = "complete"
+	requirementsFile = "requirements.txt"
+	lockInterval     = 200 * time.Millisecond
+	shownOfOutput    = 12 // lines of a step that failed
+)
+
+// prepareEnvironment makes the virtual environment that the job asks for, or finds it, and the job's Python the one in it.
+func (e *engine) prepareEnvironment(ctx context.Context) error {
+	if e.Environment == nil || e.Func != nil {
+		return nil
+	}
+	v, err := e.newVenv(ctx)
+	if err != nil {
+		return err
+	}
+	notes := e.packages.notes
+	if !pythonFits(e.packages.python, v.base.version) {
+		notes = append(notes, fmt.Sprintf("The conda file asks for Python %s; the job gets Python %s of %s.", e.packages.python, v.base.version, v.base.path))
+	}
+	for _, note := range notes {
+		e.logs.overview("Environment: %s", note)
+	}
+	if v.complete() {
+		e.logs.overview("Environment: %s is used as an earlier job built it.", v.dir)
+	} else {
+		e.logs.overview("Environment: %s is built with %d requirements; pip's output is in %s.", v.dir, len(v.lines), buildLogFile)
+		if err := v.build(ctx); err != nil {
+			return err
+		}
+	}
+	e.venv, e.Python = v.dir, v.python()
+	return nil
+}
+
+// newVenv says which environment the job needs and where it is.
+func (e *engine) newVenv(ctx context.Context) (*venv, error) {
+	base, err := e.askInterpreter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	root := e.Environment.CacheDir
+	if root == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("scoring: no folder for environments: %w; name one in Environment.CacheDir", err)
+		}
+		root = filepath.Join(cache, "azmlbatch", "environments")
+	}
+	if root, err = filepath.Abs(root); err != nil {
+		return nil, fmt.Errorf("scoring: %w", err)
+	}
+	content := append([]string{base.path, base.version}, e.packages.lines...)
+	sum := sha256.Sum256([]byte(strings.Join(content, "\n")))
+	v := &venv{dir: filepath.Join(root, fmt.Sprintf("python%s-%x", base.version, sum[:8])), lines: e.packages.lines, base: base}
+	if v.log, err = e.logs.path(buildLogFile); err != nil {
+		return nil, fmt.Errorf("scoring: %w", err)
+	}
+	return v, nil
+}
+
+// askSelf makes an interpreter tell its path, its version and its environment.
+const askSelf = `import os, sys
+told = [sys.executable, "%d.%d.%d" % sys.version_info[:3]] + ["=".join(item) for item in os.environ.items()]
+sys.stdout.buffer.write(os.fsencode("\0".join(told)))`
+
+// askInterpreter finds out which interpreter Job.Python is.
+func (e *engine) askInterpreter(ctx context.Context) (baseInterpreter, error) {
+	in, err := findInterpreter(e.Python, e.jobEnviron())
+	if err != nil {
+		return baseInterpreter{}, err
+	}
+	path, environ, ask, err := in.command(ctx)
+	if err != nil {
+		return baseInterpreter{}, err
+	}
+	cmd := exec.Command(path, "-c", askSelf)
+	cmd.Env = environ
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = runInGroup(ctx, cmd)
+	told := strings.Split(stdout.String(), "\x00")
+	if err == nil && len(told) < 2 {
+		err = errors.New("it does not tell its version")
+	}
+	if err != nil {
+		if ask {
+			in.learn("", nil)
+		}
+		if ctx.Err() != nil {
+			return baseInterpreter{}, context.Cause(ctx)
+		}
+		return baseInterpreter{}, fmt.Errorf("scoring: the interpreter %s: %w%s", path, err, indent(stderr.String()))
+	}
+	if ask {
+		in.learn(told[0], told[2:])
+	}
+	return baseInterpreter{path: told[0], version: told[1]}, nil
+}
+
+// python is the interpreter in the environment.
+func (v *venv) python() string { return filepath.Join(v.dir, "bin", "python") }
+
+// venvEnviron is what activating the environment sets: programs that a script starts by name come from it, too.
+func (s *settings) venvEnviron() []string {
+	if s.venv == "" {
+		return nil
+	}
+	return []string{"VIRTUAL_ENV=" + s.venv, "PATH=" + filepath.Join(s.venv, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")}
+}
+
+func (v *venv) complete() bool {
+	_, err := os.Stat(filepath.Join(v.dir, completeMark))
+	return err == nil
+}
+
+// build builds the environment, unless another process or job has done so by the time that it has the lock.
+func (v *venv) build(ctx context.Context) (err error) {
+	if err := os.MkdirAll(filepath.Dir(v.dir), 0o755); err != nil {
+		return fmt.Errorf("scoring: environment: %w", err)
+	}
+	lock, err := v.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if v.complete() {
+		return nil
+	}
+	if err := os.RemoveAll(v.dir); err != nil {
+		return fmt.Errorf("scoring: environment: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(v.dir) // what stays has no mark
+		}
+	}()
+	if err := v.install(ctx, lock); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(v.dir, completeMark), nil, 0o644); err != nil {
+		return fmt.Errorf("scoring: environment: %w", err)
+	}
+	return nil
+}
+
+// lock waits for the right to build.
+func (v *venv) lock(ctx context.Context) (*os.File, error) {
+	file, err := os.OpenFile(v.dir+".lock", os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("scoring: environment: %w", err)
+	}
+	again := time.NewTicker(lockInterval)
+	defer again.Stop()
+	for {
+		locked, err := tryLock(file)
+		if locked {
+			return file, nil
+		}
+		if err != nil {
+			file.Close()
+			return nil, fmt.Errorf("scoring: environment: lock %s: %w", file.Name(), err)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			file.Close()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// install makes the environment and lets pip fill it.
+func (v *venv) install(ctx context.Context, lock *os.File) error {
+	// -I: what a PYTHONPATH holds must not count as installed.
+	if err := v.step(ctx, lock, v.base.path, "-I", "-m", "venv", v.dir); err != nil {
+		return err
+	}
+	requirements := filepath.Join(v.dir, requirementsFile)
+	if err := os.WriteFile(requirements, []byte(strings.Join(v.lines, "\n")+"\n"), 0o644); err != nil {
+		return fmt.Errorf("scoring: environment: %w", err)
+	}
+	if len(v.lines) == 0 {
+		return nil
+	}
+	return v.step(ctx, lock, v.python(), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off", "-r", requirements)
+}
+
+// step runs one command, whose output goes to the job's log.
+func (v *venv) step(ctx context.Context, lock *os.File, name string, arguments ...string) error {
+	log, err := openLog(v.log)
+	if err != nil {
+		return fmt.Errorf("scoring: environment: %w", err)
+	}
+	defer log.Close()
+	cmd := exec.Command(name, arguments...)
+	cmd.Stdout, cmd.Stderr = log, log // and the environment of this process: Job.Env is for the script
+	cmd.ExtraFiles = []*os.File{lock} // should this process be killed, the lock lasts as long as pip does
+	if err = runInGroup(ctx, cmd); err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("scoring: environment: %w", err)
+	}
+	lines := strings.Split(strings.TrimSpace(readTail(v.log)), "\n")
+	return &EnvironmentError{
+		Reason: fmt.Sprintf("python -m %s: %v", arguments[2], exit),
+		Output: strings.Join(lines[max(0, len(lines)-shownOfOutput):], "\n"),
+	}
+}

@@ -1,0 +1,41 @@
+//go:build unix
+
+package scoring
+
+import (
+	"context"
+	"os/exec"
+	"sync"
+	"syscall"
+)
+
+// runInGroup runs a command in a process group of its own, which ends with the context and with the command.
+func runInGroup(ctx context.Context, cmd *exec.Cmd) error {
+	starter := newStarter()
+	defer starter.close()
+	cmd.SysProcAttr = workerAttributes()
+	if err := starter.start(cmd); err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	reaped := false
+	killGroup := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !reaped {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		}
+	}
+	stop := context.AfterFunc(ctx, killGroup)
+	defer stop()
+	waitForGroup(cmd, func() {
+		killGroup()
+		mu.Lock()
+		defer mu.Unlock()
+		reaped = true
+	})
+	if cmd.ProcessState.Success() {
+		return nil
+	}
+	return &exec.ExitError{ProcessState: cmd.ProcessState}
+}

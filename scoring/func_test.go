@@ -1,0 +1,110 @@
+package scoring
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// newFuncJob is a job over n files that a Go function scores.
+func newFuncJob(t *testing.T, n int, function Func) Job {
+	t.Helper()
+	job := newJob(t, "", n)
+	job.Code, job.Script, job.Model, job.Python, job.MiniBatchSize, job.Func = "", "", "", "", 1, function
+	return job
+}
+
+// TestFunc: a Go function takes the script's place, by the same rules.
+func TestFunc(t *testing.T) {
+	upper := func(_ context.Context, files []string) ([]string, error) {
+		var rows []string
+		for _, f := range files {
+			rows = append(rows, strings.ToUpper(filepath.Base(f)))
+		}
+		return rows, nil
+	}
+	failing := func(bad func() error) Func {
+		return func(ctx context.Context, files []string) ([]string, error) {
+			if strings.HasSuffix(files[0], "a01.txt") {
+				return nil, bad()
+			}
+			return upper(ctx, files)
+		}
+	}
+	tests := []struct {
+		name     string
+		function Func
+		workers  int
+		rows     []string
+		items    Items
+		cause    string
+	}{
+		{"rows", upper, 1, []string{"A00.TXT", "A01.TXT", "A02.TXT"}, Items{3, 3, 0}, ""},
+		{"several at once", upper, 3, []string{"A00.TXT", "A01.TXT", "A02.TXT"}, Items{3, 3, 0}, ""},
+		{"an error", failing(func() error { return errors.New("cracked") }), 1, []string{"A00.TXT", "A02.TXT"}, Items{3, 2, 1}, "cracked"},
+		{"a panic", failing(func() error { panic("glaze") }), 1, []string{"A00.TXT", "A02.TXT"}, Items{3, 2, 1}, "panic: glaze"},
+		{"fewer rows", failing(func() error { return nil }), 2, []string{"A00.TXT", "A02.TXT"}, Items{3, 2, 1}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			job := newFuncJob(t, 3, tt.function)
+			job.MaxConcurrencyPerInstance = tt.workers
+			got, err := Run(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.rows, lines(t, got.OutputFile)); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.items, got.Items); diff != "" {
+				t.Errorf("items (-want +got):\n%s", diff)
+			}
+			if tt.cause != "" && (got.FirstError == nil || got.FirstError.Message != tt.cause || got.FirstError.File == "" || got.ScriptErrors != 3) {
+				t.Errorf("first error %+v of %d, want %q", got.FirstError, got.ScriptErrors, tt.cause)
+			}
+		})
+	}
+}
+
+func TestFuncTimesOut(t *testing.T) {
+	var calls atomic.Int32
+	job := newFuncJob(t, 1, func(ctx context.Context, _ []string) ([]string, error) {
+		if calls.Add(1) == 1 {
+			<-ctx.Done()
+			return []string{"too late"}, nil
+		}
+		return []string{"in time"}, nil
+	})
+	quick(&job)
+	got, err := Run(t.Context(), job)
+	if err != nil || readFile(t, got.OutputFile) != "in time\n" || got.FirstError == nil || !got.FirstError.TimedOut {
+		t.Errorf("Run = %+v, %v", got, err)
+	}
+}
+
+func TestFuncCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	job := newFuncJob(t, 3, func(ctx context.Context, _ []string) ([]string, error) {
+		cancel()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	if got, err := Run(ctx, job); !errors.Is(err, context.Canceled) || got.Status != Canceled || got.ScriptErrors != 0 {
+		t.Errorf("Run = %+v, %v", got, err)
+	}
+}
+
+func TestFuncTogetherWithAScript(t *testing.T) {
+	job := newJob(t, echo, 1)
+	job.Func = func(context.Context, []string) ([]string, error) { return nil, nil }
+	_, err := Run(t.Context(), job)
+	var invalid *InvalidJobError
+	if !errors.As(err, &invalid) || invalid.Field != "Func" {
+		t.Errorf("Run = %v", err)
+	}
+}

@@ -1,0 +1,286 @@
+package scoring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if job := os.Getenv(benchJobVariable); job != "" {
+		os.Exit(runBenchJob(job)) // a benchmark measures the memory of this process
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// helperModule lies beside every test's script: once is true for the first caller in the job, note tells the test.
+const helperModule = `
+import os
+
+MARKS = os.environ["MARKS"]
+
+def once(name="once"):
+    try:
+        os.close(os.open(os.path.join(MARKS, name), os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+def note(*values):
+    with open(os.path.join(MARKS, "notes"), "a") as file:
+        file.write(" ".join(map(str, values)) + "\n")
+
+def process(pid=None):
+    """Tells the test of a process that must be gone with the job."""
+    note("process", pid or os.getpid())
+
+def fifo(name):
+    path = os.path.join(MARKS, name)
+    try:
+        os.mkfifo(path)
+    except FileExistsError:
+        pass
+    return path
+
+def meet():
+    """Returns when two processes have called it."""
+    path = fifo("meeting")
+    open(path, "r" if once("met") else "w").close()
+
+def names(mini_batch):
+    return [os.path.basename(path) for path in mini_batch]
+`
+
+// meeting shows that two processes are in run at the same time: it hangs with one.
+const meeting = "import helper\ndef run(mini_batch):\n    helper.meet()\n    return helper.names(mini_batch)\n"
+
+const echo = "import helper\ndef run(mini_batch):\n    return helper.names(mini_batch)\n"
+
+// newJob is a job over n files a00.txt, a01.txt, … whose content is their number.
+func newJob(t testing.TB, script string, n int) Job {
+	t.Helper()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "code", "score.py"), script)
+	writeFile(t, filepath.Join(dir, "code", "helper.py"), helperModule)
+	writeFile(t, filepath.Join(dir, "model", "weights.txt"), "42")
+	writeFile(t, filepath.Join(dir, "marks", "notes"), "")
+	if err := os.Mkdir(filepath.Join(dir, "input"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		writeFile(t, filepath.Join(dir, "input", fmt.Sprintf("a%02d.txt", i)), fmt.Sprint(i))
+	}
+	return Job{Code: filepath.Join(dir, "code"), Script: "score.py", Model: filepath.Join(dir, "model"), Input: filepath.Join(dir, "input"),
+		Output: filepath.Join(dir, "output"), Logs: filepath.Join(dir, "logs"),
+		Python: realPython(), Env: map[string]string{"MARKS": filepath.Join(dir, "marks")}}
+}
+
+// realPython is the interpreter behind a wrapper on the PATH, which would cost every test half a second; the name itself
+// where it does not answer.
+var realPython = sync.OnceValue(func() string {
+	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable, end='')").Output()
+	if err != nil {
+		return "python3"
+	}
+	return string(out)
+})
+
+// writeFile writes a file and makes its folder.
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t testing.TB, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// lines gives the lines of a file by value: the order of mini-batches is not promised.
+func lines(t testing.TB, path string) []string {
+	t.Helper()
+	text := readFile(t, path)
+	if text == "" {
+		return []string{}
+	}
+	all := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	slices.Sort(all)
+	return all
+}
+
+// notes gives what the script told with helper.note, by value.
+func notes(t testing.TB, job Job) []string {
+	t.Helper()
+	return lines(t, filepath.Join(job.Env["MARKS"], "notes"))
+}
+
+// logText gives a log; the pattern stands for one file.
+func logText(t testing.TB, job Job, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(job.Logs, filepath.FromSlash(pattern)))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("log %s: %v, %v", pattern, found, err)
+	}
+	return readFile(t, found[0])
+}
+
+// rule is one rule of the engine: a script, and how its job ends.
+type rule struct {
+	name   string
+	script string
+	code   map[string]string // more files of the code folder
+	files  int               // 0 means 1
+	change func(*Job)
+
+	text    string   // the whole output file; of one process only, whose order is known
+	rows    []string // its lines by value
+	notes   []string // of the script, by value
+	items   Items    // compared unless zero
+	batches MiniBatches
+	tries   int // calls of the script that failed; compared unless zero
+
+	reason string // of a job that fails; empty for one that completes
+	cause  string // in the script's error, of a job of either end
+
+	after func(*testing.T, Job) // more to check
+}
+
+func checkRules(t *testing.T, rules []rule) {
+	t.Helper()
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			job := newJob(t, r.script, max(1, r.files))
+			for name, content := range r.code {
+				writeFile(t, filepath.Join(job.Code, filepath.FromSlash(name)), content)
+			}
+			if r.change != nil {
+				r.change(&job)
+			}
+			got, err := Run(t.Context(), job)
+			r.checkEnd(t, job, got, err)
+			r.check(t, job, got)
+			if r.after != nil {
+				r.after(t, job)
+			}
+		})
+	}
+}
+
+func (r rule) checkEnd(t *testing.T, job Job, got Result, err error) {
+	t.Helper()
+	if r.reason == "" {
+		if err != nil || got.Status != Completed {
+			t.Fatalf("Run = %s, %v; want Completed", got.Status, err)
+		}
+		return
+	}
+	var failure *Failure
+	if !errors.As(err, &failure) || got.Status != Failed || got.OutputFile != "" {
+		t.Fatalf("Run = %+v, %v; want a Failure", got, err)
+	}
+	if !strings.Contains(failure.Reason, r.reason) {
+		t.Errorf("reason %q, want %q in it", failure.Reason, r.reason)
+	}
+	if !strings.Contains(failure.ServiceMessage(), "exited with status code 42") {
+		t.Errorf("ServiceMessage = %q", failure.ServiceMessage())
+	}
+	if _, err := os.Stat(filepath.Join(job.Output, DefaultOutputFileName)); err == nil && r.reason != pathExists {
+		t.Error("a failed job left a predictions file")
+	}
+}
+
+func (r rule) check(t *testing.T, job Job, got Result) {
+	t.Helper()
+	if r.text != "" {
+		if diff := cmp.Diff(r.text, readFile(t, got.OutputFile)); diff != "" {
+			t.Errorf("output (-want +got):\n%s", diff)
+		}
+	}
+	if r.rows != nil {
+		if diff := cmp.Diff(r.rows, lines(t, got.OutputFile)); diff != "" {
+			t.Errorf("rows (-want +got):\n%s", diff)
+		}
+	}
+	if r.notes != nil {
+		if diff := cmp.Diff(r.notes, notes(t, job)); diff != "" {
+			t.Errorf("notes (-want +got):\n%s", diff)
+		}
+	}
+	if diff := cmp.Diff(r.items, got.Items); r.items != (Items{}) && diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(r.batches, got.MiniBatches); r.batches != (MiniBatches{}) && diff != "" {
+		t.Errorf("mini-batches (-want +got):\n%s", diff)
+	}
+	if r.tries != 0 && got.ScriptErrors != r.tries {
+		t.Errorf("%d calls of the script failed, want %d", got.ScriptErrors, r.tries)
+	}
+	if r.cause != "" && (got.FirstError == nil || !strings.Contains(got.FirstError.Error()+got.FirstError.Traceback, r.cause)) {
+		t.Errorf("cause %+v, want %q in it", got.FirstError, r.cause)
+	}
+}
+
+// entries lists a folder, with all that is in it.
+func entries(t testing.TB, dir string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if path != dir {
+			names = append(names, strings.TrimPrefix(path, dir+string(filepath.Separator)))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// snapshot is the content of all files of a folder.
+func snapshot(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range entries(t, dir) {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
+			files[name] = readFile(t, filepath.Join(dir, name))
+		}
+	}
+	return files
+}
+
+// started runs a job beside the test. wait gives its outcome.
+func started(ctx context.Context, job Job) (wait func() (Result, error)) {
+	type outcome struct {
+		result Result
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		result, err := Run(ctx, job)
+		done <- outcome{result, err}
+	}()
+	return func() (Result, error) {
+		o := <-done
+		return o.result, o.err
+	}
+}

@@ -1,0 +1,194 @@
+package scoring
+
+import (
+	"encoding/csv"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// crackedOnce scores a00 and fails for good at a01.
+const crackedOnce = "import sys\nfrom azureml_user.parallel_run import EntryScript\ndef run(b):\n    print('at', len(b))\n    print('warn', file=sys.stderr)\n" +
+	"    EntryScript().logger.warning('hot')\n    if 'a01' in b[0]:\n        raise ValueError('cracked')\n    return b"
+
+// TestRulesLogTree: every file of the tree, and the form of its lines.
+func TestRulesLogTree(t *testing.T) {
+	job := newJob(t, crackedOnce, 2)
+	job.MiniBatchSize = 1
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	const iso, system = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6} `, `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\|[A-Z]+\|\d+\|\d+\|`
+	for _, tt := range []struct{ file, content string }{
+		{"user_logs/std_log_0.txt", `^Azure Machine Learning Batch Inference Start\n\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\] No started flag set\. Skip creating started flag\.\n` +
+			`Azure Machine Learning Batch Inference End\nCleaning up all outstanding Run operations, waiting 300\.0 seconds\n2 items cleaning up\.\.\.\nCleanup took [\d.]+ seconds\n$`},
+		{"logs/readme.txt", `job_result\.txt`},
+		{"logs/job_progress_overview.??????????.txt", `(?m)^` + iso + `No task has been processed yet\.\n(?:.*\n)*` + iso + `All 2 mini batches have been processed\.\n` +
+			iso + `There are 1 temp files to concatenate\. Total size is \d+\.\d\d MB\.\n` + iso + `Finished concatenating 1 files in .+\.\n$`},
+		{"logs/job_result.txt", `^` + iso + `2 items: 1 succeeded, 1 failed\. 2 mini batches: 1 processed, 1 given up\.\n` + iso + `The job completed\.`},
+		{"logs/job_error.??????????.txt", `^` + iso + `This file shows errors in loading, calling init\(\) and calling run\(\) of the entry script\. An error here may not impact the job result\. ` +
+			`Please check "job_result\.txt" for the job result\.\n` + iso + `The process000 on node 0 failed with error: Traceback \(most recent call last\):\n`},
+		{"logs/user/error/0/process000.txt", `ValueError: cracked`},
+		{"logs/user/stdout/0/process000.stdout.txt", `^(at 1\n){4}$`},
+		{"logs/user/stderr/0/process000.stderr.txt", `^(warn\n){4}$`},
+		{"logs/user/entry_script_log/0/process000.log.txt", `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\|127\.0\.0\.1_process000\|WARNING\|\d+\|\d+\|run\(\)\|hot\n`},
+		{"logs/sys/master_role.??????????.txt", `^` + system + `Start scheduling\.\n`},
+		{"logs/sys/node/0/process000.txt", `(?m)^` + system + `Mini-batch 1, try 3: 1 files, 0 succeeded, 1 failed, [\d.]+ seconds\.\n`},
+		{"logs/sys/node/0/_main.txt", `^` + system + `The process000 starts\.\n` + system + `The process000 ends\.\n$`},
+		{"logs/sys/job_report/node_summary.csv", `(?m)^0,2,4,1,1,[\d.]+\n$`},
+		{"logs/sys/job_report/process_summary.csv", `(?m)^0/process000,2,4,1,1,[\d.]+\n$`},
+	} {
+		if text := logText(t, job, tt.file); !regexp.MustCompile(tt.content).MatchString(text) {
+			t.Errorf("%s is not as wanted (%s):\n%s", tt.file, tt.content, text)
+		}
+	}
+}
+
+// TestRulesReport: one line for each try of a mini-batch.
+func TestRulesReport(t *testing.T) {
+	job := newJob(t, "import helper, signal\ndef run(b):\n    if 'a01' in b[0] and helper.once():\n        raise ValueError('cracked')\n    if 'a02' in b[0] and helper.once('slow'):\n        signal.pause()\n    return b", 3)
+	job.MiniBatchSize = 1
+	quick(&job)
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(logText(t, job, "logs/sys/job_report/processed_mini-batches.csv"))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"Mini-batch Id", "Picked Count", "Process", "Process Start Time", "Total", "Succeeded", "Failed", "Elapsed Seconds", "Process Seconds",
+		"Run Method Seconds", "Status", "Error Category", "Error Message", "Mini-batch Detail"}
+	if diff := cmp.Diff(want, rows[0]); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+	var got []string
+	for _, row := range rows[1:] {
+		got = append(got, strings.Join(slices.Concat(row[:2], row[4:7], row[10:12], row[13:]), " "))
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"0 1 1 1 0 RUN_DONE  ", `1 1 1 0 0 RUN_EXCEPTION USER_ERROR ["a01.txt"]`, "1 2 1 1 0 RUN_DONE  ",
+		`2 1 1 0 0 RUN_TIMEOUT USER_ERROR ["a02.txt"]`, "2 2 1 1 0 RUN_DONE  "}, got); diff != "" {
+		t.Errorf("tries (-want +got):\n%s", diff)
+	}
+	if text := logText(t, job, "logs/sys/node/0/process000.txt"); !strings.Contains(text, "took longer than run_invocation_timeout") {
+		t.Errorf("no advice about the timeout in\n%s", text)
+	}
+}
+
+// TestRulesLogsOfReplacedProcesses: a replacement has a number and files of its own.
+func TestRulesLogsOfReplacedProcesses(t *testing.T) {
+	job := newJob(t, "import helper, os, signal\ndef run(b):\n    print('here')\n    if helper.once():\n        os.kill(os.getpid(), signal.SIGKILL)\n    return b", 1)
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"process000", "process001"} {
+		if text := logText(t, job, "logs/user/stdout/0/"+file+".stdout.txt"); text != "here\n" {
+			t.Errorf("stdout of %s: %q", file, text)
+		}
+	}
+	for _, file := range []string{"process000", "_main"} {
+		if text := logText(t, job, "logs/sys/node/0/"+file+".txt"); !strings.Contains(text, "|process000 exits with returncode -9.\n") {
+			t.Errorf("no exit in %s:\n%s", file, text)
+		}
+	}
+}
+
+// TestRulesLogsOfAFailedJob: where the outcome is, and where it is not.
+func TestRulesLogsOfAFailedJob(t *testing.T) {
+	job := newJob(t, "def run(b):\n    raise ValueError('cracked')", 1)
+	if _, err := Run(t.Context(), job); err == nil {
+		t.Fatal("Run succeeded")
+	}
+	if text := logText(t, job, "user_logs/std_log_0.txt"); !strings.HasSuffix(text, "SystemExit: 42\n") || strings.Contains(text, "cracked") {
+		t.Errorf("std_log:\n%s", text)
+	}
+	if text := logText(t, job, "logs/job_result.txt"); !strings.HasSuffix(text, " "+noSuccess+"\n") {
+		t.Errorf("job_result:\n%s", text)
+	}
+	if text := logText(t, job, "logs/job_progress_overview.*.txt"); !strings.Contains(text, "Progress update stopped for reasons: [") {
+		t.Errorf("overview:\n%s", text)
+	}
+}
+
+// TestRulesLogsOfManyProcesses: a log is not kept open for a process that has ended.
+func TestRulesLogsOfManyProcesses(t *testing.T) {
+	logs, err := newLogTree(t.TempDir(), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := len(logs.files)
+	for range 2 {
+		logs.node(0, "process000", "INFO", 1, 0, "here")
+		logs.scriptError(&ScriptError{Process: "process000", Message: "cracked"})
+		logs.closeProcess(0, "process000")
+	}
+	if len(logs.files) != open {
+		t.Errorf("%d files are open, want %d", len(logs.files), open)
+	}
+	if err := logs.close(); err != nil {
+		t.Fatal(err)
+	}
+	if text := logText(t, Job{Logs: logs.dir}, "logs/sys/node/0/process000.txt"); strings.Count(text, "|here\n") != 2 {
+		t.Errorf("the log of the process:\n%s", text)
+	}
+}
+
+// TestRulesLogging: the root logger writes to the file of the standard output at INFO.
+func TestRulesLogging(t *testing.T) {
+	job := newJob(t, "import logging\nlogging.info('on import')\ndef run(b):\n    logging.getLogger('kiln').warning('hot')\n    logging.debug('unseen')\n    return b", 1)
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	if text := logText(t, job, "logs/user/stdout/0/process000.stdout.txt"); text != "INFO:root:on import\nWARNING:kiln:hot\n" {
+		t.Errorf("stdout: %q", text)
+	}
+}
+
+// TestRulesOverviewByTime: every ten seconds, every two minutes of a job with more than five to go, a new file every day.
+func TestRulesOverviewByTime(t *testing.T) {
+	start := time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)
+	now := start
+	dir := t.TempDir()
+	logs, err := newLogTree(dir, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &engine{settings: &settings{now: logs.now}, logs: logs, started: start}
+	e.progress.MiniBatches.Total = 100
+	at := func(spent time.Duration, done int) {
+		now = start.Add(spent)
+		e.progress.MiniBatches.Processed = done
+		e.report()
+	}
+	at(0, 0)
+	at(9*time.Second, 30)
+	at(10*time.Second, 40) // tells: 15 seconds to go
+	at(19*time.Second, 41)
+	at(20*time.Second, 41)    // tells
+	at(30*time.Second, 5)     // tells: over five minutes to go
+	at(40*time.Second, 6)     // so two minutes of silence
+	at(150*time.Second, 50)   // tells
+	at(24*time.Hour, 99)      // tells, in a new file
+	at(24*time.Hour+1e9, 100) // the end is always told
+	if err := logs.close(); err != nil {
+		t.Fatal(err)
+	}
+	job := Job{Logs: dir}
+	want := "2026-03-01T23:00:00.000000 No task has been processed yet.\n" +
+		"2026-03-01T23:00:10.000000 Processed 40 of 100 mini batches in 0:00:10. Estimate remaining 0:00:15.\n" +
+		"2026-03-01T23:00:20.000000 Processed 41 of 100 mini batches in 0:00:20. Estimate remaining 0:00:28.\n" +
+		"2026-03-01T23:00:30.000000 Processed 5 of 100 mini batches in 0:00:30. Estimate remaining 0:09:30.\n" +
+		"2026-03-01T23:02:30.000000 Processed 50 of 100 mini batches in 0:02:30. Estimate remaining 0:02:30.\n"
+	if diff := cmp.Diff(want, logText(t, job, "logs/job_progress_overview.2026030123.txt")); diff != "" {
+		t.Errorf("the first day (-want +got):\n%s", diff)
+	}
+	want = "2026-03-02T23:00:00.000000 Processed 99 of 100 mini batches in 24:00:00. Estimate remaining 0:14:32.\n" +
+		"2026-03-02T23:00:01.000000 All 100 mini batches have been processed.\n"
+	if diff := cmp.Diff(want, logText(t, job, "logs/job_progress_overview.2026030223.txt")); diff != "" {
+		t.Errorf("the second day (-want +got):\n%s", diff)
+	}
+}

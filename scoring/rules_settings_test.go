@@ -1,0 +1,281 @@
+package scoring
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// argvOf runs a job whose script tells the driver's options that it finds.
+func argvOf(t *testing.T, change func(*Job)) (map[string]string, Job) {
+	t.Helper()
+	job := newJob(t, "import sys\ndef run(b):\n    return sys.argv[1:] if len(sys.argv) % 2 else ['odd']", 1)
+	if change != nil {
+		change(&job)
+	}
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Split(strings.TrimSuffix(readFile(t, got.OutputFile), "\n"), "\n")
+	argv := map[string]string{}
+	for pair := range slices.Chunk(words, 2) {
+		argv[pair[0]] = pair[1]
+	}
+	return argv, job
+}
+
+// TestRulesDefaults: what the script finds of every setting that was not given.
+func TestRulesDefaults(t *testing.T) {
+	got, job := argvOf(t, nil)
+	want := map[string]string{
+		"--scoring_module_name": "score.py", "--mini_batch_size": "10", "--error_threshold": "-1", "--output_action": "append_row", "--logging_level": "INFO",
+		"--run_invocation_timeout": "30", "--run_max_try": "3", "--append_row_file_name": "predictions.csv", "--output": job.Output, "--process_count_per_node": "1",
+		"--client_sdk_version": "1.0.0", "--create_snapshot_at_runtime": "True", "--input_fds_0": job.Input,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("argv (-want +got):\n%s", diff)
+	}
+}
+
+// TestRulesSettingsInArgv: what it finds of the settings that were.
+func TestRulesSettingsInArgv(t *testing.T) {
+	tests := []struct {
+		option, value string
+		change        func(*Job)
+	}{
+		{"--mini_batch_size", "7", func(j *Job) { j.MiniBatchSize = 7 }},
+		{"--process_count_per_node", "4", func(j *Job) { j.MaxConcurrencyPerInstance = 4 }},
+		{"--run_max_try", "5", func(j *Job) { j.MaxRetries = new(5) }},
+		{"--run_invocation_timeout", "90", func(j *Job) { j.Timeout = 90 * time.Second }},
+		{"--error_threshold", "12", func(j *Job) { j.ErrorThreshold = new(12) }},
+		{"--append_row_file_name", "rows.txt", func(j *Job) { j.OutputFileName = "rows.txt" }},
+		{"--logging_level", "DEBUG", func(j *Job) { j.LoggingLevel = Debug }},
+		{"--logging_level", "WARNING", func(j *Job) { j.LoggingLevel = Warning }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.option+" "+tt.value, func(t *testing.T) {
+			t.Parallel()
+			if argv, _ := argvOf(t, tt.change); argv[tt.option] != tt.value {
+				t.Errorf("%s is %q, want %q", tt.option, argv[tt.option], tt.value)
+			}
+		})
+	}
+}
+
+// TestRulesSettings: what the settings do, where no other test of the rules shows it.
+func TestRulesSettings(t *testing.T) {
+	checkRules(t, []rule{
+		{name: "max_concurrency_per_instance processes at once", script: meeting, files: 2, change: func(j *Job) { j.MiniBatchSize, j.MaxConcurrencyPerInstance = 1, 2 },
+			rows: []string{"a00.txt", "a01.txt"}},
+		{name: "instance_count nodes at once", script: meeting, files: 2, change: func(j *Job) { j.MiniBatchSize, j.InstanceCount = 1, 2 }, rows: []string{"a00.txt", "a01.txt"}},
+		{name: "one process by default", script: "import helper, os\ndef run(b):\n    helper.note(os.getpid() == os.getpid())\n    return b", files: 3,
+			change: func(j *Job) { j.MiniBatchSize = 1 }, notes: []string{"True", "True", "True"}},
+		{name: "environment_variables as given", script: "import os\ndef run(b):\n    return [os.environ['GLAZE'], os.environ['EMPTY']]",
+			change: func(j *Job) { j.Env["GLAZE"], j.Env["EMPTY"] = "ash = 1; wood = 2", "" }, text: "ash = 1; wood = 2\n\n"},
+		{name: "they win over those of the machine", script: "import os\ndef run(b):\n    return [os.environ['HOME']]", change: func(j *Job) { j.Env["HOME"] = "/own" }, text: "/own\n"},
+		{name: "and the engine's own over them", script: "import os\ndef run(b):\n    return [os.environ['AZUREML_NODE_COUNT']]", change: func(j *Job) { j.Env["AZUREML_NODE_COUNT"] = "9" }, text: "1\n"},
+		{name: "logging_level by argparse's parse_known_args", script: "import argparse\np = argparse.ArgumentParser()\np.add_argument('--logging_level')\na, _ = p.parse_known_args()\ndef run(b):\n    return [a.logging_level.lower()]",
+			change: func(j *Job) { j.LoggingLevel = Debug }, text: "debug\n"},
+	})
+}
+
+// TestRulesVariables: the variables that the engine sets, by node and process.
+func TestRulesVariables(t *testing.T) {
+	variables := []string{"AZUREML_BI_OUTPUT_PATH", "AZUREML_NODE_COUNT", "AZ_BATCHAI_GPU_COUNT_FOUND", "AZ_BATCH_NODE_LIST", "AZ_BATCH_MASTER_NODE", "AZ_BATCH_IS_CURRENT_NODE_MASTER"}
+	job := newJob(t, fmt.Sprintf("import helper, os\ndef run(b):\n    helper.meet()\n    return [' '.join(os.environ[v] for v in %s)]", "['"+strings.Join(variables, "', '")+"']"), 2)
+	job.MiniBatchSize, job.InstanceCount, job.Env["AZ_BATCHAI_GPU_COUNT_FOUND"] = 1, 2, "0"
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := job.Output + " 2 0 127.0.0.1;127.0.0.2 127.0.0.1:6000 "
+	if diff := cmp.Diff([]string{common + "false", common + "true"}, lines(t, got.OutputFile)); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+}
+
+// TestRulesGPUs: worker i gets GPU i while there are any left, and a replacement its predecessor's.
+func TestRulesGPUs(t *testing.T) {
+	const tell = "helper.note(os.environ.get('CUDA_VISIBLE_DEVICES', 'not set'))\n"
+	const perSlot = "import helper, os\ndef init():\n    " + tell + meeting
+	gpus := func(n string) func(*Job) {
+		return func(j *Job) {
+			j.MiniBatchSize, j.MaxConcurrencyPerInstance, j.Env["AZ_BATCHAI_GPU_COUNT_FOUND"] = 1, 2, n
+			delete(j.Env, "CUDA_VISIBLE_DEVICES")
+		}
+	}
+	checkRules(t, []rule{
+		{name: "one for each", script: perSlot, files: 2, change: gpus("2"), notes: []string{"0", "1"}},
+		{name: "later workers none", script: perSlot, files: 2, change: gpus("1"), notes: []string{"", "0"}},
+		{name: "no GPU", script: perSlot, files: 2, change: gpus("0"), notes: []string{"not set", "not set"}},
+		{name: "a replacement takes the freed one", script: "import helper, os\ndef init():\n    " + tell + "def run(b):\n    if helper.once():\n        os._exit(1)\n    return b",
+			change: func(j *Job) { gpus("1")(j); j.MaxConcurrencyPerInstance = 1 }, notes: []string{"0", "0"}, tries: 1},
+	})
+}
+
+// TestRulesModelFolder: the model lies in AZUREML_MODEL_DIR under the last segment of its path, and nothing else does.
+func TestRulesModelFolder(t *testing.T) {
+	const walk = "import os\ndef run(b):\n    root = os.environ['AZUREML_MODEL_DIR']\n    return sorted(os.path.relpath(os.path.join(d, f), root) for d, _, fs in os.walk(root) for f in fs) or ['empty']"
+	tree := func(j *Job) string { return filepath.Dir(j.Model) }
+	tests := []struct {
+		name  string
+		model func(*testing.T, *Job)
+		want  string
+	}{
+		{"a folder", func(*testing.T, *Job) {}, "model/weights.txt\n"},
+		{"a folder with folders", func(t *testing.T, j *Job) {
+			writeFile(t, filepath.Join(j.Model, "a", "b", "deep.bin"), "")
+		}, "model/a/b/deep.bin\nmodel/weights.txt\n"},
+		{"a folder of another name", func(t *testing.T, j *Job) {
+			j.Model = filepath.Join(tree(j), "Kiln 1.0")
+			writeFile(t, filepath.Join(j.Model, "w"), "")
+		}, "Kiln 1.0/w\n"},
+		{"a folder with a slash at its end", func(_ *testing.T, j *Job) { j.Model += "/" }, "model/weights.txt\n"},
+		{"a file", func(_ *testing.T, j *Job) { j.Model = filepath.Join(j.Model, "weights.txt") }, "weights.txt\n"},
+		{"a link to a folder", func(t *testing.T, j *Job) {
+			link := filepath.Join(tree(j), "latest")
+			if err := os.Symlink(j.Model, link); err != nil {
+				t.Fatal(err)
+			}
+			j.Model = link
+		}, "latest/weights.txt\n"},
+		{"no model", func(_ *testing.T, j *Job) { j.Model = "" }, "empty\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			job := newJob(t, walk, 1)
+			tt.model(t, &job)
+			got, err := Run(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, readFile(t, got.OutputFile)); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRulesHelper: azureml_user.parallel_run.EntryScript.
+func TestRulesHelper(t *testing.T) {
+	job := newJob(t, `
+from azureml_user.parallel_run import EntryScript
+import os
+entry = EntryScript()
+def run(b):
+    assert EntryScript() is entry
+    entry.logger.info("fired")
+    entry.logger.debug("unseen")
+    return [entry.agent_name, entry.output_dir, entry.log_dir, entry.working_dir == os.getcwd(), entry.dir]
+`, 1)
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logDir := filepath.Join(job.Logs, "logs", "user", "entry_script_log", "0")
+	if diff := cmp.Diff([]string{"process000", job.Output, logDir, "True", job.Code}, strings.Split(strings.TrimSpace(readFile(t, got.OutputFile)), "\n")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if text := readFile(t, filepath.Join(logDir, "process000.log.txt")); !strings.Contains(text, "|127.0.0.1_process000|INFO|") || !strings.Contains(text, "|run()|fired\n") || strings.Contains(text, "unseen") {
+		t.Errorf("the log of the helper's logger:\n%s", text)
+	}
+}
+
+// TestRulesWorkingFolder: a scratch folder of the process, and neither the code's nor the caller's.
+func TestRulesWorkingFolder(t *testing.T) {
+	job := newJob(t, meeting+"import os\nopen('scratch', 'w').close()\nhelper.note(os.getcwd())\n", 2)
+	job.MiniBatchSize, job.MaxConcurrencyPerInstance = 1, 2
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	folders := slices.Compact(notes(t, job))
+	if len(folders) != 2 || slices.Contains(folders, job.Code) {
+		t.Errorf("working folders %v, want two", folders)
+	}
+	for _, folder := range folders {
+		if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", folder, err)
+		}
+	}
+}
+
+// TestRulesRefusedSettings: mistakes that are found before anything starts.
+func TestRulesRefusedSettings(t *testing.T) {
+	tests := map[string]struct {
+		field  string
+		change func(*Job)
+	}{
+		"no code folder":                 {"Script", func(j *Job) { j.Code += "-gone" }},
+		"an empty code folder":           {"Code", func(j *Job) { j.Code = "" }},
+		"no script there":                {"Script", func(j *Job) { j.Script = "other.py" }},
+		"a folder for a script":          {"Script", func(j *Job) { j.Script = "." }},
+		"a script outside of the folder": {"Script", func(j *Job) { j.Script = "../code/score.py" }},
+		"outside with backslashes":       {"Script", func(j *Job) { j.Script = `..\code\score.py` }},
+		"a model that is not there":      {"Model", func(j *Job) { j.Model += "-gone" }},
+		"no input":                       {"Input", func(j *Job) { j.Input = "" }},
+		"no output":                      {"Output", func(j *Job) { j.Output = "" }},
+		"a negative mini-batch size":     {"MiniBatchSize", func(j *Job) { j.MiniBatchSize = -1 }},
+		"negative concurrency":           {"MaxConcurrencyPerInstance", func(j *Job) { j.MaxConcurrencyPerInstance = -1 }},
+		"negative instances":             {"InstanceCount", func(j *Job) { j.InstanceCount = -1 }},
+		"negative tries":                 {"MaxRetries", func(j *Job) { j.MaxRetries = new(-1) }},
+		"a negative timeout":             {"Timeout", func(j *Job) { j.Timeout = -1 }},
+		"a negative grace":               {"TimeoutGrace", func(j *Job) { j.TimeoutGrace = -1 }},
+		"an unknown output action":       {"OutputAction", func(j *Job) { j.OutputAction = "explode" }},
+		"an unknown level":               {"LoggingLevel", func(j *Job) { j.LoggingLevel = "loud" }},
+		"a variable without a name":      {"Env", func(j *Job) { j.Env[""] = "x" }},
+		"a variable with = in its name":  {"Env", func(j *Job) { j.Env["A=B"] = "x" }},
+		"a variable with NUL":            {"Env", func(j *Job) { j.Env["A"] = "\x00" }},
+	}
+	for _, name := range slices.Sorted(maps.Keys(tests)) {
+		tt := tests[name]
+		t.Run(name, func(t *testing.T) {
+			job := newJob(t, "import helper\nhelper.note('started')\n"+echo, 1)
+			tt.change(&job)
+			got, err := Run(t.Context(), job)
+			var invalid *InvalidJobError
+			if !errors.As(err, &invalid) || invalid.Field != tt.field || got.Status != Failed {
+				t.Errorf("Run = %s, %v; want a mistake in %s", got.Status, err, tt.field)
+			}
+			if _, err := os.Stat(job.Logs); len(notes(t, job)) > 0 || err == nil {
+				t.Errorf("it started: notes %v, logs %v", notes(t, job), err)
+			}
+		})
+	}
+}
+
+// TestRulesPythonOfThePath: the default, here a wrapper such as version managers have.
+func TestRulesPythonOfThePath(t *testing.T) {
+	job := newJob(t, "import sys\ndef run(b):\n    return [sys.executable]", 1)
+	wrapper := filepath.Join(filepath.Dir(job.Code), "bin", "python3")
+	writeFile(t, wrapper, "#!/bin/sh\nexec '"+job.Python+"' \"$@\"\n")
+	if err := os.Chmod(wrapper, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Dir(wrapper)+":"+os.Getenv("PATH"))
+	want := job.Python
+	job.Python = ""
+	got, err := Run(t.Context(), job)
+	if err != nil || readFile(t, got.OutputFile) != want+"\n" {
+		t.Errorf("Run = %v; it ran with %q, want %q", err, readFile(t, got.OutputFile), want)
+	}
+}
+
+func TestRulesUnknownPython(t *testing.T) {
+	job := newJob(t, echo, 1)
+	job.Python = "no-such-python"
+	_, err := Run(t.Context(), job)
+	var failure *Failure
+	if err == nil || errors.As(err, &failure) || !strings.Contains(err.Error(), "Job.Python") {
+		t.Errorf("Run = %v, want an error that is no failed job", err)
+	}
+}

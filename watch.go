@@ -1,0 +1,251 @@
+package azmlbatch
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+// WatchOptions tune [JobsClient.Watch]. The zero value and nil mean the defaults.
+type WatchOptions struct {
+	// Interval between two rounds. Zero means what Wait does, a quarter of a second at first and five seconds later, but
+	// never more than ten requests a second.
+	Interval time.Duration
+	// Explain reads the logs of each job that fails, as Wait does: some eight requests more for each of them. Without it
+	// the error of a failed job has no cause; [JobsClient.Wait] finds it.
+	Explain bool
+}
+
+// Watch follows many jobs and yields each as it ends: a Completed one without error, one that Failed or was Canceled with
+// a [*JobFailedError], and one that cannot be read with that error and a Job that has only its Name (an unknown one is
+// [ErrNotFound]). The others are not lost by that. Every name comes once, and the loop ends with the last of them. Jobs
+// that end between two rounds come in the order of names.
+//
+// A round lists the workspace's jobs until all names have been seen, one request for each page of the service, and reads
+// each job that has ended, one request. A job that the list does not show soon is read by itself. So N jobs cost about N
+// divided by the size of a page a round, however many they are. It starts no goroutine, stops asking when the loop is
+// left, and never stops a job.
+//
+// When ctx ends, or the list fails in spite of its retries, the last error is an [*UnfinishedError] with the names that
+// are left, to go on with.
+func (j JobsClient) Watch(ctx context.Context, names []string, options *WatchOptions) iter.Seq2[Job, error] {
+	var o WatchOptions
+	if options != nil {
+		o = *options
+	}
+	return func(yield func(Job, error) bool) {
+		op := operation{"watch", "jobs", ""}
+		h := &watchHandler{watcher: watcher{jobs: j}}
+		for _, name := range names {
+			if err := checkName(op, "names", name); err != nil {
+				if !yield(Job{Name: name}, err) {
+					return
+				}
+				continue
+			}
+			h.watcher.add(name)
+		}
+		if len(h.watcher.left) == 0 {
+			return
+		}
+		p := newPoller(j.c, op, h, h.watcher.schedule)
+		for _, err := range p.polls(ctx, o.Interval) {
+			for _, ended := range h.take() {
+				if !yield(ended.job, j.ending(ctx, ended, o.Explain)) {
+					return
+				}
+			}
+			if err != nil {
+				yield(Job{}, &UnfinishedError{Names: h.watcher.names(), Err: err})
+			}
+		}
+	}
+}
+
+// An UnfinishedError ends a loop over many jobs before all of them have ended. The jobs go on: watch them again by Names.
+type UnfinishedError struct {
+	// Names of the jobs that had not ended.
+	Names []string
+	// Err is why the loop ended: the context's error, or the service's refusal to list jobs.
+	Err error
+}
+
+// Error says how far the loop was and why it ended, on one line. It does not list the names.
+func (e *UnfinishedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why the loop ended.
+func (e *UnfinishedError) Unwrap() error { return e.Err }
+
+// ending is the error of a job that has ended, nil for a Completed one.
+func (j JobsClient) ending(ctx context.Context, e endedJob, explain bool) error {
+	switch {
+	case e.err != nil:
+		return e.err
+	case e.job.Status == JobCompleted:
+		return nil
+	case explain:
+		return j.explain(ctx, e.job)
+	}
+	return &JobFailedError{Job: e.job, MiniBatch: -1, Counts: unknownCounts(), Hint: "JobsClient.Wait reads the cause from its logs"}
+}
+
+// watchHandler polls a set of jobs that does not grow.
+type watchHandler struct {
+	watcher watcher
+	ended   []endedJob
+}
+
+func (h *watchHandler) poll(ctx context.Context) (pollState, error) {
+	ended, err := h.watcher.round(ctx)
+	h.ended = append(h.ended, ended...)
+	left := len(h.watcher.left)
+	return pollState{status: fmt.Sprintf("waiting for %d jobs", left), done: left == 0}, err
+}
+
+func (h *watchHandler) final(context.Context) (Nothing, error) { return Nothing{}, nil }
+
+func (h *watchHandler) token() any { return h.watcher.names() }
+
+// take returns what has ended since it was asked last.
+func (h *watchHandler) take() []endedJob {
+	ended := h.ended
+	h.ended = nil
+	return ended
+}
+
+// endedJob is a job that has ended, or that cannot be read.
+type endedJob struct {
+	job Job
+	err error
+}
+
+// watcher asks for the states of many jobs with few requests.
+type watcher struct {
+	jobs     JobsClient
+	left     []*watchedJob          // in the order in which they were added
+	byName   map[string]*watchedJob // by name in lower case
+	requests int                    // of the last round
+}
+
+type watchedJob struct {
+	name   string
+	seen   bool      // in this round's list
+	status JobStatus // there
+	misses int       // lists that did not show it, one after another
+	skip   int       // rounds for which it is not looked for in the list again
+}
+
+func (w *watcher) add(name string) {
+	key := strings.ToLower(name)
+	if w.byName[key] != nil {
+		return
+	}
+	one := &watchedJob{name: name}
+	w.left = append(w.left, one)
+	put(&w.byName, key, one)
+}
+
+func (w *watcher) names() []string {
+	names := make([]string, len(w.left))
+	for i, one := range w.left {
+		names[i] = one.name
+	}
+	return names
+}
+
+// schedule keeps to ten requests a second.
+func (w *watcher) schedule(elapsed time.Duration) time.Duration {
+	return max(jobSchedule(elapsed), time.Duration(w.requests)*100*time.Millisecond)
+}
+
+// round asks once for every job, and takes out those that have ended. Of a round that fails it returns what it had.
+func (w *watcher) round(ctx context.Context) ([]endedJob, error) {
+	w.requests = 0
+	if err := w.list(ctx); err != nil {
+		return nil, err
+	}
+	var ended []endedJob
+	defer func() {
+		w.left = slices.DeleteFunc(w.left, func(one *watchedJob) bool { return w.byName[strings.ToLower(one.name)] == nil })
+	}()
+	for _, one := range w.left {
+		if one.seen && !one.status.Done() {
+			continue
+		}
+		w.requests++
+		job, err := w.jobs.Get(ctx, one.name)
+		if err != nil && ctx.Err() != nil {
+			return ended, err
+		}
+		if err != nil {
+			job = Job{Name: one.name}
+		} else if !job.Status.Done() {
+			continue
+		}
+		delete(w.byName, strings.ToLower(one.name))
+		ended = append(ended, endedJob{job, err})
+	}
+	return ended, nil
+}
+
+// list looks for the jobs in the workspace's list, which may hold many others. It gives up when that has cost more pages
+// in vain than there are jobs left to find, because reading those by themselves costs as much at most.
+func (w *watcher) list(ctx context.Context) error {
+	missing := w.expected()
+	if missing < 2 { // reading it costs the same
+		return nil
+	}
+	page, hits, vain := 0, 0, 0
+	for s, err := range w.jobs.ListSummaries(ctx, &JobListOptions{View: All, pages: &w.requests}) {
+		if err != nil {
+			return err
+		}
+		if page != w.requests {
+			if page > 0 && hits == 0 {
+				vain++
+			}
+			page, hits = w.requests, 0
+		}
+		if vain > missing {
+			break
+		}
+		one := w.byName[strings.ToLower(s.Name)]
+		if one == nil || one.seen {
+			continue
+		}
+		one.seen, one.status, one.misses = true, s.Status, 0
+		hits++
+		if missing--; missing == 0 {
+			break
+		}
+	}
+	w.missed()
+	return nil
+}
+
+// expected counts the jobs that the list may show.
+func (w *watcher) expected() (n int) {
+	for _, one := range w.left {
+		one.seen = false
+		if one.skip > 0 {
+			one.skip--
+			continue
+		}
+		n++
+	}
+	return n
+}
+
+// missed lets jobs that the list did not show wait before they are looked for there again: a new one comes some seconds
+// late, an old one never.
+func (w *watcher) missed() {
+	for _, one := range w.left {
+		if !one.seen && one.skip == 0 {
+			one.misses++
+			one.skip = 1 << min(one.misses, 6)
+		}
+	}
+}
