@@ -42,6 +42,10 @@
 // what they mean in every Azure SDK. [JobsClient.Wait] follows a job in the same way. A status that this version has never
 // seen means that the work goes on. Cancelling the context stops the waiting, not the service's work.
 //
+// A Completed job may have failed files, because the service's default threshold ignores them: [JobsClient.Counts] tells how
+// many. [JobsClient.FollowLogs] reads what a job writes while it runs, [JobsClient.Watch] follows many jobs with few
+// requests, and [EndpointsClient.InvokeMany] starts and follows them, so many at once.
+//
 // # Invoking once
 //
 // [EndpointsClient.Invoke] starts a job exactly once. The key of an invocation, the caller's or a fresh one, is part of the
@@ -63,8 +67,8 @@
 // There is one retry layer, tuned by azcore's RetryOptions in [ClientOptions]: three retries by default, on failures of the
 // network and on 408, 429, 500, 502, 503 and 504, with exponential waits from 0.8 to 60 seconds. A Retry-After of the service
 // is honoured without an upper bound; when the context would end before it, the call returns at once with the service's
-// answer. GET, HEAD, PUT and DELETE are repeated; an invocation only as told above. Storage has azblob's own retries with
-// the same options.
+// answer. Every request can be repeated without harm and is, but for the POST of an invocation, which is repeated only as
+// told above. Storage has azblob's own retries with the same options.
 //
 // # Storage
 //
@@ -111,6 +115,7 @@
 //
 // # Escape hatches
 //
-// [policy.WithHTTPHeader] adds headers to one call and [policy.WithCaptureResponse] captures its raw answer. Policies,
-// transport, logging and tracing are set through the embedded [azcore.ClientOptions].
+// [policy.WithHTTPHeader] adds headers to one call and [policy.WithCaptureResponse] captures its raw answer, of a list the
+// last page's, whose body is read already. Policies, transport, logging and tracing are set through the embedded
+// [azcore.ClientOptions].
 package azmlbatch

@@ -197,7 +197,7 @@ func (m *manyHandler) fill(ctx context.Context) {
 		}
 		result := InvokeResult{Index: m.read, Invocation: inv}
 		m.read++
-		if err := m.check(inv); err != nil {
+		if err := m.checkKey(inv.Key); err != nil {
 			m.ready = append(m.ready, manyResult{result, err})
 			continue
 		}
@@ -210,15 +210,15 @@ func (m *manyHandler) fill(ctx context.Context) {
 	}
 }
 
-func (m *manyHandler) check(inv Invocation) error {
-	if inv.Key != "" {
-		if m.keys[inv.Key] {
-			return &ArgumentError{Operation: m.op.String(), Argument: "Invocation.Key", Problem: fmt.Sprintf("%q came before", inv.Key),
-				Remedy: "give every invocation a key of its own"}
-		}
-		put(&m.keys, inv.Key, true)
+func (m *manyHandler) checkKey(key string) error {
+	if m.keys[key] {
+		return &ArgumentError{Operation: m.op.String(), Argument: "Invocation.Key", Problem: fmt.Sprintf("%q came before", key),
+			Remedy: "give every invocation a key of its own"}
 	}
-	return checkInvocation(m.op, inv)
+	if key != "" {
+		put(&m.keys, key, true)
+	}
+	return nil
 }
 
 // start runs in a goroutine of its own.
@@ -231,6 +231,9 @@ func (m *manyHandler) start(ctx context.Context, inv Invocation) (_ BatchJob, er
 	}
 	ctx, end := m.endpoints.c.begin(ctx, m.op, slog.LevelInfo)
 	defer end(&err)
+	if err := checkInvocation(m.op, inv); err != nil {
+		return BatchJob{}, err
+	}
 	target, err := m.targets.get(ctx, m.endpoints, m.op, inv.Deployment)
 	if err != nil {
 		return BatchJob{}, err

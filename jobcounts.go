@@ -137,6 +137,9 @@ func (j JobsClient) metricCounts(ctx context.Context, run string) (JobCounts, er
 	}
 	metrics := map[string]int{}
 	for _, m := range answer.Run.Data.Metrics {
+		if m.Value < 0 || m.Value > maxCount {
+			continue
+		}
 		metrics[strings.ToLower(strings.ReplaceAll(m.Key, " ", ""))] = int(m.Value)
 	}
 	counts.Files, counts.FilesDone = totalAndDone(metrics, "totalitems", "remainingitems")
@@ -146,6 +149,8 @@ func (j JobsClient) metricCounts(ctx context.Context, run string) (JobCounts, er
 	}
 	return counts, nil
 }
+
+const maxCount = 1e15 // beyond it a float is no count
 
 func totalAndDone(metrics map[string]int, total, remaining string) (int, int) {
 	all, ok := metrics[total]
@@ -219,7 +224,7 @@ func overviewCounts(text string) JobCounts {
 // count reads a number; -1 when it is none.
 func count(text string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil {
+	if err != nil || n < 0 || n > maxCount {
 		return -1
 	}
 	return n

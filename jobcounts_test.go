@@ -238,3 +238,20 @@ func TestCountsDoNotPutOffPolls(t *testing.T) {
 		t.Errorf("times of polls (-without counts +with):\n%s", diff)
 	}
 }
+
+func FuzzReportCounts(f *testing.F) {
+	f.Add(report + "0,1,process000,,2,1,1,1,1,1,RUN_DONE,,,\n")
+	f.Add(report + "0,1,p,,2,0,0,1,1,1,RUN_EXCEPTION,USER_ERROR,\"cut")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := reportCounts(strings.NewReader(text))
+		if err != nil {
+			t.Errorf("a reader that does not fail = %v", err)
+		}
+		if c.FilesDone < -1 || c.FilesFailed < -1 || c.MiniBatchesDone < -1 {
+			t.Errorf("counts = %+v", c)
+		}
+		if c := overviewCounts(text); c.MiniBatches < -1 || c.MiniBatchesDone < -1 {
+			t.Errorf("counts of an overview = %+v", c)
+		}
+	})
+}

@@ -138,7 +138,8 @@ func (j JobsClient) Get(ctx context.Context, name string) (Job, error) {
 	return do[Job](ctx, j.c, request{op: op, method: http.MethodGet, url: j.url(name)})
 }
 
-// JobListOptions narrow [JobsClient.List] and [JobsClient.ListSummaries]. The zero value lists all active jobs of the workspace, of every type.
+// JobListOptions narrow [JobsClient.List] and [JobsClient.ListSummaries]. The zero value lists all active jobs of the
+// workspace, of every type.
 type JobListOptions struct {
 	// ExperimentName keeps the jobs of one experiment; for batch jobs that is the endpoint's name. The service has no such
 	// filter, so the client applies it, and all pages are read.

@@ -178,6 +178,14 @@ func TestFailedJobCountsToo(t *testing.T) {
 	if !errors.As(err, &failed) || failed.Counts.FilesFailed != 1 || failed.Counts.FilesDone != 2 {
 		t.Errorf("Wait = %v with %+v, want one of two files failed", err, failed)
 	}
+	rows := 0
+	for _, err := range azmlbatch.Rows[string](t.Context(), s.client, job.Name, &azmlbatch.RowsOptions{Partial: true}) {
+		s.must(err)
+		rows++
+	}
+	if rows != 1 {
+		t.Errorf("%d rows were saved from the failed job, want the one of a.txt", rows)
+	}
 }
 
 func TestJobsOfAnEndpointAreListedThroughEitherPlane(t *testing.T) {
