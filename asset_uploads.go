@@ -2,20 +2,22 @@ package azmlbatch
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"path"
+	"reflect"
+	"strings"
 )
 
 // What uploading and downloading share for all kinds of assets. The transfer itself is in upload.go and download.go.
 
-// registerUpload registers uploaded content, unless the latest version of the name is the same already.
-func (a AssetsClient[T]) registerUpload(ctx context.Context, op operation, asset T, alwaysNew bool, same func(latest T) bool) (T, error) {
+// registerUpload registers uploaded content, unless the latest version of the name says all of it already.
+func (a AssetsClient[T]) registerUpload(ctx context.Context, op operation, asset T, alwaysNew bool) (T, error) {
 	v := viewOf(&asset)
 	if *v.version == "" && !alwaysNew {
 		newest, err := a.Latest(ctx, *v.name)
-		if err == nil && same(newest) {
+		if err == nil && saysAll(newest, asset) {
 			return newest, nil
 		}
 		if err != nil && !isNotFound(err) {
@@ -28,36 +30,63 @@ func (a AssetsClient[T]) registerUpload(ctx context.Context, op operation, asset
 	return a.put(ctx, op, asset)
 }
 
-// says reports whether what is there is what is wanted; wanting nothing is always content.
-func says(have, want string) bool { return want == "" || have == want }
+// saysAll reports whether one asset has every member that a request for the other would send; the service adds some of its
+// own.
+func saysAll(have, want any) bool { return includes(requested(have), requested(want), "") }
 
-// saysAll reports whether everything that is wanted is there; the service adds keys of its own.
-func saysAll(have, want map[string]string) bool {
-	for key, value := range want {
-		if have[key] != value {
-			return false
-		}
+// requested is what a request for an asset would send, as JSON values.
+func requested(asset any) (v any) {
+	b, err := encode(asset, forRequest)
+	if err != nil || json.Unmarshal(b, &v) != nil {
+		return nil
 	}
-	return true
+	return v
 }
 
-// checkFolderWith checks that a path is a folder with a certain file in it.
-func checkFolderWith(op operation, folder, file, what string) error {
-	bad := func(problem string, err error) error {
-		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q %s", folder, problem), Err: err,
-			Remedy: fmt.Sprintf("a %s is a folder that holds %s", what, file)}
+// includes compares JSON values. Members whose names end in Uri are places, which have several spellings.
+func includes(have, want any, name string) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		have, _ := have.(map[string]any)
+		for name, value := range want {
+			if !includes(have[name], value, name) {
+				return false
+			}
+		}
+		return true
+	case string:
+		have, ok := have.(string)
+		return ok && (have == want || strings.HasSuffix(name, "Uri") && samePlace(have, want))
 	}
-	info, err := os.Stat(folder)
-	switch {
-	case err != nil:
-		return bad("cannot be read", err)
-	case !info.IsDir():
-		return bad("is not a folder", nil)
+	return reflect.DeepEqual(have, want)
+}
+
+// checkFolderHolds checks that a folder with a certain file in it would be uploaded.
+func checkFolderHolds(op operation, files localFiles, file, what string) error {
+	remedy := fmt.Sprintf("a %s is a folder that holds %s", what, file)
+	if !files.isDir {
+		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q is not a folder", files.root), Remedy: remedy}
 	}
-	if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(file))); err != nil {
-		return bad("has no "+file, err)
+	return checkHolds(op, files, "path", file, remedy)
+}
+
+// checkHolds checks that a file is among those that would be uploaded. Case matters where it is used, also when this
+// machine's file system does not care.
+func checkHolds(op operation, files localFiles, argument, file, remedy string) error {
+	want := path.Clean(file)
+	remedy += "; what .amlignore or .gitignore excludes is not uploaded"
+	for _, f := range files.files {
+		switch {
+		case f.name == want:
+			return nil
+		case strings.EqualFold(f.name, want):
+			remedy = fmt.Sprintf("did you mean %q? Case matters", f.name)
+		case path.Base(f.name) == path.Base(want) && !strings.HasPrefix(remedy, "did you"):
+			remedy = fmt.Sprintf("did you mean %q?", f.name)
+		}
 	}
-	return nil
+	return &ArgumentError{Operation: op.String(), Argument: argument,
+		Problem: fmt.Sprintf("%q is not among the files of %q", file, files.root), Remedy: remedy}
 }
 
 // Download writes the files of a version into a folder, which is made if it does not exist. Nothing is written outside of

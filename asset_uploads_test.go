@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -241,5 +242,108 @@ func TestUploadChecksThePathAgainstTheType(t *testing.T) {
 		if err := tt.call(uploadClient(t, service)); !asError(err, &bad) || len(service.requests) != 0 {
 			t.Errorf("%s: %v after %d requests, want an ArgumentError before any", tt.name, err, len(service.requests))
 		}
+	}
+}
+
+// What the options say and the latest version does not is not dropped: a new version says it.
+func TestUploadRegistersWhatTheLatestVersionDoesNotSay(t *testing.T) {
+	tests := []struct {
+		name   string
+		latest string // further properties of the latest version
+		model  Model
+		reused bool
+	}{
+		{"the same", `,"properties":{"azureml.own":"1"},"tags":{"a":"b"}`, Model{Tags: map[string]string{"a": "b"}}, true},
+		{"other flavors", `,"flavors":{"f":{"data":{"k":"v"}}}`, Model{Flavors: map[string]ModelFlavor{"f": {Data: map[string]string{"k": "w"}}}}, false},
+		{"a job", ``, Model{JobName: "j"}, false},
+		{"a job, the same", `,"jobName":"j"`, Model{JobName: "j"}, true},
+		{"a tag", `,"tags":{"a":"b"}`, Model{Tags: map[string]string{"a": "c"}}, false},
+		{"a newer member", ``, Model{Extra: map[string]json.RawMessage{"/properties/autoDeleteSetting": json.RawMessage(`{"value":"30d"}`)}}, false},
+		{"a newer member, the same", `,"autoDeleteSetting":{"value":"30d"}`, Model{Extra: map[string]json.RawMessage{"/properties/autoDeleteSetting": json.RawMessage(`{"value":"30d"}`)}}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := storeFiles(t, map[string]string{"m": "1"})
+			files, err := scanLocal(operation{}, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, hash, err := uploadHashes(files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The service writes resourceGroups and adds a slash to the place that was sent.
+			place := "azureml://subscriptions/sub-1/resourceGroups/pottery/workspaces/kiln/datastores/workspaceblobstore/paths/LocalUpload/" + hash + "/src/"
+			service := &fakeService{answers: map[string]http.HandlerFunc{
+				"GET /models/clay/versions":   answer(200, `{"value":[{"id":"/models/clay/versions/1","name":"1","properties":{"modelType":"custom_model","isArchived":false,"modelUri":"`+place+`"`+tt.latest+`}}]}`),
+				"PUT /models/clay/versions/2": answer(201, `{"id":"/models/clay/versions/2","name":"2"}`),
+			}}
+			client := uploadClient(t, service)
+			service.answers["GET /models/clay"] = answer(200, `{"properties":{"nextVersion":"2"}}`)
+			m, err := client.Models().Upload(t.Context(), "clay", dir, &UploadModelOptions{Model: tt.model})
+			if err != nil || (m.Version == "1") != tt.reused {
+				t.Errorf("Upload = version %q, %v, want the latest reused: %v", m.Version, err, tt.reused)
+			}
+		})
+	}
+}
+
+// A file that a kind needs must be among what is uploaded, not only in the folder.
+func TestUploadChecksTheFilesThatAreSent(t *testing.T) {
+	files := map[string]string{"MLmodel": "", "MLTable": "", "Dockerfile": "", "dir/Other": "", "keep": "", ".amlignore": "MLmodel\nMLTable\nDockerfile\n"}
+	dir := storeFiles(t, files)
+	build := func(path string) *UploadBuildOptions {
+		return &UploadBuildOptions{Environment: Environment{Build: BuildContext{DockerfilePath: path}}}
+	}
+	tests := []struct {
+		want string
+		call func(c *Client) error
+	}{
+		{`"MLmodel" is not among the files`, func(c *Client) error {
+			_, err := c.Models().Upload(t.Context(), "clay", dir, &UploadModelOptions{Model: Model{ModelType: MLFlowModelType}})
+			return err
+		}},
+		{`"MLTable" is not among the files`, func(c *Client) error {
+			_, err := c.Data().Upload(t.Context(), "clay", dir, &UploadDataOptions{Data: Data{DataType: DataTypeMLTable}})
+			return err
+		}},
+		{`"Dockerfile" is not among the files`, func(c *Client) error {
+			_, err := c.Environments().UploadBuild(t.Context(), "clay", dir, nil)
+			return err
+		}},
+		{`did you mean "dir/Other"? Case matters`, func(c *Client) error {
+			_, err := c.Environments().UploadBuild(t.Context(), "clay", dir, build("dir/other"))
+			return err
+		}},
+	}
+	for _, tt := range tests {
+		service := &fakeService{answers: map[string]http.HandlerFunc{}}
+		var bad *ArgumentError
+		if err := tt.call(uploadClient(t, service)); !asError(err, &bad) || !strings.Contains(err.Error(), tt.want) || len(service.requests) != 0 {
+			t.Errorf("%v after %d requests, want an ArgumentError with %s before any", err, len(service.requests), tt.want)
+		}
+	}
+}
+
+// The options may come from an older version, whose hash is that of other content.
+func TestUploadedCodeIsFoundByItsOwnHash(t *testing.T) {
+	storage := &fakeStorage{}
+	service := storeService(blobstore)
+	service.answers["GET /codes/score/versions"] = answer(200, `{"value":[]}`)
+	service.answers["GET /codes/score"] = answer(200, `{"properties":{"nextVersion":"2"}}`)
+	service.answers["POST /codes/score/versions/2/startPendingUpload"] = answer(200, signedCode)
+	service.answers["PUT /codes/score/versions/2"] = answer(201, codeVersion("score", "2"))
+	old := Code{Properties: map[string]string{"hash_sha256": "old", "hash_version": "1", "own": "p"}}
+	_, err := storageClient(t, service, storage).Codes().Upload(t.Context(), "score", storeFiles(t, map[string]string{"score.py": "x"}), &UploadCodeOptions{Code: old})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := compactJSON(`{"properties":{"codeUri":"https://shelf.blob.core.windows.net:443/c1/src","isArchived":false,
+		"properties":{"hash_sha256":"` + scoreHash + `","hash_version":"202208","own":"p"}}}`)
+	if diff := cmp.Diff(want, service.requests[len(service.requests)-1].Body); diff != "" {
+		t.Errorf("registered (-want +got):\n%s", diff)
+	}
+	if old.Properties["hash_sha256"] != "old" {
+		t.Error("the caller's options were changed")
 	}
 }

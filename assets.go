@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 )
@@ -124,8 +125,8 @@ const (
 type ListAssetsOptions struct {
 	// View is [ActiveOnly] when empty. Lists of codes take no view: they always show all.
 	View ListView
-	// Filter has further members of the service's query, for example "stage" or "tags" for models. May be nil. What the
-	// service does not know it ignores.
+	// Filter has further members of the service's query, for example "stage" or "tags" for models; View beats a
+	// "listViewType" in it. May be nil; it is not changed. Not evidenced: what the service makes of members it does not know.
 	Filter url.Values
 }
 
@@ -133,9 +134,7 @@ func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 	query := url.Values{}
 	view := ActiveOnly
 	if o != nil {
-		for name, values := range o.Filter {
-			query[name] = values
-		}
+		maps.Copy(query, o.Filter)
 		if o.View != "" {
 			view = o.View
 		}
@@ -147,7 +146,7 @@ func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 }
 
 // ListVersions iterates over the versions of a name, newest first, a page at a time as the loop asks for more. A missing
-// name is [ErrNotFound] for models and an empty list for codes; Not evidenced for the other kinds.
+// name is [ErrNotFound] for models and an empty list for codes; not evidenced for the other kinds.
 func (a AssetsClient[T]) ListVersions(ctx context.Context, name string, options *ListAssetsOptions) iter.Seq2[T, error] {
 	op := a.op("list versions of", name)
 	if err := checkAsset(op, name, ""); err != nil {

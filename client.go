@@ -47,8 +47,9 @@ type Client struct {
 	scoring    *plane
 	data       *plane
 
-	discovered *discovered  // what the workspace says about itself, read once (workspace.go)
-	storage    storageState // what the client has learnt about storage (storagestate.go)
+	details kept[WorkspaceDetails] // what the workspace says about itself (workspace.go)
+	api     kept[string]           // base URL of its data plane, https://{region}.api.azureml.ms (workspace.go)
+	storage storageState           // what the client has learnt about storage (storagestate.go)
 }
 
 // NewClient returns a client for the workspace. It sends nothing: wrong names of subscription, group or workspace show at
@@ -94,10 +95,8 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 		retry:      newRetryConfig(o.Retry, clk),
 		tracer:     newTracer(o.TracingProvider, ws),
 		clock:      clk,
-		discovered: new(discovered),
 	}
-	managementHost, _ := url.Parse(cfg.management)
-	c.management = c.newPlane("management", cfg.managementAud, exactHost(managementHost.Host))
+	c.management = c.newPlane("management", cfg.managementAud, exactHost(cfg.managementHost))
 	c.scoring = c.newPlane("scoring", cfg.mlAudience, hostSuffix(cfg.scoringSuffixes))
 	c.data = c.newPlane("data", cfg.managementAud, hostSuffix(cfg.dataSuffixes))
 	return c, nil

@@ -3,11 +3,10 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 )
 
@@ -31,7 +30,7 @@ type Code struct {
 	IsAnonymous bool `wire:"properties/isAnonymous"`
 	// CodeURI is the https URL of the folder in blob storage. Needed; Upload fills it in.
 	CodeURI string `wire:"properties/codeUri"`
-	// ProvisioningState of the version.
+	// ProvisioningState is Succeeded from the start; empty from older versions of the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
 	Extra map[string]json.RawMessage
@@ -114,7 +113,7 @@ func (c CodesClient) Upload(ctx context.Context, name, localPath string, options
 	}
 	hash, err := codeHash(files)
 	if err != nil {
-		return Code{}, err
+		return Code{}, badFile(op, err)
 	}
 	equal, found, err := c.byHash(ctx, op, name, hash)
 	switch own := o.AlwaysNew || code.Version != ""; {
@@ -131,7 +130,7 @@ func (c CodesClient) Upload(ctx context.Context, name, localPath string, options
 			return Code{}, err
 		}
 	}
-	if code.CodeURI, err = c.send(ctx, op, code, localPath, files, o.Upload); err != nil {
+	if code.CodeURI, err = c.send(ctx, op, code, files, o.Upload); err != nil {
 		return Code{}, err
 	}
 	created, err := c.register(ctx, op, code, hash)
@@ -170,7 +169,7 @@ type pendingUpload struct {
 }
 
 // send uploads the files into a container of their own and returns the URI for the version.
-func (c CodesClient) send(ctx context.Context, op operation, code Code, localPath string, files localFiles, o *UploadOptions) (string, error) {
+func (c CodesClient) send(ctx context.Context, op operation, code Code, files localFiles, o *UploadOptions) (string, error) {
 	pending, err := do[pendingUpload](ctx, c.c, request{op: op, method: http.MethodPost,
 		url: c.versionURL(code.Name, code.Version, "startPendingUpload"), body: map[string]string{"pendingUploadType": "TemporaryBlobReference"}})
 	if err != nil {
@@ -180,16 +179,16 @@ func (c CodesClient) send(ctx context.Context, op operation, code Code, localPat
 		return "", &Error{Operation: op.String(), Message: "the service's answer names no container to upload to",
 			Remedy: "ask for a newer ClientOptions.APIVersion; uploads of code need 2023-04-01 or later"}
 	}
-	folder, err := c.c.uploadToContainer(ctx, op, pending.Blob.Credential.URL, localPath, code.Name, code.Version, files, o)
+	marker := map[string]*string{markerName: &code.Name, markerVersion: &code.Version}
+	folder, err := c.c.uploadToContainer(ctx, op, pending.Blob.Credential.URL, files, marker, o)
 	return strings.TrimSuffix(pending.Blob.URI, "/") + "/" + folder, err
 }
 
 // register puts the version with the properties by which it is found again.
 func (c CodesClient) register(ctx context.Context, op operation, code Code, hash string) (Code, error) {
-	properties := map[string]string{hashProperty: hash, hashVersionProperty: codeHashVersion}
-	for name, value := range code.Properties {
-		properties[name] = value
-	}
+	properties := map[string]string{}
+	maps.Copy(properties, code.Properties)
+	properties[hashProperty], properties[hashVersionProperty] = hash, codeHashVersion
 	code.Properties = properties
 	if code.Version == "" {
 		return c.createNext(ctx, op, code)
@@ -197,8 +196,7 @@ func (c CodesClient) register(ctx context.Context, op operation, code Code, hash
 	return c.put(ctx, op, code)
 }
 
-// checkScriptIn checks that the script is among the files that would be uploaded. Case matters in the container that the
-// script runs in, also when this machine's file system does not care.
+// checkScriptIn checks that the script is among the files that would be uploaded.
 func checkScriptIn(op operation, files localFiles, script string) error {
 	if script == "" {
 		return nil
@@ -206,17 +204,5 @@ func checkScriptIn(op operation, files localFiles, script string) error {
 	if err := checkScriptPath(op, "UploadCodeOptions.Script", script); err != nil {
 		return err
 	}
-	want, remedy := path.Clean(script), "name a file of the folder; files that .amlignore or .gitignore excludes are not uploaded"
-	for _, f := range files.files {
-		switch {
-		case f.name == want:
-			return nil
-		case strings.EqualFold(f.name, want):
-			remedy = fmt.Sprintf("did you mean %q? Case matters", f.name)
-		case path.Base(f.name) == path.Base(want) && !strings.HasPrefix(remedy, "did you"):
-			remedy = fmt.Sprintf("did you mean %q?", f.name)
-		}
-	}
-	return &ArgumentError{Operation: op.String(), Argument: "UploadCodeOptions.Script",
-		Problem: fmt.Sprintf("%q is not in the code folder %q", script, files.root), Remedy: remedy}
+	return checkHolds(op, files, "UploadCodeOptions.Script", script, "name a file of the folder")
 }

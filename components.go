@@ -1,6 +1,9 @@
 package azmlbatch
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // A Component is a version of a pipeline or command component, as far as deployments need it: its specification is kept as
 // JSON. Fill in Name and, unless the next one is meant, Version.
@@ -26,7 +29,7 @@ type Component struct {
 	Spec json.RawMessage `wire:"properties/componentSpec"`
 	// Stage is "Development", or "Logged" for anonymous ones; set by the service.
 	Stage string `wire:"properties/stage,readonly"`
-	// ProvisioningState of the version.
+	// ProvisioningState is Succeeded from the start; empty from older versions of the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
 	Extra map[string]json.RawMessage
@@ -54,7 +57,7 @@ func (c Component) check(op operation) error {
 		return &ArgumentError{Operation: op.String(), Argument: "Component.Spec", Problem: "is empty",
 			Remedy: "give the component's YAML as a JSON object"}
 	}
-	if !json.Valid(c.Spec) || c.Spec[0] != '{' {
+	if !json.Valid(c.Spec) || bytes.TrimSpace(c.Spec)[0] != '{' {
 		return &ArgumentError{Operation: op.String(), Argument: "Component.Spec", Problem: "is not a JSON object"}
 	}
 	return nil

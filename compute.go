@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -38,7 +39,7 @@ type Compute struct {
 	ModifiedOn time.Time `wire:"properties/modifiedOn,readonly"`
 	// ComputeLocation is the region the nodes run in, empty until the creation has ended.
 	ComputeLocation string `wire:"properties/computeLocation,readonly"`
-	// ProvisioningState of the compute.
+	// ProvisioningState is Creating or Updating while an operation runs; a cluster that is Succeeded may have no nodes yet.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// ProvisioningErrors are the service's reasons for ProvisioningState Failed, as JSON.
 	ProvisioningErrors []json.RawMessage `wire:"properties/provisioningErrors,readonly"`
@@ -88,7 +89,7 @@ func (c ComputesClient) List(ctx context.Context) iter.Seq2[Compute, error] {
 
 // BeginCreateOrUpdate makes a compute, or replaces the one of that name: members left empty are not kept, so get, change
 // and send back to update; for the number of nodes alone there is [ComputesClient.Scale]. The password of the nodes'
-// administrator does not come back from Get and is then left as it is.
+// administrator does not come back from Get; not evidenced: that a request without one leaves it as it is.
 //
 // It returns after the service has taken the request; a cluster is ready after some ten seconds, because it starts
 // without nodes. A cluster costs nothing while it has no nodes: MinNodes above zero keeps nodes running, and costing,
@@ -140,7 +141,7 @@ func checkCompute(op operation, name string, compute Compute) (Compute, error) {
 		return compute, bad("Type", fmt.Sprintf("is %q, but Properties are those of %q", compute.Type, own), "leave it empty")
 	}
 	if cluster, ok := indirect(compute.Properties).(AmlCompute); ok {
-		if err := cluster.check(bad); err != nil {
+		if err := cluster.check(op); err != nil {
 			return compute, err
 		}
 	}
@@ -149,10 +150,16 @@ func checkCompute(op operation, name string, compute Compute) (Compute, error) {
 
 // Scale sets the smallest and the largest number of nodes of a cluster and waits until the service has noted it, not until
 // the nodes are there. Nodes up to min run, and cost, all the time; those up to max start with jobs and stop after
-// IdleTimeBeforeScaleDown. It reads the cluster, changes this one thing and writes it back. A missing compute is
-// [ErrNotFound], a compute that is no cluster is *[ArgumentError].
-func (c ComputesClient) Scale(ctx context.Context, name string, min, max int) (Compute, error) {
+// IdleTimeBeforeScaleDown. It reads the cluster, changes this one thing and writes it back; a cluster that has these
+// numbers already is not written. A missing compute is [ErrNotFound]; a compute that is no cluster, and numbers that no
+// cluster can have, are *[ArgumentError].
+func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNodes int) (_ Compute, err error) {
 	op := operation{"scale", "compute", name}
+	ctx, end := c.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
+	if err := checkNodes(op, "", minNodes, maxNodes); err != nil {
+		return Compute{}, err
+	}
 	compute, err := c.Get(ctx, name)
 	if err != nil {
 		return Compute{}, err
@@ -162,10 +169,10 @@ func (c ComputesClient) Scale(ctx context.Context, name string, min, max int) (C
 		return compute, &ArgumentError{Operation: op.String(), Argument: "name", Problem: fmt.Sprintf("it is a compute of type %q", compute.Type),
 			Remedy: "name a cluster; other types have no number of nodes to set"}
 	}
-	if cluster.MinNodes == min && cluster.MaxNodes == max {
+	if cluster.MinNodes == minNodes && cluster.MaxNodes == maxNodes {
 		return compute, nil
 	}
-	cluster.MinNodes, cluster.MaxNodes = min, max
+	cluster.MinNodes, cluster.MaxNodes = minNodes, maxNodes
 	compute.Properties = cluster
 	p, err := c.BeginCreateOrUpdate(ctx, name, compute, nil)
 	if err != nil {
@@ -198,12 +205,6 @@ func (n *ComputeNode) UnmarshalJSON(b []byte) error { return decode(b, n) }
 // MarshalJSON implements [json.Marshaler].
 func (n ComputeNode) MarshalJSON() ([]byte, error) { return encode(n, forCaller) }
 
-// nodePage is a page of nodes; it says "nodes" where every other list says "value".
-type nodePage struct {
-	Nodes    []ComputeNode `json:"nodes"`
-	NextLink string        `json:"nextLink"`
-}
-
 // Nodes lists the nodes that a cluster has now; a cluster at rest has none. A missing compute is [ErrNotFound].
 func (c ComputesClient) Nodes(ctx context.Context, name string) ([]ComputeNode, error) {
 	op := operation{"list nodes of", "compute", name}
@@ -211,21 +212,13 @@ func (c ComputesClient) Nodes(ctx context.Context, name string) ([]ComputeNode, 
 		return nil, err
 	}
 	var nodes []ComputeNode
-	r := request{op: op, method: http.MethodPost, url: c.url(name, "listNodes"), reads: true}
-	for seen := map[string]bool{}; ; {
-		p, err := do[nodePage](ctx, c.c, r)
+	for node, err := range list[ComputeNode](ctx, c.c, request{op: op, method: http.MethodPost, url: c.url(name, "listNodes"), reads: true}) {
 		if err != nil {
 			return nodes, err
 		}
-		nodes = append(nodes, p.Nodes...)
-		if p.NextLink == "" || seen[p.NextLink] {
-			return nodes, nil
-		}
-		seen[p.NextLink] = true
-		if r, err = r.next(p.NextLink); err != nil {
-			return nodes, err
-		}
+		nodes = append(nodes, node)
 	}
+	return nodes, nil
 }
 
 // UnderlyingResource says what a deletion does to the machines behind a compute.

@@ -10,7 +10,8 @@ import (
 // ComputeType is a type of compute. Types that this version does not know pass through unchanged.
 type ComputeType string
 
-// The types of compute that the service documents. This package knows the properties of [ComputeTypeAmlCompute].
+// The types of compute that workspaces usually have; the service documents some more, for data. This package knows the
+// properties of [ComputeTypeAmlCompute].
 const (
 	ComputeTypeAmlCompute      ComputeType = "AmlCompute"
 	ComputeTypeComputeInstance ComputeType = "ComputeInstance"
@@ -113,28 +114,42 @@ func (a AmlCompute) MarshalJSON() ([]byte, error) { return encode(a, forCaller) 
 // 2024 a GET has the sender's case again.
 func (a AmlCompute) SameVMSize(size string) bool { return strings.EqualFold(a.VMSize, size) }
 
-func (a AmlCompute) check(bad func(argument, problem, remedy string) error) error {
+func (a AmlCompute) check(op operation) error {
+	const within = "Compute.Properties."
+	bad := func(argument, problem, remedy string) error {
+		return &ArgumentError{Operation: op.String(), Argument: within + argument, Problem: problem, Remedy: remedy}
+	}
 	switch {
 	case strings.TrimSpace(a.VMSize) == "":
-		return bad("Properties.VMSize", "is empty", "name a size of machines, for example STANDARD_DS3_V2")
-	case a.MinNodes < 0:
-		return bad("Properties.MinNodes", fmt.Sprintf("is %d", a.MinNodes), "0 lets the cluster stop costing when idle")
-	case a.MaxNodes < 1:
-		return bad("Properties.MaxNodes", fmt.Sprintf("is %d", a.MaxNodes), "allow at least one node, or no job ever runs")
-	case a.MaxNodes < a.MinNodes:
-		return bad("Properties.MaxNodes", fmt.Sprintf("is %d, below MinNodes %d", a.MaxNodes, a.MinNodes), "allow at least MinNodes")
+		return bad("VMSize", "is empty", "name a size of machines, for example STANDARD_DS3_V2")
 	case a.IdleTimeBeforeScaleDown < 0:
-		return bad("Properties.IdleTimeBeforeScaleDown", "is negative", "zero means two minutes")
+		return bad("IdleTimeBeforeScaleDown", "is negative", "zero means two minutes")
+	}
+	return checkNodes(op, within, a.MinNodes, a.MaxNodes)
+}
+
+// checkNodes checks the numbers of nodes of a cluster, which stand within something or are arguments of their own.
+func checkNodes(op operation, within string, minNodes, maxNodes int) error {
+	bad := func(argument, problem, remedy string) error {
+		return &ArgumentError{Operation: op.String(), Argument: within + argument, Problem: problem, Remedy: remedy}
+	}
+	switch {
+	case minNodes < 0:
+		return bad("MinNodes", fmt.Sprintf("is %d", minNodes), "0 lets the cluster stop costing when idle")
+	case maxNodes < 1:
+		return bad("MaxNodes", fmt.Sprintf("is %d", maxNodes), "allow at least one node, or no job ever runs")
+	case maxNodes < minNodes:
+		return bad("MaxNodes", fmt.Sprintf("is %d, below MinNodes %d", maxNodes, minNodes), "allow at least MinNodes")
 	}
 	return nil
 }
 
 // NodeAdministrator is the administrator's account on the nodes of a cluster.
 type NodeAdministrator struct {
-	// UserName of the account.
+	// UserName to log in with.
 	UserName string `wire:"adminUserName"`
-	// Password is a secret; it does not come back from the service.
-	Password string `wire:"adminUserPassword"`
+	// Password to log in with; it does not come back from the service. Empty with SSHPublicKey.
+	Password Secret `wire:"adminUserPassword"`
 	// SSHPublicKey is the key in OpenSSH's one-line form.
 	SSHPublicKey string `wire:"adminUserSshPublicKey"`
 	// Extra holds members that this version does not know.

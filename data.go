@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 )
 
@@ -117,10 +116,14 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 	if err := checkAsset(op, name, data.Version); err != nil {
 		return Data{}, err
 	}
-	if err := checkDataPath(op, data.DataType, localPath); err != nil {
+	files, err := scanLocal(op, localPath)
+	if err != nil {
 		return Data{}, err
 	}
-	up, err := d.c.uploadToDatastore(ctx, op, localPath, o.Upload)
+	if err := checkDataPath(op, data.DataType, files); err != nil {
+		return Data{}, err
+	}
+	up, err := d.c.uploadFiles(ctx, op, files, o.Upload)
 	if err != nil {
 		return Data{}, err
 	}
@@ -131,27 +134,20 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 		data.DataType = DataTypeURIFile
 	}
 	data.setDefaults()
-	return d.registerUpload(ctx, op, data, o.AlwaysNew, func(latest Data) bool {
-		return samePlace(latest.DataURI, data.DataURI) && latest.DataType == data.DataType &&
-			says(latest.Description, data.Description) && saysAll(latest.Tags, data.Tags) && saysAll(latest.Properties, data.Properties)
-	})
+	return d.registerUpload(ctx, op, data, o.AlwaysNew)
 }
 
 // checkDataPath checks a local path against the kind of asset it shall be.
-func checkDataPath(op operation, kind DataType, localPath string) error {
-	info, err := os.Stat(localPath)
-	if err != nil {
-		return nil //nolint:nilerr // the upload says it better
-	}
+func checkDataPath(op operation, kind DataType, files localFiles) error {
 	bad := func(problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q %s", localPath, problem), Remedy: remedy}
+		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q %s", files.root, problem), Remedy: remedy}
 	}
 	switch {
 	case kind == DataTypeMLTable:
-		return checkFolderWith(op, localPath, "MLTable", string(kind))
-	case kind == DataTypeURIFile && info.IsDir():
+		return checkFolderHolds(op, files, "MLTable", string(kind))
+	case kind == DataTypeURIFile && files.isDir:
 		return bad("is a folder and no uri_file", "use DataTypeURIFolder, or name a file")
-	case kind == DataTypeURIFolder && !info.IsDir():
+	case kind == DataTypeURIFolder && !files.isDir:
 		return bad("is a file and no uri_folder", "use DataTypeURIFile, or name a folder")
 	}
 	return nil

@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"encoding/json"
 	"log/slog"
+	"strings"
 )
 
 // A Secret is a key, a signature or a password. It prints and logs as REDACTED; convert it to string to use it. JSON has
@@ -25,7 +26,7 @@ func (s Secret) GoString() string { return `"` + s.String() + `"` }
 // LogValue implements [slog.LogValuer] without showing the secret.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// The members that tell one kind from another.
+// The members that tell one kind from another; secrets have one of their own.
 const (
 	credentialsType = "credentialsType"
 	secretsType     = "secretsType"
@@ -149,3 +150,35 @@ func (c CertificateCredentials) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON implements [json.Marshaler]: Raw, unchanged.
 func (u UnknownCredentials) MarshalJSON() ([]byte, error) { return rawOrNull(u.Raw), nil }
+
+func decodeCredentials(raw json.RawMessage) DatastoreCredentials {
+	kind, _ := discriminate(raw, credentialsType)
+	switch strings.ToLower(kind) {
+	case "none":
+		return decodeTagged[NoCredentials](raw, credentialsType)
+	case "accountkey":
+		return decodeTagged[AccountKeyCredentials](raw, credentialsType)
+	case "sas":
+		return decodeTagged[SASCredentials](raw, credentialsType)
+	case "serviceprincipal":
+		return decodeTagged[ServicePrincipalCredentials](raw, credentialsType)
+	case "certificate":
+		return decodeTagged[CertificateCredentials](raw, credentialsType)
+	}
+	return UnknownCredentials{Type: kind, Raw: raw}
+}
+
+// encodeCredentials writes credentials with their discriminator, and the secret's own beside the secret.
+func encodeCredentials(v any, kind string, secret Secret) ([]byte, error) {
+	b, err := encodeTagged(v, credentialsType, kind)
+	if err != nil || secret == "" {
+		return b, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(b, &object); err != nil {
+		return nil, err
+	}
+	inner := appendString(appendName([]byte{'{'}, secretsType), kind)
+	object["secrets"] = append(append(inner, ','), object["secrets"][1:]...)
+	return json.Marshal(object)
+}

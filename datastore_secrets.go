@@ -28,6 +28,9 @@ type UnknownSecrets struct {
 	Raw json.RawMessage
 }
 
+// String implements fmt.Stringer without showing the secrets.
+func (u UnknownSecrets) String() string { return u.Type + " " + redacted }
+
 func (AccountKeySecrets) secretsType() string { return "AccountKey" }
 func (SASSecrets) secretsType() string        { return "Sas" }
 func (u UnknownSecrets) secretsType() string  { return u.Type }
@@ -47,36 +50,4 @@ func decodeSecrets(raw json.RawMessage) DatastoreSecrets {
 		}
 	}
 	return UnknownSecrets{Type: kind, Raw: raw}
-}
-
-func decodeCredentials(raw json.RawMessage) DatastoreCredentials {
-	kind, _ := discriminate(raw, credentialsType)
-	switch strings.ToLower(kind) {
-	case "none":
-		return decodeTagged[NoCredentials](raw, credentialsType)
-	case "accountkey":
-		return decodeTagged[AccountKeyCredentials](raw, credentialsType)
-	case "sas":
-		return decodeTagged[SASCredentials](raw, credentialsType)
-	case "serviceprincipal":
-		return decodeTagged[ServicePrincipalCredentials](raw, credentialsType)
-	case "certificate":
-		return decodeTagged[CertificateCredentials](raw, credentialsType)
-	}
-	return UnknownCredentials{Type: kind, Raw: raw}
-}
-
-// encodeCredentials writes credentials with their discriminator, and the secret's own beside the secret.
-func encodeCredentials(v any, kind string, secret Secret) ([]byte, error) {
-	b, err := encodeTagged(v, credentialsType, kind)
-	if err != nil || secret == "" {
-		return b, err
-	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(b, &object); err != nil {
-		return nil, err
-	}
-	inner := appendString(appendName([]byte{'{'}, secretsType), kind)
-	object["secrets"] = append(append(inner, ','), object["secrets"][1:]...)
-	return json.Marshal(object)
 }

@@ -76,7 +76,7 @@ type Deployment struct {
 	OutputFileName string `wire:"properties/outputFileName"`
 	// Resources say how many nodes a job takes.
 	Resources DeploymentResources `wire:"properties/resources"`
-	// ProvisioningState of the deployment.
+	// ProvisioningState is Creating or Updating while an operation runs; set by the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
 	Extra map[string]json.RawMessage
@@ -95,7 +95,7 @@ func (d *Deployment) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (d Deployment) MarshalJSON() ([]byte, error) { return encode(d, forCaller) }
 
-func (d *Deployment) operationURL() string { return d.Properties["AzureAsyncOperationUri"] }
+func (d *Deployment) operationURL() string { return operationURLIn(d.Properties, d.ProvisioningState) }
 
 // CodeConfiguration names the scoring script of a deployment.
 type CodeConfiguration struct {

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,9 @@ type DownloadOptions struct {
 
 // DownloadResult is what a download wrote.
 type DownloadResult struct {
-	// Files written.
+	// Files is how many were written, also when the download failed.
 	Files int
-	// Bytes written.
+	// Bytes is the size of these files together.
 	Bytes int64
 }
 
@@ -87,9 +88,19 @@ func (d *download) all(ctx context.Context, at place) error {
 		if !ok || b.IsFolder {
 			continue
 		}
-		pool.Go(func() error { return d.file(inPool, at.at(b.Name), name) })
+		pool.Go(func() error { return d.failed(name, d.file(inPool, at.at(b.Name), name)) })
 	}
 	return pool.Wait()
+}
+
+// failed adds to an error which file it is about.
+func (d *download) failed(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &fileError{op: d.op, file: name, state: fmt.Sprintf("%d files were written", d.result.Files), err: err}
 }
 
 // within is a blob's name relative to the path that was asked for: a folder, with or without a slash at its end, or the
@@ -136,16 +147,23 @@ func (d *download) file(ctx context.Context, at place, name string) error {
 	return nil
 }
 
-// write puts the content in place at once: a reader never sees half a file, and a failure leaves none.
+// write puts the content in place at once: a reader never sees half a file, and a failure leaves none. On its way it has a
+// name that no blob and no file of the caller has, since beside "a" there may be an "a.part".
 func (d *download) write(local string, body io.Reader) (int64, error) {
-	temporary := local + ".part"
-	f, err := d.root.Create(temporary)
+	temporary := filepath.Join(filepath.Dir(local), "."+rand.Text()+".part")
+	f, err := d.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return 0, err
 	}
 	n, err := io.Copy(f, body)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return n, errors.Join(err, d.root.Remove(temporary))
+	if closed := f.Close(); err == nil {
+		err = closed
 	}
-	return n, d.root.Rename(temporary, local)
+	if err == nil {
+		err = d.root.Rename(temporary, local)
+	}
+	if err != nil {
+		_ = d.root.Remove(temporary) // the first failure is the one to tell
+	}
+	return n, err
 }

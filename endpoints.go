@@ -41,7 +41,7 @@ type Endpoint struct {
 	ScoringURI string `wire:"properties/scoringUri,readonly"`
 	// SwaggerURI is always empty for batch endpoints.
 	SwaggerURI string `wire:"properties/swaggerUri,readonly"`
-	// ProvisioningState of the endpoint.
+	// ProvisioningState is Creating or Updating while an operation runs; set by the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
 	Extra map[string]json.RawMessage
@@ -53,7 +53,7 @@ func (e *Endpoint) UnmarshalJSON(b []byte) error { return decode(b, e) }
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (e Endpoint) MarshalJSON() ([]byte, error) { return encode(e, forCaller) }
 
-func (e *Endpoint) operationURL() string { return e.Properties["AzureAsyncOperationUri"] }
+func (e *Endpoint) operationURL() string { return operationURLIn(e.Properties, e.ProvisioningState) }
 
 // EndpointsClient reaches the batch endpoints of the workspace. Get one from [Client.Endpoints].
 type EndpointsClient struct{ c *Client }
@@ -182,9 +182,9 @@ func changedMeanwhile(op operation, wrote, found Endpoint) error {
 
 // EndpointKeys are the keys of an endpoint. The service has them in its description; batch endpoints take tokens only.
 type EndpointKeys struct {
-	// PrimaryKey is a secret.
+	// PrimaryKey opens the endpoint for whoever has it; it prints as REDACTED.
 	PrimaryKey Secret `json:"primaryKey"`
-	// SecondaryKey is a secret.
+	// SecondaryKey does the same, so that the other can be exchanged; it prints as REDACTED.
 	SecondaryKey Secret `json:"secondaryKey"`
 }
 

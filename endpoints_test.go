@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,5 +54,17 @@ func TestSetDefaultDeploymentThatIsDefaultAlreadyWritesNothing(t *testing.T) {
 		answer(200, `{"name":"digits","properties":{"defaults":{"deploymentName":"blue"}}}`))
 	if _, err := newTestClient(t, handler).Endpoints().SetDefaultDeployment(t.Context(), "digits", "blue"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestKeysOfAnEndpoint(t *testing.T) {
+	service := &fakeService{answers: map[string]http.HandlerFunc{"POST /batchEndpoints/digits/listkeys": answer(200, `{"primaryKey":"a","secondaryKey":"b"}`)}}
+	c := newTestClient(t, service.ServeHTTP, func(o *ClientOptions) { o.ReadOnly = true }) // the POST changes nothing
+	keys, err := c.Endpoints().Keys(t.Context(), "digits")
+	if diff := cmp.Diff(EndpointKeys{PrimaryKey: "a", SecondaryKey: "b"}, keys); err != nil || diff != "" {
+		t.Errorf("Keys, %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := c.Endpoints().Keys(t.Context(), "a b"); !errors.As(err, new(*ArgumentError)) || len(service.requests) != 1 {
+		t.Errorf("Keys of a bad name = %v after %d requests", err, len(service.requests))
 	}
 }

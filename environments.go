@@ -43,7 +43,7 @@ type Environment struct {
 	EnvironmentType string `wire:"properties/environmentType,readonly"`
 	// Stage is "Development", or "Logged" for anonymous ones; set by the service.
 	Stage string `wire:"properties/stage,readonly"`
-	// ProvisioningState of the version.
+	// ProvisioningState is Succeeded from the start; empty from older versions of the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
 	Extra map[string]json.RawMessage
@@ -183,16 +183,17 @@ func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string
 	if err := checkAsset(op, name, env.Version); err != nil {
 		return Environment{}, err
 	}
-	if err := checkFolderWith(op, folder, env.Build.DockerfilePath, "build context"); err != nil {
+	files, err := scanLocal(op, folder)
+	if err != nil {
 		return Environment{}, err
 	}
-	up, err := e.c.uploadToDatastore(ctx, op, folder, o.Upload)
+	if err := checkFolderHolds(op, files, env.Build.DockerfilePath, "build context"); err != nil {
+		return Environment{}, err
+	}
+	up, err := e.c.uploadFiles(ctx, op, files, o.Upload)
 	if err != nil {
 		return Environment{}, err
 	}
 	env.Build.ContextURI = strings.TrimSuffix(up.URL, "/") + "/"
-	return e.registerUpload(ctx, op, env, o.AlwaysNew, func(latest Environment) bool {
-		return samePlace(latest.Build.ContextURI, env.Build.ContextURI) && latest.Build.DockerfilePath == env.Build.DockerfilePath &&
-			says(latest.Description, env.Description) && saysAll(latest.Tags, env.Tags) && saysAll(latest.Properties, env.Properties)
-	})
+	return e.registerUpload(ctx, op, env, o.AlwaysNew)
 }

@@ -84,12 +84,13 @@ func parseJSONError(body []byte) (codes []string, message string) {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	}
-	if err := json.Unmarshal(body, &envelope); err != nil {
-		return nil, clip(string(body))
-	}
+	err := json.Unmarshal(body, &envelope) // a member of another kind leaves the others
 	d := envelope.Error
 	d.Code = firstNonEmpty(d.Code, envelope.Code)
 	message = firstNonEmpty(d.Message, envelope.Message)
+	if err != nil && message == "" {
+		return nil, clip(string(body))
+	}
 	add := func(code string) {
 		if code != "" {
 			codes = append(codes, code)

@@ -69,7 +69,7 @@ func (e *Error) Error() string {
 	case e.Message != "":
 		b.WriteString(": " + e.Message)
 	case e.StatusCode == 0 && e.Err != nil:
-		b.WriteString(": " + redact(e.Err.Error()))
+		b.WriteString(": " + shown(e.Err))
 	}
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " (request %s)", e.RequestID)
@@ -100,8 +100,8 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// HasCode reports whether err carries one of the service's codes at any depth, without regard to case.
-// It looks into [*Error] and into a bare *[azcore.ResponseError], as the storage calls return it.
+// HasCode reports whether err carries one of the service's codes at any depth, without regard to case. It looks into
+// [*Error], which all calls of this package return, and into a bare *[azcore.ResponseError] of another package.
 func HasCode(err error, codes ...string) bool {
 	var own *Error
 	var resp *azcore.ResponseError
@@ -173,9 +173,16 @@ type AmbiguousInvokeError struct {
 
 // Error names the endpoint, the key and the remedy on one line.
 func (e *AmbiguousInvokeError) Error() string {
-	return fmt.Sprintf("azmlbatch: invoke endpoint %q: the answer was lost and no job with key %q is listed; "+
-		"it may have started: invoke again with the same key (%v)", e.Endpoint, e.Key, e.Err)
+	search := fmt.Sprintf("no job with key %q is listed", e.Key)
+	if e.Lookup != nil {
+		search = fmt.Sprintf("the search for a job with key %q failed (%s)", e.Key, shown(e.Lookup))
+	}
+	return fmt.Sprintf("azmlbatch: invoke endpoint %q: the answer was lost and %s; "+
+		"it may have started: invoke again with the same key (%s)", e.Endpoint, search, shown(e.Err))
 }
+
+// shown is the text of an error that may be of another package.
+func shown(err error) string { return oneLine(redact(fmt.Sprint(err))) }
 
 // Unwrap returns what came instead of an answer.
 func (e *AmbiguousInvokeError) Unwrap() error { return e.Err }

@@ -87,6 +87,39 @@ func TestSentinels(t *testing.T) {
 	}
 }
 
+func TestAmbiguousInvokeErrorSaysHowTheSearchEnded(t *testing.T) {
+	lost := errors.New("read tcp: connection reset")
+	for _, tt := range []struct {
+		lookup error
+		want   string
+	}{
+		{nil, `azmlbatch: invoke endpoint "digits": the answer was lost and no job with key "k" is listed; it may have started: invoke again with the same key (read tcp: connection reset)`},
+		{errors.New("503\nbusy https://h/x?sig=s"), `azmlbatch: invoke endpoint "digits": the answer was lost and the search for a job with key "k" failed (503 busy https://h/x); ` +
+			`it may have started: invoke again with the same key (read tcp: connection reset)`},
+	} {
+		err := error(&AmbiguousInvokeError{Endpoint: "digits", Key: "k", Lookup: tt.lookup, Err: lost})
+		if diff := cmp.Diff(tt.want, err.Error()); diff != "" || !errors.Is(err, lost) {
+			t.Errorf("text (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// A member of another kind than usual costs that member, not the whole explanation.
+func TestErrorBodiesOfOtherShapes(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":{"code":"A","message":"glaze ran","details":"none"}}`:                                               "A: glaze ran",
+		`{"error":{"code":"A","message":"glaze ran","additionalInfo":[{"type":"T","info":"text"}],"innerError":"x"}}`: "A: glaze ran",
+		`{"code":"B","message":"bare"}`: "B: bare",
+		`{"error":"invalid_client"}`:    `: {"error":"invalid_client"}`,
+		`{"value":1}`:                   ": ",
+	} {
+		codes, message := parseErrorBody([]byte(body))
+		if got := strings.Join(codes, " ") + ": " + message; got != want {
+			t.Errorf("%s = %q, want %q", body, got, want)
+		}
+	}
+}
+
 func FuzzErrorBody(f *testing.F) {
 	f.Add([]byte(`{"error":{"code":"A","message":"m","details":[{"code":"B"}],"additionalInfo":[{"type":"InnerError","info":{"value":{"code":"C"}}}]}}`))
 	f.Add([]byte("\ufeff<Error><Code>X</Code></Error>"))

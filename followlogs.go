@@ -117,7 +117,7 @@ func (f *logFollower) news(ctx context.Context, yield func(LogLine) bool) error 
 			continue
 		}
 		f.places[l.Name] = logPlace{at.read, l.Size}
-		if err := f.lines(ctx, l, yield); err != nil && !isMissing(err) && !HasCode(err, "InvalidRange") {
+		if err := f.lines(ctx, l, yield); err != nil && !isNotFound(err) && !HasCode(err, "InvalidRange") {
 			return err // what was cut or deleted since it was listed is looked at the next time
 		}
 	}

@@ -192,6 +192,7 @@ func FuzzResumeToken(f *testing.F) {
 	f.Add(`{"version":1,"verb":"create","kind":"endpoint","name":"e","poll":"https://management.azure.com/x?t=1","byStatus":false,"final":"https://management.azure.com/y"}`)
 	f.Add(`{"version":1,"kind":"endpoint","poll":"https://management.azure.com@evil.example/x"}`)
 	f.Add(`{"version":1,"kind":"endpoint","poll":"//evil.example/x","byStatus":true}`)
+	f.Add(`{"version":1,"kind":"endpoint","poll":"https://managemeNt.azure.com/x"}`)
 	f.Add(`{"version":1,"job":"batchjob-1"}`)
 	f.Add(`{"version":1,"job":"../../x?y"}`)
 	f.Fuzz(func(t *testing.T, token string) {

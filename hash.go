@@ -5,7 +5,6 @@ import (
 	"crypto/md5" //nolint:gosec // the service's clients name uploads by it; not a protection
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"hash"
 	"io"
 	"os"
@@ -102,11 +101,10 @@ func (h *hasher) file(f localFile) error {
 	}
 	defer r.Close()
 	// Hidden behind plain interfaces, or io would use a buffer of its own for each file.
-	n, err := io.CopyBuffer(struct{ io.Writer }{h.all}, struct{ io.Reader }{r}, h.buffer)
-	if err == nil && n != f.size {
-		err = errFileChanged(f)
+	if _, err := io.CopyBuffer(struct{ io.Writer }{h.all}, struct{ io.Reader }{r}, h.buffer); err != nil {
+		return err
 	}
-	return err
+	return f.unchanged(r)
 }
 
 func (h *hasher) sums() []string {
@@ -115,9 +113,4 @@ func (h *hasher) sums() []string {
 		sums[i] = hex.EncodeToString(one.Sum(nil))
 	}
 	return sums
-}
-
-// errFileChanged says that a file is not what it was when it was listed; its content would not fit its hash.
-func errFileChanged(f localFile) error {
-	return fmt.Errorf("%s changed while it was being uploaded", f.path)
 }

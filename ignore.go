@@ -14,11 +14,11 @@ import (
 // Ignore files follow git's wild-match rules with one exception that the Azure ML clients make: the last matching line
 // decides about each file on its own, so "!out/keep.txt" after "out/" brings the file back, which git would not.
 //
-// The matcher is our own because neither library at hand gives git's answers. Against `git check-ignore --no-index` on
-// 108 pairs of pattern and path, go-git's plumbing/format/gitignore is wrong on "[!ab].txt" and on "a/**/b/c" with
-// a/b/x/b/c (it does not try again after the first b), and needs nine further packages; moby/patternmatcher, made for
-// .dockerignore, is wrong on eleven of them, among others "/a.txt". This one differs on the exception above only.
-// TestIgnorePatterns has the pairs.
+// The matcher is our own because neither library at hand gives git's answers: go-git's plumbing/format/gitignore is wrong on
+// "[!ab].txt" and on "a/**/b/c" with a/b/x/b/c (it does not try again after the first b), and needs nine further packages;
+// moby/patternmatcher, made for .dockerignore, is wrong on "/a.txt" and more. TestIgnorePatterns has git's own answers. This
+// one differs on the exception above, drops all blanks at the end of a line as az ml does, and knows no classes of
+// characters by name, such as [[:digit:]].
 
 // ignoreFiles are the names of ignore files in the root folder of an upload. Only the first that exists counts, and
 // none in sub-folders.
@@ -56,6 +56,9 @@ func readIgnoreRules(root string) (ignoreRules, error) {
 	return nil, nil
 }
 
+// classes gives classes of characters Go's spelling: ^ negates, and a bracket that comes first must be escaped.
+var classes = strings.NewReplacer("[!]", `[^\]`, "[^]", `[^\]`, "[]", `[\]`, "[!", "[^")
+
 func parseIgnorePattern(line string) (ignorePattern, bool) {
 	if trimmed := strings.TrimRight(line, " \t\r"); !strings.HasSuffix(trimmed, `\`) {
 		line = trimmed // else the blank is escaped and part of the name
@@ -69,7 +72,7 @@ func parseIgnorePattern(line string) (ignorePattern, bool) {
 	}
 	line, p.dirOnly = strings.CutSuffix(line, "/")
 	anchored := strings.Contains(line, "/")
-	line = strings.ReplaceAll(strings.TrimPrefix(line, "/"), "[!", "[^") // Go's spelling of a negated class
+	line = classes.Replace(strings.TrimPrefix(line, "/"))
 	if line == "" {
 		return p, false
 	}

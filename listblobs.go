@@ -20,9 +20,10 @@ type blobItem struct {
 	IsFolder bool // a placeholder that some tools write, not a file
 }
 
-// blobList is a page of List Blobs.
+// blobList is a page of List Blobs. A proxy's page is none, although it may be XML.
 type blobList struct {
-	Blobs []struct {
+	XMLName xml.Name `xml:"EnumerationResults"`
+	Blobs   []struct {
 		Name       string `xml:"Name"`
 		Properties struct {
 			Size         int64  `xml:"Content-Length"`
@@ -46,12 +47,16 @@ func (c *Client) listBlobs(ctx context.Context, op operation, at place) iter.Seq
 				return
 			}
 			for _, b := range page.Blobs {
-				folder := strings.EqualFold(b.Metadata.IsFolder, "true") || b.Properties.ResourceType == "directory"
+				folder := strings.EqualFold(b.Metadata.IsFolder, "true") || b.Properties.ResourceType == "directory" || strings.HasSuffix(b.Name, "/")
 				if !yield(blobItem{Name: b.Name, Size: b.Properties.Size, IsFolder: folder}, nil) {
 					return
 				}
 			}
-			if page.NextMarker == "" || page.NextMarker == marker {
+			if page.NextMarker == "" {
+				return
+			}
+			if page.NextMarker == marker {
+				yield(blobItem{}, &Error{Operation: op.String(), Message: "the storage account's list does not go on", Err: errRepeatedLink})
 				return
 			}
 			marker = page.NextMarker

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// page is the form of every list of the service. The last page has no nextLink.
+// page is the form of every list of the service; that of a cluster's nodes says "nodes" for value. The last page has no
+// nextLink.
 type page[T any] struct {
 	Value    []T    `json:"value"`
 	NextLink string `json:"nextLink"`
@@ -26,7 +27,7 @@ func (p *page[T]) UnmarshalJSON(data []byte) error {
 	}
 	for name := range c.members {
 		switch null := c.peek() == 'n'; {
-		case strings.EqualFold(string(name), "value") && !null:
+		case (strings.EqualFold(string(name), "value") || strings.EqualFold(string(name), "nodes")) && !null:
 			for range c.elements {
 				var zero T
 				p.Value = append(p.Value, zero)
@@ -113,7 +114,8 @@ func readPage[T any](ctx context.Context, c *Client, r request, body *bytes.Buff
 
 var errRepeatedLink = fmt.Errorf("repeated next link")
 
-// next is the request for the page behind a link, on the same host as the first: links of the service are absolute.
+// next is the request for the page behind a link, on the same host as the first: links of the service are absolute. It is a
+// GET also when the first was a POST, as azcore's own paging does it.
 func (r request) next(link string) (request, error) {
 	from, err := url.Parse(r.url)
 	if err != nil {
@@ -127,6 +129,6 @@ func (r request) next(link string) (request, error) {
 		return r, &Error{Operation: r.op.String(), Err: errForeignHost,
 			Message: fmt.Sprintf("the next link leads to another host (%s); no token is sent there", to.Host)}
 	}
-	r.url, r.query = to.String(), nil
+	r.method, r.url, r.query, r.body = http.MethodGet, to.String(), nil, nil
 	return r, nil
 }

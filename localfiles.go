@@ -19,7 +19,22 @@ type localFile struct {
 	name    string // path within the folder, with "/"; of a single file its name
 	path    string // where it is read
 	size    int64
-	modTime time.Time
+	modTime time.Time // with the size it tells whether the content is still the same
+}
+
+// unchanged is an error when a file that has been read is not what it was when it was listed: its content would not fit its
+// hash.
+func (f localFile) unchanged(r *os.File) error {
+	info, err := r.Stat()
+	if err == nil && (info.Size() != f.size || !info.ModTime().Equal(f.modTime)) {
+		err = fmt.Errorf("%s changed while it was being uploaded", f.path)
+	}
+	return err
+}
+
+// badFile is the error of a file that cannot be read, or that changed, before anything was sent.
+func badFile(op operation, err error) error {
+	return &ArgumentError{Operation: op.String(), Argument: "path", Problem: err.Error(), Err: err}
 }
 
 // localFiles is a file or folder to upload, as it was when it was scanned.

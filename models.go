@@ -49,7 +49,7 @@ type Model struct {
 	// Stage is free, for example "Development" or "Production". Archiving sets Archived, restoring Development. The
 	// service's older versions have none.
 	Stage string `wire:"properties/stage"`
-	// ProvisioningState of the version.
+	// ProvisioningState is Succeeded from the start; empty from older versions of the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
 	Extra map[string]json.RawMessage
@@ -119,7 +119,7 @@ type UploadModelOptions struct {
 // version is returned and nothing is registered.
 //
 // It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
-// uploaded is *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
+// uploaded, and a folder without MLmodel for [MLFlowModelType], is *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
 func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (_ Model, err error) {
 	op := m.op("upload", name)
 	ctx, end := m.c.begin(ctx, op, slog.LevelInfo)
@@ -133,21 +133,21 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 	if err := checkAsset(op, name, model.Version); err != nil {
 		return Model{}, err
 	}
+	files, err := scanLocal(op, localPath)
+	if err != nil {
+		return Model{}, err
+	}
 	model.setDefaults()
 	if model.ModelType == MLFlowModelType {
-		if err := checkFolderWith(op, localPath, "MLmodel", string(MLFlowModelType)); err != nil {
+		if err := checkFolderHolds(op, files, "MLmodel", string(MLFlowModelType)); err != nil {
 			return Model{}, err
 		}
 	}
-	up, err := m.c.uploadToDatastore(ctx, op, localPath, o.Upload)
+	up, err := m.c.uploadFiles(ctx, op, files, o.Upload)
 	if err != nil {
 		return Model{}, err
 	}
 	// Models are sent with the long spelling of a place, data assets with the short one, as az ml does it.
 	model.ModelURI = Reference{Form: FormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
-	return m.registerUpload(ctx, op, model, o.AlwaysNew, func(latest Model) bool {
-		return samePlace(latest.ModelURI, model.ModelURI) && latest.ModelType == model.ModelType &&
-			says(latest.Description, model.Description) && says(latest.Stage, model.Stage) &&
-			saysAll(latest.Tags, model.Tags) && saysAll(latest.Properties, model.Properties)
-	})
+	return m.registerUpload(ctx, op, model, o.AlwaysNew)
 }

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,16 +80,9 @@ func checkTags(op operation, tags map[string]string) error {
 	return nil
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// lastSegment returns what follows the last slash: of a job's id the name, whatever stands before it (the service leaves
+// lastSegment is what follows the last slash: of a job's id the name, whatever stands before it (the service leaves
 // the endpoint's segment empty in ids of pipeline jobs).
 func lastSegment(id string) string {
 	return id[strings.LastIndexByte(id, '/')+1:]

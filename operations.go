@@ -65,6 +65,14 @@ func beginOperation[T any](ctx context.Context, c *Client, r request, resultURL 
 // operationURLCarrier is a resource whose body may name its operation; only older answers need it.
 type operationURLCarrier interface{ operationURL() string }
 
+// operationURLIn is the operation that a resource names. It goes on naming it when the operation has ended long ago.
+func operationURLIn(properties map[string]string, state ProvisioningState) string {
+	if state == ProvisioningSucceeded {
+		return ""
+	}
+	return properties["AzureAsyncOperationUri"]
+}
+
 func bodyOperationURL(v any) string {
 	if r, ok := v.(operationURLCarrier); ok {
 		return r.operationURL()
@@ -97,19 +105,12 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 		s.status, s.done = "Succeeded", true
 		return s, nil
 	}
-	var body struct {
-		Status     string `json:"status"`
-		Percent    number `json:"percentComplete"`
-		Properties struct {
-			Status string `json:"status"`
-		} `json:"properties"`
-		Error json.RawMessage `json:"error"`
-	}
+	var body operationAnswer
 	if err := decodeBody(h.op(), resp, &body); err != nil {
 		return s, err
 	}
-	s.status = firstNonEmpty(body.Status, body.Properties.Status)
-	s.percent = float64(body.Percent)
+	s.status = firstNonEmpty(body.Status, body.PropertiesStatus)
+	s.percent = body.Percent
 	switch strings.ToLower(s.status) {
 	case "succeeded":
 		s.done = true
@@ -119,6 +120,17 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 	}
 	return s, nil
 }
+
+// operationAnswer is what an operation says of itself.
+type operationAnswer struct {
+	Status           string          `wire:"status"`
+	PropertiesStatus string          `wire:"properties/status"`
+	Percent          float64         `wire:"percentComplete"`
+	Error            json.RawMessage `wire:"error"`
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (a *operationAnswer) UnmarshalJSON(b []byte) error { return decode(b, a) }
 
 // failure explains an operation that ended badly. The answer is a 200; its error has often no code at all (a recording of
 // 2022 shows message, details and additionalInfo only).

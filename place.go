@@ -52,7 +52,7 @@ func (p place) url() *url.URL {
 
 // blobPlace finds the container and path that a URI means: a place in a datastore of the workspace in any of the three
 // spellings, an https URL of a blob or container with or without a signature, wasbs:// and abfss://. It asks the service
-// for a datastore that this client has not seen yet, and for nothing else.
+// for a datastore that this client has not seen yet, and for the workspace where the place has its GUID.
 func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place, error) {
 	r, err := ParseReference("", uri)
 	if err != nil {
@@ -62,7 +62,11 @@ func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place
 	case FormURL:
 		return c.urlPlace(op, r.Path)
 	case FormPlace:
-		if !c.sameWorkspace(r.Workspace) {
+		same, err := c.sameWorkspace(ctx, r)
+		if err != nil {
+			return place{}, err
+		}
+		if !same {
 			return place{}, badPlace(op, uri, "is in another workspace", "use a client of that workspace")
 		}
 		at, err := c.datastorePlace(ctx, op, r.Datastore)
@@ -77,10 +81,16 @@ func badPlace(op operation, uri, problem, remedy string) error {
 }
 
 // sameWorkspace reports whether a reference, which may leave it open, means the client's workspace.
-func (c *Client) sameWorkspace(w Workspace) bool {
-	same := func(a, b string) bool { return a == "" || strings.EqualFold(a, b) }
-	return same(w.SubscriptionID, c.workspace.SubscriptionID) && same(w.ResourceGroup, c.workspace.ResourceGroup) &&
-		same(w.Name, c.workspace.Name)
+func (c *Client) sameWorkspace(ctx context.Context, r Reference) (bool, error) {
+	own := Reference{Workspace: c.workspace}
+	if r.WorkspaceID != "" {
+		d, err := c.knownDetails(ctx)
+		if err != nil {
+			return false, err
+		}
+		own.WorkspaceID = d.WorkspaceID
+	}
+	return own.sameScope(Reference{Workspace: r.Workspace, WorkspaceID: r.WorkspaceID}), nil
 }
 
 // urlPlace reads the URL of a blob. Without a signature the caller's token may go there, so the host must be a blob host
@@ -93,13 +103,13 @@ func (c *Client) urlPlace(op operation, raw string) (place, error) {
 	var at place
 	switch scheme := strings.ToLower(u.Scheme); scheme {
 	case "https":
-		at.host = strings.TrimSuffix(strings.ToLower(u.Host), ":443") // the service writes it in one answer and not in the next
+		at.host = blobEndpoint(strings.TrimSuffix(u.Host, ":443")) // the service writes it in one answer and not in the next
 		at.container, at.path, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 		if u.Query().Has("sig") {
 			at.sas = u.RawQuery
 		}
 	case "wasbs", "abfss": // scheme://container@account.host/path
-		at.host = strings.Replace(strings.ToLower(u.Host), ".dfs.", ".blob.", 1)
+		at.host = blobEndpoint(u.Host)
 		at.container, at.path = u.User.Username(), strings.TrimPrefix(u.Path, "/")
 	default:
 		return place{}, badPlace(op, raw, "is not an encrypted URL of blob storage", "use https, wasbs or abfss")
@@ -107,18 +117,27 @@ func (c *Client) urlPlace(op operation, raw string) (place, error) {
 	if at.container == "" {
 		return place{}, badPlace(op, raw, "names no container", "use the https URL of a blob or container")
 	}
-	if at.sas == "" && !c.storage.ownsHost(at.host, c.cloud.storageSuffix) {
-		return place{}, &Error{Operation: op.String(), Err: errForeignHost,
-			Message: fmt.Sprintf("%s is not a blob host of this cloud; no token is sent there", at.host),
-			Remedy:  "use a URL with a signature (SAS), or check ClientOptions.Cloud"}
+	if at.sas == "" {
+		err = c.checkBlobHost(op, at.host)
 	}
-	return at, nil
+	return at, err
 }
 
-// blobHost reports whether host is {account}.blob.{suffix}.
-func blobHost(host, suffix string) bool {
+// blobEndpoint is the host at which the blobs of an account are, also when it is given as a data lake.
+func blobEndpoint(host string) string {
+	return strings.Replace(strings.ToLower(host), ".dfs.", ".blob.", 1)
+}
+
+// checkBlobHost refuses to send a token to a host that is not {account}.blob.{suffix of the cloud}: a server of another
+// name could ask azblob for a token of any audience, whoever registered it as a datastore.
+func (c *Client) checkBlobHost(op operation, host string) error {
 	account, rest, _ := strings.Cut(host, ".")
-	return account != "" && strings.EqualFold(rest, "blob."+suffix)
+	if account != "" && rest == "blob."+c.cloud.storageSuffix {
+		return nil
+	}
+	return &Error{Operation: op.String(), Err: errForeignHost,
+		Message: fmt.Sprintf("%s is not a blob host of this cloud; no token is sent there", host),
+		Remedy:  "use a URL with a signature (SAS), or check ClientOptions.Cloud and its entry for ServiceStorage"}
 }
 
 // datastorePlace is the container of a datastore; "" means the default one.
@@ -139,5 +158,6 @@ func (c *Client) datastorePlace(ctx context.Context, op operation, name string) 
 		return bad(fmt.Sprintf("is reached by %s, which would show the credential to anyone", d.Protocol), "set its protocol to https")
 	}
 	_, keyless := d.Credentials.(NoCredentials)
-	return place{host: d.blobHost(c.cloud.storageSuffix), container: container, datastore: d.Name, keyless: keyless}, nil
+	at := place{host: d.blobHost(c.cloud.storageSuffix), container: container, datastore: d.Name, keyless: keyless}
+	return at, c.checkBlobHost(op, at.host)
 }

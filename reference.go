@@ -151,8 +151,10 @@ func (r Reference) ID(ws Workspace) (string, error) {
 	switch {
 	case r.Form != FormNamed:
 		return "", fmt.Errorf("azmlbatch: reference %q names no resource", redact(r.String()))
-	case r.Registry != "", r.curated():
+	case r.Registry != "":
 		return r.String(), nil
+	case r.curated():
+		return r.named(), nil // azureml: before the name, also when the text has none
 	case r.Label != "":
 		return "", fmt.Errorf("azmlbatch: reference %q: the label must be resolved to a version first", r)
 	case r.Kind.versioned() && r.Version == "":
@@ -223,6 +225,7 @@ func canonicalURL(raw string) string {
 		u.Host = strings.TrimSuffix(u.Host, ":443")
 	}
 	u.RawQuery, u.Fragment = "", "" // a signature says who may read, not which place
+	u.RawPath = ""                  // a(b) and a%28b
 	return strings.TrimSuffix(u.String(), "/")
 }
 

@@ -28,6 +28,8 @@ func remedy(e *Error, resp *http.Response) string {
 		return "the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"
 	case e.has("AuthorizationPermissionMismatch"):
 		return blobRoleRemedy(resp)
+	case e.StatusCode == http.StatusForbidden && e.has("AuthenticationFailed"): // storage's; ARM says it with 401
+		return "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"
 	case e.has("AuthorizationFailure"): // not ARM's AuthorizationFailed
 		return "the storage account's network rules refuse this machine: open them or use a private endpoint"
 	case e.StatusCode == http.StatusForbidden:

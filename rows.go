@@ -85,26 +85,20 @@ func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T
 			yield(zero, err)
 			return
 		}
-		records := csv.NewReader(r)
-		records.FieldsPerRecord = -1
-		_, whole := any(&row).(*[]string)
-		records.ReuseRecord = !whole // then the record itself is the row
-		if o.Format == SpaceSeparated {
-			records.Comma = ' '
-		}
+		_, whole := any(&row).(*[]string) // then the record itself is the row
+		records := newRowReader(r, o.Format, !whole)
 		for {
-			record, err := records.Read()
+			record, err := records.next()
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {
-				yield(zero, readError(name, record, err))
+				yield(zero, readError(name, records.line, record, err))
 				return
 			}
 			row = zero
 			if err := assign(record); err != nil {
-				line, _ := records.FieldPos(0)
-				yield(zero, &RowError{File: name, Line: line, Text: clip(strings.Join(record, " ")), Err: err})
+				yield(zero, &RowError{File: name, Line: records.line, Text: clip(strings.Join(record, " ")), Err: err})
 				return
 			}
 			if !yield(row, nil) {
@@ -115,10 +109,10 @@ func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T
 }
 
 // readError tells a row that is not well formed from a stream that broke, for which no row is to blame.
-func readError(name string, record []string, err error) error {
+func readError(name string, line int, record []string, err error) error {
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		return &RowError{File: name, Line: parse.StartLine, Text: clip(strings.Join(record, " ")), Err: parse.Err}
+		return &RowError{File: name, Line: line, Text: clip(strings.Join(record, " ")), Err: parse.Err}
 	}
 	return fmt.Errorf("azmlbatch: read %s: %w", name, err)
 }

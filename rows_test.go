@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -69,6 +71,9 @@ func TestRowThatDoesNotFitNamesFileLineAndText(t *testing.T) {
 		{"not a number", "a.png 3 0.5\nb.png many 0.5\n", `azmlbatch: predictions.csv line 2: column 2 (Class): "many" does not fit int: "b.png many 0.5"`},
 		{"too few columns", "a.png 3\n", `azmlbatch: predictions.csv line 1: 2 columns where 3 were expected: "a.png 3"`},
 		{"too many columns", "a.png 3 1 2\n", `azmlbatch: predictions.csv line 1: 4 columns where 3 were expected: "a.png 3 1 2"`},
+		{"after lines with quotes and without", "a 1 2\n\n\"two\nlines\" 1 2\r\n\nb 1 2\nc 1\n", `azmlbatch: predictions.csv line 7: 2 columns where 3 were expected: "c 1"`},
+		{"a quote that is not closed", "a 1 2\n\"b\n1 2\n", `azmlbatch: predictions.csv line 2: extraneous or missing " in quoted-field: ""`},
+		{"a last line without an end", "a 1 2\nb 1", `azmlbatch: predictions.csv line 2: 2 columns where 3 were expected: "b 1"`},
 		{"out of range", "a.png 99999999999999999999 1\n", `azmlbatch: predictions.csv line 1: column 2 (Class): "99999999999999999999" does not fit int: "a.png 99999999999999999999 1"`},
 	}
 	for _, tt := range tests {
@@ -126,15 +131,11 @@ func FuzzReadRows(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for format, comma := range map[RowFormat]rune{SpaceSeparated: ' ', CommaSeparated: ','} {
-			reader := csv.NewReader(strings.NewReader(text))
-			reader.Comma, reader.FieldsPerRecord = comma, -1
-			want, wantErr := reader.ReadAll()
+			compareWithCSV(t, strings.NewReader(text), text, format, comma)
+			compareWithCSV(t, iotest.OneByteReader(strings.NewReader(text)), text, format, comma)
 			got, err := collectRows[[]string](text, &RowsOptions{Format: format})
-			if (err == nil) != (wantErr == nil) {
-				t.Fatalf("rows of %q: %v, encoding/csv says %v", text, err, wantErr)
-			}
-			if diff := cmp.Diff(want, got); err == nil && diff != "" {
-				t.Errorf("rows of %q (-encoding/csv +ours):\n%s", text, diff)
+			if err != nil {
+				continue
 			}
 			if rest, err := collectRows[open](text, &RowsOptions{Format: format}); err == nil && len(rest) != len(got) {
 				t.Errorf("%d rows of %q as structs, %d as text", len(rest), text, len(got))
@@ -146,6 +147,31 @@ func FuzzReadRows(f *testing.F) {
 			t.Errorf("%d lines of %q, %v", len(lines), text, err)
 		}
 	})
+}
+
+// compareWithCSV compares records and the lines where they begin.
+func compareWithCSV(t *testing.T, r io.Reader, text string, format RowFormat, comma rune) {
+	t.Helper()
+	theirs, ours := csv.NewReader(strings.NewReader(text)), newRowReader(r, format, true)
+	theirs.Comma, theirs.FieldsPerRecord = comma, -1
+	for {
+		want, wantErr := theirs.Read()
+		got, err := ours.next()
+		line := 0
+		var parse *csv.ParseError
+		switch {
+		case errors.As(wantErr, &parse):
+			line = parse.StartLine
+		case wantErr == nil:
+			line, _ = theirs.FieldPos(0)
+		}
+		if (err == nil) != (wantErr == nil) || !slices.Equal(want, got) || line != 0 && line != ours.line {
+			t.Fatalf("%q: line %d has %q, %v; encoding/csv says line %d, %q, %v", text, ours.line, got, err, line, want, wantErr)
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 func BenchmarkReadRows(b *testing.B) {

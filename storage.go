@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
 	"strings"
@@ -19,7 +20,8 @@ type UploadOptions struct {
 	// Concurrency is the number of requests at once, 8 when zero.
 	Concurrency int
 	// BlockSize in bytes, 8 MiB when zero, at most 4000 MiB. A file of at most one block is one request; a larger one goes
-	// in blocks and can be gone on with after a break. Memory is at most Concurrency blocks.
+	// in blocks and can be gone on with after a break. Memory is at most Concurrency blocks. A file that would have more than
+	// the 50,000 blocks that storage allows goes in larger ones.
 	BlockSize int64
 	// OnProgress is called after every file and block, by one goroutine at a time. May be nil.
 	OnProgress func(UploadProgress)
@@ -48,13 +50,13 @@ func (o *UploadOptions) resolve() UploadOptions {
 
 // UploadProgress is how far an upload is.
 type UploadProgress struct {
-	// Files and Bytes are the whole of it.
+	// Files is how many there are in all.
 	Files int
 	// Bytes is the size of all files together.
 	Bytes int64
-	// FilesDone and BytesDone are what storage has.
+	// FilesDone is how many of them storage has.
 	FilesDone int
-	// BytesDone counts blocks of unfinished files too.
+	// BytesDone is what storage has; blocks of unfinished files count too.
 	BytesDone int64
 	// Reused says that equal content was there already, and nothing was sent.
 	Reused bool
@@ -92,7 +94,6 @@ type uploaded struct {
 	Datastore string
 	Path      string // LocalUpload/{hash}/{base}
 	IsDir     bool
-	Hash      string
 	Reused    bool
 	URL       string
 }
@@ -108,20 +109,25 @@ const (
 	markerVersion   = "version"
 )
 
-// uploadToDatastore sends a file or folder to a datastore unless a complete upload of equal content is there, under the
-// hash of either age: MD5 until 2025, SHA-256 since.
+// uploadToDatastore sends a file or folder to a datastore.
 func (c *Client) uploadToDatastore(ctx context.Context, op operation, localPath string, options *UploadOptions) (uploaded, error) {
-	o := options.resolve()
 	files, err := scanLocal(op, localPath)
 	if err != nil {
 		return uploaded{}, err
 	}
+	return c.uploadFiles(ctx, op, files, options)
+}
+
+// uploadFiles sends what was scanned to a datastore, unless a complete upload of equal content is there, under the hash of
+// either age: MD5 until 2025, SHA-256 since.
+func (c *Client) uploadFiles(ctx context.Context, op operation, files localFiles, options *UploadOptions) (uploaded, error) {
+	o := options.resolve()
 	if err := c.refuseWrite(op); err != nil {
 		return uploaded{}, err
 	}
 	oldHash, hash, err := uploadHashes(files)
 	if err != nil {
-		return uploaded{}, &ArgumentError{Operation: op.String(), Argument: "path", Problem: err.Error(), Err: err}
+		return uploaded{}, badFile(op, err)
 	}
 	root, err := c.datastorePlace(ctx, op, o.Datastore)
 	if err != nil {
@@ -129,7 +135,7 @@ func (c *Client) uploadToDatastore(ctx context.Context, op operation, localPath 
 	}
 	result := func(hash string, reused bool) uploaded {
 		at := uploadPath(hash, files.base)
-		return uploaded{Datastore: root.datastore, Path: at, IsDir: files.isDir, Hash: hash, Reused: reused, URL: root.at(at).url().String()}
+		return uploaded{Datastore: root.datastore, Path: at, IsDir: files.isDir, Reused: reused, URL: root.at(at).url().String()}
 	}
 	t := &transfer{c: c, op: op, options: o, files: files}
 	for _, h := range []string{hash, oldHash} {
@@ -154,8 +160,10 @@ func (c *Client) uploadToDatastore(ctx context.Context, op operation, localPath 
 }
 
 // uploadToContainer sends code to a container of its own, opened by a signed URL, and returns the folder within it that
-// the code's URI ends in: the folder's name, or nothing for a single file.
-func (c *Client) uploadToContainer(ctx context.Context, op operation, signedURL, _, name, version string, files localFiles, options *UploadOptions) (string, error) {
+// the code's URI ends in: the folder's name, or nothing for a single file. Not evidenced: whether a second attempt at a
+// version gets the same container; the content may be other code by then, so what is there is replaced, whatever a marker
+// says.
+func (c *Client) uploadToContainer(ctx context.Context, op operation, signedURL string, files localFiles, marker map[string]*string, options *UploadOptions) (string, error) {
 	if err := c.refuseWrite(op); err != nil {
 		return "", err
 	}
@@ -167,16 +175,11 @@ func (c *Client) uploadToContainer(ctx context.Context, op operation, signedURL,
 	if files.isDir {
 		folder = files.base
 	}
-	t := &transfer{c: c, op: op, options: options.resolve(), files: files, to: root.join(files.base)}
-	state, err := t.readMarker(ctx)
-	if err != nil || state == markerComplete {
-		return folder, err
-	}
-	t.overwrite = state == markerMissing
+	t := &transfer{c: c, op: op, options: options.resolve(), files: files, to: root.join(files.base), overwrite: true}
 	if err := t.send(ctx); err != nil {
 		return "", err
 	}
-	return folder, t.confirm(ctx, map[string]*string{markerName: &name, markerVersion: &version})
+	return folder, t.confirm(ctx, marker)
 }
 
 type markerState int
@@ -204,18 +207,16 @@ func (t *transfer) readMarker(ctx context.Context) (markerState, error) {
 		}
 		return nil
 	})
-	if isMissing(err) {
+	if isNotFound(err) {
 		return markerAbsent, nil
 	}
 	return state, err
 }
 
-// confirm marks the upload as complete.
-func (t *transfer) confirm(ctx context.Context, metadata map[string]*string) error {
-	if metadata == nil {
-		metadata = map[string]*string{}
-	}
-	metadata[markerStatus] = new(markerCompleted)
+// confirm marks the upload as complete, and sets what else the marker shall say.
+func (t *transfer) confirm(ctx context.Context, marker map[string]*string) error {
+	metadata := map[string]*string{markerStatus: new(markerCompleted)}
+	maps.Copy(metadata, marker)
 	return t.c.blobCall(ctx, t.op, t.blob(t.files.files[0]), t.options.Credential, func(ctx context.Context, b *blockblob.Client) error {
 		_, err := b.SetMetadata(ctx, metadata, nil)
 		return err

@@ -2,8 +2,9 @@ package azmlbatch
 
 import (
 	"errors"
-	"net/http"
+	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 )
@@ -25,9 +26,25 @@ func storageError(op operation, err error) error {
 	return transportError(op, err)
 }
 
-// refused reports whether storage turned a credential away, or the credential gave no token, so that another way in may
-// be tried. The account's network rules are no matter of the credential.
-func refused(err error) bool {
+// fileError adds to the failure of an upload or download which file it is about and how far the others are, and names the
+// operation once.
+type fileError struct {
+	op          operation
+	file, state string
+	err         error
+}
+
+func (e *fileError) Error() string {
+	prefix := "azmlbatch: " + e.op.String() + ": "
+	return fmt.Sprintf("%sfile %q (%s): %s", prefix, e.file, e.state, strings.TrimPrefix(e.err.Error(), prefix))
+}
+
+func (e *fileError) Unwrap() error { return e.err }
+
+// refused reports whether storage turned a way in away, or the credential gave no token, so that another way may be tried.
+// The account's network rules are no matter of the credential. Storage hides a container that is not public from those
+// without a credential.
+func refused(err error, w way) bool {
 	var noToken *tokenError
 	if errors.As(err, &noToken) {
 		return true
@@ -35,8 +52,10 @@ func refused(err error) bool {
 	if HasCode(err, "AuthorizationFailure", "InsufficientAccountPermissions") {
 		return false
 	}
-	// An account that allows no public reads answers those without a credential with 409.
-	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden) || HasCode(err, "PublicAccessNotPermitted")
+	if w == anonymously && HasCode(err, "PublicAccessNotPermitted", "ResourceNotFound") {
+		return true
+	}
+	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden)
 }
 
 // statusOf is the HTTP status behind an error, 0 without one.
@@ -48,14 +67,11 @@ func statusOf(err error) int {
 	return 0
 }
 
-// isMissing reports that a blob or its container does not exist.
-func isMissing(err error) bool { return statusOf(err) == http.StatusNotFound }
-
 // withoutQuery removes the signature from the URL that net/http puts into its errors.
 func withoutQuery(err error) error {
 	var u *url.Error
 	if !errors.As(err, &u) {
 		return err
 	}
-	return &url.Error{Op: u.Op, URL: redact(u.URL), Err: u.Err}
+	return &url.Error{Op: u.Op, URL: redact(u.URL), Err: withoutQuery(u.Err)} // a caller's transport may have wrapped it, too
 }

@@ -59,10 +59,10 @@ type storageState struct {
 	mu         sync.Mutex
 	roundTrip  http.RoundTripper
 	clients    map[string]*blockblob.Client
-	works      map[place]way // by container
-	datastores map[string]Datastore
-	standard   string // name of the default datastore, once it is known
-	secrets    map[string]*storeSecrets
+	works      map[place]way    // by container
+	standard   *kept[Datastore] // the default one
+	datastores map[string]*kept[Datastore]
+	secrets    map[string]*kept[storeSecret] // by datastore
 }
 
 // transport is the caller's, or one for all blob requests of the client.
@@ -118,19 +118,26 @@ func put[K comparable, V any](m *map[K]V, key K, value V) {
 	(*m)[key] = value
 }
 
-// ownsHost reports whether the client's token may go to a blob host: one of the cloud, or one that a datastore named.
-func (s *storageState) ownsHost(host, suffix string) bool {
-	if blobHost(host, suffix) {
-		return true
-	}
+func (s *storageState) defaultStore() *kept[Datastore] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, d := range s.datastores {
-		if strings.EqualFold(host, d.blobHost(suffix)) {
-			return true
-		}
+	if s.standard == nil {
+		s.standard = new(kept[Datastore])
 	}
-	return false
+	return s.standard
+}
+
+func (s *storageState) store(name string) *kept[Datastore] { return keptIn(s, &s.datastores, name) }
+
+func (s *storageState) secret(name string) *kept[storeSecret] { return keptIn(s, &s.secrets, name) }
+
+func keptIn[T any](s *storageState, m *map[string]*kept[T], name string) *kept[T] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := (*m)[name]; !ok {
+		put(m, name, new(kept[T]))
+	}
+	return (*m)[name]
 }
 
 // blobCall makes one call of azblob for the place, with the first way in that storage does not refuse. The call may run
@@ -144,7 +151,7 @@ func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer St
 		b, sign, err := c.enter(ctx, op, w, at)
 		if err == nil {
 			err = storageError(op, call(withTarget(ctx, blobTarget{url: at.url(), sign: sign}), b))
-			if !refused(err) {
+			if !refused(err, w) {
 				if err == nil || statusOf(err) != 0 {
 					c.storage.remember(at, w)
 				}
@@ -210,19 +217,14 @@ func (c *Client) enterBySecrets(ctx context.Context, op operation, at place) (*b
 	}, err
 }
 
-// storeSecrets are the secrets of one datastore, asked for by one caller at a time.
-type storeSecrets struct {
-	turn  chan struct{} // holds one token; waiting for it ends with the context
-	value storeSecret
-}
-
 // storeSecret opens the storage of a datastore: a signature or a key.
 type storeSecret struct {
 	sas, key Secret
-	renew    time.Time // zero: never
+	renew    time.Time // from then on it is asked for anew
 }
 
-// Signatures are asked for an hour and renewed some minutes before they end.
+// Signatures are asked for an hour and renewed some minutes before they end. Keys, which somebody may exchange, are kept as
+// long.
 const (
 	secretHours  = 1
 	secretMargin = 5 * time.Minute
@@ -230,41 +232,21 @@ const (
 
 // storeSecret returns the secret of a datastore, asking the workspace at most once in its lifetime.
 func (c *Client) storeSecret(ctx context.Context, name string) (storeSecret, error) {
-	s := c.storage.secretsOf(name)
-	select {
-	case <-s.turn:
-		defer func() { s.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return storeSecret{}, ctx.Err()
-	}
-	if s.value != (storeSecret{}) && (s.value.renew.IsZero() || c.clock.now().Before(s.value.renew)) {
-		return s.value, nil
-	}
-	secrets, err := c.Datastores().Secrets(ctx, name)
-	if err != nil {
-		return storeSecret{}, err
-	}
-	switch v := secrets.(type) {
-	case AccountKeySecrets:
-		s.value = storeSecret{key: v.Key}
-	case SASSecrets:
-		s.value = storeSecret{sas: v.Token, renew: sasEnd(v.Token, c.clock.now().Add(secretHours*time.Hour)).Add(-secretMargin)}
-	default:
+	valid := func(s storeSecret) bool { return c.clock.now().Before(s.renew) }
+	return c.storage.secret(name).get(ctx, valid, func(ctx context.Context) (storeSecret, error) {
+		secrets, err := c.Datastores().Secrets(ctx, name)
+		if err != nil {
+			return storeSecret{}, err
+		}
+		end := c.clock.now().Add(secretHours * time.Hour)
+		switch v := secrets.(type) {
+		case AccountKeySecrets:
+			return storeSecret{key: v.Key, renew: end.Add(-secretMargin)}, nil
+		case SASSecrets:
+			return storeSecret{sas: v.Token, renew: sasEnd(v.Token, end).Add(-secretMargin)}, nil
+		}
 		return storeSecret{}, errNoSecrets
-	}
-	return s.value, nil
-}
-
-func (s *storageState) secretsOf(name string) *storeSecrets {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if one, ok := s.secrets[name]; ok {
-		return one
-	}
-	one := &storeSecrets{turn: make(chan struct{}, 1)}
-	one.turn <- struct{}{}
-	put(&s.secrets, name, one)
-	return one
+	})
 }
 
 // sasEnd reads when a signature ends.
@@ -287,7 +269,7 @@ func (s *storageState) forget(name string) {
 	defer s.mu.Unlock()
 	delete(s.datastores, name)
 	delete(s.secrets, name)
-	s.standard = ""
+	s.standard = nil
 	for at := range s.works {
 		if at.datastore == name {
 			delete(s.works, at)

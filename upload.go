@@ -6,6 +6,7 @@ import (
 	"crypto/md5" //nolint:gosec // Content-MD5 guards the transfer; it is not a protection
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,8 +19,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// maxBlocks is how many blocks a blob can have (learn.microsoft.com, scalability targets for Blob storage).
+const maxBlocks = 50_000
+
 // transfer is the upload of one file or folder: all files and all blocks go through one pool of workers, each with one
-// buffer, so that memory does not grow with the number or the size of the files.
+// buffer of at most a block, so that memory does not grow with the number or the size of the files.
 type transfer struct {
 	c         *Client
 	op        operation
@@ -36,7 +40,7 @@ type transfer struct {
 // send uploads every file. The first failure stops the others, and names its file.
 func (t *transfer) send(ctx context.Context) error {
 	t.done = UploadProgress{Files: len(t.files.files), Bytes: t.files.bytes()}
-	t.buffers.New = newBuffer
+	t.buffers.New = t.newBuffer
 	pool, inPool := errgroup.WithContext(ctx)
 	pool.SetLimit(t.options.Concurrency)
 	var larger []*blockUpload
@@ -44,7 +48,7 @@ func (t *transfer) send(ctx context.Context) error {
 		if inPool.Err() != nil {
 			break
 		}
-		if f.size > t.options.BlockSize {
+		if f.size > t.blockSize(f) {
 			u, err := t.startBlocks(inPool, f)
 			if err != nil {
 				pool.Go(func() error { return t.failed(f, err) })
@@ -74,42 +78,56 @@ func (t *transfer) failed(f localFile, err error) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Errorf("azmlbatch: %s: file %q (%d of %d files were done; upload again to go on): %w", t.op, f.name, t.done.FilesDone, t.done.Files, err)
+	state := fmt.Sprintf("%d of %d files were sent; upload again to go on", t.done.FilesDone, t.done.Files)
+	return &fileError{op: t.op, file: f.name, state: state, err: err}
 }
 
-func newBuffer() any { return new(bytes.Buffer) }
+// blockSize is the size of the parts of a file: the caller's, or more where the blob would have too many of them.
+func (t *transfer) blockSize(f localFile) int64 {
+	return max(t.options.BlockSize, (f.size+maxBlocks-1)/maxBlocks)
+}
 
-// read fills a buffer of the pool with n bytes of a file.
-func (t *transfer) read(f localFile, offset, n int64) (*bytes.Buffer, error) {
+// newBuffer makes a buffer for the largest part of all files.
+func (t *transfer) newBuffer() any {
+	var n int64
+	for _, f := range t.files.files {
+		n = max(n, min(f.size, t.blockSize(f)))
+	}
+	b := make([]byte, n)
+	return &b
+}
+
+// part reads a part of a file into a buffer of the pool and sends it.
+func (t *transfer) part(f localFile, offset, n int64, send func(part []byte) error) error {
+	b := t.buffers.Get().(*[]byte)
+	defer t.buffers.Put(b)
 	r, err := os.Open(f.path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer r.Close()
-	b := t.buffers.Get().(*bytes.Buffer)
-	b.Reset()
-	read, err := io.Copy(b, io.NewSectionReader(r, offset, n))
-	if err == nil && read != n {
-		err = errFileChanged(f)
+	part := (*b)[:n]
+	if _, err := r.ReadAt(part, offset); err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
-	return b, err
+	if err := f.unchanged(r); err != nil { // cut short, too
+		return err
+	}
+	return send(part)
 }
 
 // whole sends a file of at most one block with one request.
 func (t *transfer) whole(ctx context.Context, f localFile) error {
-	b, err := t.read(f, 0, f.size)
-	if err != nil {
-		return err
-	}
-	defer t.buffers.Put(b)
-	err = t.c.blobCall(ctx, t.op, t.blob(f), t.options.Credential, func(ctx context.Context, client *blockblob.Client) error {
-		o := &blockblob.UploadOptions{AccessConditions: t.conditions()}
-		if f.size > 0 {
-			sum := md5.Sum(b.Bytes()) //nolint:gosec // see the import
-			o.TransactionalValidation = blob.TransferValidationTypeMD5(sum[:])
-		}
-		_, err := client.Upload(ctx, streaming.NopCloser(bytes.NewReader(b.Bytes())), o)
-		return err
+	err := t.part(f, 0, f.size, func(part []byte) error {
+		return t.c.blobCall(ctx, t.op, t.blob(f), t.options.Credential, func(ctx context.Context, client *blockblob.Client) error {
+			o := &blockblob.UploadOptions{AccessConditions: t.conditions()}
+			if f.size > 0 {
+				sum := md5.Sum(part) //nolint:gosec // see the import
+				o.TransactionalValidation = blob.TransferValidationTypeMD5(sum[:])
+			}
+			_, err := client.Upload(ctx, streaming.NopCloser(bytes.NewReader(part)), o)
+			return err
+		})
 	})
 	if err != nil && (t.overwrite || !taken(err)) {
 		return err
@@ -136,7 +154,7 @@ type blockUpload struct {
 
 func (t *transfer) startBlocks(ctx context.Context, f localFile) (*blockUpload, error) {
 	u := &blockUpload{file: f, have: map[string]bool{}}
-	u.ids = make([]string, (f.size+t.options.BlockSize-1)/t.options.BlockSize)
+	u.ids = make([]string, (f.size+t.blockSize(f)-1)/t.blockSize(f))
 	err := t.c.blobCall(ctx, t.op, t.blob(f), t.options.Credential, func(ctx context.Context, client *blockblob.Client) error {
 		list, err := client.GetBlockList(ctx, blockblob.BlockListTypeUncommitted, nil)
 		if err != nil {
@@ -149,7 +167,7 @@ func (t *transfer) startBlocks(ctx context.Context, f localFile) (*blockUpload, 
 		}
 		return nil
 	})
-	if isMissing(err) {
+	if isNotFound(err) {
 		err = nil
 	}
 	return u, err
@@ -164,29 +182,34 @@ func (t *transfer) goBlocks(ctx context.Context, pool *errgroup.Group, u *blockU
 	}
 }
 
-// block sends one block, unless storage has it. Its id holds its place and its content, so an equal id is an equal block.
+// block sends one block, unless storage has it.
 func (t *transfer) block(ctx context.Context, u *blockUpload, i int) error {
-	offset := int64(i) * t.options.BlockSize
-	n := min(t.options.BlockSize, u.file.size-offset)
-	b, err := t.read(u.file, offset, n)
-	if err != nil {
-		return err
-	}
-	defer t.buffers.Put(b)
-	sum := sha256.Sum256(b.Bytes())
-	u.ids[i] = base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%08d%x", i, sum[:16]))
-	if !u.have[u.ids[i]] {
-		err = t.c.blobCall(ctx, t.op, t.blob(u.file), t.options.Credential, func(ctx context.Context, client *blockblob.Client) error {
-			check := md5.Sum(b.Bytes()) //nolint:gosec // see the import
-			_, err := client.StageBlock(ctx, u.ids[i], streaming.NopCloser(bytes.NewReader(b.Bytes())),
-				&blockblob.StageBlockOptions{TransactionalValidation: blob.TransferValidationTypeMD5(check[:])})
+	offset := int64(i) * t.blockSize(u.file)
+	n := min(t.blockSize(u.file), u.file.size-offset)
+	err := t.part(u.file, offset, n, func(part []byte) error {
+		u.ids[i] = blockID(i, part)
+		if u.have[u.ids[i]] {
+			return nil
+		}
+		return t.c.blobCall(ctx, t.op, t.blob(u.file), t.options.Credential, func(ctx context.Context, client *blockblob.Client) error {
+			sum := md5.Sum(part) //nolint:gosec // see the import
+			_, err := client.StageBlock(ctx, u.ids[i], streaming.NopCloser(bytes.NewReader(part)),
+				&blockblob.StageBlockOptions{TransactionalValidation: blob.TransferValidationTypeMD5(sum[:])})
 			return err
 		})
-	}
+	})
 	if err == nil {
 		t.advance(0, n)
 	}
 	return err
+}
+
+// blockID holds the place and the content of a block, so that an equal id is an equal block. All blocks of a blob must have
+// ids of one length; this is the length of those that az ml sends (azure-storage-blob for Python, _shared/uploads.py), so
+// that each can go on where the other broke off.
+func blockID(i int, part []byte) string {
+	sum := sha256.Sum256(part)
+	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%014d%x", i, sum[:16]))
 }
 
 func (t *transfer) commit(ctx context.Context, u *blockUpload) error {

@@ -169,7 +169,7 @@ var jobOperations = []witnessOperation{
 		play: func(ctx context.Context, s *stage) error { return first(s.c.Jobs().List(ctx, nil)) }},
 	{name: "discovery", method: http.MethodGet, path: regexp.MustCompile(dataPattern + `discovery$`),
 		play: func(ctx context.Context, s *stage) error {
-			s.c.discovered.api = ""
+			s.c.api.value = nil
 			return ignoreResult(s.c.dataPlaneBase(ctx))
 		}},
 	{name: "run children", method: http.MethodGet, path: regexp.MustCompile(dataPattern + `history/v1\.0/.*/runs/([^/]+)/children$`),
@@ -328,7 +328,7 @@ var blobOperations = []witnessOperation{
 	{name: "blob put", method: http.MethodPut, path: regexp.MustCompile(blobPattern), binary: true,
 		play: func(ctx context.Context, s *stage) error {
 			t := s.transferOf()
-			t.buffers.New = newBuffer
+			t.buffers.New = t.newBuffer
 			return t.whole(ctx, t.files.files[0])
 		}},
 	{name: "blob list", method: http.MethodGet, query: "restype", path: regexp.MustCompile(blobPattern),

@@ -138,8 +138,8 @@ func newStage(t *testing.T, x exchange, m []string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.discovered.api = "https://" + x.url.Host
-	c.discovered.details = &WorkspaceDetails{Location: "westus", DiscoveryURL: "https://" + x.url.Host + "/discovery"}
+	c.api.value = new("https://" + x.url.Host)
+	c.details.value = &WorkspaceDetails{Location: "westus", DiscoveryURL: "https://" + x.url.Host + "/discovery"}
 	s.c = c
 	return s
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
 )
 
 // WorkspaceDetails is the workspace as the service describes it.
@@ -47,7 +45,7 @@ type WorkspaceDetails struct {
 	PublicNetworkAccess string `wire:"properties/publicNetworkAccess"`
 	// TenantID is the tenant of the workspace.
 	TenantID string `wire:"properties/tenantId,readonly"`
-	// ProvisioningState of the workspace.
+	// ProvisioningState is Succeeded when the workspace can be used.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
@@ -65,31 +63,14 @@ func (c *Client) WorkspaceDetails(ctx context.Context) (WorkspaceDetails, error)
 		method: http.MethodGet, url: c.armURL()})
 }
 
-// discovered is what the client reads once about its workspace and then keeps: the location and the data-plane hosts.
-// A failed reading is not kept.
-type discovered struct {
-	mu      sync.Mutex
-	details *WorkspaceDetails
-	api     string // base URL of the data plane, https://{region}.api.azureml.ms
-}
-
-// cachedDetails reads the workspace at most once per client.
-func (c *Client) cachedDetails(ctx context.Context) (WorkspaceDetails, error) {
-	c.discovered.mu.Lock()
-	defer c.discovered.mu.Unlock()
-	if c.discovered.details != nil {
-		return *c.discovered.details, nil
-	}
-	d, err := c.WorkspaceDetails(ctx)
-	if err == nil {
-		c.discovered.details = &d
-	}
-	return d, err
+// knownDetails reads the workspace at most once per client.
+func (c *Client) knownDetails(ctx context.Context) (WorkspaceDetails, error) {
+	return c.details.get(ctx, nil, c.WorkspaceDetails)
 }
 
 // location is the region in which the workspace's resources are made.
 func (c *Client) location(ctx context.Context) (string, error) {
-	d, err := c.cachedDetails(ctx)
+	d, err := c.knownDetails(ctx)
 	return d.Location, err
 }
 
@@ -103,17 +84,17 @@ func (c *Client) dataPlaneURL(ctx context.Context, service string, segments ...s
 	return base + "/" + service + c.armID(segments...), nil
 }
 
-// dataPlaneBase reads the discovery document, once. The Azure ML clients use its member "api" for everything, although
-// "history" names another host. The document is public; the token that goes along stays on the data plane's hosts.
+// dataPlaneBase is where the data plane is, read at most once per client.
 func (c *Client) dataPlaneBase(ctx context.Context) (string, error) {
-	d, err := c.cachedDetails(ctx)
+	return c.api.get(ctx, nil, c.discover)
+}
+
+// discover reads the discovery document. The Azure ML clients use its member "api" for everything, although "history" names
+// another host. The document is public; the token that goes along stays on the data plane's hosts.
+func (c *Client) discover(ctx context.Context) (string, error) {
+	d, err := c.knownDetails(ctx)
 	if err != nil {
 		return "", err
-	}
-	c.discovered.mu.Lock()
-	defer c.discovered.mu.Unlock()
-	if c.discovered.api != "" {
-		return c.discovered.api, nil
 	}
 	op := operation{"discover", "hosts of workspace", c.workspace.Name}
 	doc, err := do[struct {
@@ -122,10 +103,8 @@ func (c *Client) dataPlaneBase(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	u, err := url.Parse(doc.API)
-	if err != nil || u.Host == "" || !c.data.owns(u.Host) {
+	if host := httpsHost(doc.API); host == "" || !c.data.owns(host) {
 		return "", foreignHost(op, c.data, doc.API)
 	}
-	c.discovered.api = strings.TrimSuffix(doc.API, "/")
-	return c.discovered.api, nil
+	return strings.TrimSuffix(doc.API, "/"), nil
 }

@@ -1,0 +1,30 @@
+package azmlbatch
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Older answers name the operation in the body, and go on naming it when it has ended long ago and can no longer be asked.
+func TestOperationOfThePastIsNotAsked(t *testing.T) {
+	const past = `{"name":"digits","location":"westus","properties":{"provisioningState":"STATE","properties":{"AzureAsyncOperationUri":"` + operationURL + `"}}}`
+	for state, want := range map[string]int{"Succeeded": 1, "Updating": 3} { // with the poll and the reading at the end
+		service := newDeploymentService()
+		body := strings.Replace(past, "STATE", state, 1)
+		service.answers["PUT /batchEndpoints/digits"] = answer(200, body)
+		service.answers["GET /batchEndpoints/digits"] = answer(200, body)
+		service.answers["GET "+operationPath()] = answer(200, `{"status":"Succeeded"}`)
+		p, err := service.client(t).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "westus"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.PollUntilDone(t.Context(), nil); err != nil {
+			t.Errorf("%s: %v", state, err)
+		}
+		if diff := cmp.Diff(want, len(service.requests)); diff != "" {
+			t.Errorf("%s: requests (-want +got):\n%s", state, diff)
+		}
+	}
+}
