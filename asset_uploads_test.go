@@ -213,7 +213,7 @@ func TestUploadChecksThePathAgainstTheType(t *testing.T) {
 		call func(c *Client) error
 	}{
 		{"mlflow without MLmodel", func(c *Client) error {
-			_, err := c.Models().Upload(t.Context(), "clay", dir, &UploadModelOptions{Model: Model{ModelType: MLFlowModelType}})
+			_, err := c.Models().Upload(t.Context(), "clay", dir, &UploadModelOptions{Model: Model{ModelType: ModelTypeMLFlow}})
 			return err
 		}},
 		{"mltable without MLTable", func(c *Client) error {
@@ -300,7 +300,7 @@ func TestUploadChecksTheFilesThatAreSent(t *testing.T) {
 		call func(c *Client) error
 	}{
 		{`"MLmodel" is not among the files`, func(c *Client) error {
-			_, err := c.Models().Upload(t.Context(), "clay", dir, &UploadModelOptions{Model: Model{ModelType: MLFlowModelType}})
+			_, err := c.Models().Upload(t.Context(), "clay", dir, &UploadModelOptions{Model: Model{ModelType: ModelTypeMLFlow}})
 			return err
 		}},
 		{`"MLTable" is not among the files`, func(c *Client) error {

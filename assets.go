@@ -84,7 +84,7 @@ func (a AssetsClient[T]) Latest(ctx context.Context, name string) (T, error) {
 func latest[T any](ctx context.Context, c *Client, op operation, kind ReferenceKind, versionsURL string) (T, error) {
 	query := url.Values{"$orderBy": {"createdtime desc"}, "$top": {"1"}}
 	if kind != KindCode { // the one list that takes no view
-		query.Set("listViewType", string(ActiveOnly))
+		query.Set("listViewType", string(ViewActiveOnly))
 	}
 	for v, err := range list[T](ctx, c, request{op: op, url: versionsURL, query: query}) {
 		return v, err
@@ -114,16 +114,19 @@ func (c *Client) latestID(ctx context.Context, op operation, r Reference) (strin
 // ListView selects by archiving.
 type ListView string
 
-// The views of a list. An empty view means the service's default, which is [ActiveOnly].
+// The views of a list. An empty view means the service's default, which is [ViewActiveOnly].
 const (
-	ActiveOnly   ListView = "ActiveOnly"
-	ArchivedOnly ListView = "ArchivedOnly"
-	All          ListView = "All"
+	// ViewActiveOnly leaves out what is archived.
+	ViewActiveOnly ListView = "ActiveOnly"
+	// ViewArchivedOnly shows what is archived, and nothing else.
+	ViewArchivedOnly ListView = "ArchivedOnly"
+	// ViewAll shows both.
+	ViewAll ListView = "All"
 )
 
 // ListAssetsOptions narrow a list of versions or of names. The zero value and nil list what is active.
 type ListAssetsOptions struct {
-	// View is [ActiveOnly] when empty. Lists of codes take no view: they always show all.
+	// View is [ViewActiveOnly] when empty. Lists of codes take no view: they always show all.
 	View ListView
 	// Filter has further members of the service's query, for example "stage" or "tags" for models; View beats a
 	// "listViewType" in it. May be nil; it is not changed. Not evidenced: what the service makes of members it does not know.
@@ -132,7 +135,7 @@ type ListAssetsOptions struct {
 
 func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 	query := url.Values{}
-	view := ActiveOnly
+	view := ViewActiveOnly
 	if o != nil {
 		maps.Copy(query, o.Filter)
 		if o.View != "" {

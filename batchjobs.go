@@ -167,8 +167,8 @@ func (e EndpointsClient) GetJob(ctx context.Context, endpoint, job string) (Batc
 	return do[BatchJob](ctx, e.c, request{op: op, plane: e.c.scoring, method: http.MethodGet, url: uri + "/" + url.PathEscape(job)})
 }
 
-// ListJobsOptions narrow [EndpointsClient.ListJobs].
-type ListJobsOptions struct {
+// ListBatchJobsOptions narrow [EndpointsClient.ListJobs].
+type ListBatchJobsOptions struct {
 	// Deployment lists the jobs of one deployment only; empty lists all of the endpoint.
 	Deployment string
 }
@@ -179,7 +179,7 @@ type ListJobsOptions struct {
 // have no Inputs, and Outputs only where the invocation chose them, as [EndpointsClient.Invoke] does.
 //
 // An endpoint that neither plane knows is [ErrNotFound]. The jobs of an endpoint that was deleted stay.
-func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options *ListJobsOptions) iter.Seq2[BatchJob, error] {
+func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options *ListBatchJobsOptions) iter.Seq2[BatchJob, error] {
 	l := jobsOf{e.c, operation{"list jobs of", "endpoint", endpoint}, endpoint, ""}
 	if options != nil {
 		l.deployment = options.Deployment
@@ -241,7 +241,7 @@ func (l jobsOf) goOn(ctx context.Context, refusal error, seen map[string]bool, y
 		return
 	}
 	none := len(seen) == 0
-	for job, err := range l.c.Jobs().List(ctx, &JobListOptions{JobType: "Pipeline", View: All}) {
+	for job, err := range l.c.Jobs().List(ctx, &ListJobsOptions{JobType: "Pipeline", View: ViewAll}) {
 		if err != nil {
 			yield(BatchJob{}, fmt.Errorf("%w (and not through the management plane either: %w)", refusal, err))
 			return

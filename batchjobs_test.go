@@ -40,7 +40,7 @@ func listService(requests *[]string, data http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func jobNames(t *testing.T, c *Client, o *ListJobsOptions) (names []string, err error) {
+func jobNames(t *testing.T, c *Client, o *ListBatchJobsOptions) (names []string, err error) {
 	t.Helper()
 	for job, e := range c.Endpoints().ListJobs(t.Context(), "digits", o) {
 		if e != nil {
@@ -64,13 +64,13 @@ func TestListJobsGoesOnThroughTheManagementPlane(t *testing.T) {
 	tests := []struct {
 		name     string
 		data     http.HandlerFunc
-		options  *ListJobsOptions
+		options  *ListBatchJobsOptions
 		want     []string
 		requests []string
 	}{
 		{"the data plane answers", answer(200, `{"value":[{"name":"job-1"},{"name":"job-9"}]}`), nil, []string{"job-1", "job-9"}, []string{data}},
 		{"the data plane refuses", invalid, nil, []string{"job-1", "job-2", "job-3"}, []string{data, arm}},
-		{"one deployment", invalid, &ListJobsOptions{Deployment: "blue"}, []string{"job-1", "job-3"},
+		{"one deployment", invalid, &ListBatchJobsOptions{Deployment: "blue"}, []string{"job-1", "job-3"},
 			[]string{"data /batchEndpoints/digits/deployments/blue/jobs api-version=2020-09-01-dataplanepreview", arm}},
 		{"it refuses the second page", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Has("$skiptoken") {
@@ -128,7 +128,7 @@ func TestListJobsRefusals(t *testing.T) {
 func TestJobOfTheManagementPlaneAsBatchJob(t *testing.T) {
 	var requests []string
 	c := newTestClient(t, listService(&requests, answer(403, ``)))
-	for job, err := range c.Endpoints().ListJobs(t.Context(), "digits", &ListJobsOptions{Deployment: "green"}) {
+	for job, err := range c.Endpoints().ListJobs(t.Context(), "digits", &ListBatchJobsOptions{Deployment: "green"}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestListOptionsOfJobs(t *testing.T) {
 		writeJSON(w, 200, `{"value":[{"name":"a","properties":{"experimentName":"digits"}},{"name":"b","properties":{"experimentName":"vases"}}]}`)
 	})
 	var names []string
-	for job, err := range c.Jobs().List(t.Context(), &JobListOptions{ExperimentName: "Digits", JobType: "Pipeline", Tag: "team", Properties: "a,b=1", View: ArchivedOnly}) {
+	for job, err := range c.Jobs().List(t.Context(), &ListJobsOptions{ExperimentName: "Digits", JobType: "Pipeline", Tag: "team", Properties: "a,b=1", View: ViewArchivedOnly}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // The environment variables in which Azure ML's own tools look for the workspace.
@@ -33,7 +34,7 @@ func FindWorkspace(dir string) (Workspace, error) {
 		for _, file := range []string{filepath.Join(folder, "config.json"), filepath.Join(folder, ".azureml", "config.json")} {
 			b, err := os.ReadFile(file)
 			switch {
-			case errors.Is(err, fs.ErrNotExist):
+			case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // .azureml is a file
 			case err != nil:
 				return Workspace{}, noWorkspace(file, "cannot be read", err)
 			default:

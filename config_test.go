@@ -54,3 +54,30 @@ func TestFindWorkspace(t *testing.T) {
 		})
 	}
 }
+
+// TestFindWorkspaceWhereAFileIsNamedAsTheFolder goes on looking upwards.
+func TestFindWorkspaceWhereAFileIsNamedAsTheFolder(t *testing.T) {
+	for _, name := range []string{envSubscription, envResourceGroup, envWorkspace} {
+		t.Setenv(name, "")
+	}
+	root := t.TempDir()
+	below := filepath.Join(root, "a")
+	if err := os.Mkdir(below, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for file, content := range map[string]string{
+		filepath.Join(below, ".azureml"):   "no folder",
+		filepath.Join(root, "config.json"): `{"subscription_id":"sub-1","resource_group":"pottery","workspace_name":"kiln"}`,
+	} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := FindWorkspace(below)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(testWorkspace, got); diff != "" {
+		t.Errorf("FindWorkspace (-want +got):\n%s", diff)
+	}
+}

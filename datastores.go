@@ -16,11 +16,11 @@ type DatastoreType string
 
 // The kinds that the service documents. Blobs can be read and written on the first two.
 const (
-	AzureBlob         DatastoreType = "AzureBlob"
-	AzureDataLakeGen2 DatastoreType = "AzureDataLakeGen2"
-	AzureDataLakeGen1 DatastoreType = "AzureDataLakeGen1"
-	AzureFile         DatastoreType = "AzureFile"
-	OneLake           DatastoreType = "OneLake"
+	DatastoreAzureBlob         DatastoreType = "AzureBlob"
+	DatastoreAzureDataLakeGen2 DatastoreType = "AzureDataLakeGen2"
+	DatastoreAzureDataLakeGen1 DatastoreType = "AzureDataLakeGen1"
+	DatastoreAzureFile         DatastoreType = "AzureFile"
+	DatastoreOneLake           DatastoreType = "OneLake"
 )
 
 // A Datastore is a named way to a storage account. Every workspace starts with four: workspaceblobstore (the default),
@@ -47,11 +47,11 @@ type Datastore struct {
 	ResourceGroup string `wire:"properties/resourceGroup"`
 	// AccountName is the storage account.
 	AccountName string `wire:"properties/accountName"`
-	// ContainerName is the container of an [AzureBlob] datastore.
+	// ContainerName is the container of an [DatastoreAzureBlob] datastore.
 	ContainerName string `wire:"properties/containerName"`
-	// Filesystem is the container of an [AzureDataLakeGen2] datastore.
+	// Filesystem is the container of an [DatastoreAzureDataLakeGen2] datastore.
 	Filesystem string `wire:"properties/filesystem"`
-	// FileShareName is the share of an [AzureFile] datastore.
+	// FileShareName is the share of an [DatastoreAzureFile] datastore.
 	FileShareName string `wire:"properties/fileShareName"`
 	// Endpoint is the account's host without account and service, for example "core.windows.net"; empty means the cloud's.
 	Endpoint string `wire:"properties/endpoint"`
@@ -141,7 +141,7 @@ func (d Datastore) check(op operation) error {
 	switch d.Type {
 	case "":
 		return bad("Type", "name the kind of storage, for example AzureBlob")
-	case AzureBlob, AzureDataLakeGen2, AzureFile:
+	case DatastoreAzureBlob, DatastoreAzureDataLakeGen2, DatastoreAzureFile:
 		if d.AccountName == "" {
 			return bad("AccountName", "name the storage account")
 		}

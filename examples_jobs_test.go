@@ -65,7 +65,7 @@ func ExampleEndpointsClient_ListJobs() {
 	ctx := context.Background()
 	deploy(ctx, client)
 	score(ctx, client)
-	for job, err := range client.Endpoints().ListJobs(ctx, "lengths", &azmlbatch.ListJobsOptions{Deployment: "blue"}) {
+	for job, err := range client.Endpoints().ListJobs(ctx, "lengths", &azmlbatch.ListBatchJobsOptions{Deployment: "blue"}) {
 		check(err)
 		fmt.Println(job.Deployment(), job.Status)
 	}
@@ -78,7 +78,7 @@ func ExampleJobsClient_List() {
 	ctx := context.Background()
 	deploy(ctx, client)
 	score(ctx, client)
-	for job, err := range client.Jobs().List(ctx, &azmlbatch.JobListOptions{ExperimentName: "lengths", JobType: "Pipeline"}) {
+	for job, err := range client.Jobs().List(ctx, &azmlbatch.ListJobsOptions{ExperimentName: "lengths", JobType: "Pipeline"}) {
 		check(err)
 		fmt.Println(job.Status, job.IsBatch(), job.Parameters()["mini_batch_size"])
 	}

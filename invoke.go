@@ -112,10 +112,17 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, err
 
 // body builds the request, and the place of the output by which the job can be found ("" when there is none).
 func (t invokeTarget) body(ctx context.Context, inv Invocation, key string) (invokeBody, string, error) {
+	compute := inv.Compute
+	if compute != "" {
+		var err error
+		if compute, err = t.c.resolve(ctx, t.op, "Invocation.Compute", KindCompute, compute); err != nil {
+			return invokeBody{}, "", err
+		}
+	}
 	b := invokeBody{
 		OutputDataset: inv.OutputDataset, Outputs: inv.Outputs, Name: inv.DisplayName, Experiment: inv.ExperimentName,
 		MiniBatchSize: inv.MiniBatchSize, ErrorThreshold: inv.ErrorThreshold, Concurrency: inv.MaxConcurrencyPerInstance,
-		InstanceCount: inv.InstanceCount, Compute: t.c.computeID(inv.Compute), RetrySettings: inv.RetrySettings,
+		InstanceCount: inv.InstanceCount, Compute: compute, RetrySettings: inv.RetrySettings,
 		LoggingLevel: inv.LoggingLevel, OutputFileName: inv.OutputFileName,
 	}
 	if inv.Dataset != nil {

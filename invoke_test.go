@@ -296,7 +296,7 @@ func TestInputsKeepWhatTheyDoNotKnow(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Inputs{
-		"a": URIFolder{URI: "u", Mode: ReadOnlyMount, Extra: map[string]json.RawMessage{"/new": json.RawMessage(`1`)}},
+		"a": URIFolder{URI: "u", Mode: ModeReadOnlyMount, Extra: map[string]json.RawMessage{"/new": json.RawMessage(`1`)}},
 		"b": UnknownData{Type: "Hologram", Raw: json.RawMessage(`{"jobInputType":"Hologram","x":[1]}`)},
 		"c": Literal{Value: "7"},
 	}

@@ -138,9 +138,9 @@ func (j JobsClient) Get(ctx context.Context, name string) (Job, error) {
 	return do[Job](ctx, j.c, request{op: op, method: http.MethodGet, url: j.url(name)})
 }
 
-// JobListOptions narrow [JobsClient.List] and [JobsClient.ListSummaries]. The zero value lists all active jobs of the
+// ListJobsOptions narrow [JobsClient.List] and [JobsClient.ListSummaries]. The zero value lists all active jobs of the
 // workspace, of every type.
-type JobListOptions struct {
+type ListJobsOptions struct {
 	// ExperimentName keeps the jobs of one experiment; for batch jobs that is the endpoint's name. The service has no such
 	// filter, so the client applies it, and all pages are read.
 	ExperimentName string
@@ -150,14 +150,14 @@ type JobListOptions struct {
 	Tag string
 	// Properties asks for jobs with these properties: names, or name=value, with commas between.
 	Properties string
-	// View is ActiveOnly, ArchivedOnly or All; empty means ActiveOnly.
+	// View is [ViewActiveOnly] when empty.
 	View ListView
 
 	pages *int // counts the requests
 }
 
 // List iterates over the jobs of the workspace, a page at a time as the loop asks for more.
-func (j JobsClient) List(ctx context.Context, options *JobListOptions) iter.Seq2[Job, error] {
+func (j JobsClient) List(ctx context.Context, options *ListJobsOptions) iter.Seq2[Job, error] {
 	return listJobs(ctx, j, options, func(job Job) string { return job.ExperimentName })
 }
 

@@ -32,19 +32,19 @@ func (s JobSummary) MarshalJSON() ([]byte, error) { return encode(s, forCaller) 
 // ListSummaries is [JobsClient.List] for those who want to know how many jobs are doing: the same requests, order and
 // promises at a small part of the time and memory, because nothing else of a job is kept.
 //
-//	for job, err := range client.Jobs().ListSummaries(ctx, &azmlbatch.JobListOptions{ExperimentName: "digits"}) {
+//	for job, err := range client.Jobs().ListSummaries(ctx, &azmlbatch.ListJobsOptions{ExperimentName: "digits"}) {
 //		if err != nil {
 //			return err
 //		}
 //		fmt.Println(job.Name, job.Status)
 //	}
-func (j JobsClient) ListSummaries(ctx context.Context, options *JobListOptions) iter.Seq2[JobSummary, error] {
+func (j JobsClient) ListSummaries(ctx context.Context, options *ListJobsOptions) iter.Seq2[JobSummary, error] {
 	return listJobs(ctx, j, options, func(s JobSummary) string { return s.ExperimentName })
 }
 
 // listJobs lists the jobs of the workspace as whole jobs or summaries.
-func listJobs[T any](ctx context.Context, j JobsClient, options *JobListOptions, experiment func(T) string) iter.Seq2[T, error] {
-	var o JobListOptions
+func listJobs[T any](ctx context.Context, j JobsClient, options *ListJobsOptions, experiment func(T) string) iter.Seq2[T, error] {
+	var o ListJobsOptions
 	if options != nil {
 		o = *options
 	}

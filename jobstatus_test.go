@@ -20,7 +20,7 @@ func TestListSummaries(t *testing.T) {
 			{"name":"b","properties":{"status":"Completed","experimentName":"other"}},
 			{"name":"c","properties":{"status":"Glazing","experimentName":"Digits"},"new":{"x":[]}}]}`)
 	})
-	options := &JobListOptions{ExperimentName: "digits", JobType: "Pipeline", Tag: "team", View: All}
+	options := &ListJobsOptions{ExperimentName: "digits", JobType: "Pipeline", Tag: "team", View: ViewAll}
 	var got []JobSummary
 	for s, err := range c.Jobs().ListSummaries(t.Context(), options) {
 		if err != nil {

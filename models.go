@@ -11,12 +11,12 @@ type ModelType string
 
 // The formats that the service knows.
 const (
-	// CustomModelType is any file or folder; the scoring script reads it.
-	CustomModelType ModelType = "custom_model"
-	// MLFlowModelType is a folder with an MLmodel file; deployments of it need no script and no environment.
-	MLFlowModelType ModelType = "mlflow_model"
-	// TritonModelType is a model repository of the Triton server.
-	TritonModelType ModelType = "triton_model"
+	// ModelTypeCustom is any file or folder; the scoring script reads it.
+	ModelTypeCustom ModelType = "custom_model"
+	// ModelTypeMLFlow is a folder with an MLmodel file; deployments of it need no script and no environment.
+	ModelTypeMLFlow ModelType = "mlflow_model"
+	// ModelTypeTriton is a model repository of the Triton server.
+	ModelTypeTriton ModelType = "triton_model"
 )
 
 // A Model is a version of a registered model.
@@ -36,7 +36,7 @@ type Model struct {
 	IsArchived bool `wire:"properties/isArchived,always"`
 	// IsAnonymous marks a model that was made along with a deployment.
 	IsAnonymous bool `wire:"properties/isAnonymous"`
-	// ModelType is the format, [CustomModelType] when empty. Not evidenced: what the service makes of none at all, so the
+	// ModelType is the format, [ModelTypeCustom] when empty. Not evidenced: what the service makes of none at all, so the
 	// client fills it in.
 	ModelType ModelType `wire:"properties/modelType"`
 	// ModelURI is the place of the file or folder: a datastore place, an output of a job, or a URL. Needed; Upload fills
@@ -74,7 +74,7 @@ func (m Model) Ref() ModelReference { return ModelByID{AssetID: assetRef(m.view(
 
 func (m *Model) setDefaults() {
 	if m.ModelType == "" {
-		m.ModelType = CustomModelType
+		m.ModelType = ModelTypeCustom
 	}
 }
 
@@ -119,7 +119,7 @@ type UploadModelOptions struct {
 // version is returned and nothing is registered.
 //
 // It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
-// uploaded, and a folder without MLmodel for [MLFlowModelType], is *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
+// uploaded, and a folder without MLmodel for [ModelTypeMLFlow], is *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
 func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (_ Model, err error) {
 	op := m.op("upload", name)
 	ctx, end := m.c.begin(ctx, op, slog.LevelInfo)
@@ -138,8 +138,8 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 		return Model{}, err
 	}
 	model.setDefaults()
-	if model.ModelType == MLFlowModelType {
-		if err := checkFolderHolds(op, files, "MLmodel", string(MLFlowModelType)); err != nil {
+	if model.ModelType == ModelTypeMLFlow {
+		if err := checkFolderHolds(op, files, "MLmodel", string(ModelTypeMLFlow)); err != nil {
 			return Model{}, err
 		}
 	}

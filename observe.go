@@ -41,12 +41,12 @@ func (c *Client) begin(ctx context.Context, op operation, level slog.Level) (con
 	}
 	started := c.clock.now()
 	ctx, endSpan := runtime.StartSpan(ctx, op.verb+" "+op.kind, c.tracer, &runtime.StartSpanOptions{
-		Attributes: []tracing.Attribute{{Key: attributeName, Value: op.name}},
+		Attributes: []tracing.Attribute{{Key: attributeName, Value: redact(op.name)}},
 	})
 	return ctx, func(err *error) {
 		endSpan(*err)
 		if logs {
-			attributes := []any{"name", op.name, "duration", c.clock.now().Sub(started).Round(time.Microsecond)}
+			attributes := []any{"name", redact(op.name), "duration", c.clock.now().Sub(started).Round(time.Microsecond)}
 			if *err != nil {
 				attributes = append(attributes, "error", *err)
 			}

@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -88,6 +89,9 @@ func (h *operationHandler[T]) token() any { return h.state }
 
 func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 	resp, err := h.client.send(ctx, request{op: h.op(), method: http.MethodGet, url: h.state.Poll})
+	if h.state.ByStatus && h.state.Verb == "delete" && errors.Is(err, ErrNotFound) {
+		return pollState{status: "Succeeded", done: true}, nil // the Location of a deletion is gone with what it deleted
+	}
 	if err != nil {
 		return pollState{}, err
 	}

@@ -28,3 +28,22 @@ func TestOperationOfThePastIsNotAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestDeletionWhoseLocationIsGoneHasEnded takes the 404 of a deletion's own Location for its end.
+func TestDeletionWhoseLocationIsGoneHasEnded(t *testing.T) {
+	handler, got := script(t,
+		answer(202, "", "Location", operationURL),
+		answer(202, "", "Location", operationURL),
+		answer(404, `{"error":{"code":"NotFound","message":"gone"}}`),
+	)
+	p, err := newTestClient(t, handler).Deployments("digits").BeginDelete(t.Context(), "blue", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.PollUntilDone(t.Context(), nil); err != nil {
+		t.Errorf("PollUntilDone = %v", err)
+	}
+	if len(*got) != 3 {
+		t.Errorf("%d requests, want 3", len(*got))
+	}
+}

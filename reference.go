@@ -239,17 +239,3 @@ func samePlace(a, b string) bool {
 	}
 	return ra.Equal(rb)
 }
-
-// computeID returns the ARM id of a compute given by name, azureml:NAME or id. What is none of these goes to the service
-// as it is.
-func (c *Client) computeID(text string) string {
-	r, err := ParseReference(KindCompute, text)
-	if err != nil {
-		return text
-	}
-	id, err := r.ID(c.workspace)
-	if err != nil {
-		return text
-	}
-	return id
-}

@@ -54,7 +54,7 @@ func (o operation) String() string {
 	if o.name == "" {
 		return o.verb + " " + o.kind
 	}
-	return fmt.Sprintf("%s %s %q", o.verb, o.kind, o.name)
+	return fmt.Sprintf("%s %s %q", o.verb, o.kind, redact(o.name)) // a signed URL may have been given for a name
 }
 
 // request is everything that one HTTP request of the JSON planes can need.

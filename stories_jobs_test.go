@@ -198,7 +198,7 @@ func TestJobsOfAnEndpointAreListedThroughEitherPlane(t *testing.T) {
 		want = append([]string{job.Name}, want...)
 	}
 	for _, plane := range []string{"data plane", "management plane"} {
-		for _, options := range []*azmlbatch.ListJobsOptions{nil, {Deployment: "blue"}} {
+		for _, options := range []*azmlbatch.ListBatchJobsOptions{nil, {Deployment: "blue"}} {
 			var got []string
 			for job, err := range s.client.Endpoints().ListJobs(t.Context(), "vases", options) {
 				s.must(err)
@@ -211,7 +211,7 @@ func TestJobsOfAnEndpointAreListedThroughEitherPlane(t *testing.T) {
 				t.Errorf("%s, %+v (-want +got):\n%s", plane, options, diff)
 			}
 		}
-		for job, err := range s.client.Endpoints().ListJobs(t.Context(), "vases", &azmlbatch.ListJobsOptions{Deployment: "green"}) {
+		for job, err := range s.client.Endpoints().ListJobs(t.Context(), "vases", &azmlbatch.ListBatchJobsOptions{Deployment: "green"}) {
 			t.Errorf("%s: a job of another deployment = %q, %v", plane, job.Name, err)
 		}
 		s.fault("api GET /mferp/** fail-before=400")

@@ -199,7 +199,7 @@ func (w *watcher) list(ctx context.Context) error {
 		return nil
 	}
 	page, hits, vain := 0, 0, 0
-	for s, err := range w.jobs.ListSummaries(ctx, &JobListOptions{View: All, pages: &w.requests}) {
+	for s, err := range w.jobs.ListSummaries(ctx, &ListJobsOptions{View: ViewAll, pages: &w.requests}) {
 		if err != nil {
 			return err
 		}

@@ -1,2 +1,3 @@
-// Package interop holds other people's clients against the emulator. It has tests and no code of its own.
+// Package interop holds other people's clients against the emulator, and the SDK against its peers: the benchmarks compare
+// it with armmachinelearning, and rows with encoding/csv. It has tests and no code of its own.
 package interop
