@@ -43,10 +43,10 @@
 //
 //   - Pipeline-component deployments, command and pipeline jobs are kept and
 //     shown, and not executed.
-//   - MLflow models without a scoring script are deployed, and their jobs fail
-//     with a sentence that says so.
-//   - Images and conda files are not built: scripts run with the Python of this
-//     machine, which the job's log says.
+//   - Images are not run, and of conda files only the pip part is installed, if
+//     [Options.Environments] asks for it: scripts run with the Python of this
+//     machine, which the job's log says. MLflow models without a scoring script
+//     need an mlflow there.
 //   - Roles are not checked: the one principal may do everything.
 //   - Registries, online endpoints, queues, tables, files and data lakes are
 //     not played; neither are copies, leases, snapshots and versions of blobs.

@@ -44,6 +44,12 @@ type Options struct {
 	// Python is the interpreter that runs scoring scripts. Empty means the
 	// python3 found in PATH.
 	Python string
+	// Environments says what becomes of the environments of deployments. Empty
+	// means [EnvironmentsHost].
+	Environments Environments
+	// EnvironmentsDir keeps what [EnvironmentsVenv] has built, for other emulators
+	// too. Empty means azmlbatch/environments in the user's cache folder.
+	EnvironmentsDir string
 	// Seeds are local folders shown as blobs.
 	Seeds []Seed
 	// Faults disturb the requests they match, the first that matches first.
@@ -103,6 +109,21 @@ const (
 	PaceReal Pace = "real"
 )
 
+// Environments says with which Python packages scoring scripts run. Docker
+// images are not run in either case.
+type Environments string
+
+const (
+	// EnvironmentsHost gives scripts Options.Python with the packages that it has.
+	EnvironmentsHost Environments = "host"
+	// EnvironmentsVenv gives them a virtual environment of Options.Python with the
+	// pip part of the conda file of the deployment's environment, or for an MLflow
+	// model without a script of the model's own. It is built with pip, which needs
+	// its package index, when the first job asks for it, and kept. What cannot be
+	// had is told in the job's log.
+	EnvironmentsVenv Environments = "venv"
+)
+
 // Names that hold when Options leave them empty.
 const (
 	DefaultSubscriptionID = "11111111-1111-4111-8111-111111111111"
@@ -125,6 +146,7 @@ func (o *Options) resolve() (Options, cloud.Cloud, error) {
 	r.TenantID = cmp.Or(r.TenantID, DefaultTenantID)
 	r.ClientID = cmp.Or(r.ClientID, DefaultClientID)
 	r.Pace = cmp.Or(r.Pace, PaceInstant)
+	r.Environments = cmp.Or(r.Environments, EnvironmentsHost)
 	if r.Now == nil {
 		r.Now = time.Now
 	}
@@ -161,6 +183,9 @@ func (w Workspace) resolve() Workspace {
 func (o *Options) check() error {
 	if o.Pace != PaceInstant && o.Pace != PaceReal {
 		return fmt.Errorf("emulator: pace %q: want %s or %s", o.Pace, PaceInstant, PaceReal)
+	}
+	if o.Environments != EnvironmentsHost && o.Environments != EnvironmentsVenv {
+		return fmt.Errorf("emulator: environments %q: want %s or %s", o.Environments, EnvironmentsHost, EnvironmentsVenv)
 	}
 	accounts := map[string]bool{}
 	for _, w := range o.Workspaces {

@@ -108,6 +108,7 @@ func (r *rooms) openJobs() (err error) {
 	o := r.options
 	r.jobs, err = jobs.New(jobs.Options{
 		Store: r.store, Blobs: r.blobs, Cloud: r.cloud, Now: o.Now, Python: o.Python, Logger: o.Logger,
+		Venv: o.Environments == EnvironmentsVenv, VenvDir: o.EnvironmentsDir,
 	})
 	if err != nil {
 		return err

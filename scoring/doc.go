@@ -29,6 +29,19 @@
 //
 // A Go function can take the script's place: see [Func].
 //
+// # MLflow models without a script
+//
+// A job with neither Code nor Script whose Model is a folder with a file MLmodel is scored by Python's own mlflow: predict
+// is called once for each file. A .csv, .parquet or .pqt file comes as a DataFrame with the types of the model's column
+// signature; a .png, .jpg, .jpeg, .tiff, .bmp or .gif file as an array in the shape of its tensor signature, else as bytes. A
+// file of another type, or with a value that does not fit, fails its mini-batch, and the worker's stdout log says which. The
+// output is comma-separated: the row's number in its file (tabular files only), the prediction's columns, the file's name.
+//
+// # The environment
+//
+// Scripts get the host's Python with the packages that it has. With [Job.Environment] they get a virtual environment with
+// the packages of a deployment's own conda file or requirements.txt, built once and kept.
+//
 // # What ends a job
 //
 // An exception, a wrong return type, a call that takes longer than [Job.Timeout] and a process that dies each use up
@@ -47,7 +60,7 @@
 //
 // # Limits
 //
-// MLflow models need a script of their own here; the service scores them without one. Instances are simulated: each is
-// a further set of processes on this machine. Docker images are not run. The engine
-// needs process groups, so it runs scripts on Unix systems only; [Func] runs everywhere.
+// Instances are simulated: each is a further set of processes on this machine. Docker images are not run, and of a conda
+// file only the pip part is installed. The engine needs process groups, so it runs scripts on Unix systems only; [Func] runs
+// everywhere.
 package scoring

@@ -52,8 +52,7 @@ type Job struct {
 	// Code is the folder of the scoring script and of the modules that it imports. It is only read.
 	Code string
 	// Script is the path of the scoring script inside Code, such as "score.py" or "sub/score.py". Empty with Func, and for
-	// an MLflow model (a folder with a file MLmodel), which is then scored by Python's own mlflow: predict is called once
-	// for each file, and the rows are comma-separated (row number, prediction, file name). See the package comment.
+	// an MLflow model (a folder with a file MLmodel), which Python's own mlflow scores then: see the package comment.
 	Script string
 	// Func takes the place of the script. Code, Script, Env and Python have no meaning then.
 	Func Func

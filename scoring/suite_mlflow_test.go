@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -18,19 +19,33 @@ import (
 func suiteModels(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), suitePython(t), filepath.Join("testdata", "suite_models.py"), folder)
-	cmd.Env = append(os.Environ(), "MLFLOW_DISABLE_TELEMETRY=true")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make the models: %v\n%s", err, out)
+	script, err := filepath.Abs(filepath.Join("testdata", "suite_models.py"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	suiteOutput(t, script, folder)
 	return folder
+}
+
+// suiteOutput runs Python by itself and gives what it prints. MLflow leaves a folder mlruns where it runs.
+func suiteOutput(t *testing.T, arguments ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), suitePython(t), arguments...)
+	var stderr strings.Builder
+	cmd.Dir, cmd.Stderr = t.TempDir(), &stderr
+	cmd.Env = append(os.Environ(), "MLFLOW_DISABLE_TELEMETRY=true")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("python: %v\n%s", err, &stderr)
+	}
+	return string(out)
 }
 
 // mlflowJob has no script: a model and an input of the folder.
 func mlflowJob(t *testing.T, folder, model, input string) Job {
 	dir := t.TempDir()
 	return Job{Model: filepath.Join(folder, model, "model"), Input: filepath.Join(folder, input), Python: suitePython(t),
-		Output: filepath.Join(dir, "output"), Logs: filepath.Join(dir, "logs"), MaxRetries: new(1)}
+		Output: filepath.Join(dir, "output"), Logs: filepath.Join(dir, "logs"), MaxRetries: new(1), Timeout: 5 * time.Minute}
 }
 
 // TestSuiteMLflow scores without a script.
@@ -110,6 +125,7 @@ func loadInScript(t *testing.T, folder string) {
 	job := newJob(t, "import glob, os\nimport mlflow.pyfunc\nimport pandas\ndef init():\n    global model\n    model = mlflow.pyfunc.load_model(glob.glob(os.environ['AZUREML_MODEL_DIR'] + '/*/')[0])\n"+
 		"def run(mini_batch):\n    return [len(model.predict(pandas.read_csv(path))) for path in mini_batch]\n", 0)
 	job.Python, job.Model, job.Input = suitePython(t), filepath.Join(folder, "iris", "model"), filepath.Join(folder, "iris", "input", "a.csv")
+	job.Timeout = 5 * time.Minute
 	got, err := Run(t.Context(), job)
 	if err != nil {
 		t.Fatal(err)
@@ -196,16 +212,12 @@ func TestSuiteHeartClassifier(t *testing.T) {
 	const direct = "import glob, os, sys\nimport mlflow.pyfunc, pandas\nmodel = mlflow.pyfunc.load_model(sys.argv[1])\nfor path in glob.glob(sys.argv[2] + '/*.csv'):\n" +
 		"    for row, value in enumerate(model.predict(pandas.read_csv(path))):\n        print(row, value, os.path.basename(path), sep=',')\n"
 	model, data := filepath.Join(sample, "deployment-simple", "model"), filepath.Join(sample, "data")
-	out, err := exec.CommandContext(t.Context(), python, "-c", direct, model, data).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	want := strings.Split(strings.TrimSuffix(suiteOutput(t, "-c", direct, model, data), "\n"), "\n")
 	slices.Sort(want)
 
 	dir := t.TempDir()
 	got, err := Run(t.Context(), Job{Model: model, Input: data, Output: filepath.Join(dir, "output"), Python: python,
-		InstanceCount: 2, MaxConcurrencyPerInstance: 2, MiniBatchSize: 2})
+		InstanceCount: 2, MaxConcurrencyPerInstance: 2, MiniBatchSize: 2, Timeout: 5 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,7 @@ func TestWrongUsage(t *testing.T) {
 	}{
 		{"no verb", nil, 2, "expected"},
 		{"an unknown flag", []string{"emulator", "start", "--no-such"}, 2, "unknown flag"},
+		{"environments of an unknown kind", []string{"emulator", "exec", "--environments", "docker", "--", "true"}, 2, "must be one of"},
 		{"no command", []string{"emulator", "exec"}, 2, "expected"},
 		{"a bad fault", []string{"emulator", "exec", "--fault", "nonsense", "--", "true"}, 1, "fault"},
 		{"a bad seed", []string{"emulator", "exec", "--seed", "nonsense", "--", "true"}, 1, "seed"},

@@ -33,7 +33,7 @@ def iris():
     data = load_iris(as_frame=True)
     model = LogisticRegression(max_iter=1000).fit(data.data, data.target)
     signature = infer_signature(data.data, model.predict(data.data))
-    mlflow.sklearn.save_model(model, place("iris", "model"), signature=signature, **QUICK)
+    mlflow.sklearn.save_model(model, place("iris", "model"), signature=signature, serialization_format="cloudpickle", **QUICK)
     parts = {"a.csv": data.data[:50], "b.csv": data.data[50:120], "c.parquet": data.data[120:]}
     for name, part in parts.items():
         path = place("iris", "input", name)
@@ -116,7 +116,7 @@ def images():
 def tables():
     good = pandas.DataFrame({
         "whole": [1, 2], "long": [2**40, -1], "single": [0.1, 2], "double": [0.1, 1e300], "text": ["007", "b c"],
-        "flag": [True, False], "day": pandas.to_datetime(["2024-01-02", "2024-03-04 05:06:07"]), "more": [1, 2],
+        "flag": [True, False], "day": [pandas.Timestamp("2024-01-02"), pandas.Timestamp("2024-03-04 05:06:07")], "more": [1, 2],
     })
     good.to_csv(place("table", "good.csv"), index=False)
     good.to_parquet(place("columns", "good.parquet"))

@@ -85,6 +85,9 @@ func (r *Runner) attempt(e *execution, logs *jobLogs) error {
 	if err := r.checkCompute(e); err != nil {
 		return err
 	}
+	if err := r.checkScriptless(e.job); err != nil {
+		return err
+	}
 	files, err := r.fetch(e, dir)
 	if err != nil {
 		return err

@@ -25,10 +25,13 @@ func (r *Runner) openLogs(j *job) *jobLogs { return &jobLogs{r, j} }
 func (l *jobLogs) submitted() {
 	node := derivedID(l.job.child)[:8]
 	l.write(l.job.name, "Submitting 1 runs, first five are: "+node+":"+l.job.child)
-	l.write(l.job.child, "The emulator runs the scoring script on this machine.")
-	properties := object(l.job.invocation.Deployment["properties"])
-	if id := text(properties["environmentId"]); id != "" {
-		l.write(l.job.child, "The image of environment "+lastAsset(id)+" is not run: the script gets this machine's Python and its packages.")
+	if hasScript(l.job) {
+		l.write(l.job.child, "The emulator runs the scoring script on this machine.")
+	} else {
+		l.write(l.job.child, "The deployment has no scoring script: the emulator lets MLflow score the model on this machine.")
+	}
+	if _, words := l.runner.environment(l.job); words != "" {
+		l.write(l.job.child, words)
 	}
 	if l.job.settings.compute != "" {
 		l.write(l.job.child, "Compute "+lastSegment(l.job.settings.compute)+" is not used.")
@@ -74,6 +77,9 @@ func lastAsset(id string) string {
 	segments := strings.Split(id, "/")
 	if n := len(segments); n >= 3 && segments[n-2] == "versions" {
 		return segments[n-3] + ":" + segments[n-1]
+	}
+	if strings.HasPrefix(id, "azureml://") {
+		return id // a registry's
 	}
 	return strings.TrimPrefix(id, "azureml:")
 }

@@ -35,6 +35,12 @@ type Options struct {
 	// Python is the interpreter that runs scoring scripts; empty means the
 	// engine's default, python3 on the PATH.
 	Python string
+	// Venv lets every job run in a virtual environment with the packages of its
+	// deployment's environment, built with Python and pip and kept in VenvDir.
+	// Otherwise jobs get the packages that Python has.
+	Venv bool
+	// VenvDir is the folder of the environments; empty means the engine's own.
+	VenvDir string
 	// Limit is how many jobs run at the same time; the others wait in the order
 	// of their submission. 0 means DefaultLimit.
 	Limit int
@@ -53,6 +59,8 @@ type Runner struct {
 	cloud   cloud.Cloud
 	now     func() time.Time
 	python  string
+	venv    bool
+	venvDir string
 	limit   int
 	tempDir string
 	log     *slog.Logger
@@ -97,7 +105,7 @@ func New(o Options) (*Runner, error) {
 		return nil, errors.New("jobs: a store and a blob service are required")
 	}
 	r := &Runner{
-		store: o.Store, blobs: o.Blobs, cloud: o.Cloud, now: o.Now, python: o.Python,
+		store: o.Store, blobs: o.Blobs, cloud: o.Cloud, now: o.Now, python: o.Python, venv: o.Venv, venvDir: o.VenvDir,
 		limit: o.Limit, tempDir: o.TempDir, log: o.Logger, active: map[string]*execution{},
 	}
 	if r.now == nil {

@@ -15,6 +15,7 @@ func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring
 	if s.summaryOnly {
 		action = scoring.SummaryOnly
 	}
+	environment, _ := r.environment(e.job)
 	return scoring.Job{
 		Code:   files.code,
 		Script: text(configuration["scoringScript"]),
@@ -34,14 +35,23 @@ func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring
 		LoggingLevel:              scoring.LoggingLevel(s.loggingLevel),
 		Env:                       s.environment,
 		Python:                    r.python,
+		Environment:               environment,
 		OnProgress:                progress,
 	}
 }
+
+// noMLflow is our own word: Azure brings an mlflow along.
+const noMLflow = "The deployment has no scoring script, so the Python package mlflow scores its model, and %s cannot import it: %s. " +
+	"Install mlflow, pandas and what the model needs there, let the emulator use another Python (--python), or let it build the environments of models and deployments (--environments venv)."
 
 // scoringFailure is how the engine's error shows on the child run: the service's
 // own sentence, which names a Python of the cloud's image. The cause is in the
 // logs, as in Azure.
 func scoringFailure(j *job, err error) error {
+	var missing *scoring.NoMLflowError
+	if errors.As(err, &missing) {
+		return failf(noMLflow, missing.Python, missing.Missing)
+	}
 	var failed *scoring.Failure
 	if !errors.As(err, &failed) {
 		return err

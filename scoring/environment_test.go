@@ -1,0 +1,124 @@
+package scoring
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPackagesOfAnEnvironment(t *testing.T) {
+	const conda = "Packages of conda are not installed, only those of its pip part are. Missing: "
+	const azure = "Only Azure's own driver needs these packages; they are not installed: "
+	tests := []struct {
+		name        string
+		environment Environment
+		want        packages
+	}{
+		{"nothing", Environment{}, packages{}},
+		{"a conda file", Environment{CondaFile: "name: e\nchannels: [conda-forge]\ndependencies:\n- python=3.8.5\n- pip\n- pip:\n  - torch==1.13.0\n  - pandas\n"},
+			packages{lines: []string{"torch==1.13.0", "pandas"}, python: "=3.8.5"}},
+		{"the same as the service keeps it", Environment{CondaFile: `{"dependencies": ["python=3.8.5", "pip", {"pip": ["pandas"]}]}`},
+			packages{lines: []string{"pandas"}, python: "=3.8.5"}},
+		{"packages of conda itself", Environment{CondaFile: "dependencies: [conda-forge::numpy=1.21, pip<22.0, 'python >=3.6', gcc_linux-64]"},
+			packages{python: ">=3.6", notes: []string{conda + "conda-forge::numpy=1.21, pip<22.0, gcc_linux-64."}}},
+		{"what only Azure needs", Environment{CondaFile: "dependencies: [{pip: ['azureml-core', 'AzureML_Dataset.Runtime[fuse]>=1.40', azureml-mlflow]}]", Requirements: "azureml-defaults\n"},
+			packages{lines: []string{"azureml-mlflow"}, notes: []string{azure + "azureml-core, AzureML_Dataset.Runtime[fuse]>=1.40, azureml-defaults."}}},
+		{"requirements and conda file together", Environment{CondaFile: "dependencies: [{pip: [a]}]", Requirements: "# tools\n\n b ; python_version > '3'\r\n--extra-index-url https://example.com\n"},
+			packages{lines: []string{"a", "b ; python_version > '3'", "--extra-index-url https://example.com"}}},
+		{"variables", Environment{CondaFile: "variables: {A: b}"},
+			packages{notes: []string{"The variables of the conda file are not set; give them to the deployment as environment variables."}}},
+		{"an image", Environment{Image: "kiln:1"}, packages{notes: []string{"The image kiln:1 is not run: the job gets a virtual environment of this machine's Python."}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := tt.environment.packages()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(packages{})); diff != "" {
+				t.Errorf("packages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestACondaFileThatIsNoneIsRefused(t *testing.T) {
+	for name, file := range map[string]string{
+		"no YAML": "dependencies: [", "a list": "- numpy", "a number": "dependencies: [3]", "a map": "dependencies: [{npm: [left]}]", "pip is no list": "dependencies: [{pip: pandas}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			job := newJob(t, echo, 1)
+			job.Environment = &Environment{CondaFile: file}
+			_, err := Run(t.Context(), job)
+			var invalid *InvalidJobError
+			if !errors.As(err, &invalid) || invalid.Field != "Environment" || !strings.Contains(invalid.Reason, "the conda file cannot be read") {
+				t.Errorf("Run = %v", err)
+			}
+		})
+	}
+}
+
+func TestAnMLflowModelBringsItsEnvironment(t *testing.T) {
+	tests := []struct {
+		name        string
+		files       map[string]string
+		environment Environment
+		want        []string
+	}{
+		{"its conda file", map[string]string{"conda.yaml": "dependencies: [{pip: [mlflow==2.1, xgboost]}]", "requirements.txt": "other"}, Environment{}, []string{"mlflow==2.1", "xgboost"}},
+		{"its requirements, with mlflow added", map[string]string{"requirements.txt": "xgboost\n"}, Environment{}, []string{"xgboost", "mlflow"}},
+		{"a small mlflow", map[string]string{"requirements.txt": "MLflow_skinny\n"}, Environment{}, []string{"MLflow_skinny"}},
+		{"the deployment's own comes first", map[string]string{"requirements.txt": "xgboost"}, Environment{Requirements: "mlflow"}, []string{"mlflow"}},
+		{"none", nil, Environment{}, []string{"mlflow"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			job := mlflowModel(t, anMLModel)
+			for name, text := range tt.files {
+				writeFile(t, filepath.Join(job.Model, name), text)
+			}
+			job.Environment = &tt.environment
+			s, err := newSettings(job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, s.packages.lines); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPythonFits(t *testing.T) {
+	for wanted, want := range map[string]bool{
+		"": true, "3.11": true, "=3.11": true, "==3.11.2": true, "= 3.11.*": true, "3": true, "=3.1": false, "=3.8.5": false, "=2": false,
+		">=3.6": false, "=3.11.7=h1_0": false, // told, not judged
+	} {
+		if got := pythonFits(wanted, "3.11.7"); got != want {
+			t.Errorf("pythonFits(%q) = %v", wanted, got)
+		}
+	}
+}
+
+// TestAModelOfMLflowIsNoLink: MLflow follows links and refuses what it then finds out of the folder.
+func TestAModelOfMLflowIsNoLink(t *testing.T) {
+	job := mlflowModel(t, anMLModel)
+	if err := os.Symlink(filepath.Join(job.Model, "weights.txt"), filepath.Join(job.Model, "link")); err != nil {
+		t.Fatal(err)
+	}
+	job.Code, job.Script = t.TempDir(), "score.py"
+	writeFile(t, filepath.Join(job.Code, "score.py"), "import os\ndef run(b):\n    top = os.path.join(os.environ['AZUREML_MODEL_DIR'], 'model')\n"+
+		"    return [(os.path.islink(os.path.join(f, n)), n, open(os.path.join(f, n)).read()[:7]) for f, _, names in os.walk(top) for n in names]\n")
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"(False, 'MLmodel', 'flavors')", "(False, 'link', '42')", "(False, 'weights.txt', '42')"}
+	if diff := cmp.Diff(want, lines(t, got.OutputFile)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
