@@ -150,7 +150,7 @@ func BenchmarkFiles(b *testing.B) {
 // BenchmarkTwoWorkers is about a script that only computes: speedup is one worker's time over two workers' (aim on two
 // idle cores: 1.8).
 func BenchmarkTwoWorkers(b *testing.B) {
-	job := benchDir(b, "def run(b):\n    x = 0\n    for i in range(200000):\n        x += i * i\n    return [x] * len(b)", 100, 1)
+	job := benchDir(b, "def run(b):\n    x = 0\n    for i in range(200000):\n        x += i * i\n    return [x] * len(b)", 300, 1)
 	job.MiniBatchSize = 1
 	one, two := job, job
 	two.MaxConcurrencyPerInstance = 2

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
@@ -84,7 +84,7 @@ func (s *startCmd) Run(ctx context.Context, c console) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	if s.EnvFile != "" {
-		if err := renameio.WriteFile(s.EnvFile, exports(server.Env()), 0o600); err != nil {
+		if err := maybe.WriteFile(s.EnvFile, exports(server.Env()), 0o600); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.out, "environment for clients: . %s\n", s.EnvFile)

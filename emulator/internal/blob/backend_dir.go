@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 )
 
 // dirBackend keeps blobs in a folder:
@@ -53,7 +53,7 @@ func (d *dirBackend) secret(name string) ([]byte, error) {
 	}
 	key = make([]byte, 32)
 	rand.Read(key) // never fails
-	return key, renameio.WriteFile(path, key, 0o600, renameio.WithTempDir(d.root))
+	return key, maybe.WriteFile(path, key, 0o600)
 }
 
 func (d *dirBackend) path(key containerKey, elem ...string) string {
@@ -163,13 +163,13 @@ func appendAt(f *os.File, n int64, tail content) (int64, error) {
 	return io.Copy(f, r)
 }
 
-// writeJSON writes a file that appears whole or not at all.
+// writeJSON writes a file that appears whole or not at all (on Windows, where the library cannot promise it, in place).
 func writeJSON(path string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
 	}
-	return renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(filepath.Dir(path)))
+	return maybe.WriteFile(path, data, 0o600)
 }
 
 // fileContent is content in a file of its own: its first n bytes.
