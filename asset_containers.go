@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -74,7 +75,9 @@ func (a AssetsClient[T]) RestoreContainer(ctx context.Context, name string) (Ass
 }
 
 // setContainerArchived always writes, because the container's own GET does not tell whether it is archived.
-func (a AssetsClient[T]) setContainerArchived(ctx context.Context, op operation, name string, archived bool) (AssetContainer, error) {
+func (a AssetsClient[T]) setContainerArchived(ctx context.Context, op operation, name string, archived bool) (_ AssetContainer, err error) {
+	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	container, err := a.GetContainer(ctx, name)
 	if err != nil {
 		return container, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -175,9 +176,11 @@ type CreateAssetOptions struct {
 //
 // Not evidenced: what two registrations of different content under one version end as; the service is known to refuse a
 // changed path, and this is then [ErrConflict] or its own text.
-func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *CreateAssetOptions) (T, error) {
+func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *CreateAssetOptions) (_ T, err error) {
 	v := viewOf(&asset)
 	op := a.op("create", *v.name)
+	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	if err := checkAsset(op, *v.name, *v.version); err != nil {
 		return asset, err
 	}
@@ -228,7 +231,9 @@ func (a AssetsClient[T]) Restore(ctx context.Context, name, version string) (T, 
 	return a.setArchived(ctx, a.op("restore", name+":"+version), name, version, false)
 }
 
-func (a AssetsClient[T]) setArchived(ctx context.Context, op operation, name, version string, archived bool) (T, error) {
+func (a AssetsClient[T]) setArchived(ctx context.Context, op operation, name, version string, archived bool) (_ T, err error) {
+	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
 	asset, err := a.Get(ctx, name, version)
 	if err != nil {
 		return asset, err

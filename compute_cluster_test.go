@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -41,5 +42,25 @@ func TestNodesOfSeveralPages(t *testing.T) {
 	service.answers["GET /computes/raku/listNodes"] = answer(200, `{"nodes":[],"nextLink":"`+more+`"}`)
 	if _, err := service.client(t).Computes().Nodes(t.Context(), "raku"); !isError(err, errRepeatedLink) {
 		t.Errorf("Nodes with a link that repeats = %v, want an error", err)
+	}
+}
+
+// TestClusterKeepsADurationOfZero sends back what the service said, though the field is zero for the service's default.
+func TestClusterKeepsADurationOfZero(t *testing.T) {
+	const sent = `{"scaleSettings":{"maxNodeCount":1,"minNodeCount":0,"nodeIdleTimeBeforeScaleDown":"PT0S"}}`
+	var c AmlCompute
+	if err := json.Unmarshal([]byte(sent), &c); err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(got), `"nodeIdleTimeBeforeScaleDown":"PT0S"`) {
+		t.Errorf("%s came back as %s", sent, got)
+	}
+	c.IdleTimeBeforeScaleDown = time.Minute
+	if got, err = json.Marshal(c); err != nil || !strings.Contains(string(got), `"nodeIdleTimeBeforeScaleDown":"PT1M"`) {
+		t.Errorf("a minute is %s, %v", got, err)
 	}
 }

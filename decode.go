@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -89,6 +90,9 @@ func decodeValue(raw []byte, f reflect.Value) (err error) {
 			return err
 		}
 		*p, err = parseDuration(text)
+		if err == nil && *p == 0 {
+			err = errZeroDuration
+		}
 		return err
 	case *map[string]string:
 		*p, err = decodeTexts(raw)
@@ -102,7 +106,7 @@ func decodeValue(raw []byte, f reflect.Value) (err error) {
 	switch f.Kind() {
 	case reflect.Pointer:
 		p := reflect.New(f.Type().Elem())
-		if err := decodeValue(raw, p.Elem()); err != nil {
+		if err := decodeValue(raw, p.Elem()); err != nil && !errors.Is(err, errZeroDuration) {
 			return err
 		}
 		f.Set(p)
@@ -121,6 +125,9 @@ func decodeValue(raw []byte, f reflect.Value) (err error) {
 	}
 	return err
 }
+
+// errZeroDuration keeps a duration of zero, which a field has for "the service's default", in Extra.
+var errZeroDuration = errors.New("a duration of zero")
 
 // decodeScalar reads a boolean or a number, also as text: the service takes numbers as text, and some of its answers carry
 // booleans as "True".

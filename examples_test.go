@@ -31,7 +31,7 @@ func check(err error) {
 
 // folder writes files into a new folder with the given name.
 func folder(name string, files map[string]string) string {
-	dir, err := os.MkdirTemp("", "example-")
+	dir, err := os.MkdirTemp(exampleDir, "example-")
 	check(err)
 	dir = filepath.Join(dir, name)
 	check(os.MkdirAll(dir, 0o750))

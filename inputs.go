@@ -1,8 +1,10 @@
 package azmlbatch
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -67,7 +69,9 @@ type TritonModel URIFolder
 
 // Literal is a plain value, for pipeline-component deployments only.
 type Literal struct {
-	// Value is a string, number or boolean. The service's description says text; what is read back is text.
+	// Value is a string, number or boolean. The service's description says text, and what is read back is text as a rule; a
+	// number that is read is a float64, or a [json.Number] when it is an integer with
+	// more digits than a float64 keeps.
 	Value any
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -250,7 +254,11 @@ func decodeLiteral(raw []byte, discriminator string) (any, error) {
 		switch {
 		case strings.EqualFold(name, discriminator):
 		case strings.EqualFold(name, "value"):
-			return json.Unmarshal(value, &l.Value)
+			err := json.Unmarshal(value, &l.Value)
+			if f, ok := l.Value.(float64); ok && !bytes.ContainsAny(value, ".eE") && strconv.FormatFloat(f, 'f', -1, 64) != string(value) {
+				l.Value = json.Number(value)
+			}
+			return err
 		case !isNull(value):
 			if l.Extra == nil {
 				l.Extra = map[string]json.RawMessage{}

@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +80,21 @@ func TestHeadersOfInvocations(t *testing.T) {
 		if got.Get("azureml-model-deployment") != want || got.Get("repeatability_request-id") != key ||
 			got.Get("Content-Type") != "application/json" || got.Get("Authorization") != "Bearer token for https://ml.azure.com/.default" {
 			t.Errorf("headers with deployment %q = %v", deployment, got)
+		}
+	}
+}
+
+// TestLiteralKeepsTheDigitsOfALargeInteger reads and writes what a float64 would round.
+func TestLiteralKeepsTheDigitsOfALargeInteger(t *testing.T) {
+	for _, text := range []string{`9007199254740993`, `7`, `-0.5`, `"007"`, `true`} {
+		sent := `{"n":{"value":` + text + `,"jobInputType":"literal"}}`
+		var in JobInputs
+		if err := json.Unmarshal([]byte(sent), &in); err != nil {
+			t.Fatal(err)
+		}
+		got, err := json.Marshal(in)
+		if err != nil || !strings.Contains(string(got), `"value":`+text) {
+			t.Errorf("%s came back as %s, %v", sent, got, err)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func TestOneSpanTreeFromDeployToRows(t *testing.T) {
 		s.must(err)
 	}
 
-	want := []string{"upload code", "upload model", "get environment", "create environment", "get workspace", "create compute", "wait: create compute",
+	want := []string{"upload code", "upload model", "create environment", "get workspace", "create compute", "wait: create compute",
 		"create endpoint", "wait: create endpoint", "create deployment", "wait: create deployment", "set default deployment of endpoint",
 		"invoke endpoint", "wait for job", "read rows of job"}
 	if diff := cmp.Diff(want, spans.steps()); diff != "" {
@@ -120,7 +120,7 @@ func TestOneSpanTreeFromDeployToRows(t *testing.T) {
 		mustNotLeak(t, "span "+sp.name, strings.Join(sp.notes, " "))
 	}
 	mustNotLeak(t, "the log", logged.String())
-	for _, line := range []string{`level=INFO msg="upload model" name=vases`, `level=INFO msg="invoke endpoint" name=vases`, `level=DEBUG msg="create environment" name=plain`} {
+	for _, line := range []string{`level=INFO msg="upload model" name=vases`, `level=INFO msg="invoke endpoint" name=vases`, `level=INFO msg="create environment" name=plain`, `level=DEBUG msg="get workspace"`} {
 		if !strings.Contains(logged.String(), line) {
 			t.Errorf("the log has no line %q", line)
 		}
