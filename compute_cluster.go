@@ -13,12 +13,12 @@ type ComputeType string
 // The types of compute that workspaces usually have; the service documents some more, for data. This package knows the
 // properties of [ComputeTypeAmlCompute].
 const (
-	ComputeTypeAmlCompute      ComputeType = "AmlCompute"
-	ComputeTypeComputeInstance ComputeType = "ComputeInstance"
-	ComputeTypeKubernetes      ComputeType = "Kubernetes"
-	ComputeTypeSynapseSpark    ComputeType = "SynapseSpark"
-	ComputeTypeDatabricks      ComputeType = "Databricks"
-	ComputeTypeVirtualMachine  ComputeType = "VirtualMachine"
+	ComputeTypeAmlCompute      ComputeType = "AmlCompute"      // a cluster, what batch deployments run on
+	ComputeTypeComputeInstance ComputeType = "ComputeInstance" // a person's machine
+	ComputeTypeKubernetes      ComputeType = "Kubernetes"      // an attached Kubernetes cluster; batch deployments can run on it
+	ComputeTypeSynapseSpark    ComputeType = "SynapseSpark"    // an attached Spark pool
+	ComputeTypeDatabricks      ComputeType = "Databricks"      // an attached Databricks workspace
+	ComputeTypeVirtualMachine  ComputeType = "VirtualMachine"  // an attached virtual machine
 )
 
 func (t ComputeType) equal(o ComputeType) bool { return strings.EqualFold(string(t), string(o)) }

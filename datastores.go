@@ -16,11 +16,11 @@ type DatastoreType string
 
 // The kinds that the service documents. Blobs can be read and written on the first two.
 const (
-	DatastoreAzureBlob         DatastoreType = "AzureBlob"
-	DatastoreAzureDataLakeGen2 DatastoreType = "AzureDataLakeGen2"
-	DatastoreAzureDataLakeGen1 DatastoreType = "AzureDataLakeGen1"
-	DatastoreAzureFile         DatastoreType = "AzureFile"
-	DatastoreOneLake           DatastoreType = "OneLake"
+	DatastoreAzureBlob         DatastoreType = "AzureBlob"         // a container of Blob storage; the kind for inputs, uploads and outputs of batch jobs
+	DatastoreAzureDataLakeGen2 DatastoreType = "AzureDataLakeGen2" // a filesystem of Data Lake Storage, read and written through its blob endpoint
+	DatastoreAzureDataLakeGen1 DatastoreType = "AzureDataLakeGen1" // retired by Azure; kept without loss
+	DatastoreAzureFile         DatastoreType = "AzureFile"         // a file share, as workspacefilestore; this package reads no files on it
+	DatastoreOneLake           DatastoreType = "OneLake"           // a lakehouse of Microsoft Fabric; this package reads no files on it
 )
 
 // A Datastore is a named way to a storage account. Every workspace starts with four: workspaceblobstore (the default),

@@ -25,9 +25,9 @@ type LoggingLevel string
 
 // The logging levels. Info is the service's default.
 const (
-	LoggingInfo    LoggingLevel = "Info"
-	LoggingWarning LoggingLevel = "Warning"
-	LoggingDebug   LoggingLevel = "Debug"
+	LoggingInfo    LoggingLevel = "Info"    // the default
+	LoggingWarning LoggingLevel = "Warning" // warnings and errors only
+	LoggingDebug   LoggingLevel = "Debug"   // everything
 )
 
 // A Deployment is a model with everything that scoring with it needs: script, environment, compute and the rules of the

@@ -11,14 +11,14 @@ type ReferenceKind string
 
 // The kinds of things that a reference can name. The first five are assets and have versions; the others have none.
 const (
-	KindCode        ReferenceKind = "codes"
-	KindModel       ReferenceKind = "models"
-	KindEnvironment ReferenceKind = "environments"
-	KindData        ReferenceKind = "data"
-	KindComponent   ReferenceKind = "components"
-	KindCompute     ReferenceKind = "computes"
-	KindDatastore   ReferenceKind = "datastores"
-	KindJob         ReferenceKind = "jobs"
+	KindCode        ReferenceKind = "codes"        // see [Code]
+	KindModel       ReferenceKind = "models"       // see [Model]
+	KindEnvironment ReferenceKind = "environments" // see [Environment]
+	KindData        ReferenceKind = "data"         // see [Data]
+	KindComponent   ReferenceKind = "components"   // see [Component]
+	KindCompute     ReferenceKind = "computes"     // see [Compute]
+	KindDatastore   ReferenceKind = "datastores"   // see [Datastore]
+	KindJob         ReferenceKind = "jobs"         // see [Job]
 )
 
 // versioned reports whether things of this kind have versions.

@@ -44,10 +44,10 @@ type IdentityType string
 
 // The identity types of ARM.
 const (
-	IdentityNone                       IdentityType = "None"
-	IdentitySystemAssigned             IdentityType = "SystemAssigned"
-	IdentityUserAssigned               IdentityType = "UserAssigned"
-	IdentitySystemAssignedUserAssigned IdentityType = "SystemAssigned,UserAssigned"
+	IdentityNone                       IdentityType = "None"                        // no identity
+	IdentitySystemAssigned             IdentityType = "SystemAssigned"              // one of the resource's own, gone with it
+	IdentityUserAssigned               IdentityType = "UserAssigned"                // those in UserAssignedIdentities
+	IdentitySystemAssignedUserAssigned IdentityType = "SystemAssigned,UserAssigned" // both
 )
 
 // Identity is the managed identity of an endpoint or a compute.
@@ -75,12 +75,12 @@ type ProvisioningState string
 
 // The provisioning states that the service documents. Others may come and pass through unchanged.
 const (
-	ProvisioningCreating  ProvisioningState = "Creating"
-	ProvisioningUpdating  ProvisioningState = "Updating"
-	ProvisioningDeleting  ProvisioningState = "Deleting"
-	ProvisioningSucceeded ProvisioningState = "Succeeded"
-	ProvisioningFailed    ProvisioningState = "Failed"
-	ProvisioningCanceled  ProvisioningState = "Canceled"
+	ProvisioningCreating  ProvisioningState = "Creating"  // the first operation goes on
+	ProvisioningUpdating  ProvisioningState = "Updating"  // a later operation goes on
+	ProvisioningDeleting  ProvisioningState = "Deleting"  // a deletion goes on
+	ProvisioningSucceeded ProvisioningState = "Succeeded" // ready for use
+	ProvisioningFailed    ProvisioningState = "Failed"    // the last operation failed; try it again
+	ProvisioningCanceled  ProvisioningState = "Canceled"  // the last operation was cancelled
 )
 
 // body wraps a resource so that a request carries it without its read-only members.
