@@ -84,7 +84,8 @@ func (e *engine) slots() []*slot {
 	for i := range e.nodes {
 		e.nodes[i] = &node{number: i, name: fmt.Sprint(i)}
 	}
-	wanted := min(e.InstanceCount*e.MaxConcurrencyPerInstance, e.progress.MiniBatches.Total)
+	total := e.progress.MiniBatches.Total
+	wanted := min(e.InstanceCount*min(e.MaxConcurrencyPerInstance, total), total)
 	if wanted > 1 {
 		e.spare = 4 * wanted * maxAhead
 	}
@@ -180,8 +181,7 @@ func (e *engine) initFailed(n *node) (giveUp bool) {
 	n.initFailures++
 	processes := e.MaxConcurrencyPerInstance
 	if e.now().Sub(e.started) > 2*time.Minute && e.initFailures >= 2*e.InstanceCount*processes {
-		failure := &Failure{Reason: runFailed, Detail: "init() keeps failing", Cause: e.firstError, Logs: e.Logs, Python: e.Python}
-		e.abort(failure)
+		e.abort(e.failureLocked(runFailed, "init() keeps failing"))
 	}
 	return n.initFailures >= 3*processes
 }

@@ -108,3 +108,26 @@ func TestFuncTogetherWithAScript(t *testing.T) {
 		t.Errorf("Run = %v", err)
 	}
 }
+
+// TestFuncCancelledAfterTheFailure: a job that has failed stays one, and its cause is told.
+func TestFuncCancelledAfterTheFailure(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	second := make(chan struct{})
+	job := newFuncJob(t, 2, func(ctx context.Context, files []string) ([]string, error) {
+		if filepath.Base(files[0]) == "a00.txt" {
+			<-second
+			return nil, errors.New("cracked")
+		}
+		close(second)
+		<-ctx.Done() // the first one's failure ends the job
+		cancel()
+		return nil, ctx.Err()
+	})
+	job.MaxConcurrencyPerInstance, job.MaxRetries, job.ErrorThreshold = 2, new(1), new(0)
+	got, err := Run(ctx, job)
+	var failure *Failure
+	if !errors.As(err, &failure) || got.Status != Failed || failure.Cause == nil || failure.Cause.Message != "cracked" {
+		t.Errorf("Run = %s, %v; want the failure", got.Status, err)
+	}
+}

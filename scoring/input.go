@@ -101,7 +101,10 @@ func (l *listing) len() int { return len(l.order) }
 
 // batches is the number of mini-batches of the given size.
 func (l *listing) batches(size int) int {
-	return (l.len() + size - 1) / size
+	if l.len() == 0 {
+		return 0
+	}
+	return (l.len()-1)/size + 1 // which cannot overflow: the largest size there is means all files at once
 }
 
 // batchLen is the number of files in a mini-batch.

@@ -54,7 +54,8 @@ type Job struct {
 	// Script is the path of the scoring script inside Code, such as "score.py" or "sub/score.py". Empty with Func, and for
 	// an MLflow model (a folder with a file MLmodel), which Python's own mlflow scores then: see the package comment.
 	Script string
-	// Func takes the place of the script. Code, Script, Env and Python have no meaning then.
+	// Func takes the place of the script. Script must be empty then, and Code, Model, Env, Python and Environment have no
+	// meaning.
 	Func Func
 	// Model is a file or a folder that the script finds as $AZUREML_MODEL_DIR/<last segment of Model>. The engine only reads
 	// it. A script that adds or removes files there does so in a folder of the job; one that opens a file of the model
@@ -66,7 +67,8 @@ type Job struct {
 	// promises no order; sub-folders are not explored, as there.
 	Input string
 	// Output is the folder for the results, created when it is missing. A file of the output's name in it fails the job. One
-	// job at a time may have it.
+	// job at a time may have it. It should not be the folder of the input: what a failed job leaves there, the next one
+	// takes for input and writes over.
 	Output string
 	// OutputAction is AppendRow when empty.
 	OutputAction OutputAction
@@ -76,14 +78,15 @@ type Job struct {
 
 	// MiniBatchSize is the number of files that one call of run gets; 0 means 10.
 	MiniBatchSize int
-	// MaxConcurrencyPerInstance is the number of worker processes of an instance; 0 means 1.
+	// MaxConcurrencyPerInstance is the number of worker processes of an instance; 0 means 1, and 65536 is the most.
 	MaxConcurrencyPerInstance int
-	// InstanceCount is the number of simulated instances; 0 means 1.
+	// InstanceCount is the number of simulated instances; 0 means 1, and 1000 is the most.
 	InstanceCount int
 	// MaxRetries is the number of tries of a mini-batch in total, for all its name: 3 is three calls of run, not four.
 	// Nil means 3. 0 is taken as 1.
 	MaxRetries *int
-	// Timeout bounds one call of init or run; 0 means 30 seconds. A process that takes longer is replaced.
+	// Timeout bounds one call of init, run or shutdown; 0 means 30 seconds, and ten years is the most. A process that takes
+	// longer is replaced.
 	Timeout time.Duration
 	// TimeoutGrace is what a call may take beyond Timeout before its process is ended; 0 means 1 second. The service
 	// itself allows 30 seconds.
@@ -104,7 +107,8 @@ type Job struct {
 	Environment *Environment
 
 	// Logs is the folder for the job's log tree (user_logs/, logs/), laid out as Azure lays out the logs of a batch
-	// scoring job and readable while the job runs. Empty means that no logs are kept.
+	// scoring job and readable while the job runs. Logs of an earlier job in it stay, and this job's lines follow theirs.
+	// Empty means that no logs are kept.
 	Logs string
 	// OnProgress, when not nil, is called when the job starts, after every mini-batch and at the end. Calls do not
 	// overlap; the job waits for each.

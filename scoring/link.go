@@ -130,6 +130,18 @@ func (a answer) seconds(i int) (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), err
 }
 
+// phaseOutput is a worker's work on its own part of the output file.
+const phaseOutput Phase = "output"
+
+// failure reads the answer of a call that failed: the script's fault, or that of a machine which cannot store its rows.
+func (a answer) failure() error {
+	call := a.callError()
+	if call.phase == phaseOutput {
+		return fmt.Errorf("scoring: output: %s", call.message)
+	}
+	return call
+}
+
 // callError reads the answer of a call that failed.
 func (a answer) callError() *callError {
 	if len(a) < 2 {

@@ -43,7 +43,10 @@ func newLogTree(dir string, now func() time.Time) (*logTree, error) {
 	}
 	l.write(readmeFile, readmeText)
 	l.write(l.errorFile(), l.line(errorFileHead))
-	return l, l.err
+	if l.err != nil {
+		return nil, l.close()
+	}
+	return l, nil
 }
 
 const hourStamp = "2006010215"

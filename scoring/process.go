@@ -63,7 +63,7 @@ func (p *process) load(ctx context.Context) error {
 		return err
 	}
 	if !imported.ok() {
-		return imported.callError()
+		return imported.failure()
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (p *process) result(ctx context.Context) (reply, error) {
 		return reply{}, err
 	}
 	if !done.ok() {
-		return reply{}, done.callError()
+		return reply{}, done.failure()
 	}
 	count, errCount := done.int(2)
 	size, errSize := done.int(3)

@@ -75,7 +75,7 @@ type ScriptError struct {
 	// Phase is what failed.
 	Phase Phase
 	// Message is the last line of the traceback, such as "ValueError: not an image", or what happened to the process,
-	// such as "run() took longer than 30s" or "the process ended by signal 9 (killed)".
+	// such as "run() took longer than the timeout; the limit of a call is 31s" or "the process ended by signal 9 (killed)".
 	Message string
 	// Traceback is the user's own traceback without the engine's frames. It is empty when the process ended without one.
 	Traceback string
@@ -144,8 +144,9 @@ func (f *Failure) Error() string {
 		return text.String()
 	}
 	text.WriteString("\n" + f.Cause.Error())
-	if f.Cause.Traceback != "" {
-		text.WriteString("\n" + strings.TrimRight(f.Cause.Traceback, "\n"))
+	traceback := strings.TrimRight(f.Cause.Traceback, "\n")
+	if traceback != "" && !strings.Contains(f.Reason, strings.TrimSpace(traceback)) { // that of an import is in the sentence
+		text.WriteString("\n" + traceback)
 	}
 	return text.String()
 }

@@ -3,12 +3,15 @@
 package scoring
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
@@ -218,4 +221,92 @@ func TestRobustFewDescriptors(t *testing.T) {
 	if got, err := Run(t.Context(), job); err != nil || got.Items.Succeeded != 3 {
 		t.Errorf("Run = %+v, %v", got, err)
 	}
+}
+
+// TestRobustHangingBeforeMore: a call hangs while the engine hands over the next mini-batches, which the pipe cannot hold.
+func TestRobustHangingBeforeMore(t *testing.T) {
+	job := newJob(t, "import helper, signal\ncalls = 0\ndef run(b):\n    global calls\n    calls += 1\n    if calls == 3 and helper.once():\n        signal.pause()\n    return ['x'] * len(b)", 0)
+	const batches, size = 6, 500
+	for i := range batches * size {
+		writeFile(t, filepath.Join(job.Input, fmt.Sprintf("%s%04d", strings.Repeat("x", 200), i)), "")
+	}
+	job.MiniBatchSize = size
+	quick(&job)
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Items{batches * size, batches * size, 0}, got.Items); diff != "" || got.ScriptErrors != 1 {
+		t.Errorf("%d calls failed, want 1; items (-want +got):\n%s", got.ScriptErrors, diff)
+	}
+}
+
+// TestRobustFullDisk: rows that cannot be stored end the job at once. They are no failure of the script, which a threshold
+// of -1 would let pass.
+func TestRobustFullDisk(t *testing.T) {
+	job := newJob(t, "import helper\ndef run(b):\n    helper.note('run')\n    return b", 3)
+	job.MiniBatchSize = 1
+	if err := os.MkdirAll(job.Output, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/dev/full", filepath.Join(job.Output, "temp_127.0.0.1_process000_predictions.csv")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Run(t.Context(), job)
+	var failure *Failure
+	if err == nil || errors.As(err, &failure) || got.Status != Failed || got.ScriptErrors != 0 || !strings.Contains(err.Error(), "No space left on device") {
+		t.Errorf("Run = %+v, %v; want the disk's error and no failed job", got, err)
+	}
+	if diff := cmp.Diff([]string{"run"}, notes(t, job)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestRobustLogsOfLostProcesses: no log stays open for a process that is gone, and its last line names it.
+func TestRobustLogsOfLostProcesses(t *testing.T) {
+	const lost = 12
+	job := newJob(t, "import os\ndef run(b):\n    os._exit(1)", lost)
+	job.MiniBatchSize, job.MaxRetries = 1, new(1)
+	open := 0
+	job.OnProgress = func(Progress) { open = openBelow(t, filepath.Join(job.Logs, "logs", "sys", "node")) }
+	if _, err := Run(t.Context(), job); err == nil {
+		t.Fatal("Run succeeded")
+	}
+	if open > 1 { // _main.txt
+		t.Errorf("%d logs of processes are open after %d have ended", open, lost)
+	}
+	text := logText(t, job, "logs/sys/node/0/process000.txt")
+	if strings.Contains(text, "|0|0|Mini-batch 0, try 1") || !strings.Contains(text, "|0|Mini-batch 0, try 1") {
+		t.Errorf("the try has no process id:\n%s", text)
+	}
+}
+
+// TestRobustLogsThatCannotBeMade: nothing stays open.
+func TestRobustLogsThatCannotBeMade(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Unix(1_700_000_000, 0)
+	if err := os.MkdirAll(filepath.Join(dir, (&logTree{started: now.UTC()}).errorFile()), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newLogTree(dir, func() time.Time { return now }); err == nil {
+		t.Fatal("newLogTree succeeded")
+	}
+	if open := openBelow(t, dir); open > 0 {
+		t.Errorf("%d logs are open", open)
+	}
+}
+
+// openBelow counts the files of a folder that this process has open.
+func openBelow(t *testing.T, dir string) (n int) {
+	t.Helper()
+	descriptors, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Error(err)
+	}
+	for _, d := range descriptors {
+		if to, err := os.Readlink("/proc/self/fd/" + d.Name()); err == nil && strings.HasPrefix(to, dir) {
+			n++
+		}
+	}
+	return n
 }

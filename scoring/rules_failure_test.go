@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -87,5 +89,34 @@ func TestRulesCancelled(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"temp_127.0.0.1_process000_predictions.csv"}, entries(t, job.Output)); diff != "" {
 		t.Errorf("output folder (-want +got):\n%s", diff)
+	}
+}
+
+// TestRulesFailureWhileAnotherCallFails: the threshold, or the patience, ends a job while a process records its error.
+func TestRulesFailureWhileAnotherCallFails(t *testing.T) {
+	logs, err := newLogTree(t.TempDir(), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &engine{settings: &settings{}, logs: logs}
+	first := &ScriptError{Phase: PhaseRun, Process: "process000", Message: "cracked"}
+	var both sync.WaitGroup
+	both.Go(func() { e.recordError(first) })
+	both.Go(func() { _ = e.failure(noSuccess, "") })
+	both.Wait()
+	if got := e.failure(noSuccess, "").Cause; got != first {
+		t.Errorf("cause %v, want %v", got, first)
+	}
+	if err := logs.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRulesImportFailureTellsTheTracebackOnce: it is in the service's sentence.
+func TestRulesImportFailureTellsTheTracebackOnce(t *testing.T) {
+	job := newJob(t, "import no_such_module", 1)
+	_, err := Run(t.Context(), job)
+	if err == nil || strings.Count(err.Error(), "Traceback (most recent call last)") != 1 {
+		t.Errorf("Run = %v", err)
 	}
 }

@@ -157,3 +157,17 @@ func TestRulesFileName(t *testing.T) {
 		}
 	}
 }
+
+// TestRulesUnwritableOutput: an output that cannot be written is told as such, and not as a fault of the script.
+func TestRulesUnwritableOutput(t *testing.T) {
+	job := newJob(t, echo, 1)
+	const rows = "temp_127.0.0.1_process000_predictions.csv"
+	if err := os.MkdirAll(filepath.Join(job.Output, rows), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Run(t.Context(), job)
+	var failure *Failure
+	if err == nil || errors.As(err, &failure) || got.Status != Failed || !strings.Contains(err.Error(), "scoring: output: ") || !strings.Contains(err.Error(), rows) {
+		t.Errorf("Run = %s, %v; want an error that names %s and is no failed job", got.Status, err, rows)
+	}
+}

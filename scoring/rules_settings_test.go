@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -224,10 +225,15 @@ func TestRulesRefusedSettings(t *testing.T) {
 		"a model that is not there":      {"Model", func(j *Job) { j.Model += "-gone" }},
 		"no input":                       {"Input", func(j *Job) { j.Input = "" }},
 		"no output":                      {"Output", func(j *Job) { j.Output = "" }},
+		"the input folder for output":    {"Output", func(j *Job) { j.Output = j.Input + "/../input" }},
 		"a negative mini-batch size":     {"MiniBatchSize", func(j *Job) { j.MiniBatchSize = -1 }},
 		"negative concurrency":           {"MaxConcurrencyPerInstance", func(j *Job) { j.MaxConcurrencyPerInstance = -1 }},
 		"negative instances":             {"InstanceCount", func(j *Job) { j.InstanceCount = -1 }},
 		"negative tries":                 {"MaxRetries", func(j *Job) { j.MaxRetries = new(-1) }},
+		"too much concurrency":           {"MaxConcurrencyPerInstance", func(j *Job) { j.MaxConcurrencyPerInstance = math.MaxInt }},
+		"too many instances":             {"InstanceCount", func(j *Job) { j.InstanceCount = math.MaxInt }},
+		"an endless timeout":             {"Timeout", func(j *Job) { j.Timeout = math.MaxInt64 }},
+		"an endless grace":               {"TimeoutGrace", func(j *Job) { j.TimeoutGrace = math.MaxInt64 }},
 		"a negative timeout":             {"Timeout", func(j *Job) { j.Timeout = -1 }},
 		"a negative grace":               {"TimeoutGrace", func(j *Job) { j.TimeoutGrace = -1 }},
 		"an unknown output action":       {"OutputAction", func(j *Job) { j.OutputAction = "explode" }},
@@ -277,5 +283,27 @@ func TestRulesUnknownPython(t *testing.T) {
 	var failure *Failure
 	if err == nil || errors.As(err, &failure) || !strings.Contains(err.Error(), "Job.Python") {
 		t.Errorf("Run = %v, want an error that is no failed job", err)
+	}
+}
+
+// TestRulesLargestSettings: numbers at their limits are numbers like others.
+func TestRulesLargestSettings(t *testing.T) {
+	checkRules(t, []rule{
+		{name: "all files at once", script: echo, files: 3, change: func(j *Job) { j.MiniBatchSize = math.MaxInt }, items: Items{3, 3, 0}, batches: MiniBatches{1, 1, 0}},
+		{name: "as many processes and instances as there may be", script: echo, files: 1, change: func(j *Job) { j.MaxConcurrencyPerInstance, j.InstanceCount = maxConcurrency, maxInstances }, items: Items{1, 1, 0}},
+		{name: "the longest times", script: echo, files: 1, change: func(j *Job) { j.Timeout, j.TimeoutGrace = maxTimeout, maxTimeout }, items: Items{1, 1, 0}},
+	})
+}
+
+// TestRulesPatienceIsLongerThanACall: a call may use up all its grace.
+func TestRulesPatienceIsLongerThanACall(t *testing.T) {
+	job := newJob(t, echo, 1)
+	job.Timeout, job.TimeoutGrace = time.Second, 10*time.Minute
+	s, err := newSettings(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.noProgress <= s.limit {
+		t.Errorf("the job fails after %v without progress, and a call may take %v", s.noProgress, s.limit)
 	}
 }

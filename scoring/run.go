@@ -14,7 +14,8 @@ import (
 //
 // A job that fails as it would in Azure returns a [*Failure], a job with a mistake in it an [*InvalidJobError], and one
 // whose context ended an error that wraps the context's. Any other error is this machine's: a full disk, an interpreter
-// that does not start. The Result is filled as far as the job came in every case.
+// that does not start. The Result is filled as far as the job came in every case; its Status is Completed beside an error when
+// the rows are whole but the logs could not be kept.
 func Run(ctx context.Context, job Job) (Result, error) {
 	s, err := newSettings(job)
 	if err != nil {
@@ -146,6 +147,12 @@ const (
 
 // failure makes the error of a failed job, with the first failed call of the script as its cause.
 func (e *engine) failure(reason, detail string) *Failure {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failureLocked(reason, detail)
+}
+
+func (e *engine) failureLocked(reason, detail string) *Failure {
 	f := &Failure{Reason: reason, Detail: detail, Cause: e.firstError, Logs: e.Logs, Python: e.Python}
 	if e.interpreter != nil {
 		f.Python = e.interpreter.name()
@@ -174,14 +181,14 @@ func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 			result.OutputFile = e.outputFile()
 		}
 		e.logs.end("")
+	case errors.As(err, &failure): // also when the context ended while the processes of a failed job did
+		result.Status = Failed
+		e.logs.end(failure.Reason, exitTraceback)
+		e.logs.overview("Progress update stopped for reasons: [%q].", failure.Reason)
 	case ctx.Err() != nil:
 		result.Status = Canceled
 		e.logs.end(userCancelled)
 		return result, fmt.Errorf("scoring: the job was cancelled: %w", context.Cause(ctx))
-	case errors.As(err, &failure):
-		result.Status = Failed
-		e.logs.end(failure.Reason, exitTraceback)
-		e.logs.overview("Progress update stopped for reasons: [%q].", failure.Reason)
 	default:
 		result.Status = Failed
 		e.logs.system("logs/sys/error/0/_main.txt", "ERROR", os.Getpid(), 0, "%v", err)

@@ -30,6 +30,14 @@ type settings struct {
 // job in which nothing happens.
 const serviceOverhead = 30 * time.Second
 
+// What a slip of the keyboard may not ask for: more nodes than the service could give by far (its quota is 100, which may
+// be raised) and than one environment variable can list, processes without end, and times whose triple is not a number.
+const (
+	maxInstances   = 1000
+	maxConcurrency = 1 << 16
+	maxTimeout     = 10 * 365 * 24 * time.Hour
+)
+
 // forbiddenInFileName and maxFileName are the service's rule for output file names. Its limit of 260 characters is for
 // the whole path on its own machine, which it does not publish; ours leaves room for the prefix of the workers' files.
 const (
@@ -49,10 +57,14 @@ func newSettings(job Job) (*settings, error) {
 	if err := s.absolutePaths(); err != nil {
 		return nil, err
 	}
+	if err := s.checkFolders(); err != nil {
+		return nil, err
+	}
 	// Choice: the grace is short by default, so that a hanging script is found soon; the service's own 30 seconds are
-	// there by TimeoutGrace. The patience with a job that does not move is the service's, 3 × (timeout + 30 s).
+	// there by TimeoutGrace. The patience with a job that does not move is the service's, 3 × (timeout + 30 s), and never
+	// shorter than a call may take.
 	s.limit = s.Timeout + s.TimeoutGrace
-	s.noProgress = 3 * (s.Timeout + serviceOverhead)
+	s.noProgress = 3 * (s.Timeout + max(serviceOverhead, s.TimeoutGrace))
 	return s, nil
 }
 
@@ -93,12 +105,20 @@ func (s *settings) checkNumbers() error {
 		return &InvalidJobError{"MaxConcurrencyPerInstance", fmt.Sprintf("%d is negative", s.MaxConcurrencyPerInstance)}
 	case s.InstanceCount < 0:
 		return &InvalidJobError{"InstanceCount", fmt.Sprintf("%d is negative", s.InstanceCount)}
+	case s.MaxConcurrencyPerInstance > maxConcurrency:
+		return &InvalidJobError{"MaxConcurrencyPerInstance", fmt.Sprintf("%d is more than %d", s.MaxConcurrencyPerInstance, maxConcurrency)}
+	case s.InstanceCount > maxInstances:
+		return &InvalidJobError{"InstanceCount", fmt.Sprintf("%d is more than %d", s.InstanceCount, maxInstances)}
 	case s.MaxRetries != nil && *s.MaxRetries < 0:
 		return &InvalidJobError{"MaxRetries", fmt.Sprintf("%d is negative", *s.MaxRetries)}
 	case s.Timeout < 0:
 		return &InvalidJobError{"Timeout", fmt.Sprintf("%v is negative", s.Timeout)}
+	case s.Timeout > maxTimeout:
+		return &InvalidJobError{"Timeout", fmt.Sprintf("%v is longer than %v", s.Timeout, maxTimeout)}
 	case s.TimeoutGrace < 0:
 		return &InvalidJobError{"TimeoutGrace", fmt.Sprintf("%v is negative", s.TimeoutGrace)}
+	case s.TimeoutGrace > maxTimeout:
+		return &InvalidJobError{"TimeoutGrace", fmt.Sprintf("%v is longer than %v", s.TimeoutGrace, maxTimeout)}
 	}
 	switch s.LoggingLevel {
 	case Warning, Info, Debug:
@@ -186,6 +206,18 @@ func (s *settings) absolutePaths() error {
 			return fmt.Errorf("scoring: %w", err)
 		}
 		*path = absolute
+	}
+	return nil
+}
+
+// checkFolders refuses results among the input: the next job would score them.
+func (s *settings) checkFolders() error {
+	in, err := os.Stat(s.Input)
+	if err != nil {
+		return nil //nolint:nilerr // what cannot be read fails the job, in the service's words
+	}
+	if out, err := os.Stat(s.Output); err == nil && os.SameFile(in, out) {
+		return &InvalidJobError{"Output", "it is the input folder; name another, which may lie in it"}
 	}
 	return nil
 }

@@ -140,6 +140,9 @@ func (s *slot) score(ctx context.Context, t task) error {
 		if err := s.submitAhead(ctx); err != nil {
 			return err
 		}
+		if len(s.submitted) == 0 {
+			return nil // the worker was lost while it should take one more, and all are given back
+		}
 		began := time.Now()
 		r, err := s.worker.result(ctx)
 		s.engine.alive()
@@ -229,18 +232,22 @@ func (s *slot) returned(tried try) {
 func (s *slot) failed(tried try, files []string) {
 	tried.paths = files
 	s.recordError(tried.err, tried.task, files)
+	givenUp := tried.task.tries >= s.engine.tries
+	if givenUp {
+		tried.failed = tried.files
+	}
+	s.write(tried, givenUp)
+	if givenUp {
+		s.log("ERROR", "Mini-batch %d is given up after %d tries.", tried.task.batch, tried.task.tries)
+	}
 	if tried.err.lost() {
-		s.drop()
+		s.drop() // after the last line in the log of its process, which closes, and before another process gets the files
 	}
-	if tried.task.tries < s.engine.tries {
-		s.write(tried, false)
+	if givenUp {
+		s.engine.settle(0, tried.failed, false)
+	} else {
 		s.engine.queue.putBack(tried.task)
-		return
 	}
-	tried.failed = tried.files
-	s.write(tried, true)
-	s.log("ERROR", "Mini-batch %d is given up after %d tries.", tried.task.batch, tried.task.tries)
-	s.engine.settle(0, tried.failed, false)
 }
 
 // write puts a try into the report and into the log of its process.

@@ -29,7 +29,7 @@ const usageError = 2
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	exit := -1
 	parser, err := kong.New(&command{}, kong.Name("azmlbatch"), kong.Vars{"version": version()},
@@ -49,6 +49,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return usageError
 	}
 	return exitCode(parsed.Run(), stderr)
+}
+
+// endings are the signals that end a verb, which then removes what it has made: a closed terminal among them, unless
+// nohup or its like has said that it shall not matter.
+func endings() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // helpWithExample ends the help of a verb with its example.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -45,7 +47,8 @@ type scoreCmd struct {
 func (scoreCmd) Help() string {
 	return "The exit code is 0 when the job completed, 1 when it failed or was interrupted, 2 for wrong usage. " +
 		"With the error threshold -1 a job whose files failed completes, too: the counts tell. " +
-		"Without --logs the logs go to a temporary folder; it is kept, and named on standard error, when a call of the script failed."
+		"Without --logs the logs go to a temporary folder; it is removed when every file succeeded at the first try and " +
+		"when the job was interrupted, else kept and named on standard error."
 }
 
 // Example is shown at the end of the verb's help.
@@ -136,13 +139,17 @@ func (s *scoreCmd) job() scoring.Job {
 
 // Run scores, tells the progress on standard error and the outcome on standard output.
 func (s *scoreCmd) Run(ctx context.Context, c console) (err error) {
+	// A reader that is gone, as with 2>&1 | head, is an error of a write, and not the end in the middle of a job. Python ignores
+	// the signal anyway.
+	signal.Ignore(syscall.SIGPIPE)
 	job := s.job()
 	if job.Logs == "" {
-		if job.Logs, err = os.MkdirTemp("", "azmlbatch-logs-"); err != nil {
-			return err
-		}
-	} else if job.Logs, err = filepath.Abs(job.Logs); err != nil {
-		return err
+		job.Logs, err = os.MkdirTemp("", "azmlbatch-logs-")
+	} else {
+		job.Logs, err = filepath.Abs(job.Logs)
+	}
+	if err != nil {
+		return s.tell(c, scoring.Result{Status: scoring.Failed}, "", err)
 	}
 	progress := newProgress(c.err)
 	job.OnProgress = progress.show
@@ -151,7 +158,7 @@ func (s *scoreCmd) Run(ctx context.Context, c console) (err error) {
 	if invalid := asInvalidJob(err); invalid != nil {
 		return errors.Join(&usageMistake{flagName(invalid.Field), invalid.Reason}, s.dropLogs(job.Logs))
 	}
-	if s.Logs == "" && (ctx.Err() != nil || err == nil && result.ScriptErrors == 0 && result.Items.Failed == 0) {
+	if s.Logs == "" && (result.Status == scoring.Canceled || err == nil && result.ScriptErrors == 0 && result.Items.Failed == 0) {
 		err = errors.Join(err, s.dropLogs(job.Logs))
 		job.Logs = ""
 	}
@@ -171,15 +178,9 @@ func (s *scoreCmd) tell(c console, result scoring.Result, logs string, err error
 	if err != nil {
 		err = explained(err, logs)
 	}
-	if s.JSON {
-		return errors.Join(err, printJSON(c, result, err))
-	}
+	printed := s.print(c, result, err)
 	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "%s: %d of %d files succeeded, %d failed\n", result.Status, result.Items.Succeeded, result.Items.Total, result.Items.Failed)
-	if result.OutputFile != "" {
-		fmt.Fprintln(c.out, "predictions:", result.OutputFile)
+		return errors.Join(err, printed)
 	}
 	if result.FirstError != nil {
 		fmt.Fprintf(c.err, "%d calls of the script failed; the first: %v\n", result.ScriptErrors, result.FirstError)
@@ -187,7 +188,23 @@ func (s *scoreCmd) tell(c console, result scoring.Result, logs string, err error
 	if logs != "" {
 		fmt.Fprintln(c.err, "logs:", logs)
 	}
-	return nil
+	return printed
+}
+
+// print puts the outcome on standard output: as text only that of a completed job.
+func (s *scoreCmd) print(c console, result scoring.Result, err error) error {
+	switch {
+	case s.JSON:
+		return printJSON(c, result, err)
+	case result.Status != scoring.Completed:
+		return nil
+	}
+	outcome := fmt.Sprintf("%s: %d of %d files succeeded, %d failed\n", result.Status, result.Items.Succeeded, result.Items.Total, result.Items.Failed)
+	if result.OutputFile != "" {
+		outcome += fmt.Sprintln("predictions:", result.OutputFile)
+	}
+	_, err = fmt.Fprint(c.out, outcome)
+	return err
 }
 
 // scoreOutcome is what --json prints.
@@ -196,7 +213,7 @@ type scoreOutcome struct {
 	Items       scoring.Items       `json:"items"`
 	MiniBatches scoring.MiniBatches `json:"miniBatches"`
 	OutputFile  string              `json:"outputFile"` // empty when there is none
-	Error       string              `json:"error"`      // empty when the job completed
+	Error       string              `json:"error"`      // empty when the exit code is 0
 }
 
 func printJSON(c console, result scoring.Result, err error) error {

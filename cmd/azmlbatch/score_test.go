@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -117,6 +118,43 @@ func TestScoreJSON(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestScoreJSONWithoutATemporaryFolder: what goes wrong before the job is told in JSON, too.
+func TestScoreJSONWithoutATemporaryFolder(t *testing.T) {
+	dir, args := scoreFiles(t, echoNames)
+	t.Setenv("TMPDIR", filepath.Join(dir, "no-such-folder"))
+	code, out, stderr := azmlbatch(append(args, "--json")...)
+	var got scoreOutcome
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 1 || got.Status != scoring.Failed || !strings.Contains(got.Error, "no-such-folder") {
+		t.Errorf("exit code %d, %v: %q\n%s", code, err, out, stderr)
+	}
+}
+
+// TestScoreJSONNamesTheLogs: those of a job that completed with failed files are kept, so their place must be told.
+func TestScoreJSONNamesTheLogs(t *testing.T) {
+	dir, args := scoreFiles(t, oneCracks)
+	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "1", "--json")...)
+	left := temporary(t, dir)
+	if code != 0 || len(left) != 1 || !strings.Contains(stderr, "logs: "+left[0]+"\n") || !strings.Contains(stderr, "3 calls of the script failed; the first: ") {
+		t.Errorf("exit code %d, folders left %v\n%s%s", code, left, out, stderr)
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestScoreOutcomeThatCannotBePrinted: a program that reads the outcome must not take its absence for success.
+func TestScoreOutcomeThatCannotBePrinted(t *testing.T) {
+	for _, format := range [][]string{nil, {"--json"}} {
+		_, args := scoreFiles(t, echoNames)
+		var stderr bytes.Buffer
+		if code := run(append(args, format...), fullDisk{}, &stderr); code != 1 || !strings.Contains(stderr.String(), syscall.ENOSPC.Error()) {
+			t.Errorf("%v: exit code %d\n%s", format, code, &stderr)
+		}
 	}
 }
 
@@ -232,8 +270,20 @@ func TestScoreHelpEndsWithAnExample(t *testing.T) {
 	}
 }
 
-// TestScoreInterrupted runs the command as a process and interrupts it in the middle of run.
+// TestScoreInterrupted runs the command as a process and ends it in the middle of run.
 func TestScoreInterrupted(t *testing.T) {
+	for name, end := range map[string]syscall.Signal{"an interrupt": syscall.SIGINT, "a closed terminal": syscall.SIGHUP} {
+		t.Run(name, func(t *testing.T) {
+			if signal.Ignored(end) {
+				t.Skip("these tests were started so that it does not matter")
+			}
+			checkInterrupted(t, end)
+		})
+	}
+}
+
+func checkInterrupted(t *testing.T, end syscall.Signal) {
+	t.Helper()
 	dir, args := scoreFiles(t, "import os, time\ndef run(mini_batch):\n    print('here', flush=True)\n"+
 		"    os.mkfifo('never')\n    open(os.environ['STARTED'], 'w').write(str(os.getpid()))\n    open('never').read()\n")
 	started := filepath.Join(dir, "started")
@@ -255,7 +305,7 @@ func TestScoreInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := cmd.Process.Signal(end); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // its outcome is in ProcessState
@@ -264,6 +314,30 @@ func TestScoreInterrupted(t *testing.T) {
 	}
 	if _, err := os.Stat("/proc/" + string(pid)); err == nil {
 		t.Errorf("the worker %s is still there", pid)
+	}
+	if left := temporary(t, dir); len(left) > 0 {
+		t.Errorf("temporary folders left: %v", left)
+	}
+}
+
+// TestScoreWhoseReaderIsGone ends as a job ends, and leaves nothing: a broken pipe is no end in the middle.
+func TestScoreWhoseReaderIsGone(t *testing.T) {
+	dir, args := scoreFiles(t, "def run(mini_batch):\n    return ['x' for _ in mini_batch]\n")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	defer writer.Close()
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), "AZMLBATCH_TEST_MAIN=1")
+	cmd.Stdout, cmd.Stderr = writer, writer
+	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("Run = %v, want exit code 1: the outcome could not be printed", err)
 	}
 	if left := temporary(t, dir); len(left) > 0 {
 		t.Errorf("temporary folders left: %v", left)

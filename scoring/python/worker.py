@@ -8,6 +8,7 @@ A request is a line "verb length" and that many bytes: strings, each ended by a 
 "word verb field..." with text as hexadecimal digits.
 """
 
+import errno
 import fcntl
 import faulthandler
 import logging
@@ -93,10 +94,18 @@ def as_hex(text):
     return text.encode(FS_ENCODING, FS_ERRORS if FS_ERRORS == "surrogateescape" else "backslashreplace").hex() or "-"
 
 
+class NotWritten(OSError):
+    """This machine cannot store rows, which is not the script's fault: no other try can help, and the job ends."""
+
+
+MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+
+
 class Rows:
     """This process's own part of the output file."""
 
     def __init__(self, path, separator):
+        self.path = path
         self.separator = separator
         self.size = 0  # everything up to here belongs to mini-batches that returned
         self.fd = None
@@ -126,12 +135,22 @@ class Rows:
         try:
             for piece in pieces:
                 data = encode(piece)
-                write_at(self.fd, data, written)
+                self.store(data, written)
                 written += len(data)
+        except NotWritten:
+            raise
         except BaseException:
             os.ftruncate(self.fd, self.size)  # no row of a mini-batch that is tried again may stay
             raise
         self.size = written
+
+    def store(self, data, position):
+        try:
+            write_at(self.fd, data, position)
+        except OSError as error:
+            if error.errno in MACHINE_FAULTS:
+                raise NotWritten(error.errno, error.strerror, self.path) from None
+            raise
 
     def frame_pieces(self, frame):
         if len(frame):  # one without rows leaves no trace, not even the quotes pandas writes for one without columns
@@ -231,6 +250,8 @@ def serve(link, script, rows):
             else:
                 return
         except BaseException as error:  # SystemExit too: a script's sys.exit() fails its call, as any exception
+            if isinstance(error, NotWritten):
+                verb = "output"
             link.send_failure(verb, error, strings)
             del error
             if verb != "run":
@@ -254,7 +275,11 @@ def main():
     except BaseException as error:
         link.send_failure("import", error)
         return
-    rows = Rows(config.rows_file, config.separator)
+    try:
+        rows = Rows(config.rows_file, config.separator)
+    except OSError as error:  # the output folder cannot be written to, which is not the script's fault
+        link.send_failure("output", error)
+        return
     link.send("done", "import")
     serve(link, script, rows)
 
