@@ -73,10 +73,19 @@ func (j BatchJob) Parameters() map[string]string { return runParameters(j.Proper
 // StudioURL opens the job in the studio. Empty when the service gave none.
 func (j BatchJob) StudioURL() string { return j.InteractionEndpoints["Studio"].Endpoint }
 
-// runParameters reads azureml.parameters, JSON as text: the only place where the resolved file name shows since 2023.
+// runParameters reads azureml.parameters, JSON as text: the only place where the resolved file name shows since 2023. All
+// values on record are text; one of another kind is given as it stands, and costs none of the others.
 func runParameters(properties map[string]string) map[string]string {
-	var p map[string]string
-	if json.Unmarshal([]byte(properties["azureml.parameters"]), &p) != nil {
+	p := map[string]string{}
+	err := eachMember([]byte(properties["azureml.parameters"]), func(name string, value []byte) error {
+		text, err := unquote(value)
+		if err != nil && !isNull(value) {
+			text = string(value)
+		}
+		p[name] = text
+		return nil
+	})
+	if err != nil {
 		return nil
 	}
 	return p
@@ -243,7 +252,7 @@ func (l jobsOf) goOn(ctx context.Context, refusal error, seen map[string]bool, y
 	none := len(seen) == 0
 	for job, err := range l.c.Jobs().List(ctx, &ListJobsOptions{JobType: "Pipeline", View: ViewAll}) {
 		if err != nil {
-			yield(BatchJob{}, fmt.Errorf("%w (and not through the management plane either: %w)", refusal, err))
+			yield(BatchJob{}, fmt.Errorf("%w (the data plane had refused: %s)", err, refusal.Error()))
 			return
 		}
 		if seen[job.Name] || !l.started(job) {

@@ -16,7 +16,7 @@ const armJobs = `{"value":[
 	{"name":"job-1","properties":{"jobType":"Pipeline","experimentName":"digits","tags":{"azureml.batchrun":"true","azureml.deploymentname":"blue"}}},
 	{"name":"job-2","properties":{"jobType":"Pipeline","experimentName":"Digits","status":"Failed","displayName":"green vase","tags":{"azureml.batchrun":"true","azureml.deploymentname":"green"},
 		"services":{"Studio":{"jobServiceType":"Studio","endpoint":"https://ml.azure.com/runs/job-2"}},
-		"properties":{"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/k/\"}"}}},
+		"properties":{"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/\"}"}}},
 	{"name":"job-3","properties":{"jobType":"Pipeline","experimentName":"mine","description":"Pipeline submission for endpoint: digits, deployment: blue.","tags":{"azureml.batchrun":"true","azureml.deploymentname":"blue"}}},
 	{"name":"job-4","properties":{"jobType":"Pipeline","experimentName":"digits2","description":"Pipeline submission for endpoint: digits2, deployment: blue.","tags":{"azureml.batchrun":"true"}}},
 	{"name":"job-5","properties":{"jobType":"Pipeline","experimentName":"digits"}}]}`
@@ -133,7 +133,7 @@ func TestJobOfTheManagementPlaneAsBatchJob(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := BatchJob{Name: "job-2", Status: JobFailed, DisplayName: "green vase", Tags: job.Tags, Properties: job.Properties,
-			Outputs:              Outputs{"score": URIFolder{URI: "azureml://datastores/workspaceblobstore/paths/azmlbatch/k/"}},
+			Outputs:              Outputs{"score": URIFolder{URI: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/"}},
 			InteractionEndpoints: map[string]JobEndpoint{"Studio": {Type: "Studio", Endpoint: "https://ml.azure.com/runs/job-2"}}}
 		if diff := cmp.Diff(want, job); diff != "" {
 			t.Errorf("job (-want +got):\n%s", diff)
@@ -162,5 +162,19 @@ func TestListOptionsOfJobs(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a"}, names); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
+	}
+}
+
+// One parameter of another kind must not hide where the output is: a key is looked up by it.
+func TestParametersOfOtherKinds(t *testing.T) {
+	for text, want := range map[string]map[string]string{
+		`{"output_uri":"azureml://x","mini_batch_size":10,"none":null}`: {"output_uri": "azureml://x", "mini_batch_size": "10", "none": ""},
+		`{"output_uri":`: nil,
+		``:               nil,
+	} {
+		job := Job{Properties: map[string]string{"azureml.parameters": text}}
+		if diff := cmp.Diff(want, job.Parameters()); diff != "" {
+			t.Errorf("Parameters of %s (-want +got):\n%s", text, diff)
+		}
 	}
 }

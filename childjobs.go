@@ -54,34 +54,26 @@ func (j JobsClient) Children(ctx context.Context, name string) iter.Seq2[ChildJo
 	}
 }
 
-// run is what this package reads of a run of run history.
+// run is what this package reads of a run of run history. What does not fit, such as a time without a zone, is left out.
 type run struct {
-	RunID       string            `json:"runId"`
-	ParentRunID string            `json:"parentRunId"`
-	Status      JobStatus         `json:"status"`
-	DisplayName string            `json:"displayName"`
-	Name        string            `json:"name"`
-	Start       *time.Time        `json:"startTimeUtc"`
-	End         *time.Time        `json:"endTimeUtc"`
-	Properties  map[string]string `json:"properties"`
-	Error       *struct {
-		Error errorDetail `json:"error"`
-	} `json:"error"`
+	RunID       string            `wire:"runId"`
+	ParentRunID string            `wire:"parentRunId"`
+	Status      JobStatus         `wire:"status"`
+	DisplayName string            `wire:"displayName"`
+	Name        string            `wire:"name"`
+	Start       time.Time         `wire:"startTimeUtc"`
+	End         time.Time         `wire:"endTimeUtc"`
+	Properties  map[string]string `wire:"properties"`
+	Error       string            `wire:"error/error/message"`
 }
 
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *run) UnmarshalJSON(b []byte) error { return decode(b, r) }
+
 func (r run) child() ChildJob {
-	c := ChildJob{Name: r.RunID, Parent: r.ParentRunID, Status: r.Status, Properties: r.Properties,
-		StepName: firstNonEmpty(r.DisplayName, r.Properties["azureml.moduleName"], r.Name)}
-	if r.Start != nil {
-		c.StartTime = *r.Start
-	}
-	if r.End != nil {
-		c.EndTime = *r.End
-	}
-	if r.Error != nil {
-		c.Err = strings.TrimSpace(redact(r.Error.Error.Message))
-	}
-	return c
+	return ChildJob{Name: r.RunID, Parent: r.ParentRunID, Status: r.Status, Properties: r.Properties,
+		StepName:  firstNonEmpty(r.DisplayName, r.Properties["azureml.moduleName"], r.Name),
+		StartTime: r.Start, EndTime: r.End, Err: strings.TrimSpace(redact(r.Error))}
 }
 
 // scoringStep finds the child that runs the script: the one called batchscoring, else the only one.

@@ -40,14 +40,14 @@ type structEncoder struct {
 func (e *structEncoder) object(out []byte, n *node, path string) ([]byte, error) {
 	start := len(out)
 	out = append(out, '{')
-	var used map[string]bool
+	var used map[string]bool // known members, in lower case: one in Extra in another case would go out twice
 	if e.extra != nil {
 		used = map[string]bool{}
 	}
 	for _, m := range n.members {
 		if m.readOnly && e.mode == forRequest {
 			if used != nil {
-				used[m.path] = true
+				used[strings.ToLower(m.path)] = true
 			}
 			continue
 		}
@@ -69,7 +69,7 @@ func (e *structEncoder) object(out []byte, n *node, path string) ([]byte, error)
 		} else {
 			out = append(out, ',')
 			if used != nil {
-				used[m.path] = true
+				used[strings.ToLower(m.path)] = true
 			}
 		}
 	}
@@ -85,7 +85,7 @@ func (e *structEncoder) object(out []byte, n *node, path string) ([]byte, error)
 func (e *structEncoder) appendExtra(out []byte, path string, used map[string]bool) []byte {
 	var at []string
 	for p := range e.extra {
-		if i := strings.LastIndexByte(p, '/'); i >= 0 && p[:i] == path && !used[p] {
+		if i := strings.LastIndexByte(p, '/'); i >= 0 && p[:i] == path && !used[strings.ToLower(p)] {
 			at = append(at, p)
 		}
 	}

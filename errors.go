@@ -156,7 +156,7 @@ func (e *ArgumentError) Unwrap() error { return e.Err }
 // still have been started. Nothing was sent a second time.
 //
 // Invoke again with the same Key: it returns the job if there is one by then. Invoking with another key may start the
-// work twice.
+// work twice. Without an Output nothing shows whose job it is: look at the endpoint's jobs first.
 type AmbiguousInvokeError struct {
 	// Endpoint that was invoked.
 	Endpoint string
@@ -177,8 +177,12 @@ func (e *AmbiguousInvokeError) Error() string {
 	if e.Lookup != nil {
 		search = fmt.Sprintf("the search for a job with key %q failed (%s)", e.Key, shown(e.Lookup))
 	}
+	remedy := "invoke again with the same key"
+	if e.Output == "" { // then nothing was searched for, and a key does not help
+		search, remedy = "the job has no output to find it by", "look at the endpoint's jobs before invoking again"
+	}
 	return fmt.Sprintf("azmlbatch: invoke endpoint %q: the answer was lost and %s; "+
-		"it may have started: invoke again with the same key (%s)", e.Endpoint, search, shown(e.Err))
+		"it may have started: %s (%s)", e.Endpoint, search, remedy, shown(e.Err))
 }
 
 // shown is the text of an error that may be of another package.

@@ -90,14 +90,17 @@ func TestSentinels(t *testing.T) {
 func TestAmbiguousInvokeErrorSaysHowTheSearchEnded(t *testing.T) {
 	lost := errors.New("read tcp: connection reset")
 	for _, tt := range []struct {
+		output string
 		lookup error
 		want   string
 	}{
-		{nil, `azmlbatch: invoke endpoint "digits": the answer was lost and no job with key "k" is listed; it may have started: invoke again with the same key (read tcp: connection reset)`},
-		{errors.New("503\nbusy https://h/x?sig=s"), `azmlbatch: invoke endpoint "digits": the answer was lost and the search for a job with key "k" failed (503 busy https://h/x); ` +
+		{"", nil, `azmlbatch: invoke endpoint "digits": the answer was lost and the job has no output to find it by; ` +
+			`it may have started: look at the endpoint's jobs before invoking again (read tcp: connection reset)`},
+		{"p", nil, `azmlbatch: invoke endpoint "digits": the answer was lost and no job with key "k" is listed; it may have started: invoke again with the same key (read tcp: connection reset)`},
+		{"p", errors.New("503\nbusy https://h/x?sig=s"), `azmlbatch: invoke endpoint "digits": the answer was lost and the search for a job with key "k" failed (503 busy https://h/x); ` +
 			`it may have started: invoke again with the same key (read tcp: connection reset)`},
 	} {
-		err := error(&AmbiguousInvokeError{Endpoint: "digits", Key: "k", Lookup: tt.lookup, Err: lost})
+		err := error(&AmbiguousInvokeError{Endpoint: "digits", Key: "k", Output: tt.output, Lookup: tt.lookup, Err: lost})
 		if diff := cmp.Diff(tt.want, err.Error()); diff != "" || !errors.Is(err, lost) {
 			t.Errorf("text (-want +got):\n%s", diff)
 		}

@@ -111,7 +111,8 @@ func (f *logFollower) news(ctx context.Context, yield func(LogLine) bool) error 
 		}
 		at := f.places[l.Name]
 		if l.Size < at.size {
-			at.read = 0
+			at = logPlace{}
+			f.places[l.Name] = at // also if there is nothing to read yet: next time it may be longer than it ever was
 		}
 		if l.Size == at.read || l.Size == at.size && !f.job.Status.Done() {
 			continue

@@ -109,3 +109,24 @@ func TestFollowLogsEnds(t *testing.T) {
 		}
 	}
 }
+
+// A log that was emptied and is longer by the next look than it ever was is read from its beginning.
+func TestFollowLogsReadsAnEmptiedLogAnew(t *testing.T) {
+	s := newRunService(t)
+	s.step = "Running"
+	texts := []string{"one\n", "", "again\nlast\n"}
+	s.status = func(poll int) string {
+		s.logs = map[string]string{stdoutLog: texts[poll-1]}
+		return []string{"Running", "Running", "Completed"}[poll-1]
+	}
+	var got []string
+	for line, err := range newTestClient(t, s.ServeHTTP).Jobs().FollowLogs(t.Context(), "job-1", nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, line.Text)
+	}
+	if diff := cmp.Diff([]string{"one", "again", "last"}, got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}

@@ -284,7 +284,12 @@ func encodeData[E any](m map[string]E, discriminator string, kindOf func(E) stri
 	}
 	out := []byte{'{'}
 	for _, name := range sortedKeys(m) {
-		b, err := encodeDatum(any(m[name]), discriminator, kindOf(m[name]))
+		v := indirect(any(m[name]))
+		e, ok := v.(E)
+		if !ok {
+			return nil, fmt.Errorf("%s: is nil", name)
+		}
+		b, err := encodeDatum(v, discriminator, kindOf(e))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -294,6 +299,25 @@ func encodeData[E any](m map[string]E, discriminator string, kindOf func(E) stri
 		out = out[:len(out)-1]
 	}
 	return append(out, '}'), nil
+}
+
+// dataURI is where the data of an input or output is, "" for a kind that has no URI.
+func dataURI(v any) string {
+	switch v := indirect(v).(type) {
+	case URIFolder:
+		return v.URI
+	case URIFile:
+		return v.URI
+	case MLTable:
+		return v.URI
+	case CustomModel:
+		return v.URI
+	case MLFlowModel:
+		return v.URI
+	case TritonModel:
+		return v.URI
+	}
+	return ""
 }
 
 func encodeDatum(v any, discriminator, kind string) ([]byte, error) {

@@ -23,7 +23,8 @@ type Invocation struct {
 	Outputs Outputs
 	// Key makes the invocation idempotent: a second Invoke with the same key on the same endpoint returns the first job,
 	// also from another process or after a crash. Letters, digits, '-' and '_', at most 64. Empty means a fresh key, which
-	// still guards the one call against a lost answer.
+	// still guards the one call against a lost answer. With Outputs, the job is known by their places instead of by Key. A
+	// pipeline-component deployment takes a key only together with Outputs, because nothing else of its job shows it.
 	Key string
 
 	// DisplayName is shown in the studio instead of a made-up name.
@@ -140,7 +141,7 @@ func (inv Invocation) inputs() Inputs {
 
 func checkInput(op operation, argument string, in Input) error {
 	var uri string
-	switch v := in.(type) {
+	switch v := indirect(in).(type) {
 	case nil:
 		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: "is nil"}
 	case LocalPath:
@@ -152,18 +153,8 @@ func checkInput(op operation, argument string, in Input) error {
 		return nil
 	case UnknownData:
 		return nil
-	case URIFolder:
-		uri = v.URI
-	case URIFile:
-		uri = v.URI
-	case MLTable:
-		uri = v.URI
-	case CustomModel:
-		uri = v.URI
-	case MLFlowModel:
-		uri = v.URI
-	case TritonModel:
-		uri = v.URI
+	default:
+		uri = dataURI(v)
 	}
 	if u, err := url.Parse(uri); uri == "" || err != nil || u.Scheme == "" && uri[0] != '/' {
 		return &ArgumentError{Operation: op.String(), Argument: argument + ".URI", Problem: fmt.Sprintf("%q is not a URI", redact(uri)),

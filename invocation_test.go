@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 // TestBodiesOfInvocations holds every form of a request's body that the service takes.
 func TestBodiesOfInvocations(t *testing.T) {
 	const (
-		output = `"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/k/"}}`
+		output = `"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/"}}`
 		folder = `"inputData":{"UriFolder":{"jobInputType":"UriFolder","uri":"https://acc.blob.core.windows.net/con/digits"}}`
 	)
 	input := URIFolder{URI: "https://acc.blob.core.windows.net/con/digits"}
@@ -96,5 +97,36 @@ func TestLiteralKeepsTheDigitsOfALargeInteger(t *testing.T) {
 		if err != nil || !strings.Contains(string(got), `"value":`+text) {
 			t.Errorf("%s came back as %s, %v", sent, got, err)
 		}
+	}
+}
+
+func TestInputsAndOutputsByPointer(t *testing.T) {
+	for _, tt := range []struct {
+		value any
+		want  string
+	}{
+		{Inputs{"a": &URIFolder{URI: "https://h/x"}}, `{"a":{"jobInputType":"UriFolder","uri":"https://h/x"}}`},
+		{Inputs{"a": &Literal{Value: 1}}, `{"a":{"jobInputType":"Literal","value":1}}`},
+		{JobOutputs{"a": &UnknownData{Type: "New", Raw: json.RawMessage(`{"b":1}`)}}, `{"a":{"b":1}}`},
+		{Outputs{"a": nil}, ""},
+		{JobInputs{"a": (*URIFile)(nil)}, ""},
+	} {
+		b, err := json.Marshal(tt.value)
+		if string(b) != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("Marshal(%T) = %s, %v; want %s", tt.value, b, err, tt.want)
+		}
+	}
+	s, c := newBatchService(t)
+	for range 2 { // the key is kept for an output that is a pointer, too
+		if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Key: "monday", Input: &URIFolder{URI: "https://h/x"},
+			Outputs: Outputs{"o": &URIFolder{URI: "azureml://datastores/d/paths/p/"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.posts) != 1 {
+		t.Errorf("%d jobs were started, want 1", len(s.posts))
+	}
+	if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Input: (*URIFile)(nil)}); !errors.As(err, new(*ArgumentError)) {
+		t.Errorf("a nil pointer as input: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -37,8 +38,8 @@ type invokeBody struct {
 // on the deployment's compute, which costs money while its nodes run.
 //
 // Local inputs are uploaded first. The POST that starts the job is sent again only when it provably never reached the
-// service. When its answer is lost, the client looks for the job by its output's place and returns it; only when it
-// cannot be found is the error an [*AmbiguousInvokeError], and then the job may or may not exist. With a Key of the
+// service. When its answer is lost, the client looks for the job by its output's place and returns it; that takes up to 45
+// seconds, also when the answer is lost because ctx ended. Only when it cannot be found is the error an [*AmbiguousInvokeError], and then the job may or may not exist. With a Key of the
 // caller, the job is looked for before anything is sent, and [LocalPath] inputs are not uploaded again.
 //
 // It takes one request to read the endpoint, one to read the deployment, and the POST.
@@ -95,7 +96,10 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, err
 	if err != nil {
 		return BatchJob{}, err
 	}
-	if inv.Key != "" && place != "" {
+	if inv.Key != "" {
+		if place == "" {
+			return BatchJob{}, keyWithoutPlace(t.op)
+		}
 		if job, found, err := t.lookup(ctx, place); err != nil || found {
 			return job, err
 		}
@@ -108,6 +112,13 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, err
 		return t.recover(ctx, place, key, err)
 	}
 	return job, err
+}
+
+// keyWithoutPlace refuses a key that nothing of the job would show: a second call with it would start a second job.
+func keyWithoutPlace(op operation) error {
+	return &ArgumentError{Operation: op.String(), Argument: "Invocation.Key",
+		Problem: "cannot be found again, because the invocation has no output with a URI",
+		Remedy:  "give the pipeline component an output in Invocation.Outputs, or leave Key empty"}
 }
 
 // body builds the request, and the place of the output by which the job can be found ("" when there is none).
@@ -135,12 +146,17 @@ func (t invokeTarget) body(ctx context.Context, inv Invocation, key string) (inv
 		}
 		if inv.Dataset != nil {
 			// The older form takes an older output.
-			b.OutputDataset = OutputDataset{DatastoreID: t.c.armID("datastores", store), Path: "azmlbatch/" + key + "/"}
+			b.OutputDataset = OutputDataset{DatastoreID: t.c.armID("datastores", store), Path: t.outputPath(key)}
 			return b, placeURI(store, b.OutputDataset.Path), nil
 		}
-		b.Outputs = Outputs{"score": URIFolder{URI: placeURI(store, "azmlbatch/"+key+"/")}}
+		b.Outputs = Outputs{"score": URIFolder{URI: placeURI(store, t.outputPath(key))}}
 	}
 	return b, outputPlace(b), nil
+}
+
+// outputPath is where the output of a key goes. Endpoints do not share keys.
+func (t invokeTarget) outputPath(key string) string {
+	return "azmlbatch/" + strings.ToLower(t.endpoint) + "/" + key + "/"
 }
 
 func placeURI(datastore, path string) string {
@@ -149,12 +165,9 @@ func placeURI(datastore, path string) string {
 
 // outputPlace is the URI of the one output, which no two jobs share because an existing output makes a job fail.
 func outputPlace(b invokeBody) string {
-	for _, o := range b.Outputs {
-		switch o := o.(type) {
-		case URIFolder:
-			return o.URI
-		case URIFile:
-			return o.URI
+	for _, name := range sortedKeys(b.Outputs) {
+		if uri := dataURI(b.Outputs[name]); uri != "" {
+			return uri
 		}
 	}
 	if b.OutputDataset != (OutputDataset{}) {
@@ -168,8 +181,15 @@ func (t invokeTarget) post(ctx context.Context, b invokeBody, key string) (Batch
 	if t.named {
 		header.Set("azureml-model-deployment", t.deployment.Name)
 	}
-	return do[BatchJob](ctx, t.c, request{op: t.op, plane: t.c.scoring, method: http.MethodPost, url: t.uri, header: header,
+	job, err := do[BatchJob](ctx, t.c, request{op: t.op, plane: t.c.scoring, method: http.MethodPost, url: t.uri, header: header,
 		body: body{b}, once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
+	if err != nil {
+		return job, err
+	}
+	if job.Name = firstNonEmpty(job.Name, lastSegment(job.ID)); job.Name == "" {
+		return job, &Error{Operation: t.op.String(), Message: "the service took the job, and its answer does not name it"}
+	}
+	return job, nil
 }
 
 // ambiguous reports whether the service may have started the job although err came back.
@@ -178,19 +198,13 @@ func ambiguous(err error) bool {
 	if !errors.As(err, &e) || errors.Is(err, ErrReadOnly) || errors.Is(err, errForeignHost) {
 		return false
 	}
-	switch e.StatusCode {
-	case 0:
+	switch {
+	case e.StatusCode == 0:
 		return !errors.As(err, new(*unsentError))
-	case http.StatusServiceUnavailable:
-		resp := rawResponse(err)
-		if resp == nil {
-			return true
-		}
-		_, told := retryAfter(resp.Header, time.Now())
-		return !told // 503 with Retry-After is the service's word that it took nothing
-	default:
-		return e.StatusCode >= 500 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode < 300
+	case turnedAway(rawResponse(err)):
+		return false
 	}
+	return e.StatusCode >= 500 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode < 300
 }
 
 // recover looks for the job whose answer was lost. Lists of the service can be some seconds late.
@@ -209,9 +223,7 @@ func (t invokeTarget) recover(ctx context.Context, place, key string, cause erro
 		if found {
 			return job, nil
 		}
-		if err != nil {
-			lost.Lookup = err
-		}
+		lost.Lookup = err
 	}
 	return BatchJob{}, lost
 }
@@ -231,6 +243,9 @@ func (t invokeTarget) lookup(ctx context.Context, place string) (BatchJob, bool,
 // find looks among the endpoint's jobs for the one with the output place.
 func (t invokeTarget) find(ctx context.Context, place string) (BatchJob, bool, error) {
 	for job, err := range (EndpointsClient{t.c}).ListJobs(ctx, t.endpoint, nil) {
+		if errors.Is(err, ErrNotFound) {
+			break // neither plane lists a job, and the endpoint was read a moment ago: it has none yet
+		}
 		if err != nil {
 			return BatchJob{}, false, err
 		}
@@ -248,11 +263,8 @@ func jobHasOutput(job BatchJob, place string) bool {
 // jobPlaces are the places of a job's outputs.
 func jobPlaces(job BatchJob) (places []string) {
 	for _, o := range job.Outputs {
-		switch o := o.(type) {
-		case URIFolder:
-			places = append(places, o.URI)
-		case URIFile:
-			places = append(places, o.URI)
+		if uri := dataURI(o); uri != "" {
+			places = append(places, uri)
 		}
 	}
 	if uri := job.Parameters()["output_uri"]; uri != "" {
@@ -265,7 +277,7 @@ func jobPlaces(job BatchJob) (places []string) {
 func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inputs) (Inputs, error) {
 	out := maps.Clone(inputs)
 	for _, name := range sortedKeys(inputs) {
-		local, ok := inputs[name].(LocalPath)
+		local, ok := indirect(inputs[name]).(LocalPath)
 		if !ok {
 			continue
 		}

@@ -110,7 +110,7 @@ func TestInvokeSendsTheInputAndAnOutputThatHoldsTheKey(t *testing.T) {
 	}
 	want := []recordedRequest{{"POST", "/jobs", "", compactJSON(`{"properties":{
 		"inputData":{"images":{"jobInputType":"UriFolder","uri":"https://acc.blob.core.windows.net/con/digits"}},
-		"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/monday/"}},
+		"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/monday/"}},
 		"miniBatchSize":5,"errorThreshold":0,"compute":{"instanceCount":2}}}`)}}
 	if diff := cmp.Diff(want, s.posts); diff != "" {
 		t.Errorf("invocation (-want +got):\n%s", diff)
@@ -175,7 +175,7 @@ func TestLostAnswerIsFoundThroughARMWhenTheDataPlaneFails(t *testing.T) {
 	s.arm = func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, 200, `{"value":[{"name":"other","properties":{"experimentName":"digits","properties":{}}},
 			{"name":"batchjob-7","properties":{"experimentName":"digits","status":"Running","tags":{"azureml.batchrun":"true"},"properties":{
-			"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/monday/\"}"}}}]}`)
+			"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/monday/\"}"}}}]}`)
 	}
 	job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
 	if err != nil || job.Name != "batchjob-7" {
@@ -281,7 +281,7 @@ func TestOlderDatasetForms(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := compactJSON(`{"properties":{"dataset":` + tt.want + `,"outputDataset":{"datastoreId":"` + testWorkspaceID +
-				`/datastores/workspaceblobstore","path":"azmlbatch/k/"}}}`)
+				`/datastores/workspaceblobstore","path":"azmlbatch/digits/k/"}}}`)
 			if diff := cmp.Diff(want, s.posts[0].Body); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
@@ -309,5 +309,67 @@ func TestInputsKeepWhatTheyDoNotKnow(t *testing.T) {
 	}
 	if diff := cmp.Diff(compactJSON(strings.Replace(in, "Literal", "literal", 1)), compactJSON(string(out))); diff != "" {
 		t.Errorf("in ARM's spelling (-want +got):\n%s", diff)
+	}
+}
+
+// A job that the service took and did not name is not lost.
+func TestInvokeFindsTheNameOfTheJob(t *testing.T) {
+	for body, lists := range map[string]int{``: 1, `{}`: 1, `{"id":"/w/batchEndpoints//jobs/batchjob-1"}`: 0} {
+		s, c := newBatchService(t)
+		s.post = func(w http.ResponseWriter, _ *http.Request) bool {
+			s.accept(s.posts[0].Body)
+			writeJSON(w, 201, body)
+			return true
+		}
+		job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs})
+		if err != nil || job.Name != "batchjob-1" || s.lists != lists || len(s.posts) != 1 {
+			t.Errorf("answer %q: job %q, %v; %d lists, %d posts", body, job.Name, err, s.lists, len(s.posts))
+		}
+	}
+}
+
+// What the service turned away is not ambiguous, whatever happens before the next try.
+func TestInvokeThatWasTurnedAwayAndThenCancelled(t *testing.T) {
+	s, c := newBatchService(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.post = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "1")
+		writeJSON(w, 429, ``)
+		cancel()
+		return true
+	}
+	_, err := c.Endpoints().Invoke(ctx, "digits", Invocation{Inputs: sampleInputs})
+	if errors.As(err, new(*AmbiguousInvokeError)) || !errors.Is(err, context.Canceled) || s.lists != 0 {
+		t.Errorf("error = %v after %d lists, want context.Canceled and no search", err, s.lists)
+	}
+}
+
+// Nothing of a pipeline component's job shows the key, so it would start the work twice.
+func TestKeyThatCannotBeKeptIsRefused(t *testing.T) {
+	target := invokeTarget{deployment: Deployment{Configuration: PipelineComponentDeployment{}}}
+	_, err := target.invoke(t.Context(), Invocation{Inputs: sampleInputs, Key: "monday"})
+	var bad *ArgumentError
+	if !errors.As(err, &bad) || bad.Argument != "Invocation.Key" {
+		t.Errorf("error = %v, want an ArgumentError for Invocation.Key", err)
+	}
+}
+
+// TestFirstInvocationWithAKeyWhereNoPlaneListsAJob starts the job: an endpoint that was just read has none yet.
+func TestFirstInvocationWithAKeyWhereNoPlaneListsAJob(t *testing.T) {
+	s, c := newBatchService(t)
+	s.list = answer(404, `{"error":{"code":"UserError","message":"no jobs"}}`)
+	s.arm = answer(200, `{"value":[]}`)
+	if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.posts) != 1 {
+		t.Errorf("the POST was sent %d times, want once", len(s.posts))
+	}
+	s.arm = answer(403, `{"error":{"code":"AuthorizationFailed","message":"no"}}`)
+	if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "tuesday"}); !errors.Is(err, ErrForbidden) {
+		t.Errorf("Invoke = %v, want ErrForbidden: nobody could tell whether the key was used", err)
+	}
+	if len(s.posts) != 1 {
+		t.Errorf("the POST was sent %d times although the key could not be looked up", len(s.posts))
 	}
 }

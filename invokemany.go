@@ -136,7 +136,7 @@ func (m *manyHandler) poll(ctx context.Context) (pollState, error) {
 		m.fill(ctx)
 	}
 	left := len(m.watcher.left) + m.unstarted
-	return pollState{status: fmt.Sprintf("waiting for %d jobs", left), done: left == 0 && m.exhausted}, err
+	return pollState{status: fmt.Sprintf("waiting for %d jobs", left), done: left == 0 && m.exhausted && err == nil}, err
 }
 
 // collect takes in what has been started. With nothing to ask for meanwhile, it waits for the next.
@@ -170,7 +170,7 @@ func (m *manyHandler) noteStart(r manyResult) {
 		m.options.OnStart(r.result)
 	}
 	name := r.result.Started.Name
-	m.watcher.add(name)
+	m.watcher.addStarted(name)
 	put(&m.running, strings.ToLower(name), append(m.running[strings.ToLower(name)], r.result))
 }
 

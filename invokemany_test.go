@@ -284,3 +284,26 @@ func TestInvokeManyOfNothing(t *testing.T) {
 		t.Errorf("%d requests, want none", s.requests)
 	}
 }
+
+// ARM can be some seconds late to know what the scoring plane has taken.
+func TestInvokeManyWaitsForAJobToAppear(t *testing.T) {
+	s := &manyService{t: t, reads: map[string]int{}}
+	missing := 2
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, testWorkspaceID+"/jobs/") && missing > 0 {
+			missing--
+			writeJSON(w, 404, `{}`)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+	one := slices.Values([]Invocation{{Input: URIFolder{URI: "https://acc.blob.core.windows.net/con/x"}}})
+	for r, err := range c.Endpoints().InvokeMany(t.Context(), "digits", one, nil) {
+		if err != nil || r.Job.Status != JobCompleted {
+			t.Errorf("job = %+v, %v", r.Job, err)
+		}
+	}
+	if missing != 0 {
+		t.Errorf("the job was not asked for")
+	}
+}

@@ -224,7 +224,7 @@ func overviewCounts(text string) JobCounts {
 // count reads a number; -1 when it is none.
 func count(text string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil || n < 0 || n > maxCount {
+	if err != nil || n < 0 || float64(n) > maxCount {
 		return -1
 	}
 	return n

@@ -38,12 +38,13 @@ type JobFailedError struct {
 	Err error
 }
 
-// Error names the job, the cause and where it happened on the first line; the user's traceback follows.
+// Error names the job, the cause and where it happened on the first line; the user's traceback follows. Signatures and
+// other query strings of URLs are left out of both; the fields have them.
 func (e *JobFailedError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "azmlbatch: job %q ended as %s", e.Job.Name, e.Job.Status)
 	if e.Message != "" {
-		b.WriteString(": " + oneLine(e.Message))
+		b.WriteString(": " + oneLine(redact(e.Message)))
 	}
 	var where []string
 	if e.MiniBatch >= 0 {
@@ -65,7 +66,7 @@ func (e *JobFailedError) Error() string {
 		b.WriteString("; " + e.Hint)
 	}
 	if e.Traceback != "" {
-		b.WriteString("\n" + e.Traceback)
+		b.WriteString("\n" + redact(e.Traceback))
 	}
 	return b.String()
 }
@@ -223,17 +224,18 @@ func detailFiles(detail string) []string {
 	return files
 }
 
-// guiltyFile is the one file of a mini-batch, or the one that the traceback names.
+// guiltyFile is the one file of a mini-batch, or the one that the traceback names: 11.csv and not 1.csv, which is in it.
 func guiltyFile(files []string, traceback string) string {
 	if len(files) == 1 {
 		return path.Base(files[0])
 	}
+	guilty := ""
 	for _, f := range files {
-		if base := path.Base(f); base != "." && strings.Contains(traceback, base) {
-			return base
+		if base := path.Base(f); base != "." && strings.Contains(traceback, base) && len(base) > len(guilty) {
+			guilty = base
 		}
 	}
-	return ""
+	return guilty
 }
 
 // traceback is one Python exception as a log shows it.

@@ -75,3 +75,19 @@ func FuzzFindTraceback(f *testing.F) {
 		}
 	})
 }
+
+func TestGuiltyFileIsNotOneWithinItsName(t *testing.T) {
+	if got := guiltyFile([]string{"/in/1.csv", "/in/11.csv"}, `open("/in/11.csv")`); got != "11.csv" {
+		t.Errorf("guiltyFile = %q, want 11.csv", got)
+	}
+}
+
+func TestFailureShowsNoSignatures(t *testing.T) {
+	const url = "https://acc.blob.core.windows.net/con/a.csv?sp=r&sig=secret"
+	err := &JobFailedError{Job: Job{Name: "job-1", Status: JobFailed}, Message: "no glaze at " + url, Traceback: tracebackHead + "\n  get(" + url + ")", MiniBatch: -1}
+	want := "azmlbatch: job \"job-1\" ended as Failed: no glaze at https://acc.blob.core.windows.net/con/a.csv\n" +
+		tracebackHead + "\n  get(https://acc.blob.core.windows.net/con/a.csv"
+	if got := err.Error(); strings.Contains(got, "secret") || !strings.HasPrefix(got, want) {
+		t.Errorf("error = %s", got)
+	}
+}

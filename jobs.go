@@ -3,8 +3,10 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
+	"time"
 )
 
 // JobStatus is the state of a job. A status that this package does not know means that the job still goes on.
@@ -196,8 +198,10 @@ type WaitOptions = PollOptions
 // Completed job can still have files that failed, and does not show it: with an error threshold of -1, the default, the
 // service ignores them. [JobsClient.Counts] tells, and so does the last call of OnProgress.
 //
-// With OnProgress, each poll makes one request more, for Progress.Counts; it never puts off the next poll, and where it
-// fails the counts are nil.
+// A job that does not exist is [ErrNotFound] after five seconds: one that was invoked a moment ago may show late.
+//
+// With OnProgress, each poll makes one request more, for Progress.Counts; it puts off the next poll by a second at most, and
+// where it fails the counts are nil.
 func (j JobsClient) Wait(ctx context.Context, name string, options *WaitOptions) (Job, error) {
 	p, err := j.Poller(name)
 	if err != nil {
@@ -236,7 +240,12 @@ type jobHandler struct {
 	name  string
 	job   Job
 	files *jobCounter // made when somebody wants to know
+	began time.Time   // when it was asked for first
 }
+
+// jobAppears is how long a job that is not there is waited for: the management plane shows one about a second after its
+// invocation (a recording of 2026 has it after one second; how late it can be is not evidenced).
+const jobAppears = 5 * time.Second
 
 func (h *jobHandler) token() any { return jobToken{Version: operationTokenVersion, Job: h.name} }
 
@@ -251,7 +260,13 @@ func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
 // ask reads the job. How it ended is not an error here.
 func (h *jobHandler) ask(ctx context.Context) (pollState, error) {
 	op := operation{"wait for", "job", h.name}
+	if h.began.IsZero() {
+		h.began = h.jobs.c.clock.now()
+	}
 	resp, err := h.jobs.c.send(ctx, request{op: op, method: http.MethodGet, url: h.jobs.url(h.name)})
+	if errors.Is(err, ErrNotFound) && h.job.Name == "" && h.jobs.c.clock.now().Sub(h.began) < jobAppears {
+		return pollState{retryAfter: time.Second}, nil
+	}
 	if err != nil {
 		return pollState{}, err
 	}

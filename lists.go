@@ -125,7 +125,7 @@ func (r request) next(link string) (request, error) {
 	if err != nil {
 		return r, &Error{Operation: r.op.String(), Message: "the service's next link is not a URL", Err: err}
 	}
-	if to.Host != from.Host {
+	if !strings.EqualFold(to.Host, from.Host) {
 		return r, &Error{Operation: r.op.String(), Err: errForeignHost,
 			Message: fmt.Sprintf("the next link leads to another host (%s); no token is sent there", to.Host)}
 	}

@@ -208,3 +208,18 @@ func FuzzNextLink(f *testing.F) {
 		_, _ = c.send(t.Context(), next)
 	})
 }
+
+func TestNextLinkMaySpellTheHostInAnyCase(t *testing.T) {
+	handler, got := script(t,
+		answer(200, `{"value":[{"name":"a"}],"nextLink":"`+strings.Replace(listURL, "management.azure.com", "Management.Azure.com", 1)+`&$skip=1"}`),
+		answer(200, `{"value":[{"name":"b"}]}`),
+	)
+	for _, err := range newTestClient(t, handler).Endpoints().List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(*got) != 2 {
+		t.Errorf("%d requests, want 2", len(*got))
+	}
+}

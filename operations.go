@@ -1,12 +1,15 @@
 package azmlbatch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
 // operationState is everything that following an operation needs; it is also the resume token.
@@ -114,6 +117,9 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 		return s, err
 	}
 	s.status = firstNonEmpty(body.Status, body.PropertiesStatus)
+	if s.status == "" && hasNoBody(resp) && resp.StatusCode != http.StatusAccepted {
+		s.status = "Succeeded" // an mfeOperationResults behind Azure-AsyncOperation has no word but its HTTP status
+	}
 	s.percent = body.Percent
 	switch strings.ToLower(s.status) {
 	case "succeeded":
@@ -123,6 +129,11 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 		return s, h.failure(s.status, body.Error, resp)
 	}
 	return s, nil
+}
+
+func hasNoBody(resp *http.Response) bool {
+	body, err := runtime.Payload(resp)
+	return err == nil && len(bytes.TrimSpace(body)) == 0
 }
 
 // operationAnswer is what an operation says of itself.

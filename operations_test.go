@@ -47,3 +47,19 @@ func TestDeletionWhoseLocationIsGoneHasEnded(t *testing.T) {
 		t.Errorf("%d requests, want 3", len(*got))
 	}
 }
+
+// The results of a cancel have no status in their bodies. Should one come behind Azure-AsyncOperation, the wait must end.
+func TestOperationWithoutAWordGoesByTheHTTPStatus(t *testing.T) {
+	handler, _ := script(t,
+		answer(202, `null`, "Azure-AsyncOperation", operationURL, "Location", operationURL),
+		answer(202, `{}`),
+		answer(200, ``),
+	)
+	p, err := newTestClient(t, handler).Jobs().BeginCancel(t.Context(), "job-1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.PollUntilDone(t.Context(), nil); err != nil {
+		t.Errorf("PollUntilDone: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -58,6 +59,7 @@ type Poller[T any] struct {
 	started  time.Time
 	last     Progress
 	after    time.Duration // what the service asked for in its last answer
+	ended    bool          // the work went well; only its result is to be read
 	done     bool
 	result   T
 	err      error
@@ -65,7 +67,7 @@ type Poller[T any] struct {
 
 // pollHandler is the seam between waiting and what is waited for.
 type pollHandler[T any] interface {
-	// poll asks once. It returns errors of the service and of the work alike.
+	// poll asks once. It returns errors of the service and of the work alike; with one of the work, the state is done.
 	poll(ctx context.Context) (state pollState, err error)
 	// final reads the result after poll said done.
 	final(ctx context.Context) (T, error)
@@ -88,24 +90,31 @@ func newPoller[T any](c *Client, op operation, h pollHandler[T], schedule func(t
 func (p *Poller[T]) Done() bool { return p.done }
 
 // Poll asks once how far the work is. It does not wait. After the end it returns the last state without asking.
-// A failed operation or job is an error here and in [Poller.Result].
+// A failed operation or job is an error here and in [Poller.Result]. Where the work went well and only its result could not
+// be read, the poller is not done, and the next call reads it.
 func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
 	if p.done {
 		return p.last, p.err
 	}
-	s, err := p.handler.poll(ctx)
-	p.last.Polls++
-	p.last.Elapsed = p.clock.now().Sub(p.started)
-	p.after = s.retryAfter
-	if s.status != "" {
-		p.last.Status, p.last.Percent = s.status, s.percent
+	if !p.ended {
+		s, err := p.handler.poll(ctx)
+		p.last.Polls++
+		p.last.Elapsed = p.clock.now().Sub(p.started)
+		p.after = s.retryAfter
+		if s.status != "" {
+			p.last.Status, p.last.Percent = s.status, s.percent
+		}
+		if s.done && err != nil {
+			p.done, p.err = true, err
+		}
+		if !s.done || err != nil {
+			return p.last, err
+		}
+		p.ended = true
 	}
-	if err == nil && s.done {
-		p.result, err = p.handler.final(ctx)
-		p.done = err == nil
-	}
-	if err != nil && s.done {
-		p.done, p.err = true, err
+	result, err := p.handler.final(ctx)
+	if err == nil {
+		p.done, p.result = true, result
 	}
 	return p.last, err
 }
@@ -168,8 +177,8 @@ type counter interface {
 	counts(ctx context.Context) *JobCounts
 }
 
-// counts asks for the counts of the work, and gives up when the next poll is due: they never make a wait longer. At the
-// end they have some time of their own.
+// counts asks for the counts of the work, and gives up when the next poll is due, or after a second if that is more: they
+// make a wait longer by a second at most. At the end they have some time of their own.
 func (p *Poller[T]) counts(ctx context.Context, wait time.Duration) *JobCounts {
 	h, ok := p.handler.(counter)
 	if !ok {
@@ -193,16 +202,20 @@ func (p *Poller[T]) wait(interval time.Duration) time.Duration {
 	return p.schedule(p.last.Elapsed)
 }
 
-// interrupted adds the last state to an error that came from the caller's own context.
+// interrupted adds the last state to an error that came from the caller's own context. How the work ended is worth more.
 func (p *Poller[T]) interrupted(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
+	if ctx.Err() == nil || p.done {
 		return err
+	}
+	ended := ctx.Err()
+	if cause := context.Cause(ctx); !errors.Is(cause, ended) {
+		ended = fmt.Errorf("%w (%w)", ended, cause)
 	}
 	state := "not asked yet"
 	if p.last.Status != "" {
 		state = "still " + p.last.Status
 	}
-	return fmt.Errorf("azmlbatch: %s: %s after %s: %w", p.op, state, p.clock.now().Sub(p.started).Round(time.Second), context.Cause(ctx))
+	return fmt.Errorf("azmlbatch: %s: %s after %s: %w", p.op, state, p.clock.now().Sub(p.started).Round(time.Second), ended)
 }
 
 // waiting names the waiting for an operation: "wait: create endpoint". That for a job has its own name.

@@ -241,3 +241,80 @@ func TestRetryAfterBeatsTheInterval(t *testing.T) {
 		t.Errorf("waits (-want +got):\n%s", diff)
 	}
 }
+
+// The work went well, and reading its result failed: that is no end of the work, and can be tried again.
+func TestResultThatCouldNotBeReadIsReadAgain(t *testing.T) {
+	handler, got := script(t,
+		answer(201, `{"name":"digits"}`, "Azure-AsyncOperation", operationURL),
+		answer(200, `{"status":"Succeeded"}`),
+		answer(403, `{"error":{"code":"AuthorizationFailed"}}`),
+		answer(200, `{"name":"digits"}`),
+	)
+	p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.PollUntilDone(t.Context(), nil); !errors.Is(err, ErrForbidden) {
+		t.Fatalf("error = %v, want ErrForbidden", err)
+	}
+	if _, err := p.ResumeToken(); err != nil || p.Done() {
+		t.Errorf("Done = %v, ResumeToken: %v", p.Done(), err)
+	}
+	if ep, err := p.PollUntilDone(t.Context(), nil); err != nil || ep.Name != "digits" || !p.Done() {
+		t.Errorf("second try = %q, %v", ep.Name, err)
+	}
+	if len(*got) != 4 {
+		t.Errorf("%d requests, want 4: the operation is not asked again", len(*got))
+	}
+}
+
+// A caller whose time runs out while the cause of a failure is looked for still hears that the job failed.
+func TestFailureOutlivesTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/jobs/job-1") {
+			writeJSON(w, 200, `{"name":"job-1","properties":{"status":"Failed"}}`)
+			return
+		}
+		cancel()
+		writeJSON(w, 200, `{}`)
+	})
+	_, err := c.Jobs().Wait(ctx, "job-1", nil)
+	var failed *JobFailedError
+	if !errors.As(err, &failed) || !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v, want a *JobFailedError because of context.Canceled", err)
+	}
+}
+
+func TestCancelledWaitKeepsTheCallersCause(t *testing.T) {
+	lunch := errors.New("lunch")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		cancel(lunch)
+		writeJSON(w, 200, `{"name":"job-1","properties":{"status":"Running"}}`)
+	})
+	if _, err := c.Jobs().Wait(ctx, "job-1", nil); !errors.Is(err, lunch) || !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v, want both lunch and context.Canceled", err)
+	}
+}
+
+// TestWaitBearsWithAJobThatShowsLate waits for a job that was invoked a moment ago, and not for one that never comes.
+func TestWaitBearsWithAJobThatShowsLate(t *testing.T) {
+	missing := answer(404, `{"error":{"code":"NotFound","message":"no such job"}}`)
+	handler, _ := script(t, missing, missing, answer(200, `{"name":"j1","properties":{"status":"Running"}}`),
+		answer(200, `{"name":"j1","properties":{"status":"Completed"}}`))
+	if job, err := newTestClient(t, handler).Jobs().Wait(t.Context(), "j1", nil); err != nil || job.Status != JobCompleted {
+		t.Errorf("Wait = %s, %v", job.Status, err)
+	}
+	handler, got := script(t, missing, missing, missing, missing, missing, missing)
+	if _, err := newTestClient(t, handler).Jobs().Wait(t.Context(), "j2", nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Wait = %v, want ErrNotFound", err)
+	}
+	if len(*got) != 6 {
+		t.Errorf("%d polls for a job that never came, want 6", len(*got))
+	}
+	handler, _ = script(t, answer(200, `{"name":"j3","properties":{"status":"Running"}}`), missing)
+	if _, err := newTestClient(t, handler).Jobs().Wait(t.Context(), "j3", nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Wait for a job that was deleted = %v, want ErrNotFound", err)
+	}
+}

@@ -144,23 +144,21 @@ func (t *retryTransport) Do(req *http.Request) (*http.Response, error) {
 }
 
 func (t *retryTransport) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	if once := onceOf(ctx); once != nil && (err == nil || !neverSent(err)) {
+	once := onceOf(ctx)
+	if once != nil && !neverSent(err) && !turnedAway(resp) {
 		once.sent = true
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return false, ctx.Err()
-	}
-	if err != nil {
+	case err != nil:
 		return t.retryFailure(ctx, err), nil
-	}
-	if !slices.Contains(t.config.statusCodes, resp.StatusCode) {
+	case !slices.Contains(t.config.statusCodes, resp.StatusCode):
 		return false, nil
-	}
-	after, told := retryAfter(resp.Header, t.config.clock.now())
-	if onceOf(ctx) != nil && resp.StatusCode != http.StatusTooManyRequests &&
-		(resp.StatusCode != http.StatusServiceUnavailable || !told) {
+	case once != nil && !turnedAway(resp):
 		return false, nil // it may have been accepted
 	}
+	after, told := retryAfter(resp.Header, t.config.clock.now())
 	if deadline, ok := ctx.Deadline(); ok && told && deadline.Sub(t.config.clock.now()) < after {
 		return false, nil // the caller gives up before the service wants to be asked: say what it said, at once
 	}
@@ -175,6 +173,15 @@ func (t *retryTransport) retryFailure(ctx context.Context, err error) bool {
 		return false // will not get better
 	}
 	return onceOf(ctx) == nil || neverSent(err)
+}
+
+// turnedAway reports whether an answer is the service's word that it took nothing. There may be none.
+func turnedAway(resp *http.Response) bool {
+	if resp == nil {
+		return false
+	}
+	_, told := retryAfter(resp.Header, time.Time{})
+	return resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && told
 }
 
 // neverSent reports whether the request cannot have reached anyone: no connection was made.

@@ -252,6 +252,9 @@ func rowFields(t reflect.Type, columns []string) ([]rowField, error) {
 		}
 		fields = append(fields, r)
 	}
+	if n := len(fields); n > 0 && fields[n-1].rest && len(columns) > 0 && fields[n-1].column != len(columns)-1 {
+		return nil, bad(fields[n-1].name, "a []string takes all further columns and must be the last of Columns")
+	}
 	return fields, nil
 }
 

@@ -194,3 +194,15 @@ func BenchmarkReadRows(b *testing.B) {
 		}
 	}
 }
+
+func TestRestOfTheColumnsMustBeTheirLast(t *testing.T) {
+	type row struct {
+		B    string   `row:"b"`
+		Rest []string `row:"rest"`
+	}
+	for _, err := range ReadRows[row](strings.NewReader("1 2\n"), "f", &RowsOptions{Columns: []string{"a", "rest", "b"}}) {
+		if !errors.As(err, new(*ArgumentError)) {
+			t.Errorf("error = %v, want an ArgumentError", err)
+		}
+	}
+}

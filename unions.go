@@ -54,10 +54,14 @@ func rawOrNull(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// indirect returns the value behind a pointer: callers may write &ModelByID{...} as well.
+// indirect returns the value behind a pointer, nil for a nil one: callers may write &ModelByID{...} as well.
 func indirect(v any) any {
-	if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && !p.IsNil() {
-		return p.Elem().Interface()
+	p := reflect.ValueOf(v)
+	switch {
+	case p.Kind() != reflect.Pointer:
+		return v
+	case p.IsNil():
+		return nil
 	}
-	return v
+	return p.Elem().Interface()
 }

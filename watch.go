@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -102,7 +103,7 @@ func (h *watchHandler) poll(ctx context.Context) (pollState, error) {
 	ended, err := h.watcher.round(ctx)
 	h.ended = append(h.ended, ended...)
 	left := len(h.watcher.left)
-	return pollState{status: fmt.Sprintf("waiting for %d jobs", left), done: left == 0}, err
+	return pollState{status: fmt.Sprintf("waiting for %d jobs", left), done: left == 0 && err == nil}, err
 }
 
 func (h *watchHandler) final(context.Context) (Nothing, error) { return Nothing{}, nil }
@@ -136,6 +137,8 @@ type watchedJob struct {
 	status JobStatus // there
 	misses int       // lists that did not show it, one after another
 	skip   int       // rounds for which it is not looked for in the list again
+
+	appears time.Time // until then a missing one is not an error
 }
 
 func (w *watcher) add(name string) {
@@ -146,6 +149,16 @@ func (w *watcher) add(name string) {
 	one := &watchedJob{name: name}
 	w.left = append(w.left, one)
 	put(&w.byName, key, one)
+}
+
+// toAppear is how long ARM may not know a job that the scoring plane has taken. It knew one after a second; nothing on
+// record is faster.
+const toAppear = 30 * time.Second
+
+// addStarted adds a job that has just been started.
+func (w *watcher) addStarted(name string) {
+	w.add(name)
+	w.byName[strings.ToLower(name)].appears = w.jobs.c.clock.now().Add(toAppear)
 }
 
 func (w *watcher) names() []string {
@@ -179,6 +192,9 @@ func (w *watcher) round(ctx context.Context) ([]endedJob, error) {
 		job, err := w.jobs.Get(ctx, one.name)
 		if err != nil && ctx.Err() != nil {
 			return ended, err
+		}
+		if errors.Is(err, ErrNotFound) && w.jobs.c.clock.now().Before(one.appears) {
+			continue
 		}
 		if err != nil {
 			job = Job{Name: one.name}
