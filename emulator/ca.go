@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -63,6 +64,9 @@ func newAuthority(c cloud.Cloud, dir string) (*authority, error) {
 	}
 	if a.cert, err = x509.ParseCertificate(der); err != nil {
 		return nil, fmt.Errorf("emulator: certificate of the certificate authority: %w", err)
+	}
+	if !a.key.PublicKey.Equal(a.cert.PublicKey) {
+		return nil, fmt.Errorf("emulator: %s is not the certificate of the key in ca-key.pem; remove it to have one made", filepath.Join(dir, "ca-"+c.Name+".pem"))
 	}
 	return a, nil
 }

@@ -1,8 +1,8 @@
 // Package emulator is a small Azure for batch scoring: the token service, the
 // management plane, the scoring hosts and the data plane of Azure ML
 // workspaces, and their Blob storage. It really runs scoring scripts, with the
-// Python of this machine and the batch rules of package scoring. No call leaves
-// the machine: a host that is not played is refused.
+// Python of this machine and the batch rules of package scoring. No call that is
+// made to the emulator leaves the machine: a host that is not played is refused.
 //
 // # In a Go test
 //
@@ -47,6 +47,11 @@
 //     [Options.Environments] asks for it: scripts run with the Python of this
 //     machine, which the job's log says. MLflow models without a scoring script
 //     need an mlflow there.
+//   - Scoring scripts are not fenced in. They have the environment of the process
+//     that the emulator runs in, with its credentials and without [Server.Env]:
+//     what they call themselves goes out.
+//   - What has ended is kept: jobs, their logs, and operations, until the emulator
+//     is closed or, with a DataDir, until the folder is removed.
 //   - Roles are not checked: the one principal may do everything.
 //   - Registries, online endpoints, queues, tables, files and data lakes are
 //     not played; neither are copies, leases, snapshots and versions of blobs.

@@ -1,7 +1,8 @@
 package emulator
 
 // Env returns the environment variables that lead any Azure client to the
-// server: the proxy and CA file for Go, curl, Python and Node, the service
+// server: the proxy and CA file for Go, curl, Python and Node, the login host (in
+// place of one that the caller may have set for another cloud), the service
 // principal, and the workspace. One of them is a secret: do not log them.
 func (s *Server) Env() []string {
 	e := s.emulator
@@ -15,6 +16,7 @@ func (s *Server) Env() []string {
 		"CURL_CA_BUNDLE=" + s.ca,
 		"REQUESTS_CA_BUNDLE=" + s.ca,
 		"NODE_EXTRA_CA_CERTS=" + s.ca,
+		"AZURE_AUTHORITY_HOST=https://" + e.cloud.LoginHosts[0] + "/",
 		"AZURE_TENANT_ID=" + e.options.TenantID,
 		"AZURE_CLIENT_ID=" + e.options.ClientID,
 		"AZURE_CLIENT_SECRET=" + e.options.ClientSecret,

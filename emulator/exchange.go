@@ -53,13 +53,18 @@ func newExchange(r *http.Request, cancel context.CancelFunc) *exchange {
 	return x
 }
 
-// run lets the handler answer, and ends the answer with it.
-func (x *exchange) run(handler http.HandlerFunc, r *http.Request) {
+// run lets the handler answer, and ends the answer with it. When closing ends,
+// the emulator is being closed, and no body keeps the handler any more.
+func (x *exchange) run(closing context.Context, handler http.HandlerFunc, r *http.Request) {
 	defer close(x.done)
 	defer x.cancel()
 	defer func() { _ = r.Body.Close() }() // it was the handler's to read
 	// A body that is being read fails as soon as the context ends.
 	defer context.AfterFunc(x.request.Context(), func() { _ = x.out.CloseWithError(context.Cause(x.request.Context())) })()
+	defer context.AfterFunc(closing, func() {
+		_ = x.out.CloseWithError(errClosed)
+		_ = r.Body.Close()
+	})()
 	x.end(try(handler, x, r))
 }
 

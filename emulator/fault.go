@@ -60,7 +60,8 @@ const (
 	Refuse Action = "refuse"
 	// CutBefore cuts the connection before the effect.
 	CutBefore Action = "cut-before"
-	// CutDuring cuts the connection after the first Bytes of the body.
+	// CutDuring cuts the connection after the first Bytes of the body, at the
+	// latest before its last byte. An answer without a body is lost whole.
 	CutDuring Action = "cut-during"
 	// CutAfter lets the request have its effect and cuts the connection.
 	CutAfter Action = "cut-after"

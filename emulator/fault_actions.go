@@ -86,12 +86,16 @@ func (c *faultedCall) cutAfter(_ http.ResponseWriter, r *http.Request) {
 }
 
 func (c *faultedCall) cutDuring(w http.ResponseWriter, r *http.Request) {
-	c.next.ServeHTTP(&shortBody{ResponseWriter: w, left: cmp.Or(c.Bytes, 10), past: errReset()}, r)
-	_ = http.NewResponseController(w).Flush() // what the client may have goes out before the cut
+	body := &shortBody{ResponseWriter: w, left: cmp.Or(c.Bytes, 10), past: errReset(), partial: true}
+	c.next.ServeHTTP(body, r)
+	if body.passed > 0 {
+		_ = http.NewResponseController(w).Flush() // what the client may have goes out before the cut
+	}
 	panic(cutConnection{io.ErrUnexpectedEOF})
 }
 
 func (c *faultedCall) hang(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // net/http sees that a client goes away only behind the body
 	<-r.Context().Done()
 	panic(cutConnection{r.Context().Err()})
 }

@@ -3,6 +3,7 @@ package emulator
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -42,6 +43,8 @@ type shortBody struct {
 	left    int
 	past    error
 	unsized bool // drop Content-Length, so that the end looks like the end
+	partial bool // hold back the last byte that Content-Length promises
+	passed  int
 }
 
 func (b *shortBody) Unwrap() http.ResponseWriter { return b.ResponseWriter }
@@ -51,15 +54,20 @@ func (b *shortBody) WriteHeader(status int) {
 		b.Header().Del("Content-Length")
 		b.unsized = false
 	}
+	if n, err := strconv.Atoi(b.Header().Get("Content-Length")); b.partial && err == nil {
+		b.left = max(min(b.left, n-1), 0)
+	}
+	b.partial = false // without a Content-Length the cut shows anyhow
 	b.ResponseWriter.WriteHeader(status)
 }
 
 func (b *shortBody) Write(p []byte) (int, error) {
-	if b.unsized {
+	if b.unsized || b.partial {
 		b.WriteHeader(http.StatusOK)
 	}
 	now := p[:min(len(p), b.left)]
 	b.left -= len(now)
+	b.passed += len(now)
 	n, err := b.ResponseWriter.Write(now)
 	if err == nil && len(now) < len(p) {
 		if err = b.past; err == nil {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -30,6 +31,9 @@ func loadKeys(dir string) (keys, error) {
 	secret, err := keptSecret(dir, "client-secret", func() ([]byte, error) { return []byte(rand.Text()), nil })
 	if err != nil {
 		return keys{}, err
+	}
+	if secret = bytes.TrimSpace(secret); len(secret) == 0 {
+		return keys{}, fmt.Errorf("emulator: %s holds no secret; remove it to have one made", filepath.Join(dir, "client-secret"))
 	}
 	der, err := keptPEM(dir, "token-key.pem", "PRIVATE KEY", func() ([]byte, error) {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)

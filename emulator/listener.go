@@ -68,22 +68,28 @@ type sorter struct {
 	conns      sync.WaitGroup // not yet sorted
 }
 
+// acceptPause is how long the sorter waits when a connection cannot be
+// accepted, most of all because too many files are open.
+const acceptPause = 5 * time.Millisecond
+
 // run accepts until the listener is closed and returns when every connection
 // is handed over. Connections that have said nothing when ctx ends are closed.
 func (s *sorter) run(ctx context.Context) {
 	defer s.conns.Wait()
 	for {
 		conn, err := s.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
+		switch {
+		case err == nil:
+			s.conns.Go(func() { s.sort(ctx, conn) })
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
 				return
 			}
-			if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-				continue
-			}
-			return
 		}
-		s.conns.Go(func() { s.sort(ctx, conn) })
 	}
 }
 

@@ -59,8 +59,8 @@ type Options struct {
 	// run Python code here, so think before it is more than loopback.
 	Listen string
 	// Logger gets one record for each request (method, host, path, status and
-	// never a query or a header), and a warning for each refused host. Nil logs
-	// nothing.
+	// never a query or a header), a warning for each refused host, and an error
+	// with its stack for each panic behind the port. Nil logs nothing.
 	Logger *slog.Logger
 }
 
@@ -73,8 +73,8 @@ type Workspace struct {
 	ResourceGroup string
 	// Name is the workspace's name. Empty means "laptop".
 	Name string
-	// Location is the region, part of the data plane's host names. Empty means
-	// "eastus".
+	// Location is the region, part of the data plane's host names; "East US" is
+	// taken for "eastus". Empty means "eastus".
 	Location string
 	// StorageAccount is the account behind its datastores, 3 to 24 lower-case
 	// letters and digits, unique among the workspaces. Empty means "azmlbatch"
@@ -134,6 +134,7 @@ const (
 var (
 	storageAccountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 	containerName      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{1,61}[a-z0-9])$`)
+	locationName       = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 	notAccountName     = regexp.MustCompile(`[^a-z0-9]`)
 )
 
@@ -172,7 +173,7 @@ func (w Workspace) resolve() Workspace {
 	w.SubscriptionID = cmp.Or(w.SubscriptionID, DefaultSubscriptionID)
 	w.ResourceGroup = cmp.Or(w.ResourceGroup, "azmlbatch")
 	w.Name = cmp.Or(w.Name, "laptop")
-	w.Location = cmp.Or(w.Location, "eastus")
+	w.Location = strings.ToLower(strings.ReplaceAll(cmp.Or(w.Location, "eastus"), " ", ""))
 	if w.StorageAccount == "" {
 		account := "azmlbatch" + notAccountName.ReplaceAllString(strings.ToLower(w.Name), "")
 		w.StorageAccount = account[:min(len(account), 24)]
@@ -187,9 +188,16 @@ func (o *Options) check() error {
 	if o.Environments != EnvironmentsHost && o.Environments != EnvironmentsVenv {
 		return fmt.Errorf("emulator: environments %q: want %s or %s", o.Environments, EnvironmentsHost, EnvironmentsVenv)
 	}
-	accounts := map[string]bool{}
+	accounts, names := map[string]bool{}, map[string]bool{}
 	for _, w := range o.Workspaces {
+		name := strings.ToLower(w.SubscriptionID + "/" + w.ResourceGroup + "/" + w.Name)
 		switch {
+		case names[name]:
+			return fmt.Errorf("emulator: workspace %q of resource group %q is named twice", w.Name, w.ResourceGroup)
+		case strings.ContainsAny(w.Name+w.ResourceGroup, `/\?#%`):
+			return fmt.Errorf(`emulator: workspace %q, resource group %q: a name cannot have any of / \ ? # %%`, w.Name, w.ResourceGroup)
+		case !locationName.MatchString(w.Location):
+			return fmt.Errorf("emulator: workspace %q: location %q: want the short name of a region, such as eastus", w.Name, w.Location)
 		case uuid.Validate(w.SubscriptionID) != nil:
 			return fmt.Errorf("emulator: workspace %q: subscription %q is not a GUID", w.Name, w.SubscriptionID)
 		case !storageAccountName.MatchString(w.StorageAccount):
@@ -197,7 +205,7 @@ func (o *Options) check() error {
 		case accounts[w.StorageAccount]:
 			return fmt.Errorf("emulator: workspace %q: storage account %q belongs to another workspace", w.Name, w.StorageAccount)
 		}
-		accounts[w.StorageAccount] = true
+		accounts[w.StorageAccount], names[name] = true, true
 	}
 	for _, s := range o.Seeds {
 		if err := s.check(); err != nil {

@@ -79,16 +79,13 @@ func (r *rooms) openState() (err error) {
 }
 
 // verifyStorage judges a token for a storage account: one for all of storage,
-// or for an account's own address.
-func (r *rooms) verifyStorage(authorization string) (tenant string, ok bool, reason string) {
-	claims, refusal := r.login.Verify(authorization, r.cloud.StorageAudiences...)
-	if refusal == nil {
-		return claims.TenantID, true, ""
+// or for the account's own address.
+func (r *rooms) verifyStorage(authorization, account string) (tenant string, ok bool, reason string) {
+	claims, refusal := r.login.Verify(authorization, r.cloud.BlobAudiences(account)...)
+	if refusal != nil {
+		return "", false, string(refusal.Reason)
 	}
-	if refusal.Reason == login.Audience && r.cloud.IsBlobAudience(refusal.Claims.Audience) {
-		return refusal.Claims.TenantID, true, ""
-	}
-	return "", false, string(refusal.Reason)
+	return claims.TenantID, true, ""
 }
 
 func (r *rooms) openManagement() (err error) {

@@ -41,7 +41,7 @@ type Server struct {
 }
 
 // Start runs an emulator behind a port until ctx ends or Close is called. The
-// port is open when it returns.
+// port is open when it returns. Close also waits for the end that ctx has begun.
 func Start(ctx context.Context, options *Options) (*Server, error) {
 	e, err := New(options)
 	if err != nil {
@@ -95,7 +95,10 @@ func (s *Server) serve(ctx context.Context, socket net.Listener, authority *auth
 	s.running.Go(func() { (&sorter{Listener: socket, tls: secure, plain: plain}).run(ctx) })
 	s.running.Go(func() { _ = tlsServer.ServeTLS(secure, "", "") })
 	s.running.Go(func() { _ = proxy.Serve(plain) })
-	context.AfterFunc(ctx, func() { _ = socket.Close() })
+	context.AfterFunc(ctx, func() {
+		_ = socket.Close()
+		_ = s.Close() // whoever calls Close gets its error
+	})
 }
 
 // proxy answers CONNECT for the hosts that are played, by handing the

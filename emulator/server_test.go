@@ -166,7 +166,7 @@ func TestEnvNamesWhatClientsRead(t *testing.T) {
 		name, value, _ := strings.Cut(v, "=")
 		got[name] = value
 	}
-	for _, name := range []string{"HTTPS_PROXY", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "AZURE_TENANT_ID",
+	for _, name := range []string{"HTTPS_PROXY", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID",
 		"AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME"} {
 		if got[name] == "" {
 			t.Errorf("%s is not set", name)

@@ -21,8 +21,9 @@ func (e *Emulator) Do(r *http.Request) (*http.Response, error) { return e.RoundT
 // A request for a host that is not played fails with *[UnknownHostError].
 //
 // The handler runs beside the caller until the body is read to its end or
-// closed: Close waits for it. When the request's context ends the call fails
-// at once, and the handler's own context ends too.
+// closed: closing the body waits for it. When the request's context ends the
+// call fails at once, and the handler's own context ends too; when the emulator
+// is closed, bodies that are not at their end fail.
 func (e *Emulator) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := e.admit(r); err != nil {
 		if r.Body != nil {
@@ -37,7 +38,7 @@ func (e *Emulator) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	x := newExchange(r, cancel)
-	go x.run(e.serve, inner)
+	go x.run(e.ctx, e.serve, inner)
 	select {
 	case answer := <-x.answered:
 		return answer.response, answer.err

@@ -31,7 +31,7 @@ type emulatorFlags struct {
 	Python       string   `help:"Interpreter that runs scoring scripts; python3 of the PATH by default." placeholder:"PATH"`
 	Environments string   `help:"Packages of scripts: host, those of this machine's Python; or venv, the pip part of the deployment's own environment." enum:"host,venv" default:"host"`
 	Pace         string   `help:"How long operations take: instant, or real as in Azure." enum:"instant,real" default:"instant"`
-	Fault        []string `help:"Disturb matching requests, for example 'scoring POST /jobs cut-after 1'. May be repeated." placeholder:"SPEC" sep:"none"`
+	Fault        []string `help:"Disturb matching requests, for example 'scoring POST /jobs cut-after times=1'. May be repeated." placeholder:"SPEC" sep:"none"`
 	Verbose      bool     `help:"Log every request to standard error: method, host, path and status."`
 }
 

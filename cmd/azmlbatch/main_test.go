@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
 func TestMain(m *testing.M) {
@@ -63,6 +65,16 @@ func TestWrongUsage(t *testing.T) {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.text, out, stderr)
 			}
 		})
+	}
+}
+
+// TestFaultExampleOfTheHelp: what the help shows is taken.
+func TestFaultExampleOfTheHelp(t *testing.T) {
+	_, out, _ := azmlbatch("emulator", "exec", "--help")
+	_, rest, _ := strings.Cut(strings.Join(strings.Fields(out), " "), "for example '")
+	example, _, found := strings.Cut(rest, "'")
+	if _, err := emulator.ParseFault(example); err != nil || !found {
+		t.Errorf("the help's example %q of --fault: %v", example, err)
 	}
 }
 

@@ -76,7 +76,7 @@ upload() {
 		name=${f#"$1"/}
 		printf 'upload-file = "%s"\nurl = "%s/%s/%s%s"\noutput = "/dev/null"\n' "$f" "$container_url" "$2" "$name" "$sas"
 	done < <(find "$1" -type f -not -path '*/__pycache__/*' | sort) >"$work/upload"
-	curl -sS --fail -H 'x-ms-blob-type: BlockBlob' -H 'x-ms-version: 2023-11-03' --config "$work/upload"
+	curl -sS --fail --fail-early -H 'x-ms-blob-type: BlockBlob' -H 'x-ms-version: 2023-11-03' --config "$work/upload"
 }
 
 # 1. tokens of the three audiences

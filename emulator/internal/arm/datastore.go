@@ -116,10 +116,21 @@ func putDatastore(c *call) answer {
 	}
 	old, exists := c.h.store.Get(c.datastoreID())
 	doc := c.newDatastore(sent, old)
+	if exists && credentialsOf(doc) != credentialsOf(old) {
+		// Not evidenced; a secret of another kind is of no use to anybody.
+		if _, err := c.h.store.Delete(secretKey(c.datastoreID())); err != nil {
+			return c.internal(err)
+		}
+	}
 	if err := c.keepDatastore(doc, objectOf(objectOf(sent, "credentials"), "secrets")); err != nil {
 		return c.internal(err)
 	}
 	return c.put(!exists, c.showDatastore(doc))
+}
+
+// credentialsOf is the kind of a datastore's credentials.
+func credentialsOf(datastore store.Document) string {
+	return textOf(objectOf(objectOf(datastore, "properties"), "credentials"), "credentialsType")
 }
 
 func (c *call) newDatastore(sent, old store.Document) store.Document {

@@ -105,7 +105,12 @@ func EndpointID(state *store.Store, region, name string) (string, bool) {
 // (2026); the status 400 is not evidenced.
 func (c *call) takeEndpointName() *answer {
 	name := c.param("endpoint")
-	if _, taken := EndpointID(c.h.store, c.location, name); taken || c.h.reserved[foldName(name)] {
+	id, taken := EndpointID(c.h.store, c.location, name)
+	if taken {
+		// A create that was cut short may have left a name without its endpoint.
+		_, taken = c.h.store.Get(id)
+	}
+	if taken || c.h.reserved[foldName(name)] {
 		a := c.fail(http.StatusBadRequest, "UserError", "The specified endpoint name '"+name+
 			"' is not available. Endpoint names must be unique within the region. Please choose a different name and try again.",
 			withInner("BadArgument"))

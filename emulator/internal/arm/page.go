@@ -29,7 +29,7 @@ func (c *call) page(items []store.Document, size int) answer {
 		size = pageSize
 	}
 	skip = min(skip, len(items))
-	end := min(skip+size, len(items))
+	end := skip + min(size, len(items)-skip)
 	value := make([]any, 0, end-skip)
 	for _, item := range items[skip:end] {
 		value = append(value, item)

@@ -108,7 +108,7 @@ func (r *request) checkToken(authorization string) error {
 	if !r.atLeast("2017-11-09") {
 		return errAuthenticationFailed("Authentication scheme Bearer is not supported in this version.")
 	}
-	_, ok, reason := r.svc.verify(authorization)
+	_, ok, reason := r.svc.verify(authorization, r.accountID)
 	if ok {
 		return nil
 	}

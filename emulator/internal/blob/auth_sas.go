@@ -75,17 +75,19 @@ func inOrder(letters, order string) bool {
 	return true
 }
 
-func (t sas) isAccount() bool    { return t.services != "" || t.resourceTypes != "" }
-func (t sas) isDelegation() bool { return t.get("skoid") != "" }
+func (t sas) isAccount() bool { return t.services != "" || t.resourceTypes != "" }
+
+// isDelegation: an account SAS is signed by an account key whatever else stands beside it.
+func (t sas) isDelegation() bool { return t.get("skoid") != "" && !t.isAccount() }
 
 // checkSAS verifies the SAS of a request and what it grants.
 func (r *request) checkSAS(n need) (grant, error) {
-	if r.queryParam("skoid") == "" {
+	t, err := parseSAS(r.queryParam)
+	if !t.isDelegation() {
 		if err := r.checkKeyAllowed(); err != nil {
 			return grant{}, err
 		}
 	}
-	t, err := parseSAS(r.queryParam)
 	if err != nil {
 		return grant{}, err
 	}

@@ -44,14 +44,20 @@ func openDirBackend(root string, log *slog.Logger) (*dirBackend, error) {
 	return &dirBackend{root: root, log: log}, os.MkdirAll(root, 0o700)
 }
 
+// secretSize is the length of a secret in bytes.
+const secretSize = 32
+
 // secret returns the random bytes kept under this name, which are made on first use.
 func (d *dirBackend) secret(name string) ([]byte, error) {
 	path := filepath.Join(d.root, name)
 	key, err := os.ReadFile(path)
+	if err == nil && len(key) < secretSize {
+		return nil, fmt.Errorf("%s holds no key; remove it to have one made", path)
+	}
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	key = make([]byte, 32)
+	key = make([]byte, secretSize)
 	rand.Read(key) // never fails
 	return key, maybe.WriteFile(path, key, 0o600)
 }

@@ -32,9 +32,10 @@ type Options struct {
 	Dir string
 	// Now is the clock of the service. Default: time.Now.
 	Now func() time.Time
-	// VerifyToken judges a bearer token, given the whole Authorization header, and answers the tenant that issued it. For
-	// a token that is not good, reason is a word such as "audience" or "expired", or a sentence. Nil refuses all tokens.
-	VerifyToken func(authorization string) (tenant string, ok bool, reason string)
+	// VerifyToken judges a bearer token for an account, given the whole Authorization header, and answers the tenant that
+	// issued it. For a token that is not good, reason is a word such as "audience" or "expired", or a sentence. Nil refuses
+	// all tokens.
+	VerifyToken func(authorization, account string) (tenant string, ok bool, reason string)
 	// TenantID is the tenant named in challenges and in user delegation SAS.
 	TenantID string
 	// LoginHost is the host of the authority named in challenges. Default: login.microsoftonline.com.
@@ -55,7 +56,7 @@ var (
 type Service struct {
 	suffix    string
 	now       func() time.Time
-	verify    func(string) (string, bool, string)
+	verify    func(authorization, account string) (string, bool, string)
 	tenantID  string
 	loginHost string
 	log       *slog.Logger
@@ -92,7 +93,7 @@ func New(o Options) (*Service, error) {
 		s.now = time.Now
 	}
 	if s.verify == nil {
-		s.verify = func(string) (string, bool, string) { return "", false, "no authority" }
+		s.verify = func(string, string) (string, bool, string) { return "", false, "no authority" }
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -32,7 +32,7 @@ var (
 // newTestService returns a service with one account and one container. An empty dir keeps it in memory.
 func newTestService(t testing.TB, dir string, edit ...func(*Options, *Account)) *Service {
 	t.Helper()
-	o := Options{Dir: dir, TenantID: "tenant-1", Now: time.Now, VerifyToken: func(header string) (string, bool, string) {
+	o := Options{Dir: dir, TenantID: "tenant-1", Now: time.Now, VerifyToken: func(header, _ string) (string, bool, string) {
 		if header == "Bearer "+goodToken {
 			return "tenant-1", true, ""
 		}

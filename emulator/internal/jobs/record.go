@@ -95,10 +95,15 @@ func (r *Runner) finish(rec record, end outcome) {
 			own["azureml.pipelines.stages"] = stagesText(end.start, end.end, end.status)
 		}
 	})
+	r.forgetUnfinished(rec)
+	r.log.Info("job ended", "job", rec.name, "status", end.status)
+}
+
+// forgetUnfinished notes that there is nothing to do for a job at the next start.
+func (r *Runner) forgetUnfinished(rec record) {
 	if _, err := r.store.Delete(unfinishedID(rec.name)); err != nil {
 		r.log.Error("job bookkeeping", "job", rec.name, "error", err)
 	}
-	r.log.Info("job ended", "job", rec.name, "status", end.status)
 }
 
 // endBatchJob adds what the batch view shows of a job that has ended: where its
@@ -158,6 +163,10 @@ func (r *Runner) failUnfinished() {
 		rec := record{
 			workspace: text(doc["workspace"]), endpoint: text(doc["endpoint"]), name: text(doc["job"]), child: text(doc["child"]),
 			workspaceGUID: text(doc["workspaceGUID"]), location: text(doc["location"]),
+		}
+		if job, _ := r.store.Get(jobID(rec.workspace, rec.name)); isTerminal(text(object(job["properties"])["status"])) {
+			r.forgetUnfinished(rec) // only this was left to do
+			continue
 		}
 		r.finish(rec, outcome{status: Failed, message: stoppedMessage, start: now, end: now})
 	}
