@@ -31,8 +31,9 @@ func check(err error) {
 
 // folder writes files into a new folder with the given name.
 func folder(name string, files map[string]string) string {
-	dir, err := os.MkdirTemp(exampleDir, "example-")
+	dir, err := os.MkdirTemp("", "azmlbatch-example-")
 	check(err)
+	exampleDirs = append(exampleDirs, dir)
 	dir = filepath.Join(dir, name)
 	check(os.MkdirAll(dir, 0o750))
 	for name, content := range files {

@@ -8,18 +8,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-// exampleDir is where examples write their files; tests have t.TempDir.
-var exampleDir string
+// exampleDirs are where examples wrote their files, one after another; tests have t.TempDir.
+var exampleDirs []string
 
 // TestMain leaves no folder of the examples behind, and fails when a goroutine has outlived its call.
 func TestMain(m *testing.M) {
-	var err error
-	if exampleDir, err = os.MkdirTemp("", "azmlbatch-examples-"); err != nil {
-		log.Fatal(err)
-	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if err := os.RemoveAll(exampleDir); err != nil {
-			log.Print(err)
+		for _, dir := range exampleDirs {
+			if err := os.RemoveAll(dir); err != nil {
+				log.Print(err)
+			}
 		}
 		os.Exit(code)
 	}))
