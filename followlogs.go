@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"log/slog"
 	"regexp"
 	"strings"
 	"time"
@@ -50,6 +51,9 @@ func (j JobsClient) FollowLogs(ctx context.Context, name string, options *Follow
 	}
 	return func(yield func(LogLine, error) bool) {
 		op := operation{"follow logs of", "job", name}
+		var last error
+		ctx, end := j.c.begin(ctx, op, slog.LevelInfo)
+		defer end(&last)
 		if err := checkName(op, "name", name); err != nil {
 			yield(LogLine{}, err)
 			return
@@ -62,7 +66,7 @@ func (j JobsClient) FollowLogs(ctx context.Context, name string, options *Follow
 			if errors.Is(err, errLeft) {
 				return
 			}
-			if err != nil {
+			if last = err; err != nil {
 				yield(LogLine{}, err)
 				return
 			}

@@ -118,15 +118,20 @@ func TestIgnorePatterns(t *testing.T) {
 		{"sub\n!sub/x", "sub/y", true},
 	}
 	for _, tt := range tests {
-		var rules ignoreRules
-		for line := range strings.SplitSeq(tt.lines, "\n") {
-			if p, ok := parseIgnorePattern(line); ok {
-				rules = append(rules, p)
-			}
+		checkIgnored(t, tt.lines, tt.name, tt.ignored)
+	}
+}
+
+func checkIgnored(t *testing.T, lines, name string, want bool) {
+	t.Helper()
+	var rules ignoreRules
+	for line := range strings.SplitSeq(lines, "\n") {
+		if p, ok := parseIgnorePattern(line); ok {
+			rules = append(rules, p)
 		}
-		if got := rules.excludes(tt.name); got != tt.ignored {
-			t.Errorf("%q ignores %q: %v, want %v", tt.lines, tt.name, got, tt.ignored)
-		}
+	}
+	if got := rules.excludes(name); got != want {
+		t.Errorf("%q ignores %q: %v, want %v", lines, name, got, want)
 	}
 }
 
@@ -141,15 +146,7 @@ func TestIgnorePatternsOfAzML(t *testing.T) {
 		{"out/\n!out/keep.txt", "out/a.txt", true},
 		{"a\t", "a", true},
 	} {
-		var rules ignoreRules
-		for line := range strings.SplitSeq(tt.lines, "\n") {
-			if p, ok := parseIgnorePattern(line); ok {
-				rules = append(rules, p)
-			}
-		}
-		if got := rules.excludes(tt.name); got != tt.ignored {
-			t.Errorf("%q ignores %q: %v, want %v", tt.lines, tt.name, got, tt.ignored)
-		}
+		checkIgnored(t, tt.lines, tt.name, tt.ignored)
 	}
 }
 

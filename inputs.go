@@ -70,8 +70,7 @@ type TritonModel URIFolder
 // Literal is a plain value, for pipeline-component deployments only.
 type Literal struct {
 	// Value is a string, number or boolean. The service's description says text, and what is read back is text as a rule; a
-	// number that is read is a float64, or a [json.Number] when it is an integer with
-	// more digits than a float64 keeps.
+	// number that is read is a float64, or a [json.Number] when it is an integer with more digits than a float64 keeps.
 	Value any
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -39,8 +40,9 @@ type invokeBody struct {
 //
 // Local inputs are uploaded first. The POST that starts the job is sent again only when it provably never reached the
 // service. When its answer is lost, the client looks for the job by its output's place and returns it; that takes up to 45
-// seconds, also when the answer is lost because ctx ended. Only when it cannot be found is the error an [*AmbiguousInvokeError], and then the job may or may not exist. With a Key of the
-// caller, the job is looked for before anything is sent, and [LocalPath] inputs are not uploaded again.
+// seconds, also when the answer is lost because ctx ended. Only when it cannot be found is the error an
+// [*AmbiguousInvokeError], and then the job may or may not exist. With a Key of the caller, the job is looked for before
+// anything is sent, and [LocalPath] inputs are not uploaded again.
 //
 // It takes one request to read the endpoint, one to read the deployment, and the POST.
 func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invocation) (_ BatchJob, err error) {
@@ -242,10 +244,7 @@ func (t invokeTarget) lookup(ctx context.Context, place string) (BatchJob, bool,
 
 // find looks among the endpoint's jobs for the one with the output place.
 func (t invokeTarget) find(ctx context.Context, place string) (BatchJob, bool, error) {
-	for job, err := range (EndpointsClient{t.c}).ListJobs(ctx, t.endpoint, nil) {
-		if errors.Is(err, ErrNotFound) {
-			break // neither plane lists a job, and the endpoint was read a moment ago: it has none yet
-		}
+	for job, err := range t.jobs(ctx) {
 		if err != nil {
 			return BatchJob{}, false, err
 		}
@@ -254,6 +253,17 @@ func (t invokeTarget) find(ctx context.Context, place string) (BatchJob, bool, e
 		}
 	}
 	return BatchJob{}, false, nil
+}
+
+// jobs lists the endpoint's jobs. Where neither plane lists one there is none yet: the endpoint was read a moment ago.
+func (t invokeTarget) jobs(ctx context.Context) iter.Seq2[BatchJob, error] {
+	return func(yield func(BatchJob, error) bool) {
+		for job, err := range (EndpointsClient{t.c}).ListJobs(ctx, t.endpoint, nil) {
+			if errors.Is(err, ErrNotFound) || !yield(job, err) {
+				return
+			}
+		}
+	}
 }
 
 func jobHasOutput(job BatchJob, place string) bool {

@@ -373,3 +373,18 @@ func TestFirstInvocationWithAKeyWhereNoPlaneListsAJob(t *testing.T) {
 		t.Errorf("the POST was sent %d times although the key could not be looked up", len(s.posts))
 	}
 }
+
+// TestLookupOfManyKeysWhereNoPlaneListsAJob finds none, as the lookup of one key does.
+func TestLookupOfManyKeysWhereNoPlaneListsAJob(t *testing.T) {
+	s, c := newBatchService(t)
+	s.list = answer(404, `{"error":{"code":"UserError","message":"no jobs"}}`)
+	s.arm = answer(200, `{"value":[]}`)
+	target, err := c.Endpoints().target(t.Context(), operation{"invoke", "endpoint", "digits"}, "digits", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.index = new(jobIndex)
+	if _, found, err := target.lookup(t.Context(), "azureml://datastores/d/paths/azmlbatch/digits/monday/"); found || err != nil {
+		t.Errorf("lookup = %v, %v, want none", found, err)
+	}
+}

@@ -301,7 +301,7 @@ func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (Batc
 	defer x.mu.Unlock()
 	if now := t.c.clock.now(); x.byPlace == nil || now.Sub(x.read) >= indexAge {
 		byPlace := map[string]BatchJob{}
-		for job, err := range (EndpointsClient{t.c}).ListJobs(ctx, t.endpoint, nil) {
+		for job, err := range t.jobs(ctx) {
 			if err != nil {
 				return BatchJob{}, false, err
 			}

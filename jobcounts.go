@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -257,4 +258,18 @@ func reportCounts(r io.Reader) (JobCounts, error) {
 		sum.FilesFailed += r.failed
 	}
 	return sum, nil
+}
+
+// number is a JSON number, also when it comes as text.
+type number float64
+
+// UnmarshalJSON reads 12, 12.5 and "12".
+func (n *number) UnmarshalJSON(b []byte) error {
+	var f json.Number
+	if err := json.Unmarshal([]byte(strings.Trim(string(b), `"`)), &f); err != nil {
+		return nil //nolint:nilerr // a metric that cannot be read is no reason to fail
+	}
+	v, _ := f.Float64()
+	*n = number(v)
+	return nil
 }

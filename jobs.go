@@ -247,6 +247,9 @@ type jobHandler struct {
 // invocation (a recording of 2026 has it after one second; how late it can be is not evidenced).
 const jobAppears = 5 * time.Second
 
+// startedJobAppears is jobAppears for a job that this client has started itself.
+const startedJobAppears = 30 * time.Second
+
 func (h *jobHandler) token() any { return jobToken{Version: operationTokenVersion, Job: h.name} }
 
 func (h *jobHandler) poll(ctx context.Context) (pollState, error) {

@@ -101,10 +101,16 @@ func TestOneSpanTreeFromDeployToRows(t *testing.T) {
 	for _, err := range azmlbatch.Rows[[]string](ctx, s.client, job.Name, nil) {
 		s.must(err)
 	}
+	for _, err := range s.client.Jobs().Watch(ctx, []string{job.Name}, nil) {
+		s.must(err)
+	}
+	for _, err := range s.client.Jobs().FollowLogs(ctx, job.Name, nil) {
+		s.must(err)
+	}
 
 	want := []string{"upload code", "upload model", "create environment", "get workspace", "create compute", "wait: create compute",
 		"create endpoint", "wait: create endpoint", "create deployment", "wait: create deployment", "set default deployment of endpoint",
-		"invoke endpoint", "wait for job", "read rows of job"}
+		"invoke endpoint", "wait for job", "read rows of job", "watch jobs", "follow logs of job"}
 	if diff := cmp.Diff(want, spans.steps()); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}

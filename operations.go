@@ -199,17 +199,3 @@ func resumeOperation[T any](c *Client, kind, token string) (*Poller[T], error) {
 	}
 	return newPoller(c, operation{s.Verb, s.Kind, s.Name}, &operationHandler[T]{client: c, state: s}, operationSchedule), nil
 }
-
-// number is a JSON number, also when it comes as text.
-type number float64
-
-// UnmarshalJSON reads 12, 12.5 and "12".
-func (n *number) UnmarshalJSON(b []byte) error {
-	var f json.Number
-	if err := json.Unmarshal([]byte(strings.Trim(string(b), `"`)), &f); err != nil {
-		return nil //nolint:nilerr // a percentage that cannot be read is no reason to fail
-	}
-	v, _ := f.Float64()
-	*n = number(v)
-	return nil
-}

@@ -93,7 +93,7 @@ func do[T any](ctx context.Context, c *Client, r request) (T, error) {
 func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err error) {
 	ctx, end := c.begin(ctx, r.op, slog.LevelDebug)
 	defer end(&err)
-	if !r.reads && r.method != http.MethodGet && r.method != http.MethodHead {
+	if !r.reads && !onlyReads(r.method) {
 		if err := c.refuseWrite(r.op); err != nil {
 			return nil, err
 		}
@@ -126,6 +126,8 @@ func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err 
 	}
 	return resp, nil
 }
+
+func onlyReads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // refuseWrite is the error of a call that would write with a read-only client, else nil.
 func (c *Client) refuseWrite(op operation) error {

@@ -28,7 +28,7 @@ func roleRemedy(e *Error, resp *http.Response) string {
 		return "the caller lacks " + action + ": assign " + roleFor(action) + roleTakesTime
 	}
 	role := roleDataScientist
-	if resp.Request != nil && (resp.Request.Method == http.MethodGet || resp.Request.Method == http.MethodHead) {
+	if resp.Request != nil && onlyReads(resp.Request.Method) {
 		role = roleReader
 	}
 	return "assign " + role + roleTakesTime
@@ -51,7 +51,7 @@ func roleFor(action string) string {
 // blobRoleRemedy says which role on the storage account a refused caller lacks.
 func blobRoleRemedy(resp *http.Response) string {
 	role := roleBlobWriter
-	if resp.Request != nil && (resp.Request.Method == http.MethodGet || resp.Request.Method == http.MethodHead) {
+	if resp.Request != nil && onlyReads(resp.Request.Method) {
 		role = roleBlobReader
 	}
 	return "assign " + role + " to the caller" + roleTakesTime

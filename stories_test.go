@@ -23,7 +23,7 @@ import (
 // shop is an emulator and a client that does not sleep between polls.
 type shop struct {
 	t      *testing.T
-	ctx    context.Context //nolint:containedctx // a story is one call with one context
+	ctx    context.Context // a story is one call
 	azure  *emulator.Emulator
 	client *azmlbatch.Client
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ type WatchOptions struct {
 }
 
 // Watch follows many jobs and yields each as it ends: a Completed one without error, one that Failed or was Canceled with
-// a [*JobFailedError], and one that cannot be read with that error and a Job that has only its Name (an unknown one is
+// a [*JobFailedError], and one that cannot be read with that error and a Job that has only its Name (an unknown one is, after five seconds,
 // [ErrNotFound]). The others are not lost by that. Every name comes once, and the loop ends with the last of them. Jobs
 // that end between two rounds come in the order of names.
 //
@@ -39,6 +40,9 @@ func (j JobsClient) Watch(ctx context.Context, names []string, options *WatchOpt
 	}
 	return func(yield func(Job, error) bool) {
 		op := operation{"watch", "jobs", ""}
+		var last error
+		ctx, end := j.c.begin(ctx, op, slog.LevelInfo)
+		defer end(&last)
 		h := &watchHandler{watcher: watcher{jobs: j}}
 		for _, name := range names {
 			if err := checkName(op, "names", name); err != nil {
@@ -59,7 +63,7 @@ func (j JobsClient) Watch(ctx context.Context, names []string, options *WatchOpt
 					return
 				}
 			}
-			if err != nil {
+			if last = err; err != nil {
 				yield(Job{}, &UnfinishedError{Names: h.watcher.names(), Err: err})
 			}
 		}
@@ -146,19 +150,15 @@ func (w *watcher) add(name string) {
 	if w.byName[key] != nil {
 		return
 	}
-	one := &watchedJob{name: name}
+	one := &watchedJob{name: name, appears: w.jobs.c.clock.now().Add(jobAppears)}
 	w.left = append(w.left, one)
 	put(&w.byName, key, one)
 }
 
-// toAppear is how long ARM may not know a job that the scoring plane has taken. It knew one after a second; nothing on
-// record is faster.
-const toAppear = 30 * time.Second
-
-// addStarted adds a job that has just been started.
+// addStarted adds a job that has just been started, so that there is no doubt that it will appear.
 func (w *watcher) addStarted(name string) {
 	w.add(name)
-	w.byName[strings.ToLower(name)].appears = w.jobs.c.clock.now().Add(toAppear)
+	w.byName[strings.ToLower(name)].appears = w.jobs.c.clock.now().Add(startedJobAppears)
 }
 
 func (w *watcher) names() []string {

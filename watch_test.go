@@ -233,3 +233,19 @@ func TestWatchOneJobAndNone(t *testing.T) {
 		t.Errorf("%d lists and %d single requests for one job, want 0 and 1", w.lists, w.gets)
 	}
 }
+
+// TestWatchBearsWithAJobThatShowsLate waits for a job that was invoked a moment ago, as Wait does, and not for ever.
+func TestWatchBearsWithAJobThatShowsLate(t *testing.T) {
+	missing := answer(404, `{"error":{"code":"NotFound","message":"no such job"}}`)
+	handler, _ := script(t, missing, missing, answer(200, `{"name":"j1","properties":{"status":"Completed"}}`))
+	for job, err := range newTestClient(t, handler).Jobs().Watch(t.Context(), []string{"j1"}, nil) {
+		if err != nil || job.Status != JobCompleted {
+			t.Errorf("Watch = %s, %v", job.Status, err)
+		}
+	}
+	for _, err := range newTestClient(t, missing).Jobs().Watch(t.Context(), []string{"j2"}, nil) {
+		if !errors.Is(err, ErrNotFound) {
+			t.Errorf("Watch = %v, want ErrNotFound", err)
+		}
+	}
+}
