@@ -22,9 +22,10 @@ type WatchOptions struct {
 }
 
 // Watch follows many jobs and yields each as it ends: a Completed one without error, one that Failed or was Canceled with
-// a [*JobFailedError], and one that cannot be read with that error and a Job that has only its Name (an unknown one is, after five seconds,
-// [ErrNotFound]). The others are not lost by that. Every name comes once, and the loop ends with the last of them. Jobs
-// that end between two rounds come in the order of names.
+// a [*JobFailedError], and one that cannot be read with that error and a Job that has only its Name. An unknown one is
+// [ErrNotFound] after five seconds, because a job that was invoked a moment ago may show late. The others are not lost by
+// that. Every name comes once, and the loop ends with the last of them. Jobs that end between two rounds come in the order
+// of names.
 //
 // A round lists the workspace's jobs until all names have been seen, one request for each page of the service, and reads
 // each job that has ended, one request. A job that the list does not show soon is read by itself. So N jobs cost about N
