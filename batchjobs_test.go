@@ -16,7 +16,7 @@ const armJobs = `{"value":[
 	{"name":"job-1","properties":{"jobType":"Pipeline","experimentName":"digits","tags":{"azureml.batchrun":"true","azureml.deploymentname":"blue"}}},
 	{"name":"job-2","properties":{"jobType":"Pipeline","experimentName":"Digits","status":"Failed","displayName":"green vase","tags":{"azureml.batchrun":"true","azureml.deploymentname":"green"},
 		"services":{"Studio":{"jobServiceType":"Studio","endpoint":"https://ml.azure.com/runs/job-2"}},
-		"properties":{"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/\"}"}}},
+		"properties":{"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/predictions.csv\"}"}}},
 	{"name":"job-3","properties":{"jobType":"Pipeline","experimentName":"mine","description":"Pipeline submission for endpoint: digits, deployment: blue.","tags":{"azureml.batchrun":"true","azureml.deploymentname":"blue"}}},
 	{"name":"job-4","properties":{"jobType":"Pipeline","experimentName":"digits2","description":"Pipeline submission for endpoint: digits2, deployment: blue.","tags":{"azureml.batchrun":"true"}}},
 	{"name":"job-5","properties":{"jobType":"Pipeline","experimentName":"digits"}}]}`
@@ -133,7 +133,7 @@ func TestJobOfTheManagementPlaneAsBatchJob(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := BatchJob{Name: "job-2", Status: JobFailed, DisplayName: "green vase", Tags: job.Tags, Properties: job.Properties,
-			Outputs:              Outputs{"score": URIFolder{URI: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/"}},
+			Outputs:              Outputs{"score": URIFile{URI: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/predictions.csv"}},
 			InteractionEndpoints: map[string]JobEndpoint{"Studio": {Type: "Studio", Endpoint: "https://ml.azure.com/runs/job-2"}}}
 		if diff := cmp.Diff(want, job); diff != "" {
 			t.Errorf("job (-want +got):\n%s", diff)

@@ -35,8 +35,8 @@ const (
 type Input interface{ inputKind() dataKind }
 
 // An Output is one named output of a job: [URIFolder], [URIFile], [MLTable], [CustomModel], [MLFlowModel], [TritonModel]
-// or [UnknownData]. A model deployment gives at most one, on a blob datastore, at a place that does not exist yet; the
-// service calls it "score" whatever its name.
+// or [UnknownData]. A model deployment takes at most one, a [URIFile] that names the predictions file on a blob datastore
+// and does not exist yet; the service calls it "score" whatever its name.
 type Output interface{ outputKind() dataKind }
 
 // URIFolder is a folder of files. Of an input, only the files directly in it are scored; sub-folders are not explored.

@@ -18,8 +18,9 @@ type Invocation struct {
 	// Inputs by name, for pipeline-component deployments; a model deployment takes exactly one and ignores the name. It
 	// excludes Input.
 	Inputs Inputs
-	// Outputs by name. Empty makes the client choose a fresh folder on the default datastore whose path holds Key; that
-	// is what makes an invocation findable. A place that exists already makes the job fail.
+	// Outputs by name. A model deployment takes one, a [URIFile] that names the predictions file on a blob datastore.
+	// Empty makes the client choose a file in a fresh folder on the default datastore whose path holds Key; that is
+	// what makes an invocation findable. A file that exists already makes the job fail.
 	Outputs Outputs
 	// Key makes the invocation idempotent: a second Invoke with the same key on the same endpoint returns the first job,
 	// also from another process or after a crash. Letters, digits, '-' and '_', at most 64. Empty means a fresh key, which
@@ -45,7 +46,8 @@ type Invocation struct {
 	RetrySettings RetrySettings
 	// LoggingLevel of the job.
 	LoggingLevel LoggingLevel
-	// OutputFileName names the predictions file; not together with a [URIFile] output, which names it already.
+	// OutputFileName names the predictions file, without a folder. Empty means the deployment's. The URI of an output
+	// names the file too; giving two names is an error.
 	OutputFileName string
 
 	// Dataset is the older form of an input (API 2021-10-01), for services and scripts that still need it. It excludes
@@ -117,6 +119,8 @@ func checkInvocation(op operation, inv Invocation) error {
 		return bad("OutputDataset", "excludes Outputs", "use one of the two")
 	case inv.MiniBatchSize < 0, inv.InstanceCount < 0, inv.MaxConcurrencyPerInstance < 0:
 		return bad("MiniBatchSize, InstanceCount, MaxConcurrencyPerInstance", "must not be negative", "zero means the deployment's own")
+	case strings.ContainsAny(inv.OutputFileName, `/\`):
+		return bad("OutputFileName", fmt.Sprintf("%q has a slash", inv.OutputFileName), "name a file; the folder belongs into Outputs")
 	case inv.ErrorThreshold != nil && *inv.ErrorThreshold < -1:
 		return bad("ErrorThreshold", "is below -1", "-1 ignores all failures")
 	}

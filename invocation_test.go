@@ -14,7 +14,7 @@ import (
 // TestBodiesOfInvocations holds every form of a request's body that the service takes.
 func TestBodiesOfInvocations(t *testing.T) {
 	const (
-		output = `"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/"}}`
+		output = `"outputData":{"score":{"jobOutputType":"UriFile","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/predictions.csv"}}`
 		folder = `"inputData":{"UriFolder":{"jobInputType":"UriFolder","uri":"https://acc.blob.core.windows.net/con/digits"}}`
 	)
 	input := URIFolder{URI: "https://acc.blob.core.windows.net/con/digits"}
@@ -49,7 +49,7 @@ func TestBodiesOfInvocations(t *testing.T) {
 		{"every override", Invocation{Input: input, DisplayName: "monday", ExperimentName: "nightly", MiniBatchSize: 20, ErrorThreshold: new(-1),
 			MaxConcurrencyPerInstance: 2, InstanceCount: 4, Compute: "azureml:gpu", RetrySettings: RetrySettings{MaxRetries: new(2), Timeout: 90 * time.Second},
 			LoggingLevel: "Debug", OutputFileName: "out.csv"},
-			folder + "," + output + `,"name":"monday","properties":{"experimentName":"nightly"},"miniBatchSize":20,"errorThreshold":-1,"maxConcurrencyPerInstance":2,
+			folder + "," + strings.Replace(output, "predictions.csv", "out.csv", 1) + `,"name":"monday","properties":{"experimentName":"nightly"},"miniBatchSize":20,"errorThreshold":-1,"maxConcurrencyPerInstance":2,
 			"compute":{"instanceCount":4,"target":"` + testWorkspaceID + `/computes/gpu"},"retrySettings":{"maxRetries":2,"timeout":"PT1M30S"},"loggingLevel":"Debug","outputFileName":"out.csv"`},
 		{"no override but a zero", Invocation{Input: input, ErrorThreshold: new(0)}, folder + "," + output + `,"errorThreshold":0`},
 		{"the older form, whole", Invocation{Dataset: DatasetVersion{Name: "digits", Version: "3"}, OutputDataset: OutputDataset{DatastoreID: testWorkspaceID + "/datastores/d", Path: "p"}, OutputFileName: "o.csv"},
@@ -119,7 +119,7 @@ func TestInputsAndOutputsByPointer(t *testing.T) {
 	s, c := newBatchService(t)
 	for range 2 { // the key is kept for an output that is a pointer, too
 		if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Key: "monday", Input: &URIFolder{URI: "https://h/x"},
-			Outputs: Outputs{"o": &URIFolder{URI: "azureml://datastores/d/paths/p/"}}}); err != nil {
+			Outputs: Outputs{"o": &URIFile{URI: "azureml://datastores/d/paths/p/rows.csv"}}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -141,7 +142,13 @@ func (t invokeTarget) body(ctx context.Context, inv Invocation, key string) (inv
 	if inv.Dataset != nil {
 		b.Dataset = inv.Dataset.datasetBody()
 	}
-	if len(inv.Outputs) == 0 && inv.OutputDataset == (OutputDataset{}) && t.deployment.Configuration == nil {
+	if t.deployment.Configuration != nil {
+		return b, outputPlace(b), nil
+	}
+	if err := checkModelOutputs(t.op, inv); err != nil {
+		return b, "", err
+	}
+	if len(inv.Outputs) == 0 && inv.OutputDataset == (OutputDataset{}) {
 		store, err := t.c.defaultDatastore(ctx)
 		if err != nil {
 			return b, "", err
@@ -151,7 +158,10 @@ func (t invokeTarget) body(ctx context.Context, inv Invocation, key string) (inv
 			b.OutputDataset = OutputDataset{DatastoreID: t.c.armID("datastores", store), Path: t.outputPath(key)}
 			return b, placeURI(store, b.OutputDataset.Path), nil
 		}
-		b.Outputs = Outputs{"score": URIFolder{URI: placeURI(store, t.outputPath(key))}}
+		folder := placeURI(store, t.outputPath(key))
+		file := cmp.Or(inv.OutputFileName, t.deployment.OutputFileName, "predictions.csv")
+		b.Outputs = Outputs{"score": URIFile{URI: folder + file}}
+		return b, folder, nil // the key is the folder's: another file name must not start a second job
 	}
 	return b, outputPlace(b), nil
 }
@@ -159,6 +169,33 @@ func (t invokeTarget) body(ctx context.Context, inv Invocation, key string) (inv
 // outputPath is where the output of a key goes. Endpoints do not share keys.
 func (t invokeTarget) outputPath(key string) string {
 	return "azmlbatch/" + strings.ToLower(t.endpoint) + "/" + key + "/"
+}
+
+// checkModelOutputs refuses what the service refuses after the inputs were uploaded: an output of a model deployment
+// is the predictions file.
+func checkModelOutputs(op operation, inv Invocation) error {
+	for _, name := range sortedKeys(inv.Outputs) {
+		argument := fmt.Sprintf("Invocation.Outputs[%q]", name)
+		switch o := indirect(inv.Outputs[name]).(type) {
+		case URIFile:
+			if o.URI == "" || strings.HasSuffix(o.URI, "/") {
+				return &ArgumentError{Operation: op.String(), Argument: argument + ".URI",
+					Problem: fmt.Sprintf("%q does not name a file", redact(o.URI)),
+					Remedy:  "end it with the name of the predictions file, such as predictions.csv"}
+			}
+			if file := o.URI[strings.LastIndexByte(o.URI, '/')+1:]; inv.OutputFileName != "" && inv.OutputFileName != file {
+				return &ArgumentError{Operation: op.String(), Argument: "Invocation.OutputFileName",
+					Problem: fmt.Sprintf("is %q, and the output's URI names %q", inv.OutputFileName, redact(file)),
+					Remedy:  "leave OutputFileName empty: the URI names the file"}
+			}
+		case UnknownData:
+		default:
+			return &ArgumentError{Operation: op.String(), Argument: argument,
+				Problem: fmt.Sprintf("is of type %T; a model deployment writes one file", o),
+				Remedy:  "use azmlbatch.URIFile with the URI of the predictions file"}
+		}
+	}
+	return nil
 }
 
 func placeURI(datastore, path string) string {
@@ -267,7 +304,20 @@ func (t invokeTarget) jobs(ctx context.Context) iter.Seq2[BatchJob, error] {
 }
 
 func jobHasOutput(job BatchJob, place string) bool {
-	return slices.ContainsFunc(jobPlaces(job), func(p string) bool { return samePlace(p, place) })
+	return slices.ContainsFunc(jobPlaces(job), func(p string) bool {
+		return samePlace(p, place) || strings.HasSuffix(place, "/") && samePlace(folderOf(p), place)
+	})
+}
+
+// folderOf is the folder around the file that a URI names, with a slash at the end.
+func folderOf(uri string) string { return uri[:strings.LastIndexByte(uri, '/')+1] }
+
+// outputAt is an output as a job's parameters name it: a folder ends with a slash.
+func outputAt(uri string) Output {
+	if strings.HasSuffix(uri, "/") {
+		return URIFolder{URI: uri}
+	}
+	return URIFile{URI: uri}
 }
 
 // jobPlaces are the places of a job's outputs.

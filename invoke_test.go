@@ -110,7 +110,7 @@ func TestInvokeSendsTheInputAndAnOutputThatHoldsTheKey(t *testing.T) {
 	}
 	want := []recordedRequest{{"POST", "/jobs", "", compactJSON(`{"properties":{
 		"inputData":{"images":{"jobInputType":"UriFolder","uri":"https://acc.blob.core.windows.net/con/digits"}},
-		"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/monday/"}},
+		"outputData":{"score":{"jobOutputType":"UriFile","uri":"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/monday/predictions.csv"}},
 		"miniBatchSize":5,"errorThreshold":0,"compute":{"instanceCount":2}}}`)}}
 	if diff := cmp.Diff(want, s.posts); diff != "" {
 		t.Errorf("invocation (-want +got):\n%s", diff)
@@ -175,7 +175,7 @@ func TestLostAnswerIsFoundThroughARMWhenTheDataPlaneFails(t *testing.T) {
 	s.arm = func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, 200, `{"value":[{"name":"other","properties":{"experimentName":"digits","properties":{}}},
 			{"name":"batchjob-7","properties":{"experimentName":"digits","status":"Running","tags":{"azureml.batchrun":"true"},"properties":{
-			"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/monday/\"}"}}}]}`)
+			"azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/monday/predictions.csv\"}"}}}]}`)
 	}
 	job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
 	if err != nil || job.Name != "batchjob-7" {
@@ -241,6 +241,7 @@ func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
 		{"a folder with sub-folders only", "digits", Invocation{Inputs: Inputs{"x": LocalPath{Path: onlyFolders}}}, `Invocation.Inputs["x"]`},
 		{"a key that is no path", "digits", Invocation{Inputs: sampleInputs, Key: "a/b"}, "Invocation.Key"},
 		{"two forms of input", "digits", Invocation{Inputs: sampleInputs, Dataset: DataURL{Path: "https://x"}}, "Invocation.Dataset"},
+		{"an output file name with a folder", "digits", Invocation{Inputs: sampleInputs, OutputFileName: "a/b.csv"}, "Invocation.OutputFileName"},
 		{"a threshold below -1", "digits", Invocation{Inputs: sampleInputs, ErrorThreshold: new(-2)}, "Invocation.ErrorThreshold"},
 	}
 	for _, tt := range tests {
@@ -252,6 +253,53 @@ func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
 				t.Errorf("Invoke = %v, want an ArgumentError about %s", err, tt.argument)
 			}
 		})
+	}
+}
+
+func TestOutputsThatAModelDeploymentCannotHave(t *testing.T) {
+	const place = "azureml://datastores/d/paths/results"
+	tests := []struct {
+		name, argument string
+		inv            Invocation
+	}{
+		{"a folder", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": URIFolder{URI: place}}}},
+		{"a pointer to a folder", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": &URIFolder{URI: place}}}},
+		{"a table", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": MLTable{URI: place}}}},
+		{"a custom model", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": CustomModel{URI: place}}}},
+		{"an MLflow model", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": MLFlowModel{URI: place}}}},
+		{"a Triton model", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": TritonModel{URI: place}}}},
+		{"nil", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": nil}}},
+		{"a file without a URI", `Invocation.Outputs["score"].URI`, Invocation{Outputs: Outputs{"score": URIFile{}}}},
+		{"a file whose URI is a folder", `Invocation.Outputs["score"].URI`, Invocation{Outputs: Outputs{"score": URIFile{URI: place + "/"}}}},
+		{"two names of the file", "Invocation.OutputFileName", Invocation{OutputFileName: "b.csv", Outputs: Outputs{"score": URIFile{URI: place + "/a.csv"}}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, c := newBatchService(t)
+			tt.inv.Inputs = Inputs{"x": LocalPath{Path: "invoke_test.go"}}
+			_, err := c.Endpoints().Invoke(t.Context(), "digits", tt.inv)
+			var bad *ArgumentError
+			if !errors.As(err, &bad) || bad.Argument != tt.argument {
+				t.Errorf("Invoke = %v, want an ArgumentError about %s", err, tt.argument)
+			}
+			if len(s.posts) != 0 {
+				t.Errorf("the invocation was sent")
+			}
+		})
+	}
+}
+
+// The file's name may change between two invocations of one key; the folder is the key's.
+func TestOneKeyWithAnotherFileNameStartsOneJob(t *testing.T) {
+	s, c := newBatchService(t)
+	for _, file := range []string{"", "monday.csv"} {
+		job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday", OutputFileName: file})
+		if err != nil || job.Name != "batchjob-1" {
+			t.Fatalf("Invoke with file %q = %q, %v", file, job.Name, err)
+		}
+	}
+	if len(s.posts) != 1 {
+		t.Errorf("%d jobs were started, want 1", len(s.posts))
 	}
 }
 
@@ -386,5 +434,40 @@ func TestLookupOfManyKeysWhereNoPlaneListsAJob(t *testing.T) {
 	target.index = new(jobIndex)
 	if _, found, err := target.lookup(t.Context(), "azureml://datastores/d/paths/azmlbatch/digits/monday/"); found || err != nil {
 		t.Errorf("lookup = %v, %v, want none", found, err)
+	}
+}
+
+// TestLookupByPlace finds a job by its file, by the folder around it, and in the older form by the folder itself.
+func TestLookupByPlace(t *testing.T) {
+	const root = "azureml://datastores/d/paths/"
+	tests := []struct {
+		name, job, place string
+		want             bool
+	}{
+		{"the folder of a key", root + "azmlbatch/digits/monday/predictions.csv", root + "azmlbatch/digits/monday/", true},
+		{"in the longer spelling", "azureml:" + testWorkspaceID + "/datastores/d/paths/azmlbatch/digits/monday/x.csv", root + "azmlbatch/digits/monday/", true},
+		{"the older form", root + "azmlbatch/digits/monday/", root + "azmlbatch/digits/monday/", true},
+		{"the older form, answered without a slash", root + "azmlbatch/digits/monday", root + "azmlbatch/digits/monday/", true},
+		{"the caller's file", root + "results/a.csv", root + "results/a.csv", true},
+		{"a neighbour of the caller's file", root + "results/b.csv", root + "results/a.csv", false},
+		{"a file in a folder called like the caller's file", root + "results/a.csv/b.csv", root + "results/a.csv", false},
+		{"another key", root + "azmlbatch/digits/mon/predictions.csv", root + "azmlbatch/digits/monday/", false},
+		{"a folder within the key's", root + "azmlbatch/digits/monday/sub/predictions.csv", root + "azmlbatch/digits/monday/", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, c := newBatchService(t)
+			s.jobs = []BatchJob{{Name: "batchjob-1", Outputs: Outputs{"score": URIFile{URI: tt.job}}}}
+			target, err := c.Endpoints().target(t.Context(), operation{"invoke", "endpoint", "digits"}, "digits", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, index := range []*jobIndex{nil, {}} {
+				target.index = index
+				if _, found, err := target.lookup(t.Context(), tt.place); found != tt.want || err != nil {
+					t.Errorf("lookup with index %v = %v, %v, want %v", index != nil, found, err, tt.want)
+				}
+			}
+		})
 	}
 }

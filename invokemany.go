@@ -307,19 +307,24 @@ func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (Batc
 			}
 			for _, p := range jobPlaces(job) {
 				byPlace[placeKey(p)] = job
+				byPlace[placeKey(folderOf(p))] = job
 			}
 		}
 		x.byPlace, x.read = byPlace, now
 	}
-	job, ok := x.byPlace[placeKey(place)]
-	return job, ok && jobHasOutput(job, place), nil
+	for _, k := range []string{placeKey(place), placeKey(strings.TrimSuffix(place, "/"))} {
+		if job, ok := x.byPlace[k]; ok && jobHasOutput(job, place) {
+			return job, true, nil
+		}
+	}
+	return BatchJob{}, false, nil
 }
 
-// placeKey is the same for all spellings of a place.
+// placeKey is the same for all spellings of a place. That of a folder ends with a slash.
 func placeKey(uri string) string {
 	r, err := ParseReference("", uri)
 	if err != nil || r.Form != FormPlace {
 		return uri
 	}
-	return r.Datastore + "/" + strings.Trim(r.Path, "/")
+	return r.Datastore + "/" + strings.TrimPrefix(r.Path, "/")
 }

@@ -91,7 +91,7 @@ func (j Job) batchView() BatchJob {
 	b := BatchJob{Meta: j.Meta, Name: j.Name, Status: j.Status, DisplayName: j.DisplayName, Description: j.Description,
 		Tags: j.Tags, Properties: j.Properties}
 	if uri := j.Parameters()["output_uri"]; uri != "" {
-		b.Outputs = Outputs{"score": URIFolder{URI: uri}}
+		b.Outputs = Outputs{"score": outputAt(uri)}
 	}
 	for name, s := range j.Services {
 		put(&b.InteractionEndpoints, name, JobEndpoint{Type: firstNonEmpty(s.Type, name), Endpoint: s.Endpoint, Port: s.Port})

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -37,14 +38,14 @@ func (j JobsClient) output(ctx context.Context, op operation, name string) (outp
 		return output{}, err
 	}
 	parameters := job.Parameters()
-	o := output{file: firstNonEmpty(parameters["append_row_file_name"], "predictions.csv")}
+	file := parameters["append_row_file_name"] // none where the script writes its own files
 	if uri := parameters["output_uri"]; uri != "" {
-		if path.Base(uri) == o.file && !strings.HasSuffix(uri, "/") {
-			uri = strings.TrimSuffix(uri, o.file)
+		if base := path.Base(uri); !strings.HasSuffix(uri, "/") && (file == "" || file == base) {
+			return output{folder: folderOf(uri), file: base}, nil
 		}
-		o.folder = strings.TrimSuffix(uri, "/") + "/"
-		return o, nil
+		return output{folder: strings.TrimSuffix(uri, "/") + "/", file: cmp.Or(file, "predictions.csv")}, nil
 	}
+	o := output{file: cmp.Or(file, "predictions.csv")}
 	child, err := j.scoringStep(ctx, name)
 	if err != nil {
 		return output{}, fmt.Errorf("azmlbatch: %s: %w", op, err)

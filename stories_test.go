@@ -234,9 +234,9 @@ func TestJobsThatCannotRunSayWhy(t *testing.T) {
 		_, err = s.wait(job.Name)
 		return err
 	}
-	place := "azureml://datastores/workspaceblobstore/paths/mine/"
+	place := "azureml://datastores/workspaceblobstore/paths/mine/rows.csv"
 	first := s.invocation("")
-	first.Outputs = azmlbatch.Outputs{"out": azmlbatch.URIFolder{URI: place}}
+	first.Outputs = azmlbatch.Outputs{"out": azmlbatch.URIFile{URI: place}}
 	if err := invoke(first); err != nil {
 		t.Fatalf("the first job = %v", err)
 	}

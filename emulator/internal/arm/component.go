@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
 func componentKind() *assetKind {
@@ -41,7 +42,7 @@ func componentKind() *assetKind {
 func buildComponent(c *call, properties, old store.Document) *answer {
 	spec := objectOf(properties, "componentSpec")
 	if spec == nil {
-		a := c.invalid("Component", []violation{{
+		a := c.invalid("Component", []validation.Violation{{
 			PropertyName: "ComponentSpec", ErrorMessage: "'Component Spec' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		}})
 		return &a
@@ -134,6 +135,6 @@ func asText(v any) any {
 	case nil:
 		return nil
 	}
-	var none []violation
+	var none []validation.Violation
 	return text{}.read(v, "", &none)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 	"github.com/google/uuid"
 )
 
@@ -116,14 +117,14 @@ func (c *call) readCluster(body store.Document) *answer {
 // has an error of this kind.
 func (c *call) checkCompute(body store.Document) *answer {
 	properties := objectOf(body, "properties")
-	var violations []violation
+	var violations []validation.Violation
 	if textOf(properties, "computeType") == "" {
-		violations = append(violations, violation{
+		violations = append(violations, validation.Violation{
 			PropertyName: "ComputeType", ErrorMessage: "'Compute Type' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		})
 	}
 	if textOf(properties, "computeType") == amlCompute && textOf(objectOf(properties, "properties"), "vmSize") == "" {
-		violations = append(violations, violation{
+		violations = append(violations, validation.Violation{
 			PropertyName: "Properties.VmSize", ErrorMessage: "'Vm Size' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
 var datasetShape = object{"properties": object{
@@ -38,7 +39,7 @@ func putDataset(c *call) answer {
 	}
 	paths, _ := objectOf(body, "properties")["paths"].([]any)
 	if len(paths) != 1 {
-		return c.invalid("Dataset", []violation{{
+		return c.invalid("Dataset", []validation.Violation{{
 			PropertyName: "Paths", ErrorMessage: "A dataset must have exactly one path.", ErrorCode: "PredicateValidator",
 		}})
 	}

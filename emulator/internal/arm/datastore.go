@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 	"github.com/google/uuid"
 )
 
@@ -110,7 +111,7 @@ func putDatastore(c *call) answer {
 	}
 	sent := objectOf(body, "properties")
 	if sent["datastoreType"] == nil {
-		return c.invalid("Datastore", []violation{{
+		return c.invalid("Datastore", []validation.Violation{{
 			PropertyName: "DatastoreType", ErrorMessage: "'Datastore Type' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		}})
 	}

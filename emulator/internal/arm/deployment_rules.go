@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
 // checkDeployment refuses what a deployment must not be, all reasons at once.
@@ -14,20 +15,20 @@ func (c *call) checkDeployment(body store.Document) *answer {
 	properties := objectOf(body, "properties")
 	if properties["deploymentConfiguration"] == nil {
 		if properties["model"] == nil {
-			violations = append(violations, violation{
+			violations = append(violations, validation.Violation{
 				PropertyName: "ModelConfiguration.ModelReference", ErrorMessage: "'Model Reference' must not be empty.",
 				ErrorCode: "ArgumentNullOrEmpty",
 			})
 		}
 		if textOf(properties, "compute") == "" {
-			violations = append(violations, violation{
+			violations = append(violations, validation.Violation{
 				PropertyName: "ComputeConfiguration.ComputeId", ErrorMessage: "'Compute Id' must not be empty.",
 				ErrorCode: "ArgumentNullOrEmpty",
 			})
 		}
 	}
 	if code := objectOf(properties, "codeConfiguration"); code != nil && textOf(code, "scoringScript") == "" {
-		violations = append(violations, violation{
+		violations = append(violations, validation.Violation{
 			PropertyName: "CodeConfiguration.ScoringScript", ErrorMessage: "'Scoring Script' must not be empty.",
 			ErrorCode: "ArgumentNullOrEmpty",
 		})
@@ -42,8 +43,8 @@ func (c *call) checkDeployment(body store.Document) *answer {
 }
 
 // lowNumbers lists the settings that are lower than they can be.
-func lowNumbers(properties store.Document) []violation {
-	var violations []violation
+func lowNumbers(properties store.Document) []validation.Violation {
+	var violations []validation.Violation
 	for _, rule := range []struct {
 		path  string
 		least int64
@@ -58,7 +59,7 @@ func lowNumbers(properties store.Document) []violation {
 		if parent[name] == nil || intOf(parent, name) >= rule.least {
 			continue
 		}
-		violations = append(violations, violation{
+		violations = append(violations, validation.Violation{
 			PropertyName: strings.ToUpper(rule.path[:1]) + rule.path[1:], AttemptedValue: parent[name],
 			ErrorMessage: "The value must be greater than or equal to '" + number(rule.least).String() + "'.",
 			ErrorCode:    "GreaterThanOrEqualValidator",

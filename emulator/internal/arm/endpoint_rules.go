@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
 // endpointNames is the documented rule for endpoints and deployments: 3 to 32
@@ -21,14 +22,14 @@ func (c *call) checkEndpoint(body store.Document) *answer {
 	violations := nameViolations(c.param("endpoint"))
 	properties := objectOf(body, "properties")
 	if properties["authMode"] == nil {
-		violations = append(violations, violation{
+		violations = append(violations, validation.Violation{
 			PropertyName: "AuthMode", ErrorMessage: "'Auth Mode' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		})
 	}
 	violations = append(violations, c.tagViolations(body)...)
 	if name := textOf(objectOf(properties, "defaults"), "deploymentName"); name != "" {
 		if _, found := c.h.store.Get(c.endpointID() + "/deployments/" + name); !found {
-			violations = append(violations, violation{
+			violations = append(violations, validation.Violation{
 				PropertyName: "Defaults.DeploymentName", ErrorCode: "PredicateValidator", AttemptedValue: name,
 				ErrorMessage: "The endpoint has no deployment with this name.",
 			})
@@ -41,11 +42,11 @@ func (c *call) checkEndpoint(body store.Document) *answer {
 	return &a
 }
 
-func nameViolations(name string) []violation {
+func nameViolations(name string) []validation.Violation {
 	if endpointNames.MatchString(name) {
 		return nil
 	}
-	return []violation{{
+	return []validation.Violation{{
 		PropertyName: "Name", AttemptedValue: name, ErrorCode: "RegularExpressionValidator",
 		ErrorMessage: "The name must have 3 to 32 characters, begin with a letter, contain only letters, digits and '-', and not end with '-'.",
 	}}
@@ -63,20 +64,20 @@ func (c *call) checkTags(noun string, body store.Document) *answer {
 
 // tagViolations lists the tags without a value, by their place among the tags as
 // sent (azure-sdk-for-python issues 41586 and 44114).
-func (c *call) tagViolations(body store.Document) []violation {
+func (c *call) tagViolations(body store.Document) []validation.Violation {
 	tags := objectOf(body, "tags")
-	var violations []violation
+	var violations []validation.Violation
 	for name, value := range tags {
 		if value != nil && value != "" {
 			continue
 		}
 		place := slices.Index(loosejson.MemberNames(c.raw, "tags"), name)
-		violations = append(violations, violation{
+		violations = append(violations, validation.Violation{
 			PropertyName: fmt.Sprintf("Tags.Values[%d]", place), ErrorMessage: "Tag values must not be null or empty.",
 			AttemptedValue: value, ErrorCode: "PredicateValidator",
 		})
 	}
-	slices.SortFunc(violations, func(a, b violation) int {
+	slices.SortFunc(violations, func(a, b validation.Violation) int {
 		return compareTagPlaces(a.PropertyName, b.PropertyName)
 	})
 	return violations

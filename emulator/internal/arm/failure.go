@@ -1,11 +1,11 @@
 package arm
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 	"github.com/google/uuid"
 )
 
@@ -87,26 +87,10 @@ func gatewayFailure(status int, code, message string) answer {
 	return a
 }
 
-// violation is one entry of the list of validation errors that the service
-// writes, as JSON text, into the message of a refusal (azure-sdk-for-python
-// recording test_batch_component, 2023).
-type violation struct {
-	PropertyName   string
-	ErrorMessage   string
-	AttemptedValue any `json:",omitempty"`
-	ErrorCode      string
-}
-
 // invalid refuses a resource of the kind noun ("Endpoint", "Deployment") for
 // the violations found in it.
-func (c *call) invalid(noun string, violations []violation) answer {
-	list, err := json.MarshalIndent(violations, "", "  ")
-	if err != nil {
-		return c.internal(err)
-	}
-	message := "The " + noun + " request provided has the following validation errors. Please resolve them and try again.\nErrors:\n" +
-		string(list) + "\n"
-	return c.fail(http.StatusBadRequest, "UserError", message,
+func (c *call) invalid(noun string, violations []validation.Violation) answer {
+	return c.fail(http.StatusBadRequest, "UserError", validation.Message(noun, violations),
 		withInner("BadArgument", "ArgumentInvalid", "InvalidInputArguments"))
 }
 

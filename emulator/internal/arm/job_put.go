@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 	"github.com/google/uuid"
 )
 
@@ -40,7 +41,7 @@ func putJob(c *call) answer {
 	}
 	sent := objectOf(body, "properties")
 	if sent == nil || sent["jobType"] == nil {
-		return c.invalid("Job", []violation{{
+		return c.invalid("Job", []validation.Violation{{
 			PropertyName: "JobType", ErrorMessage: "'Job Type' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		}})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/loosejson"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -41,7 +42,7 @@ func TestShapesReadAnySpelling(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var complaints []violation
+			var complaints []validation.Violation
 			got := of.read(sent, "", &complaints)
 			if test.complaints == nil {
 				if diff := cmp.Diff(any(want), got); diff != "" {

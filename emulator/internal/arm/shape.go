@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
 // shape says how a value in a request is read: names in any case become the
@@ -17,7 +18,7 @@ import (
 type shape interface {
 	// read returns the canonical form of v; path names v in complaints. v is
 	// never null: null is kept wherever it stands.
-	read(v any, path string, complaints *[]violation) any
+	read(v any, path string, complaints *[]validation.Violation) any
 }
 
 type (
@@ -32,9 +33,9 @@ type (
 	object map[string]shape
 )
 
-func (anything) read(v any, _ string, _ *[]violation) any { return v }
+func (anything) read(v any, _ string, _ *[]validation.Violation) any { return v }
 
-func (text) read(v any, path string, complaints *[]violation) any {
+func (text) read(v any, path string, complaints *[]validation.Violation) any {
 	switch v := v.(type) {
 	case string:
 		return v
@@ -46,7 +47,7 @@ func (text) read(v any, path string, complaints *[]violation) any {
 	return complain(v, path, "a string", complaints)
 }
 
-func (integer) read(v any, path string, complaints *[]violation) any {
+func (integer) read(v any, path string, complaints *[]validation.Violation) any {
 	var literal string
 	switch v := v.(type) {
 	case string:
@@ -62,7 +63,7 @@ func (integer) read(v any, path string, complaints *[]violation) any {
 	return number(value.Num().Int64())
 }
 
-func (boolean) read(v any, path string, complaints *[]violation) any {
+func (boolean) read(v any, path string, complaints *[]validation.Violation) any {
 	switch v := v.(type) {
 	case bool:
 		return v
@@ -77,7 +78,7 @@ func (boolean) read(v any, path string, complaints *[]violation) any {
 	return complain(v, path, "a boolean", complaints)
 }
 
-func (e enum) read(v any, path string, complaints *[]violation) any {
+func (e enum) read(v any, path string, complaints *[]validation.Violation) any {
 	if value, ok := v.(string); ok {
 		for _, known := range e {
 			if strings.EqualFold(value, known) {
@@ -88,7 +89,7 @@ func (e enum) read(v any, path string, complaints *[]violation) any {
 	return complain(v, path, "one of "+strings.Join(e, ", "), complaints)
 }
 
-func (l list) read(v any, path string, complaints *[]violation) any {
+func (l list) read(v any, path string, complaints *[]validation.Violation) any {
 	items, ok := v.([]any)
 	if !ok {
 		return complain(v, path, "an array", complaints)
@@ -99,7 +100,7 @@ func (l list) read(v any, path string, complaints *[]violation) any {
 	return items
 }
 
-func (d dictionary) read(v any, path string, complaints *[]violation) any {
+func (d dictionary) read(v any, path string, complaints *[]validation.Violation) any {
 	members, ok := v.(store.Document)
 	if !ok {
 		return complain(v, path, "an object", complaints)
@@ -110,7 +111,7 @@ func (d dictionary) read(v any, path string, complaints *[]violation) any {
 	return members
 }
 
-func (o object) read(v any, path string, complaints *[]violation) any {
+func (o object) read(v any, path string, complaints *[]validation.Violation) any {
 	members, ok := v.(store.Document)
 	if !ok {
 		return complain(v, path, "an object", complaints)
@@ -139,15 +140,15 @@ func (o object) find(name string) (string, shape) {
 	return name, anything{}
 }
 
-func readValue(of shape, v any, path string, complaints *[]violation) any {
+func readValue(of shape, v any, path string, complaints *[]validation.Violation) any {
 	if v == nil {
 		return nil
 	}
 	return of.read(v, path, complaints)
 }
 
-func complain(v any, path, want string, complaints *[]violation) any {
-	*complaints = append(*complaints, violation{
+func complain(v any, path, want string, complaints *[]validation.Violation) any {
+	*complaints = append(*complaints, validation.Violation{
 		PropertyName: path, ErrorMessage: "The value must be " + want + ".", AttemptedValue: v, ErrorCode: "InvalidValue",
 	})
 	return v
@@ -159,7 +160,7 @@ func complain(v any, path, want string, complaints *[]violation) any {
 // That a value of the wrong kind is refused in the form of a validation error is
 // not evidenced; the form is that of other bad arguments.
 func (c *call) read(of object, noun string) (store.Document, *answer) {
-	var complaints []violation
+	var complaints []validation.Violation
 	body, _ := of.read(orEmpty(c.body), "", &complaints).(store.Document)
 	if len(complaints) > 0 {
 		sort.Slice(complaints, func(i, j int) bool { return complaints[i].PropertyName < complaints[j].PropertyName })

@@ -63,7 +63,7 @@ func TestReadInvocation(t *testing.T) {
 			  "outputDataset": {"datastoreId": "/subscriptions/s/datastores/shelf", "path": "folder"}, "outputFileName": "p1.csv"}}`,
 			jobs.Invocation{
 				Inputs:    map[string]jobs.Input{"dataset": {URI: "azureml:tiles:1234"}},
-				Outputs:   map[string]jobs.Output{"outputDataset": {Kind: jobs.UriFolder, URI: "azureml://datastores/shelf/paths/folder"}},
+				Outputs:   map[string]jobs.Output{"outputDataset": {URI: "azureml://datastores/shelf/paths/folder/"}},
 				Overrides: jobs.Overrides{OutputFileName: "p1.csv"},
 			},
 		},

@@ -2,11 +2,11 @@ package jobs
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
 // Kinds of inputs and outputs, in the spelling of the batch data plane. ARM
@@ -64,9 +64,10 @@ type Input struct {
 
 // Output is one output of a job.
 type Output struct {
-	// Kind is UriFile, naming the file to write, or UriFolder.
+	// Kind is UriFile, naming the file to write; a pipeline component's output can be any kind.
+	// Empty for the older form of an invocation, which names a folder.
 	Kind string
-	// URI is a path on a blob datastore.
+	// URI is a path on a blob datastore. In the older form it ends with a slash.
 	URI string
 	// Mode is how the output is written; empty means ReadWriteMount.
 	Mode string
@@ -132,11 +133,29 @@ func (inv Invocation) check() error {
 		}
 	}
 	for name, output := range inv.Outputs {
+		if output.Kind != UriFile && output.Kind != "" {
+			return &BadInvocationError{validation.Message("Job", []validation.Violation{notAFile(output.Kind)})}
+		}
 		if output.URI == "" {
 			return &BadInvocationError{fmt.Sprintf("Output %q has no uri.", name)}
 		}
 	}
 	return nil
+}
+
+// notAFile is the service's own refusal, as a user met it (azure-docs issue 118447). It shows the
+// kind in the spelling of ARM, whatever the request had.
+func notAFile(kind string) validation.Violation {
+	return validation.Violation{
+		PropertyName: "OutputData.Values[0].JobOutputType", ErrorMessage: "Job output type must be 'uri_file'.",
+		AttemptedValue: armKinds[kind], ErrorCode: "PredicateValidator",
+	}
+}
+
+// armKinds are the kinds in the spelling of ARM.
+var armKinds = map[string]string{
+	UriFile: "uri_file", UriFolder: "uri_folder", MLTable: "mltable",
+	CustomModel: "custom_model", MLFlowModel: "mlflow_model", TritonModel: "triton_model",
 }
 
 // job is an invocation that became a job.
@@ -168,7 +187,7 @@ func (j *job) chooseOutput() {
 	for _, output := range j.invocation.Outputs {
 		j.output = &output
 		if output.Kind == UriFile {
-			j.settings.outputFileName = path.Base(output.URI)
+			j.settings.outputFileName = output.URI[strings.LastIndexByte(output.URI, '/')+1:]
 		}
 	}
 }
@@ -181,8 +200,6 @@ func (j *job) scoreFolder() string {
 	switch {
 	case j.output == nil:
 		return "azureml://datastores/" + defaultStore + "/paths/azureml/" + j.child + "/" + outputName + "/"
-	case j.output.Kind == UriFile:
-		return j.output.URI[:strings.LastIndexByte(j.output.URI, '/')+1]
 	}
-	return strings.TrimSuffix(j.output.URI, "/") + "/"
+	return j.output.URI[:strings.LastIndexByte(j.output.URI, '/')+1]
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"encoding/json"
 	"errors"
+	"path"
 	"strings"
 	"testing"
 
@@ -135,7 +136,7 @@ func TestJobFailsBeforeTheScript(t *testing.T) {
 		}, "references parameter dataset_param"},
 		"output exists": {func(w *world, inv *Invocation) {
 			w.upload("results", map[string]string{"predictions.csv": "old"})
-			inv.Outputs = map[string]Output{"out": {Kind: UriFolder, URI: "azureml://datastores/workspaceblobstore/paths/results"}}
+			inv.Outputs = map[string]Output{"out": {Kind: UriFile, URI: "azureml://datastores/workspaceblobstore/paths/results/predictions.csv"}}
 		}, "the path already exists"},
 		"output on the web": {func(_ *world, inv *Invocation) {
 			inv.Outputs = map[string]Output{"out": {Kind: UriFile, URI: "https://kilnstore.blob.core.windows.net/c/p.csv"}}
@@ -172,10 +173,11 @@ func TestChosenOutputs(t *testing.T) {
 		file   string
 		want   string // blob
 	}{
-		"file":                   {Output{Kind: UriFile, URI: "azureml://datastores/workspaceblobstore/paths/results/day1.csv"}, "", "results/day1.csv"},
-		"folder":                 {Output{Kind: UriFolder, URI: "azureml://datastores/workspaceblobstore/paths/results/"}, "", "results/predictions.csv"},
-		"folder and file name":   {Output{Kind: UriFolder, URI: "azureml://datastores/workspaceblobstore/paths/results"}, "day2.csv", "results/day2.csv"},
-		"folder with other file": {Output{Kind: UriFolder, URI: "azureml:" + testWorkspace + "/datastores/workspaceblobstore/paths/code"}, "day3.csv", "code/day3.csv"},
+		"file":                  {Output{Kind: UriFile, URI: "azureml://datastores/workspaceblobstore/paths/results/day1.csv"}, "", "results/day1.csv"},
+		"file and another name": {Output{Kind: UriFile, URI: "azureml://datastores/workspaceblobstore/paths/results/day1.csv"}, "day2.csv", "results/day1.csv"},
+		"file in a used folder": {Output{Kind: UriFile, URI: "azureml:" + testWorkspace + "/datastores/workspaceblobstore/paths/code/day3.csv"}, "", "code/day3.csv"},
+		"older form":            {Output{URI: "azureml://datastores/workspaceblobstore/paths/results/"}, "", "results/predictions.csv"},
+		"older form with name":  {Output{URI: "azureml://datastores/workspaceblobstore/paths/results/"}, "day2.csv", "results/day2.csv"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +193,40 @@ func TestChosenOutputs(t *testing.T) {
 			if got := text(object(object(object(doc["properties"])["outputData"])["score"])["uri"]); got != test.output.URI {
 				t.Errorf("outputData.score.uri = %q, want %q", got, test.output.URI)
 			}
+			var parameters map[string]string
+			if err := json.Unmarshal([]byte(text(object(object(doc["properties"])["properties"])["azureml.parameters"])), &parameters); err != nil {
+				t.Fatal(err)
+			}
+			if parameters["output_uri"] != test.output.URI || parameters["append_row_file_name"] != path.Base(test.want) {
+				t.Errorf("parameters = %v", parameters)
+			}
 		})
+	}
+}
+
+func TestRefusedOutputs(t *testing.T) {
+	w := newWorld(t, nil)
+	model := w.deployment(sizes, nil)
+	pipeline := store.Document{"name": "steps", "properties": store.Document{
+		"deploymentConfiguration": store.Document{"deploymentConfigurationType": "PipelineComponent"},
+	}}
+	for kind, attempted := range map[string]string{
+		UriFolder: "uri_folder", MLTable: "mltable", CustomModel: "custom_model", MLFlowModel: "mlflow_model", TritonModel: "triton_model",
+	} {
+		inv := w.invocation(model, w.upload("tiles", threeTiles))
+		inv.Outputs = map[string]Output{"score": {Kind: kind, URI: "azureml://datastores/workspaceblobstore/paths/results/"}}
+		want := "The Job request provided has the following validation errors. Please resolve them and try again.\nErrors:\n[\n" +
+			`  {` + "\n" + `    "PropertyName": "OutputData.Values[0].JobOutputType",` + "\n" +
+			`    "ErrorMessage": "Job output type must be 'uri_file'.",` + "\n" + `    "AttemptedValue": "` + attempted + `",` + "\n" +
+			`    "ErrorCode": "PredicateValidator"` + "\n  }\n]\n"
+		var bad *BadInvocationError
+		if _, err := w.runner.Submit(t.Context(), inv); !errors.As(err, &bad) || bad.Message != want {
+			t.Errorf("%s: Submit = %v, want %s", kind, err, want)
+		}
+		inv.Deployment = pipeline
+		if _, err := w.runner.Submit(t.Context(), inv); err != nil {
+			t.Errorf("%s of a pipeline component: %v", kind, err)
+		}
 	}
 }
 

@@ -1,0 +1,41 @@
+package azmlbatch
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+)
+
+// TestWhereAJobWrites reads the place of the predictions out of a job's parameters.
+func TestWhereAJobWrites(t *testing.T) {
+	const folder = "azureml://datastores/d/paths/results/"
+	tests := []struct {
+		name       string
+		parameters map[string]string
+		want       output
+	}{
+		{"a file of the caller's", map[string]string{"output_uri": folder + "day.csv", "append_row_file_name": "day.csv"}, output{folder, "day.csv"}},
+		{"a file and a script with files of its own", map[string]string{"output_uri": folder + "day.csv"}, output{folder, "day.csv"}},
+		{"a folder, in the older form", map[string]string{"output_uri": folder, "append_row_file_name": "predictions.csv"}, output{folder, "predictions.csv"}},
+		{"a folder without a slash", map[string]string{"output_uri": folder + "day", "append_row_file_name": "p.csv"}, output{folder + "day/", "p.csv"}},
+		{"a folder called like the file", map[string]string{"output_uri": folder + "p.csv/", "append_row_file_name": "p.csv"}, output{folder + "p.csv/", "p.csv"}},
+		{"a folder and a script with files of its own", map[string]string{"output_uri": folder}, output{folder, "predictions.csv"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			parameters, err := json.Marshal(tt.parameters)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := json.Marshal(map[string]any{"name": "j", "properties": map[string]any{"properties": map[string]string{"azureml.parameters": string(parameters)}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, string(body)) })
+			got, err := c.Jobs().output(t.Context(), operation{"read", "job", "j"}, "j")
+			if err != nil || got != tt.want {
+				t.Errorf("output = %+v, %v; want %+v", got, err, tt.want)
+			}
+		})
+	}
+}
