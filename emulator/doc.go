@@ -54,7 +54,7 @@
 //     is closed or, with a DataDir, until the folder is removed.
 //   - Roles are not checked: the one principal may do everything.
 //   - Registries, online endpoints, queues, tables, files and data lakes are
-//     not played; neither are copies, leases, snapshots and versions of blobs.
+//     not played; neither are copies, snapshots and versions of blobs.
 //   - With [PaceReal] operations take their time; jobs take what the script
 //     takes.
 package emulator

@@ -117,12 +117,14 @@ func (c *container) putDirect(ctx context.Context, name string, r io.Reader, o *
 		Headers: contentHeaders{Type: orElse(o.ContentType, defaultContentType), MD5: in.md5.Sum(nil)},
 	}
 	if !o.Append {
-		err = c.replace(next, func(*record) error { return nil })
-		return err
+		return c.replace(next, c.direct().checkCreate)
 	}
 	next.Kind, next.Headers.MD5 = appendBlob, nil
 	return c.appendOrCreate(next)
 }
+
+// direct returns the conditions of a write through the direct interface: only a lease stops it.
+func (c *container) direct() conditions { return conditions{now: c.clock.now} }
 
 // appendOrCreate adds the content of next to the blob of its name, or makes next that blob.
 func (c *container) appendOrCreate(next *record) error {
@@ -132,6 +134,9 @@ func (c *container) appendOrCreate(next *record) error {
 			used = true
 			next.Appends = 1
 			return next, nil
+		}
+		if err := c.direct().checkWrite(current); err != nil {
+			return nil, err
 		}
 		if current.Kind != appendBlob {
 			return nil, errBlobType()
@@ -217,7 +222,7 @@ func (s *Service) Delete(_ context.Context, account, container, name string) err
 		if current == nil {
 			return nil, errBlobNotFound()
 		}
-		return nil, nil
+		return nil, c.direct().checkWrite(current)
 	})
 	if err != nil {
 		return fmt.Errorf("blob: delete %s/%s/%s: %w", account, container, name, err)

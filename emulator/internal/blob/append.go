@@ -61,6 +61,9 @@ func (r *request) appendCheck() (func(*record) error, error) {
 		return nil, errHeaderValue("Content-Length", "0")
 	}
 	return func(current *record) error {
+		if err := cond.checkWrite(current); err != nil {
+			return err
+		}
 		switch {
 		case atPosition && current.Size != position:
 			return newFault(412, "AppendPositionConditionNotMet", "The append position condition specified was not met.")
@@ -70,7 +73,7 @@ func (r *request) appendCheck() (func(*record) error, error) {
 			return newFault(409, "BlockCountExceedsLimit",
 				"The committed block count cannot exceed the maximum limit of 50,000 blocks.")
 		}
-		return cond.checkWrite(current)
+		return nil
 	}, nil
 }
 

@@ -7,7 +7,8 @@ import (
 
 // grant is what a credential allows, as far as operations have to know.
 type grant struct {
-	createOnly bool // blobs may be made but not overwritten
+	// withoutWrite: the w permission is missing. A blob may be made (c) or deleted (d) then, but not overwritten.
+	withoutWrite bool
 	// overrides are response headers that a service SAS sets for downloads (rscc, rscd, rsce, rscl, rsct).
 	overrides map[string]string
 }

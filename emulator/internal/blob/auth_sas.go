@@ -230,7 +230,7 @@ func (t sas) checkServiceScope(n need) error {
 }
 
 func (t sas) grant(n need) grant {
-	g := grant{createOnly: strings.Contains(n.any, "w") && !strings.Contains(t.permissions, "w")}
+	g := grant{withoutWrite: strings.Contains(n.any, "w") && !strings.Contains(t.permissions, "w")}
 	if t.isAccount() {
 		return g
 	}

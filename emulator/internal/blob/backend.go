@@ -59,6 +59,7 @@ type containerRecord struct {
 	ETag     uint64            `json:"etag"`
 	Modified time.Time         `json:"modified"`
 	Metadata map[string]string `json:"metadata,omitempty"`
+	Lease    lease             `json:"lease,omitzero"`
 }
 
 // Kinds of blobs, as x-ms-blob-type spells them.
@@ -82,6 +83,8 @@ type record struct {
 	Blocks []block `json:"blocks,omitempty"`
 	// Appends counts the blocks of an append blob.
 	Appends int `json:"appends,omitempty"`
+	// Lease is the blob's lock; container.change carries it over to the next record.
+	Lease lease `json:"lease,omitzero"`
 	// File is the base name of the content for a backend that keeps files.
 	File string `json:"file,omitempty"`
 

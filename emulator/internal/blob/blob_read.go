@@ -33,7 +33,7 @@ func (r *request) getBlob(w http.ResponseWriter) error {
 	}
 	var off, n int64
 	rec, body, err := c.read(r.blob, func(rec *record) (int64, int64, error) {
-		if err := cond.checkRead(rec.ETag, rec.Modified); err != nil {
+		if err := cond.checkRead(rec); err != nil {
 			return 0, 0, err
 		}
 		var err error
@@ -67,7 +67,7 @@ type sending struct {
 
 func (r *request) sendBlob(w http.ResponseWriter, rec *record, body io.Reader, s sending) error {
 	h := w.Header()
-	setProperties(h, rec)
+	setProperties(h, rec, r.time)
 	r.override(h)
 	h.Set("Content-Length", strconv.FormatInt(s.n, 10))
 	status := http.StatusOK
@@ -109,7 +109,7 @@ func (r *request) headBlob(w http.ResponseWriter) error {
 		return err
 	}
 	h := w.Header()
-	setProperties(h, rec)
+	setProperties(h, rec, r.time)
 	r.override(h)
 	h.Set("Content-Length", strconv.FormatInt(rec.Size, 10))
 	setIf(h, "Content-Md5", encodeMD5(rec.Headers.MD5))
@@ -149,7 +149,7 @@ func (r *request) readable() (*record, error) {
 	if rec == nil {
 		return nil, errBlobNotFound()
 	}
-	return rec, refuseRead(rec, cond.checkRead(rec.ETag, rec.Modified))
+	return rec, refuseRead(rec, cond.checkRead(rec))
 }
 
 // openContainer finds the container of the request.

@@ -68,7 +68,7 @@ func (r *request) openForCreate() (*container, func(*record) error, error) {
 		if err := cond.checkCreate(current); err != nil {
 			return err
 		}
-		if current != nil && r.grant.createOnly {
+		if current != nil && r.grant.withoutWrite {
 			return newFault(403, "UnauthorizedBlobOverwrite", "This request is not authorized to perform blob overwrites.")
 		}
 		return nil

@@ -29,11 +29,15 @@ func (r *request) putBlock(w http.ResponseWriter) error {
 	if err != nil || len(raw) == 0 || len(raw) > maxBlockID {
 		return errQueryValue("blockid", id, "Not a valid base64 string.")
 	}
+	cond, err := r.conditions()
+	if err != nil {
+		return err
+	}
 	c, err := r.openContainer()
 	if err != nil {
 		return err
 	}
-	if err := r.checkBlockTarget(c.lookup(r.blob)); err != nil {
+	if err := cond.checkBlockTarget(c.lookup(r.blob)); err != nil {
 		return err
 	}
 	got, err := r.receive(c, maxBlock)
@@ -53,8 +57,12 @@ func (r *request) putBlock(w http.ResponseWriter) error {
 	return nil
 }
 
-// checkBlockTarget refuses blocks for a blob that cannot take them.
-func (r *request) checkBlockTarget(current *record) error {
+// checkBlockTarget refuses blocks for a blob that cannot take them. Put Block has no conditions but
+// the lease.
+func (c conditions) checkBlockTarget(current *record) error {
+	if err := c.checkLease(current, true); err != nil {
+		return err
+	}
 	switch {
 	case current == nil:
 		return nil
@@ -254,6 +262,10 @@ func (r *request) getBlockList(w http.ResponseWriter) error {
 	if kind != "committed" && kind != "uncommitted" && kind != "all" {
 		return errQueryValue("blocklisttype", kind, "Invalid value")
 	}
+	cond, err := r.conditions()
+	if err != nil {
+		return err
+	}
 	c, err := r.openContainer()
 	if err != nil {
 		return err
@@ -261,6 +273,9 @@ func (r *request) getBlockList(w http.ResponseWriter) error {
 	rec := c.lookup(r.blob)
 	staged, _ := c.stagedOf(r.blob)
 	if err := blocksOf(rec, staged); err != nil {
+		return err
+	}
+	if err := cond.checkLease(rec, false); err != nil {
 		return err
 	}
 	var x xmlWriter

@@ -10,11 +10,16 @@ import (
 type conditions struct {
 	match, noneMatch               string
 	modifiedSince, unmodifiedSince time.Time
+	leaseID                        string // "" for none
+	now                            func() time.Time
 }
 
 func (r *request) conditions() (conditions, error) {
-	c := conditions{match: r.header.Get("If-Match"), noneMatch: r.header.Get("If-None-Match")}
+	c := conditions{match: r.header.Get("If-Match"), noneMatch: r.header.Get("If-None-Match"), now: r.svc.now}
 	var err error
+	if c.leaseID, err = r.leaseID(); err != nil {
+		return c, err
+	}
 	if c.modifiedSince, err = r.timeHeader("If-Modified-Since"); err != nil {
 		return c, err
 	}
@@ -35,11 +40,14 @@ func (r *request) timeHeader(name string) (time.Time, error) {
 }
 
 // checkRead judges a read of an existing blob: 412 for what must hold, 304 for what has not changed.
-func (c conditions) checkRead(tag uint64, modified time.Time) error {
+func (c conditions) checkRead(rec *record) error {
+	if err := c.checkLease(rec, false); err != nil {
+		return err
+	}
 	switch {
-	case !c.wanted(tag, modified):
+	case !c.wanted(rec.ETag, rec.Modified):
 		return errConditionNotMet(http.StatusPreconditionFailed)
-	case !c.changed(tag, modified):
+	case !c.changed(rec.ETag, rec.Modified):
 		return errConditionNotMet(http.StatusNotModified)
 	}
 	return nil
@@ -47,14 +55,36 @@ func (c conditions) checkRead(tag uint64, modified time.Time) error {
 
 // checkWrite judges a change of a blob that must exist.
 func (c conditions) checkWrite(current *record) error {
-	if !c.wanted(current.ETag, current.Modified) || !c.changed(current.ETag, current.Modified) {
+	if err := c.checkLease(current, true); err != nil {
+		return err
+	}
+	return c.checkState(current.ETag, current.Modified)
+}
+
+// checkState checks the conditions on ETag and time, without the lease.
+func (c conditions) checkState(tag uint64, modified time.Time) error {
+	if !c.wanted(tag, modified) || !c.changed(tag, modified) {
 		return errConditionNotMet(http.StatusPreconditionFailed)
 	}
 	return nil
 }
 
+// checkLease checks the lease of a blob; current is nil when there is no blob, and so no lease. The
+// service checks the lease before all other conditions: creating a blob over a leased one is refused
+// with LeaseIdMissing, not BlobAlreadyExists (github.com/Azure/Azurite issue 2637, 2026).
+func (c conditions) checkLease(current *record, write bool) error {
+	var l lease
+	if current != nil {
+		l = current.Lease
+	}
+	return l.check(c.leaseID, write, c.now(), leasableBlob)
+}
+
 // checkCreate judges a write that makes or replaces a blob; current is nil when there is none.
 func (c conditions) checkCreate(current *record) error {
+	if err := c.checkLease(current, true); err != nil {
+		return err
+	}
 	switch {
 	case current == nil && c.match != "":
 		return errConditionNotMet(http.StatusPreconditionFailed)
@@ -63,7 +93,7 @@ func (c conditions) checkCreate(current *record) error {
 	case strings.TrimSpace(c.noneMatch) == "*":
 		return newFault(409, "BlobAlreadyExists", "The specified blob already exists.")
 	}
-	return c.checkWrite(current)
+	return c.checkState(current.ETag, current.Modified)
 }
 
 // wanted says whether If-Match and If-Unmodified-Since hold. Times count in whole seconds, as clients see them.

@@ -77,9 +77,24 @@ func (c *container) read(name string, choose func(*record) (off, n int64, err er
 }
 
 // change replaces a blob. build sees the present record (nil when there is none) and returns the next one (nil to delete
-// the blob); nobody else changes the blob meanwhile, so the conditions of a request are judged there. change gives the
-// next record its ETag and its time.
+// the blob); nobody else changes the blob meanwhile, so the conditions of a request are judged there.
+// change gives the next record its ETag, its time and the lease of the present one.
 func (c *container) change(name string, build func(current *record) (*record, error)) (*record, error) {
+	return c.swap(name, func(current *record) (*record, error) {
+		next, err := build(current)
+		if err != nil || next == nil {
+			return next, err
+		}
+		next.Modified, next.ETag = c.clock.stamp()
+		if current != nil {
+			next.Lease = current.Lease.afterWrite(next.Modified)
+		}
+		return next, nil
+	})
+}
+
+// swap is change for a build that also sets the record's ETag, time and lease.
+func (c *container) swap(name string, build func(current *record) (*record, error)) (*record, error) {
 	c.life.RLock()
 	defer c.life.RUnlock()
 	defer c.writers.lock(name)()
@@ -108,7 +123,6 @@ func (c *container) install(name string, current, next *record) error {
 		}
 		c.remove(name)
 	} else {
-		next.Modified, next.ETag = c.clock.stamp()
 		next.Size = next.content.size()
 		if next.Created.IsZero() {
 			next.Created = next.Modified
@@ -210,8 +224,8 @@ func (c *container) info() containerRecord {
 	return c.record
 }
 
-// setMetadata replaces the metadata of the container.
-func (c *container) setMetadata(metadata map[string]string) (containerRecord, error) {
+// amend changes the container's own record, unless edit returns an error.
+func (c *container) amend(edit func(next *containerRecord) error) (containerRecord, error) {
 	c.life.Lock()
 	defer c.life.Unlock()
 	c.mu.Lock()
@@ -219,8 +233,10 @@ func (c *container) setMetadata(metadata map[string]string) (containerRecord, er
 	if c.gone {
 		return containerRecord{}, errContainerNotFound()
 	}
-	next := containerRecord{Metadata: metadata}
-	next.Modified, next.ETag = c.clock.stamp()
+	next := c.record
+	if err := edit(&next); err != nil {
+		return containerRecord{}, err
+	}
 	if err := c.store.updateContainer(c.key, next); err != nil {
 		return containerRecord{}, err
 	}

@@ -88,10 +88,10 @@ func (r *request) deleteContainer(w http.ResponseWriter) error {
 		return err
 	}
 	err = r.acct.remove(r.container, func(info containerRecord) error {
-		if !cond.wanted(info.ETag, info.Modified) || !cond.changed(info.ETag, info.Modified) {
-			return errConditionNotMet(http.StatusPreconditionFailed)
+		if err := info.Lease.check(cond.leaseID, true, r.time, leasableContainer); err != nil {
+			return err
 		}
-		return nil
+		return cond.checkState(info.ETag, info.Modified)
 	})
 	if err != nil {
 		return err
@@ -107,11 +107,13 @@ func (r *request) getContainer(w http.ResponseWriter) error {
 		return err
 	}
 	info, h := c.info(), w.Header()
+	if err := r.checkContainerLease(info); err != nil {
+		return err
+	}
 	setChange(h, info.ETag, info.Modified)
 	setMetadata(h, info.Metadata)
 	if r.queryParam("comp") == "" {
-		h.Set("X-Ms-Lease-Status", "unlocked")
-		h.Set("X-Ms-Lease-State", "available")
+		setLease(h, info.Lease, r.time)
 		h.Set("X-Ms-Has-Immutability-Policy", "false")
 		h.Set("X-Ms-Has-Legal-Hold", "false")
 		h.Set("X-Ms-Immutable-Storage-With-Versioning-Enabled", "false")
@@ -123,6 +125,16 @@ func (r *request) getContainer(w http.ResponseWriter) error {
 	}
 	answerEmpty(w, http.StatusOK)
 	return nil
+}
+
+// checkContainerLease checks the lease ID of a request that may name one but needs none: every
+// request to a container but its deletion.
+func (r *request) checkContainerLease(info containerRecord) error {
+	id, err := r.leaseID()
+	if err != nil {
+		return err
+	}
+	return info.Lease.check(id, false, r.time, leasableContainer)
 }
 
 const defaultEncryptionScope = "$account-encryption-key"
@@ -137,7 +149,14 @@ func (r *request) setContainerMetadata(w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	info, err := c.setMetadata(metadata)
+	info, err := c.amend(func(next *containerRecord) error {
+		if err := r.checkContainerLease(*next); err != nil {
+			return err
+		}
+		next.Metadata = metadata
+		next.Modified, next.ETag = r.svc.stamp()
+		return nil
+	})
 	if err != nil {
 		return err
 	}

@@ -12,12 +12,13 @@
 //   - auth*.go, sas_sign.go, delegation.go: credentials
 //   - blob_read.go, blob_write.go, blocks.go, append.go: operations on one blob
 //   - containers.go, list*.go, account.go: operations on containers and accounts
+//   - lease.go, lease_operations.go: leases on blobs and containers
 //   - container.go: what a container holds, and how a blob changes in one step
 //   - backend*.go, names.go, seed.go: where the bytes lie
 //
 // # What it does not do
 //
-// Copying from a URL, page blobs, snapshots, versions, soft delete, leases, tags, access tiers, stored access policies,
+// Copying from a URL, page blobs, snapshots, versions, soft delete, tags, access tiers, stored access policies,
 // immutability policies, batch requests and structured-message bodies are answered with 501 NotImplemented or with the
 // refusal that an account without the feature gives, never with a success that changed nothing. Every valid token may do
 // everything: roles are not played. Blocks that were staged but not committed are lost when the service is closed.

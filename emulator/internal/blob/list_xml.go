@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // enumeration starts the XML of a listing and echoes what was asked. More attributes come before the closing bracket.
@@ -32,7 +33,7 @@ func (r *request) blobsXML(l listing, p page) string {
 				x.named("Name", e.prefix)
 				x.end("BlobPrefix")
 			} else {
-				x.blob(e.blob, l.metadata)
+				x.blob(e.blob, l.metadata, r.time)
 			}
 		}
 		x.end("Blobs")
@@ -42,7 +43,7 @@ func (r *request) blobsXML(l listing, p page) string {
 	return x.String()
 }
 
-func (x *xmlWriter) blob(rec *record, metadata bool) {
+func (x *xmlWriter) blob(rec *record, metadata bool, now time.Time) {
 	x.begin("Blob")
 	x.named("Name", rec.Name)
 	x.begin("Properties")
@@ -64,8 +65,7 @@ func (x *xmlWriter) blob(rec *record, metadata bool) {
 			x.leaf("AccessTierInferred", "true")
 		}
 	}
-	x.leaf("LeaseStatus", "unlocked")
-	x.leaf("LeaseState", "available")
+	x.lease(rec.Lease, now)
 	x.leaf("ServerEncrypted", "true")
 	x.end("Properties")
 	if metadata {
@@ -73,6 +73,15 @@ func (x *xmlWriter) blob(rec *record, metadata bool) {
 	}
 	x.empty("OrMetadata")
 	x.end("Blob")
+}
+
+func (x *xmlWriter) lease(l lease, now time.Time) {
+	state, status, duration := l.describe(now)
+	x.leaf("LeaseStatus", status)
+	x.leaf("LeaseState", state)
+	if duration != "" {
+		x.leaf("LeaseDuration", duration)
+	}
 }
 
 func (x *xmlWriter) metadata(metadata map[string]string) {
@@ -106,7 +115,7 @@ func (r *request) containersXML(list []*container, next string) string {
 	r.enumeration(&x, "")
 	x.begin("Containers")
 	for _, c := range list {
-		x.container(c, c.info(), metadata)
+		x.container(c.key.container, c.info(), metadata, r.time)
 	}
 	x.end("Containers")
 	x.leaf("NextMarker", next)
@@ -114,14 +123,13 @@ func (r *request) containersXML(list []*container, next string) string {
 	return x.String()
 }
 
-func (x *xmlWriter) container(c *container, info containerRecord, metadata bool) {
+func (x *xmlWriter) container(name string, info containerRecord, metadata bool, now time.Time) {
 	x.begin("Container")
-	x.leaf("Name", c.key.container)
+	x.leaf("Name", name)
 	x.begin("Properties")
 	x.leaf("Last-Modified", httpTime(info.Modified))
 	x.leaf("Etag", quoteETag(info.ETag))
-	x.leaf("LeaseStatus", "unlocked")
-	x.leaf("LeaseState", "available")
+	x.lease(info.Lease, now)
 	x.leaf("DefaultEncryptionScope", defaultEncryptionScope)
 	x.leaf("DenyEncryptionScopeOverride", "false")
 	x.leaf("HasImmutabilityPolicy", "false")

@@ -61,7 +61,7 @@ func setWritten(h http.Header, rec *record) {
 }
 
 // setProperties sets the headers that describe a blob to its readers, except its length and MD5.
-func setProperties(h http.Header, rec *record) {
+func setProperties(h http.Header, rec *record, now time.Time) {
 	setChange(h, rec.ETag, rec.Modified)
 	h.Set("Accept-Ranges", "bytes")
 	setIf(h, "Content-Type", rec.Headers.Type)
@@ -71,8 +71,7 @@ func setProperties(h http.Header, rec *record) {
 	setIf(h, "Cache-Control", rec.Headers.CacheControl)
 	h.Set("X-Ms-Blob-Type", rec.Kind)
 	h.Set("X-Ms-Creation-Time", httpTime(rec.Created))
-	h.Set("X-Ms-Lease-State", "available")
-	h.Set("X-Ms-Lease-Status", "unlocked")
+	setLease(h, rec.Lease, now)
 	h.Set("X-Ms-Server-Encrypted", "true")
 	if rec.Kind == appendBlob {
 		h.Set("X-Ms-Blob-Committed-Block-Count", strconv.Itoa(rec.Appends))

@@ -80,7 +80,7 @@ func (r *request) operation() (operation, error) {
 var unplayed = map[string]string{
 	"acl": "container access policies", "batch": "batch requests", "blobs": "finding blobs by tags",
 	"copy": "copying", "expiry": "expiry of blobs", "immutabilityPolicies": "immutability policies",
-	"incrementalcopy": "copying", "lease": "leases", "legalhold": "legal holds", "page": "page blobs",
+	"incrementalcopy": "copying", "legalhold": "legal holds", "page": "page blobs",
 	"pagelist": "page blobs", "properties": "service properties", "query": "blob queries", "rename": "renaming",
 	"seal": "sealing", "snapshot": "snapshots", "stats": "service statistics", "tags": "tags", "tier": "access tiers",
 	"undelete": "soft delete",
@@ -130,6 +130,8 @@ func containerOperation(method, comp string) (operation, bool) {
 		return pick(comp, method, map[string]operation{
 			"GET": {need{level: 'c', any: "l"}, (*request).listBlobs},
 		})
+	case "lease":
+		return pick(comp, method, map[string]operation{"PUT": {need{level: 'c', any: "wd"}, (*request).leaseContainer}})
 	}
 	return pick(comp, method, nil)
 }
@@ -160,6 +162,8 @@ func blobOperation(method, comp string) (operation, bool) {
 			"GET": {need{level: 'o', any: "r"}, (*request).getBlockList},
 			"PUT": {put, (*request).putBlockList},
 		})
+	case "lease":
+		return pick(comp, method, map[string]operation{"PUT": {need{level: 'o', any: "wd"}, (*request).leaseBlob}})
 	case "appendblock":
 		return pick(comp, method, map[string]operation{"PUT": {need{level: 'o', any: "aw"}, (*request).appendBlock}})
 	}
@@ -182,10 +186,6 @@ func (r *request) refuseUnplayed() error {
 		return errUnsupportedHeader("x-ms-structured-body")
 	case r.header.Get("X-Ms-Encryption-Key") != "":
 		return errNotPlayed("keys provided by the client")
-	case r.header.Get("X-Ms-Lease-Id") != "" && r.blob != "":
-		return newFault(412, "LeaseNotPresentWithBlobOperation", "There is currently no lease on the blob.")
-	case r.header.Get("X-Ms-Lease-Id") != "":
-		return newFault(412, "LeaseNotPresentWithContainerOperation", "There is currently no lease on the container.")
 	}
 	return nil
 }
