@@ -39,7 +39,7 @@ type rooms struct {
 func furnish(o Options, c cloud.Cloud, signing *rsa.PrivateKey) (*rooms, error) {
 	r := &rooms{options: o, cloud: c}
 	err := r.openLogin(signing)
-	for _, step := range []func() error{r.openState, r.openManagement, r.openJobs, r.createWorkspaces, r.sow} {
+	for _, step := range []func() error{r.openState, r.openJobs, r.openManagement, r.createWorkspaces, r.sow} {
 		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
@@ -95,7 +95,7 @@ func (r *rooms) openManagement() (err error) {
 	}
 	r.arm, err = arm.New(arm.Options{
 		Store: r.store, Cloud: r.cloud, TenantID: r.options.TenantID, Now: r.options.Now,
-		Verify: r.login.Verify, Pace: pace, Accounts: r.blobs,
+		Verify: r.login.Verify, Pace: pace, Accounts: r.blobs, Jobs: r.jobs,
 	})
 	return err
 }
@@ -110,7 +110,6 @@ func (r *rooms) openJobs() (err error) {
 	if err != nil {
 		return err
 	}
-	r.arm.SetJobs(r.jobs)
 	r.scoring, err = frontdoor.New(frontdoor.Options{
 		Store: r.store, Cloud: r.cloud, Verify: r.login.Verify, Jobs: r.jobs, Now: o.Now,
 		Endpoint: func(region, name string) (string, bool) { return arm.EndpointID(r.store, region, name) },

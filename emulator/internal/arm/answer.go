@@ -2,6 +2,7 @@ package arm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -86,7 +87,7 @@ func (c *call) addCommonHeaders(header http.Header, a answer) {
 	header.Set("x-request-time", fmt.Sprintf("%.3f", now.Sub(c.started).Seconds()))
 	header.Set("x-ms-response-type", map[bool]string{false: "standard", true: "error"}[a.failed])
 	if !c.route.unidentified {
-		header.Set("x-ms-operation-identifier", "tenantId="+orZero(c.claims.TenantID)+",objectId="+orZero(c.claims.ObjectID)+
+		header.Set("x-ms-operation-identifier", "tenantId="+cmp.Or(c.claims.TenantID, zeroGUID)+",objectId="+cmp.Or(c.claims.ObjectID, zeroGUID)+
 			"/"+c.region()+"/"+uuid.NewString())
 	}
 	c.addQuotaHeaders(header)
@@ -134,10 +135,3 @@ func encodeJSON(v any) []byte {
 }
 
 const zeroGUID = "00000000-0000-0000-0000-000000000000"
-
-func orZero(id string) string {
-	if id == "" {
-		return zeroGUID
-	}
-	return id
-}

@@ -11,7 +11,7 @@ var containerShape = object{"properties": commonAssetShape}
 
 func (c *call) showContainer(kind *assetKind, doc store.Document) store.Document {
 	shown := store.Copy(doc)
-	c.version.conform(objectOf(shown, "properties"), kind.containerMembers)
+	c.version.conform(store.Object(shown, "properties"), kind.containerMembers)
 	if kind.showContainer != nil {
 		kind.showContainer(c, shown)
 	}
@@ -43,13 +43,13 @@ func getContainer(c *call, kind *assetKind) answer {
 		// An archived environment leaves the lists, yet its container goes on
 		// saying false (azure-sdk-for-python recording
 		// test_environment_archive_restore_container, 2026).
-		objectOf(shown, "properties")["isArchived"] = false
+		store.Object(shown, "properties")["isArchived"] = false
 	}
 	if kind.segment == "components" {
 		// A single component container names no author, a listed one does
 		// (recording test_command_component_create_autoincrement, 2026).
 		for _, name := range []string{"createdBy", "createdByType", "lastModifiedBy", "lastModifiedByType"} {
-			delete(objectOf(shown, "systemData"), name)
+			delete(store.Object(shown, "systemData"), name)
 		}
 	}
 	return ok(shown)
@@ -62,7 +62,7 @@ func putContainer(c *call, kind *assetKind) answer {
 	if refusal != nil {
 		return *refusal
 	}
-	sent := objectOf(body, "properties")
+	sent := store.Object(body, "properties")
 	_, exists := c.h.store.Get(c.containerID(kind))
 	if !exists {
 		if err := c.makeContainer(kind, sent); err != nil {
@@ -70,14 +70,14 @@ func putContainer(c *call, kind *assetKind) answer {
 		}
 	}
 	doc, err := c.h.store.Update(c.containerID(kind), func(doc store.Document) error {
-		properties := objectOf(doc, "properties")
+		properties := store.Object(doc, "properties")
 		for _, name := range []string{"description", "tags", "properties", "isArchived"} {
 			if sent[name] != nil {
 				properties[name] = sent[name]
 			}
 		}
 		if exists && !kind.alwaysCreated {
-			doc["systemData"] = c.systemData(objectOf(doc, "systemData"))
+			doc["systemData"] = c.systemData(store.Object(doc, "systemData"))
 		}
 		return nil
 	})
@@ -111,13 +111,13 @@ func (c *call) makeContainer(kind *assetKind, properties store.Document) error {
 	}
 	if kind.container != nil {
 		for name, value := range kind.container(properties) {
-			objectOf(doc, "properties")[name] = value
+			store.Object(doc, "properties")[name] = value
 		}
 	}
 	if kind.unmodified {
 		withoutLastAuthor(doc)
 	}
-	_, err := c.h.store.Put(textOf(doc, "id"), doc)
+	_, err := c.h.store.Put(store.Text(doc, "id"), doc)
 	return err
 }
 
@@ -128,17 +128,17 @@ func (c *call) countVersions(kind *assetKind) error {
 	var latest any
 	highest := int64(0)
 	for _, version := range versions {
-		latest = textOf(version, "name")
-		if n, err := strconv.ParseInt(textOf(version, "name"), 10, 64); err == nil {
+		latest = store.Text(version, "name")
+		if n, err := strconv.ParseInt(store.Text(version, "name"), 10, 64); err == nil {
 			highest = max(highest, n)
 		}
 	}
 	return c.h.update(c.containerID(kind), func(doc store.Document) {
-		properties := objectOf(doc, "properties")
+		properties := store.Object(doc, "properties")
 		properties["latestVersion"] = latest
 		properties["nextVersion"] = strconv.FormatInt(highest+1, 10)
 		if kind.unmodified {
-			objectOf(doc, "systemData")["lastModifiedAt"] = stamp(c.h.now())
+			store.Object(doc, "systemData")["lastModifiedAt"] = store.TimeText(c.h.now())
 		}
 	})
 }

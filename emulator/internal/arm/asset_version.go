@@ -12,7 +12,7 @@ import (
 // showVersion renders a version for the api-version.
 func (c *call) showVersion(kind *assetKind, doc store.Document) store.Document {
 	shown := store.Copy(doc)
-	properties := objectOf(shown, "properties")
+	properties := store.Object(shown, "properties")
 	c.version.conform(properties, kind.versionMembers)
 	if kind.show != nil {
 		kind.show(c.version, properties)
@@ -69,15 +69,15 @@ func (c *call) newestVersions(kind *assetKind, shown view) []store.Document {
 // wantsVersion applies the filters version, stage, tags and properties; the last
 // two are lists of name or name=value, separated by commas.
 func (c *call) wantsVersion(doc store.Document) bool {
-	properties := objectOf(doc, "properties")
-	if wanted := c.query.Get("version"); wanted != "" && !strings.EqualFold(wanted, textOf(doc, "name")) {
+	properties := store.Object(doc, "properties")
+	if wanted := c.query.Get("version"); wanted != "" && !strings.EqualFold(wanted, store.Text(doc, "name")) {
 		return false
 	}
-	if wanted := c.query.Get("stage"); wanted != "" && !strings.EqualFold(wanted, textOf(properties, "stage")) {
+	if wanted := c.query.Get("stage"); wanted != "" && !strings.EqualFold(wanted, store.Text(properties, "stage")) {
 		return false
 	}
-	return hasEntries(objectOf(properties, "tags"), c.query.Get("$tags")+c.query.Get("tags")) &&
-		hasEntries(objectOf(properties, "properties"), c.query.Get("properties"))
+	return hasEntries(store.Object(properties, "tags"), c.query.Get("$tags")+c.query.Get("tags")) &&
+		hasEntries(store.Object(properties, "properties"), c.query.Get("properties"))
 }
 
 // hasEntries tells whether entries has all that are wanted.
@@ -102,11 +102,11 @@ func putVersion(c *call, kind *assetKind) answer {
 		return *refusal
 	}
 	old, exists := c.h.store.Get(c.versionID(kind))
-	properties := newAssetProperties(objectOf(body, "properties"))
-	if refusal := kind.build(c, properties, objectOf(old, "properties")); refusal != nil {
+	properties := newAssetProperties(store.Object(body, "properties"))
+	if refusal := kind.build(c, properties, store.Object(old, "properties")); refusal != nil {
 		return *refusal
 	}
-	if exists && !samePlace(properties, objectOf(old, "properties"), kind.placed) {
+	if exists && !samePlace(properties, store.Object(old, "properties"), kind.placed) {
 		// Azure ML's Python SDK knows this text; that its status is 400 is not evidenced.
 		return c.fail(http.StatusBadRequest, "UserError", "Asset paths cannot be updated.", withInner("BadArgument", "ArgumentInvalid"))
 	}
@@ -114,7 +114,7 @@ func putVersion(c *call, kind *assetKind) answer {
 	if err := c.keepVersion(kind, doc, !exists); err != nil {
 		return c.internal(err)
 	}
-	stored, _ := c.h.store.Get(textOf(doc, "id"))
+	stored, _ := c.h.store.Get(store.Text(doc, "id"))
 	return c.put(!exists || kind.alwaysCreated, c.showVersion(kind, stored))
 }
 
@@ -144,7 +144,7 @@ func (c *call) newVersion(kind *assetKind, properties, old store.Document) store
 		if kind.alwaysCreated {
 			doc["systemData"] = old["systemData"]
 		} else {
-			doc["systemData"] = c.systemData(objectOf(old, "systemData"))
+			doc["systemData"] = c.systemData(store.Object(old, "systemData"))
 		}
 	case kind.unmodified:
 		withoutLastAuthor(doc)
@@ -153,25 +153,25 @@ func (c *call) newVersion(kind *assetKind, properties, old store.Document) store
 }
 
 func withoutLastAuthor(doc store.Document) {
-	delete(objectOf(doc, "systemData"), "lastModifiedBy")
-	delete(objectOf(doc, "systemData"), "lastModifiedByType")
+	delete(store.Object(doc, "systemData"), "lastModifiedBy")
+	delete(store.Object(doc, "systemData"), "lastModifiedByType")
 }
 
 // keepVersion stores a version and makes or updates its container.
 func (c *call) keepVersion(kind *assetKind, doc store.Document, created bool) error {
 	if created {
-		if err := c.makeContainer(kind, objectOf(doc, "properties")); err != nil {
+		if err := c.makeContainer(kind, store.Object(doc, "properties")); err != nil {
 			return err
 		}
 	}
-	if _, err := c.h.store.Put(textOf(doc, "id"), doc); err != nil {
+	if _, err := c.h.store.Put(store.Text(doc, "id"), doc); err != nil {
 		return err
 	}
 	if !created {
 		return nil
 	}
 	if kind.afterPut != nil {
-		if err := kind.afterPut(c, textOf(doc, "id")); err != nil {
+		if err := kind.afterPut(c, store.Text(doc, "id")); err != nil {
 			return err
 		}
 	}
@@ -210,7 +210,7 @@ func samePlace(properties, old store.Document, member string) bool {
 	if member == "" || old == nil {
 		return true
 	}
-	return placeKey(textOf(properties, member)) == placeKey(textOf(old, member))
+	return placeKey(store.Text(properties, member)) == placeKey(store.Text(old, member))
 }
 
 // placeKey is datastore and path of an azureml URI, which has three spellings,

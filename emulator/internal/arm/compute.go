@@ -65,7 +65,7 @@ func listComputes(c *call) answer {
 }
 
 func getCompute(c *call) answer {
-	c.h.reading(c.computeID())
+	c.h.settleForRead(c.computeID())
 	doc, found := c.h.store.Get(c.computeID())
 	if !found {
 		return computeNotFound()
@@ -92,18 +92,18 @@ func putCompute(c *call) answer {
 	if refusal != nil {
 		return *refusal
 	}
-	if !c.h.writing(c.computeID()) {
+	if !c.h.settleForWrite(c.computeID()) {
 		return c.beingDeleted("Compute", c.param("compute"))
 	}
 	old, _ := c.h.store.Get(c.computeID())
-	return c.storeCompute(c.newCompute(body, old), clusterData(objectOf(body, "properties"), old))
+	return c.storeCompute(c.newCompute(body, old), clusterData(store.Object(body, "properties"), old))
 }
 
 // readCluster brings properties.properties of a cluster into shape; those of
 // other compute types stay as they were sent.
 func (c *call) readCluster(body store.Document) *answer {
-	properties := objectOf(body, "properties")
-	if textOf(properties, "computeType") != amlCompute || properties["properties"] == nil {
+	properties := store.Object(body, "properties")
+	if store.Text(properties, "computeType") != amlCompute || properties["properties"] == nil {
 		return nil
 	}
 	inner := &call{h: c.h, request: c.request, route: c.route, location: c.location}
@@ -116,14 +116,14 @@ func (c *call) readCluster(body store.Document) *answer {
 // checkCompute refuses what a compute must not be. Not evidenced: no recording
 // has an error of this kind.
 func (c *call) checkCompute(body store.Document) *answer {
-	properties := objectOf(body, "properties")
+	properties := store.Object(body, "properties")
 	var violations []validation.Violation
-	if textOf(properties, "computeType") == "" {
+	if store.Text(properties, "computeType") == "" {
 		violations = append(violations, validation.Violation{
 			PropertyName: "ComputeType", ErrorMessage: "'Compute Type' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		})
 	}
-	if textOf(properties, "computeType") == amlCompute && textOf(objectOf(properties, "properties"), "vmSize") == "" {
+	if store.Text(properties, "computeType") == amlCompute && store.Text(properties, "properties", "vmSize") == "" {
 		violations = append(violations, validation.Violation{
 			PropertyName: "Properties.VmSize", ErrorMessage: "'Vm Size' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		})
@@ -138,16 +138,16 @@ func (c *call) checkCompute(body store.Document) *answer {
 // storeCompute keeps doc and starts the operation that completes it with data.
 // Only the status URL is answered, no Location.
 func (c *call) storeCompute(doc, data store.Document) answer {
-	op, err := c.h.begin(uuid.NewString(), computePut, textOf(doc, "id"), computeDuration, data)
+	op, err := c.h.begin(uuid.NewString(), computePut, store.Text(doc, "id"), computeDuration, data)
 	if err == nil {
-		_, err = c.h.store.Put(textOf(doc, "id"), doc)
+		_, err = c.h.store.Put(store.Text(doc, "id"), doc)
 	}
 	if err != nil {
 		return c.internal(err)
 	}
 	shown := c.showCompute(doc)
-	inner := objectOf(objectOf(shown, "properties"), "properties")
-	if size := textOf(inner, "vmSize"); size != "" {
+	inner := store.Object(shown, "properties", "properties")
+	if size := store.Text(inner, "vmSize"); size != "" {
 		inner["vmSize"] = strings.ToUpper(size) // so in the answer to a PUT only, since 2024
 	}
 	a := withStatus(http.StatusCreated, shown)
@@ -165,23 +165,23 @@ func patchCompute(c *call) answer {
 	if _, found := c.h.store.Get(c.computeID()); !found {
 		return computeNotFound()
 	}
-	if properties := objectOf(body, "properties"); properties != nil {
+	if properties := store.Object(body, "properties"); properties != nil {
 		properties["computeType"] = amlCompute
 	}
 	if refusal := c.readCluster(body); refusal != nil {
 		return *refusal
 	}
-	if !c.h.writing(c.computeID()) {
+	if !c.h.settleForWrite(c.computeID()) {
 		return c.beingDeleted("Compute", c.param("compute"))
 	}
-	sent := objectOf(objectOf(objectOf(body, "properties"), "properties"), "scaleSettings")
+	sent := store.Object(body, "properties", "properties", "scaleSettings")
 	doc, err := c.h.store.Update(c.computeID(), func(doc store.Document) error {
-		properties := objectOf(doc, "properties")
-		properties["modifiedOn"] = stamp(c.h.now())
-		if inner := objectOf(properties, "properties"); inner != nil && sent != nil {
+		properties := store.Object(doc, "properties")
+		properties["modifiedOn"] = store.TimeText(c.h.now())
+		if inner := store.Object(properties, "properties"); inner != nil && sent != nil {
 			fill(inner, "scaleSettings", store.Document{})
 			for name, value := range sent {
-				objectOf(inner, "scaleSettings")[name] = value
+				store.Object(inner, "scaleSettings")[name] = value
 			}
 		}
 		return nil
@@ -206,11 +206,11 @@ func deleteCompute(c *call) answer {
 	if !found {
 		return withStatus(http.StatusNoContent, nil)
 	}
-	c.h.writing(c.computeID())
-	op, err := c.h.begin(uuid.NewString(), computeDelete, textOf(doc, "id"), deleteDuration, nil)
+	c.h.settleForWrite(c.computeID())
+	op, err := c.h.begin(uuid.NewString(), computeDelete, store.Text(doc, "id"), deleteDuration, nil)
 	if err == nil {
 		err = c.h.update(c.computeID(), func(doc store.Document) {
-			objectOf(doc, "properties")["provisioningState"] = stateDeleting
+			store.Object(doc, "properties")["provisioningState"] = stateDeleting
 		})
 	}
 	if err != nil {
@@ -228,5 +228,5 @@ func listComputeNodes(c *call) answer {
 	if !found {
 		return computeNotFound()
 	}
-	return ok(store.Document{"computeType": objectOf(doc, "properties")["computeType"], "nodes": []any{}})
+	return ok(store.Document{"computeType": store.Object(doc, "properties")["computeType"], "nodes": []any{}})
 }

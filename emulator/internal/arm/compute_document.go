@@ -13,7 +13,7 @@ var computeMembers = []versioned{
 
 func (c *call) showCompute(doc store.Document) store.Document {
 	shown := store.Copy(doc)
-	c.version.conform(objectOf(shown, "properties"), computeMembers)
+	c.version.conform(store.Object(shown, "properties"), computeMembers)
 	return shown
 }
 
@@ -21,8 +21,8 @@ func (c *call) showCompute(doc store.Document) store.Document {
 // credentials, and tags null if it is new (azure-sdk-for-python recordings
 // test_aml_compute_create_and_delete, 2023 and 2026).
 func (c *call) newCompute(body, old store.Document) store.Document {
-	now := stamp(c.h.now())
-	sent := objectOf(body, "properties")
+	now := store.TimeText(c.h.now())
+	sent := store.Object(body, "properties")
 	properties := store.Document{
 		"createdOn": now, "modifiedOn": now, "disableLocalAuth": false, "description": sent["description"],
 		"resourceId": sent["resourceId"], "computeType": sent["computeType"], "provisioningState": stateCreating,
@@ -32,8 +32,8 @@ func (c *call) newCompute(body, old store.Document) store.Document {
 	if sent["disableLocalAuth"] != nil {
 		properties["disableLocalAuth"] = sent["disableLocalAuth"]
 	}
-	if textOf(sent, "computeType") == amlCompute {
-		properties["properties"] = clusterInTheMaking(objectOf(sent, "properties"))
+	if store.Text(sent, "computeType") == amlCompute {
+		properties["properties"] = clusterInTheMaking(store.Object(sent, "properties"))
 	}
 	doc := store.Document{
 		"id": c.computeID(), "name": c.param("compute"), "type": computeType,
@@ -54,14 +54,14 @@ func (c *call) newCompute(body, old store.Document) store.Document {
 func (c *call) keepCompute(doc, old store.Document) {
 	doc["id"], doc["name"], doc["location"] = old["id"], old["name"], old["location"]
 	fill(doc, "tags", orEmpty(old["tags"]))
-	properties, before := objectOf(doc, "properties"), objectOf(old, "properties")
+	properties, before := store.Object(doc, "properties"), store.Object(old, "properties")
 	properties["createdOn"], properties["computeLocation"] = before["createdOn"], before["computeLocation"]
 	properties["provisioningWarnings"] = store.Document{}
-	if textOf(properties, "computeType") != amlCompute {
+	if store.Text(properties, "computeType") != amlCompute {
 		return
 	}
 	group := groupID(c.param("subscription"), c.param("group"))
-	properties["resourceId"] = group + "/providers/Microsoft.BatchAI/workspaces/" + last(c.workspace) + "/clusters/" + c.param("compute")
+	properties["resourceId"] = group + "/providers/Microsoft.BatchAI/workspaces/" + store.LastSegment(c.workspace) + "/clusters/" + c.param("compute")
 }
 
 func clusterInTheMaking(sent store.Document) store.Document {
@@ -71,7 +71,7 @@ func clusterInTheMaking(sent store.Document) store.Document {
 	fill(cluster, "vmPriority", "Dedicated")
 	fill(cluster, "osType", "Linux")
 	fill(cluster, "scaleSettings", store.Document{})
-	scale := objectOf(cluster, "scaleSettings")
+	scale := store.Object(cluster, "scaleSettings")
 	fill(scale, "maxNodeCount", number(1))
 	fill(scale, "minNodeCount", number(0))
 	fill(scale, "nodeIdleTimeBeforeScaleDown", "PT2M")
@@ -92,16 +92,16 @@ func clusterInTheMaking(sent store.Document) store.Document {
 func (h *Handler) finishCompute(op *operation) error {
 	return h.update(op.Target, func(doc store.Document) {
 		fill(doc, "tags", store.Document{})
-		properties := objectOf(doc, "properties")
+		properties := store.Object(doc, "properties")
 		properties["provisioningState"] = stateSucceeded
-		properties["modifiedOn"] = stamp(h.now())
+		properties["modifiedOn"] = store.TimeText(h.now())
 		properties["provisioningWarnings"] = store.Document{}
 		fill(properties, "computeLocation", doc["location"])
-		if textOf(properties, "computeType") != amlCompute {
+		if store.Text(properties, "computeType") != amlCompute {
 			return
 		}
 		properties["resourceId"] = nil
-		h.readyCluster(objectOf(properties, "properties"), op.Data)
+		h.readyCluster(store.Object(properties, "properties"), op.Data)
 	})
 }
 
@@ -109,9 +109,9 @@ func (h *Handler) finishCompute(op *operation) error {
 // show, and since when the cluster is steady if it was so before.
 func clusterData(sent, old store.Document) store.Document {
 	data := store.Document{
-		"allocationStateTransitionTime": objectOf(objectOf(old, "properties"), "properties")["allocationStateTransitionTime"],
+		"allocationStateTransitionTime": store.Object(old, "properties", "properties")["allocationStateTransitionTime"],
 	}
-	if credentials := objectOf(objectOf(sent, "properties"), "userAccountCredentials"); credentials != nil {
+	if credentials := store.Object(sent, "properties", "userAccountCredentials"); credentials != nil {
 		data["userAccountCredentials"] = store.Document{
 			"adminUserName": credentials["adminUserName"], "adminUserPassword": nil,
 			"adminUserSshPublicKey": credentials["adminUserSshPublicKey"],
@@ -133,6 +133,6 @@ func (h *Handler) readyCluster(cluster, data store.Document) {
 	}
 	cluster["nodeStateCounts"] = counts
 	cluster["allocationState"] = "Steady"
-	fill(cluster, "allocationStateTransitionTime", stamp(h.now().Truncate(time.Millisecond)))
+	fill(cluster, "allocationStateTransitionTime", store.TimeText(h.now().Truncate(time.Millisecond)))
 	fill(cluster, "propertyBag", store.Document{})
 }

@@ -57,7 +57,7 @@ func (c *call) datastoreID() string { return c.workspace + "/datastores/" + c.pa
 
 func (c *call) showDatastore(doc store.Document) store.Document {
 	shown := store.Copy(doc)
-	c.version.conform(objectOf(shown, "properties"), datastoreMembers)
+	c.version.conform(store.Object(shown, "properties"), datastoreMembers)
 	return shown
 }
 
@@ -79,8 +79,8 @@ func listDatastores(c *call) answer {
 // wantsDatastore applies the filters isDefault, names (separated by commas) and
 // searchText.
 func (c *call) wantsDatastore(doc store.Document) bool {
-	name := textOf(doc, "name")
-	if c.query.Has("isdefault") && c.flag("isDefault") != isTrue(objectOf(doc, "properties"), "isDefault") {
+	name := store.Text(doc, "name")
+	if c.query.Has("isdefault") && c.flag("isDefault") != store.IsTrue(doc, "properties", "isDefault") {
 		return false
 	}
 	if wanted := c.query.Get("names"); wanted != "" {
@@ -109,7 +109,7 @@ func putDatastore(c *call) answer {
 	if refusal != nil {
 		return *refusal
 	}
-	sent := objectOf(body, "properties")
+	sent := store.Object(body, "properties")
 	if sent["datastoreType"] == nil {
 		return c.invalid("Datastore", []validation.Violation{{
 			PropertyName: "DatastoreType", ErrorMessage: "'Datastore Type' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
@@ -123,7 +123,7 @@ func putDatastore(c *call) answer {
 			return c.internal(err)
 		}
 	}
-	if err := c.keepDatastore(doc, objectOf(objectOf(sent, "credentials"), "secrets")); err != nil {
+	if err := c.keepDatastore(doc, store.Object(sent, "credentials", "secrets")); err != nil {
 		return c.internal(err)
 	}
 	return c.put(!exists, c.showDatastore(doc))
@@ -131,7 +131,7 @@ func putDatastore(c *call) answer {
 
 // credentialsOf is the kind of a datastore's credentials.
 func credentialsOf(datastore store.Document) string {
-	return textOf(objectOf(objectOf(datastore, "properties"), "credentials"), "credentialsType")
+	return store.Text(datastore, "properties", "credentials", "credentialsType")
 }
 
 func (c *call) newDatastore(sent, old store.Document) store.Document {
@@ -142,8 +142,8 @@ func (c *call) newDatastore(sent, old store.Document) store.Document {
 	fill(properties, "tags", store.Document{})
 	fill(properties, "isDefault", false)
 	fill(properties, "credentials", store.Document{"credentialsType": "None"})
-	delete(objectOf(properties, "credentials"), "secrets")
-	switch textOf(properties, "datastoreType") {
+	delete(store.Object(properties, "credentials"), "secrets")
+	switch store.Text(properties, "datastoreType") {
 	case "AzureBlob", "AzureFile", "AzureDataLakeGen2":
 		fill(properties, "endpoint", c.h.cloud.StorageSuffix)
 		fill(properties, "protocol", "https")
@@ -155,17 +155,17 @@ func (c *call) newDatastore(sent, old store.Document) store.Document {
 	}
 	if old != nil {
 		doc["id"], doc["name"] = old["id"], old["name"]
-		doc["systemData"] = c.systemData(objectOf(old, "systemData"))
+		doc["systemData"] = c.systemData(store.Object(old, "systemData"))
 	}
 	return doc
 }
 
 func (c *call) keepDatastore(doc, secrets store.Document) error {
-	id := textOf(doc, "id")
-	if isTrue(objectOf(doc, "properties"), "isDefault") {
+	id := store.Text(doc, "id")
+	if store.IsTrue(doc, "properties", "isDefault") {
 		for _, other := range c.h.store.List(c.workspace + "/datastores") {
-			if err := c.h.update(textOf(other, "id"), func(doc store.Document) {
-				objectOf(doc, "properties")["isDefault"] = false
+			if err := c.h.update(store.Text(other, "id"), func(doc store.Document) {
+				store.Object(doc, "properties")["isDefault"] = false
 			}); err != nil {
 				return err
 			}
@@ -215,7 +215,7 @@ func (h *Handler) builtInDatastores(w Workspace, workspace string) []store.Docum
 		return store.Document{
 			"id": workspace + "/datastores/" + name, "name": name, "type": datastoreType, "properties": properties,
 			"systemData": store.Document{
-				"createdAt": stamp(h.now()), "lastModifiedAt": stamp(h.now()),
+				"createdAt": store.TimeText(h.now()), "lastModifiedAt": store.TimeText(h.now()),
 				"lastModifiedBy": zeroGUID, "lastModifiedByType": "Application",
 			},
 		}

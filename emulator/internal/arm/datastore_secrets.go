@@ -26,13 +26,13 @@ func listDatastoreSecrets(c *call) answer {
 	if refusal != nil {
 		return *refusal
 	}
-	properties := objectOf(doc, "properties")
-	kind := textOf(objectOf(properties, "credentials"), "credentialsType")
+	properties := store.Object(doc, "properties")
+	kind := store.Text(properties, "credentials", "credentialsType")
 	switch {
 	case kind == "None" || kind == "":
 		return c.fail(http.StatusBadRequest, "UserError", "No secrets for credentials of type None.")
-	case kind == "AccountKey" && isTrue(request, "expirableSecret"):
-		return c.expiringSecret(textOf(properties, "accountName"), intOf(request, "expireAfterHours"))
+	case kind == "AccountKey" && store.IsTrue(request, "expirableSecret"):
+		return c.expiringSecret(store.Text(properties, "accountName"), store.Int(request, "expireAfterHours"))
 	}
 	secret, err := c.datastoreSecret(doc, kind)
 	if err != nil {
@@ -60,17 +60,17 @@ func (c *call) expiringSecret(account string, hours int64) answer {
 // datastoreSecret is the secret that was put with the datastore, or the key of
 // the emulator's own account behind it.
 func (c *call) datastoreSecret(doc store.Document, kind string) (store.Document, *answer) {
-	if secret, found := c.h.store.Get(secretKey(textOf(doc, "id"))); found {
+	if secret, found := c.h.store.Get(secretKey(store.Text(doc, "id"))); found {
 		fill(secret, "secretsType", kind)
 		return secret, nil
 	}
-	account := textOf(objectOf(doc, "properties"), "accountName")
+	account := store.Text(doc, "properties", "accountName")
 	if kind == "AccountKey" {
 		if key, found := c.h.accountKey(c.param("subscription"), account); found {
 			return store.Document{"secretsType": kind, "key": key}, nil
 		}
 	}
-	a := c.fail(http.StatusBadRequest, "UserError", "No secrets were stored for the datastore "+textOf(doc, "name")+".")
+	a := c.fail(http.StatusBadRequest, "UserError", "No secrets were stored for the datastore "+store.Text(doc, "name")+".")
 	return nil, &a
 }
 
@@ -78,9 +78,9 @@ func (c *call) datastoreSecret(doc store.Document, kind string) (store.Document,
 // subscription.
 func (h *Handler) accountKey(subscription, account string) (string, bool) {
 	for _, group := range h.store.List(subscriptionID(subscription) + "/resourceGroups") {
-		secret, found := h.store.Get(secretKey(storageAccountID(subscription, textOf(group, "name"), account)))
+		secret, found := h.store.Get(secretKey(storageAccountID(subscription, store.Text(group, "name"), account)))
 		if found {
-			return textOf(secret, "primaryKey"), true
+			return store.Text(secret, "primaryKey"), true
 		}
 	}
 	return "", false

@@ -52,7 +52,7 @@ func (c *call) deploymentID() string { return c.endpointID() + "/deployments/" +
 // showDeployment renders a deployment for the api-version.
 func (c *call) showDeployment(doc store.Document) store.Document {
 	shown := store.Copy(doc)
-	c.version.conform(objectOf(shown, "properties"), deploymentMembers)
+	c.version.conform(store.Object(shown, "properties"), deploymentMembers)
 	return shown
 }
 
@@ -68,7 +68,7 @@ func listDeployments(c *call) answer {
 }
 
 func getDeployment(c *call) answer {
-	c.h.reading(c.deploymentID())
+	c.h.settleForRead(c.deploymentID())
 	doc, found := c.h.store.Get(c.deploymentID())
 	if !found {
 		return c.deploymentNotFound()
@@ -100,14 +100,14 @@ func putDeployment(c *call) answer {
 	if refusal != nil {
 		return *refusal
 	}
-	if !c.h.writing(c.endpointID()) {
+	if !c.h.settleForWrite(c.endpointID()) {
 		return c.beingDeleted("Endpoint", c.param("endpoint"))
 	}
 	old, exists := c.h.store.Get(c.deploymentID())
 	if _, found := c.h.store.Get(c.endpointID()); !found && !exists {
 		return c.endpointNotFound()
 	}
-	if !c.h.writing(c.deploymentID()) {
+	if !c.h.settleForWrite(c.deploymentID()) {
 		return c.beingDeleted("Deployment", c.param("deployment"))
 	}
 	return c.storeDeployment(c.newDeployment(body, old))
@@ -117,18 +117,18 @@ func putDeployment(c *call) answer {
 // defaults for what it leaves out (recordings test_batch_job_download, 2023, and
 // CreateScenarioTest, 2024).
 func (c *call) newDeployment(body, old store.Document) store.Document {
-	now := stamp(c.h.now())
+	now := store.TimeText(c.h.now())
 	author, _ := c.author()
 	doc := store.Document{
 		"id": c.deploymentID(), "name": c.param("deployment"), "type": deploymentType,
-		"properties": deploymentProperties(objectOf(body, "properties")),
+		"properties": deploymentProperties(store.Object(body, "properties")),
 		"systemData": store.Document{"createdAt": now, "createdBy": author, "lastModifiedAt": now},
 		"tags":       orEmpty(body["tags"]), "location": body["location"],
 	}
 	if old != nil {
 		doc["id"], doc["name"] = old["id"], old["name"]
-		objectOf(doc, "systemData")["createdAt"] = objectOf(old, "systemData")["createdAt"]
-		objectOf(doc, "systemData")["createdBy"] = objectOf(old, "systemData")["createdBy"]
+		store.Object(doc, "systemData")["createdAt"] = store.Object(old, "systemData")["createdAt"]
+		store.Object(doc, "systemData")["createdBy"] = store.Object(old, "systemData")["createdBy"]
 	}
 	return doc
 }
@@ -139,7 +139,7 @@ func deploymentProperties(sent store.Document) store.Document {
 		fill(properties, name, nil)
 	}
 	fill(properties, "properties", store.Document{})
-	delete(objectOf(properties, "properties"), asyncURIProperty)
+	delete(store.Object(properties, "properties"), asyncURIProperty)
 	fill(properties, "environmentVariables", store.Document{})
 	fill(properties, "errorThreshold", json.Number("-1"))
 	fill(properties, "miniBatchSize", json.Number("10"))
@@ -148,13 +148,13 @@ func deploymentProperties(sent store.Document) store.Document {
 	fill(properties, "outputAction", "AppendRow")
 	fill(properties, "outputFileName", "predictions.csv")
 	fill(properties, "retrySettings", store.Document{})
-	fill(objectOf(properties, "retrySettings"), "maxRetries", json.Number("3"))
-	fill(objectOf(properties, "retrySettings"), "timeout", "PT30S")
+	fill(store.Object(properties, "retrySettings"), "maxRetries", json.Number("3"))
+	fill(store.Object(properties, "retrySettings"), "timeout", "PT30S")
 	fill(properties, "resources", store.Document{})
-	resources := objectOf(properties, "resources")
+	resources := store.Object(properties, "resources")
 	fill(resources, "instanceCount", json.Number("1"))
 	fill(resources, "instanceType", nil)
-	if len(objectOf(resources, "properties")) == 0 {
+	if len(store.Object(resources, "properties")) == 0 {
 		resources["properties"] = nil // {} comes back as null
 	}
 	properties["provisioningState"] = stateUpdating
@@ -162,9 +162,9 @@ func deploymentProperties(sent store.Document) store.Document {
 }
 
 func (c *call) storeDeployment(doc store.Document) answer {
-	op, err := c.h.begin(c.newOperationID("bdbes"), deploymentPut, textOf(doc, "id"), deploymentDuration, nil)
+	op, err := c.h.begin(c.newOperationID("bdbes"), deploymentPut, store.Text(doc, "id"), deploymentDuration, nil)
 	if err == nil {
-		_, err = c.h.store.Put(textOf(doc, "id"), doc)
+		_, err = c.h.store.Put(store.Text(doc, "id"), doc)
 	}
 	if err != nil {
 		return c.internal(err)
@@ -178,7 +178,7 @@ func (c *call) storeDeployment(doc store.Document) answer {
 
 func (h *Handler) finishDeployment(op *operation) error {
 	return h.update(op.Target, func(doc store.Document) {
-		objectOf(doc, "properties")["provisioningState"] = stateSucceeded
+		store.Object(doc, "properties")["provisioningState"] = stateSucceeded
 	})
 }
 
@@ -196,17 +196,17 @@ func patchDeployment(c *call) answer {
 	if _, found := c.h.store.Get(c.deploymentID()); !found {
 		return c.deploymentNotFound()
 	}
-	if !c.h.writing(c.deploymentID()) {
+	if !c.h.settleForWrite(c.deploymentID()) {
 		return c.beingDeleted("Deployment", c.param("deployment"))
 	}
 	doc, err := c.h.store.Update(c.deploymentID(), func(doc store.Document) error {
-		if description := objectOf(body, "properties")["description"]; description != nil {
-			objectOf(doc, "properties")["description"] = description
+		if description := store.Object(body, "properties")["description"]; description != nil {
+			store.Object(doc, "properties")["description"] = description
 		}
 		if body["tags"] != nil {
 			doc["tags"] = body["tags"]
 		}
-		objectOf(doc, "systemData")["lastModifiedAt"] = stamp(c.h.now())
+		store.Object(doc, "systemData")["lastModifiedAt"] = store.TimeText(c.h.now())
 		return nil
 	})
 	if err != nil {
@@ -223,10 +223,10 @@ func deleteDeployment(c *call) answer {
 // finishDeploymentDelete also empties the endpoint's default if it was this
 // deployment. Not evidenced: what the service does with it.
 func (h *Handler) finishDeploymentDelete(op *operation) error {
-	endpoint := parentOf(parentOf(op.Target))
+	endpoint := store.ParentID(store.ParentID(op.Target))
 	err := h.update(endpoint, func(doc store.Document) {
-		defaults := objectOf(objectOf(doc, "properties"), "defaults")
-		if foldName(textOf(defaults, "deploymentName")) == foldName(last(op.Target)) {
+		defaults := store.Object(doc, "properties", "defaults")
+		if foldName(store.Text(defaults, "deploymentName")) == foldName(store.LastSegment(op.Target)) {
 			defaults["deploymentName"] = nil
 		}
 	})

@@ -46,7 +46,7 @@ func listEndpoints(c *call) answer {
 }
 
 func getEndpoint(c *call) answer {
-	c.h.reading(c.endpointID())
+	c.h.settleForRead(c.endpointID())
 	doc, found := c.h.store.Get(c.endpointID())
 	if !found {
 		return c.endpointNotFound()
@@ -57,7 +57,7 @@ func getEndpoint(c *call) answer {
 // endpointNotFound is the form of today (azure-sdk-for-python recording
 // test_batch_endpoint_create, 2026).
 func (c *call) endpointNotFound() answer {
-	return c.notFound("An endpoint with the name '"+c.param("endpoint")+"' does not exist in the workspace '"+last(c.workspace)+
+	return c.notFound("An endpoint with the name '"+c.param("endpoint")+"' does not exist in the workspace '"+store.LastSegment(c.workspace)+
 		"'. Please check the endpoint name and also ensure the current user has access to it.", "NotFound", "EndpointNotFound")
 }
 
@@ -72,7 +72,7 @@ func putEndpoint(c *call) answer {
 	if refusal != nil {
 		return *refusal
 	}
-	if !c.h.writing(c.endpointID()) {
+	if !c.h.settleForWrite(c.endpointID()) {
 		return c.beingDeleted("Endpoint", c.param("endpoint"))
 	}
 	old, exists := c.h.store.Get(c.endpointID())
@@ -86,13 +86,13 @@ func (c *call) createEndpoint(body store.Document) answer {
 	if refusal := c.takeEndpointName(); refusal != nil {
 		return *refusal
 	}
-	sent := objectOf(body, "properties")
+	sent := store.Object(body, "properties")
 	name := c.param("endpoint")
 	id := c.workspace + "/batchEndpoints/" + name
 	own := ownProperties(sent)
 	own[creationVersionProperty] = c.version.text
 	own[endpointIDProperty] = id
-	now := stamp(c.h.now())
+	now := store.TimeText(c.h.now())
 	author, _ := c.author()
 	doc := store.Document{
 		"id": id, "name": name, "type": endpointType,
@@ -116,10 +116,10 @@ func (c *call) createEndpoint(body store.Document) answer {
 func (c *call) changeEndpoint(old, body store.Document) answer {
 	doc := mergeEndpoint(old, body)
 	if reflect.DeepEqual(old, doc) {
-		return ok(c.withAsyncURI(old, textOf(c.lastOperation(old), "uri")))
+		return ok(c.withAsyncURI(old, store.Text(c.lastOperation(old), "uri")))
 	}
-	objectOf(doc, "properties")["provisioningState"] = stateUpdating
-	objectOf(doc, "systemData")["lastModifiedAt"] = stamp(c.h.now())
+	store.Object(doc, "properties")["provisioningState"] = stateUpdating
+	store.Object(doc, "systemData")["lastModifiedAt"] = store.TimeText(c.h.now())
 	return c.storeEndpoint(doc, http.StatusCreated)
 }
 
@@ -127,19 +127,19 @@ func (c *call) changeEndpoint(old, body store.Document) answer {
 // properties.properties can be added but not altered or removed.
 func mergeEndpoint(old, body store.Document) store.Document {
 	doc := store.Copy(old)
-	sent, properties := objectOf(body, "properties"), objectOf(doc, "properties")
+	sent, properties := store.Object(body, "properties"), store.Object(doc, "properties")
 	for _, name := range []string{"description", "authMode"} {
 		if sent[name] != nil {
 			properties[name] = sent[name]
 		}
 	}
-	own := objectOf(properties, "properties")
+	own := store.Object(properties, "properties")
 	for name, value := range ownProperties(sent) {
 		if _, taken := own[name]; !taken {
 			own[name] = value
 		}
 	}
-	if defaults := objectOf(sent, "defaults"); defaults != nil {
+	if defaults := store.Object(sent, "defaults"); defaults != nil {
 		properties["defaults"] = store.Document{"deploymentName": defaults["deploymentName"]}
 	}
 	for _, name := range []string{"tags", "identity"} {
@@ -153,12 +153,12 @@ func mergeEndpoint(old, body store.Document) store.Document {
 // storeEndpoint keeps doc and starts the operation that completes it.
 func (c *call) storeEndpoint(doc store.Document, status int) answer {
 	takes := endpointDuration
-	if textOf(objectOf(doc, "properties"), "authMode") != "AADToken" {
-		takes = doomedDuration
+	if store.Text(doc, "properties", "authMode") != "AADToken" {
+		takes = failingDuration
 	}
-	op, err := c.h.begin(c.newOperationID("bebes"), endpointPut, textOf(doc, "id"), takes, store.Document{"location": c.location})
+	op, err := c.h.begin(c.newOperationID("bebes"), endpointPut, store.Text(doc, "id"), takes, store.Document{"location": c.location})
 	if err == nil {
-		_, err = c.h.store.Put(textOf(doc, "id"), doc)
+		_, err = c.h.store.Put(store.Text(doc, "id"), doc)
 	}
 	if err != nil {
 		return c.internal(err)
@@ -175,24 +175,24 @@ func (c *call) storeEndpoint(doc store.Document, status int) answer {
 // fails ten minutes later (recording New-AzMLWorkspaceBatchEndpoint, 2022).
 func (h *Handler) finishEndpoint(op *operation) error {
 	return h.update(op.Target, func(doc store.Document) {
-		properties := objectOf(doc, "properties")
-		if textOf(properties, "authMode") != "AADToken" {
+		properties := store.Object(doc, "properties")
+		if store.Text(properties, "authMode") != "AADToken" {
 			properties["provisioningState"] = stateFailed
-			op.Error = doomedEndpoint(op)
+			op.Error = endpointFailure(op)
 			return
 		}
 		properties["provisioningState"] = stateSucceeded
-		properties["scoringUri"] = h.cloud.ScoringURI(textOf(doc, "name"), textOf(op.Data, "location"))
+		properties["scoringUri"] = h.cloud.ScoringURI(store.Text(doc, "name"), store.Text(op.Data, "location"))
 	})
 }
 
-func doomedEndpoint(op *operation) store.Document {
+func endpointFailure(op *operation) store.Document {
 	const message = "InternalServerError: Internal error. Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-internalservererror"
 	return store.Document{
 		"message": message, "details": []any{},
 		"additionalInfo": []any{store.Document{"type": "MmsOperation", "info": store.Document{
 			"id": op.ID, "operationType": "OnlineEndpoint", "state": stateFailed,
-			"createdTime": stamp(op.Started), "endTime": stamp(op.Ends), "error": store.Document{"message": message},
+			"createdTime": store.TimeText(op.Started), "endTime": store.TimeText(op.Ends), "error": store.Document{"message": message},
 			"resourceLocation": "/modelmanagement/v1.0" + op.Target, "operationLog": "", "parentRequestId": zeroGUID,
 		}}},
 	}
@@ -212,7 +212,7 @@ func patchEndpoint(c *call) answer {
 	if _, found := c.h.store.Get(c.endpointID()); !found {
 		return c.endpointNotFound()
 	}
-	if !c.h.writing(c.endpointID()) {
+	if !c.h.settleForWrite(c.endpointID()) {
 		return c.beingDeleted("Endpoint", c.param("endpoint"))
 	}
 	doc, err := c.h.store.Update(c.endpointID(), func(doc store.Document) error {
@@ -242,11 +242,11 @@ func (c *call) deleteLater(id, prefix string, kind operationKind) answer {
 	if !found {
 		return withStatus(http.StatusNoContent, nil)
 	}
-	c.h.writing(id)
-	op, err := c.h.begin(c.newOperationID(prefix), kind, textOf(doc, "id"), deleteDuration, nil)
+	c.h.settleForWrite(id)
+	op, err := c.h.begin(c.newOperationID(prefix), kind, store.Text(doc, "id"), deleteDuration, nil)
 	if err == nil {
 		err = c.h.update(id, func(doc store.Document) {
-			objectOf(doc, "properties")["provisioningState"] = stateDeleting
+			store.Object(doc, "properties")["provisioningState"] = stateDeleting
 		})
 	}
 	if err != nil {
@@ -276,7 +276,7 @@ func listEndpointKeys(c *call) answer {
 	if !found {
 		return c.endpointNotFound()
 	}
-	key := secretKey(textOf(doc, "id"))
+	key := secretKey(store.Text(doc, "id"))
 	keys, found := c.h.store.Get(key)
 	if !found {
 		keys = store.Document{"primaryKey": randomText(32), "secondaryKey": randomText(32)}

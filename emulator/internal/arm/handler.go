@@ -7,7 +7,7 @@
 // the shape that the newest api-version answers; what older versions lack is
 // taken away when a document is rendered. Each kind of resource has a file of
 // its own and adds its routes to one table; reading requests, refusing them and
-// writing answers is shared (call.go, failure.go, answer.go).
+// writing answers is shared (files request_…, answer_…).
 //
 // The emulated service is the generation of 2026 as seen in the recordings of
 // the Azure SDKs, with one deliberate addition: PUT answers of batch endpoints
@@ -142,10 +142,6 @@ func New(options Options) (*Handler, error) {
 	)
 	return h, h.resumeOperations()
 }
-
-// SetJobs replaces Options.Jobs, for a runner that can only be made after the
-// handler. It must be called before the first request.
-func (h *Handler) SetJobs(jobs JobRunner) { h.jobs = jobs }
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

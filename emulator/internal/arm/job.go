@@ -5,21 +5,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
 const jobType = workspaceType + "/jobs"
 
-// Statuses of a job that matter here. A status that is not among the terminal
-// ones means that the job goes on.
+// First statuses of jobs that are not batch jobs.
 const (
-	jobStarting        = "Starting"
-	jobNotStarted      = "NotStarted"
-	jobCancelRequested = "CancelRequested"
-	jobCanceled        = "Canceled"
+	jobStarting   = "Starting"
+	jobNotStarted = "NotStarted"
 )
-
-var terminalJobStatuses = []string{"Completed", "Failed", jobCanceled}
 
 func (h *Handler) jobRoutes() []route {
 	const collection = workspacePath + "/jobs"
@@ -43,7 +39,7 @@ func listJobs(c *call) answer {
 	view := c.listView()
 	var shown []store.Document
 	for _, doc := range docs {
-		if doc["properties"] != nil && view.shows(doc) && c.wantsJob(objectOf(doc, "properties")) {
+		if doc["properties"] != nil && view.shows(doc) && c.wantsJob(store.Object(doc, "properties")) {
 			shown = append(shown, c.showJob(doc))
 		}
 	}
@@ -52,11 +48,11 @@ func listJobs(c *call) answer {
 
 // wantsJob applies the filters jobType, tag and properties.
 func (c *call) wantsJob(properties store.Document) bool {
-	if wanted := c.query.Get("jobtype"); wanted != "" && !strings.EqualFold(wanted, textOf(properties, "jobType")) {
+	if wanted := c.query.Get("jobtype"); wanted != "" && !strings.EqualFold(wanted, store.Text(properties, "jobType")) {
 		return false
 	}
-	return hasEntries(objectOf(properties, "tags"), c.query.Get("tag")) &&
-		hasEntries(objectOf(properties, "properties"), c.query.Get("properties"))
+	return hasEntries(store.Object(properties, "tags"), c.query.Get("tag")) &&
+		hasEntries(store.Object(properties, "properties"), c.query.Get("properties"))
 }
 
 func getJob(c *call) answer {
@@ -85,16 +81,16 @@ func cancelJob(c *call) answer {
 	if !found {
 		return c.jobNotFound()
 	}
-	id := textOf(doc, "id")
+	id := store.Text(doc, "id")
 	running := c.h.jobs != nil && c.h.jobs.Cancel(id) == nil
 	err := c.h.update(id, func(doc store.Document) {
-		if properties := objectOf(doc, "properties"); properties != nil && !slices.Contains(terminalJobStatuses, textOf(properties, "status")) {
-			properties["status"] = jobCancelRequested
+		if properties := store.Object(doc, "properties"); properties != nil && !jobs.IsTerminal(store.Text(properties, "status")) {
+			properties["status"] = jobs.CancelRequested
 		}
 	})
 	var op *operation
 	if err == nil {
-		op, err = c.h.begin("jc:"+c.workspaceGUID()+":"+textOf(doc, "name"), jobCancel, id, cancelDuration, store.Document{"running": running})
+		op, err = c.h.begin("jc:"+c.workspaceGUID()+":"+store.Text(doc, "name"), jobCancel, id, cancelDuration, store.Document{"running": running})
 	}
 	if err != nil {
 		return c.internal(err)
@@ -108,16 +104,16 @@ func cancelJob(c *call) answer {
 // finishCancel waits for a job that really runs until its document says that it
 // has ended; any other is Canceled by this.
 func (h *Handler) finishCancel(op *operation) (done bool, err error) {
-	running := isTrue(op.Data, "running")
+	running := store.IsTrue(op.Data, "running")
 	done = true
 	err = h.update(op.Target, func(doc store.Document) {
-		properties := objectOf(doc, "properties")
+		properties := store.Object(doc, "properties")
 		switch {
-		case properties == nil || slices.Contains(terminalJobStatuses, textOf(properties, "status")):
+		case properties == nil || jobs.IsTerminal(store.Text(properties, "status")):
 		case running:
 			done = false
 		default:
-			properties["status"] = jobCanceled
+			properties["status"] = jobs.Canceled
 		}
 	})
 	return done, err

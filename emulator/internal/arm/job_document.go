@@ -39,22 +39,22 @@ func oldPreview(v apiVersion) bool { return v.preview && !v.since("2025-01-01") 
 // properties member at all.
 func (c *call) showJob(doc store.Document) store.Document {
 	shown := store.Copy(doc)
-	properties := objectOf(shown, "properties")
+	properties := store.Object(shown, "properties")
 	if properties == nil {
 		return shown
 	}
 	c.version.conform(properties, jobMembers)
 	if properties["jobType"] != "Pipeline" {
 		c.version.conform(properties, commandJobMembers)
-		c.conformIf(objectOf(properties, "resources"), jobResourceMembers)
-		c.conformIf(objectOf(properties, "queueSettings"), jobQueueMembers)
+		c.conformIf(store.Object(properties, "resources"), jobResourceMembers)
+		c.conformIf(store.Object(properties, "queueSettings"), jobQueueMembers)
 	}
-	for _, input := range objectOf(properties, "inputs") {
+	for _, input := range store.Object(properties, "inputs") {
 		if input, isObject := input.(store.Document); isObject && input["jobInputType"] != "literal" {
 			c.version.conform(input, jobInputMembers)
 		}
 	}
-	for _, output := range objectOf(properties, "outputs") {
+	for _, output := range store.Object(properties, "outputs") {
 		if output, isObject := output.(store.Document); isObject {
 			c.version.conform(output, jobOutputMembers)
 		}

@@ -30,9 +30,9 @@ const (
 	computeDuration    = 30 * time.Second
 	deleteDuration     = 6 * time.Second
 	cancelDuration     = 30 * time.Second
-	// doomedDuration is how long a create takes that is going to fail (recording
+	// failingDuration is how long a create takes that is going to fail (recording
 	// New-AzMLWorkspaceBatchEndpoint, 2022).
-	doomedDuration = 10 * time.Minute
+	failingDuration = 10 * time.Minute
 )
 
 // operationKind names what happens when an operation ends.
@@ -178,8 +178,8 @@ func (h *Handler) poll(op *operation) {
 	_ = h.saveOperation(op)
 }
 
-// reading brings the resource up to date for a caller who is about to read it.
-func (h *Handler) reading(target string) {
+// settleForRead ends the operations on the resource for a caller who is about to read it.
+func (h *Handler) settleForRead(target string) {
 	if h.pace != Instant {
 		return
 	}
@@ -190,7 +190,7 @@ func (h *Handler) reading(target string) {
 
 // writing makes way for a change of the resource, and tells whether it can be
 // made: not while the resource is really being deleted.
-func (h *Handler) writing(target string) bool {
+func (h *Handler) settleForWrite(target string) bool {
 	for _, op := range h.activeOn(target) {
 		if h.pace == Instant {
 			h.end(op)
@@ -257,5 +257,5 @@ func convert(from, to any) error {
 	if err != nil {
 		return err
 	}
-	return decodeNumbers(text, to)
+	return store.Decode(text, to)
 }

@@ -26,7 +26,7 @@ func (h *Handler) storageAccountRoutes() []route {
 func listSubscriptionAccounts(c *call) answer {
 	var accounts []store.Document
 	for _, group := range c.h.store.List(subscriptionID(c.param("subscription")) + "/resourceGroups") {
-		accounts = append(accounts, c.h.store.List(textOf(group, "id")+"/providers/"+storageAccountType)...)
+		accounts = append(accounts, c.h.store.List(store.Text(group, "id")+"/providers/"+storageAccountType)...)
 	}
 	return ok(valueOf(accounts))
 }
@@ -59,10 +59,10 @@ func listStorageKeys(c *call) answer {
 	if !found {
 		return c.noStorageAccount()
 	}
-	secret, _ := c.h.store.Get(secretKey(textOf(doc, "id")))
-	created := objectOf(doc, "properties")["creationTime"]
+	secret, _ := c.h.store.Get(secretKey(store.Text(doc, "id")))
+	created := store.Object(doc, "properties")["creationTime"]
 	key := func(name, member string) store.Document {
-		return store.Document{"creationTime": created, "keyName": name, "value": textOf(secret, member), "permissions": "FULL"}
+		return store.Document{"creationTime": created, "keyName": name, "value": store.Text(secret, member), "permissions": "FULL"}
 	}
 	return ok(store.Document{"keys": []any{key("key1", "primaryKey"), key("key2", "secondaryKey")}})
 }

@@ -92,7 +92,7 @@ func (h *host) send(request *http.Request) response {
 		t: h.t, what: request.Method + " " + request.URL.Path, status: recorder.Code, header: recorder.Header(), text: recorder.Body.String(),
 	}
 	if r.text != "" && r.text != "null" && r.text[0] == '{' {
-		if err := decodeNumbers([]byte(r.text), &r.body); err != nil {
+		if err := store.Decode([]byte(r.text), &r.body); err != nil {
 			h.t.Fatalf("%s: body is not JSON: %v", r.what, err)
 		}
 	}
@@ -174,7 +174,7 @@ func (r response) names() []string {
 	items, _ := r.at("value").([]any)
 	names := []string{}
 	for _, item := range items {
-		names = append(names, textOf(item.(store.Document), "name"))
+		names = append(names, store.Text(item.(store.Document), "name"))
 	}
 	return names
 }
@@ -196,8 +196,8 @@ func (r response) innerCodes() []string {
 		if at(info, "type") != "InnerError" {
 			continue
 		}
-		for inner, _ := at(info, "info/value").(store.Document); inner != nil; inner = objectOf(inner, "innerError") {
-			codes = append(codes, textOf(inner, "code"))
+		for inner, _ := at(info, "info/value").(store.Document); inner != nil; inner = store.Object(inner, "innerError") {
+			codes = append(codes, store.Text(inner, "code"))
 		}
 	}
 	return codes

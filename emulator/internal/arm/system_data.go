@@ -5,7 +5,7 @@ import "github.com/azmlbatch/azmlbatch/emulator/internal/store"
 // systemData tells who made and last changed a resource now, keeping from old
 // who made it. Old is nil for something new.
 func (c *call) systemData(old store.Document) store.Document {
-	now := stamp(c.h.now())
+	now := store.TimeText(c.h.now())
 	author, kind := c.author()
 	data := store.Document{
 		"createdAt": now, "createdBy": author, "createdByType": kind,

@@ -59,7 +59,7 @@ func listLocations(c *call) answer {
 	seen := map[string]bool{}
 	var locations []store.Document
 	for _, group := range c.h.store.List(subscription + "/resourceGroups") {
-		name := textOf(group, "location")
+		name := store.Text(group, "location")
 		if seen[name] {
 			continue
 		}

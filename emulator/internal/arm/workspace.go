@@ -21,7 +21,7 @@ func (h *Handler) workspaceRoutes() []route {
 func listSubscriptionWorkspaces(c *call) answer {
 	var workspaces []store.Document
 	for _, group := range c.h.store.List(subscriptionID(c.param("subscription")) + "/resourceGroups") {
-		workspaces = append(workspaces, c.h.store.List(textOf(group, "id")+"/providers/"+workspaceType)...)
+		workspaces = append(workspaces, c.h.store.List(store.Text(group, "id")+"/providers/"+workspaceType)...)
 	}
 	return c.page(workspaces, 0)
 }

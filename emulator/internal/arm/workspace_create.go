@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (h *Handler) CreateWorkspace(w Workspace) error {
 	if h.accounts == nil {
 		return nil
 	}
-	guid := textOf(objectOf(doc, "properties"), "workspaceId")
+	guid := store.Text(doc, "properties", "workspaceId")
 	for _, container := range []string{blobStoreContainer(guid), artifactContainer} {
 		if err := h.accounts.CreateContainer(w.StorageAccount, container); err != nil {
 			return fmt.Errorf("arm: workspace %s: %w", w.Name, err)
@@ -77,7 +78,7 @@ func (h *Handler) openStorageAccount(w Workspace) error {
 	}
 	account := blob.Account{Name: w.StorageAccount, AllowSharedKey: !w.Keyless}
 	for i, member := range []string{"primaryKey", "secondaryKey"} {
-		decoded, err := base64.StdEncoding.DecodeString(textOf(secret, member))
+		decoded, err := base64.StdEncoding.DecodeString(store.Text(secret, member))
 		if err != nil {
 			return fmt.Errorf("storage account %s: %s: %w", w.StorageAccount, member, err)
 		}
@@ -88,7 +89,7 @@ func (h *Handler) openStorageAccount(w Workspace) error {
 
 // createParents makes the subscription, the group and the storage account.
 func (h *Handler) createParents(w Workspace) error {
-	created := stamp(h.now())
+	created := store.TimeText(h.now())
 	for _, doc := range []store.Document{
 		{
 			"id": subscriptionID(w.SubscriptionID), "subscriptionId": w.SubscriptionID, "tenantId": h.tenantID,
@@ -131,10 +132,10 @@ func (h *Handler) createWorkspace(w Workspace) (store.Document, error) {
 }
 
 func (h *Handler) putIfAbsent(doc store.Document) error {
-	if _, found := h.store.Get(textOf(doc, "id")); found {
+	if _, found := h.store.Get(store.Text(doc, "id")); found {
 		return nil
 	}
-	_, err := h.store.Put(textOf(doc, "id"), doc)
+	_, err := h.store.Put(store.Text(doc, "id"), doc)
 	return err
 }
 
@@ -150,14 +151,14 @@ func (h *Handler) newWorkspace(w Workspace, id string) store.Document {
 	}
 	return store.Document{
 		"id": id, "name": w.Name, "type": workspaceType, "location": w.Location, "tags": store.Document{}, "etag": nil,
-		"identity": store.Document{"type": "SystemAssigned", "principalId": zeroGUID, "tenantId": orZero(h.tenantID)},
+		"identity": store.Document{"type": "SystemAssigned", "principalId": zeroGUID, "tenantId": cmp.Or(h.tenantID, zeroGUID)},
 		"kind":     "Default", "sku": store.Document{"name": "Basic", "tier": "Basic"},
 		"systemData": store.Document{
 			"createdAt": created, "createdBy": author, "createdByType": kind,
 			"lastModifiedAt": created, "lastModifiedBy": author, "lastModifiedByType": kind,
 		},
 		"properties": store.Document{
-			"friendlyName": w.Name, "description": "", "workspaceId": w.ID, "tenantId": orZero(h.tenantID), "creationTime": created,
+			"friendlyName": w.Name, "description": "", "workspaceId": w.ID, "tenantId": cmp.Or(h.tenantID, zeroGUID), "creationTime": created,
 			"storageAccount":      storageAccountID(w.SubscriptionID, w.ResourceGroup, w.StorageAccount),
 			"keyVault":            group + "/providers/Microsoft.Keyvault/vaults/" + w.StorageAccount,
 			"applicationInsights": group + "/providers/Microsoft.insights/components/" + w.StorageAccount,

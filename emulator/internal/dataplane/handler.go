@@ -147,7 +147,7 @@ func (c *call) serve(segments []string) {
 				c.refuse(http.StatusNotFound, "The workspace '"+segments[1+scope]+"' was not found.", "NotFound")
 				return
 			}
-			c.workspace, _ = workspace["id"].(string)
+			c.workspace = store.Text(workspace, "id")
 			c.path = segments[2+scope:]
 			s.serve(c)
 			return

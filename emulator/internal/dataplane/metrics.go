@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -69,10 +70,7 @@ func (c *call) mlflow() {
 		return
 	}
 	query := c.request.URL.Query()
-	name := query.Get("run_id")
-	if name == "" {
-		name = query.Get("run_uuid")
-	}
+	name := cmp.Or(query.Get("run_id"), query.Get("run_uuid"))
 	c.withRun(name, func(run store.Document) {
 		c.answer(http.StatusOK, store.Document{"run": store.Document{
 			"info": store.Document{
@@ -113,8 +111,7 @@ func mlflowStatus(status any) string {
 // millis is a time of run history in milliseconds since 1970, null when there
 // is none.
 func millis(value any) any {
-	text, _ := value.(string)
-	t, err := time.Parse(time.RFC3339Nano, text)
+	t, err := time.Parse(time.RFC3339Nano, store.Text(value))
 	if err != nil {
 		return nil
 	}
@@ -122,7 +119,7 @@ func millis(value any) any {
 }
 
 func pairs(value any) []any {
-	members, _ := value.(store.Document)
+	members := store.Object(value)
 	list := []any{}
 	for _, key := range slices.Sorted(maps.Keys(members)) {
 		list = append(list, store.Document{"key": key, "value": members[key]})

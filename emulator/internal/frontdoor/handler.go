@@ -2,7 +2,7 @@
 // {endpoint}.{region}.inference.ml.azure.com: invoking an endpoint and asking
 // for the status of a job.
 //
-// What a request's body says is read in body.go, refusals are worded in
+// What a request's body says is read in invoke_body.go, refusals are worded in
 // refusal.go, and everything about the job itself is package jobs.
 //
 // It does not play online endpoints, keys as credentials (batch endpoints have
@@ -133,8 +133,7 @@ func (c *call) findEndpoint() bool {
 	}
 	doc, ok := c.store.Get(id)
 	workspace, _, found := strings.Cut(id, "/batchEndpoints/")
-	name, _ := doc["name"].(string)
-	c.endpoint = endpoint{id: id, name: name, region: route.Region, workspace: workspace}
+	c.endpoint = endpoint{id: id, name: store.Text(doc, "name"), region: route.Region, workspace: workspace}
 	return ok && found
 }
 

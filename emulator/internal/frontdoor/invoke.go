@@ -58,7 +58,7 @@ func (c *call) invoke(w http.ResponseWriter) {
 // accept answers a new job. Location is the deployment and not the job (seen in
 // azure-sdk-for-python recording test_batch_invoke, 2023).
 func (c *call) accept(w http.ResponseWriter, deployment, job store.Document) {
-	name, _ := deployment["name"].(string)
+	name := store.Text(deployment, "name")
 	w.Header().Set(deploymentHeader, name)
 	w.Header().Set("Location", "https://"+c.cloud.APIHost(c.location())+"/mferp/managementfrontend"+
 		c.endpoint.id+"/deployments/"+name+"?api-version=2020-09-01-dataplanepreview")
@@ -73,9 +73,7 @@ func (c *call) findDeployment() (doc store.Document, directed, ok bool) {
 	directed = name != ""
 	if !directed {
 		endpoint, _ := c.store.Get(c.endpoint.id)
-		properties, _ := endpoint["properties"].(store.Document)
-		defaults, _ := properties["defaults"].(store.Document)
-		name, _ = defaults["deploymentName"].(string)
+		name = store.Text(endpoint, "properties", "defaults", "deploymentName")
 	}
 	if name == "" || strings.Contains(name, "/") {
 		return nil, directed, false
@@ -87,8 +85,7 @@ func (c *call) findDeployment() (doc store.Document, directed, ok bool) {
 // location is the workspace's, which is not always the region in the host.
 func (c *call) location() string {
 	workspace, _ := c.store.Get(c.endpoint.workspace)
-	location, _ := workspace["location"].(string)
-	return location
+	return store.Text(workspace, "location")
 }
 
 func (c *call) caller() jobs.Caller {

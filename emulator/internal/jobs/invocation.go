@@ -96,8 +96,8 @@ func (c Caller) kind() string {
 
 // isPipeline tells whether a deployment runs a pipeline component.
 func isPipeline(deployment store.Document) bool {
-	configuration := object(object(deployment["properties"])["deploymentConfiguration"])
-	return strings.EqualFold(text(configuration["deploymentConfigurationType"]), "PipelineComponent")
+	configuration := store.Object(deployment, "properties", "deploymentConfiguration")
+	return strings.EqualFold(store.Text(configuration, "deploymentConfigurationType"), "PipelineComponent")
 }
 
 // BadInvocationError is an invocation that the service refuses before it makes

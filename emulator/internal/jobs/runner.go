@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,8 +83,8 @@ type execution struct {
 	done   chan struct{} // closed when the documents say how the job ended
 
 	// Under the runner's lock.
-	placed bool // counts among the running
-	ending bool // too late to cancel
+	counted bool // among the running
+	ending  bool // too late to cancel
 }
 
 // Reasons for which a job is ended from outside.
@@ -144,7 +145,7 @@ func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, erro
 		return nil, err
 	}
 	if err := r.recordJob(j); err != nil {
-		r.leave(e)
+		r.remove(e)
 		return nil, err
 	}
 	r.enqueue(e)
@@ -165,16 +166,16 @@ func (r *Runner) newJob(inv Invocation) (*job, error) {
 	if isPipeline(inv.Deployment) {
 		prefix = "pipelinejob-"
 	}
-	location := text(workspace["location"])
+	location := store.Text(workspace, "location")
 	j := &job{
 		record: record{
-			workspace: text(workspace["id"]), endpoint: inv.Endpoint,
+			workspace: store.Text(workspace, "id"), endpoint: inv.Endpoint,
 			name: prefix + uuid.NewString(), child: uuid.NewString(),
-			workspaceGUID: text(object(workspace["properties"])["workspaceId"]), location: location,
+			workspaceGUID: store.Text(workspace, "properties", "workspaceId"), location: location,
 		},
-		deployment: text(inv.Deployment["name"]),
-		display:    orText(inv.Overrides.DisplayName, friendlyName()),
-		experiment: orText(inv.Overrides.Experiment, inv.Endpoint),
+		deployment: store.Text(inv.Deployment, "name"),
+		display:    cmp.Or(inv.Overrides.DisplayName, friendlyName()),
+		experiment: cmp.Or(inv.Overrides.Experiment, inv.Endpoint),
 		created:    r.now(),
 		host:       r.cloud.APIHost(location),
 		studio:     r.cloud.StudioHost,
@@ -216,14 +217,14 @@ func (r *Runner) startWaiting() {
 		e := r.waiting[0]
 		r.waiting = r.waiting[1:]
 		r.running++
-		e.placed = true
+		e.counted = true
 		go r.run(e)
 	}
 }
 
-// hurry runs a job that waits past the limit, because all it does is end.
+// startNow runs a waiting job although the limit is reached, because all it does is end.
 // r.mu is held.
-func (r *Runner) hurry(e *execution) {
+func (r *Runner) startNow(e *execution) {
 	if i := slices.Index(r.waiting, e); i >= 0 {
 		r.waiting = slices.Delete(r.waiting, i, i+1)
 		go r.run(e)
@@ -232,18 +233,18 @@ func (r *Runner) hurry(e *execution) {
 
 func (r *Runner) run(e *execution) {
 	r.execute(e)
-	r.leave(e)
+	r.remove(e)
 }
 
-// leave forgets a job that has ended and gives its place to the next.
-func (r *Runner) leave(e *execution) {
+// remove forgets a job that has ended and starts the next one in its stead.
+func (r *Runner) remove(e *execution) {
 	defer r.group.Done()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.active, strings.ToLower(e.name))
 	e.cancel(nil)
 	close(e.done)
-	if e.placed {
+	if e.counted {
 		r.running--
 		r.startWaiting()
 	}
@@ -256,16 +257,16 @@ func (r *Runner) leave(e *execution) {
 func (r *Runner) Cancel(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e, ok := r.active[strings.ToLower(lastSegment(id))]
+	e, ok := r.active[strings.ToLower(store.LastSegment(id))]
 	if !ok {
-		return fmt.Errorf("%w: %s", ErrNotRunning, lastSegment(id))
+		return fmt.Errorf("%w: %s", ErrNotRunning, store.LastSegment(id))
 	}
 	if e.ending || e.ctx.Err() != nil {
 		return nil
 	}
 	e.cancel(errCanceled)
 	r.setStatus(e.record, CancelRequested, CancelRequested)
-	r.hurry(e)
+	r.startNow(e)
 	return nil
 }
 
@@ -274,7 +275,7 @@ func (r *Runner) Cancel(id string) error {
 // error.
 func (r *Runner) Wait(ctx context.Context, id string) error {
 	r.mu.Lock()
-	e, ok := r.active[strings.ToLower(lastSegment(id))]
+	e, ok := r.active[strings.ToLower(store.LastSegment(id))]
 	r.mu.Unlock()
 	if !ok {
 		return nil
@@ -294,7 +295,7 @@ func (r *Runner) Close() error {
 	r.closed = true
 	for _, e := range r.active {
 		e.cancel(errStopped)
-		r.hurry(e)
+		r.startNow(e)
 	}
 	r.mu.Unlock()
 	r.group.Wait()

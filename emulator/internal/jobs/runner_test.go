@@ -43,7 +43,7 @@ func TestJobCompletes(t *testing.T) {
 	job := w.run(inv, Completed)
 
 	child := w.child(job)
-	run := text(child["runId"])
+	run := store.Text(child, "runId")
 	if got, want := w.read(dataStore, "azureml/"+run+"/score/predictions.csv"), "a.txt 1 42\nb.txt 2 42\nc.txt 3 42\n"; got != want {
 		t.Errorf("predictions = %q, want %q", got, want)
 	}
@@ -54,7 +54,7 @@ func TestJobCompletes(t *testing.T) {
 	if !ok {
 		t.Fatal("BatchJob does not find the job")
 	}
-	properties := object(doc["properties"])
+	properties := store.Object(doc, "properties")
 	want := store.Document{
 		"status": "Completed",
 		"output": store.Document{"datastoreId": testWorkspace + "/datastores/workspaceartifactstore", "path": "ExperimentRun/dcid." + job},
@@ -68,7 +68,7 @@ func TestJobCompletes(t *testing.T) {
 		t.Errorf("batch job (-want +got):\n%s", diff)
 	}
 	var stages struct{ Execution struct{ Status string } }
-	if err := json.Unmarshal([]byte(text(object(properties["properties"])["azureml.pipelines.stages"])), &stages); err != nil || stages.Execution.Status != "Finished" {
+	if err := json.Unmarshal([]byte(store.Text(properties, "properties", "azureml.pipelines.stages")), &stages); err != nil || stages.Execution.Status != "Finished" {
 		t.Errorf("azureml.pipelines.stages: %+v, %v", stages, err)
 	}
 	if got := RunMetrics(w.store, testWorkspace, run); got[metricTotalItems] != json.Number("3") || got[metricFailedItems] != json.Number("0") {
@@ -80,7 +80,7 @@ func TestJobCompletes(t *testing.T) {
 	if log := w.read("azureml", artifactPath(job)+executionLog); !strings.Contains(log, "Submitting 1 runs") || !strings.Contains(log, "Completing processing run id "+run) {
 		t.Errorf("execution log = %q", log)
 	}
-	uri, kind, ok := AssetPlace(w.store, testWorkspace, testSuffix, text(object(RunOutputs(w.store, testWorkspace, run)["score"])["assetId"]))
+	uri, kind, ok := AssetPlace(w.store, testWorkspace, testSuffix, store.Text(RunOutputs(w.store, testWorkspace, run), "score", "assetId"))
 	if want := "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/azureml/" + run + "/score/"; uri != want || kind != UriFolder || !ok {
 		t.Errorf("output asset lies at %s (%s, %v), want %s", uri, kind, ok, want)
 	}
@@ -103,10 +103,10 @@ func TestJobFailsWithTheScript(t *testing.T) {
 		t.Errorf("error log of the script = %q", log)
 	}
 	doc, _ := w.store.Get(jobID(testWorkspace, job))
-	if stages := text(object(object(doc["properties"])["properties"])["azureml.pipelines.stages"]); !strings.Contains(stages, `"Status":"Failed"`) {
+	if stages := store.Text(doc, "properties", "properties", "azureml.pipelines.stages"); !strings.Contains(stages, `"Status":"Failed"`) {
 		t.Errorf("azureml.pipelines.stages = %s", stages)
 	}
-	if got := w.read(dataStore, "azureml/"+text(w.child(job)["runId"])+"/score/predictions.csv"); got != "" {
+	if got := w.read(dataStore, "azureml/"+store.Text(w.child(job), "runId")+"/score/predictions.csv"); got != "" {
 		t.Errorf("a failed job left predictions: %q", got)
 	}
 }
@@ -190,11 +190,11 @@ func TestChosenOutputs(t *testing.T) {
 				t.Errorf("blob %s = %q", test.want, got)
 			}
 			doc, _ := BatchJob(w.store, testWorkspace, endpoint, job)
-			if got := text(object(object(object(doc["properties"])["outputData"])["score"])["uri"]); got != test.output.URI {
+			if got := store.Text(doc, "properties", "outputData", "score", "uri"); got != test.output.URI {
 				t.Errorf("outputData.score.uri = %q, want %q", got, test.output.URI)
 			}
 			var parameters map[string]string
-			if err := json.Unmarshal([]byte(text(object(object(doc["properties"])["properties"])["azureml.parameters"])), &parameters); err != nil {
+			if err := json.Unmarshal([]byte(store.Text(doc, "properties", "properties", "azureml.parameters")), &parameters); err != nil {
 				t.Fatal(err)
 			}
 			if parameters["output_uri"] != test.output.URI || parameters["append_row_file_name"] != path.Base(test.want) {
@@ -242,7 +242,7 @@ def run(mini_batch):
 	w := newWorld(t, nil)
 	inv := w.invocation(w.deployment(script, store.Document{"outputAction": "SummaryOnly"}), w.upload("tiles", threeTiles))
 	job := w.run(inv, Completed)
-	if got := w.read(dataStore, "azureml/"+text(w.child(job)["runId"])+"/score/b.txt.out"); got != "fired" {
+	if got := w.read(dataStore, "azureml/"+store.Text(w.child(job), "runId")+"/score/b.txt.out"); got != "fired" {
 		t.Errorf("file of the script = %q, want fired", got)
 	}
 }
@@ -362,11 +362,11 @@ func TestPipelineComponentIsAcceptedAndFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := text(doc["name"])
+	job := store.Text(doc, "name")
 	if want := testWorkspace + "/batchEndpoints//jobs/" + job; doc["id"] != want || !strings.HasPrefix(job, "pipelinejob-") {
 		t.Errorf("id = %v, want %s", doc["id"], want)
 	}
-	if got := object(object(doc["properties"])["tags"])["azureml.jobtype"]; got != "azureml.pipelinejob" {
+	if got := store.Object(doc, "properties", "tags")["azureml.jobtype"]; got != "azureml.pipelinejob" {
 		t.Errorf("azureml.jobtype = %v", got)
 	}
 	if err := w.runner.Wait(t.Context(), job); err != nil {

@@ -60,7 +60,7 @@ func (d *disk) load(each func(*entry)) error {
 	return d.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketName).ForEach(func(key, value []byte) error {
 			var r record
-			if err := decode(value, &r); err != nil {
+			if err := Decode(value, &r); err != nil {
 				return fmt.Errorf("store: document %q on disk: %w", key, err)
 			}
 			each(&entry{id: r.ID, sequence: r.Sequence, document: r.Document})

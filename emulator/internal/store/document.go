@@ -70,12 +70,12 @@ func normalizeValue(v any) (any, error) {
 		return nil, err
 	}
 	var normal any
-	err = decode(text, &normal)
+	err = Decode(text, &normal)
 	return normal, err
 }
 
-// decode reads JSON with numbers kept as they are written.
-func decode(text []byte, into any) error {
+// Decode reads JSON into a document or any other value. Numbers keep their digits.
+func Decode(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	return decoder.Decode(into)

@@ -208,7 +208,7 @@ func (s *Store) insert(e *entry) {
 	key := fold(e.id)
 	s.entries[key] = e
 	s.sequence = max(s.sequence, e.sequence)
-	parent := parentOf(key)
+	parent := ParentID(key)
 	if s.children[parent] == nil {
 		s.children[parent] = map[string]struct{}{}
 	}
@@ -224,7 +224,7 @@ func (s *Store) remove(keys []string) error {
 	}
 	for _, key := range keys {
 		delete(s.entries, key)
-		parent := parentOf(key)
+		parent := ParentID(key)
 		delete(s.children[parent], key)
 		if len(s.children[parent]) == 0 {
 			delete(s.children, parent)
@@ -235,7 +235,3 @@ func (s *Store) remove(keys []string) error {
 
 // fold is the form of an id that decides whether two ids are the same.
 func fold(id string) string { return strings.ToLower(strings.TrimSuffix(id, "/")) }
-
-func parentOf(key string) string {
-	return key[:max(strings.LastIndexByte(key, '/'), 0)]
-}

@@ -1,0 +1,64 @@
+package arm
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+func dataKind() *assetKind {
+	return &assetKind{
+		segment: "data", noun: "Data", placed: "dataUri",
+		shape: object{
+			"dataType": enum{"uri_file", "uri_folder", "mltable"}, "dataUri": text{}, "referencedUris": list{text{}},
+		},
+		build: buildData,
+		versionMembers: append([]versioned{
+			{name: "stage", in: apiVersion.richPreview},
+			// Unlike the other kinds, data never says how its creation went.
+			{name: "provisioningState", in: func(apiVersion) bool { return false }},
+		}, previewMembers...),
+		container: func(properties store.Document) store.Document {
+			return store.Document{"tags": nil, "properties": nil, "dataType": properties["dataType"]}
+		},
+		unmodified:  true,
+		noContainer: func(c *call) answer { return c.assetNotFound("data " + c.param("name")) },
+		noVersion:   func(c *call) answer { return c.assetNotFound("data " + c.param("name") + ":" + c.param("version")) },
+	}
+}
+
+// buildData spells the place of the content in its long form, and ends it with a
+// slash for everything that is not a file (azure-sdk-for-python recordings
+// test_create_mltable, 2022, and test_create_uri_folder, 2026). That there is
+// anything at that place is not looked at.
+func buildData(c *call, properties, _ store.Document) *answer {
+	if properties["autoDeleteSetting"] != nil {
+		a := c.fail(http.StatusBadRequest, "UserError", "AutoDeleteSetting is only supported for assets in managed datastore.",
+			withInner("BadArgument", "ArgumentInvalid", "AutoDeleteSettingOnlySupportedForManagedDatastore"))
+		return &a
+	}
+	fill(properties, "dataType", "uri_folder") // not evidenced: the type when none is sent
+	properties["dataUri"] = c.longDataURI(store.Text(properties, "dataUri"), store.Text(properties, "dataType"))
+	if properties["dataType"] != "mltable" {
+		delete(properties, "referencedUris")
+	}
+	return nil
+}
+
+// longDataURI widens azureml://datastores/… to the form with subscription, group
+// and workspace. Other URIs stay as they are.
+func (c *call) longDataURI(uri, dataType string) string {
+	if !strings.HasPrefix(uri, "azureml:") {
+		return uri
+	}
+	if rest, short := strings.CutPrefix(uri, "azureml://datastores/"); short {
+		uri = "azureml://subscriptions/" + c.param("subscription") + "/resourcegroups/" + c.param("group") +
+			"/workspaces/" + store.LastSegment(c.workspace) + "/datastores/" + rest
+	}
+	uri = withGroupSpelling(uri, "resourcegroups")
+	if dataType != "uri_file" && !strings.HasSuffix(uri, "/") {
+		uri += "/"
+	}
+	return uri
+}

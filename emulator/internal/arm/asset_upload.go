@@ -1,0 +1,59 @@
+package arm
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/google/uuid"
+)
+
+const (
+	uploadPermissions = "rcwl" // no delete, no add
+	uploadHeadStart   = 10 * time.Minute
+	uploadLifetime    = 8*time.Hour + 10*time.Minute
+)
+
+// startPendingUpload makes a new container for the content of a version and
+// hands out a user delegation SAS for it, which needs no account key. The two
+// URLs differ: blobUri has the port and sasUri has not. The type comes back as
+// None (azure-sdk-for-python recording test_create_and_get, 2023).
+//
+// Not evidenced: what the container's name is derived from, and a second upload
+// for the same version; here every upload gets a container of its own.
+func startPendingUpload(c *call) answer {
+	account, group := c.workspaceAccount()
+	if c.h.accounts == nil {
+		return c.fail(http.StatusBadRequest, "UserError", "The storage account '"+account+"' is not reachable.")
+	}
+	container := c.workspaceGUID() + "-" + randomName(26)
+	start := c.h.now().Add(-uploadHeadStart)
+	err := c.h.accounts.CreateContainer(account, container)
+	var sas string
+	if err == nil {
+		sas, err = c.h.accounts.UserDelegationSAS(account, container, uploadPermissions, start, start.Add(uploadLifetime))
+	}
+	if err != nil {
+		return c.internal(err)
+	}
+	host := c.h.cloud.BlobHost(account)
+	return ok(store.Document{
+		"blobReferenceForConsumption": store.Document{
+			"blobUri":             "https://" + host + ":443/" + container,
+			"storageAccountArmId": group,
+			"credential": store.Document{
+				"credentialType": "SAS",
+				"sasUri":         "https://" + host + "/" + container + "?" + strings.TrimPrefix(sas, "?"),
+			},
+		},
+		"pendingUploadId": uuid.NewString(), "pendingUploadType": "None",
+	})
+}
+
+// workspaceAccount is the name and the ARM id of the workspace's storage account.
+func (c *call) workspaceAccount() (name, id string) {
+	doc, _ := c.h.store.Get(c.workspace)
+	id = store.Text(doc, "properties", "storageAccount")
+	return store.LastSegment(id), id
+}

@@ -1,0 +1,120 @@
+package arm
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// ARM signs the URLs of operations since December 2023: the query values t
+// (time in 100 ns since year 1), c (a certificate), s and h make them some 3,000
+// characters long. Whoever changes such a URL on the way, even its encoding, is
+// refused.
+const (
+	signerKey         = "secret:operations"
+	certificateBytes  = 1965 // 2,620 characters
+	longSignatureSize = 256
+)
+
+// signer signs operation URLs with a key that is kept in the store.
+type signer struct {
+	key         []byte
+	certificate string
+}
+
+func loadSigner(state *store.Store) (*signer, error) {
+	doc, found := state.Get(signerKey)
+	if !found {
+		random := make([]byte, sha256.Size+certificateBytes)
+		if _, err := rand.Read(random); err != nil {
+			return nil, err
+		}
+		doc = store.Document{
+			"key":         base64.RawURLEncoding.EncodeToString(random[:sha256.Size]),
+			"certificate": base64.RawURLEncoding.EncodeToString(random[sha256.Size:]),
+		}
+		if _, err := state.Put(signerKey, doc); err != nil {
+			return nil, err
+		}
+	}
+	key, err := base64.RawURLEncoding.DecodeString(store.Text(doc, "key"))
+	return &signer{key: key, certificate: store.Text(doc, "certificate")}, err
+}
+
+// sign returns the query to use with path: the given one and the signature.
+func (s *signer) sign(path, query string, at time.Time) string {
+	query += "&t=" + strconv.FormatInt(ticks(at), 10) + "&c=" + s.certificate
+	var long []byte
+	for block := byte(0); len(long) < longSignatureSize; block++ {
+		long = append(long, s.mac(query, string(block))...)
+	}
+	query += "&s=" + base64.RawURLEncoding.EncodeToString(long)
+	return query + "&h=" + s.hash(path, query)
+}
+
+// accepts tells whether a request's URL is as it was signed. A URL without any
+// signature is taken as well, as the service of 2023 gave them out.
+func (s *signer) accepts(path, rawQuery string) bool {
+	signed, hash, found := cutLast(rawQuery, "&h=")
+	if !found {
+		values, err := url.ParseQuery(rawQuery)
+		return err == nil && !values.Has("t") && !values.Has("c") && !values.Has("s") && !values.Has("h")
+	}
+	return hmac.Equal([]byte(hash), []byte(s.hash(path, signed)))
+}
+
+func (s *signer) hash(path, query string) string {
+	return base64.RawURLEncoding.EncodeToString(s.mac(strings.ToLower(path), "?", query))
+}
+
+func (s *signer) mac(parts ...string) []byte {
+	mac := hmac.New(sha256.New, s.key)
+	for _, part := range parts {
+		mac.Write([]byte(part))
+	}
+	return mac.Sum(nil)
+}
+
+// ticks is the time in units of 100 ns since the beginning of year 1.
+func ticks(t time.Time) int64 {
+	const unixEpoch = 621_355_968_000_000_000
+	return unixEpoch + t.UnixNano()/100
+}
+
+func cutLast(s, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, separator); i >= 0 {
+		return s[:i], s[i+len(separator):], true
+	}
+	return s, "", false
+}
+
+// signedURL is the absolute URL of an operation under one of the operation
+// collections, signed anew.
+func (c *call) signedURL(collection, id, extraQuery string) string {
+	path := c.operationPath(collection, id)
+	return c.origin() + path + "?" + c.h.signer.sign(path, "api-version="+c.version.text+extraQuery, c.h.now())
+}
+
+// operationPath is at subscription level, not under the resource group.
+func (c *call) operationPath(collection, id string) string {
+	return subscriptionID(c.param("subscription")) + "/providers/" + provider + "/locations/" + c.region() + "/" + collection + "/" + id
+}
+
+// checkSignature refuses an operation URL that is not used as it was given. The
+// form of the refusal is not evidenced.
+func (c *call) checkSignature() *answer {
+	if c.h.signer.accepts(c.request.URL.EscapedPath(), c.request.URL.RawQuery) {
+		return nil
+	}
+	a := gatewayFailure(http.StatusForbidden, "AuthorizationFailed",
+		"The signature of the operation URL is not valid. Use the URL exactly as it was returned.")
+	return &a
+}

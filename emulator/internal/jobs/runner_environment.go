@@ -1,0 +1,86 @@
+package jobs
+
+import (
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/scoring"
+)
+
+// environment says which environment a job gets, and tells it in words for the
+// step's log: nil for the Python of this machine with the packages that it has.
+//
+// The environment of a deployment is built only when the runner is told to, and
+// as far as the engine can. Not evidenced: how a job ends in Azure whose
+// environment is gone; here it runs, and says so.
+func (r *Runner) environment(j *job) (*scoring.Environment, string) {
+	const plain = ": the script gets this machine's Python and its packages."
+	properties := store.Object(j.invocation.Deployment, "properties")
+	id := store.Text(properties, "environmentId")
+	name := lastAsset(id)
+	switch {
+	case !r.venv && id == "":
+		return nil, ""
+	case !r.venv:
+		return nil, "The image of environment " + name + " is not run" + plain
+	case id == "" && hasScript(j):
+		return nil, "The deployment names no environment" + plain
+	case id == "":
+		return &scoring.Environment{CacheDir: r.venvDir}, "The model gets a virtual environment with the packages that it names itself."
+	}
+	doc, found := r.environmentVersion(j, id)
+	if !found {
+		return nil, "Environment " + name + " is not in this workspace" + plain
+	}
+	conda := store.Text(doc, "condaFile")
+	if conda == "" {
+		return nil, "Environment " + name + " has no conda file, and its image is not run" + plain
+	}
+	return &scoring.Environment{CondaFile: conda, Image: store.Text(doc, "image"), CacheDir: r.venvDir},
+		"The script gets a virtual environment with the pip part of the conda file of environment " + name + "."
+}
+
+// environmentVersion returns the properties of an environment of the workspace.
+func (r *Runner) environmentVersion(j *job, id string) (store.Document, bool) {
+	ref, err := parseReference(id, r.cloud.StorageSuffix)
+	asset, isAsset := ref.(assetVersion)
+	if err != nil || !isAsset {
+		return nil, false
+	}
+	resolver := r.resolver(j.workspace)
+	doc, found := resolver.version(resolver.scope(asset.workspace)+"/environments/"+asset.name, asset.version)
+	return store.Object(doc, "properties"), found
+}
+
+// hasScript tells whether the deployment has a scoring script.
+func hasScript(j *job) bool {
+	return store.Text(j.invocation.Deployment, "properties", "codeConfiguration", "scoringScript") != ""
+}
+
+// mlflowModel is the type of the models that need no script.
+const mlflowModel = "mlflow_model"
+
+// checkScriptless fails a job without a script whose model is registered as
+// something else than MLflow's (Microsoft Learn: how-to-mlflow-batch). The words
+// are ours. Of a model that is not registered only its content tells.
+func (r *Runner) checkScriptless(j *job) error {
+	if hasScript(j) {
+		return nil
+	}
+	reference, err := modelReference(store.Object(j.invocation.Deployment, "properties", "model"))
+	if err != nil {
+		return err
+	}
+	ref, err := parseReference(reference, r.cloud.StorageSuffix)
+	asset, isAsset := ref.(assetVersion)
+	if err != nil || !isAsset {
+		return nil //nolint:nilerr // what cannot be read is told when the model is fetched
+	}
+	resolver := r.resolver(j.workspace)
+	doc, _ := resolver.version(resolver.scope(asset.workspace)+"/models/"+asset.name, asset.version)
+	kind := store.Text(doc, "properties", "modelType")
+	if kind == "" || strings.EqualFold(kind, mlflowModel) {
+		return nil
+	}
+	return failf("The deployment has no scoring script. Only a model of type %s is scored without one, and %s is of type %s.", mlflowModel, lastAsset(reference), kind)
+}

@@ -1,0 +1,172 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/scoring"
+)
+
+// failure is the end of a job that the user can read about: its message becomes
+// the error of the child run.
+type failure struct{ message string }
+
+func (f *failure) Error() string { return f.message }
+
+func failf(format string, args ...any) error { return &failure{fmt.Sprintf(format, args...)} }
+
+// stoppedMessage is the error of a job that the end of the emulator ended.
+const stoppedMessage = "The emulator was stopped before this job ended. Nothing of it runs any more; invoke the endpoint again."
+
+// execute runs a job to its end.
+func (r *Runner) execute(e *execution) {
+	start := r.now()
+	logs := r.openLogs(e.job)
+	err := context.Cause(e.ctx)
+	if err == nil {
+		err = r.attempt(e, logs)
+	}
+	if cause := r.tooLate(e); cause != nil {
+		err = cause // whatever the script said when it was ended
+	}
+	end := outcome{status: Completed, start: start, end: r.now()}
+	switch {
+	case err == nil:
+		logs.completed()
+	case errors.Is(err, errCanceled):
+		end.status = Canceled
+		logs.canceled()
+	case errors.Is(err, errStopped):
+		end.status, end.message = Failed, stoppedMessage
+		logs.failed(end.message)
+	default:
+		end.status, end.message = Failed, err.Error()
+		logs.failed(end.message)
+	}
+	if end.status == Completed && !isPipeline(e.invocation.Deployment) {
+		end.score = e.scoreURI()
+	}
+	r.finish(e.record, end)
+}
+
+// tooLate closes a job to Cancel and returns why it was ended from outside, nil
+// if it was not.
+func (r *Runner) tooLate(e *execution) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.ending = true
+	return context.Cause(e.ctx)
+}
+
+// attempt does the work of a job: fetch, run, upload. The error of a job that
+// failed as it would in Azure is a *failure; every other error is the
+// emulator's or the machine's own and becomes the job's error all the same.
+func (r *Runner) attempt(e *execution, logs *jobLogs) error {
+	if isPipeline(e.invocation.Deployment) {
+		r.advance(e, Running, Preparing)
+		return failf("This emulator runs model deployments only. The deployment %q runs a pipeline component, which needs Azure.", e.deployment)
+	}
+	dir, err := os.MkdirTemp(r.tempDir, "azmlbatch-job-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := os.RemoveAll(dir); err != nil {
+			r.log.Warn("job folder stays", "job", e.name, "error", err)
+		}
+	}()
+
+	r.advance(e, Running, Preparing)
+	logs.submitted()
+	if err := r.checkCompute(e); err != nil {
+		return err
+	}
+	if err := r.checkScriptless(e.job); err != nil {
+		return err
+	}
+	files, err := r.fetch(e, dir)
+	if err != nil {
+		return err
+	}
+	if err := r.checkOutput(e); err != nil {
+		return err
+	}
+	r.advance(e, Running, Running)
+	return r.score(e, files)
+}
+
+// checkCompute fails a job whose compute is not there. Not evidenced: how such a
+// job ends in Azure; without a machine it cannot run there either.
+func (r *Runner) checkCompute(e *execution) error {
+	compute := e.settings.compute
+	if !strings.Contains(strings.ToLower(compute), "/computes/") {
+		return nil
+	}
+	if _, ok := r.store.Get(compute); !ok {
+		return failf("The compute %s does not exist. Create it, or name another one in the deployment or in the request.", compute)
+	}
+	return nil
+}
+
+// workFiles are the folders of a running job.
+type workFiles struct{ code, model, input, output, logs string }
+
+// fetch copies what a job needs out of Blob storage.
+func (r *Runner) fetch(e *execution, dir string) (workFiles, error) {
+	files := workFiles{
+		input:  filepath.Join(dir, "input"),
+		output: filepath.Join(dir, "output"),
+		logs:   filepath.Join(dir, "logs"),
+	}
+	var err error
+	if files.code, err = r.fetchCode(e, dir); err != nil {
+		return files, err
+	}
+	if files.model, err = r.fetchModel(e, dir); err != nil {
+		return files, err
+	}
+	return files, r.fetchInput(e, files.input)
+}
+
+// score runs the script and uploads what it wrote. In Azure the output folder is
+// mounted: while the job runs it shows what the workers have written so far, and
+// a job that fails or is cancelled leaves it there.
+func (r *Runner) score(e *execution, files workFiles) error {
+	to, err := r.artifacts(e.record, e.child)
+	if err != nil {
+		return err
+	}
+	outputTo, err := r.outputPlace(e)
+	if err != nil {
+		return err
+	}
+	news, sent := make(chan struct{}, 1), make(chan struct{})
+	output := r.newMirror(outputTo, files.output)
+	go func() {
+		defer close(sent)
+		follow(r.newMirror(to, files.logs), output, news)
+	}()
+	result, err := scoring.Run(e.ctx, r.scoringJob(e, files, func(p scoring.Progress) {
+		r.recordProgress(e.record, p)
+		select {
+		case news <- struct{}{}:
+		default: // the last word has not been heard yet
+		}
+	}))
+	close(news)
+	<-sent
+	if err != nil {
+		output.send()
+		return scoringFailure(e.job, err)
+	}
+	r.recordProgress(e.record, scoring.Progress{Items: result.Items, MiniBatches: result.MiniBatches})
+	if err := r.uploadOutput(e, files.output); err != nil {
+		return err
+	}
+	output.forget()
+	return nil
+}

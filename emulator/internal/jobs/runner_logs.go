@@ -1,0 +1,86 @@
+package jobs
+
+import (
+	"context"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// executionLog is what the orchestrator of a pipeline writes, in a job and in
+// each of its steps. azure-ai-ml streams the job's to whoever waits for it.
+const executionLog = "logs/azureml/executionlogs.txt"
+
+// jobLogs writes the orchestrator's logs of a job. The script's own logs are
+// the engine's, see mirror.
+type jobLogs struct {
+	runner *Runner
+	job    *job
+}
+
+func (r *Runner) openLogs(j *job) *jobLogs { return &jobLogs{r, j} }
+
+// submitted says that the step has been handed over, in words seen in a public
+// notebook's output of 2022.
+func (l *jobLogs) submitted() {
+	node := derivedID(l.job.child)[:8]
+	l.write(l.job.name, "Submitting 1 runs, first five are: "+node+":"+l.job.child)
+	if hasScript(l.job) {
+		l.write(l.job.child, "The emulator runs the scoring script on this machine.")
+	} else {
+		l.write(l.job.child, "The deployment has no scoring script: the emulator lets MLflow score the model on this machine.")
+	}
+	if _, words := l.runner.environment(l.job); words != "" {
+		l.write(l.job.child, words)
+	}
+	if l.job.settings.compute != "" {
+		l.write(l.job.child, "Compute "+store.LastSegment(l.job.settings.compute)+" is not used.")
+	}
+}
+
+func (l *jobLogs) completed() { l.write(l.job.name, "Completing processing run id "+l.job.child+".") }
+
+// failed notes the end of the job, and in the step's log what the step's error
+// says, for whoever reads only logs.
+func (l *jobLogs) failed(message string) {
+	l.write(l.job.child, message)
+	l.write(l.job.name, "Execution of experiment failed, update experiment status and cancel running nodes.")
+}
+
+func (l *jobLogs) canceled() { l.write(l.job.name, "User cancelled the run.") }
+
+// write adds a line to the execution log of a run. A log that cannot be written
+// is no reason to fail the job.
+func (l *jobLogs) write(run, line string) {
+	r := l.runner
+	to, err := r.artifacts(l.job.record, run)
+	if err == nil {
+		to = to.join(executionLog)
+		stamped := r.now().UTC().Format("[2006-01-02 15:04:05Z] ") + line + "\n"
+		err = r.blobs.Put(context.Background(), to.account, to.container, to.path, strings.NewReader(stamped),
+			&blob.PutOptions{ContentType: logType, Append: true})
+	}
+	if err != nil {
+		r.log.Error("job log", "job", l.job.name, "error", err)
+	}
+}
+
+const logType = "application/octet-stream"
+
+// artifacts is the place of a run's logs.
+func (r *Runner) artifacts(rec record, run string) (place, error) {
+	return r.resolver(rec.workspace).onDatastore(datastorePath{datastore: artifactStore, path: artifactPath(run)})
+}
+
+// lastAsset shortens the id of an asset version to NAME:VERSION.
+func lastAsset(id string) string {
+	segments := strings.Split(id, "/")
+	if n := len(segments); n >= 3 && segments[n-2] == "versions" {
+		return segments[n-3] + ":" + segments[n-1]
+	}
+	if strings.HasPrefix(id, "azureml://") {
+		return id // a registry's
+	}
+	return strings.TrimPrefix(id, "azureml:")
+}

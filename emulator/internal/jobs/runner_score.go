@@ -1,0 +1,90 @@
+package jobs
+
+import (
+	"errors"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/scoring"
+)
+
+// scoringJob is what the engine gets to do.
+func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring.Progress)) scoring.Job {
+	configuration := store.Object(e.invocation.Deployment, "properties", "codeConfiguration")
+	s := e.settings
+	action := scoring.AppendRow
+	if s.summaryOnly {
+		action = scoring.SummaryOnly
+	}
+	environment, _ := r.environment(e.job)
+	return scoring.Job{
+		Code:   files.code,
+		Script: store.Text(configuration, "scoringScript"),
+		Model:  files.model,
+		Input:  files.input,
+		Output: files.output,
+		Logs:   files.logs,
+
+		OutputAction:              action,
+		OutputFileName:            s.outputFileName,
+		MiniBatchSize:             s.miniBatchSize,
+		MaxConcurrencyPerInstance: s.concurrency,
+		InstanceCount:             s.instanceCount,
+		MaxRetries:                &s.maxRetries,
+		Timeout:                   s.timeout,
+		ErrorThreshold:            &s.errorThreshold,
+		LoggingLevel:              scoring.LoggingLevel(s.loggingLevel),
+		Env:                       s.environment,
+		Python:                    r.python,
+		Environment:               environment,
+		OnProgress:                progress,
+	}
+}
+
+// noMLflow is our own word: Azure brings an mlflow along.
+const noMLflow = "The deployment has no scoring script, so the Python package mlflow scores its model, and %s cannot import it: %s. " +
+	"Install mlflow, pandas and what the model needs there, let the emulator use another Python (--python), or let it build the environments of models and deployments (--environments venv)."
+
+// scoringFailure is how the engine's error shows on the child run: the service's
+// own sentence, which names a Python of the cloud's image. The cause is in the
+// logs, as in Azure.
+func scoringFailure(j *job, err error) error {
+	var missing *scoring.NoMLflowError
+	if errors.As(err, &missing) {
+		return failf(noMLflow, missing.Python, missing.Missing)
+	}
+	var failed *scoring.Failure
+	if !errors.As(err, &failed) {
+		return err
+	}
+	shown := *failed
+	environment := store.Text(j.invocation.Deployment, "properties", "environmentId")
+	shown.Python = "/azureml-envs/azureml_" + compactID(environment) + "/bin/python"
+	return &failure{shown.ServiceMessage()}
+}
+
+// Names of the metrics of a step, those of the engine of 2020, but that it wrote
+// "Total MiniBatches"; a user saw the name below in 2022 (MachineLearningNotebooks
+// issue 1703). The engine logs a table "Processing Status" as well, which is not
+// played. Not evidenced: the names of today.
+const (
+	metricFailedItems          = "Failed Items"
+	metricTotalMiniBatches     = "Total Mini Batches"
+	metricTotalItems           = "Total Items"
+	metricRemainingItems       = "Remaining Items"
+	metricRemainingMiniBatches = "Remaining Mini Batches"
+)
+
+// recordProgress keeps the counts of a running step as its metrics.
+func (r *Runner) recordProgress(rec record, p scoring.Progress) {
+	items, batches := p.Items, p.MiniBatches
+	_, err := r.store.Put(runMetricsID(rec.workspace, rec.child), store.Document{
+		metricTotalItems:           items.Total,
+		metricRemainingItems:       items.Total - items.Succeeded - items.Failed,
+		metricFailedItems:          items.Failed,
+		metricTotalMiniBatches:     batches.Total,
+		metricRemainingMiniBatches: batches.Total - batches.Processed - batches.Failed,
+	})
+	if err != nil {
+		r.log.Error("job metrics", "job", rec.name, "error", err)
+	}
+}
