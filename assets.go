@@ -1,8 +1,10 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -93,23 +95,6 @@ func latest[T any](ctx context.Context, c *Client, op operation, kind ReferenceK
 	var zero T
 	return zero, &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: "it has no active version", Err: ErrNotFound,
 		Remedy: "register one, or restore an archived one"}
-}
-
-// latestID resolves NAME@latest to the id of a version. Only the client knows labels of a workspace's assets.
-func (c *Client) latestID(ctx context.Context, op operation, r Reference) (string, error) {
-	if r.Label != "latest" {
-		return "", &ArgumentError{Operation: op.String(), Argument: r.Kind.noun(), Problem: fmt.Sprintf("%q has an unknown label", r),
-			Remedy: "assets of a workspace have the label latest only"}
-	}
-	ws := r.Workspace
-	if ws == (Workspace{}) {
-		ws = c.workspace
-	}
-	versions := c.cloud.management + Reference{Kind: r.Kind, Name: r.Name}.armID(ws) + "/versions"
-	v, err := latest[struct {
-		ID string `json:"id"`
-	}](ctx, c, operation{"get latest version of", r.Kind.noun(), r.Name}, r.Kind, versions)
-	return v.ID, err
 }
 
 // ListView selects by archiving.
@@ -212,7 +197,7 @@ func (a AssetsClient[T]) mustBeNew(ctx context.Context, name, version string) er
 	case err == nil:
 		return &Error{Operation: a.op("create", name).String(), StatusCode: http.StatusConflict, Err: ErrConflict,
 			Message: fmt.Sprintf("version %q exists already", version), Remedy: "leave the version empty to make the next one"}
-	case isNotFound(err):
+	case errors.Is(err, ErrNotFound):
 		return nil
 	}
 	return err
@@ -276,7 +261,7 @@ func setAssetName(kind ReferenceKind, id string, name *string) {
 // assetRef is what a request takes to refer to an asset.
 func assetRef(v assetView) string {
 	r := Reference{Form: FormNamed, Kind: v.kind, Name: *v.name, Version: *v.version}
-	return firstNonEmpty(v.id, r.String())
+	return cmp.Or(v.id, r.String())
 }
 
 // checkPlace checks the member that says where an asset's content is.

@@ -1,8 +1,11 @@
 package azmlbatch
 
 import (
+	"cmp"
+	"context"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -47,9 +50,9 @@ type Client struct {
 	scoring    *plane
 	data       *plane
 
-	details kept[WorkspaceDetails] // what the workspace says about itself (workspace.go)
-	api     kept[string]           // base URL of its data plane, https://{region}.api.azureml.ms (workspace.go)
-	storage storageState           // what the client has learnt about storage (storagestate.go)
+	details cached[WorkspaceDetails] // what the workspace says about itself (workspace.go)
+	api     cached[string]           // base URL of its data plane, https://{region}.api.azureml.ms (workspace.go)
+	storage storageState             // what the client has learnt about storage (storage.go)
 }
 
 // NewClient returns a client for the workspace. It sends nothing: wrong names of subscription, group or workspace show at
@@ -88,7 +91,7 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 	c := &Client{
 		workspace:  ws,
 		cloud:      cfg,
-		apiVersion: firstNonEmpty(o.APIVersion, DefaultAPIVersion),
+		apiVersion: cmp.Or(o.APIVersion, DefaultAPIVersion),
 		readOnly:   o.ReadOnly,
 		cred:       cred,
 		options:    o,
@@ -123,3 +126,26 @@ func (c *Client) armID(segments ...string) string {
 
 // transport is what the caller gave, or nil for azcore's default.
 func (c *Client) transport() policy.Transporter { return c.options.Transport }
+
+// Access is one audience for which the client's credential gave a token.
+type Access struct {
+	// Audience that the token is for, for example "https://ml.azure.com".
+	Audience string
+	// ExpiresOn is when the token ends; the client asks for a new one by itself before that.
+	ExpiresOn time.Time
+}
+
+// Authenticate asks the credential for a token of the management and of the scoring audience, so that a wrong secret shows
+// before long work begins. It sends nothing to Azure ML, and no other call needs it. A credential that gives no token is
+// an *[Error]; a token says nothing about the caller's roles.
+func (c *Client) Authenticate(ctx context.Context) ([]Access, error) {
+	var access []Access
+	for _, audience := range []string{c.cloud.managementAud, c.cloud.mlAudience} {
+		token, err := c.cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{audience + "/.default"}, EnableCAE: true})
+		if err != nil {
+			return access, transportError(operation{"authenticate for", "audience", audience}, err)
+		}
+		access = append(access, Access{Audience: audience, ExpiresOn: token.ExpiresOn})
+	}
+	return access, nil
+}

@@ -3,11 +3,15 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // A Code is a version of a registered folder with a scoring script.
@@ -38,13 +42,13 @@ type Code struct {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (c *Code) UnmarshalJSON(b []byte) error {
-	err := decode(b, c)
+	err := wire.Decode(b, c)
 	setAssetName(KindCode, c.ID, &c.Name)
 	return err
 }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
-func (c Code) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+func (c Code) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
 func (c *Code) view() assetView {
 	return assetView{kind: KindCode, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived, content: c.CodeURI}
@@ -111,7 +115,7 @@ func (c CodesClient) Upload(ctx context.Context, name, localPath string, options
 	if err := checkScriptIn(op, files, o.Script); err != nil {
 		return Code{}, err
 	}
-	hash, err := codeHash(files)
+	hash, err := local.CodeHash(files)
 	if err != nil {
 		return Code{}, badFile(op, err)
 	}
@@ -144,10 +148,10 @@ func (c CodesClient) Upload(ctx context.Context, name, localPath string, options
 // byHash finds code of the same content. The service looks among all names of the workspace, whatever name the URL has,
 // and answers an empty list, not a 404, for a name that does not exist. Among several the caller's own name comes first.
 func (c CodesClient) byHash(ctx context.Context, op operation, name, hash string) (found Code, ok bool, err error) {
-	query := url.Values{"hash": {hash}, "hashVersion": {codeHashVersion}}
+	query := url.Values{"hash": {hash}, "hashVersion": {local.CodeHashVersion}}
 	for code, err := range list[Code](ctx, c.c, request{op: op, url: c.containerURL(name) + "/versions", query: query}) {
 		switch {
-		case isNotFound(err):
+		case errors.Is(err, ErrNotFound):
 			return found, ok, nil
 		case err != nil:
 			return Code{}, false, err
@@ -169,7 +173,7 @@ type pendingUpload struct {
 }
 
 // send uploads the files into a container of their own and returns the URI for the version.
-func (c CodesClient) send(ctx context.Context, op operation, code Code, files localFiles, o *UploadOptions) (string, error) {
+func (c CodesClient) send(ctx context.Context, op operation, code Code, files local.Tree, o *UploadOptions) (string, error) {
 	pending, err := do[pendingUpload](ctx, c.c, request{op: op, method: http.MethodPost,
 		url: c.versionURL(code.Name, code.Version, "startPendingUpload"), body: map[string]string{"pendingUploadType": "TemporaryBlobReference"}})
 	if err != nil {
@@ -188,7 +192,7 @@ func (c CodesClient) send(ctx context.Context, op operation, code Code, files lo
 func (c CodesClient) register(ctx context.Context, op operation, code Code, hash string) (Code, error) {
 	properties := map[string]string{}
 	maps.Copy(properties, code.Properties)
-	properties[hashProperty], properties[hashVersionProperty] = hash, codeHashVersion
+	properties[hashProperty], properties[hashVersionProperty] = hash, local.CodeHashVersion
 	code.Properties = properties
 	if code.Version == "" {
 		return c.createNext(ctx, op, code)
@@ -197,7 +201,7 @@ func (c CodesClient) register(ctx context.Context, op operation, code Code, hash
 }
 
 // checkScriptIn checks that the script is among the files that would be uploaded.
-func checkScriptIn(op operation, files localFiles, script string) error {
+func checkScriptIn(op operation, files local.Tree, script string) error {
 	if script == "" {
 		return nil
 	}

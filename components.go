@@ -3,6 +3,8 @@ package azmlbatch
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // A Component is a version of a pipeline or command component, as far as deployments need it: its specification is kept as
@@ -37,13 +39,13 @@ type Component struct {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (c *Component) UnmarshalJSON(b []byte) error {
-	err := decode(b, c)
+	err := wire.Decode(b, c)
 	setAssetName(KindComponent, c.ID, &c.Name)
 	return err
 }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
-func (c Component) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+func (c Component) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
 func (c *Component) view() assetView {
 	return assetView{kind: KindComponent, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived}

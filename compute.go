@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // A Compute is what jobs run on. Batch deployments use clusters ([AmlCompute]); every other type of the workspace is read
@@ -53,15 +56,15 @@ type Compute struct {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (c *Compute) UnmarshalJSON(b []byte) error {
-	if err := decode(b, c); err != nil {
+	if err := wire.Decode(b, c); err != nil {
 		return err
 	}
-	claim(&c.Extra, "/properties/properties", &c.Properties, c.Type.decodeProperties)
+	wire.Claim(&c.Extra, "/properties/properties", &c.Properties, c.Type.decodeProperties)
 	return nil
 }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
-func (c Compute) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+func (c Compute) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
 // ComputesClient reaches the computes of the workspace. Get one from [Client.Computes].
 type ComputesClient struct{ c *Client }
@@ -109,8 +112,8 @@ func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, co
 		}
 	}
 	// The codec drops read-only members of the resource; what stands behind an interface it writes as it is.
-	if cluster, ok := indirect(compute.Properties).(AmlCompute); ok {
-		raw, err := encode(cluster, forRequest)
+	if cluster, ok := wire.Indirect(compute.Properties).(AmlCompute); ok {
+		raw, err := wire.Encode(cluster, wire.ForRequest)
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +143,7 @@ func checkCompute(op operation, name string, compute Compute) (Compute, error) {
 	case own != "" && !compute.Type.equal(own):
 		return compute, bad("Type", fmt.Sprintf("is %q, but Properties are those of %q", compute.Type, own), "leave it empty")
 	}
-	if cluster, ok := indirect(compute.Properties).(AmlCompute); ok {
+	if cluster, ok := wire.Indirect(compute.Properties).(AmlCompute); ok {
 		if err := cluster.check(op); err != nil {
 			return compute, err
 		}
@@ -200,10 +203,10 @@ type ComputeNode struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (n *ComputeNode) UnmarshalJSON(b []byte) error { return decode(b, n) }
+func (n *ComputeNode) UnmarshalJSON(b []byte) error { return wire.Decode(b, n) }
 
 // MarshalJSON implements [json.Marshaler].
-func (n ComputeNode) MarshalJSON() ([]byte, error) { return encode(n, forCaller) }
+func (n ComputeNode) MarshalJSON() ([]byte, error) { return wire.Encode(n, wire.ForCaller) }
 
 // Nodes lists the nodes that a cluster has now; a cluster at rest has none. A missing compute is [ErrNotFound].
 func (c ComputesClient) Nodes(ctx context.Context, name string) ([]ComputeNode, error) {
@@ -242,6 +245,6 @@ func (c ComputesClient) BeginDelete(ctx context.Context, name string, action Und
 	if err := checkName(op, "name", name); err != nil {
 		return nil, err
 	}
-	query := url.Values{"underlyingResourceAction": {firstNonEmpty(string(action), string(DeleteUnderlying))}}
+	query := url.Values{"underlyingResourceAction": {cmp.Or(string(action), string(DeleteUnderlying))}}
 	return beginOperation[Nothing](ctx, c.c, request{op: op, method: http.MethodDelete, url: c.url(name), query: query}, "")
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // ComputeType is a type of compute. Types that this version does not know pass through unchanged.
@@ -46,7 +48,7 @@ type UnknownCompute struct {
 }
 
 // MarshalJSON implements [json.Marshaler]: Raw, unchanged.
-func (u UnknownCompute) MarshalJSON() ([]byte, error) { return rawOrNull(u.Raw), nil }
+func (u UnknownCompute) MarshalJSON() ([]byte, error) { return wire.RawOrNull(u.Raw), nil }
 
 // VMPriority says whether nodes can be taken away.
 type VMPriority string
@@ -105,10 +107,10 @@ type AmlCompute struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (a *AmlCompute) UnmarshalJSON(b []byte) error { return decode(b, a) }
+func (a *AmlCompute) UnmarshalJSON(b []byte) error { return wire.Decode(b, a) }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; requests leave them out.
-func (a AmlCompute) MarshalJSON() ([]byte, error) { return encode(a, forCaller) }
+func (a AmlCompute) MarshalJSON() ([]byte, error) { return wire.Encode(a, wire.ForCaller) }
 
 // SameVMSize reports whether the machines have this size. The service answers in capitals whatever was sent, and since
 // 2024 a GET has the sender's case again.
@@ -157,10 +159,10 @@ type NodeAdministrator struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (n *NodeAdministrator) UnmarshalJSON(b []byte) error { return decode(b, n) }
+func (n *NodeAdministrator) UnmarshalJSON(b []byte) error { return wire.Decode(b, n) }
 
 // MarshalJSON implements [json.Marshaler]. The password is included: do not log it.
-func (n NodeAdministrator) MarshalJSON() ([]byte, error) { return encode(n, forCaller) }
+func (n NodeAdministrator) MarshalJSON() ([]byte, error) { return wire.Encode(n, wire.ForCaller) }
 
 // NodeStates counts the nodes of a cluster by what they do.
 type NodeStates struct {
@@ -181,7 +183,7 @@ type NodeStates struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (n *NodeStates) UnmarshalJSON(b []byte) error { return decode(b, n) }
+func (n *NodeStates) UnmarshalJSON(b []byte) error { return wire.Decode(b, n) }
 
 // MarshalJSON implements [json.Marshaler].
-func (n NodeStates) MarshalJSON() ([]byte, error) { return encode(n, forCaller) }
+func (n NodeStates) MarshalJSON() ([]byte, error) { return wire.Encode(n, wire.ForCaller) }

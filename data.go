@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // DataType is the kind of a data asset. Unknown values pass through.
@@ -53,13 +56,13 @@ type Data struct {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (d *Data) UnmarshalJSON(b []byte) error {
-	err := decode(b, d)
+	err := wire.Decode(b, d)
 	setAssetName(KindData, d.ID, &d.Name)
 	return err
 }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
-func (d Data) MarshalJSON() ([]byte, error) { return encode(d, forCaller) }
+func (d Data) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
 func (d *Data) view() assetView {
 	return assetView{kind: KindData, id: d.ID, name: &d.Name, version: &d.Version, archived: &d.IsArchived, content: d.DataURI}
@@ -138,16 +141,16 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 }
 
 // checkDataPath checks a local path against the kind of asset it shall be.
-func checkDataPath(op operation, kind DataType, files localFiles) error {
+func checkDataPath(op operation, kind DataType, files local.Tree) error {
 	bad := func(problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q %s", files.root, problem), Remedy: remedy}
+		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q %s", files.Root, problem), Remedy: remedy}
 	}
 	switch {
 	case kind == DataTypeMLTable:
 		return checkFolderHolds(op, files, "MLTable", string(kind))
-	case kind == DataTypeURIFile && files.isDir:
+	case kind == DataTypeURIFile && files.IsDir:
 		return bad("is a folder and no uri_file", "use DataTypeURIFolder, or name a file")
-	case kind == DataTypeURIFolder && !files.isDir:
+	case kind == DataTypeURIFolder && !files.IsDir:
 		return bad("is a file and no uri_folder", "use DataTypeURIFile, or name a folder")
 	}
 	return nil

@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // DatastoreType is the kind of storage behind a datastore. Unknown values pass through.
@@ -66,19 +69,19 @@ type Datastore struct {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (d *Datastore) UnmarshalJSON(b []byte) error {
-	if err := decode(b, d); err != nil {
+	if err := wire.Decode(b, d); err != nil {
 		return err
 	}
-	claim(&d.Extra, "/properties/credentials", &d.Credentials, decodeCredentials)
+	wire.Claim(&d.Extra, "/properties/credentials", &d.Credentials, decodeCredentials)
 	return nil
 }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
-func (d Datastore) MarshalJSON() ([]byte, error) { return encode(d, forCaller) }
+func (d Datastore) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
 // blobHost is the host of the account's blobs; suffix is the cloud's, for a datastore that names no endpoint.
 func (d Datastore) blobHost(suffix string) string {
-	return strings.ToLower(d.AccountName + ".blob." + firstNonEmpty(d.Endpoint, suffix))
+	return strings.ToLower(d.AccountName + ".blob." + cmp.Or(d.Endpoint, suffix))
 }
 
 // DatastoresClient reaches the datastores of the workspace. Get one from [Client.Datastores].

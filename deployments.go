@@ -6,6 +6,8 @@ import (
 	"iter"
 	"net/http"
 	"time"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // OutputAction says what becomes of what the scoring script returns. Unknown values pass through; the service reads them
@@ -84,16 +86,16 @@ type Deployment struct {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (d *Deployment) UnmarshalJSON(b []byte) error {
-	if err := decode(b, d); err != nil {
+	if err := wire.Decode(b, d); err != nil {
 		return err
 	}
-	claim(&d.Extra, "/properties/model", &d.Model, decodeModelReference)
-	claim(&d.Extra, "/properties/deploymentConfiguration", &d.Configuration, decodeDeploymentConfiguration)
+	wire.Claim(&d.Extra, "/properties/model", &d.Model, decodeModelReference)
+	wire.Claim(&d.Extra, "/properties/deploymentConfiguration", &d.Configuration, decodeDeploymentConfiguration)
 	return nil
 }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
-func (d Deployment) MarshalJSON() ([]byte, error) { return encode(d, forCaller) }
+func (d Deployment) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
 func (d *Deployment) operationURL() string { return operationURLIn(d.Properties, d.ProvisioningState) }
 
@@ -109,10 +111,10 @@ type CodeConfiguration struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (c *CodeConfiguration) UnmarshalJSON(b []byte) error { return decode(b, c) }
+func (c *CodeConfiguration) UnmarshalJSON(b []byte) error { return wire.Decode(b, c) }
 
 // MarshalJSON implements [json.Marshaler].
-func (c CodeConfiguration) MarshalJSON() ([]byte, error) { return encode(c, forCaller) }
+func (c CodeConfiguration) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
 // RetrySettings are the rules for a mini-batch that fails or hangs.
 type RetrySettings struct {
@@ -127,10 +129,10 @@ type RetrySettings struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (r *RetrySettings) UnmarshalJSON(b []byte) error { return decode(b, r) }
+func (r *RetrySettings) UnmarshalJSON(b []byte) error { return wire.Decode(b, r) }
 
 // MarshalJSON implements [json.Marshaler].
-func (r RetrySettings) MarshalJSON() ([]byte, error) { return encode(r, forCaller) }
+func (r RetrySettings) MarshalJSON() ([]byte, error) { return wire.Encode(r, wire.ForCaller) }
 
 // DeploymentResources say what a job of a deployment takes of its compute.
 type DeploymentResources struct {
@@ -145,10 +147,10 @@ type DeploymentResources struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (r *DeploymentResources) UnmarshalJSON(b []byte) error { return decode(b, r) }
+func (r *DeploymentResources) UnmarshalJSON(b []byte) error { return wire.Decode(b, r) }
 
 // MarshalJSON implements [json.Marshaler].
-func (r DeploymentResources) MarshalJSON() ([]byte, error) { return encode(r, forCaller) }
+func (r DeploymentResources) MarshalJSON() ([]byte, error) { return wire.Encode(r, wire.ForCaller) }
 
 // A DeploymentPatch changes what a deployment allows to be changed in place. Everything else changes by
 // [DeploymentsClient.BeginCreateOrUpdate].
@@ -258,4 +260,43 @@ func (d DeploymentsClient) BeginDelete(ctx context.Context, name string, options
 		return nil, err
 	}
 	return beginOperation[Nothing](ctx, d.c, request{op: op, method: http.MethodDelete, url: d.url(name)}, "")
+}
+
+// resolveDeployment turns the references of a deployment into what the service takes, and fills in the location.
+func (c *Client) resolveDeployment(ctx context.Context, op operation, d Deployment) (Deployment, error) {
+	var err error
+	resolve := func(argument string, kind ReferenceKind, text string) string {
+		if err != nil || text == "" {
+			return text
+		}
+		text, err = c.resolve(ctx, op, "Deployment."+argument, kind, text)
+		return text
+	}
+	d.Compute = resolve("Compute", KindCompute, d.Compute)
+	d.EnvironmentID = resolve("EnvironmentID", KindEnvironment, d.EnvironmentID)
+	d.CodeConfiguration.CodeID = resolve("CodeConfiguration.CodeID", KindCode, d.CodeConfiguration.CodeID)
+	switch m := wire.Indirect(d.Model).(type) {
+	case ModelByID:
+		if m.AssetID == "" && err == nil {
+			err = &ArgumentError{Operation: op.String(), Argument: "Deployment.Model", Problem: "has an empty AssetID",
+				Remedy: "register the model and use its Ref method"}
+		}
+		m.AssetID = resolve("Model", KindModel, m.AssetID)
+		d.Model = m
+	case ModelByDataPath:
+		m.DatastoreID = resolve("Model.DatastoreID", KindDatastore, m.DatastoreID)
+		d.Model = m
+	case ModelByOutput:
+		m.JobID = resolve("Model.JobID", KindJob, m.JobID)
+		d.Model = m
+	}
+	switch p := wire.Indirect(d.Configuration).(type) {
+	case PipelineComponentDeployment:
+		p.ComponentID = resolve("Configuration.ComponentID", KindComponent, p.ComponentID)
+		d.Configuration = p
+	}
+	if d.Location == "" && err == nil {
+		d.Location, err = c.location(ctx)
+	}
+	return d, err
 }

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // AuthMode says how callers of an endpoint authenticate.
@@ -48,10 +50,10 @@ type Endpoint struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (e *Endpoint) UnmarshalJSON(b []byte) error { return decode(b, e) }
+func (e *Endpoint) UnmarshalJSON(b []byte) error { return wire.Decode(b, e) }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
-func (e Endpoint) MarshalJSON() ([]byte, error) { return encode(e, forCaller) }
+func (e Endpoint) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
 func (e *Endpoint) operationURL() string { return operationURLIn(e.Properties, e.ProvisioningState) }
 

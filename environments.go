@@ -1,10 +1,13 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // An Environment is a version of what a scoring script runs in: a container image, with Python packages on top or not.
@@ -51,13 +54,13 @@ type Environment struct {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (e *Environment) UnmarshalJSON(b []byte) error {
-	err := decode(b, e)
+	err := wire.Decode(b, e)
 	setAssetName(KindEnvironment, e.ID, &e.Name)
 	return err
 }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
-func (e Environment) MarshalJSON() ([]byte, error) { return encode(e, forCaller) }
+func (e Environment) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
 func (e *Environment) view() assetView {
 	return assetView{kind: KindEnvironment, id: e.ID, name: &e.Name, version: &e.Version, archived: &e.IsArchived, content: e.Build.ContextURI}
@@ -101,10 +104,10 @@ type BuildContext struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (b *BuildContext) UnmarshalJSON(data []byte) error { return decode(data, b) }
+func (b *BuildContext) UnmarshalJSON(data []byte) error { return wire.Decode(data, b) }
 
 // MarshalJSON implements [json.Marshaler].
-func (b BuildContext) MarshalJSON() ([]byte, error) { return encode(b, forCaller) }
+func (b BuildContext) MarshalJSON() ([]byte, error) { return wire.Encode(b, wire.ForCaller) }
 
 // InferenceConfig are the routes of a scoring server.
 type InferenceConfig struct {
@@ -119,10 +122,10 @@ type InferenceConfig struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (i *InferenceConfig) UnmarshalJSON(b []byte) error { return decode(b, i) }
+func (i *InferenceConfig) UnmarshalJSON(b []byte) error { return wire.Decode(b, i) }
 
 // MarshalJSON implements [json.Marshaler].
-func (i InferenceConfig) MarshalJSON() ([]byte, error) { return encode(i, forCaller) }
+func (i InferenceConfig) MarshalJSON() ([]byte, error) { return wire.Encode(i, wire.ForCaller) }
 
 // InferenceRoute is a path at a port.
 type InferenceRoute struct {
@@ -135,10 +138,10 @@ type InferenceRoute struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (i *InferenceRoute) UnmarshalJSON(b []byte) error { return decode(b, i) }
+func (i *InferenceRoute) UnmarshalJSON(b []byte) error { return wire.Decode(b, i) }
 
 // MarshalJSON implements [json.Marshaler].
-func (i InferenceRoute) MarshalJSON() ([]byte, error) { return encode(i, forCaller) }
+func (i InferenceRoute) MarshalJSON() ([]byte, error) { return wire.Encode(i, wire.ForCaller) }
 
 // EnvironmentsClient reaches the environments of the workspace. Get one from [Client.Environments].
 //
@@ -179,7 +182,7 @@ func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string
 	}
 	env := o.Environment
 	env.Name, env.Image = name, ""
-	env.Build.DockerfilePath = firstNonEmpty(env.Build.DockerfilePath, "Dockerfile")
+	env.Build.DockerfilePath = cmp.Or(env.Build.DockerfilePath, "Dockerfile")
 	if err := checkAsset(op, name, env.Version); err != nil {
 		return Environment{}, err
 	}

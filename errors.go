@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -63,7 +64,7 @@ func (e *Error) Error() string {
 	b.WriteString("azmlbatch: ")
 	b.WriteString(e.Operation)
 	if e.StatusCode != 0 {
-		fmt.Fprintf(&b, ": %d %s", e.StatusCode, firstNonEmpty(e.Code(), http.StatusText(e.StatusCode)))
+		fmt.Fprintf(&b, ": %d %s", e.StatusCode, cmp.Or(e.Code(), http.StatusText(e.StatusCode)))
 	}
 	switch {
 	case e.Message != "":
@@ -185,17 +186,5 @@ func (e *AmbiguousInvokeError) Error() string {
 		"it may have started: %s (%s)", e.Endpoint, search, remedy, shown(e.Err))
 }
 
-// shown is the text of an error that may be of another package.
-func shown(err error) string { return oneLine(redact(fmt.Sprint(err))) }
-
 // Unwrap returns what came instead of an answer.
 func (e *AmbiguousInvokeError) Unwrap() error { return e.Err }
-
-func firstNonEmpty(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}

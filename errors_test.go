@@ -146,3 +146,7 @@ func FuzzErrorBody(f *testing.F) {
 		}
 	})
 }
+
+func asError(err error, target any) bool { return errors.As(err, target) }
+
+func isError(err, target error) bool { return errors.Is(err, target) }

@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
+	"github.com/azmlbatch/azmlbatch/internal/wire/wiretest"
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 )
@@ -52,7 +51,6 @@ var fuzzedModels = map[string]func() json.Unmarshaler{
 	"Code":           func() json.Unmarshaler { return new(Code) },
 	"Component":      func() json.Unmarshaler { return new(Component) },
 	"AssetContainer": func() json.Unmarshaler { return new(AssetContainer) },
-	"vase":           func() json.Unmarshaler { return new(vase) },
 }
 
 // FuzzModels holds every model to the promise that nothing is lost: an object is never refused, and what is written means
@@ -70,7 +68,7 @@ func FuzzModels(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		want, unique := gist(data)
+		want, unique := wiretest.Gist(data)
 		for name, fresh := range fuzzedModels {
 			v := fresh()
 			err := v.UnmarshalJSON(data)
@@ -86,52 +84,9 @@ func FuzzModels(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%s of %q cannot be written: %v", name, data, err)
 			}
-			if got, _ := gist(out); unique && !cmp.Equal(want, got) {
+			if got, _ := wiretest.Gist(out); unique && !cmp.Equal(want, got) {
 				t.Errorf("%s: %s is written as %s (-read +written):\n%s", name, data, out, cmp.Diff(want, got))
 			}
-		}
-	})
-}
-
-// FuzzPage compares the decoding of pages with encoding/json.
-func FuzzPage(f *testing.F) {
-	for _, seed := range []string{`{"value":[{"name":"a"},{"name":"b"}],"nextLink":"https://h/x"}`, `{"VALUE":[null,{}],"nextLink":null}`,
-		`{"value":null}`, `{"value":{}}`, `{"nextLink":1}`, `{"value":[{"name":"a"},]}`, `null`, `{"value":[]} x`, `[]`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		type plainPage struct {
-			Value    []vase `json:"value"`
-			NextLink string `json:"nextLink"`
-		}
-		if _, unique := gist(data); !unique {
-			return
-		}
-		var want plainPage
-		var got page[vase]
-		wantErr, gotErr := json.Unmarshal(data, &want), got.UnmarshalJSON(data)
-		if (wantErr == nil) != (gotErr == nil) {
-			t.Fatalf("page %q: %v, encoding/json says %v", data, gotErr, wantErr)
-		}
-		if gotErr == nil && (!cmp.Equal(append([]vase{}, want.Value...), append([]vase{}, got.Value...)) || want.NextLink != got.NextLink) {
-			t.Errorf("page %q (-encoding/json +ours):\n%s", data, cmp.Diff(want, plainPage(got)))
-		}
-	})
-}
-
-func FuzzDuration(f *testing.F) {
-	for _, seed := range []string{"PT1M40S", "PT0S", "P1D", "-PT1H", "P1Y2M3W4DT5H6M7.5S", "PT0.0000001S", "P", "PT", "PT1e3S", " PT1S ", "PT99999999999H",
-		"P31D", "P7D", "P1W", "P1M", "PT1S2S", "P10675199DT2H48M5.4775807S", "PT86399.999999999S"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		d, err := parseDuration(text)
-		if err != nil {
-			return
-		}
-		again, err := parseDuration(formatDuration(d))
-		if err != nil || again != d {
-			t.Errorf("%q is %d, written as %q, read again as %d, %v", text, d, formatDuration(d), again, err)
 		}
 	})
 }
@@ -227,119 +182,4 @@ func followToken[T any](t *testing.T, p *Poller[T], resume func(string) (*Poller
 		t.Errorf("token %q gives %q when resumed", token, second)
 	}
 	_, _ = p.Poll(t.Context())
-}
-
-// gist is what a JSON text means to the service: absent, null, false, zero and empty are the same, names and kinds are
-// read in any case, numbers and booleans may be text, a time is an instant. Unique is false when an object has two members
-// of one name.
-func gist(data []byte) (value any, unique bool) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	g := gister{d: d, unique: true}
-	return g.value(""), g.unique && g.failed == nil
-}
-
-type gister struct {
-	d      *json.Decoder
-	unique bool
-	failed error
-}
-
-func (g *gister) token() json.Token {
-	token, err := g.d.Token()
-	if err != nil {
-		g.failed = err
-	}
-	return token
-}
-
-func (g *gister) value(name string) any {
-	switch token := g.token().(type) {
-	case json.Delim:
-		if token == '{' {
-			return g.object()
-		}
-		return g.array(name)
-	case bool:
-		return orNil(token)
-	case json.Number:
-		return gistOfNumber(token.String())
-	case string:
-		return gistOfText(name, token)
-	}
-	return nil
-}
-
-func (g *gister) object() any {
-	m, seen := map[string]any{}, map[string]bool{}
-	for g.failed == nil && g.d.More() {
-		name, _ := g.token().(string)
-		name = foldName(name)
-		g.unique = g.unique && !seen[name]
-		seen[name] = true
-		if v := g.value(name); v != nil {
-			m[name] = v
-		}
-	}
-	g.token()
-	if len(m) == 0 {
-		return nil
-	}
-	return m
-}
-
-func (g *gister) array(name string) any {
-	var all []any
-	for g.failed == nil && g.d.More() {
-		all = append(all, g.value(name))
-	}
-	g.token()
-	if len(all) == 0 {
-		return nil
-	}
-	return all
-}
-
-// foldName gives equal names in any case one form.
-func foldName(name string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			least = min(least, next)
-		}
-		return least
-	}, name)
-}
-
-func gistOfNumber(text string) any {
-	if x, err := strconv.ParseFloat(text, 64); err == nil {
-		return orNil(x)
-	}
-	return text
-}
-
-func gistOfText(name, text string) any {
-	switch lower := strings.ToLower(text); {
-	case lower == "true" || lower == "false":
-		return orNil(lower == "true")
-	case isNumber([]byte(lower)):
-		return gistOfNumber(lower)
-	case strings.HasSuffix(name, "TYPE"):
-		return orNil(strings.ReplaceAll(lower, "_", ""))
-	}
-	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return orNil(strings.TrimPrefix(at.UTC().Format(time.RFC3339Nano), "0001-01-01T00:00:00Z"))
-	}
-	if d, err := parseDuration(text); err == nil {
-		return orNil(d)
-	}
-	return orNil(text)
-}
-
-func orNil[T comparable](v T) any {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return v
 }

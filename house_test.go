@@ -28,12 +28,17 @@ func TestHouse(t *testing.T) {
 		"github.com/hashicorp/go-cleanhttp", "github.com/google/uuid", "github.com/golang-jwt/jwt/", "github.com/kylelemons/godebug/",
 		"github.com/pkg/browser", "golang.org/x/"}
 	for _, path := range dependencies(t, ".") {
-		fine := path == module
+		fine := path == module || strings.HasPrefix(path, module+"/internal/")
 		for _, prefix := range allowed {
 			fine = fine || strings.HasPrefix(path, prefix)
 		}
 		if !fine {
 			t.Errorf("the root links %s", path)
+		}
+	}
+	for _, path := range dependencies(t, "./internal/...") {
+		if own(path) && !strings.HasPrefix(path, module+"/internal/") {
+			t.Errorf("a room below internal imports %s", path)
 		}
 	}
 	for _, path := range dependencies(t, "./scoring") {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // DataMode says how a job reaches the data of an input or output.
@@ -176,18 +178,18 @@ func (m JobOutputs) MarshalJSON() ([]byte, error) {
 
 // decodeData reads a map of inputs or outputs. M's element is Input or Output, both of which every kind but two satisfies.
 func decodeData[M ~map[string]E, E any](b []byte, discriminator string, into *M) error {
-	if isNull(b) {
+	if wire.IsNull(b) {
 		return nil
 	}
 	m := M{}
-	err := eachMember(b, func(name string, raw []byte) error {
+	err := wire.EachMember(b, func(name string, raw []byte) error {
 		v, err := decodeDatum(raw, discriminator)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		e, ok := v.(E)
 		if !ok { // a Literal among outputs: no such kind is known
-			kind, _ := discriminate(raw, discriminator)
+			kind, _ := wire.Discriminate(raw, discriminator)
 			e, _ = any(UnknownData{Type: kind, Raw: json.RawMessage(string(raw))}).(E)
 		}
 		m[name] = e
@@ -199,28 +201,15 @@ func decodeData[M ~map[string]E, E any](b []byte, discriminator string, into *M)
 	return err
 }
 
-func discriminate(raw []byte, discriminator string) (kind string, err error) {
-	if len(raw) == 0 || raw[0] != '{' {
-		return "", nil
-	}
-	err = eachMember(raw, func(name string, value []byte) error {
-		if strings.EqualFold(name, discriminator) && !isNull(value) {
-			kind, err = unquote(value)
-		}
-		return err
-	})
-	return kind, err
-}
-
 func decodeDatum(raw []byte, discriminator string) (any, error) {
-	kind, err := discriminate(raw, discriminator)
+	kind, err := wire.Discriminate(raw, discriminator)
 	if err != nil {
 		return nil, err
 	}
 	unknown := UnknownData{Type: kind, Raw: json.RawMessage(string(raw))}
 	var f URIFolder
 	if kind != "" {
-		if err := decode(raw, &f); err != nil {
+		if err := wire.Decode(raw, &f); err != nil {
 			return nil, err
 		}
 		dropDiscriminator(f.Extra, discriminator)
@@ -249,7 +238,7 @@ func decodeDatum(raw []byte, discriminator string) (any, error) {
 
 func decodeLiteral(raw []byte, discriminator string) (any, error) {
 	var l Literal
-	err := eachMember(raw, func(name string, value []byte) error {
+	err := wire.EachMember(raw, func(name string, value []byte) error {
 		switch {
 		case strings.EqualFold(name, discriminator):
 		case strings.EqualFold(name, "value"):
@@ -258,11 +247,11 @@ func decodeLiteral(raw []byte, discriminator string) (any, error) {
 				l.Value = json.Number(value)
 			}
 			return err
-		case !isNull(value):
+		case !wire.IsNull(value):
 			if l.Extra == nil {
 				l.Extra = map[string]json.RawMessage{}
 			}
-			l.Extra["/"+escapePointer(name)] = json.RawMessage(string(value))
+			l.Extra["/"+wire.EscapePointer(name)] = json.RawMessage(string(value))
 		}
 		return nil
 	})
@@ -283,7 +272,7 @@ func encodeData[E any](m map[string]E, discriminator string, kindOf func(E) stri
 	}
 	out := []byte{'{'}
 	for _, name := range sortedKeys(m) {
-		v := indirect(any(m[name]))
+		v := wire.Indirect(any(m[name]))
 		e, ok := v.(E)
 		if !ok {
 			return nil, fmt.Errorf("%s: is nil", name)
@@ -292,7 +281,7 @@ func encodeData[E any](m map[string]E, discriminator string, kindOf func(E) stri
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		out = append(append(appendName(out, name), b...), ',')
+		out = append(append(wire.AppendName(out, name), b...), ',')
 	}
 	if len(m) > 0 {
 		out = out[:len(out)-1]
@@ -302,7 +291,7 @@ func encodeData[E any](m map[string]E, discriminator string, kindOf func(E) stri
 
 // dataURI is where the data of an input or output is, "" for a kind that has no URI.
 func dataURI(v any) string {
-	switch v := indirect(v).(type) {
+	switch v := wire.Indirect(v).(type) {
 	case URIFolder:
 		return v.URI
 	case URIFile:
@@ -328,7 +317,7 @@ func encodeDatum(v any, discriminator, kind string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return encodeTagged(struct {
+		return wire.EncodeTagged(struct {
 			Value json.RawMessage `wire:"value"`
 			Extra map[string]json.RawMessage
 		}{b, l.Extra}, discriminator, kind)
@@ -336,18 +325,5 @@ func encodeDatum(v any, discriminator, kind string) ([]byte, error) {
 	if _, ok := v.(LocalPath); ok {
 		return nil, fmt.Errorf("a LocalPath is uploaded by Invoke and has no JSON form")
 	}
-	return encodeTagged(v, discriminator, kind)
-}
-
-// encodeTagged writes the struct with its discriminator in front.
-func encodeTagged(v any, discriminator, kind string) ([]byte, error) {
-	b, err := encode(v, forCaller)
-	if err != nil {
-		return nil, err
-	}
-	out := appendString(appendName([]byte{'{'}, discriminator), kind)
-	if len(b) > 2 {
-		out = append(out, ',')
-	}
-	return append(out, b[1:]...), nil
+	return wire.EncodeTagged(v, discriminator, kind)
 }

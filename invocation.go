@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // An Invocation says what one batch job is to score, and where to. The zero value of every setting means the
@@ -145,7 +148,7 @@ func (inv Invocation) inputs() Inputs {
 
 func checkInput(op operation, argument string, in Input) error {
 	var uri string
-	switch v := indirect(in).(type) {
+	switch v := wire.Indirect(in).(type) {
 	case nil:
 		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: "is nil"}
 	case LocalPath:
@@ -169,12 +172,12 @@ func checkInput(op operation, argument string, in Input) error {
 
 // checkLocalInput refuses a folder that would upload well and then give the job nothing to score.
 func checkLocalInput(op operation, argument, path string) error {
-	local, err := scanLocal(op, path)
+	tree, err := scanLocal(op, path)
 	if err != nil {
 		return err
 	}
-	atTop := func(f localFile) bool { return !strings.Contains(f.name, "/") }
-	if local.isDir && !slices.ContainsFunc(local.files, atTop) {
+	atTop := func(f local.File) bool { return !strings.Contains(f.Name, "/") }
+	if tree.IsDir && !slices.ContainsFunc(tree.Files, atTop) {
 		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q has only sub-folders", path),
 			Remedy: "put the files directly into the folder: a batch job does not look into sub-folders"}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // invokeBody is the request of an invocation.
@@ -83,7 +84,7 @@ func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, dep
 	if t.uri = ep.ScoringURI; t.uri == "" {
 		return t, notReady(op, ep)
 	}
-	name := firstNonEmpty(deployment, ep.DefaultDeployment)
+	name := cmp.Or(deployment, ep.DefaultDeployment)
 	if name == "" {
 		return t, &ArgumentError{Operation: op.String(), Argument: "Invocation.Deployment",
 			Problem: "is empty and the endpoint has no default deployment",
@@ -94,7 +95,7 @@ func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, dep
 }
 
 func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, error) {
-	key := firstNonEmpty(inv.Key, newKey())
+	key := cmp.Or(inv.Key, newKey())
 	body, place, err := t.body(ctx, inv, key)
 	if err != nil {
 		return BatchJob{}, err
@@ -176,7 +177,7 @@ func (t invokeTarget) outputPath(key string) string {
 func checkModelOutputs(op operation, inv Invocation) error {
 	for _, name := range sortedKeys(inv.Outputs) {
 		argument := fmt.Sprintf("Invocation.Outputs[%q]", name)
-		switch o := indirect(inv.Outputs[name]).(type) {
+		switch o := wire.Indirect(inv.Outputs[name]).(type) {
 		case URIFile:
 			if o.URI == "" || strings.HasSuffix(o.URI, "/") {
 				return &ArgumentError{Operation: op.String(), Argument: argument + ".URI",
@@ -196,10 +197,6 @@ func checkModelOutputs(op operation, inv Invocation) error {
 		}
 	}
 	return nil
-}
-
-func placeURI(datastore, path string) string {
-	return "azureml://datastores/" + datastore + "/paths/" + path
 }
 
 // outputPlace is the URI of the one output, which no two jobs share because an existing output makes a job fail.
@@ -225,7 +222,7 @@ func (t invokeTarget) post(ctx context.Context, b invokeBody, key string) (Batch
 	if err != nil {
 		return job, err
 	}
-	if job.Name = firstNonEmpty(job.Name, lastSegment(job.ID)); job.Name == "" {
+	if job.Name = cmp.Or(job.Name, lastSegment(job.ID)); job.Name == "" {
 		return job, &Error{Operation: t.op.String(), Message: "the service took the job, and its answer does not name it"}
 	}
 	return job, nil
@@ -337,7 +334,7 @@ func jobPlaces(job BatchJob) (places []string) {
 func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inputs) (Inputs, error) {
 	out := maps.Clone(inputs)
 	for _, name := range sortedKeys(inputs) {
-		local, ok := indirect(inputs[name]).(LocalPath)
+		local, ok := wire.Indirect(inputs[name]).(LocalPath)
 		if !ok {
 			continue
 		}

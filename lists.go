@@ -8,49 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
-
-// page is the form of every list of the service; that of a cluster's nodes says "nodes" for value. The last page has no
-// nextLink.
-type page[T any] struct {
-	Value    []T    `json:"value"`
-	NextLink string `json:"nextLink"`
-}
-
-// UnmarshalJSON implements [json.Unmarshaler]. It uses the room that Value has.
-func (p *page[T]) UnmarshalJSON(data []byte) error {
-	p.reset()
-	c := cursor{data: data}
-	if c.peek() == 'n' {
-		c.skip()
-		return c.end()
-	}
-	for name := range c.members {
-		switch null := c.peek() == 'n'; {
-		case (strings.EqualFold(string(name), "value") || strings.EqualFold(string(name), "nodes")) && !null:
-			for range c.elements {
-				var zero T
-				p.Value = append(p.Value, zero)
-				if item := c.skip(); c.err != nil {
-					break
-				} else if err := unmarshal(item, &p.Value[len(p.Value)-1]); err != nil {
-					return err
-				}
-			}
-		case strings.EqualFold(string(name), "nextLink") && !null:
-			link, err := unquote(c.skip())
-			if err != nil {
-				return err
-			}
-			p.NextLink = link
-		default:
-			c.skip()
-		}
-	}
-	return c.end()
-}
-
-func (p *page[T]) reset() { p.Value, p.NextLink = p.Value[:0], "" }
 
 // list is the one paging engine. Nothing is fetched before the loop starts; leaving the loop fetches nothing more; an
 // error is yielded once and ends the loop; ranging again starts over. A next link that leaves the plane's hosts or that
@@ -65,7 +25,7 @@ func list[T any](ctx context.Context, c *Client, first request) iter.Seq2[T, err
 		r.streams = true
 		seen := map[string]bool{}
 		var body bytes.Buffer // this and the page's room serve all pages
-		var p page[T]
+		var p wire.Page[T]
 		for {
 			if r.pages != nil {
 				*r.pages++
@@ -98,7 +58,7 @@ func list[T any](ctx context.Context, c *Client, first request) iter.Seq2[T, err
 }
 
 // readPage asks for one page and decodes it by way of a buffer that the pages share. Nothing of a page points into it.
-func readPage[T any](ctx context.Context, c *Client, r request, body *bytes.Buffer, p *page[T]) error {
+func readPage[T any](ctx context.Context, c *Client, r request, body *bytes.Buffer, p *wire.Page[T]) error {
 	resp, err := c.send(ctx, r)
 	if err != nil {
 		return err
@@ -108,7 +68,7 @@ func readPage[T any](ctx context.Context, c *Client, r request, body *bytes.Buff
 	if _, err := body.ReadFrom(resp.Body); err != nil {
 		return cutBody(r.op, resp, err)
 	}
-	p.reset()
+	p.Reset()
 	return decodeText(r.op, resp, body.Bytes(), p)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/azmlbatch/azmlbatch/internal/wire/wiretest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -27,7 +28,6 @@ var richDocuments = map[string]string{
 	"Environment": `{"name":"1","properties":{"image":"i","condaFile":"c","build":{"contextUri":"u"},"inferenceConfig":{"scoringRoute":{"path":"/","port":1}}}}`,
 	"Code":        `{"name":"1","properties":{"codeUri":"u","isArchived":true}}`,
 	"Component":   `{"name":"1","properties":{"componentSpec":{"name":"n","inputs":{"a":{}}}}}`,
-	"vase":        `{"name":"v","properties":{"hold":"PT1S","cooling":"PT2S","fired":"2026-02-27T17:05:24Z","height":1,"handles":2,"minNodes":3,"cracked":true,"labels":{"a":"b"},"foot":{"width":1}}}`,
 }
 
 // TestNothingIsLostWhateverStandsWhere puts every odd value in the place of every value of every model, reads that and writes
@@ -58,8 +58,8 @@ func TestNothingIsLostWhateverStandsWhere(t *testing.T) {
 					t.Errorf("%s with %s at %s cannot be written: %v", name, value, place, err)
 					continue
 				}
-				want, _ := gist(in)
-				got, _ := gist(out)
+				want, _ := wiretest.Gist(in)
+				got, _ := wiretest.Gist(out)
 				if diff := cmp.Diff(withoutFilled(want), withoutFilled(got)); diff != "" {
 					t.Errorf("%s with %s at %s (-read +written):\n%s", name, value, place, diff)
 				}
@@ -107,4 +107,13 @@ func visitPlace(step string, value any, put func(any), visit func(string, func(a
 	visit(step, put)
 	put(value)
 	everyPlace(value, func(place string, put func(any)) { visit(step+place, put) })
+}
+
+func TestExtraDoesNotRepeatAKnownMemberInAnotherCase(t *testing.T) {
+	job := Job{DisplayName: "vase", Extra: map[string]json.RawMessage{
+		"/properties/DisplayName": json.RawMessage(`"other"`), "/Properties/glaze": json.RawMessage(`1`), "/properties/glaze": json.RawMessage(`2`)}}
+	b, err := json.Marshal(job)
+	if want := `{"properties":{"displayName":"vase","glaze":2}}`; err != nil || string(b) != want {
+		t.Errorf("Marshal = %s, %v; want %s", b, err, want)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // ModelType is the format of a model. Unknown values pass through.
@@ -57,13 +59,13 @@ type Model struct {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (m *Model) UnmarshalJSON(b []byte) error {
-	err := decode(b, m)
+	err := wire.Decode(b, m)
 	setAssetName(KindModel, m.ID, &m.Name)
 	return err
 }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
-func (m Model) MarshalJSON() ([]byte, error) { return encode(m, forCaller) }
+func (m Model) MarshalJSON() ([]byte, error) { return wire.Encode(m, wire.ForCaller) }
 
 func (m *Model) view() assetView {
 	return assetView{kind: KindModel, id: m.ID, name: &m.Name, version: &m.Version, archived: &m.IsArchived, content: m.ModelURI, stage: &m.Stage}
@@ -91,10 +93,10 @@ type ModelFlavor struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (m *ModelFlavor) UnmarshalJSON(b []byte) error { return decode(b, m) }
+func (m *ModelFlavor) UnmarshalJSON(b []byte) error { return wire.Decode(b, m) }
 
 // MarshalJSON implements [json.Marshaler].
-func (m ModelFlavor) MarshalJSON() ([]byte, error) { return encode(m, forCaller) }
+func (m ModelFlavor) MarshalJSON() ([]byte, error) { return wire.Encode(m, wire.ForCaller) }
 
 // ModelsClient reaches the models of the workspace. Get one from [Client.Models].
 type ModelsClient struct{ AssetsClient[Model] }

@@ -81,9 +81,3 @@ func checkTags(op operation, tags map[string]string) error {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// lastSegment is what follows the last slash: of a job's id the name, whatever stands before it (the service leaves
-// the endpoint's segment empty in ids of pipeline jobs).
-func lastSegment(id string) string {
-	return id[strings.LastIndexByte(id, '/')+1:]
-}

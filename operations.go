@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // operationState is everything that following an operation needs; it is also the resume token.
@@ -116,7 +118,7 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 	if err := decodeBody(h.op(), resp, &body); err != nil {
 		return s, err
 	}
-	s.status = firstNonEmpty(body.Status, body.PropertiesStatus)
+	s.status = cmp.Or(body.Status, body.PropertiesStatus)
 	if s.status == "" && hasNoBody(resp) && resp.StatusCode != http.StatusAccepted {
 		s.status = "Succeeded" // an mfeOperationResults behind Azure-AsyncOperation has no word but its HTTP status
 	}
@@ -145,14 +147,14 @@ type operationAnswer struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (a *operationAnswer) UnmarshalJSON(b []byte) error { return decode(b, a) }
+func (a *operationAnswer) UnmarshalJSON(b []byte) error { return wire.Decode(b, a) }
 
 // failure explains an operation that ended badly. The answer is a 200; its error has often no code at all (a recording of
 // 2022 shows message, details and additionalInfo only).
 func (h *operationHandler[T]) failure(status string, raw json.RawMessage, resp *http.Response) error {
-	codes, message := parseJSONError([]byte(`{"error":` + firstNonEmpty(string(raw), "{}") + `}`))
+	codes, message := parseJSONError([]byte(`{"error":` + cmp.Or(string(raw), "{}") + `}`))
 	return &Error{Operation: h.op().String(), Codes: append([]string{"Operation" + status}, codes...),
-		Message:   firstNonEmpty(oneLine(redact(message)), "the operation ended as "+status),
+		Message:   cmp.Or(oneLine(redact(message)), "the operation ended as "+status),
 		RequestID: requestID(resp.Header),
 		Err:       &OperationFailedError{Status: status, Raw: raw}}
 }

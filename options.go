@@ -2,31 +2,12 @@ package azmlbatch
 
 import (
 	"log/slog"
-	"net/url"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 )
 
 // DefaultAPIVersion is the version of the management API that a client asks for when [ClientOptions] names none.
 const DefaultAPIVersion = "2024-04-01"
-
-// ServiceMachineLearning is the key under which a [cloud.Configuration] may carry the audience of Azure ML's scoring
-// hosts, and in Endpoint their host suffix, for a cloud that this package does not know:
-//
-//	config.Services[azmlbatch.ServiceMachineLearning] = cloud.ServiceConfiguration{
-//		Audience: "https://ml.azure.example", Endpoint: "https://ml.azure.example",
-//	}
-//
-// Without an Endpoint the hosts are those of the audience. azcore has no entry of its own for Azure ML. The public, China and
-// US Government clouds need none.
-const ServiceMachineLearning cloud.ServiceName = "azmlbatch/machinelearning"
-
-// ServiceStorage is the key under which a [cloud.Configuration] may carry the domain of the cloud's storage accounts in
-// Endpoint, for a cloud that this package does not know; "https://core.windows.net" without it. The caller's token goes to
-// {account}.blob.{domain} and to no other host, whatever a datastore says.
-const ServiceStorage cloud.ServiceName = "azmlbatch/storage"
 
 // ClientOptions tune a [Client]. The zero value and a nil pointer mean the defaults.
 type ClientOptions struct {
@@ -44,73 +25,4 @@ type ClientOptions struct {
 	// PerRetryPolicies. Retry applies to all planes; see the package comment for what is retried. PerRetryPolicies run
 	// once per call, because retries happen below azcore's pipeline.
 	azcore.ClientOptions
-}
-
-// cloudConfig is what this package must know of a cloud beyond azcore's table.
-type cloudConfig struct {
-	management     string // https://management.azure.com
-	managementHost string // management.azure.com
-	managementAud  string // scope of management and of the workspace data plane
-	mlAudience     string // scope of the scoring hosts
-	// Suffixes of the hosts that tokens may go to. They start with a dot.
-	scoringSuffixes []string
-	dataSuffixes    []string
-	storageSuffix   string // core.windows.net, without a dot; the hosts of blobs are {account}.blob.{storageSuffix}
-}
-
-// resolveCloud joins azcore's table with the facts about Azure ML in each cloud (learn.microsoft.com: how-to-custom-dns,
-// how-to-access-azureml-behind-firewall, and azure-ai-ml's own table of environments).
-func resolveCloud(c cloud.Configuration) (cloudConfig, *ArgumentError) {
-	if c.Services == nil {
-		c = cloud.AzurePublic
-	}
-	bad := func(problem string) (cloudConfig, *ArgumentError) {
-		return cloudConfig{}, &ArgumentError{Operation: "create client", Argument: "Cloud", Problem: problem,
-			Remedy: "use cloud.AzurePublic, AzureChina, AzureGovernment, or fill in Services"}
-	}
-	arm := c.Services[cloud.ResourceManager]
-	cfg := cloudConfig{management: strings.TrimSuffix(arm.Endpoint, "/"), managementHost: httpsHost(arm.Endpoint), managementAud: arm.Audience}
-	if cfg.managementHost == "" || cfg.managementAud == "" {
-		return bad("has no https endpoint and audience for cloud.ResourceManager")
-	}
-	switch cfg.managementHost {
-	case "management.chinacloudapi.cn":
-		cfg.useSuffix("ml.azure.cn", "core.chinacloudapi.cn")
-	case "management.usgovcloudapi.net":
-		cfg.useSuffix("ml.azure.us", "core.usgovcloudapi.net")
-	default:
-		cfg.useSuffix("ml.azure.com", "core.windows.net")
-		// The public cloud alone has a data plane of another name.
-		cfg.dataSuffixes = []string{".api.azureml.ms", ".experiments.azureml.net"}
-	}
-	if own, ok := c.Services[ServiceMachineLearning]; ok {
-		host := httpsHost(firstNonEmpty(own.Endpoint, own.Audience))
-		if host == "" || own.Audience == "" {
-			return bad("its entry for ServiceMachineLearning has no audience that is an https URL, or no such Endpoint")
-		}
-		cfg.useSuffix(host, cfg.storageSuffix)
-		cfg.mlAudience = strings.TrimSuffix(own.Audience, "/")
-	}
-	if own, ok := c.Services[ServiceStorage]; ok {
-		if cfg.storageSuffix = httpsHost(own.Endpoint); cfg.storageSuffix == "" {
-			return bad("its entry for ServiceStorage has no https URL as Endpoint")
-		}
-	}
-	return cfg, nil
-}
-
-// httpsHost is the host of an https URL in lower case, "" for anything else.
-func httpsHost(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "https" {
-		return ""
-	}
-	return strings.ToLower(u.Host)
-}
-
-func (c *cloudConfig) useSuffix(ml, storage string) {
-	c.mlAudience = "https://" + ml
-	c.scoringSuffixes = []string{".inference." + ml}
-	c.dataSuffixes = []string{".api." + ml, ".experiments." + ml} // pages of Microsoft Learn differ
-	c.storageSuffix = storage
 }

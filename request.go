@@ -16,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // A plane is one family of hosts with one token audience. A token goes only to the hosts of its plane.
@@ -234,7 +235,7 @@ func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
-	if err := unmarshal(body, v); err != nil {
+	if err := wire.Unmarshal(body, v); err != nil {
 		return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
 			Message: "the answer is not the JSON that was expected (" + oneLine(err.Error()) + ")",
 			Remedy:  "a body cut short or a proxy's page; the call may have worked, read the resource before trying again"}

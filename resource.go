@@ -3,6 +3,8 @@ package azmlbatch
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // Meta is what every resource carries. The service alone sets it; it is not sent back.
@@ -34,10 +36,10 @@ type SystemData struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (s *SystemData) UnmarshalJSON(b []byte) error { return decode(b, s) }
+func (s *SystemData) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
 
 // MarshalJSON implements [json.Marshaler].
-func (s SystemData) MarshalJSON() ([]byte, error) { return encode(s, forCaller) }
+func (s SystemData) MarshalJSON() ([]byte, error) { return wire.Encode(s, wire.ForCaller) }
 
 // IdentityType says which managed identities a resource has.
 type IdentityType string
@@ -65,10 +67,10 @@ type Identity struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (i *Identity) UnmarshalJSON(b []byte) error { return decode(b, i) }
+func (i *Identity) UnmarshalJSON(b []byte) error { return wire.Decode(b, i) }
 
 // MarshalJSON implements [json.Marshaler].
-func (i Identity) MarshalJSON() ([]byte, error) { return encode(i, forCaller) }
+func (i Identity) MarshalJSON() ([]byte, error) { return wire.Encode(i, wire.ForCaller) }
 
 // ProvisioningState is the state of a resource as ARM sees it. It says nothing about a job: see [JobStatus].
 type ProvisioningState string
@@ -87,4 +89,4 @@ const (
 type body struct{ resource any }
 
 // MarshalJSON implements [json.Marshaler].
-func (b body) MarshalJSON() ([]byte, error) { return encode(b.resource, forRequest) }
+func (b body) MarshalJSON() ([]byte, error) { return wire.Encode(b.resource, wire.ForRequest) }

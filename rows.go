@@ -2,16 +2,141 @@ package azmlbatch
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
-	"reflect"
-	"slices"
-	"strconv"
+	"log/slog"
 	"strings"
 )
+
+// Rows reads the predictions of a finished job as rows, streamed in constant memory: nothing is fetched before the loop
+// starts, leaving it ends the download, and an error is yielded once and ends the loop. See [ReadRows] for T and the
+// formats. A row that does not fit is a [*RowError]. RowsOptions.Partial reads a job that still runs.
+//
+// Rows come in the order in which the workers wrote them. Only the script can say which input file a row belongs to: let
+// it return the file's name as a column, as an MLflow model without a script does in its last one. A file can have many
+// rows, or none; [JobsClient.Counts] says how many files failed.
+func Rows[T any](ctx context.Context, c *Client, job string, options *RowsOptions) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		var err error
+		op := operation{"read rows of", "job", job}
+		ctx, end := c.begin(ctx, op, slog.LevelInfo)
+		defer end(&err)
+		files, err := c.Jobs().predictions(ctx, op, job, options != nil && options.Partial)
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		for _, f := range files {
+			for v, rowErr := range fileRows[T](ctx, c.Jobs(), f, options) {
+				err = rowErr
+				if !yield(v, rowErr) || rowErr != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// predictionsFile is a file of rows: the predictions, or what one worker has written so far.
+type predictionsFile struct {
+	JobFile
+	grows bool
+}
+
+// predictions finds the files to read rows from. Without partial it is the one that a finished job has.
+func (j JobsClient) predictions(ctx context.Context, op operation, name string, partial bool) ([]predictionsFile, error) {
+	if err := checkName(op, "job", name); err != nil {
+		return nil, err
+	}
+	o, err := j.output(ctx, op, name)
+	if err != nil {
+		return nil, err
+	}
+	whole := predictionsFile{JobFile: JobFile{Name: o.file, URI: o.folder + o.file}}
+	if !partial {
+		return []predictionsFile{whole}, nil
+	}
+	var files []predictionsFile
+	for f, err := range j.outputFiles(ctx, op, o) {
+		if err != nil {
+			return nil, err
+		}
+		if f.Name == o.file { // joined already
+			return []predictionsFile{whole}, nil
+		}
+		if isWorkerFile(f.Name, o.file) {
+			files = append(files, predictionsFile{f, true})
+		}
+	}
+	return files, nil
+}
+
+// isWorkerFile reports whether a file of the output holds the rows of one worker of a job that runs: temp_{ip}_{pid}_{name}
+// by the engine of 2020, which wrote the name in lower case.
+func isWorkerFile(name, predictions string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "temp_") && strings.HasSuffix(name, "_"+strings.ToLower(predictions))
+}
+
+// fileRows reads the rows of one file. Of one that grows, a last row that is not whole yet is left out.
+func fileRows[T any](ctx context.Context, j JobsClient, f predictionsFile, options *RowsOptions) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		body, err := j.OpenOutput(ctx, f.JobFile)
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		defer body.Close()
+		var r io.Reader = body
+		if f.grows {
+			r = &wholeLines{lines: bufio.NewReader(body)}
+		}
+		for v, err := range ReadRows[T](r, f.Name, options) {
+			if f.grows && errors.Is(err, csv.ErrQuote) { // cut within a quoted value of several lines
+				return
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+// wholeLines reads text up to the end of its last line that has one.
+type wholeLines struct {
+	lines *bufio.Reader
+	line  []byte
+}
+
+func (w *wholeLines) Read(p []byte) (int, error) {
+	if len(w.line) == 0 {
+		line, err := w.lines.ReadBytes('\n')
+		if err != nil {
+			return 0, err
+		}
+		w.line = line
+	}
+	n := copy(p, w.line)
+	w.line = w.line[n:]
+	return n, nil
+}
+
+// RowsOptions tune [Rows] and [ReadRows]. Nil means the defaults.
+type RowsOptions struct {
+	// Format of the file; the zero value is [SpaceSeparated].
+	Format RowFormat
+	// Columns names the columns of the file in their order, for a T that is a struct with row tags or a map. Empty means
+	// that the fields of the struct stand in the order of the columns.
+	Columns []string
+	// Partial lets [Rows] read a job that runs, or has failed: the rows that its workers have written so far. Without it
+	// such a job has no predictions yet and is [ErrNotFound]. [ReadRows] ignores it.
+	Partial bool
+}
 
 // RowFormat is the form of a predictions file. Nothing in the file says which one it is: the caller must know what the
 // script returns.
@@ -26,275 +151,3 @@ const (
 	// CommaSeparated is what an MLflow model without a script leaves: row, prediction, file name.
 	CommaSeparated
 )
-
-// RowsOptions tune [Rows] and [ReadRows]. Nil means the defaults.
-type RowsOptions struct {
-	// Format of the file; the zero value is [SpaceSeparated].
-	Format RowFormat
-	// Columns names the columns of the file in their order, for a T that is a struct with row tags or a map. Empty means
-	// that the fields of the struct stand in the order of the columns.
-	Columns []string
-	// Partial lets [Rows] read a job that runs, or has failed: the rows that its workers have written so far. Without it
-	// such a job has no predictions yet and is [ErrNotFound]. [ReadRows] ignores it.
-	Partial bool
-}
-
-// A RowError is a line of a predictions file that does not fit the type that was asked for.
-type RowError struct {
-	// File is the name of the file.
-	File string
-	// Line counts from 1; a quoted value may span several lines, then it is the first.
-	Line int
-	// Text is the row, shortened.
-	Text string
-	// Err says what does not fit.
-	Err error
-}
-
-// Error names file, line, text and problem on one line.
-func (e *RowError) Error() string {
-	return fmt.Sprintf("azmlbatch: %s line %d: %v: %q", e.File, e.Line, e.Err, e.Text)
-}
-
-// Unwrap returns what does not fit.
-func (e *RowError) Unwrap() error { return e.Err }
-
-// ReadRows reads rows from a predictions file. T is one of
-//
-//   - a struct: its exported fields take the columns in order, or by Options.Columns through their tag `row:"name"` (or
-//     their name, without regard to case); `row:"-"` leaves a field out. Fields are strings, booleans, integers and
-//     floats; a last field of type []string takes all further columns.
-//   - []string: the columns as they are. The slice is the caller's to keep.
-//   - map[string]string: by Options.Columns.
-//   - string: the whole line, for the format [Lines].
-//
-// Empty values are kept: an empty text for a string, zero for a number (pandas writes None and NaN as nothing). The name
-// appears in errors. Memory does not grow with the file.
-func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T, error] {
-	var o RowsOptions
-	if options != nil {
-		o = *options
-	}
-	if o.Format == Lines {
-		return readLines[T](r, name)
-	}
-	return func(yield func(T, error) bool) {
-		var zero, row T // the one row is filled anew for each record
-		assign, err := newRowAssigner(reflect.ValueOf(&row).Elem(), o.Columns)
-		if err != nil {
-			yield(zero, err)
-			return
-		}
-		_, whole := any(&row).(*[]string) // then the record itself is the row
-		records := newRowReader(r, o.Format, !whole)
-		for {
-			record, err := records.next()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(zero, readError(name, records.line, record, err))
-				return
-			}
-			row = zero
-			if err := assign(record); err != nil {
-				yield(zero, &RowError{File: name, Line: records.line, Text: clip(strings.Join(record, " ")), Err: err})
-				return
-			}
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
-}
-
-// readError tells a row that is not well formed from a stream that broke, for which no row is to blame.
-func readError(name string, line int, record []string, err error) error {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		return &RowError{File: name, Line: line, Text: clip(strings.Join(record, " ")), Err: parse.Err}
-	}
-	return fmt.Errorf("azmlbatch: read %s: %w", name, err)
-}
-
-func readLines[T any](r io.Reader, name string) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var zero T
-		if reflect.TypeFor[T]().Kind() != reflect.String {
-			yield(zero, &ArgumentError{Operation: "read rows", Argument: "T", Problem: "the format Lines gives text",
-				Remedy: "use Rows[string], or another format"})
-			return
-		}
-		lines := bufio.NewReaderSize(r, 64<<10)
-		for {
-			line, err := lines.ReadString('\n')
-			if line != "" {
-				v := zero
-				reflect.ValueOf(&v).Elem().SetString(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"))
-				if !yield(v, nil) {
-					return
-				}
-			}
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(zero, fmt.Errorf("azmlbatch: read %s: %w", name, err))
-				return
-			}
-		}
-	}
-}
-
-// rowAssigner puts the columns of a record into the row that it was made for, which is zero.
-type rowAssigner func(record []string) error
-
-func newRowAssigner(row reflect.Value, columns []string) (rowAssigner, error) {
-	if row.Kind() == reflect.Struct {
-		return newStructAssigner(row, columns)
-	}
-	if row.Kind() == reflect.String {
-		return func(record []string) error {
-			if len(record) != 1 {
-				return fmt.Errorf("%d columns for one text; use the format Lines for whole lines", len(record))
-			}
-			row.SetString(record[0])
-			return nil
-		}, nil
-	}
-	switch row := row.Addr().Interface().(type) {
-	case *[]string:
-		return func(record []string) error {
-			*row = record
-			return nil
-		}, nil
-	case *map[string]string:
-		if len(columns) > 0 {
-			return func(record []string) (err error) {
-				*row, err = rowMap(record, columns)
-				return err
-			}, nil
-		}
-	}
-	return nil, &ArgumentError{Operation: "read rows", Argument: "T", Problem: row.Type().String() + " cannot take a row",
-		Remedy: "use a struct, []string, string, or map[string]string with RowsOptions.Columns"}
-}
-
-func rowMap(record, columns []string) (map[string]string, error) {
-	if len(record) != len(columns) {
-		return nil, fmt.Errorf("%d columns, %d names", len(record), len(columns))
-	}
-	m := make(map[string]string, len(columns))
-	for i, name := range columns {
-		m[name] = record[i]
-	}
-	return m, nil
-}
-
-// rowField is a column of the file and the field that takes it.
-type rowField struct {
-	column int
-	field  int
-	name   string
-	rest   bool
-}
-
-func newStructAssigner(row reflect.Value, columns []string) (rowAssigner, error) {
-	fields, err := rowFields(row.Type(), columns)
-	if err != nil {
-		return nil, err
-	}
-	want := len(columns)
-	rest := len(fields) > 0 && fields[len(fields)-1].rest
-	if want == 0 {
-		want = len(fields)
-	}
-	return func(record []string) error {
-		if len(record) != want && (!rest || len(record) < want-1) {
-			return fmt.Errorf("%d columns where %d were expected", len(record), want)
-		}
-		for _, f := range fields {
-			if f.rest {
-				row.Field(f.field).Set(reflect.ValueOf(slices.Clone(record[f.column:])))
-				continue
-			}
-			if err := setField(row.Field(f.field), record[f.column]); err != nil {
-				return fmt.Errorf("column %d (%s): %w", f.column+1, f.name, err)
-			}
-		}
-		return nil
-	}, nil
-}
-
-func rowFields(t reflect.Type, columns []string) ([]rowField, error) {
-	var fields []rowField
-	bad := func(name, problem string) error {
-		return &ArgumentError{Operation: "read rows", Argument: t.String() + "." + name, Problem: problem}
-	}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		tag := f.Tag.Get("row")
-		if !f.IsExported() || tag == "-" {
-			continue
-		}
-		if n := len(fields); n > 0 && fields[n-1].rest {
-			return nil, bad(fields[n-1].name, "a []string takes all further columns and must come last")
-		}
-		r := rowField{column: len(fields), field: i, name: firstNonEmpty(tag, f.Name), rest: f.Type == reflect.TypeFor[[]string]()}
-		if !r.rest && !settable(f.Type.Kind()) {
-			return nil, bad(f.Name, "has a type that cannot take a value: "+f.Type.String())
-		}
-		if len(columns) > 0 {
-			r.column = slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, r.name) })
-			if r.column < 0 {
-				return nil, bad(f.Name, fmt.Sprintf("no column %q among %v", r.name, columns))
-			}
-		}
-		fields = append(fields, r)
-	}
-	if n := len(fields); n > 0 && fields[n-1].rest && len(columns) > 0 && fields[n-1].column != len(columns)-1 {
-		return nil, bad(fields[n-1].name, "a []string takes all further columns and must be the last of Columns")
-	}
-	return fields, nil
-}
-
-func settable(k reflect.Kind) bool {
-	return k == reflect.String || k == reflect.Bool || k >= reflect.Int && k <= reflect.Uint64 || k == reflect.Float32 || k == reflect.Float64
-}
-
-func setField(f reflect.Value, text string) error {
-	if f.Kind() == reflect.String {
-		f.SetString(text)
-		return nil
-	}
-	if text == "" {
-		return nil // None, NaN and empty text all look like this
-	}
-	var err error
-	switch k := f.Kind(); {
-	case k == reflect.Bool:
-		var b bool
-		if b, err = strconv.ParseBool(text); err == nil {
-			f.SetBool(b)
-		}
-	case k <= reflect.Int64:
-		var n int64
-		if n, err = strconv.ParseInt(text, 10, f.Type().Bits()); err == nil {
-			f.SetInt(n)
-		}
-	case k <= reflect.Uint64:
-		var n uint64
-		if n, err = strconv.ParseUint(text, 10, f.Type().Bits()); err == nil {
-			f.SetUint(n)
-		}
-	default:
-		var x float64
-		if x, err = strconv.ParseFloat(text, f.Type().Bits()); err == nil {
-			f.SetFloat(x)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("%q does not fit %s", clip(text), f.Kind())
-	}
-	return nil
-}

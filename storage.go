@@ -2,236 +2,198 @@ package azmlbatch
 
 import (
 	"context"
-	"log/slog"
-	"maps"
 	"net/http"
-	"path"
+	"net/url"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 )
 
-// UploadOptions tune the upload of a local file or folder. The zero value and nil mean the defaults.
-type UploadOptions struct {
-	// Datastore to upload to; empty means the workspace's default. Code has a container of its own and ignores it.
-	Datastore string
-	// Credential says what opens the storage; the zero value lets the client find out.
-	Credential StorageCredential
-	// Concurrency is the number of requests at once, 8 when zero.
-	Concurrency int
-	// BlockSize in bytes, 8 MiB when zero, at most 4000 MiB. A file of at most one block is one request; a larger one goes
-	// in blocks and can be gone on with after a break. Memory is at most Concurrency blocks. A file that would have more than
-	// the 50,000 blocks that storage allows goes in larger ones.
-	BlockSize int64
-	// OnProgress is called after every file and block, by one goroutine at a time. May be nil.
-	OnProgress func(UploadProgress)
-}
+// StorageCredential says what opens a datastore's storage.
+type StorageCredential string
 
 const (
-	defaultConcurrency = 8
-	defaultBlockSize   = 8 << 20
-	maxBlockSize       = 4000 << 20
+	// StorageAuto uses the client's own credential; where storage refuses it, the signature (SAS) that the workspace
+	// hands out for the datastore; and the account's key only where there is no signature. What worked is remembered.
+	StorageAuto StorageCredential = ""
+	// StorageIdentity uses the client's own credential and nothing else.
+	StorageIdentity StorageCredential = "identity"
+	// StorageSecrets asks the workspace for the datastore's secrets at once, and uses the client's own credential only
+	// where there are none or the account takes no keys.
+	StorageSecrets StorageCredential = "secrets"
 )
 
-func (o *UploadOptions) resolve() UploadOptions {
-	var r UploadOptions
-	if o != nil {
-		r = *o
-	}
-	if r.Concurrency <= 0 {
-		r.Concurrency = defaultConcurrency
-	}
-	if r.BlockSize <= 0 {
-		r.BlockSize = defaultBlockSize
-	}
-	r.BlockSize = min(r.BlockSize, maxBlockSize)
-	return r
-}
+// way is one way into a container.
+type way int
 
-// UploadProgress is how far an upload is.
-type UploadProgress struct {
-	// Files is how many there are in all.
-	Files int
-	// Bytes is the size of all files together.
-	Bytes int64
-	// FilesDone is how many of them storage has.
-	FilesDone int
-	// BytesDone is what storage has; blocks of unfinished files count too.
-	BytesDone int64
-	// Reused says that equal content was there already, and nothing was sent.
-	Reused bool
-}
-
-// Uploaded is a file or folder on a datastore.
-type Uploaded struct {
-	// URI is the place, azureml://datastores/D/paths/P; inputs, models and data assets take it.
-	URI string
-	// URL is the same place as an https URL without a signature.
-	URL string
-	// IsFolder tells a folder from a file.
-	IsFolder bool
-	// Reused says that equal content was there already, and nothing was sent.
-	Reused bool
-}
-
-// Upload sends a local file or folder to a datastore, under the hash of its content as az ml does, so that equal content is
-// sent once whichever tool sent it first. It registers nothing. Files that .amlignore, or else .gitignore, excludes are
-// left out. It blocks until everything is there; broken off, it can be repeated and goes on where it was. A path that
-// cannot be uploaded is *[ArgumentError]. Stored files cost what storage costs.
-func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (_ Uploaded, err error) {
-	op := operation{"upload", "path", localPath}
-	ctx, end := c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
-	up, err := c.uploadToDatastore(ctx, op, localPath, options)
-	if err != nil {
-		return Uploaded{}, err
-	}
-	return Uploaded{URI: placeURI(up.Datastore, up.Path), URL: up.URL, IsFolder: up.IsDir, Reused: up.Reused}, nil
-}
-
-// uploaded is where an upload lies on a datastore.
-type uploaded struct {
-	Datastore string
-	Path      string // LocalUpload/{hash}/{base}
-	IsDir     bool
-	Reused    bool
-	URL       string
-}
-
-// uploadPath is the layout of az ml: one folder per content.
-func uploadPath(hash, base string) string { return "LocalUpload/" + hash + "/" + base }
-
-// The marker of a complete upload is metadata of its first file, as az ml writes and reads it.
 const (
-	markerStatus    = "upload_status"
-	markerCompleted = "completed"
-	markerName      = "name"
-	markerVersion   = "version"
+	byIdentity  way = iota // the client's own token
+	bySecrets              // what listSecrets gives for the datastore
+	anonymously            // a public container
+	bySignature            // the signature of the URL
 )
 
-// uploadToDatastore sends a file or folder to a datastore.
-func (c *Client) uploadToDatastore(ctx context.Context, op operation, localPath string, options *UploadOptions) (uploaded, error) {
-	files, err := scanLocal(op, localPath)
-	if err != nil {
-		return uploaded{}, err
+// waysIn lists what may open a place, in the order in which it is tried.
+func waysIn(at place, prefer StorageCredential) []way {
+	switch {
+	case at.sas != "":
+		return []way{bySignature}
+	case prefer == StorageIdentity || at.keyless:
+		return []way{byIdentity}
+	case at.datastore == "": // secrets: only if the account is that of the default datastore
+		return []way{byIdentity, bySecrets, anonymously}
+	case prefer == StorageSecrets:
+		return []way{bySecrets, byIdentity}
 	}
-	return c.uploadFiles(ctx, op, files, options)
+	return []way{byIdentity, bySecrets}
 }
 
-// uploadFiles sends what was scanned to a datastore, unless a complete upload of equal content is there, under the hash of
-// either age: MD5 until 2025, SHA-256 since.
-func (c *Client) uploadFiles(ctx context.Context, op operation, files localFiles, options *UploadOptions) (uploaded, error) {
-	o := options.resolve()
-	if err := c.refuseWrite(op); err != nil {
-		return uploaded{}, err
+// storageState is what a client learns about storage and keeps. Its zero value is ready.
+type storageState struct {
+	mu         sync.Mutex
+	roundTrip  http.RoundTripper
+	clients    map[string]*blockblob.Client
+	works      map[place]way      // by container
+	standard   *cached[Datastore] // the default one
+	datastores map[string]*cached[Datastore]
+	secrets    map[string]*cached[storeSecret] // by datastore
+}
+
+// transport is the caller's, or one for all blob requests of the client.
+func (s *storageState) transport(own policy.Transporter) policy.Transporter {
+	if own != nil {
+		return own
 	}
-	oldHash, hash, err := uploadHashes(files)
-	if err != nil {
-		return uploaded{}, badFile(op, err)
+	if s.roundTrip == nil { // under mu: clients are made by client
+		s.roundTrip = storageTransport()
 	}
-	root, err := c.datastorePlace(ctx, op, o.Datastore)
-	if err != nil {
-		return uploaded{}, err
+	return &http.Client{Transport: s.roundTrip}
+}
+
+// client returns the client of a kind of credential, made at its first use.
+func (s *storageState) client(kind string, make func() (*blockblob.Client, error)) (*blockblob.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.clients[kind]; ok {
+		return c, nil
 	}
-	result := func(hash string, reused bool) uploaded {
-		at := uploadPath(hash, files.base)
-		return uploaded{Datastore: root.datastore, Path: at, IsDir: files.isDir, Reused: reused, URL: root.at(at).url().String()}
+	c, err := make()
+	if err == nil {
+		put(&s.clients, kind, c)
 	}
-	t := &transfer{c: c, op: op, options: o, files: files}
-	for _, h := range []string{hash, oldHash} {
-		t.to = root.at(uploadPath(h, files.base))
-		state, err := t.readMarker(ctx)
+	return c, err
+}
+
+// order puts the way that worked last first.
+func (s *storageState) order(at place, ways []way) []way {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last, ok := s.works[at.at("")]; ok && len(ways) > 1 {
+		if i := slices.Index(ways, last); i > 0 {
+			ways = slices.Insert(slices.Delete(ways, i, i+1), 0, last)
+		}
+	}
+	return ways
+}
+
+func (s *storageState) remember(at place, w way) {
+	if w == bySignature {
+		return // the URL says it
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	put(&s.works, at.at(""), w)
+}
+
+func put[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
+}
+
+func (s *storageState) defaultStore() *cached[Datastore] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.standard == nil {
+		s.standard = new(cached[Datastore])
+	}
+	return s.standard
+}
+
+func (s *storageState) store(name string) *cached[Datastore] { return cachedIn(s, &s.datastores, name) }
+
+func (s *storageState) secret(name string) *cached[storeSecret] { return cachedIn(s, &s.secrets, name) }
+
+func cachedIn[T any](s *storageState, m *map[string]*cached[T], name string) *cached[T] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := (*m)[name]; !ok {
+		put(m, name, new(cached[T]))
+	}
+	return (*m)[name]
+}
+
+// storeSecret opens the storage of a datastore: a signature or a key.
+type storeSecret struct {
+	sas, key Secret
+	renew    time.Time // from then on it is asked for anew
+}
+
+// storeSecret returns the secret of a datastore, asking the workspace at most once in its lifetime.
+func (c *Client) storeSecret(ctx context.Context, name string) (storeSecret, error) {
+	valid := func(s storeSecret) bool { return c.clock.now().Before(s.renew) }
+	return c.storage.secret(name).get(ctx, valid, func(ctx context.Context) (storeSecret, error) {
+		secrets, err := c.Datastores().Secrets(ctx, name)
 		if err != nil {
-			return uploaded{}, err
+			return storeSecret{}, err
 		}
-		if state == markerComplete {
-			t.report(UploadProgress{Files: len(files.files), Bytes: files.bytes(), FilesDone: len(files.files), BytesDone: files.bytes(), Reused: true})
-			return result(h, true), nil
+		end := c.clock.now().Add(secretHours * time.Hour)
+		switch v := secrets.(type) {
+		case AccountKeySecrets:
+			return storeSecret{key: v.Key, renew: end.Add(-secretMargin)}, nil
+		case SASSecrets:
+			return storeSecret{sas: v.Token, renew: sasEnd(v.Token, end).Add(-secretMargin)}, nil
 		}
-		if h == hash {
-			t.overwrite = state == markerMissing
-		}
-	}
-	t.to = root.at(uploadPath(hash, files.base))
-	if err := t.send(ctx); err != nil {
-		return uploaded{}, err
-	}
-	return result(hash, false), t.confirm(ctx, nil)
-}
-
-// uploadToContainer sends code to a container of its own, opened by a signed URL, and returns the folder within it that
-// the code's URI ends in: the folder's name, or nothing for a single file. Not evidenced: whether a second attempt at a
-// version gets the same container; the content may be other code by then, so what is there is replaced, whatever a marker
-// says.
-func (c *Client) uploadToContainer(ctx context.Context, op operation, signedURL string, files localFiles, marker map[string]*string, options *UploadOptions) (string, error) {
-	if err := c.refuseWrite(op); err != nil {
-		return "", err
-	}
-	root, err := c.urlPlace(op, signedURL)
-	if err != nil {
-		return "", err
-	}
-	folder := ""
-	if files.isDir {
-		folder = files.base
-	}
-	t := &transfer{c: c, op: op, options: options.resolve(), files: files, to: root.join(files.base), overwrite: true}
-	if err := t.send(ctx); err != nil {
-		return "", err
-	}
-	return folder, t.confirm(ctx, marker)
-}
-
-type markerState int
-
-const (
-	markerAbsent   markerState = iota // the first file is not there
-	markerMissing                     // it is there and says nothing: an upload broke off
-	markerComplete                    // everything is there
-)
-
-// readMarker asks for the first file, and tells how an earlier upload of the content ended.
-func (t *transfer) readMarker(ctx context.Context) (markerState, error) {
-	state := markerAbsent
-	at := t.blob(t.files.files[0])
-	err := t.c.blobCall(ctx, t.op, at, t.options.Credential, func(ctx context.Context, b *blockblob.Client) error {
-		p, err := b.GetProperties(ctx, nil)
-		if err != nil {
-			return err
-		}
-		state = markerMissing
-		for name, value := range p.Metadata {
-			if strings.EqualFold(name, markerStatus) && value != nil && *value == markerCompleted {
-				state = markerComplete
-			}
-		}
-		return nil
-	})
-	if isNotFound(err) {
-		return markerAbsent, nil
-	}
-	return state, err
-}
-
-// confirm marks the upload as complete, and sets what else the marker shall say.
-func (t *transfer) confirm(ctx context.Context, marker map[string]*string) error {
-	metadata := map[string]*string{markerStatus: new(markerCompleted)}
-	maps.Copy(metadata, marker)
-	return t.c.blobCall(ctx, t.op, t.blob(t.files.files[0]), t.options.Credential, func(ctx context.Context, b *blockblob.Client) error {
-		_, err := b.SetMetadata(ctx, metadata, nil)
-		return err
+		return storeSecret{}, errNoSecrets
 	})
 }
 
-// blob is where a file of the upload goes.
-func (t *transfer) blob(f localFile) place {
-	if !t.files.isDir {
-		return t.to
+// sasEnd reads when a signature ends.
+func sasEnd(token Secret, otherwise time.Time) time.Time {
+	query, err := url.ParseQuery(strings.TrimPrefix(string(token), "?"))
+	if err != nil {
+		return otherwise
 	}
-	return t.to.at(path.Join(t.to.path, f.name))
+	for _, form := range []string{time.RFC3339, "2006-01-02T15:04Z", time.DateOnly} {
+		if end, err := time.Parse(form, query.Get("se")); err == nil {
+			return end
+		}
+	}
+	return otherwise
 }
 
-// taken reports that a blob with this name exists: under a hash that is equal content.
-func taken(err error) bool {
-	return statusOf(err) == http.StatusConflict && HasCode(err, "BlobAlreadyExists")
+// forget drops what is known about a datastore that has been changed through this client.
+func (s *storageState) forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.datastores, name)
+	delete(s.secrets, name)
+	s.standard = nil
+	for at := range s.works {
+		if at.datastore == name {
+			delete(s.works, at)
+		}
+	}
 }
+
+// Signatures are asked for an hour and renewed some minutes before they end. Keys, which somebody may exchange, are kept as
+// long.
+const (
+	secretHours  = 1
+	secretMargin = 5 * time.Minute
+)

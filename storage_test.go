@@ -1,174 +1,241 @@
 package azmlbatch
 
 import (
-	"encoding/xml"
-	"fmt"
-	"io"
-	"maps"
+	stdcmp "cmp"
+	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/google/go-cmp/cmp"
 )
 
-// fakeStorage is a storage account that keeps blobs in memory, as far as this package's calls need it.
-type fakeStorage struct {
-	mu       sync.Mutex
-	blobs    map[string]string                   // "/container/name"
-	metadata map[string]map[string]string        // of a blob
-	staged   map[string]map[string]string        // blocks of a blob that are not committed
-	requests []recordedRequest                   // without bodies
-	headers  []http.Header                       // of the same requests
-	refuse   func(r *http.Request) (int, string) // status and code, 0 to let the request in
+const keyedBlobstore = `{"name":"workspaceblobstore","properties":{"isDefault":true,"credentials":{"credentialsType":"AccountKey"},"datastoreType":"AzureBlob",
+	"accountName":"shelf","containerName":"blobs","endpoint":"core.windows.net","protocol":"https"}}`
+
+// wayOf is how a request to storage was let in.
+func wayOf(r *http.Request) string {
+	switch auth := r.Header.Get("Authorization"); {
+	case strings.HasPrefix(auth, "Bearer "):
+		return "identity"
+	case strings.HasPrefix(auth, "SharedKey "):
+		return "key"
+	case r.URL.Query().Get("sig") != "":
+		return "signature " + r.URL.Query().Get("sig")
+	}
+	return "anonymous"
 }
 
-func (f *fakeStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	body, _ := io.ReadAll(r.Body)
-	f.requests = append(f.requests, recordedRequest{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery})
-	headers := http.Header{}
-	for k, values := range r.Header { // azblob does not write all names in their usual case
-		headers.Set(k, values[0])
-	}
-	f.headers = append(f.headers, headers)
-	if f.refuse != nil {
-		if status, code := f.refuse(r); status != 0 {
-			f.fail(w, status, code)
-			return
-		}
-	}
-	comp, name := r.URL.Query().Get("comp"), r.URL.Path
-	_, exists := f.blobs[name]
+// doors is a storage account that lets some ways in and notes all that were tried.
+type doors struct {
+	tried []string
+	open  map[string]bool
+	code  string // of the refusal, AuthorizationPermissionMismatch when empty
+}
+
+func (d *doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	way := wayOf(r)
+	d.tried = append(d.tried, way)
+	status, code := http.StatusForbidden, stdcmp.Or(d.code, "AuthorizationPermissionMismatch")
 	switch {
-	case comp == "list":
-		f.list(w, r)
-	case comp == "blocklist" && r.Method == http.MethodGet:
-		if len(f.staged[name]) == 0 && !exists {
-			f.fail(w, 404, "BlobNotFound")
-			return
-		}
-		_, _ = io.WriteString(w, `<?xml version="1.0"?><BlockList><UncommittedBlocks>`)
-		for _, id := range slices.Sorted(maps.Keys(f.staged[name])) {
-			_, _ = fmt.Fprintf(w, "<Block><Name>%s</Name><Size>1</Size></Block>", id)
-		}
-		_, _ = io.WriteString(w, `</UncommittedBlocks></BlockList>`)
-	case comp == "block":
-		for id := range f.staged[name] {
-			if len(id) != len(r.URL.Query().Get("blockid")) {
-				f.fail(w, 400, "InvalidBlobOrBlock")
-				return
-			}
-		}
-		if f.staged[name] == nil {
-			put(&f.staged, name, map[string]string{})
-		}
-		f.staged[name][r.URL.Query().Get("blockid")] = string(body)
-		w.WriteHeader(http.StatusCreated)
-	case comp == "metadata":
-		put(&f.metadata, name, metadataOf(r))
+	case d.open[way]:
 		w.WriteHeader(http.StatusOK)
-	case r.Method == http.MethodPut && exists && r.Header.Get("If-None-Match") == "*":
-		f.fail(w, 409, "BlobAlreadyExists")
-	case comp == "blocklist":
-		f.commit(w, name, body)
-	case r.Method == http.MethodPut:
-		put(&f.blobs, name, string(body))
-		delete(f.staged, name)
-		w.WriteHeader(http.StatusCreated)
-	case !exists:
-		f.fail(w, 404, "BlobNotFound")
-	default:
-		for k, v := range f.metadata[name] {
-			w.Header().Set("x-ms-meta-"+k, v)
-		}
-		w.Header().Set("ETag", `"1"`)
-		_, _ = io.WriteString(w, f.blobs[name])
+		return
+	case way == "anonymous": // what an account that allows public containers says of one that is none
+		status, code = http.StatusNotFound, "ResourceNotFound"
 	}
-}
-
-func (f *fakeStorage) fail(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("x-ms-error-code", code)
 	w.WriteHeader(status)
 }
 
-func (f *fakeStorage) commit(w http.ResponseWriter, name string, body []byte) {
-	var list struct {
-		Latest []string `xml:"Latest"`
+const (
+	sasOne = `{"secretsType":"Sas","sasToken":"?sv=1&se=2026-03-01T13%3A00%3A00Z&sig=one"}` // the fake clock starts at 12:00
+	sasTwo = `{"secretsType":"Sas","sasToken":"?sv=1&se=2026-03-01T14%3A00%3A00Z&sig=two"}`
+	keyOne = `{"secretsType":"AccountKey","key":"b25l"}`
+)
+
+func TestWaysIntoStorage(t *testing.T) {
+	const inStore, byURL = "azureml://datastores/workspaceblobstore/paths/a", "https://shelf.blob.core.windows.net/blobs/a"
+	const foreign = "https://other.blob.core.windows.net/blobs/a"
+	tests := []struct {
+		name, store, uri, secrets string
+		prefer                    StorageCredential
+		open                      string
+		code                      string
+		tried                     string // by two calls
+		err                       error
+	}{
+		{name: "identity", store: keyedBlobstore, uri: inStore, open: "identity", tried: "identity identity"},
+		{name: "signature where the identity has no role, and then at once", store: keyedBlobstore, uri: inStore, secrets: sasOne, open: "signature one",
+			tried: "identity, signature one, signature one"},
+		{name: "key where there is no signature", store: keyedBlobstore, uri: inStore, secrets: keyOne, open: "key", tried: "identity key key"},
+		{name: "secrets first when asked", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageSecrets, open: "signature one", tried: "signature one, signature one"},
+		{name: "identity when the account takes no keys", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageSecrets, open: "identity",
+			code: "KeyBasedAuthenticationNotPermitted", tried: "signature one, identity identity"},
+		{name: "identity alone when asked", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageIdentity, tried: "identity identity", err: ErrForbidden},
+		{name: "identity alone without secrets", store: blobstore, uri: inStore, secrets: sasOne, tried: "identity identity", err: ErrForbidden},
+		{name: "no other way around network rules", store: keyedBlobstore, uri: inStore, secrets: sasOne, code: "AuthorizationFailure", tried: "identity identity", err: ErrForbidden},
+		{name: "a URL in the account of the default datastore", store: keyedBlobstore, uri: byURL, secrets: keyOne, open: "key", tried: "identity key key"},
+		{name: "a URL elsewhere", store: keyedBlobstore, uri: foreign, secrets: keyOne, open: "anonymous", tried: "identity anonymous anonymous"},
+		{name: "a URL elsewhere that is not public", store: keyedBlobstore, uri: foreign, secrets: keyOne, tried: "identity anonymous identity anonymous", err: ErrForbidden},
+		{name: "a signed URL", store: keyedBlobstore, uri: byURL + "?sv=1&sig=own", open: "signature own", tried: "signature own, signature own"},
+		{name: "a signed URL that ended", store: keyedBlobstore, uri: byURL + "?sv=1&sig=own", secrets: sasOne, code: "AuthenticationFailed",
+			tried: "signature own, signature own", err: ErrForbidden},
 	}
-	if err := xml.Unmarshal(body, &list); err != nil {
-		f.fail(w, 400, "InvalidXmlDocument")
-		return
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			storage := &doors{open: map[string]bool{tt.open: tt.open != ""}, code: tt.code}
+			service := storeService(tt.store)
+			service.answers["POST /datastores/workspaceblobstore/listSecrets"] = answer(200, tt.secrets)
+			c := storageClient(t, service, storage)
+			for range 2 {
+				at, err := c.blobPlace(t.Context(), operation{"read", "blob", "a"}, tt.uri)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := readBlob(c, t.Context(), at, tt.prefer); !errors.Is(err, tt.err) {
+					t.Errorf("read = %v, want %v", err, tt.err)
+				}
+			}
+			want := strings.FieldsFunc(strings.ReplaceAll(tt.tried, "signature ", "signature_"), func(r rune) bool { return r == ' ' || r == ',' })
+			got := strings.Fields(strings.ReplaceAll(strings.Join(storage.tried, "\n"), "signature ", "signature_"))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("tried (-want +got):\n%s", diff)
+			}
+		})
 	}
-	var content strings.Builder
-	for _, id := range list.Latest {
-		part, ok := f.staged[name][id]
-		if !ok {
-			f.fail(w, 400, "InvalidBlockList")
-			return
-		}
-		content.WriteString(part)
-	}
-	put(&f.blobs, name, content.String())
-	delete(f.staged, name)
-	w.WriteHeader(http.StatusCreated)
 }
 
-func (f *fakeStorage) list(w http.ResponseWriter, r *http.Request) {
-	prefix := r.URL.Path + "/" + r.URL.Query().Get("prefix")
-	_, _ = io.WriteString(w, "\ufeff"+`<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>`)
-	for _, name := range slices.Sorted(maps.Keys(f.blobs)) {
-		if !strings.HasPrefix(name, prefix) {
-			continue
-		}
-		_, _ = io.WriteString(w, "<Blob><Name>")
-		_ = xml.EscapeText(w, []byte(strings.TrimPrefix(name, r.URL.Path+"/")))
-		_, _ = fmt.Fprintf(w, "</Name><Properties><Content-Length>%d</Content-Length></Properties><Metadata>", len(f.blobs[name]))
-		for k, v := range f.metadata[name] {
-			_, _ = fmt.Fprintf(w, "<%s>%s</%s>", k, v, k)
-		}
-		_, _ = io.WriteString(w, "</Metadata></Blob>")
+func readBlob(c *Client, ctx context.Context, at place, prefer StorageCredential) error { //nolint:revive // the client is the subject
+	t := &transfer{c: c, op: operation{"read", "blob", "a"}, options: UploadOptions{Credential: prefer}, files: local.Tree{Files: []local.File{{}}}, to: at}
+	_, err := t.readMarker(ctx)
+	return err
+}
+
+// The secrets of a datastore are asked for once in their lifetime, and a key that was exchanged is not used for ever.
+func TestSecretsAreRenewed(t *testing.T) {
+	for name, tt := range map[string]struct{ first, second, before, after string }{
+		"signature": {sasOne, sasTwo, "signature one", "signature two"},
+		"key":       {keyOne, sasTwo, "key", "signature two"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clk := newFakeClock()
+			storage := &doors{open: map[string]bool{tt.before: true}}
+			service := storeService(keyedBlobstore)
+			service.answers["POST /datastores/workspaceblobstore/listSecrets"] = inTurn(answer(200, tt.first), answer(200, tt.second))
+			c := newClientOver(t, handlerTransport{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.Host, ".blob.") {
+					storage.ServeHTTP(w, r)
+					return
+				}
+				service.ServeHTTP(w, r)
+			})}, clk)
+			at, err := c.datastorePlace(t.Context(), operation{}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, wait := range []time.Duration{0, 50 * time.Minute, 10 * time.Minute} {
+				clk.clock().backoff(wait)
+				if wait == 10*time.Minute {
+					storage.open = map[string]bool{tt.after: true}
+				}
+				if err := readBlob(c, t.Context(), at, StorageSecrets); err != nil {
+					t.Errorf("after %v more: %v", wait, err)
+				}
+			}
+			if diff := cmp.Diff([]string{tt.before, tt.before, tt.after}, storage.tried); diff != "" {
+				t.Errorf("tried (-want +got):\n%s", diff)
+			}
+		})
 	}
-	_, _ = io.WriteString(w, "</Blobs><NextMarker/></EnumerationResults>")
 }
 
-func metadataOf(r *http.Request) map[string]string {
-	m := map[string]string{}
-	for k, values := range r.Header {
-		if name, ok := strings.CutPrefix(strings.ToLower(k), "x-ms-meta-"); ok {
-			m[name] = values[0]
+func TestDatastoreIsReadOnceAndAgainAfterAChange(t *testing.T) {
+	service := storeService(keyedBlobstore)
+	service.answers["PUT /datastores/workspaceblobstore"] = answer(200, keyedBlobstore)
+	var mu sync.Mutex
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) { mu.Lock(); defer mu.Unlock(); service.ServeHTTP(w, r) })
+	var all sync.WaitGroup
+	for _, name := range []string{"", "", "", ""} {
+		all.Go(func() {
+			if _, err := c.datastorePlace(t.Context(), operation{}, name); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if _, err := c.datastorePlace(t.Context(), operation{}, "workspaceblobstore"); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"GET /datastores?isDefault=true"}, service.routes()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	store, err := c.Datastores().Get(t.Context(), "workspaceblobstore")
+	if err == nil {
+		_, err = c.Datastores().CreateOrUpdate(t.Context(), "workspaceblobstore", store)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.datastorePlace(t.Context(), operation{}, "workspaceblobstore"); err != nil {
+		t.Error(err)
+	}
+	if routes := service.routes(); !slices.Equal(routes[len(routes)-1:], []string{"GET /datastores/workspaceblobstore"}) {
+		t.Errorf("requests %q, want the changed datastore to be read anew", routes)
+	}
+}
+
+type noCredential struct{ err error }
+
+func (n noCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{}, n.err
+}
+
+// A credential that gives no token for storage is no reason not to use the datastore's secrets; without them its error is
+// the one to tell.
+func TestSecretsWhereTheIdentityGivesNoToken(t *testing.T) {
+	broken := errors.New("AADSTS700016: no such application")
+	for _, store := range []string{keyedBlobstore, blobstore} {
+		storage := &doors{open: map[string]bool{"key": true}}
+		service := storeService(store)
+		service.answers["POST /datastores/workspaceblobstore/listSecrets"] = answer(200, keyOne)
+		c := storageClient(t, service, storage)
+		at, err := c.datastorePlace(t.Context(), operation{}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.cred = noCredential{broken}
+		err = readBlob(c, t.Context(), at, StorageAuto)
+		if secrets := store == keyedBlobstore; secrets && err != nil || !secrets && !errors.Is(err, broken) {
+			t.Errorf("read = %v, with secrets %v", err, secrets)
 		}
 	}
-	return m
 }
 
-// sent are the requests of one method that the account got.
-func (f *fakeStorage) sent(method string) (n int) {
-	for _, r := range f.requests {
-		if r.Method == method {
-			n++
+// net/http puts the URL into its errors, and a signed one must not get into ours.
+func TestBrokenConnectionDoesNotShowTheSignature(t *testing.T) {
+	c := newClientOver(t, transporter(func(r *http.Request) (*http.Response, error) {
+		return nil, &url.Error{Op: "Head", URL: r.URL.String(), Err: errReset}
+	}), newFakeClock(), func(o *ClientOptions) { o.Retry.MaxRetries = -1 })
+	at, err := c.blobPlace(t.Context(), operation{"read", "blob", "a"}, "https://shelf.blob.core.windows.net/blobs/a?sv=1&sig=hush")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = readBlob(c, t.Context(), at, StorageAuto)
+	if !errors.Is(err, errReset) {
+		t.Errorf("read = %v, want %v", err, errReset)
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if strings.Contains(err.Error(), "hush") {
+			t.Errorf("%T shows the signature: %v", err, err)
 		}
 	}
-	return n
-}
-
-// storageClient is a client of the service and of a storage account for all blob hosts.
-func storageClient(t *testing.T, service http.Handler, storage http.Handler, change ...func(*ClientOptions)) *Client {
-	t.Helper()
-	return newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.Host, ".blob.") {
-			storage.ServeHTTP(w, r)
-			return
-		}
-		service.ServeHTTP(w, r)
-	}, change...)
-}
-
-// storeService is the service with the datastore workspaceblobstore, the default.
-func storeService(store string) *fakeService {
-	return &fakeService{answers: map[string]http.HandlerFunc{
-		"GET /datastores":                    answer(200, `{"value":[`+store+`]}`),
-		"GET /datastores/workspaceblobstore": answer(200, store),
-	}}
 }

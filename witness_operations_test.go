@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // witnessOperation is one operation of the service: how a recording of it is recognised, and how the SDK is made to send it.
@@ -68,7 +69,7 @@ func concat(lists ...[]witnessOperation) (all []witnessOperation) {
 	return all
 }
 
-func pageOf[T any]() any { return new(page[T]) }
+func pageOf[T any]() any { return new(wire.Page[T]) }
 
 // first reads what a list's first page holds.
 func first[T any](items iter.Seq2[T, error]) error {
@@ -329,7 +330,7 @@ var blobOperations = []witnessOperation{
 		play: func(ctx context.Context, s *stage) error {
 			t := s.transferOf()
 			t.buffers.New = t.newBuffer
-			return t.whole(ctx, t.files.files[0])
+			return t.whole(ctx, t.files.Files[0])
 		}},
 	{name: "blob list", method: http.MethodGet, query: "restype", path: regexp.MustCompile(blobPattern),
 		play: func(ctx context.Context, s *stage) error {

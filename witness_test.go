@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"bytes"
+	stdcmp "cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -38,7 +40,7 @@ type exchange struct {
 func bodyBytes(raw json.RawMessage, binary bool) []byte {
 	var text string
 	if json.Unmarshal(raw, &text) != nil || len(raw) == 0 || raw[0] != '"' {
-		if isNull(raw) {
+		if wire.IsNull(raw) {
 			return nil
 		}
 		return raw
@@ -129,8 +131,8 @@ type stage struct {
 
 func newStage(t *testing.T, x exchange, m []string) *stage {
 	s := &stage{t: t, x: x, m: m}
-	ws := Workspace{SubscriptionID: firstNonEmpty(segmentAfter(x.url.Path, "subscriptions"), "s"),
-		ResourceGroup: firstNonEmpty(segmentAfter(x.url.Path, "resourceGroups"), "g"), Name: firstNonEmpty(segmentAfter(x.url.Path, "workspaces"), "w")}
+	ws := Workspace{SubscriptionID: stdcmp.Or(segmentAfter(x.url.Path, "subscriptions"), "s"),
+		ResourceGroup: stdcmp.Or(segmentAfter(x.url.Path, "resourceGroups"), "g"), Name: stdcmp.Or(segmentAfter(x.url.Path, "workspaces"), "w")}
 	o := &ClientOptions{APIVersion: x.url.Query().Get("api-version")}
 	o.Retry.MaxRetries = -1
 	o.Transport = transporter(s.answer)
@@ -262,7 +264,7 @@ func (s *stage) compareError(err error) {
 	if json.Unmarshal(bodyBytes(s.x.ResponseBody, false), &envelope) != nil {
 		return
 	}
-	if m := oneLine(redact(envelope.Error.Message)); !strings.HasPrefix(e.Message, strings.TrimSuffix(m, ".")) || !HasCode(err, firstNonEmpty(envelope.Error.Code, e.Code())) {
+	if m := oneLine(redact(envelope.Error.Message)); !strings.HasPrefix(e.Message, strings.TrimSuffix(m, ".")) || !HasCode(err, stdcmp.Or(envelope.Error.Code, e.Code())) {
 		s.t.Errorf("%s: error %v, recorded code %q and message %q", s.x.Name, err, envelope.Error.Code, m)
 	}
 }
@@ -336,7 +338,7 @@ func meaningOfText(name, s string) any {
 	if slices.ContainsFunc(enums, func(e string) bool { return strings.EqualFold(e, name) }) {
 		return strings.ReplaceAll(strings.ToLower(s), "_", "")
 	}
-	if d, err := parseDuration(s); err == nil && strings.HasPrefix(s, "PT") {
+	if d, err := wire.ParseDuration(s); err == nil && strings.HasPrefix(s, "PT") {
 		return fmt.Sprint(d)
 	}
 	return s

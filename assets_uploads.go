@@ -1,0 +1,118 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"reflect"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
+)
+
+// What uploading and downloading share for all kinds of assets. The transfer itself is in upload.go and download.go.
+
+// registerUpload registers uploaded content, unless the latest version of the name says all of it already.
+func (a AssetsClient[T]) registerUpload(ctx context.Context, op operation, asset T, alwaysNew bool) (T, error) {
+	v := viewOf(&asset)
+	if *v.version == "" && !alwaysNew {
+		newest, err := a.Latest(ctx, *v.name)
+		if err == nil && saysAll(newest, asset) {
+			return newest, nil
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return asset, err
+		}
+	}
+	if *v.version == "" {
+		return a.createNext(ctx, op, asset)
+	}
+	return a.put(ctx, op, asset)
+}
+
+// saysAll reports whether one asset has every member that a request for the other would send; the service adds some of its
+// own.
+func saysAll(have, want any) bool { return includes(requested(have), requested(want), "") }
+
+// requested is what a request for an asset would send, as JSON values.
+func requested(asset any) (v any) {
+	b, err := wire.Encode(asset, wire.ForRequest)
+	if err != nil || json.Unmarshal(b, &v) != nil {
+		return nil
+	}
+	return v
+}
+
+// includes compares JSON values. Members whose names end in Uri are places, which have several spellings.
+func includes(have, want any, name string) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		have, _ := have.(map[string]any)
+		for name, value := range want {
+			if !includes(have[name], value, name) {
+				return false
+			}
+		}
+		return true
+	case string:
+		have, ok := have.(string)
+		return ok && (have == want || strings.HasSuffix(name, "Uri") && samePlace(have, want))
+	}
+	return reflect.DeepEqual(have, want)
+}
+
+// checkFolderHolds checks that a folder with a certain file in it would be uploaded.
+func checkFolderHolds(op operation, files local.Tree, file, what string) error {
+	remedy := fmt.Sprintf("a %s is a folder that holds %s", what, file)
+	if !files.IsDir {
+		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q is not a folder", files.Root), Remedy: remedy}
+	}
+	return checkHolds(op, files, "path", file, remedy)
+}
+
+// checkHolds checks that a file is among those that would be uploaded. Case matters where it is used, also when this
+// machine's file system does not care.
+func checkHolds(op operation, files local.Tree, argument, file, remedy string) error {
+	want := path.Clean(file)
+	remedy += "; what .amlignore or .gitignore excludes is not uploaded"
+	for _, f := range files.Files {
+		switch {
+		case f.Name == want:
+			return nil
+		case strings.EqualFold(f.Name, want):
+			remedy = fmt.Sprintf("did you mean %q? Case matters", f.Name)
+		case path.Base(f.Name) == path.Base(want) && !strings.HasPrefix(remedy, "did you"):
+			remedy = fmt.Sprintf("did you mean %q?", f.Name)
+		}
+	}
+	return &ArgumentError{Operation: op.String(), Argument: argument,
+		Problem: fmt.Sprintf("%q is not among the files of %q", file, files.Root), Remedy: remedy}
+}
+
+// Download writes the files of a version into a folder, which is made if it does not exist. Nothing is written outside of
+// it, and a file appears whole or not at all. A missing version is [ErrNotFound]; one without files, such as a component
+// or an environment without a build context, is *[ArgumentError]. It blocks until everything is there and is retried
+// file by file.
+func (a AssetsClient[T]) Download(ctx context.Context, name, version, dir string, options *DownloadOptions) (_ DownloadResult, err error) {
+	op := a.op("download", name+":"+version)
+	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
+	asset, err := a.Get(ctx, name, version)
+	if err != nil {
+		return DownloadResult{}, err
+	}
+	content := viewOf(&asset).content
+	if content == "" {
+		return DownloadResult{}, &ArgumentError{Operation: op.String(), Argument: "version", Problem: "it has no files",
+			Remedy: "codes, models and data have, and environments with a build context"}
+	}
+	at, err := a.c.blobPlace(ctx, op, content)
+	if err != nil {
+		return DownloadResult{}, err
+	}
+	return a.c.downloadPrefix(ctx, op, at, dir, options)
+}

@@ -1,0 +1,157 @@
+package azmlbatch
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
+)
+
+// The members that tell one kind from another.
+const (
+	referenceType     = "referenceType"
+	configurationType = "deploymentConfigurationType"
+)
+
+// ModelReference says where a deployment's model is: [ModelByID], [ModelByDataPath], [ModelByOutput], or
+// [UnknownModelReference] for one that is newer than this package.
+type ModelReference interface{ modelReference() string }
+
+// ModelByID is a registered model.
+type ModelByID struct {
+	// AssetID is the model, in any form that [ParseReference] reads as one; an ARM id when it comes from the service.
+	AssetID string `wire:"assetId"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// ModelByDataPath is a model that lies in a datastore and is not registered.
+type ModelByDataPath struct {
+	// DatastoreID is the ARM id of the datastore; a plain name is accepted and sent as the id. Empty means the default
+	// datastore.
+	DatastoreID string `wire:"datastoreId"`
+	// Path of the file or folder in the datastore.
+	Path string `wire:"path"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// ModelByOutput is a model that a job has written.
+type ModelByOutput struct {
+	// JobID is the ARM id of the job; a plain name is accepted and sent as the id.
+	JobID string `wire:"jobId"`
+	// Path of the file or folder in the job's output.
+	Path string `wire:"path"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnknownModelReference is a kind of reference that this version does not know. It is sent back unchanged.
+type UnknownModelReference struct {
+	// Type is the value of referenceType, possibly empty.
+	Type string
+	// Raw is the whole JSON object.
+	Raw json.RawMessage
+}
+
+func (ModelByID) modelReference() string               { return "Id" }
+func (ModelByDataPath) modelReference() string         { return "DataPath" }
+func (ModelByOutput) modelReference() string           { return "OutputPath" }
+func (u UnknownModelReference) modelReference() string { return u.Type }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *ModelByID) UnmarshalJSON(b []byte) error { return wire.Decode(b, m) }
+
+// MarshalJSON implements [json.Marshaler].
+func (m ModelByID) MarshalJSON() ([]byte, error) {
+	return wire.EncodeTagged(m, referenceType, m.modelReference())
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *ModelByDataPath) UnmarshalJSON(b []byte) error { return wire.Decode(b, m) }
+
+// MarshalJSON implements [json.Marshaler].
+func (m ModelByDataPath) MarshalJSON() ([]byte, error) {
+	return wire.EncodeTagged(m, referenceType, m.modelReference())
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *ModelByOutput) UnmarshalJSON(b []byte) error { return wire.Decode(b, m) }
+
+// MarshalJSON implements [json.Marshaler].
+func (m ModelByOutput) MarshalJSON() ([]byte, error) {
+	return wire.EncodeTagged(m, referenceType, m.modelReference())
+}
+
+// MarshalJSON implements [json.Marshaler]: Raw, unchanged.
+func (u UnknownModelReference) MarshalJSON() ([]byte, error) { return wire.RawOrNull(u.Raw), nil }
+
+func decodeModelReference(raw json.RawMessage) ModelReference {
+	kind, _ := wire.Discriminate(raw, referenceType)
+	switch strings.ToLower(kind) {
+	case "id":
+		return wire.DecodeTagged[ModelByID](raw, referenceType)
+	case "datapath":
+		return wire.DecodeTagged[ModelByDataPath](raw, referenceType)
+	case "outputpath":
+		return wire.DecodeTagged[ModelByOutput](raw, referenceType)
+	}
+	return UnknownModelReference{Type: kind, Raw: raw}
+}
+
+// DeploymentConfiguration makes a deployment something else than a model with a script:
+// [PipelineComponentDeployment], or [UnknownDeploymentConfiguration] for one that is newer than this package.
+type DeploymentConfiguration interface{ deploymentConfiguration() string }
+
+// PipelineComponentDeployment runs a pipeline component for each job. Such a deployment takes no Model.
+//
+// Not evidenced by a recording: no successful creation of one is public. The members are those of the published API.
+type PipelineComponentDeployment struct {
+	// ComponentID is the component version, in any form that [ParseReference] reads as one. Get it from [Component.Ref].
+	ComponentID string `wire:"componentId/assetId"`
+	// Description of the component job, free text.
+	Description string `wire:"description"`
+	// Settings of the pipeline, for example "continue_on_step_failure" and "default_compute".
+	Settings map[string]string `wire:"settings"`
+	// Tags of the jobs.
+	Tags map[string]string `wire:"tags"`
+	// ReferenceType is how ComponentID refers; empty means "Id", the only one that is known.
+	ReferenceType string `wire:"componentId/referenceType"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnknownDeploymentConfiguration is a kind of deployment that this version does not know. It is sent back unchanged.
+type UnknownDeploymentConfiguration struct {
+	// Type is the value of deploymentConfigurationType, possibly empty.
+	Type string
+	// Raw is the whole JSON object.
+	Raw json.RawMessage
+}
+
+func (PipelineComponentDeployment) deploymentConfiguration() string      { return "PipelineComponent" }
+func (u UnknownDeploymentConfiguration) deploymentConfiguration() string { return u.Type }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (p *PipelineComponentDeployment) UnmarshalJSON(b []byte) error { return wire.Decode(b, p) }
+
+// MarshalJSON implements [json.Marshaler].
+func (p PipelineComponentDeployment) MarshalJSON() ([]byte, error) {
+	if p.ReferenceType == "" && p.ComponentID != "" {
+		p.ReferenceType = "Id"
+	}
+	return wire.EncodeTagged(p, configurationType, p.deploymentConfiguration())
+}
+
+// MarshalJSON implements [json.Marshaler]: Raw, unchanged.
+func (u UnknownDeploymentConfiguration) MarshalJSON() ([]byte, error) {
+	return wire.RawOrNull(u.Raw), nil
+}
+
+func decodeDeploymentConfiguration(raw json.RawMessage) DeploymentConfiguration {
+	kind, _ := wire.Discriminate(raw, configurationType)
+	if strings.EqualFold(kind, "PipelineComponent") {
+		return wire.DecodeTagged[PipelineComponentDeployment](raw, configurationType)
+	}
+	return UnknownDeploymentConfiguration{Type: kind, Raw: raw}
+}

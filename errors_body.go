@@ -1,0 +1,139 @@
+package azmlbatch
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// newResponseError explains an answer that is not a success. It reads the body, whatever its form: ARM's envelope, the
+// envelope of the workspace data plane, storage's XML with a byte order mark, a proxy's page, plain text, nothing.
+func newResponseError(op string, resp *http.Response) *Error {
+	body, _ := runtime.Payload(resp) // kept in resp.Body for azcore's error; a body cut short still gives its beginning
+	codes, message := parseErrorBody(body)
+	if code := resp.Header.Get("x-ms-error-code"); code != "" && len(codes) == 0 {
+		codes = []string{code}
+	}
+	e := &Error{
+		Operation:  op,
+		StatusCode: resp.StatusCode,
+		Codes:      codes,
+		Message:    oneLine(redact(message)),
+		RequestID:  requestID(resp.Header),
+	}
+	e.Err = runtime.NewResponseErrorWithErrorCode(resp, e.Code())
+	e.Remedy = remedy(e, resp)
+	return e
+}
+
+// requestID looks in the places where the planes put their ids: recordings of 2023 to 2026 show no x-ms-request-id on
+// many management answers, X-Request-ID at the scoring host and mise-correlation-id on the data plane.
+func requestID(h http.Header) string {
+	return cmp.Or(h.Get("x-ms-request-id"), h.Get("x-ms-correlation-request-id"), h.Get("X-Request-ID"),
+		h.Get("mise-correlation-id"))
+}
+
+func parseErrorBody(body []byte) (codes []string, message string) {
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	switch {
+	case len(body) == 0:
+		return nil, ""
+	case body[0] == '{':
+		return parseJSONError(body)
+	case bytes.HasPrefix(bytes.ToLower(body), []byte("<!doctype")), bytes.HasPrefix(bytes.ToLower(body), []byte("<html")):
+		return nil, htmlTitle(body)
+	case body[0] == '<':
+		return parseXMLError(body)
+	default:
+		return nil, clip(string(body))
+	}
+}
+
+// errorDetail is the common part of ARM's envelope and of the data plane's.
+type errorDetail struct {
+	Code           string        `json:"code"`
+	Message        string        `json:"message"`
+	Details        []errorDetail `json:"details"`
+	InnerError     *innerError   `json:"innerError"` // data plane
+	AdditionalInfo []struct {
+		Type string `json:"type"`
+		Info struct {
+			Value json.RawMessage `json:"value"`
+		} `json:"info"`
+	} `json:"additionalInfo"` // ARM: the entry InnerError
+}
+
+type innerError struct {
+	Code       string      `json:"code"`
+	InnerError *innerError `json:"innerError"`
+}
+
+func parseJSONError(body []byte) (codes []string, message string) {
+	var envelope struct {
+		Error errorDetail `json:"error"`
+		// Some front doors answer the bare detail.
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	err := json.Unmarshal(body, &envelope) // a member of another kind leaves the others
+	d := envelope.Error
+	d.Code = cmp.Or(d.Code, envelope.Code)
+	message = cmp.Or(d.Message, envelope.Message)
+	if err != nil && message == "" {
+		return nil, clip(string(body))
+	}
+	add := func(code string) {
+		if code != "" {
+			codes = append(codes, code)
+		}
+	}
+	add(d.Code)
+	for _, sub := range d.Details {
+		add(sub.Code)
+		if sub.Message != "" && sub.Message != message {
+			message = strings.TrimSuffix(message, ".") + ". " + sub.Message
+		}
+	}
+	inner := d.InnerError
+	for _, info := range d.AdditionalInfo {
+		if strings.EqualFold(info.Type, "InnerError") {
+			inner = new(innerError)
+			if json.Unmarshal(info.Info.Value, inner) != nil {
+				inner = nil
+			}
+		}
+	}
+	for ; inner != nil; inner = inner.InnerError {
+		add(inner.Code)
+	}
+	return codes, message
+}
+
+func parseXMLError(body []byte) (codes []string, message string) {
+	var e struct {
+		Code    string `xml:"Code"`
+		Message string `xml:"Message"`
+	}
+	if err := xml.Unmarshal(body, &e); err != nil || e.Code == "" {
+		return nil, clip(string(body))
+	}
+	// Storage appends lines with RequestId and Time to its message; the id is in a header too.
+	first, _, _ := strings.Cut(e.Message, "\n")
+	return []string{e.Code}, first
+}
+
+var titlePattern = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// htmlTitle keeps the only useful words of a proxy's or gateway's page.
+func htmlTitle(body []byte) string {
+	if m := titlePattern.FindSubmatch(body); m != nil {
+		return "an HTML page, not the service's answer: " + clip(string(m[1]))
+	}
+	return "an HTML page, not the service's answer"
+}

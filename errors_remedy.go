@@ -1,0 +1,125 @@
+package azmlbatch
+
+import (
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+// remedy says what the caller can do about an answer, or "" when the service's own words are all there is to say.
+func remedy(e *Error, resp *http.Response) string {
+	switch {
+	case e.has("InvalidAuthenticationTokenAudience"), e.mentions("audience"):
+		return "the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"
+	case e.has("InvalidAuthenticationTokenTenant"), e.mentions("jwt issuer is not configured"):
+		return "the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"
+	case e.has("MissingSubscriptionRegistration"), e.has("SubscriptionNotRegistered"), e.has("MissingRegistrationForResourceProvider"):
+		return "register the resource provider once: az provider register --namespace " + resourceProvider
+	case e.mentions("denied by policy"):
+		return "assign " + roleDataScientist + roleTakesTime
+	case e.mentions("expired") && e.StatusCode == http.StatusUnauthorized:
+		return "the token has expired: make the credential refresh it, and check this machine's clock"
+	case e.has("KeyBasedAuthenticationNotPermitted"):
+		return "the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"
+	case e.has("AuthorizationPermissionMismatch"):
+		return blobRoleRemedy(resp)
+	case e.StatusCode == http.StatusForbidden && e.has("AuthenticationFailed"): // storage's; ARM says it with 401
+		return "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"
+	case e.has("AuthorizationFailure"): // not ARM's AuthorizationFailed
+		return "the storage account's network rules refuse this machine: open them or use a private endpoint"
+	case e.StatusCode == http.StatusForbidden:
+		return roleRemedy(e, resp)
+	case e.StatusCode == http.StatusUnauthorized:
+		return "check tenant, client and secret of the credential, and that the token is for this cloud"
+	case e.mentions("no valid deployments to route to"):
+		return "set a default with Endpoints().SetDefaultDeployment, or name the deployment in Invocation.Deployment"
+	case e.mentions("endpoint names must be unique"):
+		return "endpoint names are unique per region, across all workspaces: choose another, for example with a random suffix"
+	case e.StatusCode == http.StatusTooManyRequests:
+		return "ask less often, or raise ClientOptions.Retry.MaxRetries"
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return "redirects are not followed because the token would go along: check for a proxy in between"
+	}
+	return ""
+}
+
+func (e *Error) has(code string) bool { return HasCode(e, code) }
+
+func (e *Error) mentions(words string) bool {
+	return strings.Contains(strings.ToLower(e.Message), words)
+}
+
+// transportRemedy explains why no answer came.
+func transportRemedy(err error) string {
+	var auth *azidentity.AuthenticationFailedError
+	var dns *net.DNSError
+	var unknownCA x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &auth):
+		return "the credential got no token: check tenant, client and secret"
+	case errors.As(err, &dns):
+		return "the host name is unknown: check the network, and ClientOptions.Cloud"
+	case errors.As(err, &unknownCA):
+		return "the server's certificate is not trusted: add the proxy's or emulator's CA, for example with SSL_CERT_FILE"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there: check HTTPS_PROXY and whether the emulator runs"
+	}
+	return ""
+}
+
+// Which role grants which action, from learn.microsoft.com, how-to-assign-roles and the definitions of the built-in roles.
+// The package comment has the same as a table by call.
+const (
+	roleReader         = "Reader on the workspace"
+	roleDataScientist  = "AzureML Data Scientist, Contributor or Owner on the workspace"
+	roleComputeManager = "AzureML Compute Operator, Contributor or Owner on the workspace"
+	roleBlobReader     = "Storage Blob Data Reader on the storage account"
+	roleBlobWriter     = "Storage Blob Data Contributor on the storage account"
+
+	roleTakesTime = "; a new role takes up to an hour to work"
+)
+
+// actionPattern finds the action that a refusal names: ARM's gateway writes "to perform action 'A' over scope 'S'", the
+// workspace data plane "permissions for A actions".
+var actionPattern = regexp.MustCompile(`Microsoft\.[A-Za-z]+/[A-Za-z/]+`)
+
+// roleRemedy says which role a refused caller lacks.
+func roleRemedy(e *Error, resp *http.Response) string {
+	if action := actionPattern.FindString(e.Message); action != "" {
+		return "the caller lacks " + action + ": assign " + roleFor(action) + roleTakesTime
+	}
+	role := roleDataScientist
+	if resp.Request != nil && onlyReads(resp.Request.Method) {
+		role = roleReader
+	}
+	return "assign " + role + roleTakesTime
+}
+
+func roleFor(action string) string {
+	action = strings.ToLower(action)
+	last := lastSegment(action)
+	switch {
+	case !strings.HasPrefix(action, "microsoft.machinelearningservices/workspaces/"):
+		return "a role that has it, such as Contributor, on the resource that the message names"
+	case last == "read":
+		return roleReader
+	case strings.Contains(action, "/computes/") && (last == "write" || last == "delete"):
+		return roleComputeManager
+	}
+	return roleDataScientist
+}
+
+// blobRoleRemedy says which role on the storage account a refused caller lacks.
+func blobRoleRemedy(resp *http.Response) string {
+	role := roleBlobWriter
+	if resp.Request != nil && onlyReads(resp.Request.Method) {
+		role = roleBlobReader
+	}
+	return "assign " + role + " to the caller" + roleTakesTime
+}

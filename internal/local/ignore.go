@@ -1,0 +1,146 @@
+package local
+
+import (
+	"bufio"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Ignore files follow git's wild-match rules with one exception that the Azure ML clients make: the last matching line
+// decides about each file on its own, so "!out/keep.txt" after "out/" brings the file back, which git would not.
+//
+// The matcher is our own because neither library at hand gives git's answers: go-git's plumbing/format/gitignore is wrong on
+// "[!ab].txt" and on "a/**/b/c" with a/b/x/b/c (it does not try again after the first b), and needs nine further packages;
+// moby/patternmatcher, made for .dockerignore, is wrong on "/a.txt" and more. TestIgnorePatterns has git's own answers. This
+// one differs on the exception above, drops all blanks at the end of a line as az ml does, and knows no classes of
+// characters by name, such as [[:digit:]].
+
+// ignoreFiles are the names of ignore files in the root folder of an upload. Only the first that exists counts, and
+// none in sub-folders.
+var ignoreFiles = []string{".amlignore", ".gitignore"}
+
+// ignoreRules are the lines of an ignore file. Nil ignores nothing.
+type ignoreRules []ignorePattern
+
+type ignorePattern struct {
+	segments []string // "**" stands for any number of folders
+	negated  bool     // the line began with "!"
+	dirOnly  bool     // the line ended in "/"
+}
+
+// readIgnoreRules reads the ignore file of a folder, if there is one.
+func readIgnoreRules(root string) (ignoreRules, error) {
+	for _, name := range ignoreFiles {
+		f, err := os.Open(filepath.Join(root, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		var rules ignoreRules
+		lines := bufio.NewScanner(f)
+		for lines.Scan() {
+			if p, ok := parseIgnorePattern(lines.Text()); ok {
+				rules = append(rules, p)
+			}
+		}
+		return rules, lines.Err()
+	}
+	return nil, nil
+}
+
+// classes gives classes of characters Go's spelling: ^ negates, and a bracket that comes first must be escaped.
+var classes = strings.NewReplacer("[!]", `[^\]`, "[^]", `[^\]`, "[]", `[\]`, "[!", "[^")
+
+func parseIgnorePattern(line string) (ignorePattern, bool) {
+	if trimmed := strings.TrimRight(line, " \t\r"); !strings.HasSuffix(trimmed, `\`) {
+		line = trimmed // else the blank is escaped and part of the name
+	}
+	var p ignorePattern
+	switch {
+	case line == "" || line[0] == '#':
+		return p, false
+	case line[0] == '!':
+		p.negated, line = true, line[1:]
+	}
+	line, p.dirOnly = strings.CutSuffix(line, "/")
+	anchored := strings.Contains(line, "/")
+	line = classes.Replace(strings.TrimPrefix(line, "/"))
+	if line == "" {
+		return p, false
+	}
+	if !anchored {
+		p.segments = []string{"**"}
+	}
+	p.segments = append(p.segments, strings.Split(line, "/")...)
+	return p, true
+}
+
+// excludes reports whether what has this path, relative to the ignore file and written with "/", is ignored.
+func (r ignoreRules) excludes(name string) bool { return r.last(name, false) }
+
+// excludesInside reports whether everything in the folder with this path is ignored. Lines such as "out/" ignore what is
+// in the folder and not the folder, whose name therefore counts in the upload hash; az ml does the same.
+func (r ignoreRules) excludesInside(name string) bool { return !r.canInclude() && r.last(name, true) }
+
+// last asks the last line that matches.
+func (r ignoreRules) last(name string, inside bool) bool {
+	if r == nil {
+		return false
+	}
+	segments := strings.Split(name, "/")
+	for _, p := range slices.Backward(r) {
+		if p.matches(segments, inside) {
+			return !p.negated
+		}
+	}
+	return false
+}
+
+// canInclude reports whether a line could include again what an earlier one ignores. Without such a line an ignored
+// folder need not be looked into.
+func (r ignoreRules) canInclude() bool {
+	return slices.ContainsFunc(r, func(p ignorePattern) bool { return p.negated })
+}
+
+// matches reports whether the pattern matches the path or one of the folders above it; isDir says that the path itself
+// is looked at as a folder.
+func (p ignorePattern) matches(name []string, isDir bool) bool {
+	for n := len(name); n > 0; n-- {
+		if p.dirOnly && !isDir && n == len(name) {
+			continue
+		}
+		if matchSegments(p.segments, name[:n]) {
+			return true
+		}
+	}
+	return false
+}
+
+func matchSegments(pattern, name []string) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			for skip := range name {
+				if matchSegments(pattern[1:], name[skip:]) {
+					return true
+				}
+			}
+			return len(pattern) == 1 && len(name) > 0
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok {
+			return false // git, too, lets a malformed pattern match nothing
+		}
+		pattern, name = pattern[1:], name[1:]
+	}
+	return len(name) == 0
+}

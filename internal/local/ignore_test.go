@@ -1,0 +1,207 @@
+package local
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The answers are those of git check-ignore --no-index.
+func TestIgnorePatterns(t *testing.T) {
+	tests := []struct {
+		lines, name string
+		ignored     bool
+	}{
+		{"*.pyc", "a.pyc", true},
+		{"*.pyc", "sub/a.pyc", true},
+		{"*.pyc", "a.pyc.txt", false},
+		{"*.pyc", ".pyc", true},
+		{"a.txt", "a.txt", true},
+		{"a.txt", "sub/a.txt", true},
+		{"a.txt", "sub/deep/a.txt", true},
+		{"a.txt", "ba.txt", false},
+		{"/a.txt", "a.txt", true},
+		{"/a.txt", "sub/a.txt", false},
+		{"sub/a.txt", "sub/a.txt", true},
+		{"sub/a.txt", "other/sub/a.txt", false},
+		{"sub/*.txt", "sub/a.txt", true},
+		{"sub/*.txt", "sub/deep/a.txt", false},
+		{"sub", "sub/a.txt", true},
+		{"sub", "other/sub/a.txt", true},
+		{"sub", "sub", true},
+		{"sub/", "sub/a.txt", true},
+		{"sub/", "other/sub/a.txt", true},
+		{"sub/", "sub", false},
+		{"/sub/", "sub/a.txt", true},
+		{"/sub/", "other/sub/a.txt", false},
+		{"sub/deep/", "sub/deep/a", true},
+		{"sub/deep/", "x/sub/deep/a", false},
+		{"**/a.txt", "a.txt", true},
+		{"**/a.txt", "x/y/a.txt", true},
+		{"**/sub/a.txt", "sub/a.txt", true},
+		{"**/sub/a.txt", "x/sub/a.txt", true},
+		{"sub/**", "sub/a", true},
+		{"sub/**", "sub/x/y", true},
+		{"sub/**", "sub", false},
+		{"sub/**/a", "sub/a", true},
+		{"sub/**/a", "sub/x/a", true},
+		{"sub/**/a", "sub/x/y/a", true},
+		{"sub/**/a", "sub/x/b", false},
+		{"a/**/b/c", "a/b/x/b/c", true},
+		{"a/**/b/c", "a/b/c", true},
+		{"a/**/b/c", "a/b/x/c", false},
+		{"**", "a", true},
+		{"**", "a/b", true},
+		{"**/", "a", false},
+		{"**/", "a/b", true},
+		{"*", "a", true},
+		{"*", "a/b", true},
+		{"/*", "a", true},
+		{"/*", "a/b", true},
+		{"?.txt", "a.txt", true},
+		{"?.txt", "ab.txt", false},
+		{"[ab].txt", "a.txt", true},
+		{"[ab].txt", "c.txt", false},
+		{"[!ab].txt", "a.txt", false},
+		{"[!ab].txt", "c.txt", true},
+		{"[^ab].txt", "c.txt", true},
+		{"[a-c].txt", "b.txt", true},
+		{"[a-c].txt", "d.txt", false},
+		{"[]].txt", "].txt", true},
+		{"a[", "a[", false},
+		{"\\#x", "#x", true},
+		{"#x", "#x", false},
+		{"\\!x", "!x", true},
+		{"x\\*y", "x*y", true},
+		{"x\\*y", "xay", false},
+		{"a\\ ", "a ", true},
+		{"a ", "a", true},
+		{"a b", "a b", true},
+		{"a**b", "axxb", true},
+		{"a**b", "a/b", false},
+		{"a*b", "a/b", false},
+		{"sub/a*", "sub/abc", true},
+		{"sub/a*", "sub/abc/d", true},
+		{"foo*bar", "foobar", true},
+		{"foo*bar", "foo/bar", false},
+		{"Foo", "foo", false},
+		{"ö.txt", "ö.txt", true},
+		{".*", ".git2", true},
+		{".*", "a/.b/c", true},
+		{"*.d/", "x.d/f", true},
+		{"*.d/", "x.d", false},
+		{"*/a", "x/a", true},
+		{"*/a", "a", false},
+		{"*/a", "x/y/a", false},
+		{"a//b", "a/b", false},
+		{"a/./b", "a/b", false},
+		{"./a", "a", false},
+		{"../a", "a", false},
+		{"a/", "a/b/c", true},
+		{"[^ab].txt", "a.txt", false},
+		{"[!]].txt", "].txt", false},
+		{"[!]].txt", "x.txt", true},
+		{"a[]", "a[]", false},
+		{"*.txt\n!keep.txt", "keep.txt", false},
+		{"*.txt\n!keep.txt", "a.txt", true},
+		{"!keep.txt\n*.txt", "keep.txt", true},
+		{"out/*\n!out/keep.txt", "out/keep.txt", false},
+		{"out/*\n!out/keep.txt", "out/a", true},
+		{"/*\n!/src", "src/a", false},
+		{"/*\n!/src", "b", true},
+		{"# comment\n\na", "a", true},
+		{"a\r", "a", true},
+		{"!a", "a", false},
+		{"sub\n!sub/x", "sub/y", true},
+	}
+	for _, tt := range tests {
+		checkIgnored(t, tt.lines, tt.name, tt.ignored)
+	}
+}
+
+func checkIgnored(t *testing.T, lines, name string, want bool) {
+	t.Helper()
+	var rules ignoreRules
+	for line := range strings.SplitSeq(lines, "\n") {
+		if p, ok := parseIgnorePattern(line); ok {
+			rules = append(rules, p)
+		}
+	}
+	if got := rules.excludes(name); got != want {
+		t.Errorf("%q ignores %q: %v, want %v", lines, name, got, want)
+	}
+}
+
+// What az ml does otherwise than git: the last line that matches decides about each file on its own, and all blanks at the
+// end of a line go.
+func TestIgnorePatternsOfAzML(t *testing.T) {
+	for _, tt := range []struct {
+		lines, name string
+		ignored     bool
+	}{
+		{"out/\n!out/keep.txt", "out/keep.txt", false},
+		{"out/\n!out/keep.txt", "out/a.txt", true},
+		{"a\t", "a", true},
+	} {
+		checkIgnored(t, tt.lines, tt.name, tt.ignored)
+	}
+}
+
+func TestIgnoreFiles(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  []string // names to upload
+	}{
+		{"none", map[string]string{"a": "", "b/c": ""}, []string{"a", "b/c"}},
+		{".gitignore, which goes along", map[string]string{".gitignore": "b/\n", "a": "", "b/c": ""}, []string{".gitignore", "a"}},
+		{".amlignore alone when there are both", map[string]string{".gitignore": "a\n", ".amlignore": "b\n", "a": "", "b": ""}, []string{".amlignore", ".gitignore", "a"}},
+		{"none of sub-folders", map[string]string{"sub/.amlignore": "c\n", "sub/c": ""}, []string{"sub/.amlignore", "sub/c"}},
+		{"a file brought back", map[string]string{".amlignore": "out/\n!out/keep\n", "out/keep": "", "out/x": ""}, []string{".amlignore", "out/keep"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			files, err := Scan(storeFiles(t, tt.files))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, fileNames(files)); diff != "" {
+				t.Errorf("uploaded (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A single file is never ignored; the ignore file beside it is not read.
+func TestIgnoreFileDoesNotCountForAFile(t *testing.T) {
+	dir := storeFiles(t, map[string]string{".amlignore": "*", "a.txt": "1"})
+	files, err := Scan(filepath.Join(dir, "a.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a.txt"}, fileNames(files)); diff != "" {
+		t.Errorf("uploaded (-want +got):\n%s", diff)
+	}
+}
+
+func TestIgnoreFileThatCannotBeReadIsAnError(t *testing.T) {
+	dir := storeFiles(t, map[string]string{"a.txt": "1"})
+	if err := os.Mkdir(filepath.Join(dir, ".amlignore"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var bad *Error
+	if _, err := Scan(dir); !errors.As(err, &bad) {
+		t.Errorf("scan = %v, want an Error", err)
+	}
+}
+
+func fileNames(files Tree) (names []string) {
+	for _, f := range files.Files {
+		names = append(names, f.Name)
+	}
+	return names
+}

@@ -1,0 +1,45 @@
+package wire
+
+import "strings"
+
+// Page is the form of every list of the service; that of a cluster's nodes says "nodes" for value. The last page has no
+// nextLink.
+type Page[T any] struct {
+	Value    []T    `json:"value"`
+	NextLink string `json:"nextLink"`
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. It uses the room that Value has.
+func (p *Page[T]) UnmarshalJSON(data []byte) error {
+	p.Reset()
+	c := cursor{data: data}
+	if c.peek() == 'n' {
+		c.skip()
+		return c.end()
+	}
+	for name := range c.members {
+		switch null := c.peek() == 'n'; {
+		case (strings.EqualFold(string(name), "value") || strings.EqualFold(string(name), "nodes")) && !null:
+			for range c.elements {
+				var zero T
+				p.Value = append(p.Value, zero)
+				if item := c.skip(); c.err != nil {
+					break
+				} else if err := Unmarshal(item, &p.Value[len(p.Value)-1]); err != nil {
+					return err
+				}
+			}
+		case strings.EqualFold(string(name), "nextLink") && !null:
+			link, err := Unquote(c.skip())
+			if err != nil {
+				return err
+			}
+			p.NextLink = link
+		default:
+			c.skip()
+		}
+	}
+	return c.end()
+}
+
+func (p *Page[T]) Reset() { p.Value, p.NextLink = p.Value[:0], "" }

@@ -1,0 +1,285 @@
+package azmlbatch
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
+)
+
+// A BatchJob is a job as the batch service shows it: the answer of an invocation, and the only view with the inputs and
+// outputs that were asked for. [Job] is the same job as ARM shows it. Its Name is the handle for everything else.
+type BatchJob struct {
+	Meta
+	// Name of the job, "batchjob-…" or "pipelinejob-…": opaque, and the handle for [JobsClient].
+	Name string `wire:"name,readonly"`
+	// Status of the job.
+	Status JobStatus `wire:"properties/status,readonly"`
+	// DisplayName is a friendly name, adjective_noun_letters unless the invocation gave one.
+	DisplayName string `wire:"properties/name"`
+	// Description is free text.
+	Description string `wire:"properties/description"`
+	// ProvisioningState says that the service has taken the job ("Succeeded" from the start); it is not the job's result.
+	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
+	// Inputs as asked for.
+	Inputs Inputs `wire:"properties/inputData"`
+	// Outputs as asked for; the service names the one of a model deployment "score".
+	Outputs Outputs `wire:"properties/outputData"`
+	// Output is where the job's own artifacts lie, as lists show it; empty in the answer of an invocation.
+	Output JobOutputLocation `wire:"properties/output"`
+	// Compute the job runs on.
+	Compute JobCompute `wire:"properties/compute"`
+	// MiniBatchSize in files per call of the script's run. Older answers only; see Parameters.
+	MiniBatchSize int64 `wire:"properties/miniBatchSize"`
+	// ErrorThreshold is the number of failed files that ends the job; -1 ignores failures. Older answers only.
+	ErrorThreshold *int `wire:"properties/errorThreshold"`
+	// RetrySettings of the job.
+	RetrySettings RetrySettings `wire:"properties/retrySettings"`
+	// LoggingLevel of the job. Older answers only.
+	LoggingLevel LoggingLevel `wire:"properties/loggingLevel"`
+	// OutputFileName of the predictions. Older answers only; see [BatchJob.Parameters].
+	OutputFileName string `wire:"properties/outputFileName"`
+	// MaxConcurrencyPerInstance is the number of worker processes per node. Rarely answered.
+	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
+	// InteractionEndpoints are "Tracking" and "Studio".
+	InteractionEndpoints map[string]JobEndpoint `wire:"properties/interactionEndpoints,readonly"`
+	// Tags of the job, set by the service.
+	Tags map[string]string `wire:"properties/tags"`
+	// Properties are the service's own.
+	Properties map[string]string `wire:"properties/properties"`
+	// Extra holds members that this version does not know, by JSON Pointer.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (j *BatchJob) UnmarshalJSON(b []byte) error { return wire.Decode(b, j) }
+
+// MarshalJSON implements [json.Marshaler].
+func (j BatchJob) MarshalJSON() ([]byte, error) { return wire.Encode(j, wire.ForCaller) }
+
+// Deployment is the name of the deployment that took the job.
+func (j BatchJob) Deployment() string {
+	return cmp.Or(j.Tags["azureml.deploymentname"], segmentAfter(j.ID, "deployments"))
+}
+
+// Parameters is the effective configuration of the run, such as mini_batch_size, run_max_try, append_row_file_name and
+// output_uri, all as text. It is nil when the job has none.
+func (j BatchJob) Parameters() map[string]string { return runParameters(j.Properties) }
+
+// StudioURL opens the job in the studio. Empty when the service gave none.
+func (j BatchJob) StudioURL() string { return j.InteractionEndpoints["Studio"].Endpoint }
+
+// runParameters reads azureml.parameters, JSON as text: the only place where the resolved file name shows since 2023. All
+// values on record are text; one of another kind is given as it stands, and costs none of the others.
+func runParameters(properties map[string]string) map[string]string {
+	p := map[string]string{}
+	err := wire.EachMember([]byte(properties["azureml.parameters"]), func(name string, value []byte) error {
+		text, err := wire.Unquote(value)
+		if err != nil && !wire.IsNull(value) {
+			text = string(value)
+		}
+		p[name] = text
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// JobCompute is the compute of a batch job.
+type JobCompute struct {
+	// Target is the ARM id of the compute.
+	Target string `wire:"target"`
+	// InstanceCount is the number of nodes; 0 means the deployment's.
+	InstanceCount int `wire:"instanceCount"`
+	// InstanceType is a VM size; empty for a cluster.
+	InstanceType string `wire:"instanceType"`
+	// IsLocal is false for every batch job on record.
+	IsLocal bool `wire:"isLocal"`
+	// Location is the region; usually empty.
+	Location string `wire:"location"`
+	// Properties are free.
+	Properties map[string]json.RawMessage `wire:"properties"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *JobCompute) UnmarshalJSON(b []byte) error { return wire.Decode(b, c) }
+
+// MarshalJSON implements [json.Marshaler].
+func (c JobCompute) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
+
+// JobOutputLocation is a place on a datastore.
+type JobOutputLocation struct {
+	// DatastoreID is the ARM id of the datastore.
+	DatastoreID string `wire:"datastoreId"`
+	// Path on the datastore.
+	Path string `wire:"path"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *JobOutputLocation) UnmarshalJSON(b []byte) error { return wire.Decode(b, l) }
+
+// MarshalJSON implements [json.Marshaler].
+func (l JobOutputLocation) MarshalJSON() ([]byte, error) { return wire.Encode(l, wire.ForCaller) }
+
+// JobEndpoint is where a job can be watched: the studio, or MLflow tracking.
+type JobEndpoint struct {
+	// Type is "Studio" or "Tracking".
+	Type string `wire:"jobEndpointType"`
+	// Endpoint is a URL.
+	Endpoint string `wire:"endpoint"`
+	// Port is rarely set.
+	Port int `wire:"port"`
+	// Properties are free.
+	Properties map[string]json.RawMessage `wire:"properties"`
+	// Extra holds members that this version does not know.
+	Extra map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (e *JobEndpoint) UnmarshalJSON(b []byte) error { return wire.Decode(b, e) }
+
+// MarshalJSON implements [json.Marshaler].
+func (e JobEndpoint) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
+
+// GetJob reads a job through the endpoint's scoring URI, as a caller can who may invoke and nothing more. It needs the
+// endpoint's scoring URI first and so makes two requests; [JobsClient.Get] makes one.
+func (e EndpointsClient) GetJob(ctx context.Context, endpoint, job string) (BatchJob, error) {
+	op := operation{"get", "job", job}
+	if err := checkName(op, "job", job); err != nil {
+		return BatchJob{}, err
+	}
+	uri, err := e.scoringURI(ctx, endpoint)
+	if err != nil {
+		return BatchJob{}, err
+	}
+	return do[BatchJob](ctx, e.c, request{op: op, plane: e.c.scoring, method: http.MethodGet, url: uri + "/" + url.PathEscape(job)})
+}
+
+// ListBatchJobsOptions narrow [EndpointsClient.ListJobs].
+type ListBatchJobsOptions struct {
+	// Deployment lists the jobs of one deployment only; empty lists all of the endpoint.
+	Deployment string
+}
+
+// ListJobs iterates over the jobs of an endpoint, or of one deployment, with their inputs and outputs, a page at a time as
+// the loop asks for more. It asks the workspace data plane. Where that refuses, as it does for many users since 2026
+// (azure-sdk-for-python issue 45212), it goes on with the jobs of the management plane that the endpoint started; those
+// have no Inputs, and Outputs only where the invocation chose them, as [EndpointsClient.Invoke] does.
+//
+// An endpoint that neither plane knows is [ErrNotFound]. The jobs of an endpoint that was deleted stay.
+func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options *ListBatchJobsOptions) iter.Seq2[BatchJob, error] {
+	l := jobsOf{e.c, operation{"list jobs of", "endpoint", endpoint}, endpoint, ""}
+	if options != nil {
+		l.deployment = options.Deployment
+	}
+	return func(yield func(BatchJob, error) bool) {
+		if err := l.check(); err != nil {
+			yield(BatchJob{}, err)
+			return
+		}
+		seen := map[string]bool{}
+		var refusal error
+		for job, err := range l.onDataPlane(ctx) {
+			if err != nil {
+				refusal = err
+				break
+			}
+			seen[job.Name] = true
+			if !yield(job, nil) {
+				return
+			}
+		}
+		if refusal != nil {
+			l.goOn(ctx, refusal, seen, yield)
+		}
+	}
+}
+
+// jobsOf are the jobs of an endpoint, or of one of its deployments.
+type jobsOf struct {
+	c                    *Client
+	op                   operation
+	endpoint, deployment string
+}
+
+func (l jobsOf) check() error {
+	if err := checkName(l.op, "endpoint", l.endpoint); err != nil || l.deployment == "" {
+		return err
+	}
+	return checkName(l.op, "deployment", l.deployment)
+}
+
+func (l jobsOf) onDataPlane(ctx context.Context) iter.Seq2[BatchJob, error] {
+	segments := []string{"batchEndpoints", l.endpoint, "jobs"}
+	if l.deployment != "" {
+		segments = []string{"batchEndpoints", l.endpoint, "deployments", l.deployment, "jobs"}
+	}
+	u, err := l.c.dataPlaneURL(ctx, "mferp/managementfrontend", segments...)
+	if err != nil {
+		return func(yield func(BatchJob, error) bool) { yield(BatchJob{}, err) }
+	}
+	return list[BatchJob](ctx, l.c, request{op: l.op, plane: l.c.data, url: u,
+		query: url.Values{"api-version": {"2020-09-01-dataplanepreview"}}})
+}
+
+// goOn yields what the data plane did not. A link to another host or in a circle is not an answer to work around.
+func (l jobsOf) goOn(ctx context.Context, refusal error, seen map[string]bool, yield func(BatchJob, error) bool) {
+	if ctx.Err() != nil || errors.Is(refusal, errForeignHost) || errors.Is(refusal, errRepeatedLink) {
+		yield(BatchJob{}, refusal)
+		return
+	}
+	none := len(seen) == 0
+	for job, err := range l.c.Jobs().List(ctx, &ListJobsOptions{JobType: "Pipeline", View: ViewAll}) {
+		if err != nil {
+			yield(BatchJob{}, fmt.Errorf("%w (the data plane had refused: %s)", err, refusal.Error()))
+			return
+		}
+		if seen[job.Name] || !l.started(job) {
+			continue
+		}
+		none = false
+		if !yield(job.batchView(), nil) {
+			return
+		}
+	}
+	if none && errors.Is(refusal, ErrNotFound) {
+		yield(BatchJob{}, refusal)
+	}
+}
+
+// started reports whether the endpoint started a job. The experiment is the endpoint's name unless the invocation chose
+// another; the description names the endpoint in any case.
+func (l jobsOf) started(job Job) bool {
+	const batchTag, deploymentTag = "azureml.batchrun", "azureml.deploymentname"
+	if job.Tags[batchTag] != "true" || l.deployment != "" && !strings.EqualFold(job.Tags[deploymentTag], l.deployment) {
+		return false
+	}
+	return strings.EqualFold(job.ExperimentName, l.endpoint) ||
+		strings.Contains(strings.ToLower(job.Description), "endpoint: "+strings.ToLower(l.endpoint)+",")
+}
+
+// scoringURI reads where the endpoint takes invocations. It is not kept: a URI of an endpoint that was deleted and made
+// anew can differ.
+func (e EndpointsClient) scoringURI(ctx context.Context, endpoint string) (string, error) {
+	ep, err := e.Get(ctx, endpoint)
+	if err != nil {
+		return "", err
+	}
+	if ep.ScoringURI == "" {
+		return "", notReady(operation{"get", "scoring URI of endpoint", endpoint}, ep)
+	}
+	return strings.TrimSuffix(ep.ScoringURI, "/"), nil
+}

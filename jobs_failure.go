@@ -1,0 +1,327 @@
+package azmlbatch
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A JobFailedError is a job that ended as Failed or Canceled, with what its logs say about the cause.
+type JobFailedError struct {
+	// Job as it ended.
+	Job Job
+	// Message is the cause in one line: the last line of the user's traceback, else the service's own words.
+	Message string
+	// Traceback is the first exception of the user's script, whole. Empty when the logs hold none.
+	Traceback string
+	// MiniBatch is the number of the mini-batch that failed first, counted from 0; -1 when unknown.
+	MiniBatch int
+	// File is the input file that the traceback or the failed mini-batch points at; empty when unknown.
+	File string
+	// Node and Process say where the script ran, for example "0" and "process000"; empty when unknown.
+	Node, Process string
+	// Log is the place of the log that Message comes from, azureml://datastores/…; empty when no log could be read.
+	Log string
+	// Hint says what usually helps; empty when the cause is not a known one.
+	Hint string
+	// Counts say how many files were done and failed when the job ended, from the engine's report; -1 when unknown.
+	Counts JobCounts
+	// Err is why the logs could not be read; nil when they were.
+	Err error
+}
+
+// Error names the job, the cause and where it happened on the first line; the user's traceback follows. Signatures and
+// other query strings of URLs are left out of both; the fields have them.
+func (e *JobFailedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "azmlbatch: job %q ended as %s", e.Job.Name, e.Job.Status)
+	if e.Message != "" {
+		b.WriteString(": " + oneLine(redact(e.Message)))
+	}
+	var where []string
+	if e.MiniBatch >= 0 {
+		where = append(where, fmt.Sprintf("mini-batch %d", e.MiniBatch))
+	}
+	if e.File != "" {
+		where = append(where, fmt.Sprintf("file %q", e.File))
+	}
+	if e.Process != "" {
+		where = append(where, e.Process+" on node "+e.Node)
+	}
+	if e.Log != "" {
+		where = append(where, "log "+e.Log)
+	}
+	if len(where) > 0 {
+		b.WriteString(" (" + strings.Join(where, ", ") + ")")
+	}
+	if e.Hint != "" {
+		b.WriteString("; " + e.Hint)
+	}
+	if e.Traceback != "" {
+		b.WriteString("\n" + redact(e.Traceback))
+	}
+	return b.String()
+}
+
+// Unwrap returns why the logs could not be read, if that is so.
+func (e *JobFailedError) Unwrap() error { return e.Err }
+
+// explain reads the logs of a job that ended badly. It asks as little as it can: run history for the child, one listing,
+// and the few files that hold causes, in the order in which they do.
+func (j JobsClient) explain(ctx context.Context, job Job) error {
+	failed := &JobFailedError{Job: job, MiniBatch: -1, Counts: unknownCounts()}
+	if job.Status == JobCanceled {
+		failed.Message = "the job was cancelled"
+		return failed
+	}
+	child, err := j.scoringStep(ctx, job.Name)
+	if err != nil {
+		failed.Err = err
+		return failed
+	}
+	failed.Message = child.Err
+	if err := j.readCause(ctx, child, failed); err != nil {
+		failed.Err = err
+	}
+	failed.Hint = hintFor(failed.Message + "\n" + failed.Traceback + "\n" + child.Err)
+	return failed
+}
+
+// causeLogs are the logs that may hold the cause, most telling first. The head process's own log comes last: its
+// traceback is the driver's exit with code 42 and says nothing.
+var causeLogs = []*regexp.Regexp{
+	regexp.MustCompile(`^logs/job_error.*\.txt$`),
+	regexp.MustCompile(`^logs/user/error(\.txt|/.*\.txt)$`),
+	regexp.MustCompile(`^logs/user/stderr/.*\.txt$`),
+	regexp.MustCompile(`^logs/user/stdout/.*\.txt$`),
+	regexp.MustCompile(`^logs/job_result\.txt$`),
+	regexp.MustCompile(`^(user_logs/std_log.*|azureml-logs/70_driver_log)\.txt$`),
+}
+
+const (
+	miniBatchReport = "logs/sys/job_report/processed_mini-batches.csv"
+	maxLogRead      = 1 << 20 // a log may be huge; the first exception stands near its beginning
+)
+
+func (j JobsClient) readCause(ctx context.Context, child ChildJob, failed *JobFailedError) error {
+	logs, err := j.listLogs(ctx, child)
+	if err != nil {
+		return err
+	}
+	for _, pattern := range causeLogs {
+		for _, l := range logs {
+			if !pattern.MatchString(l.Name) {
+				continue
+			}
+			text, err := j.readLog(ctx, l)
+			if err != nil {
+				return err
+			}
+			if t, ok := findTraceback(text); ok {
+				failed.Traceback, failed.Message, failed.Log = t.text, t.exception, l.URI
+				failed.Node, failed.Process = cmp.Or(t.node, l.node()), cmp.Or(t.process, l.process())
+				return j.readMiniBatch(ctx, logs, failed)
+			}
+			if l.Name == "logs/job_result.txt" && strings.TrimSpace(text) != "" {
+				failed.Message, failed.Log = cmp.Or(resultCause(text), failed.Message), l.URI
+			}
+		}
+	}
+	return j.readMiniBatch(ctx, logs, failed)
+}
+
+// readMiniBatch finds the first mini-batch that failed, in the report that the engine writes for every attempt.
+func (j JobsClient) readMiniBatch(ctx context.Context, logs []JobLog, failed *JobFailedError) error {
+	at := slices.IndexFunc(logs, func(l JobLog) bool { return l.Name == miniBatchReport })
+	if at < 0 {
+		return nil
+	}
+	text, err := j.readLog(ctx, logs[at])
+	if err != nil {
+		return err
+	}
+	if id, files, ok := firstFailedMiniBatch(text); ok {
+		failed.MiniBatch = id
+		failed.File = guiltyFile(files, failed.Traceback)
+	}
+	if len(text) < maxLogRead {
+		failed.Counts, err = reportCounts(strings.NewReader(text))
+	}
+	return err
+}
+
+// firstFailedMiniBatch finds the first try in the report that failed.
+func firstFailedMiniBatch(text string) (id int, files []string, ok bool) {
+	for line, err := range reportLines(strings.NewReader(text)) {
+		if err != nil {
+			break
+		}
+		if id = count(line("Mini-batch Id")); id >= 0 && reportedFailure(line("Status")) {
+			return id, detailFiles(line("Mini-batch Detail")), true
+		}
+	}
+	return 0, nil, false
+}
+
+var quotedPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'`)
+
+// detailFiles reads the file names out of a mini-batch's detail, whose form is not evidenced: quoted names, else text
+// separated by commas.
+func detailFiles(detail string) []string {
+	var files []string
+	for _, m := range quotedPattern.FindAllStringSubmatch(detail, -1) {
+		files = append(files, cmp.Or(m[1], m[2]))
+	}
+	if files == nil {
+		for _, f := range strings.Split(strings.Trim(detail, "[] "), ",") {
+			if f = strings.TrimSpace(f); f != "" {
+				files = append(files, f)
+			}
+		}
+	}
+	return files
+}
+
+// guiltyFile is the one file of a mini-batch, or the one that the traceback names: 11.csv and not 1.csv, which is in it.
+func guiltyFile(files []string, traceback string) string {
+	if len(files) == 1 {
+		return path.Base(files[0])
+	}
+	guilty := ""
+	for _, f := range files {
+		if base := path.Base(f); base != "." && strings.Contains(traceback, base) && len(base) > len(guilty) {
+			guilty = base
+		}
+	}
+	return guilty
+}
+
+// traceback is one Python exception as a log shows it.
+type traceback struct{ text, exception, node, process string }
+
+var (
+	tracebackWhere = regexp.MustCompile(`(process\d+) on node (\S+)`)
+	logStamp       = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}`)
+)
+
+const tracebackHead = "Traceback (most recent call last):"
+
+// findTraceback returns the first exception in a log that is the user's and not the driver's exit.
+func findTraceback(log string) (traceback, bool) {
+	lines := strings.Split(strings.ReplaceAll(log, "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		before, _, ok := strings.Cut(line, tracebackHead)
+		if !ok {
+			continue
+		}
+		t := readTraceback(lines[i+1:])
+		if t.exception == "" || strings.HasPrefix(t.exception, "SystemExit: 42") {
+			continue
+		}
+		if m := tracebackWhere.FindStringSubmatch(before); m != nil {
+			t.process, t.node = m[1], m[2]
+		}
+		return t, true
+	}
+	return traceback{}, false
+}
+
+// readTraceback reads what follows the head line: frames, which are indented, the exception, and the further lines of its
+// message up to an empty or a stamped line. A chained exception ("During handling …") is read to its end.
+func readTraceback(lines []string) traceback {
+	out := []string{tracebackHead}
+	var t traceback
+	for i := 0; i < len(lines); i++ {
+		line := strings.TrimRight(lines[i], " \t")
+		if logStamp.MatchString(line) {
+			break
+		}
+		if line == "" {
+			if !chained(out[len(out)-1], lines[i:]) {
+				break
+			}
+			out = append(out, line)
+			t.exception = ""
+			continue
+		}
+		out = append(out, line)
+		if t.exception == "" && line[0] != ' ' && line[0] != '\t' && line != tracebackHead && !chainNote(line) {
+			t.exception = line
+		}
+	}
+	t.text = strings.Join(out, "\n")
+	return t
+}
+
+func chainNote(line string) bool {
+	return strings.HasPrefix(line, "During handling of the above exception") || strings.HasPrefix(line, "The above exception was the direct cause")
+}
+
+// chained reports whether, after an empty line, the traceback goes on with another exception. A second traceback without
+// a note between them is another one.
+func chained(last string, lines []string) bool {
+	for _, l := range lines {
+		if l = strings.TrimSpace(l); l != "" {
+			return chainNote(l) || l == tracebackHead && chainNote(last)
+		}
+	}
+	return false
+}
+
+// resultCause is the last stamped line of job_result.txt without its stamp.
+func resultCause(text string) string {
+	cause := ""
+	s := bufio.NewScanner(strings.NewReader(text))
+	for s.Scan() {
+		line := strings.TrimSpace(s.Text())
+		if stamp, rest, ok := strings.Cut(line, " "); ok && logStamp.MatchString(stamp) && rest != "" {
+			cause = rest
+		}
+	}
+	return cause
+}
+
+// hints are causes that users of batch endpoints meet, with what helped them.
+var hints = []struct{ text, hint string }{
+	{"No succeeded mini batch item returned from run()", "every file failed or run returned nothing: return one element per file, and read the traceback above or logs/user/error"},
+	{"should return a list or a pandas DataFrame", "run must return a list or a pandas DataFrame, not None, text, dict, array or a generator"},
+	{"Can't mount Dataset", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},
+	{"Dataset initialization failed", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},
+	{"No module named 'azureml'", "add azureml-core and azureml-dataset-runtime[fuse] to the environment's conda file"},
+	{"pkg_resources", "add setuptools<81 to the environment's conda file"},
+	{"No module named", "add the package to the environment's conda file"},
+	{"exceeds error threshold", "raise errorThreshold, or mend the files that fail"},
+	{"the path already exists", "give every job an output of its own"},
+	{"No objects to concatenate", "no file of the mini-batch could be read by the MLflow model: check the file types"},
+	{"No progress update", "a call of run takes longer than the timeout: raise RetrySettings.Timeout or lower MiniBatchSize"},
+	{"Datastore has no credentials", "grant the workspace identity access to the storage account"},
+	{"run_invocation_timeout", "a call of run takes longer than the timeout: raise RetrySettings.Timeout or lower MiniBatchSize"},
+	{"AuthenticationException", "the identity that reads the input lacks Storage Blob Data Reader"},
+	{"Failed to create table", "in a private network the workspace's storage needs queue and table endpoints too"},
+}
+
+func hintFor(text string) string {
+	for _, h := range hints {
+		if strings.Contains(text, h.text) {
+			return h.hint
+		}
+	}
+	return ""
+}
+
+// readLog reads the beginning of a log.
+func (j JobsClient) readLog(ctx context.Context, l JobLog) (string, error) {
+	r, err := j.OpenLog(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, maxLogRead))
+	return strings.ToValidUTF8(string(b), "\uFFFD"), err
+}

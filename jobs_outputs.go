@@ -1,0 +1,118 @@
+package azmlbatch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"path"
+	"strings"
+)
+
+// A JobFile is one file of a job's output "score": the predictions, or what the script wrote to AZUREML_BI_OUTPUT_PATH.
+type JobFile struct {
+	// Name is the path within the output.
+	Name string
+	// Size in bytes.
+	Size int64
+	// URI is the place, azureml://datastores/D/paths/P.
+	URI string
+}
+
+// output is where a job's predictions are: a folder, and the file that append_row writes into it.
+type output struct {
+	folder string // azureml://datastores/D/paths/P/
+	file   string // predictions.csv
+}
+
+// output finds the place of a job's results. An output that was asked for stands in the job's parameters; else the
+// service uses azureml/{child}/score/ on the default datastore.
+func (j JobsClient) output(ctx context.Context, op operation, name string) (output, error) {
+	job, err := j.Get(ctx, name)
+	if err != nil {
+		return output{}, err
+	}
+	parameters := job.Parameters()
+	file := parameters["append_row_file_name"] // none where the script writes its own files
+	if uri := parameters["output_uri"]; uri != "" {
+		if base := path.Base(uri); !strings.HasSuffix(uri, "/") && (file == "" || file == base) {
+			return output{folder: folderOf(uri), file: base}, nil
+		}
+		return output{folder: strings.TrimSuffix(uri, "/") + "/", file: cmp.Or(file, "predictions.csv")}, nil
+	}
+	o := output{file: cmp.Or(file, "predictions.csv")}
+	child, err := j.scoringStep(ctx, name)
+	if err != nil {
+		return output{}, fmt.Errorf("azmlbatch: %s: %w", op, err)
+	}
+	store, err := j.c.defaultDatastore(ctx)
+	o.folder = placeURI(store, "azureml/"+child.artifacts()+"/score/")
+	return o, err
+}
+
+// Outputs lists the files of a job's output. It works while the job runs, too, and after it failed: then there may be files
+// of single workers, temp_…, that the service joins at the end.
+func (j JobsClient) Outputs(ctx context.Context, name string) iter.Seq2[JobFile, error] {
+	op := operation{"list outputs of", "job", name}
+	return func(yield func(JobFile, error) bool) {
+		o, err := j.output(ctx, op, name)
+		if err != nil {
+			yield(JobFile{}, err)
+			return
+		}
+		for f, err := range j.outputFiles(ctx, op, o) {
+			if !yield(f, err) {
+				return
+			}
+		}
+	}
+}
+
+func (j JobsClient) outputFiles(ctx context.Context, op operation, o output) iter.Seq2[JobFile, error] {
+	return func(yield func(JobFile, error) bool) {
+		at, err := j.c.blobPlace(ctx, op, o.folder)
+		if err != nil {
+			yield(JobFile{}, err)
+			return
+		}
+		for b, err := range j.c.listBlobs(ctx, op, at) {
+			if err != nil {
+				yield(JobFile{}, err)
+				return
+			}
+			within := strings.TrimPrefix(b.Name, at.path)
+			if !yield(JobFile{Name: within, Size: b.Size, URI: o.folder + within}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// OpenOutput reads one file of a job's output. The caller closes it.
+func (j JobsClient) OpenOutput(ctx context.Context, f JobFile) (io.ReadCloser, error) {
+	op := operation{"read", "output", f.Name}
+	at, err := j.c.blobPlace(ctx, op, f.URI)
+	if err != nil {
+		return nil, err
+	}
+	return j.c.openBlob(ctx, op, at)
+}
+
+// Download writes the files of a job's output into a folder, which is made if it does not exist. Nothing is written
+// outside of it, and a file appears whole or not at all.
+func (j JobsClient) Download(ctx context.Context, name, dir string, options *DownloadOptions) (_ DownloadResult, err error) {
+	op := operation{"download outputs of", "job", name}
+	ctx, end := j.c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
+	o, err := j.output(ctx, op, name)
+	if err != nil {
+		return DownloadResult{}, err
+	}
+	at, err := j.c.blobPlace(ctx, op, o.folder)
+	if err != nil {
+		return DownloadResult{}, err
+	}
+	return j.c.downloadPrefix(ctx, op, at, dir, options)
+}

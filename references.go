@@ -1,0 +1,258 @@
+package azmlbatch
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// ReferenceKind says what a [Reference] names, by the word that stands for it in ids.
+type ReferenceKind string
+
+// The kinds of things that a reference can name. The first five are assets and have versions; the others have none.
+const (
+	KindCode        ReferenceKind = "codes"        // see [Code]
+	KindModel       ReferenceKind = "models"       // see [Model]
+	KindEnvironment ReferenceKind = "environments" // see [Environment]
+	KindData        ReferenceKind = "data"         // see [Data]
+	KindComponent   ReferenceKind = "components"   // see [Component]
+	KindCompute     ReferenceKind = "computes"     // see [Compute]
+	KindDatastore   ReferenceKind = "datastores"   // see [Datastore]
+	KindJob         ReferenceKind = "jobs"         // see [Job]
+)
+
+// versioned reports whether things of this kind have versions.
+func (k ReferenceKind) versioned() bool {
+	switch k {
+	case KindCode, KindModel, KindEnvironment, KindData, KindComponent:
+		return true
+	}
+	return false
+}
+
+// noun is the word for one of the kind in messages.
+func (k ReferenceKind) noun() string {
+	if k == KindData {
+		return "data asset"
+	}
+	return strings.TrimSuffix(string(k), "s")
+}
+
+// ReferenceForm says which members of a [Reference] are filled.
+type ReferenceForm string
+
+// The forms of a reference.
+const (
+	// FormNamed is something with a name: Kind, Name and, for assets, Version or Label; Registry or Workspace where given.
+	FormNamed ReferenceForm = "named"
+	// FormPlace is a place in a datastore: Datastore and Path.
+	FormPlace ReferenceForm = "place"
+	// FormOutput is an output of a job: Job, Output (empty for the job's artifacts) and Path.
+	FormOutput ReferenceForm = "output"
+	// FormURL is a place in cloud storage: an https, wasbs, abfss or adl URL, in Path.
+	FormURL ReferenceForm = "url"
+	// FormLocal is a file or folder of this machine, in Path.
+	FormLocal ReferenceForm = "local"
+)
+
+// A Reference is a parsed reference, in any of the forms that Azure ML's clients and services write: ARM ids, azureml:
+// names, azureml:// ids and places, cloud URLs and local paths. Get one from [ParseReference], or fill in the members
+// that belong to its Form and leave Text empty.
+type Reference struct {
+	// Form says which of the other members are filled.
+	Form ReferenceForm
+	// Kind of what is named; only in FormNamed.
+	Kind ReferenceKind
+	// Name of what is named; only in FormNamed.
+	Name string
+	// Version of an asset; empty when Label says it, or when the text names none.
+	Version string
+	// Label instead of a version, in practice "latest".
+	Label string
+	// Registry that has the asset; empty for one of a workspace.
+	Registry string
+	// Workspace that is meant, as far as the text says; all empty means the client's own.
+	Workspace Workspace
+	// WorkspaceID is the workspace's GUID; ids of the data plane and of lists have it instead of the names.
+	WorkspaceID string
+	// Location is the region, only in ids of the data plane.
+	Location string
+	// Datastore of a place.
+	Datastore string
+	// Job whose output is meant.
+	Job string
+	// Output of the job; empty means the job's own artifacts.
+	Output string
+	// Path within the datastore or the output, or the whole URL or local path.
+	Path string
+	// Text is the reference as it was parsed. String returns it unchanged. Empty in a reference made by hand.
+	Text string
+}
+
+// String returns Text, or the usual spelling of a reference that was made by hand.
+func (r Reference) String() string {
+	if r.Text != "" {
+		return r.Text
+	}
+	switch r.Form {
+	case FormNamed:
+		return r.named()
+	case FormPlace:
+		return "azureml://" + r.workspacePart() + "datastores/" + r.Datastore + "/paths/" + r.Path
+	case FormOutput:
+		if r.Output == "" {
+			return "runs:/" + r.Job + "/" + r.Path
+		}
+		return "azureml://jobs/" + r.Job + "/outputs/" + r.Output + "/paths/" + r.Path
+	}
+	return r.Path
+}
+
+func (r Reference) named() string {
+	switch {
+	case r.Registry != "" && r.Label != "":
+		return "azureml://registries/" + r.Registry + "/" + string(r.Kind) + "/" + r.Name + "/labels/" + r.Label
+	case r.Registry != "":
+		return "azureml://registries/" + r.Registry + "/" + string(r.Kind) + "/" + r.Name + "/versions/" + r.Version
+	case r.Workspace != Workspace{} && r.Label == "":
+		return r.armID(r.Workspace)
+	case r.Label != "":
+		return "azureml:" + r.Name + "@" + r.Label
+	case r.Version != "":
+		return "azureml:" + r.Name + ":" + r.Version
+	}
+	return "azureml:" + r.Name
+}
+
+func (r Reference) workspacePart() string {
+	switch {
+	case r.Workspace != Workspace{}:
+		return "subscriptions/" + r.Workspace.SubscriptionID + "/resourcegroups/" + r.Workspace.ResourceGroup +
+			"/workspaces/" + r.Workspace.Name + "/"
+	case r.WorkspaceID != "":
+		return "workspaces/" + r.WorkspaceID + "/"
+	}
+	return ""
+}
+
+func (r Reference) armID(ws Workspace) string {
+	id := ws.ID() + "/" + string(r.Kind) + "/" + url.PathEscape(r.Name)
+	if r.Version != "" {
+		id += "/versions/" + url.PathEscape(r.Version)
+	}
+	return id
+}
+
+// ID returns what a request of the management plane takes: the ARM id, with ws where the reference says no workspace of
+// its own. Ids of registries and names of curated environments (azureml:AzureML-...) are returned as they are, because
+// the service resolves them itself. It is an error for anything without a name, for an asset without a version and for a
+// label of the workspace, which only a call of Latest can resolve.
+func (r Reference) ID(ws Workspace) (string, error) {
+	switch {
+	case r.Form != FormNamed:
+		return "", fmt.Errorf("azmlbatch: reference %q names no resource", redact(r.String()))
+	case r.Registry != "":
+		return r.String(), nil
+	case r.curated():
+		return r.named(), nil // azureml: before the name, also when the text has none
+	case r.Label != "":
+		return "", fmt.Errorf("azmlbatch: reference %q: the label must be resolved to a version first", r)
+	case r.Kind.versioned() && r.Version == "":
+		return "", fmt.Errorf("azmlbatch: reference %q names no version", r)
+	case strings.HasPrefix(r.Text, "/subscriptions/"):
+		return r.Text, nil
+	case r.Workspace != Workspace{}:
+		return r.armID(r.Workspace), nil
+	}
+	return r.armID(ws), nil
+}
+
+// curated reports a curated environment by its name. Python's client sends azureml:AzureML-NAME:VERSION unresolved, and
+// the service takes it (recording test_command_job_invalid_datastore, 2023).
+func (r Reference) curated() bool {
+	return r.Kind == KindEnvironment && r.Version != "" && r.Workspace == Workspace{} && r.WorkspaceID == "" &&
+		strings.HasPrefix(r.Name, "AzureML-")
+}
+
+// Equal reports whether both references mean the same, however they are spelt. The service spells one place in three ways
+// (short when sent, with names in an answer, with the workspace's GUID in a list), writes resourceGroups and
+// resourcegroups, and adds a slash to folders. What one of the two leaves open, for example the workspace, counts as
+// equal. Names and paths compare with case, subscription, group and workspace without.
+func (r Reference) Equal(o Reference) bool {
+	if r.Form != o.Form || !r.sameScope(o) {
+		return false
+	}
+	switch r.Form {
+	case FormNamed:
+		return r.Kind == o.Kind && r.Name == o.Name && r.Version == o.Version && r.Label == o.Label
+	case FormPlace:
+		return r.Datastore == o.Datastore && samePath(r.Path, o.Path)
+	case FormOutput:
+		return r.Job == o.Job && r.Output == o.Output && samePath(r.Path, o.Path)
+	case FormURL:
+		return canonicalURL(r.Path) == canonicalURL(o.Path)
+	}
+	return r.Path == o.Path
+}
+
+func (r Reference) sameScope(o Reference) bool {
+	if !strings.EqualFold(r.Registry, o.Registry) {
+		return false
+	}
+	for _, pair := range [][2]string{
+		{r.Workspace.SubscriptionID, o.Workspace.SubscriptionID},
+		{r.Workspace.ResourceGroup, o.Workspace.ResourceGroup},
+		{r.Workspace.Name, o.Workspace.Name},
+		{r.WorkspaceID, o.WorkspaceID},
+	} {
+		if pair[0] != "" && pair[1] != "" && !strings.EqualFold(pair[0], pair[1]) {
+			return false
+		}
+	}
+	return true
+}
+
+func samePath(a, b string) bool { return strings.Trim(a, "/") == strings.Trim(b, "/") }
+
+// canonicalURL makes URLs of one place equal: the service writes :443 in one answer and leaves it out in the next.
+func canonicalURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	if u.Scheme == "https" {
+		u.Host = strings.TrimSuffix(u.Host, ":443")
+	}
+	u.RawQuery, u.Fragment = "", "" // a signature says who may read, not which place
+	u.RawPath = ""                  // a(b) and a%28b
+	return strings.TrimSuffix(u.String(), "/")
+}
+
+// samePlace reports whether two texts mean the same place, asset or URL. Texts that are no references are compared as they
+// are.
+func samePlace(a, b string) bool {
+	ra, errA := ParseReference("", a)
+	rb, errB := ParseReference("", b)
+	if errA != nil || errB != nil {
+		return a == b
+	}
+	return ra.Equal(rb)
+}
+
+// lastSegment is what follows the last slash: of a job's id the name, whatever stands before it (the service leaves
+// the endpoint's segment empty in ids of pipeline jobs).
+func lastSegment(id string) string {
+	return id[strings.LastIndexByte(id, '/')+1:]
+}
+
+// segmentAfter returns the path segment behind the one named, without regard to case; "" when there is none.
+func segmentAfter(id, name string) string {
+	segments := strings.Split(id, "/")
+	for i, s := range segments[:len(segments)-1] {
+		if strings.EqualFold(s, name) {
+			return segments[i+1]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,285 @@
+package azmlbatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+)
+
+// The blob plane is azblob's: its pipeline, its retries (ClientOptions.Retry), its token policy. Only its packages blob
+// and blockblob are used. Its package container would link Apache Arrow into every program: 4.9 MB (13.3 to 18.2) and
+// nine modules more, measured with azblob 1.8.3 and Go 1.26; so the listing is our own (storage_list.go).
+//
+// azblob makes a client, with a pipeline and a token cache, for each blob. Ours has one for each kind of credential: its
+// first policy aims the request at the blob that the context names.
+
+// blobTarget is where a request of the blob plane goes.
+type blobTarget struct {
+	url    *url.URL // never signed
+	accept string   // overrides azblob's header
+	sign   func(context.Context) (string, error)
+}
+
+type blobTargetKey struct{}
+
+func withTarget(ctx context.Context, t blobTarget) context.Context {
+	return context.WithValue(ctx, blobTargetKey{}, t)
+}
+
+// aim replaces the URL that the client was made with, and keeps the query that azblob added.
+type aim struct{}
+
+// aimless is the URL that clients are made with. No request goes there.
+const aimless = "https://blob.invalid/container/blob"
+
+func (aim) Do(req *policy.Request) (*http.Response, error) {
+	raw := req.Raw()
+	t := raw.Context().Value(blobTargetKey{}).(blobTarget) // set by blobCall, the only way here
+	u := *t.url
+	u.RawQuery = joinQuery(u.RawQuery, raw.URL.RawQuery)
+	raw.URL, raw.Host = &u, u.Host
+	if t.accept != "" {
+		raw.Header.Set("Accept", t.accept)
+	}
+	return req.Next()
+}
+
+// signing adds the signature of a SAS below azblob's pipeline, so that neither its log, its spans nor its errors ever
+// see it. A signature that has been renewed meanwhile is used at once, also by a download that goes on after a break.
+type signing struct{ next policy.Transporter }
+
+func (s signing) Do(req *http.Request) (*http.Response, error) {
+	t := req.Context().Value(blobTargetKey{}).(blobTarget)
+	if t.sign == nil {
+		return s.next.Do(req)
+	}
+	sas, err := t.sign(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	signed := req.Clone(req.Context())
+	signed.URL.RawQuery = joinQuery(signed.URL.RawQuery, strings.TrimPrefix(sas, "?"))
+	resp, err := s.next.Do(signed)
+	if err != nil {
+		return nil, withoutQuery(err)
+	}
+	resp.Request = req
+	return resp, nil
+}
+
+// tokenError marks that the credential gave no token for storage.
+type tokenError struct{ error }
+
+func (e *tokenError) Unwrap() error { return e.error }
+
+type storageCredential struct{ azcore.TokenCredential }
+
+func (s storageCredential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	t, err := s.TokenCredential.GetToken(ctx, o)
+	if err != nil && ctx.Err() == nil {
+		err = &tokenError{err}
+	}
+	return t, err
+}
+
+// blobOptions are the caller's options for azblob, with the first policy and the last transport being ours.
+func (c *Client) blobOptions() *blockblob.ClientOptions {
+	o := c.options.ClientOptions
+	o.APIVersion = "" // that of the management plane, if any
+	o.PerCallPolicies = append([]policy.Policy{aim{}}, o.PerCallPolicies...)
+	o.Transport = signing{plainClient(c.storage.transport(c.transport()))}
+	return &blockblob.ClientOptions{ClientOptions: o}
+}
+
+func (c *Client) newIdentityClient() (*blockblob.Client, error) {
+	return blockblob.NewClient(aimless, storageCredential{c.cred}, c.blobOptions())
+}
+
+// newOpenClient makes the client for requests without a credential in the header: signed ones and anonymous ones.
+func (c *Client) newOpenClient() (*blockblob.Client, error) {
+	return blockblob.NewClientWithNoCredential(aimless, c.blobOptions())
+}
+
+func (c *Client) newKeyClient(account string, key Secret) (*blockblob.Client, error) {
+	cred, err := blob.NewSharedKeyCredential(account, string(key))
+	if err != nil {
+		return nil, err
+	}
+	return blockblob.NewClientWithSharedKeyCredential(aimless, cred, c.blobOptions())
+}
+
+// connections lets as many requests of an upload reuse their connection as run at once; net/http keeps two by default.
+const connections = 64
+
+func storageTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = connections
+	return t
+}
+
+// openBlob reads a blob from its beginning. A connection that breaks is made anew where it broke.
+func (c *Client) openBlob(ctx context.Context, op operation, at place) (io.ReadCloser, error) {
+	return c.openBlobAt(ctx, op, at, 0)
+}
+
+// openBlobAt reads a blob from an offset to its end.
+func (c *Client) openBlobAt(ctx context.Context, op operation, at place, offset int64) (io.ReadCloser, error) {
+	var body io.ReadCloser
+	err := c.blobCall(ctx, op, at, StorageAuto, func(ctx context.Context, b *blockblob.Client) error {
+		resp, err := b.DownloadStream(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: offset}})
+		if err == nil {
+			body = resp.NewRetryReader(ctx, &blob.RetryReaderOptions{})
+		}
+		return err
+	})
+	return body, err
+}
+
+// blobCall makes one call of azblob for the place, with the first way in that storage does not refuse. The call may run
+// several times and must begin anew each time. Of several refusals the caller sees that of its own identity, because that
+// one has a remedy.
+func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer StorageCredential, call func(context.Context, *blockblob.Client) error) (err error) {
+	ctx, end := c.begin(ctx, op, slog.LevelDebug)
+	defer end(&err)
+	var refusal error
+	for _, w := range c.storage.order(at, waysIn(at, prefer)) {
+		b, sign, err := c.enter(ctx, op, w, at)
+		if err == nil {
+			err = storageError(op, call(withTarget(ctx, blobTarget{url: at.url(), sign: sign}), b))
+			if !refused(err, w) {
+				if err == nil || statusOf(err) != 0 {
+					c.storage.remember(at, w)
+				}
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		if refusal == nil || w == byIdentity {
+			refusal = err
+		}
+	}
+	return refusal
+}
+
+// enter returns the client of a way in, and what signs its requests.
+func (c *Client) enter(ctx context.Context, op operation, w way, at place) (*blockblob.Client, func(context.Context) (string, error), error) {
+	switch w {
+	case byIdentity:
+		b, err := c.storage.client("identity", c.newIdentityClient)
+		return b, nil, err
+	case bySecrets:
+		return c.enterBySecrets(ctx, op, at)
+	}
+	b, err := c.storage.client("open", c.newOpenClient)
+	if w == anonymously {
+		return b, nil, err
+	}
+	return b, func(context.Context) (string, error) { return at.sas, nil }, err
+}
+
+var errNoSecrets = errors.New("the datastore has no secrets that open its storage")
+
+// enterBySecrets uses the datastore's secrets. A URL without datastore may lie in the account of the default datastore,
+// whose secrets open all containers of the account; the workspace keeps code there.
+func (c *Client) enterBySecrets(ctx context.Context, op operation, at place) (*blockblob.Client, func(context.Context) (string, error), error) {
+	name := at.datastore
+	if name == "" {
+		d, err := c.knownDatastore(ctx, op, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, keyless := d.Credentials.(NoCredentials); keyless || d.blobHost(c.cloud.storageSuffix) != at.host {
+			return nil, nil, errNoSecrets
+		}
+		name = d.Name
+	}
+	first, err := c.storeSecret(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if first.key != "" {
+		b, err := c.storage.client("key:"+at.account()+":"+string(first.key), func() (*blockblob.Client, error) {
+			return c.newKeyClient(at.account(), first.key)
+		})
+		return b, nil, err
+	}
+	b, err := c.storage.client("open", c.newOpenClient)
+	return b, func(ctx context.Context) (string, error) {
+		s, err := c.storeSecret(ctx, name)
+		return string(s.sas), err
+	}, err
+}
+
+// storageError turns what azblob returns into *[Error], as the calls of the other planes do. Errors of this package, of
+// the file system and of the context pass through.
+func storageError(op operation, err error) error {
+	var own *Error
+	var bad *ArgumentError
+	var answer *azcore.ResponseError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own), errors.As(err, &bad):
+		return err
+	case errors.As(err, &answer) && answer.RawResponse != nil:
+		return newResponseError(op.String(), answer.RawResponse)
+	}
+	return transportError(op, err)
+}
+
+// fileError adds to the failure of an upload or download which file it is about and how far the others are, and names the
+// operation once.
+type fileError struct {
+	op          operation
+	file, state string
+	err         error
+}
+
+func (e *fileError) Error() string {
+	prefix := "azmlbatch: " + e.op.String() + ": "
+	return fmt.Sprintf("%sfile %q (%s): %s", prefix, e.file, e.state, strings.TrimPrefix(e.err.Error(), prefix))
+}
+
+func (e *fileError) Unwrap() error { return e.err }
+
+// refused reports whether storage turned a way in away, or the credential gave no token, so that another way may be tried.
+// The account's network rules are no matter of the credential. Storage hides a container that is not public from those
+// without a credential.
+func refused(err error, w way) bool {
+	var noToken *tokenError
+	if errors.As(err, &noToken) {
+		return true
+	}
+	if HasCode(err, "AuthorizationFailure", "InsufficientAccountPermissions") {
+		return false
+	}
+	if w == anonymously && HasCode(err, "PublicAccessNotPermitted", "ResourceNotFound") {
+		return true
+	}
+	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden)
+}
+
+// statusOf is the HTTP status behind an error, 0 without one.
+func statusOf(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.StatusCode
+	}
+	return 0
+}

@@ -1,0 +1,164 @@
+package azmlbatch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// place is where blobs lie: a blob, a folder or a prefix in a container, and what may open it. It is comparable.
+type place struct {
+	host      string // {account}.blob.{suffix}
+	container string
+	path      string // name of a blob, or a prefix; "" for the whole container
+	datastore string // whose secrets open the container; "" when the place came as a URL
+	keyless   bool   // the datastore has no secrets
+	sas       string // the signature of a signed URL; with it, nothing else is ever sent
+}
+
+func (p place) at(path string) place {
+	p.path = path
+	return p
+}
+
+// join appends to the path, with one slash between.
+func (p place) join(more string) place {
+	if p.path == "" {
+		return p.at(more)
+	}
+	return p.at(strings.TrimSuffix(p.path, "/") + "/" + more)
+}
+
+func (p place) account() string {
+	account, _, _ := strings.Cut(p.host, ".")
+	return account
+}
+
+// url is the place as an https URL, without signature.
+func (p place) url() *url.URL {
+	u := &url.URL{Scheme: "https", Host: p.host, Path: "/" + p.container}
+	u.RawPath = "/" + url.PathEscape(p.container)
+	if p.path != "" {
+		segments := strings.Split(p.path, "/")
+		for i, s := range segments {
+			segments[i] = url.PathEscape(s)
+		}
+		u.Path += "/" + p.path
+		u.RawPath += "/" + strings.Join(segments, "/")
+	}
+	return u
+}
+
+// blobPlace finds the container and path that a URI means: a place in a datastore of the workspace in any of the three
+// spellings, an https URL of a blob or container with or without a signature, wasbs:// and abfss://. It asks the service
+// for a datastore that this client has not seen yet, and for the workspace where the place has its GUID.
+func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place, error) {
+	r, err := ParseReference("", uri)
+	if err != nil {
+		return place{}, err
+	}
+	switch r.Form {
+	case FormURL:
+		return c.urlPlace(op, r.Path)
+	case FormPlace:
+		same, err := c.sameWorkspace(ctx, r)
+		if err != nil {
+			return place{}, err
+		}
+		if !same {
+			return place{}, badPlace(op, uri, "is in another workspace", "use a client of that workspace")
+		}
+		at, err := c.datastorePlace(ctx, op, r.Datastore)
+		return at.at(r.Path), err
+	}
+	return place{}, badPlace(op, uri, "is no place in storage", "use azureml://datastores/D/paths/P or the https URL of a blob")
+}
+
+func badPlace(op operation, uri, problem, remedy string) error {
+	return &ArgumentError{Operation: op.String(), Argument: "uri", Remedy: remedy,
+		Problem: fmt.Sprintf("%q %s", redact(clip(uri)), problem)}
+}
+
+// sameWorkspace reports whether a reference, which may leave it open, means the client's workspace.
+func (c *Client) sameWorkspace(ctx context.Context, r Reference) (bool, error) {
+	own := Reference{Workspace: c.workspace}
+	if r.WorkspaceID != "" {
+		d, err := c.knownDetails(ctx)
+		if err != nil {
+			return false, err
+		}
+		own.WorkspaceID = d.WorkspaceID
+	}
+	return own.sameScope(Reference{Workspace: r.Workspace, WorkspaceID: r.WorkspaceID}), nil
+}
+
+// urlPlace reads the URL of a blob. Without a signature the caller's token may go there, so the host must be a blob host
+// of the client's cloud.
+func (c *Client) urlPlace(op operation, raw string) (place, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return place{}, badPlace(op, raw, "is not a URL", "use the https URL of a blob")
+	}
+	var at place
+	switch scheme := strings.ToLower(u.Scheme); scheme {
+	case "https":
+		at.host = blobEndpoint(strings.TrimSuffix(u.Host, ":443")) // the service writes it in one answer and not in the next
+		at.container, at.path, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+		if u.Query().Has("sig") {
+			at.sas = u.RawQuery
+		}
+	case "wasbs", "abfss": // scheme://container@account.host/path
+		at.host = blobEndpoint(u.Host)
+		at.container, at.path = u.User.Username(), strings.TrimPrefix(u.Path, "/")
+	default:
+		return place{}, badPlace(op, raw, "is not an encrypted URL of blob storage", "use https, wasbs or abfss")
+	}
+	if at.container == "" {
+		return place{}, badPlace(op, raw, "names no container", "use the https URL of a blob or container")
+	}
+	if at.sas == "" {
+		err = c.checkBlobHost(op, at.host)
+	}
+	return at, err
+}
+
+// blobEndpoint is the host at which the blobs of an account are, also when it is given as a data lake.
+func blobEndpoint(host string) string {
+	return strings.Replace(strings.ToLower(host), ".dfs.", ".blob.", 1)
+}
+
+// checkBlobHost refuses to send a token to a host that is not {account}.blob.{suffix of the cloud}: a server of another
+// name could ask azblob for a token of any audience, whoever registered it as a datastore.
+func (c *Client) checkBlobHost(op operation, host string) error {
+	account, rest, _ := strings.Cut(host, ".")
+	if account != "" && rest == "blob."+c.cloud.storageSuffix {
+		return nil
+	}
+	return &Error{Operation: op.String(), Err: errForeignHost,
+		Message: fmt.Sprintf("%s is not a blob host of this cloud; no token is sent there", host),
+		Remedy:  "use a URL with a signature (SAS), or check ClientOptions.Cloud and its entry for ServiceStorage"}
+}
+
+// datastorePlace is the container of a datastore; "" means the default one.
+func (c *Client) datastorePlace(ctx context.Context, op operation, name string) (place, error) {
+	d, err := c.knownDatastore(ctx, op, name)
+	if err != nil {
+		return place{}, err
+	}
+	bad := func(problem, remedy string) (place, error) {
+		return place{}, &ArgumentError{Operation: op.String(), Argument: "datastore",
+			Problem: fmt.Sprintf("%q %s", d.Name, problem), Remedy: remedy}
+	}
+	container := cmp.Or(d.ContainerName, d.Filesystem)
+	switch {
+	case container == "" || d.AccountName == "":
+		return bad(fmt.Sprintf("is of type %s, which has no blobs", d.Type), "use a datastore of type AzureBlob or AzureDataLakeGen2")
+	case d.Protocol != "" && !strings.EqualFold(d.Protocol, "https"):
+		return bad(fmt.Sprintf("is reached by %s, which would show the credential to anyone", d.Protocol), "set its protocol to https")
+	}
+	_, keyless := d.Credentials.(NoCredentials)
+	at := place{host: d.blobHost(c.cloud.storageSuffix), container: container, datastore: d.Name, keyless: keyless}
+	return at, c.checkBlobHost(op, at.host)
+}
