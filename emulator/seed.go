@@ -7,7 +7,8 @@ import (
 )
 
 // Seed shows the files of a local folder as blobs. They are not copied and
-// cannot be written to; a file added to the folder later is a blob at once.
+// cannot be written to; a file added to the folder later is a blob at once. A
+// file whose name no blob can have, such as "notes.", is left out.
 type Seed struct {
 	// Account is the storage account, 3 to 24 lower-case letters and digits.
 	// An account that belongs to no workspace is made, and anyone may read the

@@ -93,8 +93,9 @@ func (s *Service) Put(ctx context.Context, account, container, name string, r io
 	if err != nil {
 		return err
 	}
-	if err = checkBlobName(name); err == nil {
-		err = c.putDirect(ctx, name, r, o)
+	stored, err := blobName(name)
+	if err == nil {
+		err = c.putDirect(ctx, stored, r, o)
 	}
 	if err != nil {
 		return fmt.Errorf("blob: put %s/%s/%s: %w", account, container, name, err)
@@ -169,11 +170,20 @@ func (s *Service) Open(ctx context.Context, account, container, name string) (io
 	if err != nil {
 		return nil, Properties{}, err
 	}
-	rec, body, err := c.read(name, func(r *record) (int64, int64, error) { return 0, r.Size, nil })
+	rec, body, err := c.read(storedName(name), func(r *record) (int64, int64, error) { return 0, r.Size, nil })
 	if err != nil {
 		return nil, Properties{}, fmt.Errorf("blob: open %s/%s/%s: %w", account, container, name, err)
 	}
 	return readCloser{&contextReader{ctx, body}, body}, rec.properties(), nil
+}
+
+// storedName is blobName for a lookup: a name that no blob can have is returned as it is, and found
+// nowhere.
+func storedName(name string) string {
+	if stored, err := blobName(name); err == nil {
+		return stored
+	}
+	return name
 }
 
 type readCloser struct {
@@ -218,7 +228,7 @@ func (s *Service) Delete(_ context.Context, account, container, name string) err
 	if err != nil {
 		return err
 	}
-	_, err = c.change(name, func(current *record) (*record, error) {
+	_, err = c.change(storedName(name), func(current *record) (*record, error) {
 		if current == nil {
 			return nil, errBlobNotFound()
 		}

@@ -49,6 +49,10 @@ func errBlobNotFound() *fault {
 	return newFault(404, "BlobNotFound", "The specified blob does not exist.")
 }
 
+func errInvalidURI() *fault {
+	return newFault(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
+}
+
 func errResourceNotFound() *fault {
 	return newFault(404, "ResourceNotFound", "The specified resource does not exist.")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -36,14 +37,28 @@ func checkContainerName(name string) error {
 	return nil
 }
 
-// checkBlobName answers as the service does when a request names an impossible blob.
-func checkBlobName(name string) error {
-	switch {
-	case name == "", utf8.RuneCountInString(name) > maxBlobNameLength,
-		strings.Count(name, "/") >= maxBlobNameSegments, !utf8.ValidString(name):
-		return newFault(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
+// blobName returns the name under which the service stores a blob that a request names, or the
+// service's refusal. The service drops the dots at the end of every segment
+// (github.com/Azure/azure-sdk-for-java issue 36674) and refuses control characters
+// (Azure/azure-sdk-for-python issue 11577).
+//
+// What it does with a segment of dots alone or with a blank at the end of a segment is not
+// documented. Both are refused, so that no blob can end up under a name that nobody asked for.
+func blobName(name string) (string, error) {
+	segments := strings.Split(name, "/")
+	for i, segment := range segments {
+		kept := strings.TrimRight(segment, ".")
+		if kept == "" && segment != "" || strings.HasSuffix(kept, " ") {
+			return "", errInvalidURI()
+		}
+		segments[i] = kept
 	}
-	return nil
+	name = strings.Join(segments, "/")
+	if name == "" || utf8.RuneCountInString(name) > maxBlobNameLength || len(segments) > maxBlobNameSegments ||
+		!utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", errInvalidURI()
+	}
+	return name, nil
 }
 
 // Names on disk. A blob "Score/a b.csv" lies below its container's folder at !score~/a%20b.csv followed by ~ and a suffix,

@@ -40,7 +40,7 @@ func (s *Service) newRequest(hr *http.Request) (*request, error) {
 	}
 	query, err := url.ParseQuery(hr.URL.RawQuery)
 	if err != nil {
-		return r, newFault(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
+		return r, errInvalidURI()
 	}
 	r.query = make(map[string]string, len(query))
 	for name, values := range query {
@@ -107,10 +107,10 @@ func (r *request) readPath() error {
 	}
 	var err error
 	if r.container, err = url.PathUnescape(container); err != nil {
-		return checkBlobName("")
+		return errInvalidURI()
 	}
 	if r.blob, err = url.PathUnescape(blob); err != nil {
-		return checkBlobName("")
+		return errInvalidURI()
 	}
 	switch {
 	case r.container == "" && r.blob == "":
@@ -118,7 +118,8 @@ func (r *request) readPath() error {
 	case checkContainerName(r.container) != nil:
 		return checkContainerName(r.container)
 	case isBlob && r.query["restype"] == "":
-		return checkBlobName(r.blob)
+		r.blob, err = blobName(r.blob)
+		return err
 	}
 	r.blob = ""
 	return nil

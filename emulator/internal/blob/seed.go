@@ -23,7 +23,7 @@ type seed struct {
 // Seed shows the files below dir as blobs whose names are prefix, a slash (unless prefix is empty) and the file's path
 // within dir. The container is made if needed. The files are not copied, and no request changes them: a write to such a
 // blob is refused like one to a blob under an immutability policy. A blob of the service's own hides a file of that name.
-// Seeds are not kept over a restart.
+// Files whose names no blob can have are left out. Seeds are not kept over a restart.
 func (s *Service) Seed(account, container, prefix, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -49,6 +49,9 @@ func (s *seed) close() error { return s.root.Close() }
 
 // lookup returns the blob of this name, or nil when there is no such file.
 func (s *seed) lookup(name string) *record {
+	if stored, err := blobName(name); err != nil || stored != name {
+		return nil // storage would not keep a file of that name
+	}
 	rel, ok := strings.CutPrefix(name, s.prefix)
 	if !ok || !fs.ValidPath(rel) || rel == "." {
 		return nil

@@ -38,6 +38,11 @@ func TestSeed(t *testing.T) {
 	t.Parallel()
 	onEachBackend(t, func(t *testing.T, s *Service) {
 		dir := seedFolder(t)
+		for _, name := range []string{"dot.", "blank ", "line\nbreak"} { // no blob can have these names
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := s.Seed(testAccount, testContainer, "/mnist/sample/", dir); err != nil {
 			t.Fatalf("Seed: %v", err)
 		}
@@ -59,7 +64,7 @@ func TestSeed(t *testing.T) {
 		if got := get(t, s, "mnist/sample/a/deep/2.txt") + get(t, s, "mnist/sample/inside"); got != "A2B" {
 			t.Errorf("content = %q", got)
 		}
-		for _, name := range []string{"mnist/sample/outside", "mnist/sample/../secret.txt", "mnist/sample/a", "mnist/sample/", "mnist/sample/loop/b/x"} {
+		for _, name := range []string{"mnist/sample/outside", "mnist/sample/../secret.txt", "mnist/sample/a", "mnist/sample/", "mnist/sample/loop/b/x", "mnist/sample/dot.", "mnist/sample/blank "} {
 			if _, _, err := s.Open(t.Context(), testAccount, testContainer, name); !errors.Is(err, ErrNotFound) {
 				t.Errorf("Open %q = %v, want ErrNotFound", name, err)
 			}

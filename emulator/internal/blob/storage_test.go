@@ -87,36 +87,6 @@ func TestPutIsWholeOrNothing(t *testing.T) {
 	})
 }
 
-// awkwardNames are names that a file system would rather not have.
-var awkwardNames = []string{
-	"a", "a/b", "a/b/", "a//b", "/a", "../../escape", "..", ".", "A", "a~", "a~.json", "%61", "con", "trailing.", "trailing ",
-	"back\\slash", "new\nline", "ümläut", "\x00", "~", "!a", "+x", strings.Repeat("é", 1000), strings.Repeat("d/", 250) + "end",
-	strings.Repeat("é/", 253) + "é",
-}
-
-func TestAwkwardNames(t *testing.T) {
-	t.Parallel()
-	outer := t.TempDir()
-	dir := filepath.Join(outer, "one", "two", "data")
-	s := newTestService(t, dir)
-	for _, name := range awkwardNames {
-		put(t, s, name, "of "+name)
-	}
-	again := newTestService(t, dir)
-	for _, name := range awkwardNames {
-		if got := get(t, again, name); got != "of "+name {
-			t.Errorf("%q after a restart = %q", name, got)
-		}
-	}
-	if got, want := len(names(t, again, "")), len(awkwardNames); got != want {
-		t.Errorf("%d names after a restart, want %d", got, want)
-	}
-	entries, err := os.ReadDir(filepath.Join(outer, "one", "two"))
-	if err != nil || len(entries) != 1 {
-		t.Errorf("files outside the folder: %v, %v", entries, err)
-	}
-}
-
 // snapshot reads all files below a folder.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
