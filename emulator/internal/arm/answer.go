@@ -24,8 +24,8 @@ type answer struct {
 	failed  bool
 }
 
-// jsonNull is the body of a DELETE or cancel that was accepted: the four
-// characters null (batch endpoint and job recordings, 2022 to 2026).
+// jsonNull is the body of a DELETE or cancel that was accepted: the four characters null (batch
+// endpoint and job recordings, 2022 to 2026).
 var jsonNull = json.RawMessage("null")
 
 func ok(body any) answer {
@@ -36,8 +36,8 @@ func withStatus(status int, body any) answer {
 	return answer{status: status, body: body, header: map[string]string{}}
 }
 
-// put is the answer to a synchronous PUT: 201 with the request's own URL in
-// Location for something new, 200 for something that was there.
+// put is the answer to a synchronous PUT: 201 with the request's own URL in Location for something
+// new, 200 for something that was there.
 func (c *call) put(created bool, body any) answer {
 	if !created {
 		return ok(body)
@@ -93,8 +93,8 @@ func (c *call) addCommonHeaders(header http.Header, a answer) {
 	c.addQuotaHeaders(header)
 }
 
-// addQuotaHeaders shows quotas that never run low. From 2025 on each has a
-// global twin, fifteen times as large.
+// addQuotaHeaders shows quotas that never run low. From 2025 on each has a global twin, fifteen
+// times as large.
 func (c *call) addQuotaHeaders(header http.Header) {
 	const prefix = "x-ms-ratelimit-remaining-subscription-"
 	switch {

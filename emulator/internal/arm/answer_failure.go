@@ -15,8 +15,8 @@ type failureParts struct {
 	infos   []any
 }
 
-// withDetail adds an entry to error.details, where some services put the code
-// that tells what happened.
+// withDetail adds an entry to error.details, where some services put the code that tells what
+// happened.
 func withDetail(code, message string) failureOption {
 	return func(p *failureParts) {
 		p.details = append(p.details, store.Document{
@@ -25,8 +25,8 @@ func withDetail(code, message string) failureOption {
 	}
 }
 
-// withInner adds an InnerError to error.additionalInfo, where other services put
-// that code: the codes are nested from general to particular.
+// withInner adds an InnerError to error.additionalInfo, where other services put that code: the
+// codes are nested from general to particular.
 func withInner(codes ...string) failureOption {
 	var inner any
 	for i := len(codes) - 1; i >= 0; i-- {
@@ -44,8 +44,8 @@ func additionalInfo(kind string, value any) store.Document {
 	return store.Document{"type": kind, "info": store.Document{"value": value}}
 }
 
-// fail is a refusal by Azure ML, in ARM's envelope with the entries that the
-// service adds to every error.
+// fail is a refusal by Azure ML, in ARM's envelope with the entries that the service adds to every
+// error.
 func (c *call) fail(status int, code, message string, options ...failureOption) answer {
 	parts := failureParts{
 		details: []any{},
@@ -72,8 +72,8 @@ func (c *call) notFound(message string, inner ...string) answer {
 	return c.fail(http.StatusNotFound, "UserError", message, withInner(inner...))
 }
 
-// internal reports a fault of the emulator itself. The text may name documents
-// but never their secrets.
+// internal reports a fault of the emulator itself. The text may name documents but never their
+// secrets.
 func (c *call) internal(err error) answer {
 	return c.fail(http.StatusInternalServerError, "SystemError", err.Error())
 }
@@ -85,8 +85,8 @@ func gatewayFailure(status int, code, message string) answer {
 	return a
 }
 
-// invalid refuses a resource of the kind noun ("Endpoint", "Deployment") for
-// the violations found in it.
+// invalid refuses a resource of the kind noun ("Endpoint", "Deployment") for the violations found
+// in it.
 func (c *call) invalid(noun string, violations []validation.Violation) answer {
 	return c.fail(http.StatusBadRequest, "UserError", validation.Message(noun, violations),
 		withInner("BadArgument", "ArgumentInvalid", "InvalidInputArguments"))

@@ -14,12 +14,12 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// pageSize is how many items a page of a list has when the caller asks for no
-// number (component lists of 2022 and 2026).
+// pageSize is how many items a page of a list has when the caller asks for no number (component
+// lists of 2022 and 2026).
 const pageSize = 50
 
-// page answers with one page of items and, if more follow, a link to the next.
-// size 0 means the usual one.
+// page answers with one page of items and, if more follow, a link to the next. size 0 means the
+// usual one.
 func (c *call) page(items []store.Document, size int) answer {
 	skip, err := readSkipToken(c.skipToken())
 	if err != nil {
@@ -41,8 +41,8 @@ func (c *call) page(items []store.Document, size int) answer {
 	return ok(body)
 }
 
-// skipToken is where to go on. Links of the service say $skipToken; generated
-// clients call the same parameter $skip.
+// skipToken is where to go on. Links of the service say $skipToken; generated clients call the same
+// parameter $skip.
 func (c *call) skipToken() string {
 	if token := c.query.Get("$skiptoken"); token != "" {
 		return token
@@ -60,8 +60,8 @@ func (c *call) top(names ...string) int {
 	return 0
 }
 
-// nextLink repeats the request's query, names with their dollar signs unescaped,
-// and adds the token.
+// nextLink repeats the request's query, names with their dollar signs unescaped, and adds the
+// token.
 func (c *call) nextLink(token string) string {
 	var link strings.Builder
 	link.WriteString(c.origin() + c.request.URL.EscapedPath())
@@ -93,8 +93,7 @@ type shardState struct {
 	TotalCount                int
 }
 
-// newSkipToken packs a place in a list as the service does: unpadded base64url
-// of gzip of JSON.
+// newSkipToken packs a place in a list as the service does: unpadded base64url of gzip of JSON.
 func newSkipToken(skip, total int) string {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)

@@ -6,17 +6,16 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// assetKind is what distinguishes codes, models, environments, data and
-// components, which otherwise share their routes and rules: one container per
-// name, made by the first version, and synchronous PUTs.
+// assetKind is what distinguishes codes, models, environments, data and components, which otherwise
+// share their routes and rules: one container per name, made by the first version, and synchronous
+// PUTs.
 type assetKind struct {
 	segment string // in paths: codes, models …
 	noun    string // in messages
 	shape   object // of a version's own properties, beside the common ones
 
-	// build completes properties, in which the common ones are set and those of
-	// the request added; old are those of the version that is being replaced, or
-	// nil. It may refuse.
+	// build completes properties, in which the common ones are set and those of the request added;
+	// old are those of the version that is being replaced, or nil. It may refuse.
 	build func(c *call, properties, old store.Document) *answer
 	// placed names the member that says where the content is. It cannot change.
 	placed string
@@ -30,8 +29,8 @@ type assetKind struct {
 	showContainer func(c *call, container store.Document)
 	// oldestFirst containers are listed in the order of their creation.
 	oldestFirst bool
-	// alwaysCreated kinds answer every PUT with 201, and no PUT moves their dates
-	// or archives a version.
+	// alwaysCreated kinds answer every PUT with 201, and no PUT moves their dates or archives a
+	// version.
 	alwaysCreated bool
 	// unmodified kinds show no last author until the first change.
 	unmodified bool
@@ -42,8 +41,7 @@ type assetKind struct {
 	noVersion   func(c *call) answer
 	// search lists versions by content, when the query names a hash.
 	search func(c *call, kind *assetKind) answer
-	// looseList kinds list no versions for a name that does not exist; others
-	// refuse.
+	// looseList kinds list no versions for a name that does not exist; others refuse.
 	looseList bool
 }
 
@@ -107,8 +105,8 @@ func (c *call) versionID(kind *assetKind) string {
 	return c.containerID(kind) + "/versions/" + c.param("version")
 }
 
-// assetNotFound is the refusal for kinds whose own text is not evidenced: codes,
-// data, and versions of environments and components.
+// assetNotFound is the refusal for kinds whose own text is not evidenced: codes, data, and versions
+// of environments and components.
 func (c *call) assetNotFound(what string) answer {
 	return c.notFound("Could not find "+what+".", "NotFoundError")
 }

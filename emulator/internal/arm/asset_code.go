@@ -26,8 +26,8 @@ func codeKind() *assetKind {
 	}
 }
 
-// codeRoutes are those that code has beside the common ones. Models and data
-// have the same in the published description.
+// codeRoutes are those that code has beside the common ones. Models and data have the same in the
+// published description.
 func (h *Handler) codeRoutes() []route {
 	var routes []route
 	for _, segment := range []string{"codes", "models", "data"} {
@@ -46,10 +46,9 @@ func buildCode(_ *call, properties, _ store.Document) *answer {
 	return nil
 }
 
-// findCode lists the versions whose content has the hash that is asked for.
-// Although the URL names one code, those of the whole workspace are searched, so
-// that equal content is found under any name (azure-sdk-for-python recording
-// test_create_and_get, 2023).
+// findCode lists the versions whose content has the hash that is asked for. Although the URL names
+// one code, those of the whole workspace are searched, so that equal content is found under any
+// name (azure-sdk-for-python recording test_create_and_get, 2023).
 func findCode(c *call, kind *assetKind) answer {
 	hash, hashVersion := c.query.Get("hash"), c.query.Get("hashversion")
 	var found []store.Document

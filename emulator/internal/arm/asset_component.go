@@ -29,16 +29,16 @@ func componentKind() *assetKind {
 		noContainer: func(c *call) answer {
 			return c.notFound("Not found component "+c.param("name")+".", "NotFound", "ComponentNotFound")
 		},
-		// Not evidenced as an answer of its own: the text is that of a job which
-		// names such a version.
+		// Not evidenced as an answer of its own: the text is that of a job which names such a
+		// version.
 		noVersion: func(c *call) answer {
 			return c.notFound("Not found component "+c.param("name")+" (version: "+c.param("version")+").", "NotFound", "ComponentNotFound")
 		},
 	}
 }
 
-// buildComponent refuses to exchange the code of an existing version, and makes
-// the specification what the service makes of it.
+// buildComponent refuses to exchange the code of an existing version, and makes the specification
+// what the service makes of it.
 func buildComponent(c *call, properties, old store.Document) *answer {
 	spec := store.Object(properties, "componentSpec")
 	if spec == nil {
@@ -66,11 +66,10 @@ func buildComponent(c *call, properties, old store.Document) *answer {
 	return nil
 }
 
-// componentEnvironment is how the service writes the environment of a component:
-// a curated one by its registry, others as they were sent. One that does not
-// exist is refused (azure-sdk-for-python recording
-// test_command_component_create_autoincrement, 2023). Names that begin with
-// AzureML- are taken for curated ones that exist.
+// componentEnvironment is how the service writes the environment of a component: a curated one by
+// its registry, others as they were sent. One that does not exist is refused (azure-sdk-for-python
+// recording test_command_component_create_autoincrement, 2023). Names that begin with AzureML- are
+// taken for curated ones that exist.
 func (c *call) componentEnvironment(reference string) (string, *answer) {
 	name, version, versioned := strings.Cut(strings.TrimPrefix(reference, "azureml:"), ":")
 	if reference == "" || !versioned || strings.Contains(name, "/") {
@@ -89,9 +88,8 @@ func (c *call) componentEnvironment(reference string) (string, *answer) {
 	return "", &a
 }
 
-// componentSpec is not an echo: booleans and numbers come back as text, defaults
-// are filled in, marks of the client go, and a pipeline component loses its jobs
-// (recordings of 2026).
+// componentSpec is not an echo: booleans and numbers come back as text, defaults are filled in,
+// marks of the client go, and a pipeline component loses its jobs (recordings of 2026).
 func (c *call) componentSpec(sent store.Document, environment string) store.Document {
 	spec, _ := asText(store.Copy(sent)).(store.Document)
 	for _, name := range []string{"_source", "sourceJobId", "jobs"} {

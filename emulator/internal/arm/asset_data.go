@@ -28,10 +28,9 @@ func dataKind() *assetKind {
 	}
 }
 
-// buildData spells the place of the content in its long form, and ends it with a
-// slash for everything that is not a file (azure-sdk-for-python recordings
-// test_create_mltable, 2022, and test_create_uri_folder, 2026). That there is
-// anything at that place is not looked at.
+// buildData spells the place of the content in its long form, and ends it with a slash for
+// everything that is not a file (azure-sdk-for-python recordings test_create_mltable, 2022, and
+// test_create_uri_folder, 2026). That there is anything at that place is not looked at.
 func buildData(c *call, properties, _ store.Document) *answer {
 	if properties["autoDeleteSetting"] != nil {
 		a := c.fail(http.StatusBadRequest, "UserError", "AutoDeleteSetting is only supported for assets in managed datastore.",
@@ -46,8 +45,8 @@ func buildData(c *call, properties, _ store.Document) *answer {
 	return nil
 }
 
-// longDataURI widens azureml://datastores/… to the form with subscription, group
-// and workspace. Other URIs stay as they are.
+// longDataURI widens azureml://datastores/… to the form with subscription, group and workspace.
+// Other URIs stay as they are.
 func (c *call) longDataURI(uri, dataType string) string {
 	if !strings.HasPrefix(uri, "azureml:") {
 		return uri

@@ -9,9 +9,9 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// condaJSON turns the text of a conda file, YAML or JSON, into the form in which
-// the service keeps it: JSON with two spaces of indentation and the members in
-// the order they were written. No text stays no text.
+// condaJSON turns the text of a conda file, YAML or JSON, into the form in which the service keeps
+// it: JSON with two spaces of indentation and the members in the order they were written. No text
+// stays no text.
 //
 // That JSON text is laid out anew as well is not evidenced; it is YAML, too.
 func condaJSON(text string) (string, error) {

@@ -31,10 +31,9 @@ func modelKind() *assetKind {
 	}
 }
 
-// buildModel spells the place of the content with resourceGroups, and keeps the
-// stage: archiving a model makes it Archived, restoring it Development, whatever
-// the request says about it (azure-sdk-for-python recording
-// test_model_archive_restore_version, 2025).
+// buildModel spells the place of the content with resourceGroups, and keeps the stage: archiving a
+// model makes it Archived, restoring it Development, whatever the request says about it
+// (azure-sdk-for-python recording test_model_archive_restore_version, 2025).
 func buildModel(_ *call, properties, old store.Document) *answer {
 	fill(properties, "flavors", store.Document{})
 	fill(properties, "modelType", "custom_model") // not evidenced: the type when none is sent
@@ -55,8 +54,8 @@ func buildModel(_ *call, properties, old store.Document) *answer {
 	return nil
 }
 
-// withGroupSpelling writes the segment resourceGroups of an azureml URI in the
-// given case: the service has one for models and another for data.
+// withGroupSpelling writes the segment resourceGroups of an azureml URI in the given case: the
+// service has one for models and another for data.
 func withGroupSpelling(uri, spelling string) string {
 	if !strings.HasPrefix(uri, "azureml://subscriptions/") {
 		return uri

@@ -15,13 +15,13 @@ const (
 	uploadLifetime    = 8*time.Hour + 10*time.Minute
 )
 
-// startPendingUpload makes a new container for the content of a version and
-// hands out a user delegation SAS for it, which needs no account key. The two
-// URLs differ: blobUri has the port and sasUri has not. The type comes back as
-// None (azure-sdk-for-python recording test_create_and_get, 2023).
+// startPendingUpload makes a new container for the content of a version and hands out a user
+// delegation SAS for it, which needs no account key. The two URLs differ: blobUri has the port and
+// sasUri has not. The type comes back as None (azure-sdk-for-python recording test_create_and_get,
+// 2023).
 //
-// Not evidenced: what the container's name is derived from, and a second upload
-// for the same version; here every upload gets a container of its own.
+// Not evidenced: what the container's name is derived from, and a second upload for the same
+// version; here every upload gets a container of its own.
 func startPendingUpload(c *call) answer {
 	account, group := c.workspaceAccount()
 	if c.h.accounts == nil {

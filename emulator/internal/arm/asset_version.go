@@ -28,8 +28,8 @@ func getVersion(c *call, kind *assetKind) answer {
 	return ok(c.showVersion(kind, doc))
 }
 
-// getLabel resolves the only label there is for workspace assets, latest (for
-// components also default), to the version created last.
+// getLabel resolves the only label there is for workspace assets, latest (for components also
+// default), to the version created last.
 func getLabel(c *call, kind *assetKind) answer {
 	versions := c.newestVersions(kind, view{active: true})
 	label := foldName(c.param("label"))
@@ -66,8 +66,8 @@ func (c *call) newestVersions(kind *assetKind, shown view) []store.Document {
 	return slices.DeleteFunc(versions, func(doc store.Document) bool { return !shown.shows(doc) })
 }
 
-// wantsVersion applies the filters version, stage, tags and properties; the last
-// two are lists of name or name=value, separated by commas.
+// wantsVersion applies the filters version, stage, tags and properties; the last two are lists of
+// name or name=value, separated by commas.
 func (c *call) wantsVersion(doc store.Document) bool {
 	properties := store.Object(doc, "properties")
 	if wanted := c.query.Get("version"); wanted != "" && !strings.EqualFold(wanted, store.Text(doc, "name")) {
@@ -94,8 +94,7 @@ func hasEntries(entries store.Document, wanted string) bool {
 	return true
 }
 
-// putVersion registers a version. The last writer wins, except that the place of
-// the content stays.
+// putVersion registers a version. The last writer wins, except that the place of the content stays.
 func putVersion(c *call, kind *assetKind) answer {
 	body, refusal := c.read(object{"properties": withShape(commonAssetShape, kind.shape)}, kind.noun)
 	if refusal != nil {
@@ -178,8 +177,7 @@ func (c *call) keepVersion(kind *assetKind, doc store.Document, created bool) er
 	return c.countVersions(kind)
 }
 
-// deleteVersion answers 200, or 204 for what is absent, as published; no
-// recording has either.
+// deleteVersion answers 200, or 204 for what is absent, as published; no recording has either.
 func deleteVersion(c *call, kind *assetKind) answer {
 	found, err := c.h.store.Delete(c.versionID(kind))
 	if err == nil && found {
@@ -213,8 +211,7 @@ func samePlace(properties, old store.Document, member string) bool {
 	return placeKey(store.Text(properties, member)) == placeKey(store.Text(old, member))
 }
 
-// placeKey is datastore and path of an azureml URI, which has three spellings,
-// or the URI itself.
+// placeKey is datastore and path of an azureml URI, which has three spellings, or the URI itself.
 func placeKey(uri string) string {
 	uri = strings.TrimSuffix(uri, "/")
 	if i := strings.Index(uri, "/datastores/"); strings.HasPrefix(uri, "azureml:") && i >= 0 {

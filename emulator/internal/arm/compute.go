@@ -73,8 +73,8 @@ func getCompute(c *call) answer {
 	return ok(c.showCompute(doc))
 }
 
-// computeNotFound has no body at all and calls itself a standard answer
-// (azure-sdk-for-python recording test_pipeline_job_validation_remote, 2026).
+// computeNotFound has no body at all and calls itself a standard answer (azure-sdk-for-python
+// recording test_pipeline_job_validation_remote, 2026).
 func computeNotFound() answer { return withStatus(http.StatusNotFound, nil) }
 
 // putCompute answers 201 for a create and for an update alike.
@@ -99,8 +99,8 @@ func putCompute(c *call) answer {
 	return c.storeCompute(c.newCompute(body, old), clusterData(store.Object(body, "properties"), old))
 }
 
-// readCluster brings properties.properties of a cluster into shape; those of
-// other compute types stay as they were sent.
+// readCluster brings properties.properties of a cluster into shape; those of other compute types
+// stay as they were sent.
 func (c *call) readCluster(body store.Document) *answer {
 	properties := store.Object(body, "properties")
 	if store.Text(properties, "computeType") != amlCompute || properties["properties"] == nil {
@@ -113,8 +113,8 @@ func (c *call) readCluster(body store.Document) *answer {
 	return refusal
 }
 
-// checkCompute refuses what a compute must not be. Not evidenced: no recording
-// has an error of this kind.
+// checkCompute refuses what a compute must not be. Not evidenced: no recording has an error of this
+// kind.
 func (c *call) checkCompute(body store.Document) *answer {
 	properties := store.Object(body, "properties")
 	var violations []validation.Violation
@@ -135,8 +135,8 @@ func (c *call) checkCompute(body store.Document) *answer {
 	return &a
 }
 
-// storeCompute keeps doc and starts the operation that completes it with data.
-// Only the status URL is answered, no Location.
+// storeCompute keeps doc and starts the operation that completes it with data. Only the status URL
+// is answered, no Location.
 func (c *call) storeCompute(doc, data store.Document) answer {
 	op, err := c.h.begin(uuid.NewString(), computePut, store.Text(doc, "id"), computeDuration, data)
 	if err == nil {
@@ -155,8 +155,8 @@ func (c *call) storeCompute(doc, data store.Document) answer {
 	return a
 }
 
-// patchCompute changes the scale settings of a cluster. Not evidenced: the
-// answer; the published description allows 200.
+// patchCompute changes the scale settings of a cluster. Not evidenced: the answer; the published
+// description allows 200.
 func patchCompute(c *call) answer {
 	body, refusal := c.read(computeShape, "Compute")
 	if refusal != nil {
@@ -192,9 +192,9 @@ func patchCompute(c *call) answer {
 	return ok(c.showCompute(doc))
 }
 
-// deleteCompute demands to be told what becomes of the machines behind the
-// compute, but there are none: Delete and Detach do the same. Not evidenced: the
-// refusal, and the deletion of something absent.
+// deleteCompute demands to be told what becomes of the machines behind the compute, but there are
+// none: Delete and Detach do the same. Not evidenced: the refusal, and the deletion of something
+// absent.
 func deleteCompute(c *call) answer {
 	switch foldName(c.query.Get("underlyingresourceaction")) {
 	case "delete", "detach":
@@ -221,8 +221,8 @@ func deleteCompute(c *call) answer {
 	return a
 }
 
-// listComputeNodes lists no node: jobs run in the emulator's own process, and an
-// idle cluster has scaled down to nothing.
+// listComputeNodes lists no node: jobs run in the emulator's own process, and an idle cluster has
+// scaled down to nothing.
 func listComputeNodes(c *call) answer {
 	doc, found := c.h.store.Get(c.computeID())
 	if !found {

@@ -17,9 +17,9 @@ func (c *call) showCompute(doc store.Document) store.Document {
 	return shown
 }
 
-// newCompute is the resource as it is while it is being made: no counts, no
-// credentials, and tags null if it is new (azure-sdk-for-python recordings
-// test_aml_compute_create_and_delete, 2023 and 2026).
+// newCompute is the resource as it is while it is being made: no counts, no credentials, and tags
+// null if it is new (azure-sdk-for-python recordings test_aml_compute_create_and_delete, 2023 and
+// 2026).
 func (c *call) newCompute(body, old store.Document) store.Document {
 	now := store.TimeText(c.h.now())
 	sent := store.Object(body, "properties")
@@ -87,8 +87,8 @@ func clusterInTheMaking(sent store.Document) store.Document {
 	return cluster
 }
 
-// finishCompute makes a compute ready: a cluster gets its counts, all zero, and
-// shows the credentials that it was made with, less the password.
+// finishCompute makes a compute ready: a cluster gets its counts, all zero, and shows the
+// credentials that it was made with, less the password.
 func (h *Handler) finishCompute(op *operation) error {
 	return h.update(op.Target, func(doc store.Document) {
 		fill(doc, "tags", store.Document{})
@@ -105,8 +105,8 @@ func (h *Handler) finishCompute(op *operation) error {
 	})
 }
 
-// clusterData is what the end of a cluster's operation needs: the credentials to
-// show, and since when the cluster is steady if it was so before.
+// clusterData is what the end of a cluster's operation needs: the credentials to show, and since
+// when the cluster is steady if it was so before.
 func clusterData(sent, old store.Document) store.Document {
 	data := store.Document{
 		"allocationStateTransitionTime": store.Object(old, "properties", "properties")["allocationStateTransitionTime"],

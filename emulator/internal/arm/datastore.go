@@ -33,8 +33,8 @@ var datastoreShape = object{"properties": object{
 	"serviceDataAccessAuthIdentity": enum{"None", "WorkspaceSystemAssignedIdentity", "WorkspaceUserAssignedIdentity"},
 }}
 
-// datastoreMembers are those that only some api-versions show. intellectualProperty
-// was there in the previews before subscriptionId and resourceGroup.
+// datastoreMembers are those that only some api-versions show. intellectualProperty was there in
+// the previews before subscriptionId and resourceGroup.
 var datastoreMembers = []versioned{
 	{name: "subscriptionId", in: since("2024-04-01")},
 	{name: "resourceGroup", in: since("2024-04-01")},
@@ -76,8 +76,7 @@ func listDatastores(c *call) answer {
 	return c.page(shown, c.top("count"))
 }
 
-// wantsDatastore applies the filters isDefault, names (separated by commas) and
-// searchText.
+// wantsDatastore applies the filters isDefault, names (separated by commas) and searchText.
 func (c *call) wantsDatastore(doc store.Document) bool {
 	name := store.Text(doc, "name")
 	if c.query.Has("isdefault") && c.flag("isDefault") != store.IsTrue(doc, "properties", "isDefault") {
@@ -101,9 +100,8 @@ func (c *call) datastoreNotFound() answer {
 	return c.notFound("Could not find datastore: "+c.param("datastore")+".", "NotFoundError")
 }
 
-// putDatastore keeps the credentials' secrets apart and never shows them again.
-// The storage behind the datastore is not looked at, with or without
-// skipValidation.
+// putDatastore keeps the credentials' secrets apart and never shows them again. The storage behind
+// the datastore is not looked at, with or without skipValidation.
 func putDatastore(c *call) answer {
 	body, refusal := c.read(datastoreShape, "Datastore")
 	if refusal != nil {
@@ -180,8 +178,8 @@ func (c *call) keepDatastore(doc, secrets store.Document) error {
 	return err
 }
 
-// deleteDatastore answers 200 without a body. Not evidenced: the deletion of
-// something absent, which the published description answers with 204.
+// deleteDatastore answers 200 without a body. Not evidenced: the deletion of something absent,
+// which the published description answers with 204.
 func deleteDatastore(c *call) answer {
 	found, err := c.h.store.Delete(c.datastoreID())
 	if err == nil {
@@ -196,8 +194,8 @@ func deleteDatastore(c *call) answer {
 	return ok(nil)
 }
 
-// builtInDatastores are the four that every workspace has from the start. Since
-// 2025 their systemData names no creator.
+// builtInDatastores are the four that every workspace has from the start. Since 2025 their
+// systemData names no creator.
 func (h *Handler) builtInDatastores(w Workspace, workspace string) []store.Document {
 	build := func(name, kind, member, container, identity string) store.Document {
 		properties := store.Document{

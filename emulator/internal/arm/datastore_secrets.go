@@ -13,10 +13,9 @@ const secretPermissions = "rcuwdl"
 
 var secretRequestShape = object{"expirableSecret": boolean{}, "expireAfterHours": integer{}}
 
-// listDatastoreSecrets tells what opens the storage of a datastore: the account
-// key, or, asked for something that expires, an account SAS made with that key
-// (azure-sdk-for-python recordings of 2026). A datastore without credentials has
-// none, which is a 400.
+// listDatastoreSecrets tells what opens the storage of a datastore: the account key, or, asked for
+// something that expires, an account SAS made with that key (azure-sdk-for-python recordings of
+// 2026). A datastore without credentials has none, which is a 400.
 func listDatastoreSecrets(c *call) answer {
 	doc, found := c.h.store.Get(c.datastoreID())
 	if !found {
@@ -41,8 +40,8 @@ func listDatastoreSecrets(c *call) answer {
 	return ok(secret)
 }
 
-// expiringSecret is a SAS for the account. Not evidenced: how long it lasts when
-// the request does not say; one hour is what clients ask for.
+// expiringSecret is a SAS for the account. Not evidenced: how long it lasts when the request does
+// not say; one hour is what clients ask for.
 func (c *call) expiringSecret(account string, hours int64) answer {
 	if c.h.accounts == nil {
 		return c.fail(http.StatusBadRequest, "UserError", "The storage account '"+account+"' is not reachable.")
@@ -57,8 +56,8 @@ func (c *call) expiringSecret(account string, hours int64) answer {
 	return ok(store.Document{"secretsType": "Sas", "sasToken": "?" + strings.TrimPrefix(sas, "?")})
 }
 
-// datastoreSecret is the secret that was put with the datastore, or the key of
-// the emulator's own account behind it.
+// datastoreSecret is the secret that was put with the datastore, or the key of the emulator's own
+// account behind it.
 func (c *call) datastoreSecret(doc store.Document, kind string) (store.Document, *answer) {
 	if secret, found := c.h.store.Get(secretKey(store.Text(doc, "id"))); found {
 		fill(secret, "secretsType", kind)
@@ -74,8 +73,7 @@ func (c *call) datastoreSecret(doc store.Document, kind string) (store.Document,
 	return nil, &a
 }
 
-// accountKey finds the first key of a storage account anywhere in the
-// subscription.
+// accountKey finds the first key of a storage account anywhere in the subscription.
 func (h *Handler) accountKey(subscription, account string) (string, bool) {
 	for _, group := range h.store.List(subscriptionID(subscription) + "/resourceGroups") {
 		secret, found := h.store.Get(secretKey(storageAccountID(subscription, store.Text(group, "name"), account)))

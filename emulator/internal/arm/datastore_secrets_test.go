@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestSecretsGoWithTheirKindOfCredentials: the key of a datastore that has become one with a SAS is not its SAS.
+// TestSecretsGoWithTheirKindOfCredentials: the key of a datastore that has become one with a SAS is
+// not its SAS.
 func TestSecretsGoWithTheirKindOfCredentials(t *testing.T) {
 	h := newHost(t)
 	put := func(credentials string, status int) {

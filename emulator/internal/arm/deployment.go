@@ -76,8 +76,8 @@ func getDeployment(c *call) answer {
 	return ok(c.showDeployment(doc))
 }
 
-// deploymentNotFound has the form of a missing endpoint. Not evidenced: which
-// code and text a missing deployment gives.
+// deploymentNotFound has the form of a missing endpoint. Not evidenced: which code and text a
+// missing deployment gives.
 func (c *call) deploymentNotFound() answer {
 	if _, found := c.h.store.Get(c.endpointID()); !found {
 		return c.endpointNotFound()
@@ -86,9 +86,9 @@ func (c *call) deploymentNotFound() answer {
 		"'. Please check the deployment name and also ensure the current user has access to it.", "NotFound", "DeploymentNotFound")
 }
 
-// putDeployment answers 201 whether the deployment is new or not (recording
-// CreateScenarioTest, 2024). Whether the model, the code, the environment and
-// the compute exist is not looked at: no recording shows that the service does.
+// putDeployment answers 201 whether the deployment is new or not (recording CreateScenarioTest,
+// 2024). Whether the model, the code, the environment and the compute exist is not looked at: no
+// recording shows that the service does.
 func putDeployment(c *call) answer {
 	body, refusal := c.read(deploymentShape, "Deployment")
 	if refusal == nil {
@@ -113,9 +113,8 @@ func putDeployment(c *call) answer {
 	return c.storeDeployment(c.newDeployment(body, old))
 }
 
-// newDeployment is the resource that the request describes, with the service's
-// defaults for what it leaves out (recordings test_batch_job_download, 2023, and
-// CreateScenarioTest, 2024).
+// newDeployment is the resource that the request describes, with the service's defaults for what it
+// leaves out (recordings test_batch_job_download, 2023, and CreateScenarioTest, 2024).
 func (c *call) newDeployment(body, old store.Document) store.Document {
 	now := store.TimeText(c.h.now())
 	author, _ := c.author()
@@ -182,9 +181,8 @@ func (h *Handler) finishDeployment(op *operation) error {
 	})
 }
 
-// patchDeployment changes description and tags, the only things that can be
-// patched; everything else takes a PUT. Not evidenced: the answer; the published
-// description allows 200.
+// patchDeployment changes description and tags, the only things that can be patched; everything
+// else takes a PUT. Not evidenced: the answer; the published description allows 200.
 func patchDeployment(c *call) answer {
 	body, refusal := c.read(deploymentShape, "Deployment")
 	if refusal == nil {
@@ -220,8 +218,8 @@ func deleteDeployment(c *call) answer {
 	return c.deleteLater(c.deploymentID(), "bdbes", deploymentDelete)
 }
 
-// finishDeploymentDelete also empties the endpoint's default if it was this
-// deployment. Not evidenced: what the service does with it.
+// finishDeploymentDelete also empties the endpoint's default if it was this deployment. Not
+// evidenced: what the service does with it.
 func (h *Handler) finishDeploymentDelete(op *operation) error {
 	endpoint := store.ParentID(store.ParentID(op.Target))
 	err := h.update(endpoint, func(doc store.Document) {

@@ -17,8 +17,7 @@ func fill(doc store.Document, name string, fallback any) {
 // number is a JSON number for a document.
 func number(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }
 
-// orEmpty is v, or an empty object for null: tags and properties of most
-// resources are never null.
+// orEmpty is v, or an empty object for null: tags and properties of most resources are never null.
 func orEmpty(v any) any {
 	if v == nil {
 		return store.Document{}

@@ -1,23 +1,20 @@
-// Package arm plays the Azure management host (management.azure.com): the part
-// of Azure Resource Manager that a batch-scoring client talks to, with its
-// subscriptions, resource groups, storage accounts and the whole tree of an
-// Azure Machine Learning workspace.
+// Package arm plays the Azure management host (management.azure.com): the part of Azure Resource
+// Manager that a batch-scoring client talks to, with its subscriptions, resource groups, storage
+// accounts and the whole tree of an Azure Machine Learning workspace.
 //
-// Every resource is a JSON document in a [store.Store], kept under its ARM id in
-// the shape that the newest api-version answers; what older versions lack is
-// taken away when a document is rendered. Each kind of resource has a file of
-// its own and adds its routes to one table; reading requests, refusing them and
-// writing answers is shared (files request_…, answer_…).
+// Every resource is a JSON document in a [store.Store], kept under its ARM id in the shape that the
+// newest api-version answers; what older versions lack is taken away when a document is rendered.
+// Each kind of resource has a file of its own and adds its routes to one table; reading requests,
+// refusing them and writing answers is shared (files request_…, answer_…).
 //
-// The emulated service is the generation of 2026 as seen in the recordings of
-// the Azure SDKs, with one deliberate addition: PUT answers of batch endpoints
-// and deployments carry AzureAsyncOperationUri in properties.properties, as the
-// service did until early 2023, because Microsoft's own REST walk-through polls
-// nothing else.
+// The emulated service is the generation of 2026 as seen in the recordings of the Azure SDKs, with
+// one deliberate addition: PUT answers of batch endpoints and deployments carry
+// AzureAsyncOperationUri in properties.properties, as the service did until early 2023, because
+// Microsoft's own REST walk-through polls nothing else.
 //
-// What is not played: role assignments (every valid token may do everything),
-// creation of workspaces over the wire, registries, and running anything but
-// batch jobs: a command or pipeline job is stored and keeps its first status.
+// What is not played: role assignments (every valid token may do everything), creation of
+// workspaces over the wire, registries, and running anything but batch jobs: a command or pipeline
+// job is stored and keeps its first status.
 package arm
 
 import (
@@ -43,21 +40,21 @@ type Options struct {
 	TenantID string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Verify checks an Authorization header. Nil lets every request pass, as
-	// tests of single resources want it.
+	// Verify checks an Authorization header. Nil lets every request pass, as tests of single
+	// resources want it.
 	Verify func(authorization string, audiences ...string) (login.Claims, *login.Refusal)
 	// Pace says how long operations take; the zero value is Instant.
 	Pace Pace
-	// Accounts is the Blob service behind the storage accounts. Required for
-	// CreateWorkspace, code uploads and datastore secrets.
+	// Accounts is the Blob service behind the storage accounts. Required for CreateWorkspace, code
+	// uploads and datastore secrets.
 	Accounts Accounts
 	// Jobs ends running batch jobs; nil means that none ever runs.
 	Jobs JobRunner
-	// User is the display name that systemData shows for whoever calls. Empty
-	// means the application id of the token, as for service principals.
+	// User is the display name that systemData shows for whoever calls. Empty means the application
+	// id of the token, as for service principals.
 	User string
-	// ReservedNames are endpoint names that somebody else in the region already
-	// has, whatever the case.
+	// ReservedNames are endpoint names that somebody else in the region already has, whatever the
+	// case.
 	ReservedNames []string
 }
 
@@ -67,24 +64,23 @@ type Accounts interface {
 	AddAccount(account blob.Account) error
 	// CreateContainer makes a container; one that exists is not an error.
 	CreateContainer(account, container string) error
-	// AccountSAS returns the query text of a SAS for all containers of the
-	// account, signed with its key.
+	// AccountSAS returns the query text of a SAS for all containers of the account, signed with its
+	// key.
 	AccountSAS(account, permissions string, expiry time.Time) (string, error)
-	// UserDelegationSAS returns the query text of a SAS for one container that
-	// needs no account key.
+	// UserDelegationSAS returns the query text of a SAS for one container that needs no account
+	// key.
 	UserDelegationSAS(account, container, permissions string, start, expiry time.Time) (string, error)
 }
 
 // JobRunner is whoever runs batch jobs.
 type JobRunner interface {
-	// Cancel asks the running batch job with the ARM id jobID to end. It returns
-	// at once; the job's document says when it has ended. An error means that no
-	// such job is running.
+	// Cancel asks the running batch job with the ARM id jobID to end. It returns at once; the job's
+	// document says when it has ended. An error means that no such job is running.
 	Cancel(jobID string) error
 }
 
-// Handler is the management host. It is safe for concurrent use and answers
-// requests one after the other.
+// Handler is the management host. It is safe for concurrent use and answers requests one after the
+// other.
 type Handler struct {
 	store    *store.Store
 	cloud    cloud.Cloud
@@ -99,14 +95,14 @@ type Handler struct {
 	signer   *signer
 	routes   routeTable
 
-	// mu is held while a request is answered, so that a handler may read, decide
-	// and write without another request in between.
+	// mu is held while a request is answered, so that a handler may read, decide and write without
+	// another request in between.
 	mu     sync.Mutex
 	active map[string]bool // operations that have not ended, by id
 }
 
-// New returns the management host over the state in options.Store. Operations
-// that were under way when that state was last used go on.
+// New returns the management host over the state in options.Store. Operations that were under way
+// when that state was last used go on.
 func New(options Options) (*Handler, error) {
 	if options.Store == nil {
 		return nil, errors.New("arm: a store is required")
@@ -149,8 +145,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.answer(w, h.serve(c))
 }
 
-// serve checks a request the way ARM's gateway does, then hands it to the
-// handler of its route.
+// serve checks a request the way ARM's gateway does, then hands it to the handler of its route.
 func (h *Handler) serve(c *call) answer {
 	route, known := h.routes.find(c)
 	if !route.open {

@@ -31,8 +31,7 @@ func (h *Handler) jobRoutes() []route {
 
 func (c *call) jobID() string { return c.workspace + "/jobs/" + c.param("job") }
 
-// listJobs lists the newest first, and not the steps of pipelines, which have no
-// properties.
+// listJobs lists the newest first, and not the steps of pipelines, which have no properties.
 func listJobs(c *call) answer {
 	docs := c.h.store.List(c.workspace + "/jobs")
 	slices.Reverse(docs)
@@ -73,9 +72,8 @@ func deleteJob(c *call) answer {
 	return c.deleted(c.h.store.Delete(c.jobID()))
 }
 
-// cancelJob starts an operation that is polled at its Location only. What the
-// job's status reads in between is not evidenced; CancelRequested is in the
-// published list.
+// cancelJob starts an operation that is polled at its Location only. What the job's status reads in
+// between is not evidenced; CancelRequested is in the published list.
 func cancelJob(c *call) answer {
 	doc, found := c.h.store.Get(c.jobID())
 	if !found {
@@ -101,8 +99,8 @@ func cancelJob(c *call) answer {
 	return a
 }
 
-// finishCancel waits for a job that really runs until its document says that it
-// has ended; any other is Canceled by this.
+// finishCancel waits for a job that really runs until its document says that it has ended; any
+// other is Canceled by this.
 func (h *Handler) finishCancel(op *operation) (done bool, err error) {
 	running := store.IsTrue(op.Data, "running")
 	done = true

@@ -2,10 +2,9 @@ package arm
 
 import "github.com/azmlbatch/azmlbatch/emulator/internal/store"
 
-// The members of a job that only some api-versions show, by one job asked for
-// with two versions (azure-sdk-for-python recording
-// test_mlflow_batch_endpoint_create_and_update, 2026) and by recordings of
-// 2022-12-01-preview and 2024-04-01.
+// The members of a job that only some api-versions show, by one job asked for with two versions
+// (azure-sdk-for-python recording test_mlflow_batch_endpoint_create_and_update, 2026) and by
+// recordings of 2022-12-01-preview and 2024-04-01.
 var (
 	jobMembers = []versioned{
 		{name: "notificationSetting", in: since("2023-04-01")},
@@ -35,8 +34,7 @@ var (
 // oldPreview is any preview before those of 2025.
 func oldPreview(v apiVersion) bool { return v.preview && !v.since("2025-01-01") }
 
-// showJob renders a job for the api-version. A step of a pipeline has no
-// properties member at all.
+// showJob renders a job for the api-version. A step of a pipeline has no properties member at all.
 func (c *call) showJob(doc store.Document) store.Document {
 	shown := store.Copy(doc)
 	properties := store.Object(shown, "properties")

@@ -13,17 +13,16 @@ import (
 type Pace int
 
 const (
-	// Instant operations show their in-progress word on the first poll and end
-	// on the second. For callers that never poll, reading the resource or writing
-	// to it ends them too.
+	// Instant operations show their in-progress word on the first poll and end on the second. For
+	// callers that never poll, reading the resource or writing to it ends them too.
 	Instant Pace = iota
 	// Real operations end when the clock has passed their usual duration.
 	Real
 )
 
-// Usual durations, by the recordings: an endpoint was ready within 12 s of its
-// own times and 30 s of polling, a deployment within 21 s, a cluster in 10 s, an
-// endpoint was deleted in 11 s, a job was cancelled within 30 s.
+// Usual durations, by the recordings: an endpoint was ready within 12 s of its own times and 30 s
+// of polling, a deployment within 21 s, a cluster in 10 s, an endpoint was deleted in 11 s, a job
+// was cancelled within 30 s.
 const (
 	endpointDuration   = 20 * time.Second
 	deploymentDuration = 30 * time.Second
@@ -48,8 +47,7 @@ const (
 	jobCancel        operationKind = "jobCancel"
 )
 
-// States of an operation; the in-progress word of Azure ML is Updating whatever
-// the operation does.
+// States of an operation; the in-progress word of Azure ML is Updating whatever the operation does.
 const (
 	stateUpdating  = "Updating"
 	stateSucceeded = "Succeeded"
@@ -58,8 +56,7 @@ const (
 	stateDeleting  = "Deleting"
 )
 
-// operation is a long-running operation. It is kept in the store, so it goes on
-// after a restart.
+// operation is a long-running operation. It is kept in the store, so it goes on after a restart.
 type operation struct {
 	ID      string         `json:"id"` // the last segment of its URLs
 	Kind    operationKind  `json:"kind"`
@@ -135,8 +132,8 @@ func (h *Handler) resumeOperations() error {
 	return nil
 }
 
-// Settle ends every operation whose time has come. The handler does so before
-// each request; hosts that read the store beside it may call it too.
+// Settle ends every operation whose time has come. The handler does so before each request; hosts
+// that read the store beside it may call it too.
 func (h *Handler) Settle() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -163,9 +160,8 @@ func (h *Handler) activeOn(target string) []*operation {
 	return found
 }
 
-// poll notes that a caller has asked how the operation is, and ends it if that
-// was the second time and the pace is Instant. A failure to write it down only
-// delays the end.
+// poll notes that a caller has asked how the operation is, and ends it if that was the second time
+// and the pace is Instant. A failure to write it down only delays the end.
 func (h *Handler) poll(op *operation) {
 	if op.State != stateUpdating {
 		return
@@ -188,8 +184,8 @@ func (h *Handler) settleForRead(target string) {
 	}
 }
 
-// writing makes way for a change of the resource, and tells whether it can be
-// made: not while the resource is really being deleted.
+// writing makes way for a change of the resource, and tells whether it can be made: not while the
+// resource is really being deleted.
 func (h *Handler) settleForWrite(target string) bool {
 	for _, op := range h.activeOn(target) {
 		if h.pace == Instant {
@@ -201,8 +197,8 @@ func (h *Handler) settleForWrite(target string) bool {
 	return true
 }
 
-// end carries out what the operation was for. An end that is not possible yet
-// (a job that is still stopping) leaves it active.
+// end carries out what the operation was for. An end that is not possible yet (a job that is still
+// stopping) leaves it active.
 func (h *Handler) end(op *operation) {
 	done, err := h.finish(op)
 	switch {
@@ -238,8 +234,7 @@ func (h *Handler) finish(op *operation) (done bool, err error) {
 	return true, nil
 }
 
-// update changes the resource of an operation; one that is gone by now is left
-// alone.
+// update changes the resource of an operation; one that is gone by now is left alone.
 func (h *Handler) update(target string, change func(store.Document)) error {
 	if _, found := h.store.Get(target); !found {
 		return nil

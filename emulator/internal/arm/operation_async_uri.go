@@ -2,11 +2,10 @@ package arm
 
 import "github.com/azmlbatch/azmlbatch/emulator/internal/store"
 
-// The service of 2022 told the status URL of an operation also in the body of
-// the PUT, under properties.properties.AzureAsyncOperationUri, and scripts of
-// that time poll nothing else. The service of today does not; the emulator does,
-// on purpose, in answers to PUT only. A PUT that changes nothing repeats the URL
-// of the last operation, so that such a script sees it succeed.
+// The service of 2022 told the status URL of an operation also in the body of the PUT, under
+// properties.properties.AzureAsyncOperationUri, and scripts of that time poll nothing else. The
+// service of today does not; the emulator does, on purpose, in answers to PUT only. A PUT that
+// changes nothing repeats the URL of the last operation, so that such a script sees it succeed.
 
 func lastOperationKey(id string) string { return "lastop:" + id }
 
@@ -15,8 +14,8 @@ func (c *call) lastOperation(doc store.Document) store.Document {
 	return last
 }
 
-// rememberOperation notes the status URL of the last operation on doc. Failing
-// to is harmless: the URL is then missing from a PUT that changes nothing.
+// rememberOperation notes the status URL of the last operation on doc. Failing to is harmless: the
+// URL is then missing from a PUT that changes nothing.
 func (c *call) rememberOperation(doc store.Document, uri string) {
 	_, _ = c.h.store.Put(lastOperationKey(store.Text(doc, "id")), store.Document{"uri": uri})
 }

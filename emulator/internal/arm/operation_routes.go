@@ -37,8 +37,8 @@ func (c *call) polled() (*operation, *answer) {
 	return op, nil
 }
 
-// operationStatus answers polls of endpoint and deployment operations: id, name
-// and status, and the error of a failed one. A failed operation is a 200.
+// operationStatus answers polls of endpoint and deployment operations: id, name and status, and the
+// error of a failed one. A failed operation is a 200.
 func operationStatus(c *call) answer {
 	op, refusal := c.polled()
 	if refusal != nil {
@@ -51,8 +51,8 @@ func operationStatus(c *call) answer {
 	return ok(body)
 }
 
-// computeOperationStatus answers polls of compute operations, which have words
-// of their own and neither id nor times.
+// computeOperationStatus answers polls of compute operations, which have words of their own and
+// neither id nor times.
 func computeOperationStatus(c *call) answer {
 	op, refusal := c.polled()
 	if refusal != nil {
@@ -68,10 +68,9 @@ func computeOperationStatus(c *call) answer {
 	return ok(body)
 }
 
-// operationResult answers what a Location of a DELETE or of a cancel points at.
-// While the operation runs, each answer carries a new URL. When it has ended a
-// cancel has an empty 200, but a DELETE a 404: its result is gone (recording
-// WorkspaceCleanRemove, 2024).
+// operationResult answers what a Location of a DELETE or of a cancel points at. While the operation
+// runs, each answer carries a new URL. When it has ended a cancel has an empty 200, but a DELETE a
+// 404: its result is gone (recording WorkspaceCleanRemove, 2024).
 func operationResult(c *call) answer {
 	op, refusal := c.polled()
 	if refusal != nil {
@@ -96,8 +95,8 @@ func (c *call) operationGone(id string) answer {
 		withInfo("MessageParameters", store.Document{"dataName": id}))
 }
 
-// accepted is the first answer to an operation of endpoints and deployments,
-// which is polled at its status URL.
+// accepted is the first answer to an operation of endpoints and deployments, which is polled at its
+// status URL.
 func (c *call) accepted(a answer, op *operation) answer {
 	a.header["Azure-AsyncOperation"] = c.signedURL(statusCollection, op.ID, "")
 	a.header["x-ms-async-operation-timeout"] = "PT30M"

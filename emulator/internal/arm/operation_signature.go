@@ -14,10 +14,9 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// ARM signs the URLs of operations since December 2023: the query values t
-// (time in 100 ns since year 1), c (a certificate), s and h make them some 3,000
-// characters long. Whoever changes such a URL on the way, even its encoding, is
-// refused.
+// ARM signs the URLs of operations since December 2023: the query values t (time in 100 ns since
+// year 1), c (a certificate), s and h make them some 3,000 characters long. Whoever changes such a
+// URL on the way, even its encoding, is refused.
 const (
 	signerKey         = "secret:operations"
 	certificateBytes  = 1965 // 2,620 characters
@@ -60,8 +59,8 @@ func (s *signer) sign(path, query string, at time.Time) string {
 	return query + "&h=" + s.hash(path, query)
 }
 
-// accepts tells whether a request's URL is as it was signed. A URL without any
-// signature is taken as well, as the service of 2023 gave them out.
+// accepts tells whether a request's URL is as it was signed. A URL without any signature is taken
+// as well, as the service of 2023 gave them out.
 func (s *signer) accepts(path, rawQuery string) bool {
 	signed, hash, found := cutLast(rawQuery, "&h=")
 	if !found {
@@ -96,8 +95,8 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// signedURL is the absolute URL of an operation under one of the operation
-// collections, signed anew.
+// signedURL is the absolute URL of an operation under one of the operation collections, signed
+// anew.
 func (c *call) signedURL(collection, id, extraQuery string) string {
 	path := c.operationPath(collection, id)
 	return c.origin() + path + "?" + c.h.signer.sign(path, "api-version="+c.version.text+extraQuery, c.h.now())
@@ -108,8 +107,8 @@ func (c *call) operationPath(collection, id string) string {
 	return subscriptionID(c.param("subscription")) + "/providers/" + provider + "/locations/" + c.region() + "/" + collection + "/" + id
 }
 
-// checkSignature refuses an operation URL that is not used as it was given. The
-// form of the refusal is not evidenced.
+// checkSignature refuses an operation URL that is not used as it was given. The form of the refusal
+// is not evidenced.
 func (c *call) checkSignature() *answer {
 	if c.h.signer.accepts(c.request.URL.EscapedPath(), c.request.URL.RawQuery) {
 		return nil

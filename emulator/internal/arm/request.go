@@ -15,8 +15,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// maxBodyBytes is the largest request that is read; ARM's own limit is lower
-// for most resources.
+// maxBodyBytes is the largest request that is read; ARM's own limit is lower for most resources.
 const maxBodyBytes = 8 << 20
 
 // call is one request on its way to an answer.
@@ -56,8 +55,8 @@ func (c *call) flag(name string) bool {
 	return strings.EqualFold(c.query.Get(strings.ToLower(name)), "true")
 }
 
-// authenticate checks the token. The texts are those of ARM; see
-// "Azure Resource Manager: authentication errors" and issue threads quoting them.
+// authenticate checks the token. The texts are those of ARM; see "Azure Resource Manager:
+// authentication errors" and issue threads quoting them.
 func (c *call) authenticate() *answer {
 	if c.h.verify == nil {
 		return nil
@@ -90,8 +89,8 @@ func (c *call) unauthorized(refusal *login.Refusal) answer {
 	return a
 }
 
-// readVersion demands an api-version and notes it. Every well-formed version is
-// taken: documents are rendered by its date.
+// readVersion demands an api-version and notes it. Every well-formed version is taken: documents
+// are rendered by its date.
 func (c *call) readVersion() *answer {
 	text := c.query.Get("api-version")
 	if text == "" {
@@ -135,9 +134,9 @@ func badContent(reason string) answer {
 		"The request content was invalid and could not be deserialized: '"+reason+"'.")
 }
 
-// findParents looks up the subscription, the group and the workspace that the
-// path names. Only the text for a missing workspace is evidenced
-// (azure-sdk-for-python recording test_workspace_update, 2024).
+// findParents looks up the subscription, the group and the workspace that the path names. Only the
+// text for a missing workspace is evidenced (azure-sdk-for-python recording test_workspace_update,
+// 2024).
 func (c *call) findParents() *answer {
 	subscription, group, workspace := c.param("subscription"), c.param("group"), c.param("workspace")
 	if subscription == "" {
@@ -172,8 +171,7 @@ func (c *call) missing(code, message string) *answer {
 // url is the request's own URL with its query, which Location headers repeat.
 func (c *call) url() string { return c.origin() + c.request.URL.RequestURI() }
 
-// origin is the scheme and host that the caller used, so that links lead back
-// to the same plane.
+// origin is the scheme and host that the caller used, so that links lead back to the same plane.
 func (c *call) origin() string {
 	host := c.request.Host
 	if host == "" {

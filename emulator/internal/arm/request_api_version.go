@@ -6,8 +6,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// apiVersion is the version of the API that a request asks for. It decides
-// which members an answer has, not the age of the resource.
+// apiVersion is the version of the API that a request asks for. It decides which members an answer
+// has, not the age of the resource.
 type apiVersion struct {
 	text    string
 	date    string // 2024-04-01
@@ -27,10 +27,10 @@ func parseAPIVersion(text string) (apiVersion, bool) {
 // since tells whether the version is of date or later, preview or not.
 func (v apiVersion) since(date string) bool { return v.date >= date }
 
-// richPreview tells whether the version is one of the previews of 2023 and 2024
-// that show members which no stable version has (autoDeleteSetting,
-// intellectualProperty, secretsConfiguration …). The previews of 2025 dropped
-// them again (azure-sdk-for-python recordings of one job with two versions, 2026).
+// richPreview tells whether the version is one of the previews of 2023 and 2024 that show members
+// which no stable version has (autoDeleteSetting, intellectualProperty, secretsConfiguration …).
+// The previews of 2025 dropped them again (azure-sdk-for-python recordings of one job with two
+// versions, 2026).
 func (v apiVersion) richPreview() bool {
 	return v.preview && v.since("2023-04-01") && !v.since("2025-01-01")
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
-// shape says how a value in a request is read: names in any case become the
-// proper ones, text becomes a number where a number is meant, enum values in any
-// case become the proper ones. What a shape does not know is kept as it is.
+// shape says how a value in a request is read: names in any case become the proper ones, text
+// becomes a number where a number is meant, enum values in any case become the proper ones. What a
+// shape does not know is kept as it is.
 type shape interface {
-	// read returns the canonical form of v; path names v in complaints. v is
-	// never null: null is kept wherever it stands.
+	// read returns the canonical form of v; path names v in complaints. v is never null: null is
+	// kept wherever it stands.
 	read(v any, path string, complaints *[]validation.Violation) any
 }
 
@@ -154,11 +154,11 @@ func complain(v any, path, want string, complaints *[]validation.Violation) any 
 	return v
 }
 
-// read brings the body of a request into the shape of a resource of the kind
-// noun. A body that is missing reads as an empty object.
+// read brings the body of a request into the shape of a resource of the kind noun. A body that is
+// missing reads as an empty object.
 //
-// That a value of the wrong kind is refused in the form of a validation error is
-// not evidenced; the form is that of other bad arguments.
+// That a value of the wrong kind is refused in the form of a validation error is not evidenced; the
+// form is that of other bad arguments.
 func (c *call) read(of object, noun string) (store.Document, *answer) {
 	var complaints []validation.Violation
 	body, _ := of.read(orEmpty(c.body), "", &complaints).(store.Document)
@@ -170,8 +170,7 @@ func (c *call) read(of object, noun string) (store.Document, *answer) {
 	return body, nil
 }
 
-// locationRequired refuses a PUT of a tracked resource without location, as
-// ARM's gateway does.
+// locationRequired refuses a PUT of a tracked resource without location, as ARM's gateway does.
 func locationRequired(body store.Document) *answer {
 	if store.Text(body, "location") != "" {
 		return nil

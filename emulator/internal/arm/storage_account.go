@@ -52,8 +52,8 @@ func getStorageAccount(c *call) answer {
 	return ok(doc)
 }
 
-// listStorageKeys tells the keys also of an account that takes none: its blobs
-// then answer KeyBasedAuthenticationNotPermitted.
+// listStorageKeys tells the keys also of an account that takes none: its blobs then answer
+// KeyBasedAuthenticationNotPermitted.
 func listStorageKeys(c *call) answer {
 	doc, found := c.storageAccount()
 	if !found {

@@ -69,8 +69,8 @@ type response struct {
 	body   store.Document
 }
 
-// do sends a request. A path that does not begin with a slash is one below the
-// workspace; an absolute URL is used as it is; api-version is added if missing.
+// do sends a request. A path that does not begin with a slash is one below the workspace; an
+// absolute URL is used as it is; api-version is added if missing.
 func (h *host) do(method, path, body string) response {
 	h.t.Helper()
 	if !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "https://") {
@@ -129,8 +129,7 @@ func (r response) wants(status int) response {
 	return r
 }
 
-// at returns the member at a path of names and indexes separated by slashes, or
-// "absent".
+// at returns the member at a path of names and indexes separated by slashes, or "absent".
 func (r response) at(path string) any { return at(r.body, path) }
 
 func at(v any, path string) any {

@@ -7,9 +7,9 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// tenantRoutes are those above resource groups, as the Azure CLI asks them after
-// a login. Not evidenced: the answers; they have the members that the CLI reads
-// and those of the published descriptions.
+// tenantRoutes are those above resource groups, as the Azure CLI asks them after a login. Not
+// evidenced: the answers; they have the members that the CLI reads and those of the published
+// descriptions.
 func (h *Handler) tenantRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: "/metadata/endpoints", serve: describeCloud, open: true},
@@ -84,8 +84,7 @@ func getGroup(c *call) answer {
 
 func headGroup(*call) answer { return withStatus(http.StatusNoContent, nil) }
 
-// getProvider says that every resource provider is registered, also when asked
-// to register one.
+// getProvider says that every resource provider is registered, also when asked to register one.
 func getProvider(c *call) answer {
 	namespace := c.param("provider")
 	return ok(store.Document{

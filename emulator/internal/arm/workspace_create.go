@@ -19,20 +19,19 @@ type Workspace struct {
 	Name           string
 	// Location is the region in its short form, for example eastus.
 	Location string
-	// StorageAccount is the name of the workspace's own account, 3 to 24 lower-case
-	// letters and digits.
+	// StorageAccount is the name of the workspace's own account, 3 to 24 lower-case letters and
+	// digits.
 	StorageAccount string
-	// Keyless workspaces have datastores without credentials and an account that
-	// refuses its keys (systemDatastoresAuthMode identity).
+	// Keyless workspaces have datastores without credentials and an account that refuses its keys
+	// (systemDatastoresAuthMode identity).
 	Keyless bool
 	// ID is the workspace's own GUID; empty means a new one.
 	ID string
 }
 
-// CreateWorkspace makes the workspace with its subscription, resource group,
-// storage account and four built-in datastores, unless they exist in the store
-// already. The account and its containers are made known to the Blob service in
-// any case, so that a restarted emulator calls it again.
+// CreateWorkspace makes the workspace with its subscription, resource group, storage account and
+// four built-in datastores, unless they exist in the store already. The account and its containers
+// are made known to the Blob service in any case, so that a restarted emulator calls it again.
 func (h *Handler) CreateWorkspace(w Workspace) error {
 	if w.SubscriptionID == "" || w.ResourceGroup == "" || w.Name == "" || w.Location == "" || w.StorageAccount == "" {
 		return errors.New("arm: a workspace needs subscription, resource group, name, location and storage account")
@@ -62,8 +61,7 @@ func (h *Handler) CreateWorkspace(w Workspace) error {
 	return nil
 }
 
-// openStorageAccount makes the account known to the Blob service, with keys that
-// stay the same.
+// openStorageAccount makes the account known to the Blob service, with keys that stay the same.
 func (h *Handler) openStorageAccount(w Workspace) error {
 	key := secretKey(storageAccountID(w.SubscriptionID, w.ResourceGroup, w.StorageAccount))
 	secret, found := h.store.Get(key)
@@ -139,8 +137,8 @@ func (h *Handler) putIfAbsent(doc store.Document) error {
 	return err
 }
 
-// newWorkspace has the members of a workspace of 2026 (azure-sdk-for-python
-// recording test_compute_instance_create_and_delete). Times end in Z here.
+// newWorkspace has the members of a workspace of 2026 (azure-sdk-for-python recording
+// test_compute_instance_create_and_delete). Times end in Z here.
 func (h *Handler) newWorkspace(w Workspace, id string) store.Document {
 	created := h.now().UTC().Format("2006-01-02T15:04:05.9999999Z")
 	author, kind := "azmlbatch", "User"

@@ -1,11 +1,9 @@
-// Package dataplane plays the data plane of workspaces,
-// {region}.api.azureml.ms, as far as clients of batch endpoints ask it:
-// discovery, the jobs of batch endpoints, run history with logs and metrics,
-// and where registered data lies.
+// Package dataplane plays the data plane of workspaces, {region}.api.azureml.ms, as far as clients
+// of batch endpoints ask it: discovery, the jobs of batch endpoints, run history with logs and
+// metrics, and where registered data lies.
 //
-// It does not play writing to run history, filters of lists, experiments,
-// registries, and the creation of batch jobs by this host (the scoring host
-// does that).
+// It does not play writing to run history, filters of lists, experiments, registries, and the
+// creation of batch jobs by this host (the scoring host does that).
 package dataplane
 
 import (
@@ -28,8 +26,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// DefaultPageSize is how many jobs a page of a list holds unless
-// [Options.PageSize] says otherwise. Not evidenced: the service's number.
+// DefaultPageSize is how many jobs a page of a list holds unless [Options.PageSize] says otherwise.
+// Not evidenced: the service's number.
 const DefaultPageSize = 50
 
 // Options configure a [Handler]. Store, Verify and Logs are required.
@@ -52,8 +50,8 @@ type Options struct {
 type Logs interface {
 	// List yields the blobs whose names begin with prefix.
 	List(ctx context.Context, account, container, prefix string) iter.Seq2[blob.Properties, error]
-	// UserDelegationSAS returns the query text of a SAS for one container that
-	// works whether or not the account takes keys.
+	// UserDelegationSAS returns the query text of a SAS for one container that works whether or not
+	// the account takes keys.
 	UserDelegationSAS(account, container, permissions string, start, expiry time.Time) (string, error)
 }
 
@@ -120,8 +118,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.serve(segments)
 }
 
-// service is one of the services behind the host: the words of its paths before
-// the workspace, and what serves the rest.
+// service is one of the services behind the host: the words of its paths before the workspace, and
+// what serves the rest.
 type service struct {
 	name, version string
 	serve         func(*call)
@@ -156,9 +154,8 @@ func (c *call) serve(segments []string) {
 	c.noRoute()
 }
 
-// matches tells whether the path below the workspace is the pattern's, and
-// whether the method is the one given. A {name} in the pattern fits any
-// segment; what it fitted is returned in order.
+// matches tells whether the path below the workspace is the pattern's, and whether the method is
+// the one given. A {name} in the pattern fits any segment; what it fitted is returned in order.
 func (c *call) matches(method, pattern string) (fitted []string, ok bool) {
 	words := strings.Split(pattern, "/")
 	if method != c.request.Method || len(words) != len(c.path) {
@@ -175,8 +172,7 @@ func (c *call) matches(method, pattern string) (fitted []string, ok bool) {
 	return fitted, true
 }
 
-// readBody decodes a JSON request. It answers a body that is none itself and
-// reports false.
+// readBody decodes a JSON request. It answers a body that is none itself and reports false.
 func (c *call) readBody(into any) bool {
 	err := json.NewDecoder(http.MaxBytesReader(c.w, c.request.Body, 4<<20)).Decode(into)
 	if err != nil {
@@ -187,8 +183,8 @@ func (c *call) readBody(into any) bool {
 
 func (c *call) noRoute() { c.refuse(http.StatusNotFound, "There is no such operation.", "NotFound") }
 
-// refuse answers in the data plane's envelope. Not evidenced: the codes and
-// texts of its refusals on these routes.
+// refuse answers in the data plane's envelope. Not evidenced: the codes and texts of its refusals
+// on these routes.
 func (c *call) refuse(status int, message string, inner ...string) {
 	code := "UserError"
 	if status >= 500 {
@@ -199,8 +195,8 @@ func (c *call) refuse(status int, message string, inner ...string) {
 	}))
 }
 
-// answer writes JSON with the headers of this host, far fewer than ARM's (seen
-// in azure-sdk-for-python recording test_pipeline_job_child_run_download, 2026).
+// answer writes JSON with the headers of this host, far fewer than ARM's (seen in
+// azure-sdk-for-python recording test_pipeline_job_child_run_download, 2026).
 func (c *call) answer(status int, body any) {
 	c.w.Header().Set("Mise-Correlation-Id", uuid.NewString())
 	c.write(status, body)

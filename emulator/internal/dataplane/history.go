@@ -10,8 +10,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// history serves run history. Runs are found by their id whatever experiment a
-// path names beside it.
+// history serves run history. Runs are found by their id whatever experiment a path names beside
+// it.
 func (c *call) history() {
 	if len(c.path) > 2 && (strings.EqualFold(c.path[0], "experiments") || strings.EqualFold(c.path[0], "experimentids")) {
 		c.path = c.path[2:]
@@ -40,8 +40,8 @@ func (c *call) withRun(name string, serve func(run store.Document)) {
 	serve(run)
 }
 
-// runData answers a run with its outputs, which show nowhere else (seen in
-// azure-sdk-for-python recording test_pipeline_job_child_run_download, 2026).
+// runData answers a run with its outputs, which show nowhere else (seen in azure-sdk-for-python
+// recording test_pipeline_job_child_run_download, 2026).
 func (c *call) runData() {
 	var asked struct {
 		RunID               string `json:"runId"`
@@ -79,8 +79,8 @@ func (c *call) outputs(run string) any {
 	return shown
 }
 
-// detailMembers are the members that the details of a run share with the run
-// itself, by the client that Microsoft generated for run history in azure-ai-ml.
+// detailMembers are the members that the details of a run share with the run itself, by the client
+// that Microsoft generated for run history in azure-ai-ml.
 var detailMembers = []string{
 	"runId", "runUuid", "parentRunUuid", "rootRunUuid", "target", "status", "parentRunId", "dataContainerId", "startTimeUtc", "endTimeUtc", "error",
 	"warnings", "tags", "properties", "parameters", "services", "inputDatasets", "outputDatasets", "runDefinition", "revision",

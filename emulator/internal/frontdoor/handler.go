@@ -1,12 +1,12 @@
 // Package frontdoor plays the scoring hosts of batch endpoints,
-// {endpoint}.{region}.inference.ml.azure.com: invoking an endpoint and asking
-// for the status of a job.
+// {endpoint}.{region}.inference.ml.azure.com: invoking an endpoint and asking for the status of a
+// job.
 //
-// What a request's body says is read in invoke_body.go, refusals are worded in
-// refusal.go, and everything about the job itself is package jobs.
+// What a request's body says is read in invoke_body.go, refusals are worded in refusal.go, and
+// everything about the job itself is package jobs.
 //
-// It does not play online endpoints, keys as credentials (batch endpoints have
-// none that work) and roles: every token for the Azure ML audience may invoke.
+// It does not play online endpoints, keys as credentials (batch endpoints have none that work) and
+// roles: every token for the Azure ML audience may invoke.
 package frontdoor
 
 import (
@@ -41,15 +41,15 @@ type Options struct {
 	Jobs Submitter
 	// Now is the clock of answers; nil means time.Now.
 	Now func() time.Time
-	// User is the display name of whoever invokes, shown in systemData. Empty
-	// means the application id of the token, as for service principals.
+	// User is the display name of whoever invokes, shown in systemData. Empty means the application
+	// id of the token, as for service principals.
 	User string
 }
 
 // Submitter makes jobs of invocations.
 type Submitter interface {
-	// Submit returns the new job as it is to be answered. A
-	// *jobs.BadInvocationError is the caller's mistake.
+	// Submit returns the new job as it is to be answered. A *jobs.BadInvocationError is the
+	// caller's mistake.
 	Submit(context.Context, jobs.Invocation) (store.Document, error)
 }
 
@@ -93,8 +93,8 @@ type endpoint struct {
 	workspace        string // ARM id
 }
 
-// ServeHTTP answers a request for any scoring host of the cloud. As at the
-// front door of the service, the token is looked at before anything else.
+// ServeHTTP answers a request for any scoring host of the cloud. As at the front door of the
+// service, the token is looked at before anything else.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Handler: h, request: r, started: h.now()}
 	claims, refusal := h.verify(r.Header.Get("Authorization"), h.cloud.MLAudience)
@@ -137,9 +137,9 @@ func (c *call) findEndpoint() bool {
 	return ok && found
 }
 
-// status answers a job. Not evidenced: a recording of this call. Microsoft's
-// sample cli/batch-score-rest.sh makes it and reads properties.status; the
-// published description of the data plane says that it answers the batch job.
+// status answers a job. Not evidenced: a recording of this call. Microsoft's sample
+// cli/batch-score-rest.sh makes it and reads properties.status; the published description of the
+// data plane says that it answers the batch job.
 func (c *call) status(w http.ResponseWriter, escaped string) {
 	name, err := url.PathUnescape(escaped)
 	if err != nil {
@@ -154,8 +154,8 @@ func (c *call) status(w http.ResponseWriter, escaped string) {
 	c.answer(w, http.StatusOK, job)
 }
 
-// answer writes JSON with the headers of the front door (seen in
-// azure-sdk-for-python recording test_batch_invoke, 2023).
+// answer writes JSON with the headers of the front door (seen in azure-sdk-for-python recording
+// test_batch_invoke, 2023).
 func (c *call) answer(w http.ResponseWriter, status int, body store.Document) {
 	text, err := json.Marshal(body)
 	if err != nil {

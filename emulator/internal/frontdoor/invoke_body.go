@@ -8,18 +8,17 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 )
 
-// Kinds by the spelling that answers use. Requests may spell them in any case,
-// but not in the snake case of ARM's jobs (uri_folder).
+// Kinds by the spelling that answers use. Requests may spell them in any case, but not in the snake
+// case of ARM's jobs (uri_folder).
 var (
 	outputKinds = []string{jobs.UriFile, jobs.UriFolder, jobs.MLTable, jobs.CustomModel, jobs.MLFlowModel, jobs.TritonModel}
 	inputKinds  = append([]string{jobs.Literal}, outputKinds...)
 )
 
-// readInvocation reads every form of an invocation's body: inputData and
-// outputData of today, dataset and outputDataset of api-version 2021-10-01
-// (Microsoft's sample cli/batch-score-rest.sh), and the settings that one job
-// may override (published description 2020-09-01-dataplanepreview). Members
-// that it does not know are ignored. The errors are for the caller.
+// readInvocation reads every form of an invocation's body: inputData and outputData of today,
+// dataset and outputDataset of api-version 2021-10-01 (Microsoft's sample cli/batch-score-rest.sh),
+// and the settings that one job may override (published description 2020-09-01-dataplanepreview).
+// Members that it does not know are ignored. The errors are for the caller.
 func readInvocation(raw []byte) (jobs.Invocation, error) {
 	var inv jobs.Invocation
 	body, err := readObject(raw)

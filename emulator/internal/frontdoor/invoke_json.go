@@ -10,8 +10,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/loosejson"
 )
 
-// object is a JSON object whose members are found without regard to case, and
-// whose numbers may be written as texts: Microsoft's samples send both.
+// object is a JSON object whose members are found without regard to case, and whose numbers may be
+// written as texts: Microsoft's samples send both.
 type object map[string]any
 
 // readObject decodes the body of an invocation.
@@ -47,8 +47,7 @@ func (o object) object(name string) (object, error) {
 	return nil, fmt.Errorf("%s is not a JSON object", name)
 }
 
-// text returns a member that is a text, "" when it is absent. A number is taken
-// as its digits.
+// text returns a member that is a text, "" when it is absent. A number is taken as its digits.
 func (o object) text(name string) (string, error) {
 	switch value := o.member(name).(type) {
 	case nil:

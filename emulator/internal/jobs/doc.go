@@ -1,20 +1,17 @@
 // Package jobs runs the batch scoring jobs of the emulator.
 //
-// A [Runner] takes an [Invocation], writes the documents that the emulator's
-// hosts answer with (the job in Azure Resource Manager's form, the batch job of
-// the scoring host and the workspace data plane, the runs of run history), and
-// executes the job with package scoring: it copies code, model and input out of
-// the emulator's Blob storage, runs the user's script, mirrors the logs into
-// Blob storage while the script runs, and uploads the predictions.
+// A [Runner] takes an [Invocation], writes the documents that the emulator's hosts answer with (the
+// job in Azure Resource Manager's form, the batch job of the scoring host and the workspace data
+// plane, the runs of run history), and executes the job with package scoring: it copies code, model
+// and input out of the emulator's Blob storage, runs the user's script, mirrors the logs into Blob
+// storage while the script runs, and uploads the predictions.
 //
-// One invocation is a pipeline job (the parent, whose name the invoker gets)
-// with one step, the child run "batchscoring", which owns the output "score"
-// and the useful logs.
+// One invocation is a pipeline job (the parent, whose name the invoker gets) with one step, the
+// child run "batchscoring", which owns the output "score" and the useful logs.
 //
 // # Documents
 //
-// The package owns these ids in the store, {ws} being the ARM id of a
-// workspace:
+// The package owns these ids in the store, {ws} being the ARM id of a workspace:
 //
 //	{ws}/jobs/{job}                       the parent in ARM's form
 //	{ws}/jobs/{child}                     the child in ARM's form, without properties

@@ -24,9 +24,9 @@ type FailedCall struct {
 	Time time.Time
 }
 
-// FailureDocument is the body of a refusal: unlike in ARM's form, what stands
-// around an error stands beside it (seen in azure-sdk-for-python issue 31166 and
-// in a refusal of a registry's discovery, 2026).
+// FailureDocument is the body of a refusal: unlike in ARM's form, what stands around an error
+// stands beside it (seen in azure-sdk-for-python issue 31166 and in a refusal of a registry's
+// discovery, 2026).
 func FailureDocument(f FailedCall) store.Document {
 	document := errorEnvelope(f.Code, f.Message)
 	var inner any
@@ -44,8 +44,8 @@ func FailureDocument(f FailedCall) store.Document {
 	return document
 }
 
-// errorEnvelope is an error in the form of the data plane's services, with most
-// of its members null. Callers add the members that stand beside it.
+// errorEnvelope is an error in the form of the data plane's services, with most of its members
+// null. Callers add the members that stand beside it.
 func errorEnvelope(code, message string) store.Document {
 	return store.Document{"error": store.Document{
 		"code": code, "severity": nil, "message": message, "messageFormat": nil, "messageParameters": store.Document{},

@@ -11,8 +11,8 @@ const (
 	artifactStore = "workspaceartifactstore" // logs and other artifacts of runs
 	defaultStore  = "workspaceblobstore"     // outputs without a place of their own
 
-	// stepName is the name of the one step of a batch scoring job, and
-	// outputName that of its output, whatever name the request used.
+	// stepName is the name of the one step of a batch scoring job, and outputName that of its
+	// output, whatever name the request used.
 	stepName   = "batchscoring"
 	outputName = "score"
 
@@ -58,8 +58,8 @@ func scopeOf(workspace string) (subscription, group, name string) {
 	return s[1], s[3], s[7]
 }
 
-// longURI is the spelling of azureml://datastores/... that names the workspace,
-// as the data plane answers it. Other references stay as they are.
+// longURI is the spelling of azureml://datastores/... that names the workspace, as the data plane
+// answers it. Other references stay as they are.
 func longURI(workspace, uri string) string {
 	place, short := strings.CutPrefix(uri, "azureml://datastores/")
 	if !short {

@@ -8,9 +8,9 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// armDocument is the job as ARM answers it: a pipeline job whose inputs and
-// outputs do not show (seen in azure-sdk-for-python recording
-// test_batch_job_download, 2023, with the tags of test_batch_invoke, 2023).
+// armDocument is the job as ARM answers it: a pipeline job whose inputs and outputs do not show
+// (seen in azure-sdk-for-python recording test_batch_job_download, 2023, with the tags of
+// test_batch_invoke, 2023).
 func (j *job) armDocument() store.Document {
 	return store.Document{
 		"id":   jobID(j.workspace, j.name),
@@ -34,9 +34,8 @@ func (j *job) armDocument() store.Document {
 	}
 }
 
-// childDocument is the step as ARM answers it: without properties, those are in
-// run history (seen in azure-sdk-for-python recording
-// test_pipeline_job_child_run_download, 2026).
+// childDocument is the step as ARM answers it: without properties, those are in run history (seen
+// in azure-sdk-for-python recording test_pipeline_job_child_run_download, 2026).
 func (j *job) childDocument() store.Document {
 	return store.Document{
 		"id":   jobID(j.workspace, j.child),
@@ -48,8 +47,8 @@ func (j *job) childDocument() store.Document {
 	}
 }
 
-// batchDocument is the job as the invocation answers it (seen in
-// azure-sdk-for-python recording test_batch_invoke, 2023).
+// batchDocument is the job as the invocation answers it (seen in azure-sdk-for-python recording
+// test_batch_invoke, 2023).
 func (j *job) batchDocument() store.Document {
 	endpoints := store.Document{}
 	for name, endpoint := range servicePlaces(j.host, j.studio, j.workspace, j.name) {
@@ -84,10 +83,9 @@ func (j *job) batchDocument() store.Document {
 	}
 }
 
-// batchResource is the id and the type of a batch job. A job of a pipeline
-// component that was invoked through the endpoint's default deployment has an
-// empty endpoint segment (seen in a batch job list of 2026, quoted in the
-// documentation of the Ansible collection azure.azcollection).
+// batchResource is the id and the type of a batch job. A job of a pipeline component that was
+// invoked through the endpoint's default deployment has an empty endpoint segment (seen in a batch
+// job list of 2026, quoted in the documentation of the Ansible collection azure.azcollection).
 func (j *job) batchResource() (id, kind string) {
 	base, kind := j.workspace+"/batchEndpoints/", provider+"/workspaces/batchEndpoints"
 	if isPipeline(j.invocation.Deployment) && !j.invocation.Directed {
@@ -110,9 +108,8 @@ func inputData(inputs map[string]Input) store.Document {
 	return data
 }
 
-// outputData renames the output of a model deployment to "score", as the
-// service does (seen in azure-sdk-for-python recording
-// test_batch_invoke_outputs, 2023).
+// outputData renames the output of a model deployment to "score", as the service does (seen in
+// azure-sdk-for-python recording test_batch_invoke_outputs, 2023).
 func (j *job) outputData() store.Document {
 	data := store.Document{}
 	for name, output := range j.invocation.Outputs {
@@ -163,8 +160,8 @@ func (j *job) tags() store.Document {
 	return tags
 }
 
-// properties are the properties of a job while it is prepared and runs. Two
-// jobs of one deployment share azureml.pipelineid.
+// properties are the properties of a job while it is prepared and runs. Two jobs of one deployment
+// share azureml.pipelineid.
 func (j *job) properties() store.Document {
 	if isPipeline(j.invocation.Deployment) {
 		return j.pipelineProperties()
@@ -185,9 +182,8 @@ func (j *job) properties() store.Document {
 	}
 }
 
-// pipelineProperties are those of a job of a pipeline component (seen in a
-// batch job list of 2026, quoted in the documentation of the Ansible collection
-// azure.azcollection).
+// pipelineProperties are those of a job of a pipeline component (seen in a batch job list of 2026,
+// quoted in the documentation of the Ansible collection azure.azcollection).
 func (j *job) pipelineProperties() store.Document {
 	configuration := store.Object(j.invocation.Deployment, "properties", "deploymentConfiguration")
 	settings := store.Object(configuration, "settings")
@@ -210,8 +206,8 @@ func (j *job) pipelineProperties() store.Document {
 	}
 }
 
-// stagesText is the property azureml.pipelines.stages of a job that has ended.
-// Not evidenced: its Status word for a canceled job.
+// stagesText is the property azureml.pipelines.stages of a job that has ended. Not evidenced: its
+// Status word for a canceled job.
 func stagesText(start, end time.Time, status string) string {
 	if status == Completed {
 		status = "Finished"

@@ -7,8 +7,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// parentRun is the run of the whole job. Not evidenced: the run-history view of
-// a pipeline run itself; it has the members of a step's run.
+// parentRun is the run of the whole job. Not evidenced: the run-history view of a pipeline run
+// itself; it has the members of a step's run.
 func (j *job) parentRun() store.Document {
 	run := j.run(j.name, Preparing)
 	run["displayName"] = j.display
@@ -22,9 +22,8 @@ func (j *job) parentRun() store.Document {
 	return run
 }
 
-// childRun is the run of the step batchscoring, in the form of a step of a
-// pipeline job (seen in azure-sdk-for-python recording
-// test_pipeline_job_child_run_download, 2026).
+// childRun is the run of the step batchscoring, in the form of a step of a pipeline job (seen in
+// azure-sdk-for-python recording test_pipeline_job_child_run_download, 2026).
 func (j *job) childRun() store.Document {
 	run := j.run(j.child, Queued)
 	node := derivedID(j.child)[:8]
@@ -100,10 +99,9 @@ func (j *job) cancelURI(run string) string {
 		"/workspaces/" + workspace + "/runs/" + run + "/Cancel"
 }
 
-// runDefinition is what the step is told to do, with the members of a command
-// step that batch scoring has a meaning for (seen in azure-sdk-for-python
-// recording test_pipeline_job_child_run_download, 2026; the driver's script by
-// azureml-examples issue 2614).
+// runDefinition is what the step is told to do, with the members of a command step that batch
+// scoring has a meaning for (seen in azure-sdk-for-python recording
+// test_pipeline_job_child_run_download, 2026; the driver's script by azureml-examples issue 2614).
 func (j *job) runDefinition() store.Document {
 	return store.Document{
 		"script": "driver/amlbi_main.py", "command": "", "useAbsolutePath": false, "arguments": []any{},
@@ -120,10 +118,9 @@ func (j *job) runDefinition() store.Document {
 	}
 }
 
-// moveRun sets the status of a run and what follows from it: its times, its
-// revision, and for a failed one its error and the warning that goes with it
-// (seen in azure-sdk-for-python recording test_pipeline_job_get_child_run, 2026;
-// the source of the warning is not evidenced).
+// moveRun sets the status of a run and what follows from it: its times, its revision, and for a
+// failed one its error and the warning that goes with it (seen in azure-sdk-for-python recording
+// test_pipeline_job_get_child_run, 2026; the source of the warning is not evidenced).
 func moveRun(run store.Document, status string, now time.Time, failure store.Document) {
 	if run["status"] != status {
 		run["statusRevision"] = next(run["statusRevision"])
@@ -150,9 +147,8 @@ func moveRun(run store.Document, status string, now time.Time, failure store.Doc
 	}
 }
 
-// runError is the member error of a failed run: the envelope of the data plane
-// with a time that says nothing (seen in azure-sdk-for-python recording
-// test_pipeline_job_get_child_run, 2026).
+// runError is the member error of a failed run: the envelope of the data plane with a time that
+// says nothing (seen in azure-sdk-for-python recording test_pipeline_job_get_child_run, 2026).
 func runError(message string) store.Document {
 	envelope := errorEnvelope("UserError", message)
 	envelope["correlation"], envelope["environment"], envelope["location"] = nil, nil, nil

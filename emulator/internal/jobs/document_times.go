@@ -10,8 +10,8 @@ func parseTime(text string) (time.Time, bool) {
 	return t, err == nil
 }
 
-// durationText is a duration as run history writes it, such as
-// 00:02:28.5336490: the fraction has seven digits or is absent.
+// durationText is a duration as run history writes it, such as 00:02:28.5336490: the fraction has
+// seven digits or is absent.
 func durationText(d time.Duration) string {
 	d = max(d, 0).Truncate(100 * time.Nanosecond)
 	hours, minutes, seconds := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60

@@ -7,10 +7,10 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// BatchJob returns a job of an endpoint as the scoring host and the batch data
-// plane answer it. Its status is that of the job in ARM's form, so the two
-// never disagree. workspace is an ARM id. It reports false for a job that is
-// not there, or not there any more because it was deleted through ARM.
+// BatchJob returns a job of an endpoint as the scoring host and the batch data plane answer it. Its
+// status is that of the job in ARM's form, so the two never disagree. workspace is an ARM id. It
+// reports false for a job that is not there, or not there any more because it was deleted through
+// ARM.
 func BatchJob(s *store.Store, workspace, endpoint, job string) (store.Document, bool) {
 	doc, ok := s.Get(batchJobID(workspace, endpoint, job))
 	if !ok {
@@ -30,8 +30,8 @@ func BatchJob(s *store.Store, workspace, endpoint, job string) (store.Document, 
 	return doc, true
 }
 
-// BatchJobNames returns the names of the jobs of an endpoint, of one deployment
-// unless deployment is empty, the newest first.
+// BatchJobNames returns the names of the jobs of an endpoint, of one deployment unless deployment
+// is empty, the newest first.
 func BatchJobNames(s *store.Store, workspace, endpoint, deployment string) []string {
 	var names []string
 	for _, entry := range s.List("batchjobindex:" + workspace + "/" + endpoint) {
@@ -59,15 +59,15 @@ func RunChildren(s *store.Store, workspace, run string) []store.Document {
 	return children
 }
 
-// RunMetrics returns the metrics of a run by name, all of them numbers. A run
-// that has logged none has an empty document.
+// RunMetrics returns the metrics of a run by name, all of them numbers. A run that has logged none
+// has an empty document.
 func RunMetrics(s *store.Store, workspace, run string) store.Document {
 	metrics, _ := s.Get(runMetricsID(workspace, run))
 	return metrics
 }
 
-// RunOutputs returns the outputs of a run by name, each an object with the
-// members assetId, type and uri. A run without outputs has an empty document.
+// RunOutputs returns the outputs of a run by name, each an object with the members assetId, type
+// and uri. A run without outputs has an empty document.
 func RunOutputs(s *store.Store, workspace, run string) store.Document {
 	outputs, _ := s.Get(runOutputsID(workspace, run))
 	return outputs
@@ -79,18 +79,17 @@ func RunDefinition(s *store.Store, workspace, run string) store.Document {
 	return definition
 }
 
-// Artifacts returns where the logs of a run lie: an account, a container in it,
-// and the prefix of the blobs. It reports false in a workspace that has no store
-// for them.
+// Artifacts returns where the logs of a run lie: an account, a container in it, and the prefix of
+// the blobs. It reports false in a workspace that has no store for them.
 func Artifacts(s *store.Store, workspace, run string) (account, container, prefix string, ok bool) {
 	r := resolver{store: s, workspace: workspace}
 	to, err := r.onDatastore(datastorePath{datastore: artifactStore, path: artifactPath(run)})
 	return to.account, to.container, to.path, err == nil
 }
 
-// AssetPlace returns the place that a data asset or the output of a job is
-// registered with, as the data plane spells it, and its kind, such as UriFolder.
-// id is any reference to the asset; suffix is the storage suffix of the cloud.
+// AssetPlace returns the place that a data asset or the output of a job is registered with, as the
+// data plane spells it, and its kind, such as UriFolder. id is any reference to the asset; suffix
+// is the storage suffix of the cloud.
 func AssetPlace(s *store.Store, workspace, suffix, id string) (uri, kind string, ok bool) {
 	ref, err := parseReference(id, suffix)
 	asset, isAsset := ref.(assetVersion)

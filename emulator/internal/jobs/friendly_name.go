@@ -5,8 +5,8 @@ import (
 	"math/big"
 )
 
-// Friendly names are adjective_noun_8 characters, such as careful_bulb_plwyqfx0
-// (seen in azure-sdk-for-python recording test_batch_invoke, 2023).
+// Friendly names are adjective_noun_8 characters, such as careful_bulb_plwyqfx0 (seen in
+// azure-sdk-for-python recording test_batch_invoke, 2023).
 var (
 	adjectives = []string{
 		"amber", "brave", "calm", "clever", "dusty", "eager", "frosty", "gentle", "honest", "icy", "jolly", "keen",

@@ -9,8 +9,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
-// Kinds of inputs and outputs, in the spelling of the batch data plane. ARM
-// spells the same kinds uri_folder, uri_file and so on.
+// Kinds of inputs and outputs, in the spelling of the batch data plane. ARM spells the same kinds
+// uri_folder, uri_file and so on.
 const (
 	UriFile      = "UriFile"
 	UriFolder    = "UriFolder"
@@ -29,17 +29,16 @@ type Invocation struct {
 	Workspace string
 	// Endpoint is the name of the batch endpoint.
 	Endpoint string
-	// Deployment is the document of the deployment as it is now. Later changes
-	// of the deployment, and its deletion, do not reach the job.
+	// Deployment is the document of the deployment as it is now. Later changes of the deployment,
+	// and its deletion, do not reach the job.
 	Deployment store.Document
-	// Directed tells whether the caller picked the deployment; otherwise it is
-	// the endpoint's default.
+	// Directed tells whether the caller picked the deployment; otherwise it is the endpoint's
+	// default.
 	Directed bool
-	// Inputs by name, in no particular order. A model deployment takes exactly
-	// one, whose name does not matter.
+	// Inputs by name, in no particular order. A model deployment takes exactly one, whose name does
+	// not matter.
 	Inputs map[string]Input
-	// Outputs by name. A model deployment takes at most one, whose name becomes
-	// "score".
+	// Outputs by name. A model deployment takes at most one, whose name becomes "score".
 	Outputs map[string]Output
 	// Overrides change settings of the deployment for this job.
 	Overrides Overrides
@@ -49,8 +48,8 @@ type Invocation struct {
 
 // Input is one input of a job.
 type Input struct {
-	// Kind is UriFolder, UriFile, Literal and so on; empty for the older forms
-	// of an invocation, which do not say.
+	// Kind is UriFolder, UriFile, Literal and so on; empty for the older forms of an invocation,
+	// which do not say.
 	Kind string
 	// URI is where the data lies: any reference of Azure ML. Empty for a Literal.
 	URI string
@@ -77,8 +76,8 @@ type Output struct {
 
 // Caller is who invokes, by the claims of the token.
 type Caller struct {
-	// Name is what systemData.createdBy shows: a display name, or the
-	// application id of a service principal.
+	// Name is what systemData.createdBy shows: a display name, or the application id of a service
+	// principal.
 	Name string
 	// Application tells a service principal from a person.
 	Application bool
@@ -100,8 +99,7 @@ func isPipeline(deployment store.Document) bool {
 	return strings.EqualFold(store.Text(configuration, "deploymentConfigurationType"), "PipelineComponent")
 }
 
-// BadInvocationError is an invocation that the service refuses before it makes
-// a job of it.
+// BadInvocationError is an invocation that the service refuses before it makes a job of it.
 type BadInvocationError struct {
 	// Message says what is wrong, in one sentence.
 	Message string
@@ -110,10 +108,9 @@ type BadInvocationError struct {
 // Error returns the message.
 func (e *BadInvocationError) Error() string { return e.Message }
 
-// check refuses what no job can be made of. Not evidenced: which of these the
-// service refuses at once and which fail in the job, and its words. Documented
-// is only that a model deployment takes one data input and gives one output
-// (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
+// check refuses what no job can be made of. Not evidenced: which of these the service refuses at
+// once and which fail in the job, and its words. Documented is only that a model deployment takes
+// one data input and gives one output (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
 func (inv Invocation) check() error {
 	if isPipeline(inv.Deployment) {
 		return nil
@@ -180,9 +177,9 @@ type record struct {
 	workspaceGUID, location          string
 }
 
-// chooseOutput takes the one output of a model deployment and lets its file name
-// override the deployment's: a UriFile names the file itself (seen in
-// azure-sdk-for-python recording test_batch_invoke_outputs, 2023).
+// chooseOutput takes the one output of a model deployment and lets its file name override the
+// deployment's: a UriFile names the file itself (seen in azure-sdk-for-python recording
+// test_batch_invoke_outputs, 2023).
 func (j *job) chooseOutput() {
 	for _, output := range j.invocation.Outputs {
 		j.output = &output
@@ -192,8 +189,8 @@ func (j *job) chooseOutput() {
 	}
 }
 
-// scoreURI is the file that a model deployment's job writes its predictions to,
-// and scoreFolder the folder around it, with a slash at the end.
+// scoreURI is the file that a model deployment's job writes its predictions to, and scoreFolder the
+// folder around it, with a slash at the end.
 func (j *job) scoreURI() string { return j.scoreFolder() + j.settings.outputFileName }
 
 func (j *job) scoreFolder() string {

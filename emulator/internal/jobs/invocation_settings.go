@@ -12,15 +12,15 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// Overrides are the settings of a deployment that one invocation changes for
-// its job. A nil pointer or an empty text leaves the deployment's setting.
+// Overrides are the settings of a deployment that one invocation changes for its job. A nil pointer
+// or an empty text leaves the deployment's setting.
 type Overrides struct {
 	// MiniBatchSize is the number of files in one call of the script's run.
 	MiniBatchSize *int
 	// InstanceCount is the number of nodes that share the work.
 	InstanceCount *int
-	// Compute is the ARM id of the compute to run on; the emulator notes it and
-	// runs on the local machine.
+	// Compute is the ARM id of the compute to run on; the emulator notes it and runs on the local
+	// machine.
 	Compute string
 	// MaxRetries is the number of tries a mini-batch has.
 	MaxRetries *int
@@ -56,9 +56,8 @@ type settings struct {
 	environment    map[string]string
 }
 
-// The service's defaults, for documents that lack a setting (seen in
-// azure-sdk-for-python recording test_batch_job_download, 2023, whose
-// deployment was created with next to nothing).
+// The service's defaults, for documents that lack a setting (seen in azure-sdk-for-python recording
+// test_batch_job_download, 2023, whose deployment was created with next to nothing).
 func defaultSettings() settings {
 	return settings{
 		miniBatchSize: 10, instanceCount: 1, concurrency: 1, maxRetries: 3,
@@ -95,8 +94,7 @@ func settingsOf(deployment store.Document, o Overrides) (settings, error) {
 	return s, s.check()
 }
 
-// check refuses numbers that nothing can run with. Not evidenced: how the
-// service words it.
+// check refuses numbers that nothing can run with. Not evidenced: how the service words it.
 func (s settings) check() error {
 	for _, n := range []struct {
 		name      string
@@ -122,10 +120,9 @@ func (s settings) check() error {
 	return fmt.Errorf("loggingLevel is %q, expected Info, Warning or Debug", s.loggingLevel)
 }
 
-// parameters is the run configuration as text, the property azureml.parameters
-// of a job: the one place where resolved settings show. outputURI is empty when
-// the invocation did not choose a place (seen in azure-sdk-for-python
-// recordings test_batch_invoke and test_batch_invoke_outputs, 2023).
+// parameters is the run configuration as text, the property azureml.parameters of a job: the one
+// place where resolved settings show. outputURI is empty when the invocation did not choose a place
+// (seen in azure-sdk-for-python recordings test_batch_invoke and test_batch_invoke_outputs, 2023).
 func (s settings) parameters(outputURI string) string {
 	p := map[string]string{
 		"run_max_try":            strconv.Itoa(s.maxRetries),

@@ -10,8 +10,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 )
 
-// Blobs is the part of the Blob service that jobs need. Jobs may read every
-// account: who may read what by its role is not played.
+// Blobs is the part of the Blob service that jobs need. Jobs may read every account: who may read
+// what by its role is not played.
 type Blobs interface {
 	// Put writes a blob whole, or with o.Append adds to the end of an append blob.
 	Put(ctx context.Context, account, container, name string, r io.Reader, o *blob.PutOptions) error
@@ -30,8 +30,8 @@ type place struct {
 	kind               string // uri_file, uri_folder, mltable or "" when unknown
 }
 
-// base is the last segment of the path, the name a model folder or file keeps
-// on the machine that runs the job.
+// base is the last segment of the path, the name a model folder or file keeps on the machine that
+// runs the job.
 func (p place) base() string {
 	path := strings.TrimSuffix(p.path, "/")
 	return path[strings.LastIndexByte(path, '/')+1:]
@@ -40,8 +40,8 @@ func (p place) base() string {
 // folderMark is the metadata of blobs that only stand for a folder.
 const folderMark = "hdi_isfolder"
 
-// isFolderMark tells whether a blob is no file: accounts with a hierarchical
-// name space list their folders as blobs.
+// isFolderMark tells whether a blob is no file: accounts with a hierarchical name space list their
+// folders as blobs.
 func isFolderMark(p blob.Properties) bool {
 	for name, value := range p.Metadata {
 		if strings.EqualFold(name, folderMark) && strings.EqualFold(value, "true") {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// reference is what the text of an asset or storage reference means. It is one
-// of datastorePath, assetVersion, blobPath and jobOutput.
+// reference is what the text of an asset or storage reference means. It is one of datastorePath,
+// assetVersion, blobPath and jobOutput.
 type reference interface{ referenceKind() string }
 
 // datastorePath is a place on a datastore.
@@ -28,8 +28,7 @@ type assetVersion struct {
 // blobPath is a place in a storage account.
 type blobPath struct{ account, container, path string }
 
-// jobOutput is a named output of a job, or with an empty output name a path
-// among its artifacts.
+// jobOutput is a named output of a job, or with an empty output name a path among its artifacts.
 type jobOutput struct{ job, output, path string }
 
 func (datastorePath) referenceKind() string { return "datastore path" }
@@ -37,10 +36,9 @@ func (assetVersion) referenceKind() string  { return "asset" }
 func (blobPath) referenceKind() string      { return "storage URL" }
 func (jobOutput) referenceKind() string     { return "job output" }
 
-// parseReference reads every spelling of a reference that Azure ML's clients
-// and services write: ARM ids, azureml: short names, azureml:// URIs of
-// datastores, assets and job outputs, and URLs of Blob storage. suffix is the
-// storage suffix of the cloud, such as core.windows.net.
+// parseReference reads every spelling of a reference that Azure ML's clients and services write:
+// ARM ids, azureml: short names, azureml:// URIs of datastores, assets and job outputs, and URLs of
+// Blob storage. suffix is the storage suffix of the cloud, such as core.windows.net.
 func parseReference(text, suffix string) (reference, error) {
 	scheme, rest := splitScheme(text)
 	switch scheme {
@@ -63,8 +61,8 @@ func parseReference(text, suffix string) (reference, error) {
 	return nil, fmt.Errorf("reference %q: only Azure storage can be read, not %s://", withoutQuery(text), scheme)
 }
 
-// splitScheme splits "scheme:rest". A text without a known scheme, such as
-// "NAME:VERSION" or an ARM id, is all rest.
+// splitScheme splits "scheme:rest". A text without a known scheme, such as "NAME:VERSION" or an ARM
+// id, is all rest.
 func splitScheme(text string) (scheme, rest string) {
 	before, after, found := strings.Cut(text, ":")
 	if !found || strings.ContainsAny(before, "/@") {
@@ -98,8 +96,8 @@ func parseShortName(text, name string) (reference, error) {
 	return assetVersion{name: name, version: version}, nil
 }
 
-// parseSegments reads what is built of path segments: ARM ids and azureml://
-// URIs, which differ only in the words before the place or the asset.
+// parseSegments reads what is built of path segments: ARM ids and azureml:// URIs, which differ
+// only in the words before the place or the asset.
 func parseSegments(text, path string) (reference, error) {
 	scope, segments := cutScope(strings.Split(path, "/"))
 	if len(segments) < 2 || segments[1] == "" {
@@ -128,8 +126,8 @@ func parseSegments(text, path string) (reference, error) {
 	return nil, fmt.Errorf("reference %q: unknown kind %q", text, segments[0])
 }
 
-// cutScope takes the words that only say which workspace is meant off the front
-// and returns the workspace's ARM id, if they say it in full.
+// cutScope takes the words that only say which workspace is meant off the front and returns the
+// workspace's ARM id, if they say it in full.
 func cutScope(segments []string) (workspace string, rest []string) {
 	words := map[string]string{}
 	for len(segments) >= 2 {
@@ -149,8 +147,8 @@ func cutScope(segments []string) (workspace string, rest []string) {
 		words["subscriptions"], words["resourcegroups"], words["workspaces"]), segments
 }
 
-// assetVersionOf reads versions/V, versions/labels/latest and labels/latest.
-// The middle one is what Microsoft's sample cli/batch-score-rest.sh writes.
+// assetVersionOf reads versions/V, versions/labels/latest and labels/latest. The middle one is what
+// Microsoft's sample cli/batch-score-rest.sh writes.
 func assetVersionOf(text string, rest []string) (string, error) {
 	switch {
 	case len(rest) == 2 && strings.EqualFold(rest[0], "versions") && rest[1] != "":
@@ -172,8 +170,8 @@ func parseJobOutput(text, job string, rest []string) (reference, error) {
 	return jobOutput{job: job, output: output, path: strings.Join(path, "/")}, nil
 }
 
-// parseBlobURL reads https://ACCOUNT.blob.SUFFIX/CONTAINER/PATH. A SAS in the
-// query is dropped: the emulator's jobs may read every account it plays.
+// parseBlobURL reads https://ACCOUNT.blob.SUFFIX/CONTAINER/PATH. A SAS in the query is dropped: the
+// emulator's jobs may read every account it plays.
 func parseBlobURL(text, suffix string) (reference, error) {
 	u, err := url.Parse(text)
 	if err != nil {

@@ -16,8 +16,8 @@ type resolver struct {
 	suffix    string // storage suffix of the cloud
 }
 
-// resolve returns the place that a reference means. kind is the kind of asset
-// that a short name means, such as models.
+// resolve returns the place that a reference means. kind is the kind of asset that a short name
+// means, such as models.
 func (r resolver) resolve(text, kind string) (place, error) {
 	ref, err := parseReference(text, r.suffix)
 	if err != nil {
@@ -80,8 +80,8 @@ func (r resolver) onDatastore(ref datastorePath) (place, error) {
 	return place{account: store.Text(properties, "accountName"), container: container, path: ref.path}, nil
 }
 
-// ofJob finds an output of a job or, like MLflow's runs:/JOB/PATH, a path among
-// the artifacts of a run.
+// ofJob finds an output of a job or, like MLflow's runs:/JOB/PATH, a path among the artifacts of a
+// run.
 func (r resolver) ofJob(ref jobOutput) (place, error) {
 	if ref.output == "" {
 		return r.onDatastore(datastorePath{datastore: artifactStore, path: artifactPath(ref.job) + ref.path})
@@ -105,9 +105,8 @@ func (r resolver) asset(ref assetVersion, kind string) (uri, dataType string, er
 	}
 	kinds := []string{kind}
 	if kind == "data" || kind == "datasets" {
-		// The older datasets route and the data route name the same assets:
-		// Microsoft's sample cli/batch-score-rest.sh registers with the first
-		// and invokes with the second.
+		// The older datasets route and the data route name the same assets: Microsoft's sample
+		// cli/batch-score-rest.sh registers with the first and invokes with the second.
 		kinds = []string{"data", "datasets"}
 	}
 	for _, kind := range kinds {
@@ -120,8 +119,8 @@ func (r resolver) asset(ref assetVersion, kind string) (uri, dataType string, er
 	return "", "", fmt.Errorf("there is no asset %q of version %q among the %s of the workspace", ref.name, cmp.Or(ref.version, "latest"), kind)
 }
 
-// version returns one version of an asset, with version "" the one created last
-// that is not archived.
+// version returns one version of an asset, with version "" the one created last that is not
+// archived.
 func (r resolver) version(container, version string) (store.Document, bool) {
 	if version != "" {
 		return r.store.Get(container + "/versions/" + version)

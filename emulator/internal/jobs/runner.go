@@ -18,8 +18,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// DefaultLimit is how many jobs run at the same time unless [Options.Limit]
-// says otherwise.
+// DefaultLimit is how many jobs run at the same time unless [Options.Limit] says otherwise.
 const DefaultLimit = 2
 
 // Options configure a [Runner].
@@ -30,30 +29,30 @@ type Options struct {
 	Blobs Blobs
 	// Cloud says which host names documents mention. Required.
 	Cloud cloud.Cloud
-	// Now is the clock of time stamps; nil means time.Now. Scripts run in real
-	// time whatever the clock says.
+	// Now is the clock of time stamps; nil means time.Now. Scripts run in real time whatever the
+	// clock says.
 	Now func() time.Time
-	// Python is the interpreter that runs scoring scripts; empty means the
-	// engine's default, python3 on the PATH.
+	// Python is the interpreter that runs scoring scripts; empty means the engine's default,
+	// python3 on the PATH.
 	Python string
-	// Venv lets every job run in a virtual environment with the packages of its
-	// deployment's environment, built with Python and pip and kept in VenvDir.
-	// Otherwise jobs get the packages that Python has.
+	// Venv lets every job run in a virtual environment with the packages of its deployment's
+	// environment, built with Python and pip and kept in VenvDir. Otherwise jobs get the packages
+	// that Python has.
 	Venv bool
 	// VenvDir is the folder of the environments; empty means the engine's own.
 	VenvDir string
-	// Limit is how many jobs run at the same time; the others wait in the order
-	// of their submission. 0 means DefaultLimit.
+	// Limit is how many jobs run at the same time; the others wait in the order of their
+	// submission. 0 means DefaultLimit.
 	Limit int
-	// TempDir is where jobs keep their files while they run; empty means the
-	// system's folder for temporary files.
+	// TempDir is where jobs keep their files while they run; empty means the system's folder for
+	// temporary files.
 	TempDir string
 	// Logger hears of every change of a job's status; nil means silence.
 	Logger *slog.Logger
 }
 
-// Runner runs batch jobs. It is safe for concurrent use. Make one with [New]
-// and end it with [Runner.Close].
+// Runner runs batch jobs. It is safe for concurrent use. Make one with [New] and end it with
+// [Runner.Close].
 type Runner struct {
 	store   *store.Store
 	blobs   Blobs
@@ -99,8 +98,8 @@ var ErrClosed = errors.New("jobs: the runner is closed")
 // ErrNotRunning says that there is no such job, or that it has ended.
 var ErrNotRunning = errors.New("jobs: no such job is running")
 
-// New returns a runner. Jobs that an earlier runner on the same store left
-// unfinished are marked as failed: nothing of them runs any more.
+// New returns a runner. Jobs that an earlier runner on the same store left unfinished are marked as
+// failed: nothing of them runs any more.
 func New(o Options) (*Runner, error) {
 	if o.Store == nil || o.Blobs == nil {
 		return nil, errors.New("jobs: a store and a blob service are required")
@@ -127,9 +126,9 @@ func New(o Options) (*Runner, error) {
 	return r, nil
 }
 
-// Submit makes a job of an invocation and returns its document as the batch
-// data plane answers it, status Preparing. The job runs on when ctx ends; only
-// Cancel and Close end it. A *BadInvocationError is the caller's mistake.
+// Submit makes a job of an invocation and returns its document as the batch data plane answers it,
+// status Preparing. The job runs on when ctx ends; only Cancel and Close end it. A
+// *BadInvocationError is the caller's mistake.
 func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, error) {
 	if err := inv.check(); err != nil {
 		return nil, err
@@ -222,8 +221,8 @@ func (r *Runner) startWaiting() {
 	}
 }
 
-// startNow runs a waiting job although the limit is reached, because all it does is end.
-// r.mu is held.
+// startNow runs a waiting job although the limit is reached, because all it does is end. r.mu is
+// held.
 func (r *Runner) startNow(e *execution) {
 	if i := slices.Index(r.waiting, e); i >= 0 {
 		r.waiting = slices.Delete(r.waiting, i, i+1)
@@ -250,10 +249,9 @@ func (r *Runner) remove(e *execution) {
 	}
 }
 
-// Cancel asks a job to end, given its name or its ARM id. It returns at once:
-// the job's status is CancelRequested until nothing of it runs, then Canceled,
-// unless it was ending already. For a job that is not there or has ended it
-// returns ErrNotRunning.
+// Cancel asks a job to end, given its name or its ARM id. It returns at once: the job's status is
+// CancelRequested until nothing of it runs, then Canceled, unless it was ending already. For a job
+// that is not there or has ended it returns ErrNotRunning.
 func (r *Runner) Cancel(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -270,9 +268,8 @@ func (r *Runner) Cancel(id string) error {
 	return nil
 }
 
-// Wait returns when the job with this name or ARM id has ended and its
-// documents say so, at once for a job that has ended already, or with ctx's
-// error.
+// Wait returns when the job with this name or ARM id has ended and its documents say so, at once
+// for a job that has ended already, or with ctx's error.
 func (r *Runner) Wait(ctx context.Context, id string) error {
 	r.mu.Lock()
 	e, ok := r.active[strings.ToLower(store.LastSegment(id))]
@@ -288,8 +285,8 @@ func (r *Runner) Wait(ctx context.Context, id string) error {
 	}
 }
 
-// Close ends all jobs, which become Failed because they were not asked to end by
-// their user, and returns when nothing of them runs.
+// Close ends all jobs, which become Failed because they were not asked to end by their user, and
+// returns when nothing of them runs.
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	r.closed = true

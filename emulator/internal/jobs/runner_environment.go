@@ -7,12 +7,12 @@ import (
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// environment says which environment a job gets, and tells it in words for the
-// step's log: nil for the Python of this machine with the packages that it has.
+// environment says which environment a job gets, and tells it in words for the step's log: nil for
+// the Python of this machine with the packages that it has.
 //
-// The environment of a deployment is built only when the runner is told to, and
-// as far as the engine can. Not evidenced: how a job ends in Azure whose
-// environment is gone; here it runs, and says so.
+// The environment of a deployment is built only when the runner is told to, and as far as the
+// engine can. Not evidenced: how a job ends in Azure whose environment is gone; here it runs, and
+// says so.
 func (r *Runner) environment(j *job) (*scoring.Environment, string) {
 	const plain = ": the script gets this machine's Python and its packages."
 	properties := store.Object(j.invocation.Deployment, "properties")
@@ -60,9 +60,9 @@ func hasScript(j *job) bool {
 // mlflowModel is the type of the models that need no script.
 const mlflowModel = "mlflow_model"
 
-// checkScriptless fails a job without a script whose model is registered as
-// something else than MLflow's (Microsoft Learn: how-to-mlflow-batch). The words
-// are ours. Of a model that is not registered only its content tells.
+// checkScriptless fails a job without a script whose model is registered as something else than
+// MLflow's (Microsoft Learn: how-to-mlflow-batch). The words are ours. Of a model that is not
+// registered only its content tells.
 func (r *Runner) checkScriptless(j *job) error {
 	if hasScript(j) {
 		return nil

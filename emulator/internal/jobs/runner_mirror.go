@@ -13,13 +13,13 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 )
 
-// logInterval is how often the logs of a running script are looked at when no
-// mini-batch says that there may be something new.
+// logInterval is how often the logs of a running script are looked at when no mini-batch says that
+// there may be something new.
 const logInterval = time.Second
 
-// mirror copies a folder of growing files into Blob storage, so that the logs
-// and the output of a running job can be read. What is added to a file is added to its append
-// blob; a file that was replaced or shortened is sent anew.
+// mirror copies a folder of growing files into Blob storage, so that the logs and the output of a
+// running job can be read. What is added to a file is added to its append blob; a file that was
+// replaced or shortened is sent anew.
 type mirror struct {
 	blobs  Blobs
 	to     place
@@ -38,8 +38,8 @@ func (r *Runner) newMirror(to place, folder string) *mirror {
 	return &mirror{blobs: r.blobs, to: to, folder: folder, log: r.log, sent: map[string]sentFile{}}
 }
 
-// follow sends what is new in the logs after each word on news, and in logs and
-// output at intervals, until news is closed; then it sends the rest of the logs.
+// follow sends what is new in the logs after each word on news, and in logs and output at
+// intervals, until news is closed; then it sends the rest of the logs.
 func follow(logs, output *mirror, news <-chan struct{}) {
 	ticker := time.NewTicker(logInterval)
 	defer ticker.Stop()
@@ -70,8 +70,8 @@ func (m *mirror) forget() {
 	}
 }
 
-// send sends what is new. Logs are written to the end also for a job that is
-// being cancelled, and what cannot be written now is tried again next time.
+// send sends what is new. Logs are written to the end also for a job that is being cancelled, and
+// what cannot be written now is tried again next time.
 func (m *mirror) send() {
 	err := filepath.WalkDir(m.folder, func(path string, entry fs.DirEntry, err error) error {
 		switch {

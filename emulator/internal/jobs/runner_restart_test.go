@@ -4,7 +4,8 @@ import (
 	"testing"
 )
 
-// TestRestartLeavesEndedJobsAlone: the process may end after the last word about a job and before its mark is gone.
+// TestRestartLeavesEndedJobsAlone: the process may end after the last word about a job and before
+// its mark is gone.
 func TestRestartLeavesEndedJobsAlone(t *testing.T) {
 	w := newWorld(t, nil)
 	j, err := w.runner.newJob(w.invocation(w.deployment(sizes, nil), "azureml:tiles:1"))

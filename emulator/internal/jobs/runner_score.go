@@ -44,9 +44,8 @@ func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring
 const noMLflow = "The deployment has no scoring script, so the Python package mlflow scores its model, and %s cannot import it: %s. " +
 	"Install mlflow, pandas and what the model needs there, let the emulator use another Python (--python), or let it build the environments of models and deployments (--environments venv)."
 
-// scoringFailure is how the engine's error shows on the child run: the service's
-// own sentence, which names a Python of the cloud's image. The cause is in the
-// logs, as in Azure.
+// scoringFailure is how the engine's error shows on the child run: the service's own sentence,
+// which names a Python of the cloud's image. The cause is in the logs, as in Azure.
 func scoringFailure(j *job, err error) error {
 	var missing *scoring.NoMLflowError
 	if errors.As(err, &missing) {
@@ -62,10 +61,9 @@ func scoringFailure(j *job, err error) error {
 	return &failure{shown.ServiceMessage()}
 }
 
-// Names of the metrics of a step, those of the engine of 2020, but that it wrote
-// "Total MiniBatches"; a user saw the name below in 2022 (MachineLearningNotebooks
-// issue 1703). The engine logs a table "Processing Status" as well, which is not
-// played. Not evidenced: the names of today.
+// Names of the metrics of a step, those of the engine of 2020, but that it wrote "Total
+// MiniBatches"; a user saw the name below in 2022 (MachineLearningNotebooks issue 1703). The engine
+// logs a table "Processing Status" as well, which is not played. Not evidenced: the names of today.
 const (
 	metricFailedItems          = "Failed Items"
 	metricTotalMiniBatches     = "Total Mini Batches"

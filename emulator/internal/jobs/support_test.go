@@ -83,8 +83,8 @@ func (w *world) put(id string, doc store.Document) {
 	}
 }
 
-// upload writes files below a prefix of the default container and returns the
-// https URL of the prefix.
+// upload writes files below a prefix of the default container and returns the https URL of the
+// prefix.
 func (w *world) upload(prefix string, files map[string]string) string {
 	w.t.Helper()
 	for name, content := range files {
@@ -187,8 +187,8 @@ func (w *world) read(container, name string) string {
 	return string(content)
 }
 
-// events collects what happens, so that tests can wait for it: "job STATUS" for
-// the statuses of jobs, and "put NAME" for blobs.
+// events collects what happens, so that tests can wait for it: "job STATUS" for the statuses of
+// jobs, and "put NAME" for blobs.
 type events struct {
 	mu   sync.Mutex
 	seen map[string]int

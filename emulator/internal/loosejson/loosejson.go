@@ -1,6 +1,6 @@
-// Package loosejson reads JSON as forgivingly as Azure ML does: a byte order
-// mark and trailing commas are taken (Microsoft's REST sample for batch scoring
-// sends them), and numbers keep their digits.
+// Package loosejson reads JSON as forgivingly as Azure ML does: a byte order mark and trailing
+// commas are taken (Microsoft's REST sample for batch scoring sends them), and numbers keep their
+// digits.
 package loosejson
 
 import (
@@ -15,8 +15,8 @@ import (
 // ErrEmpty is the error of a text without any JSON.
 var ErrEmpty = errors.New("the body is empty")
 
-// Object decodes a JSON object; null gives nil. Text without any JSON is
-// ErrEmpty, every other kind of value an error.
+// Object decodes a JSON object; null gives nil. Text without any JSON is ErrEmpty, every other kind
+// of value an error.
 func Object(raw []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(withoutTrailingCommas(raw)))
 	decoder.UseNumber()
@@ -38,8 +38,8 @@ func Object(raw []byte) (map[string]any, error) {
 	return nil, fmt.Errorf("the body is not a JSON object but %T", value)
 }
 
-// MemberNames returns the names of the members of the object at path in the
-// order in which they were sent, which decoded objects do not keep.
+// MemberNames returns the names of the members of the object at path in the order in which they
+// were sent, which decoded objects do not keep.
 func MemberNames(raw []byte, path ...string) []string {
 	decoder := json.NewDecoder(bytes.NewReader(withoutTrailingCommas(raw)))
 	var names []string
@@ -67,8 +67,8 @@ func MemberNames(raw []byte, path ...string) []string {
 	return names
 }
 
-// withoutTrailingCommas returns raw less a byte order mark and each comma that is followed by nothing
-// but white space and a closing bracket. Commas in texts stay.
+// withoutTrailingCommas returns raw less a byte order mark and each comma that is followed by
+// nothing but white space and a closing bracket. Commas in texts stay.
 func withoutTrailingCommas(raw []byte) []byte {
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	kept := make([]byte, 0, len(raw))

@@ -14,8 +14,7 @@ import (
 
 const (
 	fileName = "documents.db"
-	// lockWait is how long Open waits for a process that is just ending and
-	// still holds the file.
+	// lockWait is how long Open waits for a process that is just ending and still holds the file.
 	lockWait = time.Second
 )
 

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 )
 
-// Copy returns a deep copy of a document: its objects and arrays may be changed
-// freely.
+// Copy returns a deep copy of a document: its objects and arrays may be changed freely.
 func Copy(doc Document) Document { return CopyValue(doc).(Document) }
 
 // CopyValue is Copy for one value of a document.
@@ -28,8 +27,8 @@ func CopyValue(v any) any {
 	return v // immutable: text, numbers, booleans, null
 }
 
-// normalize returns a deep copy of doc in the form that Document promises,
-// whatever Go values the caller put into it (ints, string maps, structs).
+// normalize returns a deep copy of doc in the form that Document promises, whatever Go values the
+// caller put into it (ints, string maps, structs).
 func normalize(doc Document) (Document, error) {
 	c := make(Document, len(doc))
 	for name, member := range doc {

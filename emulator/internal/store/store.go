@@ -1,14 +1,13 @@
-// Package store keeps the emulator's state: JSON documents under path-like
-// ids, held in memory and, when the store was opened on a folder, written
-// through to one file so that they survive a restart.
+// Package store keeps the emulator's state: JSON documents under path-like ids, held in memory and,
+// when the store was opened on a folder, written through to one file so that they survive a
+// restart.
 //
-// Ids are ARM resource ids, or any other key with slashes in it. They are
-// looked up without regard to case, as Azure Resource Manager does, and keep
-// the spelling of their first Put.
+// Ids are ARM resource ids, or any other key with slashes in it. They are looked up without regard
+// to case, as Azure Resource Manager does, and keep the spelling of their first Put.
 //
-// Documents are decoded JSON with numbers as [json.Number]. The store never
-// shares memory with its callers: what goes in and what comes out is copied, so
-// a document may be changed freely and is only stored by Put or Update.
+// Documents are decoded JSON with numbers as [json.Number]. The store never shares memory with its
+// callers: what goes in and what comes out is copied, so a document may be changed freely and is
+// only stored by Put or Update.
 package store
 
 import (
@@ -20,8 +19,8 @@ import (
 	"sync"
 )
 
-// Document is one decoded JSON object. Numbers are [json.Number], nested
-// objects are map[string]any and arrays are []any.
+// Document is one decoded JSON object. Numbers are [json.Number], nested objects are map[string]any
+// and arrays are []any.
 type Document = map[string]any
 
 // ErrNotFound says that no document is stored under the given id.
@@ -43,9 +42,9 @@ type entry struct {
 	document Document
 }
 
-// Open returns the store kept in the folder dir, which is created if need be.
-// An empty dir means memory only: nothing is read and nothing survives Close.
-// A folder can be open in one process at a time.
+// Open returns the store kept in the folder dir, which is created if need be. An empty dir means
+// memory only: nothing is read and nothing survives Close. A folder can be open in one process at a
+// time.
 func Open(dir string) (*Store, error) {
 	s := &Store{entries: map[string]*entry{}, children: map[string]map[string]struct{}{}}
 	if dir == "" {
@@ -62,8 +61,8 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// Close ends the use of the folder, if there is one. The store must not be used
-// afterwards; closing it twice is harmless.
+// Close ends the use of the folder, if there is one. The store must not be used afterwards; closing
+// it twice is harmless.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,9 +85,8 @@ func (s *Store) Get(id string) (Document, bool) {
 	return Copy(e.document), true
 }
 
-// Put stores a copy of doc under id and reports whether the id is new. An
-// existing document is replaced whole and keeps its place in the order of
-// creation.
+// Put stores a copy of doc under id and reports whether the id is new. An existing document is
+// replaced whole and keeps its place in the order of creation.
 func (s *Store) Put(id string, doc Document) (created bool, err error) {
 	normal, err := normalize(doc)
 	if err != nil {
@@ -104,10 +102,10 @@ func (s *Store) Put(id string, doc Document) (created bool, err error) {
 	return !exists, s.write(e)
 }
 
-// Update lets change edit a copy of the document under id and stores the
-// result, with nothing else happening to the store in between, so change must
-// not call the store. When change fails nothing is stored and its error is
-// returned as it is. Update returns a copy of the new document, or ErrNotFound.
+// Update lets change edit a copy of the document under id and stores the result, with nothing else
+// happening to the store in between, so change must not call the store. When change fails nothing
+// is stored and its error is returned as it is. Update returns a copy of the new document, or
+// ErrNotFound.
 func (s *Store) Update(id string, change func(Document) error) (Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,8 +127,8 @@ func (s *Store) Update(id string, change func(Document) error) (Document, error)
 	return Copy(normal), nil
 }
 
-// Delete removes the document under id, leaves documents below it alone, and
-// reports whether there was one.
+// Delete removes the document under id, leaves documents below it alone, and reports whether there
+// was one.
 func (s *Store) Delete(id string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +139,8 @@ func (s *Store) Delete(id string) (bool, error) {
 	return true, s.remove([]string{key})
 }
 
-// DeleteTree removes the document under prefix and every document whose id
-// begins with prefix and a slash. That there are none is not an error.
+// DeleteTree removes the document under prefix and every document whose id begins with prefix and a
+// slash. That there are none is not an error.
 func (s *Store) DeleteTree(prefix string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,8 +154,8 @@ func (s *Store) DeleteTree(prefix string) error {
 	return s.remove(keys)
 }
 
-// List returns copies of the documents whose ids are prefix, a slash and one
-// more segment, in the order of their creation.
+// List returns copies of the documents whose ids are prefix, a slash and one more segment, in the
+// order of their creation.
 func (s *Store) List(prefix string) []Document {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -178,8 +176,7 @@ func inOrder(entries []*entry) []Document {
 	return docs
 }
 
-// Tree returns copies of all documents below prefix, at any depth, in the order
-// of their creation.
+// Tree returns copies of all documents below prefix, at any depth, in the order of their creation.
 func (s *Store) Tree(prefix string) []Document {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
