@@ -12,14 +12,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// answer is what a handler decides; call.answer adds what all answers share.
+// answer is what a route answers; call.answer adds the headers that all answers share.
 type answer struct {
 	status int
 	// body is encoded as JSON; nil means no body at all.
 	body any
 	// header are the headers of this answer alone.
 	header map[string]string
-	// gateway answers come from ARM itself and not from Azure ML.
+	// gateway says that ARM itself answers, not Azure ML.
 	gateway bool
 	failed  bool
 }
@@ -36,8 +36,8 @@ func withStatus(status int, body any) answer {
 	return answer{status: status, body: body, header: map[string]string{}}
 }
 
-// put is the answer to a synchronous PUT: 201 with the request's own URL in Location for something
-// new, 200 for something that was there.
+// put answers a synchronous PUT: 201 with the request's URL as Location for a new resource, 200 for
+// one that exists.
 func (c *call) put(created bool, body any) answer {
 	if !created {
 		return ok(body)
@@ -112,7 +112,7 @@ func (c *call) addQuotaHeaders(header http.Header) {
 	}
 }
 
-// region is where the answer says it comes from.
+// region is the region that the answer names as its origin.
 func (c *call) region() string {
 	if c.location != "" {
 		return c.location

@@ -7,7 +7,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
-// failureOption adds to the error of a refusal.
+// failureOption adds a part to the error of a refusal.
 type failureOption func(*failureParts)
 
 type failureParts struct {
@@ -15,8 +15,7 @@ type failureParts struct {
 	infos   []any
 }
 
-// withDetail adds an entry to error.details, where some services put the code that tells what
-// happened.
+// withDetail adds an entry to error.details, where some services put the useful code.
 func withDetail(code, message string) failureOption {
 	return func(p *failureParts) {
 		p.details = append(p.details, store.Document{
@@ -25,8 +24,8 @@ func withDetail(code, message string) failureOption {
 	}
 }
 
-// withInner adds an InnerError to error.additionalInfo, where other services put that code: the
-// codes are nested from general to particular.
+// withInner adds an InnerError to error.additionalInfo, where other services put the useful code.
+// The codes go from general to specific.
 func withInner(codes ...string) failureOption {
 	var inner any
 	for i := len(codes) - 1; i >= 0; i-- {
@@ -67,12 +66,12 @@ func (c *call) fail(status int, code, message string, options ...failureOption) 
 	return a
 }
 
-// notFound is the form most kinds use for what is absent.
+// notFound is the answer of most kinds for a missing resource.
 func (c *call) notFound(message string, inner ...string) answer {
 	return c.fail(http.StatusNotFound, "UserError", message, withInner(inner...))
 }
 
-// internal reports a fault of the emulator itself. The text may name documents but never their
+// internal reports a fault of the emulator itself. The text may name documents, never their
 // secrets.
 func (c *call) internal(err error) answer {
 	return c.fail(http.StatusInternalServerError, "SystemError", err.Error())
@@ -85,8 +84,8 @@ func gatewayFailure(status int, code, message string) answer {
 	return a
 }
 
-// invalid refuses a resource of the kind noun ("Endpoint", "Deployment") for the violations found
-// in it.
+// invalid refuses a request for a resource ("Endpoint", "Deployment") and lists what is wrong with
+// it.
 func (c *call) invalid(noun string, violations []validation.Violation) answer {
 	return c.fail(http.StatusBadRequest, "UserError", validation.Message(noun, violations),
 		withInner("BadArgument", "ArgumentInvalid", "InvalidInputArguments"))

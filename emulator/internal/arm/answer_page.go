@@ -14,12 +14,12 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// pageSize is how many items a page of a list has when the caller asks for no number (component
-// lists of 2022 and 2026).
+// pageSize is the number of items on a page when the caller does not choose one (component lists of
+// 2022 and 2026).
 const pageSize = 50
 
-// page answers with one page of items and, if more follow, a link to the next. size 0 means the
-// usual one.
+// page answers one page of items, with a link to the next page if there is one. size 0 means
+// pageSize.
 func (c *call) page(items []store.Document, size int) answer {
 	skip, err := readSkipToken(c.skipToken())
 	if err != nil {
@@ -41,8 +41,8 @@ func (c *call) page(items []store.Document, size int) answer {
 	return ok(body)
 }
 
-// skipToken is where to go on. Links of the service say $skipToken; generated clients call the same
-// parameter $skip.
+// skipToken says where the page begins. Links of the service say $skipToken; generated clients call
+// the same parameter $skip.
 func (c *call) skipToken() string {
 	if token := c.query.Get("$skiptoken"); token != "" {
 		return token
@@ -50,7 +50,7 @@ func (c *call) skipToken() string {
 	return c.query.Get("$skip")
 }
 
-// top is the page size that the caller asks for under one of the names, or 0.
+// top is the page size that the request asks for by one of the names, 0 if it does not.
 func (c *call) top(names ...string) int {
 	for _, name := range names {
 		if n, err := strconv.Atoi(c.query.Get(name)); err == nil && n > 0 {
@@ -93,7 +93,8 @@ type shardState struct {
 	TotalCount                int
 }
 
-// newSkipToken packs a place in a list as the service does: unpadded base64url of gzip of JSON.
+// newSkipToken encodes a position in a list as the service does: unpadded base64url of gzip of
+// JSON.
 func newSkipToken(skip, total int) string {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
@@ -102,7 +103,7 @@ func newSkipToken(skip, total int) string {
 	return base64.RawURLEncoding.EncodeToString(packed.Bytes())
 }
 
-// readSkipToken unpacks a token, or reads a plain number. No token is zero.
+// readSkipToken decodes a token, or a plain number. No token means 0.
 func readSkipToken(token string) (int, error) {
 	if token == "" {
 		return 0, nil
@@ -125,7 +126,7 @@ func readSkipToken(token string) (int, error) {
 	return max(place.ShardToShardContinuationToken["Multitenant"].NextSkip, 0), nil
 }
 
-// view is which of archived and active items a list shows.
+// view says whether a list shows active items, archived ones or both.
 type view struct{ active, archived bool }
 
 // listView reads listViewType; without it only active items are listed.

@@ -6,61 +6,60 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// assetKind is what distinguishes codes, models, environments, data and components, which otherwise
-// share their routes and rules: one container per name, made by the first version, and synchronous
-// PUTs.
+// assetKind holds what differs between codes, models, environments, data and components. They share
+// routes and rules: one container per name, created by the first version, and synchronous PUTs.
 type assetKind struct {
 	segment string // in paths: codes, models …
 	noun    string // in messages
 	shape   object // of a version's own properties, beside the common ones
 
-	// build completes properties, in which the common ones are set and those of the request added;
-	// old are those of the version that is being replaced, or nil. It may refuse.
+	// build completes the properties of a version: the common ones and those of the request. old
+	// are the properties of the version that exists already, nil if there is none. It may refuse.
 	build func(c *call, properties, old store.Document) *answer
-	// placed names the member that says where the content is. It cannot change.
+	// placed is the member that says where the content is. It cannot change.
 	placed string
 	// versionMembers and containerMembers are shown by some api-versions only.
 	versionMembers, containerMembers []versioned
-	// container are properties of a new container that are not the usual ones.
+	// container returns the unusual properties of a new container.
 	container func(properties store.Document) store.Document
-	// show adjusts the properties of a version that is about to be shown.
+	// show adjusts the properties of a version for the api-version.
 	show func(v apiVersion, properties store.Document)
-	// showContainer adjusts a container that is about to be shown.
+	// showContainer adjusts a container before it is answered.
 	showContainer func(c *call, container store.Document)
-	// oldestFirst containers are listed in the order of their creation.
+	// oldestFirst lists containers in the order of creation.
 	oldestFirst bool
-	// alwaysCreated kinds answer every PUT with 201, and no PUT moves their dates or archives a
-	// version.
+	// alwaysCreated answers every PUT with 201; no PUT changes the dates or archives a version.
 	alwaysCreated bool
-	// unmodified kinds show no last author until the first change.
+	// unmodified shows no last author until the first change.
 	unmodified bool
 	// afterPut runs when a new version has been stored.
 	afterPut func(c *call, id string) error
-	// noContainer and noVersion refuse what is absent.
+	// noContainer and noVersion answer for a container or a version that does not exist.
 	noContainer func(c *call) answer
 	noVersion   func(c *call) answer
 	// search lists versions by content, when the query names a hash.
 	search func(c *call, kind *assetKind) answer
-	// looseList kinds list no versions for a name that does not exist; others refuse.
+	// looseList answers an empty list of versions for a name that does not exist; other kinds
+	// refuse.
 	looseList bool
 }
 
-// commonAssetShape is what the properties of all versions and containers may have.
+// commonAssetShape are the properties that all versions and containers can have.
 var commonAssetShape = object{
 	"description": text{}, "tags": dictionary{text{}}, "properties": dictionary{text{}},
 	"isArchived": boolean{}, "isAnonymous": boolean{}, "autoDeleteSetting": anything{}, "stage": text{},
 }
 
-// previewMembers are those that the previews of 2023 and 2024 add to versions.
+// previewMembers are shown by the previews of 2023 and 2024 only.
 var previewMembers = []versioned{
 	{name: "autoDeleteSetting", in: apiVersion.richPreview},
 	{name: "intellectualProperty", in: apiVersion.richPreview},
 }
 
-// stateMember came to versions and containers in 2023.
+// stateMember is shown since 2023.
 var stateMember = versioned{name: "provisioningState", value: stateSucceeded, in: since("2023-04-01")}
 
-// readOnlyMembers are sent back by clients and decided by the service.
+// readOnlyMembers are set by the service; what a client sends is ignored.
 var readOnlyMembers = []string{"provisioningState", "latestVersion", "nextVersion"}
 
 func (h *Handler) assetKinds() []*assetKind {
@@ -87,7 +86,7 @@ func (h *Handler) assetRoutes() []route {
 			route{method: http.MethodGet, path: version, serve: with(getVersion)},
 			route{method: http.MethodPut, path: version, serve: with(putVersion)},
 			route{method: http.MethodDelete, path: version, serve: with(deleteVersion)},
-			// Not evidenced as routes of their own: labels inside references are.
+			// Not evidenced: labels as routes. References contain them.
 			route{method: http.MethodGet, path: container + "/labels/{label}", serve: with(getLabel)},
 			route{method: http.MethodGet, path: versions + "/labels/{label}", serve: with(getLabel)},
 		)
@@ -105,8 +104,8 @@ func (c *call) versionID(kind *assetKind) string {
 	return c.containerID(kind) + "/versions/" + c.param("version")
 }
 
-// assetNotFound is the refusal for kinds whose own text is not evidenced: codes, data, and versions
-// of environments and components.
+// assetNotFound answers for kinds whose own text is not evidenced: codes, data, and versions of
+// environments and components.
 func (c *call) assetNotFound(what string) answer {
 	return c.notFound("Could not find "+what+".", "NotFoundError")
 }

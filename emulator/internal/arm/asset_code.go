@@ -7,7 +7,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// Properties of a code version by which its content is found again.
+// Properties of a code version that hold the hash of its content.
 const (
 	hashProperty        = "hash_sha256"
 	hashVersionProperty = "hash_version"
@@ -26,8 +26,8 @@ func codeKind() *assetKind {
 	}
 }
 
-// codeRoutes are those that code has beside the common ones. Models and data have the same in the
-// published description.
+// codeRoutes are the routes that codes have besides the common ones. In the published description
+// models and data have them too.
 func (h *Handler) codeRoutes() []route {
 	var routes []route
 	for _, segment := range []string{"codes", "models", "data"} {
@@ -39,16 +39,16 @@ func (h *Handler) codeRoutes() []route {
 	return routes
 }
 
-// buildCode says false for isAnonymous whatever was sent.
+// buildCode ignores isAnonymous: the answer is always false.
 func buildCode(_ *call, properties, _ store.Document) *answer {
 	properties["isAnonymous"] = false
 	fill(properties, "codeUri", nil)
 	return nil
 }
 
-// findCode lists the versions whose content has the hash that is asked for. Although the URL names
-// one code, those of the whole workspace are searched, so that equal content is found under any
-// name (azure-sdk-for-python recording test_create_and_get, 2023).
+// findCode lists the versions whose content has the wanted hash. The URL names one code, but all
+// codes of the workspace are searched, so that equal content is found under any name
+// (azure-sdk-for-python recording test_create_and_get, 2023).
 func findCode(c *call, kind *assetKind) answer {
 	hash, hashVersion := c.query.Get("hash"), c.query.Get("hashversion")
 	var found []store.Document

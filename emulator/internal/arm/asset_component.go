@@ -21,7 +21,7 @@ func componentKind() *assetKind {
 			return store.Document{"description": ""}
 		},
 		showContainer: func(c *call, container store.Document) {
-			// The version to use next is the time of the question.
+			// nextVersion is the time of the request.
 			properties := store.Object(container, "properties")
 			properties["latestVersion"] = nil
 			properties["nextVersion"] = strings.ReplaceAll(c.h.now().UTC().Format("2006-01-02-15-04-05.0000000"), ".", "-")
@@ -29,16 +29,15 @@ func componentKind() *assetKind {
 		noContainer: func(c *call) answer {
 			return c.notFound("Not found component "+c.param("name")+".", "NotFound", "ComponentNotFound")
 		},
-		// Not evidenced as an answer of its own: the text is that of a job which names such a
-		// version.
+		// Not evidenced for this request: the text is that of a job that names such a version.
 		noVersion: func(c *call) answer {
 			return c.notFound("Not found component "+c.param("name")+" (version: "+c.param("version")+").", "NotFound", "ComponentNotFound")
 		},
 	}
 }
 
-// buildComponent refuses to exchange the code of an existing version, and makes the specification
-// what the service makes of it.
+// buildComponent refuses to change the code of an existing version, and rewrites the specification
+// as the service does.
 func buildComponent(c *call, properties, old store.Document) *answer {
 	spec := store.Object(properties, "componentSpec")
 	if spec == nil {
@@ -66,10 +65,10 @@ func buildComponent(c *call, properties, old store.Document) *answer {
 	return nil
 }
 
-// componentEnvironment is how the service writes the environment of a component: a curated one by
-// its registry, others as they were sent. One that does not exist is refused (azure-sdk-for-python
-// recording test_command_component_create_autoincrement, 2023). Names that begin with AzureML- are
-// taken for curated ones that exist.
+// componentEnvironment rewrites the environment of a component as the service does: a curated one
+// gets its registry, others stay as sent. An environment that does not exist is refused
+// (azure-sdk-for-python recording test_command_component_create_autoincrement, 2023). Names that
+// begin with AzureML- count as curated, and as existing.
 func (c *call) componentEnvironment(reference string) (string, *answer) {
 	name, version, versioned := strings.Cut(strings.TrimPrefix(reference, "azureml:"), ":")
 	if reference == "" || !versioned || strings.Contains(name, "/") {
@@ -88,8 +87,9 @@ func (c *call) componentEnvironment(reference string) (string, *answer) {
 	return "", &a
 }
 
-// componentSpec is not an echo: booleans and numbers come back as text, defaults are filled in,
-// marks of the client go, and a pipeline component loses its jobs (recordings of 2026).
+// componentSpec rewrites a specification as the service does: booleans and numbers become text,
+// defaults are filled in, the client's own marks and the jobs of a pipeline component are dropped
+// (recordings of 2026).
 func (c *call) componentSpec(sent store.Document, environment string) store.Document {
 	spec, _ := asText(store.Copy(sent)).(store.Document)
 	for _, name := range []string{"_source", "sourceJobId", "jobs"} {

@@ -40,12 +40,12 @@ func getContainer(c *call, kind *assetKind) answer {
 	}
 	shown := c.showContainer(kind, doc)
 	if kind.alwaysCreated {
-		// An archived environment leaves the lists, yet its container goes on saying false
+		// An archived environment disappears from the lists, yet its container still says false
 		// (azure-sdk-for-python recording test_environment_archive_restore_container, 2026).
 		store.Object(shown, "properties")["isArchived"] = false
 	}
 	if kind.segment == "components" {
-		// A single component container names no author, a listed one does (recording
+		// Getting a component container shows no author; listing it does (recording
 		// test_command_component_create_autoincrement, 2026).
 		for _, name := range []string{"createdBy", "createdByType", "lastModifiedBy", "lastModifiedByType"} {
 			delete(store.Object(shown, "systemData"), name)
@@ -54,7 +54,7 @@ func getContainer(c *call, kind *assetKind) answer {
 	return ok(shown)
 }
 
-// putContainer makes a container or changes its description, tags, properties and isArchived.
+// putContainer creates a container or changes its description, tags, properties and isArchived.
 func putContainer(c *call, kind *assetKind) answer {
 	body, refusal := c.read(containerShape, kind.noun)
 	if refusal != nil {
@@ -93,7 +93,7 @@ func deleteContainer(c *call, kind *assetKind) answer {
 	return c.deleted(found, c.h.store.DeleteTree(c.containerID(kind)))
 }
 
-// makeContainer makes the container of a name if there is none. Properties are those of the first
+// makeContainer creates the container of a name if there is none, with the properties of its first
 // version.
 func (c *call) makeContainer(kind *assetKind, properties store.Document) error {
 	if _, found := c.h.store.Get(c.containerID(kind)); found {
@@ -119,8 +119,8 @@ func (c *call) makeContainer(kind *assetKind, properties store.Document) error {
 	return err
 }
 
-// countVersions writes into a container which version was created last and which number is free:
-// one more than the highest, 1 if no version is a number.
+// countVersions sets a container's latest version, the one created last, and its next version: one
+// more than the highest number, or 1.
 func (c *call) countVersions(kind *assetKind) error {
 	versions := c.h.store.List(c.containerID(kind) + "/versions")
 	var latest any

@@ -16,7 +16,7 @@ func dataKind() *assetKind {
 		build: buildData,
 		versionMembers: append([]versioned{
 			{name: "stage", in: apiVersion.richPreview},
-			// Unlike the other kinds, data never says how its creation went.
+			// Unlike other kinds, data never shows it.
 			{name: "provisioningState", in: func(apiVersion) bool { return false }},
 		}, previewMembers...),
 		container: func(properties store.Document) store.Document {
@@ -30,7 +30,7 @@ func dataKind() *assetKind {
 
 // buildData spells the place of the content in its long form, and ends it with a slash for
 // everything that is not a file (azure-sdk-for-python recordings test_create_mltable, 2022, and
-// test_create_uri_folder, 2026). That there is anything at that place is not looked at.
+// test_create_uri_folder, 2026). Whether anything exists there is not checked.
 func buildData(c *call, properties, _ store.Document) *answer {
 	if properties["autoDeleteSetting"] != nil {
 		a := c.fail(http.StatusBadRequest, "UserError", "AutoDeleteSetting is only supported for assets in managed datastore.",
@@ -45,8 +45,8 @@ func buildData(c *call, properties, _ store.Document) *answer {
 	return nil
 }
 
-// longDataURI widens azureml://datastores/… to the form with subscription, group and workspace.
-// Other URIs stay as they are.
+// longDataURI turns azureml://datastores/… into the form with subscription, group and workspace.
+// Other URIs are unchanged.
 func (c *call) longDataURI(uri, dataType string) string {
 	if !strings.HasPrefix(uri, "azureml:") {
 		return uri

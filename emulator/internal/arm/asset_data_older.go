@@ -12,10 +12,9 @@ var datasetShape = object{"properties": object{
 	"isArchived": boolean{}, "isAnonymous": boolean{}, "paths": list{object{"folder": text{}, "file": text{}}},
 }}
 
-// datasetRoutes are the datasets of the API of 2021, which Microsoft's REST sample still puts: they
-// are data versions under another name, so that what is registered here is found as data. Not
-// evidenced: the answers, which the sample ignores; they are those of a data version with the paths
-// that were sent.
+// datasetRoutes are the datasets of the API of 2021, which Microsoft's REST sample still uses. They
+// are data versions under another name: a dataset is found as data too. Not evidenced: the answers,
+// which the sample ignores; they are those of a data version plus the paths that were sent.
 func (h *Handler) datasetRoutes() []route {
 	const version = workspacePath + "/datasets/{name}/versions/{version}"
 	return []route{

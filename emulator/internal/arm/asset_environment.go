@@ -6,8 +6,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// labelsProperty is what the service writes into an environment version's properties: latest in the
-// newest, empty text in the others.
+// labelsProperty is a property that the service sets on environment versions: latest on the newest,
+// empty on the others.
 const labelsProperty = "azureml.labels"
 
 func environmentKind() *assetKind {
@@ -39,8 +39,8 @@ func environmentKind() *assetKind {
 	}
 }
 
-// environmentNotFound is evidenced for containers; that a missing version has the same text is not,
-// though the text has a place for it.
+// environmentNotFound is evidenced for containers. For a missing version it is not, though the text
+// has room for one.
 func environmentNotFound(c *call) answer {
 	return c.notFound("No environment exists for name: "+c.param("name")+", version: "+c.param("version")+", label: "+c.param("label"),
 		"NotFoundError")
@@ -48,7 +48,7 @@ func environmentNotFound(c *call) answer {
 
 // buildEnvironment turns the conda file into JSON text. A version cannot be archived: the answer
 // says false (azure-sdk-for-python recording test_environment_archive_restore_version, 2023).
-// Neither the image nor the build context is looked at.
+// Neither the image nor the build context is checked.
 func buildEnvironment(c *call, properties, old store.Document) *answer {
 	properties["isArchived"] = false
 	fill(properties, "osType", "Linux")
@@ -77,8 +77,8 @@ func buildEnvironment(c *call, properties, old store.Document) *answer {
 	return nil
 }
 
-// moveLatestLabel gives the label to the version with the id, which is new. Anonymous environments
-// have no labels.
+// moveLatestLabel gives the label to the new version with the id and takes it from the others.
+// Anonymous environments have no labels.
 func moveLatestLabel(c *call, id string) error {
 	for _, doc := range c.h.store.List(store.ParentID(id)) {
 		if store.IsTrue(doc, "properties", "isAnonymous") {

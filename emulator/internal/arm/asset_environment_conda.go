@@ -9,11 +9,10 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// condaJSON turns the text of a conda file, YAML or JSON, into the form in which the service keeps
-// it: JSON with two spaces of indentation and the members in the order they were written. No text
-// stays no text.
+// condaJSON turns a conda file, YAML or JSON, into the form that the service answers: JSON indented
+// by two spaces, with the members in their original order. Empty stays empty.
 //
-// That JSON text is laid out anew as well is not evidenced; it is YAML, too.
+// Not evidenced: that JSON is formatted anew as well. JSON is YAML too.
 func condaJSON(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", nil
@@ -35,7 +34,7 @@ func condaJSON(text string) (string, error) {
 	return pretty.String(), nil
 }
 
-// writeOrdered writes a decoded YAML value as JSON in its own order.
+// writeOrdered writes a decoded YAML value as JSON and keeps the order of members.
 func writeOrdered(into *bytes.Buffer, value any) error {
 	switch value := value.(type) {
 	case yaml.MapSlice:

@@ -31,8 +31,8 @@ func modelKind() *assetKind {
 	}
 }
 
-// buildModel spells the place of the content with resourceGroups, and keeps the stage: archiving a
-// model makes it Archived, restoring it Development, whatever the request says about it
+// buildModel spells the place of the content with resourceGroups, and sets the stage: archiving a
+// model makes it Archived, restoring it Development, whatever stage the request names
 // (azure-sdk-for-python recording test_model_archive_restore_version, 2025).
 func buildModel(_ *call, properties, old store.Document) *answer {
 	fill(properties, "flavors", store.Document{})
@@ -54,8 +54,8 @@ func buildModel(_ *call, properties, old store.Document) *answer {
 	return nil
 }
 
-// withGroupSpelling writes the segment resourceGroups of an azureml URI in the given case: the
-// service has one for models and another for data.
+// withGroupSpelling writes the segment resourceGroups of an azureml URI in the given case. The
+// service uses different cases for models and for data.
 func withGroupSpelling(uri, spelling string) string {
 	if !strings.HasPrefix(uri, "azureml://subscriptions/") {
 		return uri
@@ -68,7 +68,7 @@ func withGroupSpelling(uri, spelling string) string {
 	return strings.Join(segments, "/")
 }
 
-// The model service puts its own code into details.
+// The model service puts the useful code into details.
 
 func modelContainerNotFound(c *call) answer {
 	return c.fail(http.StatusNotFound, "UserError", "The specified resource was not found.",

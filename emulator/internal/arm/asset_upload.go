@@ -15,10 +15,9 @@ const (
 	uploadLifetime    = 8*time.Hour + 10*time.Minute
 )
 
-// startPendingUpload makes a new container for the content of a version and hands out a user
-// delegation SAS for it, which needs no account key. The two URLs differ: blobUri has the port and
-// sasUri has not. The type comes back as None (azure-sdk-for-python recording test_create_and_get,
-// 2023).
+// startPendingUpload creates a container for the content of a version and returns a user delegation
+// SAS for it, which needs no account key. The two URLs differ: blobUri has the port and sasUri has
+// not. The type comes back as None (azure-sdk-for-python recording test_create_and_get, 2023).
 //
 // Not evidenced: what the container's name is derived from, and a second upload for the same
 // version; here every upload gets a container of its own.

@@ -9,7 +9,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// showVersion renders a version for the api-version.
+// showVersion returns a version as the api-version shows it.
 func (c *call) showVersion(kind *assetKind, doc store.Document) store.Document {
 	shown := store.Copy(doc)
 	properties := store.Object(shown, "properties")
@@ -28,8 +28,8 @@ func getVersion(c *call, kind *assetKind) answer {
 	return ok(c.showVersion(kind, doc))
 }
 
-// getLabel resolves the only label there is for workspace assets, latest (for components also
-// default), to the version created last.
+// getLabel resolves latest, the only label of workspace assets (components also have default), to
+// the version created last.
 func getLabel(c *call, kind *assetKind) answer {
 	versions := c.newestVersions(kind, view{active: true})
 	label := foldName(c.param("label"))
@@ -39,7 +39,7 @@ func getLabel(c *call, kind *assetKind) answer {
 	return ok(c.showVersion(kind, versions[0]))
 }
 
-// listVersions lists the newest first, by creation and not by change.
+// listVersions lists the version created last first.
 func listVersions(c *call, kind *assetKind) answer {
 	if kind.search != nil && c.query.Get("hash") != "" {
 		return kind.search(c, kind)
@@ -80,7 +80,7 @@ func (c *call) wantsVersion(doc store.Document) bool {
 		hasEntries(store.Object(properties, "properties"), c.query.Get("properties"))
 }
 
-// hasEntries tells whether entries has all that are wanted.
+// hasEntries reports whether entries contain all that are wanted.
 func hasEntries(entries store.Document, wanted string) bool {
 	for pair := range strings.SplitSeq(wanted, ",") {
 		name, value, valued := strings.Cut(strings.TrimSpace(pair), "=")
@@ -94,7 +94,7 @@ func hasEntries(entries store.Document, wanted string) bool {
 	return true
 }
 
-// putVersion registers a version. The last writer wins, except that the place of the content stays.
+// putVersion registers a version. The last writer wins, but the place of the content cannot change.
 func putVersion(c *call, kind *assetKind) answer {
 	body, refusal := c.read(object{"properties": withShape(commonAssetShape, kind.shape)}, kind.noun)
 	if refusal != nil {
@@ -106,7 +106,7 @@ func putVersion(c *call, kind *assetKind) answer {
 		return *refusal
 	}
 	if exists && !samePlace(properties, store.Object(old, "properties"), kind.placed) {
-		// Azure ML's Python SDK knows this text; that its status is 400 is not evidenced.
+		// The text is known from Azure ML's Python SDK. Not evidenced: the status 400.
 		return c.fail(http.StatusBadRequest, "UserError", "Asset paths cannot be updated.", withInner("BadArgument", "ArgumentInvalid"))
 	}
 	doc := c.newVersion(kind, properties, old)
@@ -117,7 +117,7 @@ func putVersion(c *call, kind *assetKind) answer {
 	return c.put(!exists || kind.alwaysCreated, c.showVersion(kind, stored))
 }
 
-// newAssetProperties are the common properties with those that were sent.
+// newAssetProperties returns what was sent, with defaults for the common properties.
 func newAssetProperties(sent store.Document) store.Document {
 	properties := store.Document{}
 	maps.Copy(properties, sent)
@@ -156,7 +156,7 @@ func withoutLastAuthor(doc store.Document) {
 	delete(store.Object(doc, "systemData"), "lastModifiedByType")
 }
 
-// keepVersion stores a version and makes or updates its container.
+// keepVersion stores a version and creates or updates its container.
 func (c *call) keepVersion(kind *assetKind, doc store.Document, created bool) error {
 	if created {
 		if err := c.makeContainer(kind, store.Object(doc, "properties")); err != nil {
@@ -177,7 +177,8 @@ func (c *call) keepVersion(kind *assetKind, doc store.Document, created bool) er
 	return c.countVersions(kind)
 }
 
-// deleteVersion answers 200, or 204 for what is absent, as published; no recording has either.
+// deleteVersion answers 200, or 204 for a version that does not exist, as published. No recording
+// has either.
 func deleteVersion(c *call, kind *assetKind) answer {
 	found, err := c.h.store.Delete(c.versionID(kind))
 	if err == nil && found {

@@ -27,7 +27,7 @@ var computeShape = object{
 	},
 }
 
-// amlComputeShape is what properties.properties of a cluster hold.
+// amlComputeShape are the properties.properties of a cluster.
 var amlComputeShape = object{
 	"osType": enum{"Linux", "Windows"}, "vmSize": text{}, "vmPriority": enum{"Dedicated", "LowPriority"},
 	"scaleSettings": object{
@@ -73,11 +73,11 @@ func getCompute(c *call) answer {
 	return ok(c.showCompute(doc))
 }
 
-// computeNotFound has no body at all and calls itself a standard answer (azure-sdk-for-python
-// recording test_pipeline_job_validation_remote, 2026).
+// computeNotFound has no body and the response type standard (azure-sdk-for-python recording
+// test_pipeline_job_validation_remote, 2026).
 func computeNotFound() answer { return withStatus(http.StatusNotFound, nil) }
 
-// putCompute answers 201 for a create and for an update alike.
+// putCompute answers 201 to a create and to an update.
 func putCompute(c *call) answer {
 	body, refusal := c.read(computeShape, "Compute")
 	if refusal == nil {
@@ -99,8 +99,7 @@ func putCompute(c *call) answer {
 	return c.storeCompute(c.newCompute(body, old), clusterData(store.Object(body, "properties"), old))
 }
 
-// readCluster brings properties.properties of a cluster into shape; those of other compute types
-// stay as they were sent.
+// readCluster reads properties.properties of a cluster; those of other compute types stay as sent.
 func (c *call) readCluster(body store.Document) *answer {
 	properties := store.Object(body, "properties")
 	if store.Text(properties, "computeType") != amlCompute || properties["properties"] == nil {
@@ -113,7 +112,7 @@ func (c *call) readCluster(body store.Document) *answer {
 	return refusal
 }
 
-// checkCompute refuses what a compute must not be. Not evidenced: no recording has an error of this
+// checkCompute refuses an incomplete compute. Not evidenced: no recording has an error of this
 // kind.
 func (c *call) checkCompute(body store.Document) *answer {
 	properties := store.Object(body, "properties")
@@ -135,8 +134,8 @@ func (c *call) checkCompute(body store.Document) *answer {
 	return &a
 }
 
-// storeCompute keeps doc and starts the operation that completes it with data. Only the status URL
-// is answered, no Location.
+// storeCompute stores doc and starts the operation that completes it with data. The answer has the
+// status URL and no Location.
 func (c *call) storeCompute(doc, data store.Document) answer {
 	op, err := c.h.begin(uuid.NewString(), computePut, store.Text(doc, "id"), computeDuration, data)
 	if err == nil {
@@ -192,9 +191,9 @@ func patchCompute(c *call) answer {
 	return ok(c.showCompute(doc))
 }
 
-// deleteCompute demands to be told what becomes of the machines behind the compute, but there are
-// none: Delete and Detach do the same. Not evidenced: the refusal, and the deletion of something
-// absent.
+// deleteCompute requires the query value that says what becomes of the machines. There are none, so
+// Delete and Detach do the same. Not evidenced: the refusal, and deleting a compute that does not
+// exist.
 func deleteCompute(c *call) answer {
 	switch foldName(c.query.Get("underlyingresourceaction")) {
 	case "delete", "detach":
@@ -221,8 +220,8 @@ func deleteCompute(c *call) answer {
 	return a
 }
 
-// listComputeNodes lists no node: jobs run in the emulator's own process, and an idle cluster has
-// scaled down to nothing.
+// listComputeNodes lists no node: jobs run on this machine, and an idle cluster has scaled down to
+// zero.
 func listComputeNodes(c *call) answer {
 	doc, found := c.h.store.Get(c.computeID())
 	if !found {

@@ -17,9 +17,8 @@ func (c *call) showCompute(doc store.Document) store.Document {
 	return shown
 }
 
-// newCompute is the resource as it is while it is being made: no counts, no credentials, and tags
-// null if it is new (azure-sdk-for-python recordings test_aml_compute_create_and_delete, 2023 and
-// 2026).
+// newCompute is the resource while it is being created: no counts, no credentials, and tags null if
+// it is new (azure-sdk-for-python recordings test_aml_compute_create_and_delete, 2023 and 2026).
 func (c *call) newCompute(body, old store.Document) store.Document {
 	now := store.TimeText(c.h.now())
 	sent := store.Object(body, "properties")
@@ -50,7 +49,7 @@ func (c *call) newCompute(body, old store.Document) store.Document {
 	return doc
 }
 
-// keepCompute carries over what an update does not touch.
+// keepCompute copies what an update does not change.
 func (c *call) keepCompute(doc, old store.Document) {
 	doc["id"], doc["name"], doc["location"] = old["id"], old["name"], old["location"]
 	fill(doc, "tags", orEmpty(old["tags"]))
@@ -87,8 +86,8 @@ func clusterInTheMaking(sent store.Document) store.Document {
 	return cluster
 }
 
-// finishCompute makes a compute ready: a cluster gets its counts, all zero, and shows the
-// credentials that it was made with, less the password.
+// finishCompute completes a compute: a cluster gets its counts, all zero, and shows its credentials
+// without the password.
 func (h *Handler) finishCompute(op *operation) error {
 	return h.update(op.Target, func(doc store.Document) {
 		fill(doc, "tags", store.Document{})
@@ -106,7 +105,7 @@ func (h *Handler) finishCompute(op *operation) error {
 }
 
 // clusterData is what the end of a cluster's operation needs: the credentials to show, and since
-// when the cluster is steady if it was so before.
+// when an existing cluster has been steady.
 func clusterData(sent, old store.Document) store.Document {
 	data := store.Document{
 		"allocationStateTransitionTime": store.Object(old, "properties", "properties")["allocationStateTransitionTime"],

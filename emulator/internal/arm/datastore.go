@@ -100,8 +100,8 @@ func (c *call) datastoreNotFound() answer {
 	return c.notFound("Could not find datastore: "+c.param("datastore")+".", "NotFoundError")
 }
 
-// putDatastore keeps the credentials' secrets apart and never shows them again. The storage behind
-// the datastore is not looked at, with or without skipValidation.
+// putDatastore stores the secrets apart and never answers them. The storage behind the datastore is
+// not checked, with or without skipValidation.
 func putDatastore(c *call) answer {
 	body, refusal := c.read(datastoreShape, "Datastore")
 	if refusal != nil {
@@ -116,7 +116,7 @@ func putDatastore(c *call) answer {
 	old, exists := c.h.store.Get(c.datastoreID())
 	doc := c.newDatastore(sent, old)
 	if exists && credentialsOf(doc) != credentialsOf(old) {
-		// Not evidenced; a secret of another kind is of no use to anybody.
+		// Not evidenced. A secret of another kind is useless.
 		if _, err := c.h.store.Delete(secretKey(c.datastoreID())); err != nil {
 			return c.internal(err)
 		}
@@ -127,7 +127,7 @@ func putDatastore(c *call) answer {
 	return c.put(!exists, c.showDatastore(doc))
 }
 
-// credentialsOf is the kind of a datastore's credentials.
+// credentialsOf returns the kind of a datastore's credentials.
 func credentialsOf(datastore store.Document) string {
 	return store.Text(datastore, "properties", "credentials", "credentialsType")
 }
@@ -178,8 +178,8 @@ func (c *call) keepDatastore(doc, secrets store.Document) error {
 	return err
 }
 
-// deleteDatastore answers 200 without a body. Not evidenced: the deletion of something absent,
-// which the published description answers with 204.
+// deleteDatastore answers 200 without a body. Not evidenced: deleting a datastore that does not
+// exist; the published description says 204.
 func deleteDatastore(c *call) answer {
 	found, err := c.h.store.Delete(c.datastoreID())
 	if err == nil {
@@ -194,8 +194,8 @@ func deleteDatastore(c *call) answer {
 	return ok(nil)
 }
 
-// builtInDatastores are the four that every workspace has from the start. Since 2025 their
-// systemData names no creator.
+// builtInDatastores are the four datastores of every new workspace. Since 2025 their systemData
+// names no creator.
 func (h *Handler) builtInDatastores(w Workspace, workspace string) []store.Document {
 	build := func(name, kind, member, container, identity string) store.Document {
 		properties := store.Document{

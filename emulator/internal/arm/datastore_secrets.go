@@ -8,13 +8,13 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// secretPermissions are those of the SAS that stands in for an account key.
+// secretPermissions are the permissions of the SAS that replaces an account key.
 const secretPermissions = "rcuwdl"
 
 var secretRequestShape = object{"expirableSecret": boolean{}, "expireAfterHours": integer{}}
 
-// listDatastoreSecrets tells what opens the storage of a datastore: the account key, or, asked for
-// something that expires, an account SAS made with that key (azure-sdk-for-python recordings of
+// listDatastoreSecrets returns the secret of a datastore: the account key, or an account SAS signed
+// with that key if the request wants a secret that expires (azure-sdk-for-python recordings of
 // 2026). A datastore without credentials has none, which is a 400.
 func listDatastoreSecrets(c *call) answer {
 	doc, found := c.h.store.Get(c.datastoreID())
@@ -40,8 +40,8 @@ func listDatastoreSecrets(c *call) answer {
 	return ok(secret)
 }
 
-// expiringSecret is a SAS for the account. Not evidenced: how long it lasts when the request does
-// not say; one hour is what clients ask for.
+// expiringSecret is a SAS for the account. Not evidenced: its lifetime when the request names none;
+// clients ask for one hour.
 func (c *call) expiringSecret(account string, hours int64) answer {
 	if c.h.accounts == nil {
 		return c.fail(http.StatusBadRequest, "UserError", "The storage account '"+account+"' is not reachable.")
@@ -56,7 +56,7 @@ func (c *call) expiringSecret(account string, hours int64) answer {
 	return ok(store.Document{"secretsType": "Sas", "sasToken": "?" + strings.TrimPrefix(sas, "?")})
 }
 
-// datastoreSecret is the secret that was put with the datastore, or the key of the emulator's own
+// datastoreSecret is the secret that the datastore was created with, else the key of the emulator's
 // account behind it.
 func (c *call) datastoreSecret(doc store.Document, kind string) (store.Document, *answer) {
 	if secret, found := c.h.store.Get(secretKey(store.Text(doc, "id"))); found {

@@ -49,7 +49,7 @@ func (h *Handler) deploymentRoutes() []route {
 
 func (c *call) deploymentID() string { return c.endpointID() + "/deployments/" + c.param("deployment") }
 
-// showDeployment renders a deployment for the api-version.
+// showDeployment returns a deployment as the api-version shows it.
 func (c *call) showDeployment(doc store.Document) store.Document {
 	shown := store.Copy(doc)
 	c.version.conform(store.Object(shown, "properties"), deploymentMembers)
@@ -76,8 +76,7 @@ func getDeployment(c *call) answer {
 	return ok(c.showDeployment(doc))
 }
 
-// deploymentNotFound has the form of a missing endpoint. Not evidenced: which code and text a
-// missing deployment gives.
+// deploymentNotFound has the form of a missing endpoint. Not evidenced: its code and text.
 func (c *call) deploymentNotFound() answer {
 	if _, found := c.h.store.Get(c.endpointID()); !found {
 		return c.endpointNotFound()
@@ -86,9 +85,9 @@ func (c *call) deploymentNotFound() answer {
 		"'. Please check the deployment name and also ensure the current user has access to it.", "NotFound", "DeploymentNotFound")
 }
 
-// putDeployment answers 201 whether the deployment is new or not (recording CreateScenarioTest,
-// 2024). Whether the model, the code, the environment and the compute exist is not looked at: no
-// recording shows that the service does.
+// putDeployment answers 201 to a create and to an update (recording CreateScenarioTest, 2024).
+// Whether the model, the code, the environment and the compute exist is not looked at: no recording
+// shows that the service does.
 func putDeployment(c *call) answer {
 	body, refusal := c.read(deploymentShape, "Deployment")
 	if refusal == nil {
@@ -113,8 +112,8 @@ func putDeployment(c *call) answer {
 	return c.storeDeployment(c.newDeployment(body, old))
 }
 
-// newDeployment is the resource that the request describes, with the service's defaults for what it
-// leaves out (recordings test_batch_job_download, 2023, and CreateScenarioTest, 2024).
+// newDeployment is the resource that the request describes, with the service's defaults for missing
+// members (recordings test_batch_job_download, 2023, and CreateScenarioTest, 2024).
 func (c *call) newDeployment(body, old store.Document) store.Document {
 	now := store.TimeText(c.h.now())
 	author, _ := c.author()
@@ -181,8 +180,8 @@ func (h *Handler) finishDeployment(op *operation) error {
 	})
 }
 
-// patchDeployment changes description and tags, the only things that can be patched; everything
-// else takes a PUT. Not evidenced: the answer; the published description allows 200.
+// patchDeployment changes description and tags; everything else takes a PUT. Not evidenced: the
+// answer; the published description allows 200.
 func patchDeployment(c *call) answer {
 	body, refusal := c.read(deploymentShape, "Deployment")
 	if refusal == nil {
@@ -213,13 +212,13 @@ func patchDeployment(c *call) answer {
 	return ok(c.showDeployment(doc))
 }
 
-// deleteDeployment has the shape of an endpoint's deletion. Not evidenced.
+// deleteDeployment works as the deletion of an endpoint does. Not evidenced.
 func deleteDeployment(c *call) answer {
 	return c.deleteLater(c.deploymentID(), "bdbes", deploymentDelete)
 }
 
-// finishDeploymentDelete also empties the endpoint's default if it was this deployment. Not
-// evidenced: what the service does with it.
+// finishDeploymentDelete also clears the endpoint's default if it was this deployment. Not
+// evidenced: what the service does.
 func (h *Handler) finishDeploymentDelete(op *operation) error {
 	endpoint := store.ParentID(store.ParentID(op.Target))
 	err := h.update(endpoint, func(doc store.Document) {

@@ -7,9 +7,9 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
-// checkDeployment refuses what a deployment must not be, all reasons at once. The entry for a
-// missing model is that of a recording (azure-sdk-for-python test_batch_component, 2023); the
-// others have its form and are not evidenced.
+// checkDeployment refuses a deployment that breaks rules, and lists all of them at once. The entry
+// for a missing model is recorded (azure-sdk-for-python test_batch_component, 2023); the others
+// have its form and are not evidenced.
 func (c *call) checkDeployment(body store.Document) *answer {
 	violations := nameViolations(c.param("deployment"))
 	properties := store.Object(body, "properties")
@@ -42,7 +42,7 @@ func (c *call) checkDeployment(body store.Document) *answer {
 	return &a
 }
 
-// lowNumbers lists the settings that are lower than they can be.
+// lowNumbers lists the settings that are below their minimum.
 func lowNumbers(properties store.Document) []validation.Violation {
 	var violations []validation.Violation
 	for _, rule := range []struct {

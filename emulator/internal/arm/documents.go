@@ -7,7 +7,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// fill gives the member name the value fallback if it is absent or null.
+// fill sets a member that is missing or null.
 func fill(doc store.Document, name string, fallback any) {
 	if doc[name] == nil {
 		doc[name] = fallback
@@ -17,7 +17,8 @@ func fill(doc store.Document, name string, fallback any) {
 // number is a JSON number for a document.
 func number(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }
 
-// orEmpty is v, or an empty object for null: tags and properties of most resources are never null.
+// orEmpty returns v, an empty object for null: tags and properties of most resources are never
+// null.
 func orEmpty(v any) any {
 	if v == nil {
 		return store.Document{}

@@ -54,8 +54,8 @@ func getEndpoint(c *call) answer {
 	return ok(doc)
 }
 
-// endpointNotFound is the form of today (azure-sdk-for-python recording test_batch_endpoint_create,
-// 2026).
+// endpointNotFound is the answer since Dec 2023 (azure-sdk-for-python recording
+// test_batch_endpoint_create, 2026).
 func (c *call) endpointNotFound() answer {
 	return c.notFound("An endpoint with the name '"+c.param("endpoint")+"' does not exist in the workspace '"+store.LastSegment(c.workspace)+
 		"'. Please check the endpoint name and also ensure the current user has access to it.", "NotFound", "EndpointNotFound")
@@ -109,9 +109,9 @@ func (c *call) createEndpoint(body store.Document) answer {
 	return c.storeEndpoint(doc, http.StatusCreated)
 }
 
-// changeEndpoint answers a PUT on an endpoint that exists. With nothing new in it that is a plain
-// 200 (recording CreateScenarioTest, 2024). Not evidenced: a real change; it is answered as a
-// create is, so that whoever polls can poll. What the request leaves out stays as it was.
+// changeEndpoint answers a PUT on an existing endpoint. Without a change that is a plain 200
+// (recording CreateScenarioTest, 2024). Not evidenced: a real change; it is answered like a create,
+// so that clients can poll. What the request leaves out does not change.
 func (c *call) changeEndpoint(old, body store.Document) answer {
 	doc := mergeEndpoint(old, body)
 	if reflect.DeepEqual(old, doc) {
@@ -122,8 +122,8 @@ func (c *call) changeEndpoint(old, body store.Document) answer {
 	return c.storeEndpoint(doc, http.StatusCreated)
 }
 
-// mergeEndpoint returns a copy of old with what body says. Members of properties.properties can be
-// added but not altered or removed.
+// mergeEndpoint returns a copy of old with the changes of body. Members of properties.properties
+// can be added, not changed or removed.
 func mergeEndpoint(old, body store.Document) store.Document {
 	doc := store.Copy(old)
 	sent, properties := store.Object(body, "properties"), store.Object(doc, "properties")
@@ -149,7 +149,7 @@ func mergeEndpoint(old, body store.Document) store.Document {
 	return doc
 }
 
-// storeEndpoint keeps doc and starts the operation that completes it.
+// storeEndpoint stores doc and starts the operation that completes it.
 func (c *call) storeEndpoint(doc store.Document, status int) answer {
 	takes := endpointDuration
 	if store.Text(doc, "properties", "authMode") != "AADToken" {
@@ -169,8 +169,8 @@ func (c *call) storeEndpoint(doc store.Document, status int) answer {
 	return a
 }
 
-// finishEndpoint makes the endpoint usable, or lets it fail: batch endpoints take Entra tokens
-// only, and one with another authMode is accepted first and fails ten minutes later (recording
+// finishEndpoint completes the endpoint, or lets it fail: batch endpoints take Entra tokens only,
+// and one with another authMode is accepted first and fails ten minutes later (recording
 // New-AzMLWorkspaceBatchEndpoint, 2022).
 func (h *Handler) finishEndpoint(op *operation) error {
 	return h.update(op.Target, func(doc store.Document) {
@@ -197,8 +197,8 @@ func endpointFailure(op *operation) store.Document {
 	}
 }
 
-// patchEndpoint changes tags and identity, the only things that can be patched. Tags are replaced
-// as a whole. Not evidenced: the answer; the published description allows 200.
+// patchEndpoint changes tags and identity; nothing else can be patched. Tags are replaced as a
+// whole. Not evidenced: the answer; the published description allows 200.
 func patchEndpoint(c *call) answer {
 	body, refusal := c.read(endpointShape, "Endpoint")
 	if refusal != nil {
@@ -227,8 +227,8 @@ func patchEndpoint(c *call) answer {
 	return ok(doc)
 }
 
-// deleteEndpoint takes the deployments along. An absent endpoint is a 204, which the published
-// description allows; no recording has it.
+// deleteEndpoint deletes the deployments too. For an endpoint that does not exist it answers 204,
+// which the published description allows; no recording has it.
 func deleteEndpoint(c *call) answer {
 	return c.deleteLater(c.endpointID(), "bebes", endpointDelete)
 }

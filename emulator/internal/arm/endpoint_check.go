@@ -16,8 +16,8 @@ import (
 // first, then letters, digits and hyphens, no hyphen last.
 var endpointNames = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]$`)
 
-// checkEndpoint refuses what an endpoint must not be. That names and authMode are refused in the
-// form of validation errors is not evidenced; the form is that of deployments and tags.
+// checkEndpoint refuses an endpoint that breaks rules. Not evidenced: that names and authMode are
+// refused as validation errors; deployments and tags are.
 func (c *call) checkEndpoint(body store.Document) *answer {
 	violations := nameViolations(c.param("endpoint"))
 	properties := store.Object(body, "properties")
@@ -62,8 +62,8 @@ func (c *call) checkTags(noun string, body store.Document) *answer {
 	return &a
 }
 
-// tagViolations lists the tags without a value, by their place among the tags as sent
-// (azure-sdk-for-python issues 41586 and 44114).
+// tagViolations lists the tags without a value, by their index in the request (azure-sdk-for-python
+// issues 41586 and 44114).
 func (c *call) tagViolations(body store.Document) []validation.Violation {
 	tags := store.Object(body, "tags")
 	var violations []validation.Violation
@@ -90,24 +90,23 @@ func compareTagPlaces(a, b string) int {
 	return slices.Compare([]byte(a), []byte(b))
 }
 
-// endpointNameKey is where the store says which endpoint has a name in a region, as {"id": …}. The
-// scoring host finds endpoints by it.
+// endpointNameKey is the id of the document that says which endpoint has a name in a region: {"id":
+// …}. The scoring host finds endpoints by it.
 func endpointNameKey(region, name string) string { return "endpointname:" + region + "/" + name }
 
-// EndpointID returns the ARM id of the endpoint that has the name in the region, in whatever
-// workspace it is.
+// EndpointID returns the ARM id of the endpoint with a name in a region, whatever its workspace.
 func EndpointID(state *store.Store, region, name string) (string, bool) {
 	doc, found := state.Get(endpointNameKey(region, name))
 	return store.Text(doc, "id"), found
 }
 
-// takeEndpointName makes the endpoint's name its own in the region, or refuses it. The text is that
-// of an integration test of Ansible's azure.azcollection (2026); the status 400 is not evidenced.
+// takeEndpointName reserves the endpoint's name in the region, or refuses it. The text is that of
+// an integration test of Ansible's azure.azcollection (2026); the status 400 is not evidenced.
 func (c *call) takeEndpointName() *answer {
 	name := c.param("endpoint")
 	id, taken := EndpointID(c.h.store, c.location, name)
 	if taken {
-		// A create that was cut short may have left a name without its endpoint.
+		// An interrupted create may have left a name without its endpoint.
 		_, taken = c.h.store.Get(id)
 	}
 	if taken || c.h.reserved[foldName(name)] {
@@ -123,7 +122,7 @@ func (c *call) takeEndpointName() *answer {
 	return nil
 }
 
-// freeEndpointName gives up the name of a deleted endpoint wherever it is noted.
+// freeEndpointName releases the name of a deleted endpoint.
 func (h *Handler) freeEndpointName(doc store.Document) error {
 	id := store.Text(doc, "id")
 	workspace, _ := h.store.Get(store.ParentID(store.ParentID(id)))
@@ -131,8 +130,8 @@ func (h *Handler) freeEndpointName(doc store.Document) error {
 	return err
 }
 
-// ownProperties are the caller's entries of properties.properties, without those that the service
-// writes and clients send back.
+// ownProperties returns the caller's entries of properties.properties, without those that the
+// service sets.
 func ownProperties(sent store.Document) store.Document {
 	own := store.Document{}
 	for name, value := range store.Object(sent, "properties") {

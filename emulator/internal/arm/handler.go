@@ -2,19 +2,19 @@
 // Manager that a batch-scoring client talks to, with its subscriptions, resource groups, storage
 // accounts and the whole tree of an Azure Machine Learning workspace.
 //
-// Every resource is a JSON document in a [store.Store], kept under its ARM id in the shape that the
-// newest api-version answers; what older versions lack is taken away when a document is rendered.
-// Each kind of resource has a file of its own and adds its routes to one table; reading requests,
-// refusing them and writing answers is shared (files request_…, answer_…).
+// Every resource is a JSON document in a [store.Store] under its ARM id, as the newest api-version
+// shows it; members that an older version lacks are removed from the answer. Each kind of resource
+// has its own file and adds its routes to one table. Reading requests and writing answers and
+// refusals is shared (request*.go, answer*.go).
 //
-// The emulated service is the generation of 2026 as seen in the recordings of the Azure SDKs, with
-// one deliberate addition: PUT answers of batch endpoints and deployments carry
-// AzureAsyncOperationUri in properties.properties, as the service did until early 2023, because
-// Microsoft's own REST walk-through polls nothing else.
+// The emulated service is that of 2026, as the recordings of the Azure SDKs show it, with one
+// deliberate addition: PUT answers of batch endpoints and deployments carry AzureAsyncOperationUri
+// in properties.properties, as the service did until early 2023, because Microsoft's REST
+// walk-through polls nothing else.
 //
-// What is not played: role assignments (every valid token may do everything), creation of
-// workspaces over the wire, registries, and running anything but batch jobs: a command or pipeline
-// job is stored and keeps its first status.
+// Not played: role assignments (every valid token may do everything), creating workspaces over
+// HTTP, registries, and running anything but batch jobs. A command or pipeline job is stored and
+// keeps its first status.
 package arm
 
 import (
@@ -40,8 +40,7 @@ type Options struct {
 	TenantID string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Verify checks an Authorization header. Nil lets every request pass, as tests of single
-	// resources want it.
+	// Verify checks an Authorization header. Nil lets every request pass, for tests.
 	Verify func(authorization string, audiences ...string) (login.Claims, *login.Refusal)
 	// Pace says how long operations take; the zero value is Instant.
 	Pace Pace
@@ -51,16 +50,15 @@ type Options struct {
 	// Jobs ends running batch jobs; nil means that none ever runs.
 	Jobs JobRunner
 	// User is the display name that systemData shows for whoever calls. Empty means the application
-	// id of the token, as for service principals.
+	// id of the token.
 	User string
-	// ReservedNames are endpoint names that somebody else in the region already has, whatever the
-	// case.
+	// ReservedNames are endpoint names that are taken in the region, in any case.
 	ReservedNames []string
 }
 
 // Accounts is the part of the Blob service that resource management needs.
 type Accounts interface {
-	// AddAccount makes an account known, or changes a known one.
+	// AddAccount adds an account, or changes one that exists.
 	AddAccount(account blob.Account) error
 	// CreateContainer makes a container; one that exists is not an error.
 	CreateContainer(account, container string) error
@@ -72,15 +70,14 @@ type Accounts interface {
 	UserDelegationSAS(account, container, permissions string, start, expiry time.Time) (string, error)
 }
 
-// JobRunner is whoever runs batch jobs.
+// JobRunner runs batch jobs.
 type JobRunner interface {
 	// Cancel asks the running batch job with the ARM id jobID to end. It returns at once; the job's
 	// document says when it has ended. An error means that no such job is running.
 	Cancel(jobID string) error
 }
 
-// Handler is the management host. It is safe for concurrent use and answers requests one after the
-// other.
+// Handler is the management host. It is safe for concurrent use; it answers one request at a time.
 type Handler struct {
 	store    *store.Store
 	cloud    cloud.Cloud
@@ -95,14 +92,14 @@ type Handler struct {
 	signer   *signer
 	routes   routeTable
 
-	// mu is held while a request is answered, so that a handler may read, decide and write without
-	// another request in between.
+	// mu is held while a request is answered: a route reads, decides and writes without another
+	// request in between.
 	mu     sync.Mutex
 	active map[string]bool // operations that have not ended, by id
 }
 
-// New returns the management host over the state in options.Store. Operations that were under way
-// when that state was last used go on.
+// New returns the management host over the state in options.Store. Operations that had not ended
+// when the state was last used continue.
 func New(options Options) (*Handler, error) {
 	if options.Store == nil {
 		return nil, errors.New("arm: a store is required")

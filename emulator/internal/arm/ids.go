@@ -2,7 +2,7 @@ package arm
 
 import "strings"
 
-// foldName is the form of a name that decides whether two are the same.
+// foldName is the form in which names are compared.
 func foldName(name string) string { return strings.ToLower(name) }
 
 func subscriptionID(subscription string) string { return "/subscriptions/" + subscription }
@@ -19,5 +19,5 @@ func storageAccountID(subscription, group, account string) string {
 	return groupID(subscription, group) + "/providers/Microsoft.Storage/storageAccounts/" + account
 }
 
-// secretKey is where the secrets of a resource are kept, apart from the resource.
+// secretKey is the id of the document with the secrets of a resource.
 func secretKey(id string) string { return "secret:" + id }

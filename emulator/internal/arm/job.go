@@ -31,7 +31,7 @@ func (h *Handler) jobRoutes() []route {
 
 func (c *call) jobID() string { return c.workspace + "/jobs/" + c.param("job") }
 
-// listJobs lists the newest first, and not the steps of pipelines, which have no properties.
+// listJobs lists the newest first. It leaves out the steps of pipelines, which have no properties.
 func listJobs(c *call) answer {
 	docs := c.h.store.List(c.workspace + "/jobs")
 	slices.Reverse(docs)
@@ -62,18 +62,19 @@ func getJob(c *call) answer {
 	return ok(c.showJob(doc))
 }
 
-// jobNotFound: the text and the codes are not evidenced.
+// jobNotFound answers for a job that does not exist. Not evidenced: text and codes.
 func (c *call) jobNotFound() answer {
 	return c.notFound("Job "+c.param("job")+" was not found.", "NotFound", "JobNotFound")
 }
 
-// deleteJob: not evidenced; the published description allows 200 and 204.
+// deleteJob deletes at once. Not evidenced: the answer; the published description allows 200 and
+// 204.
 func deleteJob(c *call) answer {
 	return c.deleted(c.h.store.Delete(c.jobID()))
 }
 
-// cancelJob starts an operation that is polled at its Location only. What the job's status reads in
-// between is not evidenced; CancelRequested is in the published list.
+// cancelJob starts an operation that is polled at its Location only. Not evidenced: the job's
+// status in between; CancelRequested is in the published list.
 func cancelJob(c *call) answer {
 	doc, found := c.h.store.Get(c.jobID())
 	if !found {
@@ -99,8 +100,8 @@ func cancelJob(c *call) answer {
 	return a
 }
 
-// finishCancel waits for a job that really runs until its document says that it has ended; any
-// other is Canceled by this.
+// finishCancel leaves the operation active while the job runs. A job that nothing runs becomes
+// Canceled.
 func (h *Handler) finishCancel(op *operation) (done bool, err error) {
 	running := store.IsTrue(op.Data, "running")
 	done = true

@@ -32,9 +32,9 @@ var (
 	}}
 )
 
-// putJob stores a job under a name that the client chooses. Nothing runs it: it keeps its first
-// status until it is cancelled. Not evidenced: a PUT on a name that exists; it answers 200 and
-// changes what can be changed of a job.
+// putJob stores a job under the client's name for it. Nothing runs it: it keeps its first status
+// until it is cancelled. Not evidenced: a PUT on an existing job; it answers 200 and changes what
+// can be changed.
 func putJob(c *call) answer {
 	body, refusal := c.read(jobShape, "Job")
 	if refusal != nil {
@@ -75,7 +75,7 @@ func (c *call) changeJob(old, sent store.Document) answer {
 	return ok(c.showJob(doc))
 }
 
-// checkComponents refuses a job that names a component version of the workspace which is not there
+// checkComponents refuses a job that names a missing component version of the workspace
 // (azure-sdk-for-python recording test_pipeline_job_validation_remote, 2023).
 func (c *call) checkComponents(sent store.Document) *answer {
 	ids := []string{store.Text(sent, "componentId")}
@@ -122,7 +122,8 @@ func (c *call) newJob(sent store.Document) store.Document {
 	}
 }
 
-// completePipelineJob: inputs {} come back as null, outputs with all their members.
+// completePipelineJob fills in what the service adds. Empty inputs come back as null, outputs with
+// all their members.
 func completePipelineJob(properties store.Document) {
 	properties["status"] = jobNotStarted
 	for _, member := range []string{"settings", "jobs", "inputs", "outputs", "sourceJobId"} {
@@ -134,8 +135,7 @@ func completePipelineJob(properties store.Document) {
 	completeJobData(properties)
 }
 
-// completeCommandJob gives a command job the output that its logs go to, and the service's own
-// properties.
+// completeCommandJob adds the output for the job's logs and the properties that the service sets.
 func completeCommandJob(properties store.Document, name string) {
 	properties["status"] = jobStarting
 	own := store.Object(properties, "properties")

@@ -34,7 +34,8 @@ var (
 // oldPreview is any preview before those of 2025.
 func oldPreview(v apiVersion) bool { return v.preview && !v.since("2025-01-01") }
 
-// showJob renders a job for the api-version. A step of a pipeline has no properties member at all.
+// showJob returns a job as the api-version shows it. A step of a pipeline has no properties member
+// at all.
 func (c *call) showJob(doc store.Document) store.Document {
 	shown := store.Copy(doc)
 	properties := store.Object(shown, "properties")

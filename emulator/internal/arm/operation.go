@@ -13,23 +13,23 @@ import (
 type Pace int
 
 const (
-	// Instant operations show their in-progress word on the first poll and end on the second. For
-	// callers that never poll, reading the resource or writing to it ends them too.
+	// Instant operations are in progress on the first poll and ended on the second. Reading or
+	// changing the resource ends them too, for clients that never poll.
 	Instant Pace = iota
-	// Real operations end when the clock has passed their usual duration.
+	// Real operations take as long as they usually do in Azure.
 	Real
 )
 
-// Usual durations, by the recordings: an endpoint was ready within 12 s of its own times and 30 s
-// of polling, a deployment within 21 s, a cluster in 10 s, an endpoint was deleted in 11 s, a job
-// was cancelled within 30 s.
+// Usual durations. In the recordings an endpoint was ready after 12 s by its own times and after 30
+// s of polling, a deployment after 21 s, a cluster after 10 s; an endpoint was deleted in 11 s and
+// a job cancelled within 30 s.
 const (
 	endpointDuration   = 20 * time.Second
 	deploymentDuration = 30 * time.Second
 	computeDuration    = 30 * time.Second
 	deleteDuration     = 6 * time.Second
 	cancelDuration     = 30 * time.Second
-	// failingDuration is how long a create takes that is going to fail (recording
+	// failingDuration is how long a create takes that fails (recording
 	// New-AzMLWorkspaceBatchEndpoint, 2022).
 	failingDuration = 10 * time.Minute
 )
@@ -56,7 +56,7 @@ const (
 	stateDeleting  = "Deleting"
 )
 
-// operation is a long-running operation. It is kept in the store, so it goes on after a restart.
+// operation is a long-running operation. It is kept in the store and continues after a restart.
 type operation struct {
 	ID      string         `json:"id"` // the last segment of its URLs
 	Kind    operationKind  `json:"kind"`
@@ -84,7 +84,7 @@ func (h *Handler) begin(id string, kind operationKind, target string, takes time
 	return op, nil
 }
 
-// newOperationID makes the name of an operation of Azure ML's front end.
+// newOperationID returns a new id in the form of Azure ML's front end.
 func (c *call) newOperationID(prefix string) string {
 	return prefix + ":" + c.workspaceGUID() + ":" + uuid.NewString()
 }
@@ -118,7 +118,7 @@ func (h *Handler) saveOperation(op *operation) error {
 	return nil
 }
 
-// resumeOperations notes the operations that a restart has interrupted.
+// resumeOperations reads the operations that had not ended before a restart.
 func (h *Handler) resumeOperations() error {
 	for _, doc := range h.store.List(operationPrefix) {
 		var op operation
@@ -132,8 +132,8 @@ func (h *Handler) resumeOperations() error {
 	return nil
 }
 
-// Settle ends every operation whose time has come. The handler does so before each request; hosts
-// that read the store beside it may call it too.
+// Settle ends every operation that is due. The handler does so before each request; other hosts
+// call it before they read the store.
 func (h *Handler) Settle() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -160,8 +160,8 @@ func (h *Handler) activeOn(target string) []*operation {
 	return found
 }
 
-// poll notes that a caller has asked how the operation is, and ends it if that was the second time
-// and the pace is Instant. A failure to write it down only delays the end.
+// poll counts a poll. With pace Instant the second one ends the operation. If the count cannot be
+// stored, the end comes later.
 func (h *Handler) poll(op *operation) {
 	if op.State != stateUpdating {
 		return
@@ -184,8 +184,8 @@ func (h *Handler) settleForRead(target string) {
 	}
 }
 
-// writing makes way for a change of the resource, and tells whether it can be made: not while the
-// resource is really being deleted.
+// settleForWrite ends the operations on the resource for a caller who is about to change it. It
+// reports false while the resource is being deleted.
 func (h *Handler) settleForWrite(target string) bool {
 	for _, op := range h.activeOn(target) {
 		if h.pace == Instant {
@@ -197,8 +197,8 @@ func (h *Handler) settleForWrite(target string) bool {
 	return true
 }
 
-// end carries out what the operation was for. An end that is not possible yet (a job that is still
-// stopping) leaves it active.
+// end carries out what the operation is for. It stays active if that is not possible yet, as for a
+// job that is still stopping.
 func (h *Handler) end(op *operation) {
 	done, err := h.finish(op)
 	switch {
@@ -234,7 +234,7 @@ func (h *Handler) finish(op *operation) (done bool, err error) {
 	return true, nil
 }
 
-// update changes the resource of an operation; one that is gone by now is left alone.
+// update changes the resource of an operation. A resource that no longer exists is no error.
 func (h *Handler) update(target string, change func(store.Document)) error {
 	if _, found := h.store.Get(target); !found {
 		return nil

@@ -2,10 +2,10 @@ package arm
 
 import "github.com/azmlbatch/azmlbatch/emulator/internal/store"
 
-// The service of 2022 told the status URL of an operation also in the body of the PUT, under
-// properties.properties.AzureAsyncOperationUri, and scripts of that time poll nothing else. The
-// service of today does not; the emulator does, on purpose, in answers to PUT only. A PUT that
-// changes nothing repeats the URL of the last operation, so that such a script sees it succeed.
+// In 2022 the service put the status URL of an operation into the body of the PUT's answer too, as
+// properties.properties.AzureAsyncOperationUri, and scripts of that time poll nothing else. Today's
+// service does not. The emulator does, in answers to PUT only. A PUT that changes nothing repeats
+// the URL of the last operation, so that such a script sees it succeed.
 
 func lastOperationKey(id string) string { return "lastop:" + id }
 
@@ -14,13 +14,13 @@ func (c *call) lastOperation(doc store.Document) store.Document {
 	return last
 }
 
-// rememberOperation notes the status URL of the last operation on doc. Failing to is harmless: the
-// URL is then missing from a PUT that changes nothing.
+// rememberOperation stores the status URL of the last operation on doc. An error is harmless: the
+// URL is then missing from the answer to a PUT that changes nothing.
 func (c *call) rememberOperation(doc store.Document, uri string) {
 	_, _ = c.h.store.Put(lastOperationKey(store.Text(doc, "id")), store.Document{"uri": uri})
 }
 
-// withAsyncURI returns a copy of doc that tells the status URL.
+// withAsyncURI returns a copy of doc with the status URL.
 func (c *call) withAsyncURI(doc store.Document, uri string) store.Document {
 	shown := store.Copy(doc)
 	if uri == "" {

@@ -22,7 +22,7 @@ func (h *Handler) operationRoutes() []route {
 	}
 }
 
-// polled finds the operation that a poll asks about, and counts the poll.
+// polled returns the operation of a poll and counts the poll.
 func (c *call) polled() (*operation, *answer) {
 	if refusal := c.checkSignature(); refusal != nil {
 		return nil, refusal
@@ -37,8 +37,8 @@ func (c *call) polled() (*operation, *answer) {
 	return op, nil
 }
 
-// operationStatus answers polls of endpoint and deployment operations: id, name and status, and the
-// error of a failed one. A failed operation is a 200.
+// operationStatus answers a poll of an endpoint or deployment operation: id, name, status, and the
+// error of a failed one. The HTTP status is 200 for a failed operation too.
 func operationStatus(c *call) answer {
 	op, refusal := c.polled()
 	if refusal != nil {
@@ -51,7 +51,7 @@ func operationStatus(c *call) answer {
 	return ok(body)
 }
 
-// computeOperationStatus answers polls of compute operations, which have words of their own and
+// computeOperationStatus answers a poll of a compute operation, which has other statuses and
 // neither id nor times.
 func computeOperationStatus(c *call) answer {
 	op, refusal := c.polled()
@@ -68,9 +68,9 @@ func computeOperationStatus(c *call) answer {
 	return ok(body)
 }
 
-// operationResult answers what a Location of a DELETE or of a cancel points at. While the operation
-// runs, each answer carries a new URL. When it has ended a cancel has an empty 200, but a DELETE a
-// 404: its result is gone (recording WorkspaceCleanRemove, 2024).
+// operationResult answers at the Location of a DELETE or a cancel. While the operation runs, each
+// answer carries a new URL. Afterwards a cancel gets an empty 200, a DELETE a 404: it has no result
+// (recording WorkspaceCleanRemove, 2024).
 func operationResult(c *call) answer {
 	op, refusal := c.polled()
 	if refusal != nil {
@@ -103,7 +103,7 @@ func (c *call) accepted(a answer, op *operation) answer {
 	return a
 }
 
-// beingDeleted refuses to change what is going away. Not evidenced.
+// beingDeleted refuses to change a resource that is being deleted. Not evidenced.
 func (c *call) beingDeleted(kind, name string) answer {
 	return c.fail(http.StatusConflict, "UserError", kind+" '"+name+"' is being deleted.", withInner("Conflict"))
 }

@@ -59,8 +59,8 @@ func (s *signer) sign(path, query string, at time.Time) string {
 	return query + "&h=" + s.hash(path, query)
 }
 
-// accepts tells whether a request's URL is as it was signed. A URL without any signature is taken
-// as well, as the service of 2023 gave them out.
+// accepts reports whether the URL of a request has its signature. URLs without any are accepted
+// too: the service of 2023 did not sign them.
 func (s *signer) accepts(path, rawQuery string) bool {
 	signed, hash, found := cutLast(rawQuery, "&h=")
 	if !found {
@@ -95,8 +95,8 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// signedURL is the absolute URL of an operation under one of the operation collections, signed
-// anew.
+// signedURL is the absolute URL of an operation in one of the operation collections, with a new
+// signature.
 func (c *call) signedURL(collection, id, extraQuery string) string {
 	path := c.operationPath(collection, id)
 	return c.origin() + path + "?" + c.h.signer.sign(path, "api-version="+c.version.text+extraQuery, c.h.now())

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// randomText returns the base64 text of n random bytes, as keys are written.
+// randomText returns n random bytes as base64, the form of keys.
 func randomText(n int) string {
 	random := make([]byte, n)
 	_, _ = rand.Read(random) // never fails

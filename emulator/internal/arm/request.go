@@ -15,10 +15,10 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// maxBodyBytes is the largest request that is read; ARM's own limit is lower for most resources.
+// maxBodyBytes limits the body of a request. ARM's own limit is lower for most resources.
 const maxBodyBytes = 8 << 20
 
-// call is one request on its way to an answer.
+// call is one request.
 type call struct {
 	h           *Handler
 	request     *http.Request
@@ -47,16 +47,15 @@ func newCall(h *Handler, r *http.Request) *call {
 	return c
 }
 
-// param returns what the request chose for a braced segment of its route.
+// param returns the request's value for a segment of its route in braces.
 func (c *call) param(name string) string { return c.params[name] }
 
-// flag tells whether a query parameter is "true" in any case.
+// flag reports whether a query parameter is "true", in any case.
 func (c *call) flag(name string) bool {
 	return strings.EqualFold(c.query.Get(strings.ToLower(name)), "true")
 }
 
-// authenticate checks the token. The texts are those of ARM; see "Azure Resource Manager:
-// authentication errors" and issue threads quoting them.
+// authenticate checks the token. The texts are ARM's, as issue threads quote them.
 func (c *call) authenticate() *answer {
 	if c.h.verify == nil {
 		return nil
@@ -89,8 +88,7 @@ func (c *call) unauthorized(refusal *login.Refusal) answer {
 	return a
 }
 
-// readVersion demands an api-version and notes it. Every well-formed version is taken: documents
-// are rendered by its date.
+// readVersion reads the api-version, which is required.
 func (c *call) readVersion() *answer {
 	text := c.query.Get("api-version")
 	if text == "" {
@@ -171,7 +169,7 @@ func (c *call) missing(code, message string) *answer {
 // url is the request's own URL with its query, which Location headers repeat.
 func (c *call) url() string { return c.origin() + c.request.URL.RequestURI() }
 
-// origin is the scheme and host that the caller used, so that links lead back to the same plane.
+// origin is the scheme and host that the caller used, so that links lead back to it.
 func (c *call) origin() string {
 	host := c.request.Host
 	if host == "" {
@@ -187,7 +185,7 @@ func (c *call) loginHost() string {
 	return c.h.cloud.LoginHosts[0]
 }
 
-// author is who the request's changes are said to come from, and what that is.
+// author is the name and kind of the caller, as systemData shows it.
 func (c *call) author() (name, kind string) {
 	if c.h.user != "" {
 		return c.h.user, "User"
@@ -195,7 +193,7 @@ func (c *call) author() (name, kind string) {
 	return cmp.Or(c.claims.AppID, zeroGUID), "Application"
 }
 
-// workspaceGUID is the workspace's own id.
+// workspaceGUID is the id of the workspace that is not its ARM id.
 func (c *call) workspaceGUID() string {
 	doc, _ := c.h.store.Get(c.workspace)
 	return store.Text(doc, "properties", "workspaceId")

@@ -24,12 +24,12 @@ func parseAPIVersion(text string) (apiVersion, bool) {
 	return apiVersion{text: text, date: parts[1], preview: parts[2] != ""}, true
 }
 
-// since tells whether the version is of date or later, preview or not.
+// since reports whether the version is of date or later, preview or not.
 func (v apiVersion) since(date string) bool { return v.date >= date }
 
-// richPreview tells whether the version is one of the previews of 2023 and 2024 that show members
-// which no stable version has (autoDeleteSetting, intellectualProperty, secretsConfiguration …).
-// The previews of 2025 dropped them again (azure-sdk-for-python recordings of one job with two
+// richPreview reports whether the version is one of the previews of 2023 and 2024, which show
+// members that no stable version has (autoDeleteSetting, intellectualProperty, secretsConfiguration
+// …). The previews of 2025 dropped them again (azure-sdk-for-python recordings of one job with two
 // versions, 2026).
 func (v apiVersion) richPreview() bool {
 	return v.preview && v.since("2023-04-01") && !v.since("2025-01-01")
@@ -43,7 +43,7 @@ type versioned struct {
 	in    func(apiVersion) bool
 }
 
-// conform gives object exactly those of the members that version shows.
+// conform removes the members that the version does not show, and adds those that it shows.
 func (v apiVersion) conform(object store.Document, members []versioned) {
 	for _, member := range members {
 		if !member.in(v) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The parents of everything that is played.
+// Paths that other paths begin with.
 const (
 	subscriptionPath = "/subscriptions/{subscription}"
 	groupPath        = subscriptionPath + "/resourceGroups/{group}"
@@ -20,16 +20,16 @@ const (
 // route is one operation of the management host.
 type route struct {
 	method string
-	// path has segments in braces for what a request may choose. The other segments are compared
-	// without regard to case.
+	// path has segments in braces that fit any value. The other segments are compared without
+	// regard to case.
 	path  string
 	serve func(*call) answer
-	// open routes need no token.
+	// open says that no token is needed.
 	open bool
-	// unidentified routes answer without x-ms-operation-identifier, as seen for GETs of endpoints
+	// unidentified says that the answer has no x-ms-operation-identifier, as for GETs of endpoints
 	// and workspaces in 2026.
 	unidentified bool
-	// deploymentQuota routes count against a quota of their own.
+	// deploymentQuota says that the request counts against the quota of deployments.
 	deploymentQuota bool
 
 	segments []string
@@ -49,8 +49,8 @@ func newRouteTable(groups ...[]route) routeTable {
 	return table
 }
 
-// find picks the first route that fits the request and notes what the request chose in c.params.
-// When only the method differs, c.wrongMethod is set.
+// find returns the first route that fits the request and sets c.params. If only the method differs,
+// it sets c.wrongMethod.
 func (t routeTable) find(c *call) (route, bool) {
 	for _, r := range t[len(c.segments)] {
 		params, ok := r.match(c.segments)
@@ -94,8 +94,8 @@ func splitPath(u *url.URL) []string {
 	return segments
 }
 
-// noSuchRoute refuses what no route fits. Not evidenced for Azure ML; the texts are those of ARM's
-// gateway.
+// noSuchRoute answers a request that fits no route. Not evidenced for Azure ML; the texts are those
+// of ARM's gateway.
 func (c *call) noSuchRoute() answer {
 	if c.wrongMethod {
 		return gatewayFailure(http.StatusMethodNotAllowed, "HttpMethodNotAllowed",

@@ -12,12 +12,11 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
-// shape says how a value in a request is read: names in any case become the proper ones, text
-// becomes a number where a number is meant, enum values in any case become the proper ones. What a
-// shape does not know is kept as it is.
+// shape says how a value in a request is read. Names and enum values in any case get their proper
+// spelling, and text becomes a number where a number is meant. Members that a shape does not know
+// are kept.
 type shape interface {
-	// read returns the canonical form of v; path names v in complaints. v is never null: null is
-	// kept wherever it stands.
+	// read returns the canonical form of v, which is never null; path names v in complaints.
 	read(v any, path string, complaints *[]validation.Violation) any
 }
 
@@ -29,7 +28,7 @@ type (
 	enum       []string
 	list       struct{ of shape }
 	dictionary struct{ of shape }
-	// object has the members it names and any others.
+	// object has the members that it names, and any others.
 	object map[string]shape
 )
 
@@ -127,7 +126,7 @@ func (o object) read(v any, path string, complaints *[]validation.Violation) any
 	return canonical
 }
 
-// find returns the proper spelling of a member's name and its shape.
+// find returns a member's name in its proper spelling, and its shape.
 func (o object) find(name string) (string, shape) {
 	if of, ok := o[name]; ok {
 		return name, of
@@ -154,11 +153,11 @@ func complain(v any, path, want string, complaints *[]validation.Violation) any 
 	return v
 }
 
-// read brings the body of a request into the shape of a resource of the kind noun. A body that is
-// missing reads as an empty object.
+// read reads the body of a request for a resource (noun) by a shape. A missing body counts as an
+// empty object.
 //
-// That a value of the wrong kind is refused in the form of a validation error is not evidenced; the
-// form is that of other bad arguments.
+// Not evidenced: that a value of the wrong kind is refused as a validation error; other bad
+// arguments are.
 func (c *call) read(of object, noun string) (store.Document, *answer) {
 	var complaints []validation.Violation
 	body, _ := of.read(orEmpty(c.body), "", &complaints).(store.Document)

@@ -8,7 +8,7 @@ import (
 
 const storageAccountType = "Microsoft.Storage/storageAccounts"
 
-// storageAccountRoutes are what scripts ask on their way to a connection string.
+// storageAccountRoutes are the calls that scripts make to build a connection string.
 func (h *Handler) storageAccountRoutes() []route {
 	const (
 		bySubscription = subscriptionPath + "/providers/" + storageAccountType
@@ -52,7 +52,7 @@ func getStorageAccount(c *call) answer {
 	return ok(doc)
 }
 
-// listStorageKeys tells the keys also of an account that takes none: its blobs then answer
+// listStorageKeys returns keys even for an account that refuses them: its blobs then answer
 // KeyBasedAuthenticationNotPermitted.
 func listStorageKeys(c *call) answer {
 	doc, found := c.storageAccount()

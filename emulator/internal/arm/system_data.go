@@ -2,8 +2,7 @@ package arm
 
 import "github.com/azmlbatch/azmlbatch/emulator/internal/store"
 
-// systemData tells who made and last changed a resource now, keeping from old who made it. Old is
-// nil for something new.
+// systemData says who created a resource and who changes it now. old is nil for a new resource.
 func (c *call) systemData(old store.Document) store.Document {
 	now := store.TimeText(c.h.now())
 	author, kind := c.author()

@@ -7,7 +7,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// tenantRoutes are those above resource groups, as the Azure CLI asks them after a login. Not
+// tenantRoutes are the routes above resource groups, which the Azure CLI calls after a login. Not
 // evidenced: the answers; they have the members that the CLI reads and those of the published
 // descriptions.
 func (h *Handler) tenantRoutes() []route {
@@ -25,7 +25,7 @@ func (h *Handler) tenantRoutes() []route {
 	}
 }
 
-// describeCloud tells clients that have no table of clouds where everything is.
+// describeCloud answers the hosts of the cloud, for clients that have no table of clouds.
 func describeCloud(c *call) answer {
 	cloud := c.h.cloud
 	return ok([]store.Document{{

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Workspace describes a workspace and what stands around it.
+// Workspace describes a workspace and its parents.
 type Workspace struct {
 	SubscriptionID string
 	ResourceGroup  string
@@ -29,9 +29,9 @@ type Workspace struct {
 	ID string
 }
 
-// CreateWorkspace makes the workspace with its subscription, resource group, storage account and
-// four built-in datastores, unless they exist in the store already. The account and its containers
-// are made known to the Blob service in any case, so that a restarted emulator calls it again.
+// CreateWorkspace creates the workspace with its subscription, resource group, storage account and
+// four built-in datastores, unless the store has them already. The Blob service gets the account
+// and its containers in any case, so call it again after a restart.
 func (h *Handler) CreateWorkspace(w Workspace) error {
 	if w.SubscriptionID == "" || w.ResourceGroup == "" || w.Name == "" || w.Location == "" || w.StorageAccount == "" {
 		return errors.New("arm: a workspace needs subscription, resource group, name, location and storage account")
@@ -61,7 +61,7 @@ func (h *Handler) CreateWorkspace(w Workspace) error {
 	return nil
 }
 
-// openStorageAccount makes the account known to the Blob service, with keys that stay the same.
+// openStorageAccount adds the account to the Blob service, with the keys that it had before.
 func (h *Handler) openStorageAccount(w Workspace) error {
 	key := secretKey(storageAccountID(w.SubscriptionID, w.ResourceGroup, w.StorageAccount))
 	secret, found := h.store.Get(key)
@@ -85,7 +85,7 @@ func (h *Handler) openStorageAccount(w Workspace) error {
 	return h.accounts.AddAccount(account)
 }
 
-// createParents makes the subscription, the group and the storage account.
+// createParents creates the subscription, the group and the storage account.
 func (h *Handler) createParents(w Workspace) error {
 	created := store.TimeText(h.now())
 	for _, doc := range []store.Document{
@@ -137,7 +137,7 @@ func (h *Handler) putIfAbsent(doc store.Document) error {
 	return err
 }
 
-// newWorkspace has the members of a workspace of 2026 (azure-sdk-for-python recording
+// newWorkspace returns a workspace with the members of 2026 (azure-sdk-for-python recording
 // test_compute_instance_create_and_delete). Times end in Z here.
 func (h *Handler) newWorkspace(w Workspace, id string) store.Document {
 	created := h.now().UTC().Format("2006-01-02T15:04:05.9999999Z")

@@ -10,8 +10,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// batch serves the jobs of batch endpoints by the published description of the data plane,
-// 2020-09-01-dataplanepreview. No recording has these calls.
+// batch serves the jobs of batch endpoints. It follows the published description
+// 2020-09-01-dataplanepreview; no recording has these calls.
 func (c *call) batch() {
 	if p, ok := c.matches(http.MethodGet, "batchEndpoints/{endpoint}/jobs"); ok {
 		c.listJobs(p[0], c.request.URL.Query().Get("deployment"))
@@ -56,8 +56,8 @@ func (c *call) jobNotFound(name string) {
 	c.refuse(http.StatusNotFound, "The job with the name '"+name+"' does not exist.", "NotFound")
 }
 
-// listJobs answers a page of jobs, the newest first, and a link to the next page if there is one.
-// The jobs of an endpoint that was deleted stay. Not evidenced: the order, the size of a page, and
+// listJobs answers a page of jobs, the newest first, with a link to the next page if there is one.
+// The jobs of a deleted endpoint are listed too. Not evidenced: the order, the size of a page, and
 // the form of the link.
 func (c *call) listJobs(endpoint, deployment string) {
 	names := jobs.BatchJobNames(c.store, c.workspace, endpoint, deployment)
@@ -85,7 +85,7 @@ func (c *call) listJobs(endpoint, deployment string) {
 	c.answer(http.StatusOK, page)
 }
 
-// A continuation token holds the last job of the page before, so that jobs that come meanwhile
+// A continuation token holds the last job of the previous page, so that jobs added in between
 // neither repeat nor hide others.
 func (c *call) afterToken(names []string) ([]string, bool) {
 	token := c.request.URL.Query().Get("$skiptoken")

@@ -7,7 +7,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// data serves where registered data lies (seen in azure-sdk-for-python recording
+// data serves the places of registered data (seen in azure-sdk-for-python recording
 // test_pipeline_job_child_run_download, 2026).
 func (c *call) data() {
 	if _, ok := c.matches(http.MethodPost, "dataversion/batchGetResolvedUris"); !ok {
@@ -24,7 +24,7 @@ func (c *call) data() {
 	for _, id := range asked.Values {
 		uri, kind, ok := jobs.AssetPlace(c.store, c.workspace, c.cloud.StorageSuffix, id)
 		if !ok {
-			// Not evidenced: one unknown asset among others.
+			// Not evidenced: the answer when one of several assets is unknown.
 			c.refuse(http.StatusNotFound, "There is no data asset "+id+".", "NotFound")
 			return
 		}

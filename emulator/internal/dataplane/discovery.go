@@ -6,10 +6,10 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// discovery answers the addresses of the workspace's services. In Azure most of them are other
+// discovery answers the addresses of the workspace's services. In Azure most of them are different
 // hosts; clients use api (seen in azure-sdk-for-python recording
-// test_pipeline_job_child_run_download, 2026). The emulator plays one host, so it names that one
-// throughout.
+// test_pipeline_job_child_run_download, 2026). The emulator plays one host and names it for all of
+// them.
 func (c *call) discovery() {
 	if c.request.Method != http.MethodGet {
 		c.noRoute()

@@ -1,9 +1,9 @@
 // Package dataplane plays the data plane of workspaces, {region}.api.azureml.ms, as far as clients
-// of batch endpoints ask it: discovery, the jobs of batch endpoints, run history with logs and
-// metrics, and where registered data lies.
+// of batch endpoints use it: discovery, the jobs of batch endpoints, run history with logs and
+// metrics, and the places of registered data.
 //
-// It does not play writing to run history, filters of lists, experiments, registries, and the
-// creation of batch jobs by this host (the scoring host does that).
+// It does not play: creating runs, filters of lists, experiments, registries, and starting batch
+// jobs through this host (the scoring host does that).
 package dataplane
 
 import (
@@ -34,7 +34,7 @@ const DefaultPageSize = 50
 type Options struct {
 	// Store holds workspaces, jobs and runs.
 	Store *store.Store
-	// Cloud tells the names of hosts and the audiences of tokens.
+	// Cloud has the names of hosts and the audiences of tokens.
 	Cloud cloud.Cloud
 	// Verify checks an Authorization header.
 	Verify func(authorization string, audiences ...string) (login.Claims, *login.Refusal)
@@ -80,7 +80,7 @@ func New(o Options) (*Handler, error) {
 	return h, nil
 }
 
-// call is one request with what is known about it.
+// call is one request and what is known about it.
 type call struct {
 	*Handler
 	w         http.ResponseWriter
@@ -118,8 +118,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.serve(segments)
 }
 
-// service is one of the services behind the host: the words of its paths before the workspace, and
-// what serves the rest.
+// service is one of the services behind the host: the first segments of its paths, and the function
+// that serves what follows the workspace.
 type service struct {
 	name, version string
 	serve         func(*call)
@@ -154,8 +154,8 @@ func (c *call) serve(segments []string) {
 	c.noRoute()
 }
 
-// matches tells whether the path below the workspace is the pattern's, and whether the method is
-// the one given. A {name} in the pattern fits any segment; what it fitted is returned in order.
+// matches reports whether the request has the method and, below the workspace, the path. A {name}
+// in the pattern fits any segment; the values are returned in order.
 func (c *call) matches(method, pattern string) (fitted []string, ok bool) {
 	words := strings.Split(pattern, "/")
 	if method != c.request.Method || len(words) != len(c.path) {
@@ -172,7 +172,7 @@ func (c *call) matches(method, pattern string) (fitted []string, ok bool) {
 	return fitted, true
 }
 
-// readBody decodes a JSON request. It answers a body that is none itself and reports false.
+// readBody decodes the JSON of a request. If that fails, it answers the request and reports false.
 func (c *call) readBody(into any) bool {
 	err := json.NewDecoder(http.MaxBytesReader(c.w, c.request.Body, 4<<20)).Decode(into)
 	if err != nil {

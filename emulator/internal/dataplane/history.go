@@ -10,8 +10,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// history serves run history. Runs are found by their id whatever experiment a path names beside
-// it.
+// history serves run history. A run is found by its id; the experiment in a path is ignored.
 func (c *call) history() {
 	if len(c.path) > 2 && (strings.EqualFold(c.path[0], "experiments") || strings.EqualFold(c.path[0], "experimentids")) {
 		c.path = c.path[2:]
@@ -40,7 +39,7 @@ func (c *call) withRun(name string, serve func(run store.Document)) {
 	serve(run)
 }
 
-// runData answers a run with its outputs, which show nowhere else (seen in azure-sdk-for-python
+// runData answers a run with its outputs, which no other call shows (seen in azure-sdk-for-python
 // recording test_pipeline_job_child_run_download, 2026).
 func (c *call) runData() {
 	var asked struct {
@@ -79,8 +78,8 @@ func (c *call) outputs(run string) any {
 	return shown
 }
 
-// detailMembers are the members that the details of a run share with the run itself, by the client
-// that Microsoft generated for run history in azure-ai-ml.
+// detailMembers are the members that the details of a run share with the run, according to the
+// client for run history in azure-ai-ml.
 var detailMembers = []string{
 	"runId", "runUuid", "parentRunUuid", "rootRunUuid", "target", "status", "parentRunId", "dataContainerId", "startTimeUtc", "endTimeUtc", "error",
 	"warnings", "tags", "properties", "parameters", "services", "inputDatasets", "outputDatasets", "runDefinition", "revision",
@@ -115,7 +114,7 @@ func (c *call) logFiles(run string) (store.Document, error) {
 	if !ok {
 		return files, nil
 	}
-	// A little earlier than now, for readers whose clocks are behind.
+	// It begins a little earlier than now, for clients whose clocks are behind.
 	now := c.now()
 	sas, err := c.logs.UserDelegationSAS(account, container, "r", now.Add(-5*time.Minute), now.Add(logLifetime))
 	if err != nil {

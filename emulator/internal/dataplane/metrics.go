@@ -13,8 +13,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// metrics serves the metrics of runs by the client that Microsoft generated for run history in
-// azure-ai-ml: the list of a run's metrics, then the values of each. No recording has these calls.
+// metrics serves the metrics of runs: the list of a run's metrics, and the values of each. It
+// follows the client for run history in azure-ai-ml; no recording has these calls.
 func (c *call) metrics() {
 	if p, ok := c.matches(http.MethodPost, "runs/{run}/list"); ok {
 		c.withRun(p[0], func(store.Document) { c.listMetrics(p[0]) })
@@ -61,8 +61,8 @@ func (c *call) fullMetric(name string, run store.Document) {
 	})
 }
 
-// mlflow serves the tracking address of a workspace, mlFlowTrackingUri, as far as reading one run
-// goes (MLflow's own documentation of its REST API).
+// mlflow serves the tracking address of a workspace, mlFlowTrackingUri: reading one run (MLflow's
+// documentation of its REST API).
 func (c *call) mlflow() {
 	if _, ok := c.matches(http.MethodGet, "api/2.0/mlflow/runs/get"); !ok {
 		c.noRoute()

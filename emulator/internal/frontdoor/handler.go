@@ -2,11 +2,11 @@
 // {endpoint}.{region}.inference.ml.azure.com: invoking an endpoint and asking for the status of a
 // job.
 //
-// What a request's body says is read in invoke_body.go, refusals are worded in refusal.go, and
-// everything about the job itself is package jobs.
+// invoke_body.go reads the body of an invocation, refusal.go words refusals, and package jobs does
+// everything about the job.
 //
-// It does not play online endpoints, keys as credentials (batch endpoints have none that work) and
-// roles: every token for the Azure ML audience may invoke.
+// It does not play online endpoints, keys as credentials (those of batch endpoints do not work),
+// and roles: every token for the Azure ML audience may invoke.
 package frontdoor
 
 import (
@@ -31,7 +31,7 @@ import (
 type Options struct {
 	// Store holds endpoints, deployments and jobs.
 	Store *store.Store
-	// Cloud tells which hosts are scoring hosts, and the audience of tokens.
+	// Cloud knows the scoring hosts and the audience of tokens.
 	Cloud cloud.Cloud
 	// Verify checks an Authorization header.
 	Verify func(authorization string, audiences ...string) (login.Claims, *login.Refusal)
@@ -41,8 +41,8 @@ type Options struct {
 	Jobs Submitter
 	// Now is the clock of answers; nil means time.Now.
 	Now func() time.Time
-	// User is the display name of whoever invokes, shown in systemData. Empty means the application
-	// id of the token, as for service principals.
+	// User is the caller's display name, shown in systemData. Empty means the application id of the
+	// token.
 	User string
 }
 
@@ -78,7 +78,7 @@ func New(o Options) (*Handler, error) {
 	return h, nil
 }
 
-// call is one request with what is known about it.
+// call is one request and what is known about it.
 type call struct {
 	*Handler
 	request  *http.Request
@@ -93,8 +93,8 @@ type endpoint struct {
 	workspace        string // ARM id
 }
 
-// ServeHTTP answers a request for any scoring host of the cloud. As at the front door of the
-// service, the token is looked at before anything else.
+// ServeHTTP answers a request for any scoring host of the cloud. Like the service's front door it
+// checks the token first.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Handler: h, request: r, started: h.now()}
 	claims, refusal := h.verify(r.Header.Get("Authorization"), h.cloud.MLAudience)
@@ -138,8 +138,8 @@ func (c *call) findEndpoint() bool {
 }
 
 // status answers a job. Not evidenced: a recording of this call. Microsoft's sample
-// cli/batch-score-rest.sh makes it and reads properties.status; the published description of the
-// data plane says that it answers the batch job.
+// cli/batch-score-rest.sh makes it and reads properties.status. The published description of the
+// data plane says that the answer is the batch job.
 func (c *call) status(w http.ResponseWriter, escaped string) {
 	name, err := url.PathUnescape(escaped)
 	if err != nil {

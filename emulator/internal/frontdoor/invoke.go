@@ -16,9 +16,9 @@ const deploymentHeader = "Azureml-Model-Deployment"
 // maxBody is the largest body that is read. Not evidenced: the service's limit.
 const maxBody = 4 << 20
 
-// invoke makes a job. The header repeatability_request-id, which azure-ai-ml sends with every try
-// of one call, has no effect: whether the service makes one job of equal ones is not evidenced, and
-// a client must not count on it.
+// invoke starts a job. The header repeatability_request-id, which azure-ai-ml repeats in all
+// attempts of one call, has no effect. Not evidenced: that the service starts one job for equal
+// ids. A client must not count on it.
 func (c *call) invoke(w http.ResponseWriter) {
 	deployment, directed, ok := c.findDeployment()
 	if !ok {
@@ -65,9 +65,9 @@ func (c *call) accept(w http.ResponseWriter, deployment, job store.Document) {
 	c.answer(w, http.StatusCreated, job)
 }
 
-// findDeployment is the deployment that the header names, else the default one. Not evidenced: what
-// the header's naming an absent one is answered with; the front door has no deployment to route to
-// either way.
+// findDeployment returns the deployment that the header names, else the default one. Not evidenced:
+// the answer for one that does not exist; the front door has no deployment to route to in either
+// case.
 func (c *call) findDeployment() (doc store.Document, directed, ok bool) {
 	name := strings.TrimSpace(c.request.Header.Get(deploymentHeader))
 	directed = name != ""

@@ -8,17 +8,17 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 )
 
-// Kinds by the spelling that answers use. Requests may spell them in any case, but not in the snake
-// case of ARM's jobs (uri_folder).
+// Kinds as answers spell them. A request may use any case, but not the snake case of ARM's jobs
+// (uri_folder).
 var (
 	outputKinds = []string{jobs.UriFile, jobs.UriFolder, jobs.MLTable, jobs.CustomModel, jobs.MLFlowModel, jobs.TritonModel}
 	inputKinds  = append([]string{jobs.Literal}, outputKinds...)
 )
 
-// readInvocation reads every form of an invocation's body: inputData and outputData of today,
+// readInvocation reads every form of an invocation's body: today's inputData and outputData,
 // dataset and outputDataset of api-version 2021-10-01 (Microsoft's sample cli/batch-score-rest.sh),
-// and the settings that one job may override (published description 2020-09-01-dataplanepreview).
-// Members that it does not know are ignored. The errors are for the caller.
+// and the settings that one job can override (published description 2020-09-01-dataplanepreview).
+// Unknown members are ignored. Errors are worded for the caller.
 func readInvocation(raw []byte) (jobs.Invocation, error) {
 	var inv jobs.Invocation
 	body, err := readObject(raw)
@@ -64,7 +64,7 @@ func readInputs(properties object) (map[string]jobs.Input, error) {
 	if err != nil || dataset == nil {
 		return inputs, err
 	}
-	// Not evidenced: the name that answers give to this form's only input.
+	// Not evidenced: the name of this form's one input in answers.
 	inputs["dataset"], err = readDataset(dataset)
 	return inputs, err
 }
@@ -169,7 +169,7 @@ func readOutputDataset(dataset object) (jobs.Output, error) {
 	if name == "" {
 		return jobs.Output{}, fmt.Errorf("outputDataset: datastoreId is missing")
 	}
-	// Not evidenced: how answers spell this form's place. The slash tells the folder from a file.
+	// Not evidenced: how answers spell this place. The slash marks a folder.
 	uri := "azureml://datastores/" + name + "/paths/" + strings.Trim(path, "/")
 	return jobs.Output{URI: strings.TrimSuffix(uri, "/") + "/"}, nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/loosejson"
 )
 
-// object is a JSON object whose members are found without regard to case, and whose numbers may be
-// written as texts: Microsoft's samples send both.
+// object is a JSON object. Members are found without regard to case, and numbers may be text:
+// Microsoft's samples send both.
 type object map[string]any
 
 // readObject decodes the body of an invocation.

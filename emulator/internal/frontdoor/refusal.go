@@ -10,15 +10,15 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
 )
 
-// noDeployment is the text for an endpoint that has nothing to run (Microsoft Learn:
+// noDeployment is the text for an endpoint without a default deployment (Microsoft Learn:
 // how-to-troubleshoot-batch-endpoints; the status 404 is that of online endpoints on the same front
 // door).
 const noDeployment = "No valid deployments to route to. Please check that the endpoint has at least one deployment " +
 	"with positive weight values or use a deployment specific header to route."
 
-// tokenTexts are the words of Envoy, which the front door is, for a token that it does not take.
-// Not evidenced for batch endpoints: the status of a wrong audience, for which Envoy itself says
-// 403; the documentation of batch endpoints speaks of an authentication error.
+// tokenTexts are the texts of Envoy, which the front door is, for a token that it refuses. Not
+// evidenced for batch endpoints: the status of a wrong audience, for which Envoy itself says 403;
+// the documentation of batch endpoints speaks of an authentication error.
 var tokenTexts = map[login.Reason]string{
 	login.Missing:   "Jwt is missing",
 	login.Malformed: "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections",
@@ -40,7 +40,7 @@ func (c *call) refuseToken(w http.ResponseWriter, refusal *login.Refusal) {
 	c.refuseText(w, http.StatusUnauthorized, text)
 }
 
-// refuseText answers as the front door itself does: plain text, no JSON (seen in
+// refuseText answers as the front door itself does: in plain text (seen in
 // MicrosoftLearning/mslearn-azure-ml issue 115, 2025).
 func (c *call) refuseText(w http.ResponseWriter, status int, text string) {
 	header := w.Header()

@@ -8,25 +8,25 @@ import (
 
 // FailedCall is a refusal in the form of the data plane's services.
 type FailedCall struct {
-	// Code is UserError for the caller's mistakes, ServiceError for our own.
+	// Code is UserError for a mistake of the caller, ServiceError for a fault of the service.
 	Code string
-	// Message is what a client shows.
+	// Message is the text for people.
 	Message string
-	// Inner are the codes of innerError, the outermost first; none is null.
+	// Inner are the codes of innerError, the outermost first. Without any it is null.
 	Inner []string
 	// Status is the HTTP status, which the body repeats.
 	Status int
 	// Region is the region of the host.
 	Region string
-	// Component is the service that refuses.
+	// Component is the name of the refusing service.
 	Component string
-	// Time is when it does.
+	// Time is the time of the refusal.
 	Time time.Time
 }
 
-// FailureDocument is the body of a refusal: unlike in ARM's form, what stands around an error
-// stands beside it (seen in azure-sdk-for-python issue 31166 and in a refusal of a registry's
-// discovery, 2026).
+// FailureDocument is the body of a refusal. Correlation, time and place stand beside the error, not
+// inside it as in ARM's form (seen in azure-sdk-for-python issue 31166 and in a refusal of a
+// registry's discovery, 2026).
 func FailureDocument(f FailedCall) store.Document {
 	document := errorEnvelope(f.Code, f.Message)
 	var inner any
@@ -44,8 +44,8 @@ func FailureDocument(f FailedCall) store.Document {
 	return document
 }
 
-// errorEnvelope is an error in the form of the data plane's services, with most of its members
-// null. Callers add the members that stand beside it.
+// errorEnvelope is an error in the form of the data plane's services, with most members null. The
+// caller adds the members beside it.
 func errorEnvelope(code, message string) store.Document {
 	return store.Document{"error": store.Document{
 		"code": code, "severity": nil, "message": message, "messageFormat": nil, "messageParameters": store.Document{},

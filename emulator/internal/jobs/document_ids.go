@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Names that Azure ML gives to what every workspace starts with.
+// Names in every workspace.
 const (
 	artifactStore = "workspaceartifactstore" // logs and other artifacts of runs
 	defaultStore  = "workspaceblobstore"     // outputs without a place of their own
@@ -49,7 +49,7 @@ const unfinishedRoot = "unfinished:jobs"
 
 func unfinishedID(job string) string { return unfinishedRoot + "/" + job }
 
-// scopeOf splits the ARM id of a workspace.
+// scopeOf returns the parts of the ARM id of a workspace.
 func scopeOf(workspace string) (subscription, group, name string) {
 	s := strings.Split(strings.Trim(workspace, "/"), "/")
 	if len(s) < 8 {
@@ -58,8 +58,8 @@ func scopeOf(workspace string) (subscription, group, name string) {
 	return s[1], s[3], s[7]
 }
 
-// longURI is the spelling of azureml://datastores/... that names the workspace, as the data plane
-// answers it. Other references stay as they are.
+// longURI turns azureml://datastores/... into the form with subscription, group and workspace, as
+// the data plane answers it. Other references are unchanged.
 func longURI(workspace, uri string) string {
 	place, short := strings.CutPrefix(uri, "azureml://datastores/")
 	if !short {
@@ -69,7 +69,7 @@ func longURI(workspace, uri string) string {
 	return "azureml://subscriptions/" + subscription + "/resourcegroups/" + group + "/workspaces/" + name + "/datastores/" + place
 }
 
-// derivedID is a GUID that is always the same for the same text.
+// derivedID is a GUID made of a text: the same text gives the same GUID.
 func derivedID(text string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(text)).String()
 }

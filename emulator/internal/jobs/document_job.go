@@ -8,8 +8,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// armDocument is the job as ARM answers it: a pipeline job whose inputs and outputs do not show
-// (seen in azure-sdk-for-python recording test_batch_job_download, 2023, with the tags of
+// armDocument is the job as ARM answers it: a pipeline job that shows no inputs and outputs (seen
+// in azure-sdk-for-python recording test_batch_job_download, 2023, with the tags of
 // test_batch_invoke, 2023).
 func (j *job) armDocument() store.Document {
 	return store.Document{
@@ -34,7 +34,7 @@ func (j *job) armDocument() store.Document {
 	}
 }
 
-// childDocument is the step as ARM answers it: without properties, those are in run history (seen
+// childDocument is the step as ARM answers it: without properties, which are in run history (seen
 // in azure-sdk-for-python recording test_pipeline_job_child_run_download, 2026).
 func (j *job) childDocument() store.Document {
 	return store.Document{
@@ -160,8 +160,8 @@ func (j *job) tags() store.Document {
 	return tags
 }
 
-// properties are the properties of a job while it is prepared and runs. Two jobs of one deployment
-// share azureml.pipelineid.
+// properties are the properties of a job that has not ended. Jobs of one deployment share
+// azureml.pipelineid.
 func (j *job) properties() store.Document {
 	if isPipeline(j.invocation.Deployment) {
 		return j.pipelineProperties()
@@ -207,12 +207,12 @@ func (j *job) pipelineProperties() store.Document {
 }
 
 // stagesText is the property azureml.pipelines.stages of a job that has ended. Not evidenced: its
-// Status word for a canceled job.
+// Status for a canceled job.
 func stagesText(start, end time.Time, status string) string {
 	if status == Completed {
 		status = "Finished"
 	}
-	// Marshalling this in the order of the recordings needs a struct.
+	// A struct keeps the order of the recordings.
 	type execution struct{ StartTime, EndTime, Status string }
 	stages, err := json.Marshal(struct {
 		Initialization *execution

@@ -7,8 +7,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// parentRun is the run of the whole job. Not evidenced: the run-history view of a pipeline run
-// itself; it has the members of a step's run.
+// parentRun is the run of the whole job. Not evidenced: the run of a pipeline; it has the members
+// of a step's run.
 func (j *job) parentRun() store.Document {
 	run := j.run(j.name, Preparing)
 	run["displayName"] = j.display
@@ -62,7 +62,7 @@ func (j *job) childRun() store.Document {
 	return run
 }
 
-// run has all members of a run, with what parent and child share filled in.
+// run returns a run with all its members; those that parent and child share are set.
 func (j *job) run(id, status string) store.Document {
 	user, cancel := j.user(), j.cancelURI(id)
 	return store.Document{
@@ -99,8 +99,8 @@ func (j *job) cancelURI(run string) string {
 		"/workspaces/" + workspace + "/runs/" + run + "/Cancel"
 }
 
-// runDefinition is what the step is told to do, with the members of a command step that batch
-// scoring has a meaning for (seen in azure-sdk-for-python recording
+// runDefinition says what the step is to do. It has the members of a command step that mean
+// something for batch scoring (seen in azure-sdk-for-python recording
 // test_pipeline_job_child_run_download, 2026; the driver's script by azureml-examples issue 2614).
 func (j *job) runDefinition() store.Document {
 	return store.Document{
@@ -118,9 +118,9 @@ func (j *job) runDefinition() store.Document {
 	}
 }
 
-// moveRun sets the status of a run and what follows from it: its times, its revision, and for a
-// failed one its error and the warning that goes with it (seen in azure-sdk-for-python recording
-// test_pipeline_job_get_child_run, 2026; the source of the warning is not evidenced).
+// moveRun sets the status of a run and what goes with it: times, revision, and for a failed run the
+// error and a warning (seen in azure-sdk-for-python recording test_pipeline_job_get_child_run,
+// 2026; the source of the warning is not evidenced).
 func moveRun(run store.Document, status string, now time.Time, failure store.Document) {
 	if run["status"] != status {
 		run["statusRevision"] = next(run["statusRevision"])
@@ -147,8 +147,8 @@ func moveRun(run store.Document, status string, now time.Time, failure store.Doc
 	}
 }
 
-// runError is the member error of a failed run: the envelope of the data plane with a time that
-// says nothing (seen in azure-sdk-for-python recording test_pipeline_job_get_child_run, 2026).
+// runError is the member error of a failed run: the envelope of the data plane with a zero time
+// (seen in azure-sdk-for-python recording test_pipeline_job_get_child_run, 2026).
 func runError(message string) store.Document {
 	envelope := errorEnvelope("UserError", message)
 	envelope["correlation"], envelope["environment"], envelope["location"] = nil, nil, nil

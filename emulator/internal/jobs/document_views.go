@@ -9,8 +9,7 @@ import (
 
 // BatchJob returns a job of an endpoint as the scoring host and the batch data plane answer it. Its
 // status is that of the job in ARM's form, so the two never disagree. workspace is an ARM id. It
-// reports false for a job that is not there, or not there any more because it was deleted through
-// ARM.
+// reports false for a job that does not exist, or was deleted through ARM.
 func BatchJob(s *store.Store, workspace, endpoint, job string) (store.Document, bool) {
 	doc, ok := s.Get(batchJobID(workspace, endpoint, job))
 	if !ok {
@@ -73,14 +72,14 @@ func RunOutputs(s *store.Store, workspace, run string) store.Document {
 	return outputs
 }
 
-// RunDefinition returns what a run was told to do, nil if that is not known.
+// RunDefinition returns what a run was to do, nil if that is unknown.
 func RunDefinition(s *store.Store, workspace, run string) store.Document {
 	definition, _ := s.Get(runDefinitionID(workspace, run))
 	return definition
 }
 
-// Artifacts returns where the logs of a run lie: an account, a container in it, and the prefix of
-// the blobs. It reports false in a workspace that has no store for them.
+// Artifacts returns the account, container and prefix of the blobs with the logs of a run. It
+// reports false if the workspace has no datastore for them.
 func Artifacts(s *store.Store, workspace, run string) (account, container, prefix string, ok bool) {
 	r := resolver{store: s, workspace: workspace}
 	to, err := r.onDatastore(datastorePath{datastore: artifactStore, path: artifactPath(run)})

@@ -29,11 +29,10 @@ type Invocation struct {
 	Workspace string
 	// Endpoint is the name of the batch endpoint.
 	Endpoint string
-	// Deployment is the document of the deployment as it is now. Later changes of the deployment,
-	// and its deletion, do not reach the job.
+	// Deployment is the document of the deployment as it is now. Changing or deleting the
+	// deployment later does not affect the job.
 	Deployment store.Document
-	// Directed tells whether the caller picked the deployment; otherwise it is the endpoint's
-	// default.
+	// Directed says that the caller chose the deployment; otherwise it is the endpoint's default.
 	Directed bool
 	// Inputs by name, in no particular order. A model deployment takes exactly one, whose name does
 	// not matter.
@@ -48,14 +47,14 @@ type Invocation struct {
 
 // Input is one input of a job.
 type Input struct {
-	// Kind is UriFolder, UriFile, Literal and so on; empty for the older forms of an invocation,
-	// which do not say.
+	// Kind is UriFolder, UriFile, Literal and so on. The older forms of an invocation leave it
+	// empty.
 	Kind string
-	// URI is where the data lies: any reference of Azure ML. Empty for a Literal.
+	// URI is the place of the data: any reference of Azure ML. Empty for a Literal.
 	URI string
 	// Value is the value of a Literal as the caller gave it.
 	Value any
-	// Mode is how the data is to be made available; empty means ReadOnlyMount.
+	// Mode is how the job gets the data; empty means ReadOnlyMount.
 	Mode string
 	// Description is free text; nil when not given.
 	Description any
@@ -74,12 +73,12 @@ type Output struct {
 	Description any
 }
 
-// Caller is who invokes, by the claims of the token.
+// Caller is the caller by the claims of the token.
 type Caller struct {
 	// Name is what systemData.createdBy shows: a display name, or the application id of a service
 	// principal.
 	Name string
-	// Application tells a service principal from a person.
+	// Application says that the caller is a service principal.
 	Application bool
 	// ObjectID and TenantID are GUIDs.
 	ObjectID, TenantID string
@@ -93,24 +92,24 @@ func (c Caller) kind() string {
 	return "User"
 }
 
-// isPipeline tells whether a deployment runs a pipeline component.
+// isPipeline reports whether a deployment runs a pipeline component.
 func isPipeline(deployment store.Document) bool {
 	configuration := store.Object(deployment, "properties", "deploymentConfiguration")
 	return strings.EqualFold(store.Text(configuration, "deploymentConfigurationType"), "PipelineComponent")
 }
 
-// BadInvocationError is an invocation that the service refuses before it makes a job of it.
+// BadInvocationError says that the service refuses an invocation: no job was started.
 type BadInvocationError struct {
-	// Message says what is wrong, in one sentence.
+	// Message says what is wrong.
 	Message string
 }
 
 // Error returns the message.
 func (e *BadInvocationError) Error() string { return e.Message }
 
-// check refuses what no job can be made of. Not evidenced: which of these the service refuses at
-// once and which fail in the job, and its words. Documented is only that a model deployment takes
-// one data input and gives one output (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
+// check refuses what cannot run. Not evidenced: which of these the service refuses at once and
+// which fail the job, and its texts. Only this is documented: a model deployment takes one data
+// input and has one output (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
 func (inv Invocation) check() error {
 	if isPipeline(inv.Deployment) {
 		return nil
@@ -140,8 +139,8 @@ func (inv Invocation) check() error {
 	return nil
 }
 
-// notAFile is the service's own refusal, as a user met it (azure-docs issue 118447). It shows the
-// kind in the spelling of ARM, whatever the request had.
+// notAFile is the service's refusal, as a user saw it (azure-docs issue 118447). It shows the kind
+// in ARM's spelling.
 func notAFile(kind string) validation.Violation {
 	return validation.Violation{
 		PropertyName: "OutputData.Values[0].JobOutputType", ErrorMessage: "Job output type must be 'uri_file'.",
@@ -155,7 +154,7 @@ var armKinds = map[string]string{
 	CustomModel: "custom_model", MLFlowModel: "mlflow_model", TritonModel: "triton_model",
 }
 
-// job is an invocation that became a job.
+// job is a job and the invocation that started it.
 type job struct {
 	record
 	deployment string // name
@@ -171,15 +170,15 @@ type job struct {
 	invocation Invocation
 }
 
-// record is what is needed to end a job, also after a restart.
+// record is what ending a job needs, also after a restart.
 type record struct {
 	workspace, endpoint, name, child string
 	workspaceGUID, location          string
 }
 
-// chooseOutput takes the one output of a model deployment and lets its file name override the
-// deployment's: a UriFile names the file itself (seen in azure-sdk-for-python recording
-// test_batch_invoke_outputs, 2023).
+// chooseOutput sets the output of a model deployment's job. The URI of a UriFile names the file,
+// whatever the deployment says (seen in azure-sdk-for-python recording test_batch_invoke_outputs,
+// 2023).
 func (j *job) chooseOutput() {
 	for _, output := range j.invocation.Outputs {
 		j.output = &output
@@ -189,8 +188,8 @@ func (j *job) chooseOutput() {
 	}
 }
 
-// scoreURI is the file that a model deployment's job writes its predictions to, and scoreFolder the
-// folder around it, with a slash at the end.
+// scoreURI is the predictions file of a model deployment's job, and scoreFolder its folder, with a
+// slash at the end.
 func (j *job) scoreURI() string { return j.scoreFolder() + j.settings.outputFileName }
 
 func (j *job) scoreFolder() string {

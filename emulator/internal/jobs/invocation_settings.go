@@ -12,21 +12,21 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// Overrides are the settings of a deployment that one invocation changes for its job. A nil pointer
-// or an empty text leaves the deployment's setting.
+// Overrides are the settings that one invocation changes for its job. Nil or empty means the
+// deployment's setting.
 type Overrides struct {
 	// MiniBatchSize is the number of files in one call of the script's run.
 	MiniBatchSize *int
 	// InstanceCount is the number of nodes that share the work.
 	InstanceCount *int
-	// Compute is the ARM id of the compute to run on; the emulator notes it and runs on the local
-	// machine.
+	// Compute is the ARM id of the compute to run on. The emulator runs on this machine whatever it
+	// is.
 	Compute string
-	// MaxRetries is the number of tries a mini-batch has.
+	// MaxRetries is the number of attempts for a mini-batch.
 	MaxRetries *int
 	// Timeout limits one call of the script's run; an ISO 8601 duration.
 	Timeout string
-	// ErrorThreshold is the number of failed files that a job survives; -1 means any.
+	// ErrorThreshold is the number of failed files that a job tolerates; -1 means any.
 	ErrorThreshold *int
 	// MaxConcurrencyPerInstance is the number of worker processes on a node.
 	MaxConcurrencyPerInstance *int
@@ -34,13 +34,13 @@ type Overrides struct {
 	LoggingLevel string
 	// OutputFileName is the name of the file with the predictions.
 	OutputFileName string
-	// DisplayName names the job for people; its id is the service's own choice.
+	// DisplayName names the job for people; the service chooses its id.
 	DisplayName string
 	// Experiment groups the job with others; by default jobs are grouped by endpoint.
 	Experiment string
 }
 
-// settings is what a job runs with: the deployment's settings after overrides.
+// settings are the deployment's settings after the overrides of an invocation.
 type settings struct {
 	miniBatchSize  int
 	instanceCount  int
@@ -57,7 +57,7 @@ type settings struct {
 }
 
 // The service's defaults, for documents that lack a setting (seen in azure-sdk-for-python recording
-// test_batch_job_download, 2023, whose deployment was created with next to nothing).
+// test_batch_job_download, 2023, whose deployment was created with hardly any settings).
 func defaultSettings() settings {
 	return settings{
 		miniBatchSize: 10, instanceCount: 1, concurrency: 1, maxRetries: 3,
@@ -66,7 +66,7 @@ func defaultSettings() settings {
 	}
 }
 
-// settingsOf returns what a job of a deployment runs with.
+// settingsOf returns the settings of a job.
 func settingsOf(deployment store.Document, o Overrides) (settings, error) {
 	s := defaultSettings()
 	p := store.Object(deployment, "properties")
@@ -94,7 +94,7 @@ func settingsOf(deployment store.Document, o Overrides) (settings, error) {
 	return s, s.check()
 }
 
-// check refuses numbers that nothing can run with. Not evidenced: how the service words it.
+// check refuses settings that cannot work. Not evidenced: the service's texts.
 func (s settings) check() error {
 	for _, n := range []struct {
 		name      string
@@ -120,9 +120,9 @@ func (s settings) check() error {
 	return fmt.Errorf("loggingLevel is %q, expected Info, Warning or Debug", s.loggingLevel)
 }
 
-// parameters is the run configuration as text, the property azureml.parameters of a job: the one
-// place where resolved settings show. outputURI is empty when the invocation did not choose a place
-// (seen in azure-sdk-for-python recordings test_batch_invoke and test_batch_invoke_outputs, 2023).
+// parameters is the run configuration as text, the property azureml.parameters of a job. Resolved
+// settings show nowhere else. outputURI is empty when the invocation did not choose a place (seen
+// in azure-sdk-for-python recordings test_batch_invoke and test_batch_invoke_outputs, 2023).
 func (s settings) parameters(outputURI string) string {
 	p := map[string]string{
 		"run_max_try":            strconv.Itoa(s.maxRetries),
@@ -134,7 +134,7 @@ func (s settings) parameters(outputURI string) string {
 		"legacy_model_job":       "False",
 		"NodeCount":              strconv.Itoa(s.instanceCount),
 	}
-	// Not evidenced: what summary_only adds. No file is named, as none is written.
+	// Not evidenced: the parameters of summary_only. It writes no such file, so none is named.
 	if !s.summaryOnly {
 		p["append_row_file_name"] = s.outputFileName
 	}

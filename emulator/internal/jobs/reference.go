@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// reference is what the text of an asset or storage reference means. It is one of datastorePath,
+// reference is the meaning of a reference to an asset or to storage. It is one of datastorePath,
 // assetVersion, blobPath and jobOutput.
 type reference interface{ referenceKind() string }
 
@@ -96,8 +96,8 @@ func parseShortName(text, name string) (reference, error) {
 	return assetVersion{name: name, version: version}, nil
 }
 
-// parseSegments reads what is built of path segments: ARM ids and azureml:// URIs, which differ
-// only in the words before the place or the asset.
+// parseSegments reads ARM ids and azureml:// URIs, which differ only in the segments before the
+// place or the asset.
 func parseSegments(text, path string) (reference, error) {
 	scope, segments := cutScope(strings.Split(path, "/"))
 	if len(segments) < 2 || segments[1] == "" {
@@ -126,8 +126,8 @@ func parseSegments(text, path string) (reference, error) {
 	return nil, fmt.Errorf("reference %q: unknown kind %q", text, segments[0])
 }
 
-// cutScope takes the words that only say which workspace is meant off the front and returns the
-// workspace's ARM id, if they say it in full.
+// cutScope cuts off the leading segments that say which workspace is meant. It returns the
+// workspace's ARM id if they are complete.
 func cutScope(segments []string) (workspace string, rest []string) {
 	words := map[string]string{}
 	for len(segments) >= 2 {
@@ -200,7 +200,7 @@ func parseHadoopURL(rest, suffix string) (reference, error) {
 	return blobPath{account: account, container: container, path: path}, nil
 }
 
-// withoutQuery is the form of a URL that may stand in an error: a SAS is a secret.
+// withoutQuery is the form of a URL for errors: a SAS is a secret.
 func withoutQuery(text string) string {
 	before, _, _ := strings.Cut(text, "?")
 	return before

@@ -9,7 +9,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// resolver finds out where references lead, by the documents of a store.
+// resolver finds the places of references by the documents of a store.
 type resolver struct {
 	store     *store.Store
 	workspace string // ARM id of the workspace that short references mean
@@ -41,7 +41,7 @@ func (r resolver) resolve(text, kind string) (place, error) {
 	return found, nil
 }
 
-// registered resolves what an asset or an output is registered with.
+// registered resolves the URI that an asset or an output is registered with.
 func (r resolver) registered(uri string) (place, error) {
 	ref, err := parseReference(uri, r.suffix)
 	if err != nil {
@@ -80,8 +80,8 @@ func (r resolver) onDatastore(ref datastorePath) (place, error) {
 	return place{account: store.Text(properties, "accountName"), container: container, path: ref.path}, nil
 }
 
-// ofJob finds an output of a job or, like MLflow's runs:/JOB/PATH, a path among the artifacts of a
-// run.
+// ofJob finds an output of a job, or a path among the artifacts of a run, such as MLflow's
+// runs:/JOB/PATH.
 func (r resolver) ofJob(ref jobOutput) (place, error) {
 	if ref.output == "" {
 		return r.onDatastore(datastorePath{datastore: artifactStore, path: artifactPath(ref.job) + ref.path})
@@ -98,15 +98,15 @@ func (r resolver) ofJob(ref jobOutput) (place, error) {
 	return found, err
 }
 
-// asset returns the URI and the data type that an asset is registered with.
+// asset returns the URI and the data type of a registered asset.
 func (r resolver) asset(ref assetVersion, kind string) (uri, dataType string, err error) {
 	if ref.kind != "" {
 		kind = ref.kind
 	}
 	kinds := []string{kind}
 	if kind == "data" || kind == "datasets" {
-		// The older datasets route and the data route name the same assets: Microsoft's sample
-		// cli/batch-score-rest.sh registers with the first and invokes with the second.
+		// Datasets and data are the same assets: Microsoft's sample cli/batch-score-rest.sh
+		// registers one and invokes with the other.
 		kinds = []string{"data", "datasets"}
 	}
 	for _, kind := range kinds {
@@ -119,7 +119,7 @@ func (r resolver) asset(ref assetVersion, kind string) (uri, dataType string, er
 	return "", "", fmt.Errorf("there is no asset %q of version %q among the %s of the workspace", ref.name, cmp.Or(ref.version, "latest"), kind)
 }
 
-// version returns one version of an asset, with version "" the one created last that is not
+// version returns a version of an asset; version "" means the one created last that is not
 // archived.
 func (r resolver) version(container, version string) (store.Document, bool) {
 	if version != "" {

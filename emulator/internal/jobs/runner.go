@@ -41,13 +41,13 @@ type Options struct {
 	Venv bool
 	// VenvDir is the folder of the environments; empty means the engine's own.
 	VenvDir string
-	// Limit is how many jobs run at the same time; the others wait in the order of their
-	// submission. 0 means DefaultLimit.
+	// Limit is the number of jobs that run at once; others wait in order of submission. 0 means
+	// DefaultLimit.
 	Limit int
 	// TempDir is where jobs keep their files while they run; empty means the system's folder for
 	// temporary files.
 	TempDir string
-	// Logger hears of every change of a job's status; nil means silence.
+	// Logger gets every change of a job's status; nil means none.
 	Logger *slog.Logger
 }
 
@@ -81,25 +81,25 @@ type execution struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when the documents say how the job ended
 
-	// Under the runner's lock.
+	// Guarded by the runner's lock.
 	counted bool // among the running
 	ending  bool // too late to cancel
 }
 
-// Reasons for which a job is ended from outside.
+// Reasons to end a job from outside.
 var (
 	errCanceled = errors.New("canceled by the user")
 	errStopped  = errors.New("the emulator was stopped")
 )
 
-// ErrClosed is the answer to a submission after Close.
+// ErrClosed is the error of Submit after Close.
 var ErrClosed = errors.New("jobs: the runner is closed")
 
 // ErrNotRunning says that there is no such job, or that it has ended.
 var ErrNotRunning = errors.New("jobs: no such job is running")
 
-// New returns a runner. Jobs that an earlier runner on the same store left unfinished are marked as
-// failed: nothing of them runs any more.
+// New returns a runner. Jobs that an earlier runner on the same store left running are marked as
+// failed.
 func New(o Options) (*Runner, error) {
 	if o.Store == nil || o.Blobs == nil {
 		return nil, errors.New("jobs: a store and a blob service are required")
@@ -126,9 +126,9 @@ func New(o Options) (*Runner, error) {
 	return r, nil
 }
 
-// Submit makes a job of an invocation and returns its document as the batch data plane answers it,
-// status Preparing. The job runs on when ctx ends; only Cancel and Close end it. A
-// *BadInvocationError is the caller's mistake.
+// Submit starts a job and returns its document as the batch data plane answers it, with status
+// Preparing. The end of ctx does not end the job; only Cancel and Close do. A *BadInvocationError
+// is the caller's mistake.
 func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, error) {
 	if err := inv.check(); err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, erro
 	return answer, nil
 }
 
-// newJob gives an invocation a name of its own and works out what it runs with.
+// newJob names the job of an invocation and works out its settings.
 func (r *Runner) newJob(inv Invocation) (*job, error) {
 	s, err := settingsOf(inv.Deployment, inv.Overrides)
 	if err != nil {
@@ -190,7 +190,7 @@ func (r *Runner) newJob(inv Invocation) (*job, error) {
 	return j, nil
 }
 
-// admit takes a job in, or refuses it because the runner is closed.
+// admit adds a job, unless the runner is closed.
 func (r *Runner) admit(e *execution) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -202,7 +202,7 @@ func (r *Runner) admit(e *execution) error {
 	return nil
 }
 
-// enqueue starts a job if there is a place for it, else lets it wait.
+// enqueue starts a job if fewer than the limit run, else it waits.
 func (r *Runner) enqueue(e *execution) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -210,7 +210,7 @@ func (r *Runner) enqueue(e *execution) {
 	r.startWaiting()
 }
 
-// startWaiting gives free places to waiting jobs. r.mu is held.
+// startWaiting starts waiting jobs up to the limit. r.mu is held.
 func (r *Runner) startWaiting() {
 	for len(r.waiting) > 0 && r.running < r.limit {
 		e := r.waiting[0]
@@ -235,7 +235,7 @@ func (r *Runner) run(e *execution) {
 	r.remove(e)
 }
 
-// remove forgets a job that has ended and starts the next one in its stead.
+// remove forgets a job that has ended and starts the next waiting one.
 func (r *Runner) remove(e *execution) {
 	defer r.group.Done()
 	r.mu.Lock()
@@ -249,9 +249,9 @@ func (r *Runner) remove(e *execution) {
 	}
 }
 
-// Cancel asks a job to end, given its name or its ARM id. It returns at once: the job's status is
+// Cancel asks a job to end, by its name or ARM id, and returns at once. The job's status is
 // CancelRequested until nothing of it runs, then Canceled, unless it was ending already. For a job
-// that is not there or has ended it returns ErrNotRunning.
+// that does not exist or has ended it returns ErrNotRunning.
 func (r *Runner) Cancel(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -268,8 +268,8 @@ func (r *Runner) Cancel(id string) error {
 	return nil
 }
 
-// Wait returns when the job with this name or ARM id has ended and its documents say so, at once
-// for a job that has ended already, or with ctx's error.
+// Wait returns when the job with this name or ARM id has ended and its documents say so, or with
+// the error of ctx.
 func (r *Runner) Wait(ctx context.Context, id string) error {
 	r.mu.Lock()
 	e, ok := r.active[strings.ToLower(store.LastSegment(id))]
@@ -285,8 +285,8 @@ func (r *Runner) Wait(ctx context.Context, id string) error {
 	}
 }
 
-// Close ends all jobs, which become Failed because they were not asked to end by their user, and
-// returns when nothing of them runs.
+// Close ends all jobs and returns when nothing of them runs. They become Failed: no user cancelled
+// them.
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	r.closed = true

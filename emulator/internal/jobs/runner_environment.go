@@ -7,12 +7,10 @@ import (
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// environment says which environment a job gets, and tells it in words for the step's log: nil for
-// the Python of this machine with the packages that it has.
+// environment returns the environment of a job, nil for this machine's Python and its packages, and
+// a sentence about it for the step's log.
 //
-// The environment of a deployment is built only when the runner is told to, and as far as the
-// engine can. Not evidenced: how a job ends in Azure whose environment is gone; here it runs, and
-// says so.
+// A deployment's environment is built only if Options.Venv says so, and as far as the engine can.
 func (r *Runner) environment(j *job) (*scoring.Environment, string) {
 	const plain = ": the script gets this machine's Python and its packages."
 	properties := store.Object(j.invocation.Deployment, "properties")
@@ -52,17 +50,17 @@ func (r *Runner) environmentVersion(j *job, id string) (store.Document, bool) {
 	return store.Object(doc, "properties"), found
 }
 
-// hasScript tells whether the deployment has a scoring script.
+// hasScript reports whether the deployment has a scoring script.
 func hasScript(j *job) bool {
 	return store.Text(j.invocation.Deployment, "properties", "codeConfiguration", "scoringScript") != ""
 }
 
-// mlflowModel is the type of the models that need no script.
+// mlflowModel is the type of models that need no script.
 const mlflowModel = "mlflow_model"
 
-// checkScriptless fails a job without a script whose model is registered as something else than
-// MLflow's (Microsoft Learn: how-to-mlflow-batch). The words are ours. Of a model that is not
-// registered only its content tells.
+// checkScriptless fails a job without a script unless its model is registered as an MLflow model
+// (Microsoft Learn: how-to-mlflow-batch). The text is our own. A model that is not registered is
+// judged by its content later.
 func (r *Runner) checkScriptless(j *job) error {
 	if hasScript(j) {
 		return nil

@@ -11,15 +11,14 @@ import (
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// failure is the end of a job that the user can read about: its message becomes the error of the
-// child run.
+// failure is an error for the user: its message becomes the error of the child run.
 type failure struct{ message string }
 
 func (f *failure) Error() string { return f.message }
 
 func failf(format string, args ...any) error { return &failure{fmt.Sprintf(format, args...)} }
 
-// stoppedMessage is the error of a job that the end of the emulator ended.
+// stoppedMessage is the error of a job that was running when the emulator was stopped.
 const stoppedMessage = "The emulator was stopped before this job ended. Nothing of it runs any more; invoke the endpoint again."
 
 // execute runs a job to its end.
@@ -53,7 +52,8 @@ func (r *Runner) execute(e *execution) {
 	r.finish(e.record, end)
 }
 
-// tooLate closes a job to Cancel and returns why it was ended from outside, nil if it was not.
+// tooLate makes Cancel of the job do nothing from now on. It returns why the job was ended from
+// outside, nil if it was not.
 func (r *Runner) tooLate(e *execution) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,9 +61,9 @@ func (r *Runner) tooLate(e *execution) error {
 	return context.Cause(e.ctx)
 }
 
-// attempt does the work of a job: fetch, run, upload. The error of a job that failed as it would in
-// Azure is a *failure; every other error is the emulator's or the machine's own and becomes the
-// job's error all the same.
+// attempt does the work of a job: fetch, run, upload. A *failure is an error that the job would
+// have in Azure too. Any other error is the emulator's or the machine's; it becomes the job's error
+// as well.
 func (r *Runner) attempt(e *execution, logs *jobLogs) error {
 	if isPipeline(e.invocation.Deployment) {
 		r.advance(e, Running, Preparing)
@@ -98,8 +98,8 @@ func (r *Runner) attempt(e *execution, logs *jobLogs) error {
 	return r.score(e, files)
 }
 
-// checkCompute fails a job whose compute is not there. Not evidenced: how such a job ends in Azure;
-// without a machine it cannot run there either.
+// checkCompute fails a job whose compute does not exist. Not evidenced: how such a job ends in
+// Azure; without a machine it cannot run there either.
 func (r *Runner) checkCompute(e *execution) error {
 	compute := e.settings.compute
 	if !strings.Contains(strings.ToLower(compute), "/computes/") {
@@ -131,9 +131,8 @@ func (r *Runner) fetch(e *execution, dir string) (workFiles, error) {
 	return files, r.fetchInput(e, files.input)
 }
 
-// score runs the script and uploads what it wrote. In Azure the output folder is mounted: while the
-// job runs it shows what the workers have written so far, and a job that fails or is cancelled
-// leaves it there.
+// score runs the script and uploads what it wrote. In Azure the output folder is mounted: it shows
+// what the workers have written so far, and a job that fails or is cancelled leaves it there.
 func (r *Runner) score(e *execution, files workFiles) error {
 	to, err := r.artifacts(e.record, e.child)
 	if err != nil {

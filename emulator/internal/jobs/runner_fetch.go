@@ -47,9 +47,8 @@ func (r *Runner) fetchCode(e *execution, dir string) (string, error) {
 	return folder, nil
 }
 
-// fetchModel copies the model of the deployment under the last segment of its registered path, the
-// name that scripts look for below AZUREML_MODEL_DIR. It returns "" when the deployment has no
-// model.
+// fetchModel copies the model of the deployment. It keeps the last segment of its registered path,
+// which scripts look for below AZUREML_MODEL_DIR. It returns "" when the deployment has no model.
 func (r *Runner) fetchModel(e *execution, dir string) (string, error) {
 	reference, err := modelReference(store.Object(e.invocation.Deployment, "properties", "model"))
 	if reference == "" || err != nil {
@@ -70,7 +69,7 @@ func (r *Runner) fetchModel(e *execution, dir string) (string, error) {
 	return target, nil
 }
 
-// modelReference turns the three kinds of model of a deployment into one reference.
+// modelReference turns each of the three kinds of a deployment's model into a reference.
 func modelReference(model store.Document) (string, error) {
 	p := strings.TrimPrefix(store.Text(model, "path"), "/")
 	switch kind := strings.ToLower(store.Text(model, "referenceType")); kind {
@@ -114,7 +113,7 @@ func (r *Runner) fetchInput(e *execution, folder string) error {
 }
 
 // fetchInputFolder copies the files of a folder, or one file: the older forms of an invocation do
-// not tell which of them they mean.
+// not say which.
 func (r *Runner) fetchInputFolder(ctx context.Context, from place, folder string) error {
 	n, err := r.copyFolder(ctx, from, folder, topLevel)
 	if err != nil || n > 0 {
@@ -182,8 +181,7 @@ func (r *Runner) copyFolder(ctx context.Context, from place, folder string, d de
 	return n, nil
 }
 
-// below is the path of a blob's copy. Blob names are foreign: one that leads out of the folder is
-// refused.
+// below returns the path of a blob's copy. It refuses a name that leads out of the folder.
 func below(folder, name string) (string, error) {
 	if path.Clean(name) != name || !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsRune(name, 0) {
 		return "", fmt.Errorf("the blob name %q cannot be the name of a file", name)

@@ -8,11 +8,11 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// executionLog is what the orchestrator of a pipeline writes, in a job and in each of its steps.
-// azure-ai-ml streams the job's to whoever waits for it.
+// executionLog is the log that the orchestrator of a pipeline writes for a job and for each step.
+// azure-ai-ml streams the job's log to its user.
 const executionLog = "logs/azureml/executionlogs.txt"
 
-// jobLogs writes the orchestrator's logs of a job. The script's own logs are the engine's, see
+// jobLogs writes the orchestrator's logs of a job. The engine writes the script's own logs, see
 // mirror.
 type jobLogs struct {
 	runner *Runner
@@ -21,8 +21,7 @@ type jobLogs struct {
 
 func (r *Runner) openLogs(j *job) *jobLogs { return &jobLogs{r, j} }
 
-// submitted says that the step has been handed over, in words seen in a public notebook's output of
-// 2022.
+// submitted says that the step was submitted, in the words of a public notebook's output of 2022.
 func (l *jobLogs) submitted() {
 	node := derivedID(l.job.child)[:8]
 	l.write(l.job.name, "Submitting 1 runs, first five are: "+node+":"+l.job.child)
@@ -41,8 +40,7 @@ func (l *jobLogs) submitted() {
 
 func (l *jobLogs) completed() { l.write(l.job.name, "Completing processing run id "+l.job.child+".") }
 
-// failed notes the end of the job, and in the step's log what the step's error says, for whoever
-// reads only logs.
+// failed logs the end of the job, and the step's error in the step's log.
 func (l *jobLogs) failed(message string) {
 	l.write(l.job.child, message)
 	l.write(l.job.name, "Execution of experiment failed, update experiment status and cancel running nodes.")
@@ -50,8 +48,7 @@ func (l *jobLogs) failed(message string) {
 
 func (l *jobLogs) canceled() { l.write(l.job.name, "User cancelled the run.") }
 
-// write adds a line to the execution log of a run. A log that cannot be written is no reason to
-// fail the job.
+// write adds a line to the execution log of a run. An error does not fail the job.
 func (l *jobLogs) write(run, line string) {
 	r := l.runner
 	to, err := r.artifacts(l.job.record, run)

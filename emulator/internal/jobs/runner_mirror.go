@@ -13,13 +13,11 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 )
 
-// logInterval is how often the logs of a running script are looked at when no mini-batch says that
-// there may be something new.
+// logInterval is how often the logs of a running script are read when no mini-batch ends.
 const logInterval = time.Second
 
-// mirror copies a folder of growing files into Blob storage, so that the logs and the output of a
-// running job can be read. What is added to a file is added to its append blob; a file that was
-// replaced or shortened is sent anew.
+// mirror copies a folder of growing files to append blobs, so that the logs and the output of a
+// running job can be read. A file that was replaced or truncated is uploaded from the start.
 type mirror struct {
 	blobs  Blobs
 	to     place
@@ -28,7 +26,7 @@ type mirror struct {
 	sent   map[string]sentFile // by path below folder
 }
 
-// sentFile is how much of which file has been sent.
+// sentFile is how much of a file has been uploaded.
 type sentFile struct {
 	info fs.FileInfo
 	size int64
@@ -38,8 +36,8 @@ func (r *Runner) newMirror(to place, folder string) *mirror {
 	return &mirror{blobs: r.blobs, to: to, folder: folder, log: r.log, sent: map[string]sentFile{}}
 }
 
-// follow sends what is new in the logs after each word on news, and in logs and output at
-// intervals, until news is closed; then it sends the rest of the logs.
+// follow uploads new parts of the logs after each value on news, and of logs and output at
+// intervals. When news is closed it uploads the rest of the logs and returns.
 func follow(logs, output *mirror, news <-chan struct{}) {
 	ticker := time.NewTicker(logInterval)
 	defer ticker.Stop()
@@ -57,7 +55,7 @@ func follow(logs, output *mirror, news <-chan struct{}) {
 	}
 }
 
-// forget removes the blobs of files that are not there any more.
+// forget deletes the blobs of files that no longer exist.
 func (m *mirror) forget() {
 	for name := range m.sent {
 		if _, err := os.Lstat(filepath.Join(m.folder, filepath.FromSlash(name))); !errors.Is(err, fs.ErrNotExist) {
@@ -70,8 +68,8 @@ func (m *mirror) forget() {
 	}
 }
 
-// send sends what is new. Logs are written to the end also for a job that is being cancelled, and
-// what cannot be written now is tried again next time.
+// send uploads what is new. It ignores cancelling, so that the logs are complete. What cannot be
+// uploaded now is retried next time.
 func (m *mirror) send() {
 	err := filepath.WalkDir(m.folder, func(path string, entry fs.DirEntry, err error) error {
 		switch {

@@ -11,8 +11,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 )
 
-// outputPlace is the folder in Blob storage that a job's output goes to. Only datastore paths can
-// be outputs (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
+// outputPlace is the folder in Blob storage that a job writes to. Only datastore paths can be
+// outputs (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
 func (r *Runner) outputPlace(e *execution) (place, error) {
 	folder := e.scoreFolder()
 	ref, err := parseReference(folder, r.cloud.StorageSuffix)
@@ -30,8 +30,8 @@ func (r *Runner) outputPlace(e *execution) (place, error) {
 	return to, nil
 }
 
-// checkOutput fails a job whose predictions exist already. The words are those of Microsoft Learn:
-// how-to-use-batch-adf.
+// checkOutput fails a job whose predictions file exists already (text of Microsoft Learn:
+// how-to-use-batch-adf).
 func (r *Runner) checkOutput(e *execution) error {
 	to, err := r.outputPlace(e)
 	if err != nil {
@@ -47,8 +47,8 @@ func (r *Runner) checkOutput(e *execution) error {
 	return nil
 }
 
-// exists tells whether the output of a job is there before it has run: the file of predictions or,
-// when the script writes its own files, anything.
+// exists reports whether a job's output exists: the predictions file or, when the script writes its
+// own files, anything in the folder.
 func (r *Runner) exists(ctx context.Context, to place, s settings) (bool, error) {
 	prefix := to.folder()
 	if !s.summaryOnly {

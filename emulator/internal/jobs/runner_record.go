@@ -8,8 +8,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// recordJob writes the first documents of a job. The job itself comes last: whoever sees it can
-// read the rest.
+// recordJob stores the first documents of a job. The job comes last: once it shows, everything else
+// does too.
 func (r *Runner) recordJob(j *job) error {
 	documents := []struct {
 		id       string
@@ -46,7 +46,7 @@ func (r *Runner) advance(e *execution, parent, child string) {
 	}
 }
 
-// setStatus moves a job that has not ended.
+// setStatus changes the status of a job that has not ended.
 func (r *Runner) setStatus(rec record, parent, child string) {
 	now := r.now()
 	r.change(runID(rec.workspace, rec.child), func(run store.Document) { moveRun(run, child, now, nil) })
@@ -67,13 +67,13 @@ type outcome struct {
 	score      string // URI of the predictions of a completed job
 }
 
-// childFailed is the error of a parent whose step failed. Not evidenced: a recording shows the
-// error of the step only.
+// childFailed is the error of a parent whose step failed. Not evidenced: recordings show the error
+// of the step only.
 const childFailed = "Pipeline has failed child jobs. Failed nodes: /" + stepName +
 	". For more details and logs, please go to the job detail page and check the child jobs."
 
-// finish writes how a job ended: the runs first and the job last, so that whoever sees the job
-// ended finds everything else.
+// finish stores how a job ended: the runs first and the job last, so that everything is there once
+// the job shows its end.
 func (r *Runner) finish(rec record, end outcome) {
 	var parentError, childError store.Document
 	if end.status == Failed {
@@ -99,15 +99,15 @@ func (r *Runner) finish(rec record, end outcome) {
 	r.log.Info("job ended", "job", rec.name, "status", end.status)
 }
 
-// forgetUnfinished notes that there is nothing to do for a job at the next start.
+// forgetUnfinished removes the mark of a job that has not ended.
 func (r *Runner) forgetUnfinished(rec record) {
 	if _, err := r.store.Delete(unfinishedID(rec.name)); err != nil {
 		r.log.Error("job bookkeeping", "job", rec.name, "error", err)
 	}
 }
 
-// endBatchJob adds what the batch view shows of a job that has ended: where its artifacts and its
-// predictions lie (seen in a batch job list of 2026, quoted in the documentation of the Ansible
+// endBatchJob adds what the batch view shows of an ended job: the places of its artifacts and its
+// predictions (seen in a batch job list of 2026, quoted in the documentation of the Ansible
 // collection azure.azcollection).
 func endBatchJob(doc store.Document, rec record, end outcome) {
 	properties := store.Object(doc, "properties")
@@ -124,8 +124,8 @@ func endBatchJob(doc store.Document, rec record, end outcome) {
 	}
 }
 
-// recordOutput notes the output of a completed job for run history and the data plane. It is the
-// folder around the predictions, because that is what holds the script's own files too.
+// recordOutput stores the output of a completed job for run history and the data plane. It is the
+// folder around the predictions, which holds the script's own files too.
 func (r *Runner) recordOutput(rec record, end outcome) {
 	folder := end.score[:strings.LastIndexByte(end.score, '/')+1]
 	asset := "azureml_" + rec.child + "_output_data_" + outputName
@@ -145,8 +145,7 @@ func (r *Runner) recordOutput(rec record, end outcome) {
 	}
 }
 
-// change edits a document that is there. One that is gone was deleted by its owner, which is no
-// error.
+// change edits a document. One that no longer exists was deleted by its owner, which is no error.
 func (r *Runner) change(id string, edit func(store.Document)) {
 	_, err := r.store.Update(id, func(doc store.Document) error { edit(doc); return nil })
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -154,8 +153,7 @@ func (r *Runner) change(id string, edit func(store.Document)) {
 	}
 }
 
-// failUnfinished ends, in the documents, the jobs that an earlier runner on the same store did not
-// end.
+// failUnfinished marks the jobs as failed that an earlier runner on the same store left running.
 func (r *Runner) failUnfinished() {
 	now := r.now()
 	for _, doc := range r.store.List(unfinishedRoot) {

@@ -7,7 +7,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// scoringJob is what the engine gets to do.
+// scoringJob returns the job for the engine.
 func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring.Progress)) scoring.Job {
 	configuration := store.Object(e.invocation.Deployment, "properties", "codeConfiguration")
 	s := e.settings
@@ -40,12 +40,12 @@ func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring
 	}
 }
 
-// noMLflow is our own word: Azure brings an mlflow along.
+// noMLflow is our own text: Azure provides an mlflow.
 const noMLflow = "The deployment has no scoring script, so the Python package mlflow scores its model, and %s cannot import it: %s. " +
 	"Install mlflow, pandas and what the model needs there, let the emulator use another Python (--python), or let it build the environments of models and deployments (--environments venv)."
 
-// scoringFailure is how the engine's error shows on the child run: the service's own sentence,
-// which names a Python of the cloud's image. The cause is in the logs, as in Azure.
+// scoringFailure turns the engine's error into that of the child run: the service's sentence, which
+// names the Python of the image. The cause is in the logs, as in Azure.
 func scoringFailure(j *job, err error) error {
 	var missing *scoring.NoMLflowError
 	if errors.As(err, &missing) {
@@ -61,9 +61,9 @@ func scoringFailure(j *job, err error) error {
 	return &failure{shown.ServiceMessage()}
 }
 
-// Names of the metrics of a step, those of the engine of 2020, but that it wrote "Total
+// Names of the metrics of a step. They are those of the engine of 2020, except that it wrote "Total
 // MiniBatches"; a user saw the name below in 2022 (MachineLearningNotebooks issue 1703). The engine
-// logs a table "Processing Status" as well, which is not played. Not evidenced: the names of today.
+// also logs a table "Processing Status", which is not played. Not evidenced: today's names.
 const (
 	metricFailedItems          = "Failed Items"
 	metricTotalMiniBatches     = "Total Mini Batches"
@@ -72,7 +72,7 @@ const (
 	metricRemainingMiniBatches = "Remaining Mini Batches"
 )
 
-// recordProgress keeps the counts of a running step as its metrics.
+// recordProgress stores the counts of a running step as its metrics.
 func (r *Runner) recordProgress(rec record, p scoring.Progress) {
 	items, batches := p.Items, p.MiniBatches
 	_, err := r.store.Put(runMetricsID(rec.workspace, rec.child), store.Document{

@@ -15,8 +15,8 @@ import (
 // ErrEmpty is the error of a text without any JSON.
 var ErrEmpty = errors.New("the body is empty")
 
-// Object decodes a JSON object; null gives nil. Text without any JSON is ErrEmpty, every other kind
-// of value an error.
+// Object decodes a JSON object; null gives nil. Text without any JSON is ErrEmpty; any other value
+// is an error.
 func Object(raw []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(withoutTrailingCommas(raw)))
 	decoder.UseNumber()
@@ -67,8 +67,8 @@ func MemberNames(raw []byte, path ...string) []string {
 	return names
 }
 
-// withoutTrailingCommas returns raw less a byte order mark and each comma that is followed by
-// nothing but white space and a closing bracket. Commas in texts stay.
+// withoutTrailingCommas returns raw without a byte order mark and without each comma that is
+// followed by nothing but white space and a closing bracket. Commas in strings stay.
 func withoutTrailingCommas(raw []byte) []byte {
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	kept := make([]byte, 0, len(raw))

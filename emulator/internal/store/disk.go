@@ -14,13 +14,13 @@ import (
 
 const (
 	fileName = "documents.db"
-	// lockWait is how long Open waits for a process that is just ending and still holds the file.
+	// lockWait is how long Open waits for another process to release the file.
 	lockWait = time.Second
 )
 
 var bucketName = []byte("documents")
 
-// disk is the file behind a store: one record a document, by folded id.
+// disk is the file behind a store: one record per document, by folded id.
 type disk struct{ db *bbolt.DB }
 
 // record is the form of an entry in the file.
@@ -54,7 +54,7 @@ func openDisk(dir string) (*disk, error) {
 
 func (d *disk) close() error { return d.db.Close() }
 
-// load hands every entry of the file to each, in no particular order.
+// load calls each with every entry of the file, in no particular order.
 func (d *disk) load(each func(*entry)) error {
 	return d.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketName).ForEach(func(key, value []byte) error {

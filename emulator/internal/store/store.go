@@ -102,10 +102,9 @@ func (s *Store) Put(id string, doc Document) (created bool, err error) {
 	return !exists, s.write(e)
 }
 
-// Update lets change edit a copy of the document under id and stores the result, with nothing else
-// happening to the store in between, so change must not call the store. When change fails nothing
-// is stored and its error is returned as it is. Update returns a copy of the new document, or
-// ErrNotFound.
+// Update calls change with a copy of the document under id and stores the result, as one step:
+// change must not call the store. If change fails, nothing is stored and its error is returned as
+// it is. Update returns a copy of the new document, or ErrNotFound.
 func (s *Store) Update(id string, change func(Document) error) (Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +139,7 @@ func (s *Store) Delete(id string) (bool, error) {
 }
 
 // DeleteTree removes the document under prefix and every document whose id begins with prefix and a
-// slash. That there are none is not an error.
+// slash. It is no error if there are none.
 func (s *Store) DeleteTree(prefix string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,7 +188,7 @@ func (s *Store) Tree(prefix string) []Document {
 	return inOrder(found)
 }
 
-// write puts an entry on disk and, if that went well, in memory.
+// write puts an entry on disk and, if that succeeds, in memory.
 func (s *Store) write(e *entry) error {
 	if s.disk != nil {
 		if err := s.disk.put(e); err != nil {
@@ -212,7 +211,7 @@ func (s *Store) insert(e *entry) {
 	s.children[parent][key] = struct{}{}
 }
 
-// remove takes entries off the disk and, if that went well, out of memory.
+// remove deletes entries on disk and, if that succeeds, in memory.
 func (s *Store) remove(keys []string) error {
 	if s.disk != nil {
 		if err := s.disk.delete(keys); err != nil {
@@ -230,5 +229,5 @@ func (s *Store) remove(keys []string) error {
 	return nil
 }
 
-// fold is the form of an id that decides whether two ids are the same.
+// fold is the form in which ids are compared.
 func fold(id string) string { return strings.ToLower(strings.TrimSuffix(id, "/")) }

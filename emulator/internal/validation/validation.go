@@ -1,4 +1,4 @@
-// Package validation words the refusal of a request that breaks rules of the service.
+// Package validation words the refusal of a request that breaks the service's rules.
 package validation
 
 import "encoding/json"
@@ -12,7 +12,8 @@ type Violation struct {
 	ErrorCode      string
 }
 
-// Message lists all violations of a request for the kind noun: "Endpoint", "Deployment" or "Job".
+// Message lists all violations of a request. noun is the kind of resource: "Endpoint", "Deployment"
+// or "Job".
 func Message(noun string, violations []Violation) string {
 	list, err := json.MarshalIndent(violations, "", "  ")
 	if err != nil {
