@@ -33,31 +33,3 @@ func (e *Emulator) cloudConfiguration() azcloud.Configuration {
 	}
 	return azcloud.AzurePublic
 }
-
-// TB is the part of testing.TB that [NewClient] needs. Package testing itself
-// stays out of programs that only run an emulator.
-type TB interface {
-	Helper()
-	Cleanup(func())
-	Fatalf(format string, args ...any)
-}
-
-// NewClient returns a client of the SDK for a test. It calls an emulator of its
-// own, in memory, which ends with the test. Nil options mean the defaults.
-func NewClient(t TB, options *Options) *azmlbatch.Client {
-	t.Helper()
-	e, err := New(options)
-	if err != nil {
-		t.Fatalf("emulator.New: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Fatalf("Emulator.Close: %v", err)
-		}
-	})
-	client, err := e.Client(nil)
-	if err != nil {
-		t.Fatalf("Emulator.Client: %v", err)
-	}
-	return client
-}

@@ -6,12 +6,20 @@
 //
 // # In a Go test
 //
-//	client := emulator.NewClient(t, nil)
+//	client, endpoint := emulator.NewEndpoint(t, emulator.Script{Dir: "testdata/code"}, nil)
 //
-// gives a client of the SDK over an emulator of its own, in memory and without
-// a socket. [New] gives the emulator itself: an [http.Handler] routed by host
-// name, and a transport for any Azure client of Go ([Emulator.Do],
-// [Emulator.RoundTrip]) with [Emulator.Credential].
+// starts an emulator in memory, without a socket, that ends with the test. It
+// returns a client of the SDK and the name of an endpoint that the client can
+// invoke: its deployment runs testdata/code/score.py. An [MLFlowModel] takes the
+// place of a script, and so does a Go function ([Func]), which needs no Python.
+//
+// [NewClient] is for a test that deploys by itself, and [NewTest] for one that
+// needs the emulator too: to inject faults, or for several endpoints
+// ([Emulator.Deploy]). Programs without a test use [New].
+//
+// An [Emulator] is an [http.Handler] routed by host name, and a transport for
+// any Azure client of Go ([Emulator.Do], [Emulator.RoundTrip]) with
+// [Emulator.Credential].
 //
 // # For other programs
 //

@@ -24,6 +24,10 @@ type Emulator struct {
 	rooms      *rooms
 	faults     faults
 	requests   requestLog
+	functions  functions
+
+	deploys  sync.Mutex // held by Deploy
+	deployed int        // calls of Deploy
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -57,7 +61,7 @@ func New(options *Options) (*Emulator, error) {
 	if e.credential, err = newCredential(e); err != nil {
 		return nil, err
 	}
-	if e.rooms, err = furnish(o, c, keys.signing); err != nil {
+	if e.rooms, err = furnish(o, c, keys.signing, e.functions.find); err != nil {
 		return nil, err
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())

@@ -18,12 +18,14 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
 // rooms are the handlers of the hosts that are played, over one state.
 type rooms struct {
-	options Options
-	cloud   cloud.Cloud
+	options   Options
+	cloud     cloud.Cloud
+	functions func(code string) scoring.Func
 
 	login     *login.Service
 	store     *store.Store
@@ -35,9 +37,10 @@ type rooms struct {
 }
 
 // furnish makes the rooms and what is in them at the start. signing is the key
-// of tokens, nil for one that lives in memory.
-func furnish(o Options, c cloud.Cloud, signing *rsa.PrivateKey) (*rooms, error) {
-	r := &rooms{options: o, cloud: c}
+// of tokens, nil for one that lives in memory; functions finds the Go function
+// behind a version of code.
+func furnish(o Options, c cloud.Cloud, signing *rsa.PrivateKey, functions func(code string) scoring.Func) (*rooms, error) {
+	r := &rooms{options: o, cloud: c, functions: functions}
 	err := r.openLogin(signing)
 	for _, step := range []func() error{r.openState, r.openJobs, r.openManagement, r.createWorkspaces, r.sow} {
 		if err != nil {
@@ -105,7 +108,7 @@ func (r *rooms) openJobs() (err error) {
 	o := r.options
 	r.jobs, err = jobs.New(jobs.Options{
 		Store: r.store, Blobs: r.blobs, Cloud: r.cloud, Now: o.Now, Python: o.Python, Logger: o.Logger,
-		Venv: o.Environments == EnvironmentsVenv, VenvDir: o.EnvironmentsDir,
+		Venv: o.Environments == EnvironmentsVenv, VenvDir: o.EnvironmentsDir, Func: r.functions,
 	})
 	if err != nil {
 		return err

@@ -36,29 +36,21 @@ func finish[T any](ctx context.Context, t *testing.T, p *azmlbatch.Poller[T], er
 	}
 }
 
-// deployAndRun makes an endpoint with the deployment, as its default, and runs it over the data.
-func deployAndRun(t *testing.T, client *azmlbatch.Client, deployment azmlbatch.Deployment, data string) azmlbatch.Job {
+// run invokes an endpoint on local data and waits for the job.
+func run(t *testing.T, azure *Emulator, endpoint, data string) (*azmlbatch.Client, string) {
 	t.Helper()
-	ctx := t.Context()
-	cluster, err := client.Computes().BeginCreateOrUpdate(ctx, "cluster", azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 2}}, nil)
-	finish(ctx, t, cluster, err)
-	endpoint, err := client.Endpoints().BeginCreateOrUpdate(ctx, "suite", azmlbatch.Endpoint{}, nil)
-	finish(ctx, t, endpoint, err)
-	deployment.Compute = "cluster"
-	deployed, err := client.Deployments("suite").BeginCreateOrUpdate(ctx, "blue", deployment, nil)
-	finish(ctx, t, deployed, err)
-	if _, err := client.Endpoints().SetDefaultDeployment(ctx, "suite", "blue"); err != nil {
-		t.Fatal(err)
-	}
-	job, err := client.Endpoints().Invoke(ctx, "suite", azmlbatch.Invocation{Inputs: azmlbatch.Inputs{"in": azmlbatch.LocalPath{Path: data}}})
+	client, err := azure.Client(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := client.Jobs().Wait(ctx, job.Name, nil)
+	job, err := client.Endpoints().Invoke(t.Context(), endpoint, azmlbatch.Invocation{Inputs: azmlbatch.Inputs{"in": azmlbatch.LocalPath{Path: data}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return done
+	if _, err := client.Jobs().Wait(t.Context(), job.Name, nil); err != nil {
+		t.Fatal(err)
+	}
+	return client, job.Name
 }
 
 // TestSuiteMLflowWithoutScriptOrEnvironment takes Microsoft's own sample through the client: model, data and settings.
@@ -68,21 +60,21 @@ func TestSuiteMLflowWithoutScriptOrEnvironment(t *testing.T) {
 		t.Skip("AZMLBATCH_CORPUS_DIR names no folder with public samples")
 	}
 	sample := filepath.Join(corpus, "azureml-examples", "cli", "endpoints", "batch", "deploy-models", "heart-classifier-mlflow")
-	client := NewClient(t, &Options{Python: python})
-	model, err := client.Models().Upload(t.Context(), "heart", filepath.Join(sample, "deployment-simple", "model"),
-		&azmlbatch.UploadModelOptions{Model: azmlbatch.Model{ModelType: azmlbatch.ModelTypeMLFlow}})
+	azure := NewTest(t, &Options{Python: python})
+	endpoint, err := azure.Deploy(t.Context(), MLFlowModel{Dir: filepath.Join(sample, "deployment-simple", "model")}, &DeployOptions{
+		Deployment: azmlbatch.Deployment{MiniBatchSize: 2, MaxConcurrencyPerInstance: 2, RetrySettings: azmlbatch.RetrySettings{Timeout: 5 * time.Minute}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := deployAndRun(t, client, azmlbatch.Deployment{Model: model.Ref(), MiniBatchSize: 2, MaxConcurrencyPerInstance: 2,
-		RetrySettings: azmlbatch.RetrySettings{Timeout: 5 * time.Minute}}, filepath.Join(sample, "data"))
+	client, job := run(t, azure, endpoint, filepath.Join(sample, "data"))
 
 	type prediction struct {
 		Row, Prediction int
 		File            string
 	}
 	rows, seen := map[string]int{}, map[int]bool{}
-	for row, err := range azmlbatch.Rows[prediction](t.Context(), client, job.Name, &azmlbatch.RowsOptions{Format: azmlbatch.CommaSeparated}) {
+	for row, err := range azmlbatch.Rows[prediction](t.Context(), client, job, &azmlbatch.RowsOptions{Format: azmlbatch.CommaSeparated}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,21 +95,9 @@ func TestSuiteMLflowWithoutScriptOrEnvironment(t *testing.T) {
 
 // TestSuiteEnvironmentOfTheDeployment: the script finds what the conda file names, which the host's Python does not have.
 func TestSuiteEnvironmentOfTheDeployment(t *testing.T) {
-	client := NewClient(t, &Options{Python: suitePython(t), Environments: EnvironmentsVenv, EnvironmentsDir: t.TempDir()})
-	code := filepath.Join(t.TempDir(), "code")
-	if err := os.Mkdir(code, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	script := "from importlib.metadata import version\nimport iniconfig\ndef run(mini_batch):\n    return [version('iniconfig')]\n"
-	if err := os.WriteFile(filepath.Join(code, "score.py"), []byte(script), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	ctx := t.Context()
-	uploaded, err := client.Codes().Upload(ctx, "score", code, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := client.Models().Upload(ctx, "none", filepath.Join(code, "score.py"), nil)
+	azure := NewTest(t, &Options{Python: suitePython(t), Environments: EnvironmentsVenv, EnvironmentsDir: t.TempDir()})
+	client, err := azure.Client(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,10 +106,16 @@ func TestSuiteEnvironmentOfTheDeployment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := deployAndRun(t, client, azmlbatch.Deployment{Model: model.Ref(), EnvironmentID: env.Ref(),
-		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: uploaded.Ref(), ScoringScript: "score.py"}}, filepath.Join(code, "score.py"))
+	code := folder(t, "code", map[string]string{
+		"score.py": "from importlib.metadata import version\nimport iniconfig\ndef run(mini_batch):\n    return [version('iniconfig')]\n",
+	})
+	endpoint, err := azure.Deploy(ctx, Script{Dir: code}, &DeployOptions{Deployment: azmlbatch.Deployment{EnvironmentID: env.Ref()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, job := run(t, azure, endpoint, filepath.Join(code, "score.py"))
 	var rows []string
-	for row, err := range azmlbatch.Rows[string](ctx, client, job.Name, &azmlbatch.RowsOptions{Format: azmlbatch.Lines}) {
+	for row, err := range azmlbatch.Rows[string](ctx, client, job, &azmlbatch.RowsOptions{Format: azmlbatch.Lines}) {
 		if err != nil {
 			t.Fatal(err)
 		}

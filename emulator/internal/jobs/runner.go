@@ -16,6 +16,7 @@ import (
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
 // DefaultLimit is how many jobs run at the same time unless [Options.Limit] says otherwise.
@@ -41,6 +42,9 @@ type Options struct {
 	Venv bool
 	// VenvDir is the folder of the environments; empty means the engine's own.
 	VenvDir string
+	// Func returns the Go function that takes the place of a deployment's script, given the id of
+	// its code; nil means that there is none. A nil Func means that no deployment has one.
+	Func func(codeID string) scoring.Func
 	// Limit is the number of jobs that run at once; others wait in order of submission. 0 means
 	// DefaultLimit.
 	Limit int
@@ -61,6 +65,7 @@ type Runner struct {
 	python  string
 	venv    bool
 	venvDir string
+	funcs   func(codeID string) scoring.Func
 	limit   int
 	tempDir string
 	log     *slog.Logger
@@ -105,11 +110,14 @@ func New(o Options) (*Runner, error) {
 		return nil, errors.New("jobs: a store and a blob service are required")
 	}
 	r := &Runner{
-		store: o.Store, blobs: o.Blobs, cloud: o.Cloud, now: o.Now, python: o.Python, venv: o.Venv, venvDir: o.VenvDir,
+		store: o.Store, blobs: o.Blobs, cloud: o.Cloud, now: o.Now, python: o.Python, venv: o.Venv, venvDir: o.VenvDir, funcs: o.Func,
 		limit: o.Limit, tempDir: o.TempDir, log: o.Logger, active: map[string]*execution{},
 	}
 	if r.now == nil {
 		r.now = time.Now
+	}
+	if r.funcs == nil {
+		r.funcs = func(string) scoring.Func { return nil }
 	}
 	if r.limit <= 0 {
 		r.limit = DefaultLimit

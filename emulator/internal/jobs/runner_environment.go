@@ -17,7 +17,7 @@ func (r *Runner) environment(j *job) (*scoring.Environment, string) {
 	id := store.Text(properties, "environmentId")
 	name := lastAsset(id)
 	switch {
-	case !r.venv && id == "":
+	case r.function(j) != nil, !r.venv && id == "":
 		return nil, ""
 	case !r.venv:
 		return nil, "The image of environment " + name + " is not run" + plain

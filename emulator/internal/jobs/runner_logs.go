@@ -25,9 +25,12 @@ func (r *Runner) openLogs(j *job) *jobLogs { return &jobLogs{r, j} }
 func (l *jobLogs) submitted() {
 	node := derivedID(l.job.child)[:8]
 	l.write(l.job.name, "Submitting 1 runs, first five are: "+node+":"+l.job.child)
-	if hasScript(l.job) {
+	switch {
+	case l.runner.function(l.job) != nil:
+		l.write(l.job.child, "The emulator calls a Go function in place of the scoring script.")
+	case hasScript(l.job):
 		l.write(l.job.child, "The emulator runs the scoring script on this machine.")
-	} else {
+	default:
 		l.write(l.job.child, "The deployment has no scoring script: the emulator lets MLflow score the model on this machine.")
 	}
 	if _, words := l.runner.environment(l.job); words != "" {

@@ -16,9 +16,14 @@ func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring
 		action = scoring.SummaryOnly
 	}
 	environment, _ := r.environment(e.job)
+	script, function := store.Text(configuration, "scoringScript"), r.function(e.job)
+	if function != nil {
+		script = ""
+	}
 	return scoring.Job{
 		Code:   files.code,
-		Script: store.Text(configuration, "scoringScript"),
+		Script: script,
+		Func:   function,
 		Model:  files.model,
 		Input:  files.input,
 		Output: files.output,
@@ -38,6 +43,11 @@ func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring
 		Environment:               environment,
 		OnProgress:                progress,
 	}
+}
+
+// function returns the Go function that takes the place of the job's script, nil for none.
+func (r *Runner) function(j *job) scoring.Func {
+	return r.funcs(store.Text(j.invocation.Deployment, "properties", "codeConfiguration", "codeId"))
 }
 
 // noMLflow is our own text: Azure provides an mlflow.
