@@ -47,18 +47,20 @@ func (a AssetsClient[T]) op(verb, name string) operation {
 	return operation{verb, a.kind().noun(), name}
 }
 
-func (a AssetsClient[T]) versionURL(name, version string, more ...string) string {
-	return a.c.armURL(append([]string{string(a.kind()), name, "versions", version}, more...)...)
+// request is one about a version, and container one about a name.
+func (a AssetsClient[T]) request(op operation, method, name, version string, more ...string) request {
+	return request{op: op, method: method, invalid: checkAssetVersion(op, name, version),
+		url: a.c.armURL(append([]string{string(a.kind()), name, "versions", version}, more...)...)}
+}
+
+func (a AssetsClient[T]) container(op operation, method, name string, more ...string) request {
+	return request{op: op, method: method, invalid: checkAsset(op, name, ""),
+		url: a.c.armURL(append([]string{string(a.kind()), name}, more...)...)}
 }
 
 // Get reads one version. A missing version, or name, is [ErrNotFound]. Archived versions are found too.
 func (a AssetsClient[T]) Get(ctx context.Context, name, version string) (T, error) {
-	op := a.op("get", name+":"+version)
-	if err := checkAssetVersion(op, name, version); err != nil {
-		var zero T
-		return zero, err
-	}
-	return do[T](ctx, a.c, request{op: op, method: http.MethodGet, url: a.versionURL(name, version)})
+	return do[T](ctx, a.c, a.request(a.op("get", name+":"+version), http.MethodGet, name, version))
 }
 
 func checkAssetVersion(op operation, name, version string) error {
@@ -66,7 +68,7 @@ func checkAssetVersion(op operation, name, version string) error {
 		return err
 	}
 	if version == "" {
-		return &ArgumentError{Operation: op.String(), Argument: "version", Problem: "is empty", Remedy: "name one, or use the Latest method"}
+		return op.invalid("version", "is empty", "name one, or use the Latest method")
 	}
 	return nil
 }
@@ -74,26 +76,21 @@ func checkAssetVersion(op operation, name, version string) error {
 // Latest reads the version that was created last and is not archived; this is what @latest means. It goes by the time of
 // creation and not by the order of numbers. A name without active versions is [ErrNotFound]. It makes one request.
 func (a AssetsClient[T]) Latest(ctx context.Context, name string) (T, error) {
-	op := a.op("get latest version of", name)
-	if err := checkAsset(op, name, ""); err != nil {
-		var zero T
-		return zero, err
-	}
-	return latest[T](ctx, a.c, op, a.kind(), a.c.armURL(string(a.kind()), name, "versions"))
+	return latest[T](ctx, a.c, a.kind(), a.container(a.op("get latest version of", name), http.MethodGet, name, "versions"))
 }
 
 // latest reads the first item of a list of versions that is asked for newest first, and no further page: a list of models
 // asked for one item has a next link as long as there are more.
-func latest[T any](ctx context.Context, c *Client, op operation, kind ReferenceKind, versionsURL string) (T, error) {
-	query := url.Values{"$orderBy": {"createdtime desc"}, "$top": {"1"}}
+func latest[T any](ctx context.Context, c *Client, kind ReferenceKind, versions request) (T, error) {
+	versions.query = url.Values{"$orderBy": {"createdtime desc"}, "$top": {"1"}}
 	if kind != KindCode { // the one list that takes no view
-		query.Set("listViewType", string(ViewActiveOnly))
+		versions.query.Set("listViewType", string(ViewActiveOnly))
 	}
-	for v, err := range list[T](ctx, c, request{op: op, url: versionsURL, query: query}) {
+	for v, err := range list[T](ctx, c, versions) {
 		return v, err
 	}
 	var zero T
-	return zero, &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: "it has no active version", Err: ErrNotFound,
+	return zero, &Error{Operation: versions.op.String(), StatusCode: http.StatusNotFound, Message: "it has no active version", Err: ErrNotFound,
 		Remedy: "register one, or restore an archived one"}
 }
 
@@ -121,15 +118,9 @@ type ListAssetsOptions struct {
 
 func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 	query := url.Values{}
-	view := ViewActiveOnly
-	if o != nil {
-		maps.Copy(query, o.Filter)
-		if o.View != "" {
-			view = o.View
-		}
-	}
+	maps.Copy(query, orZero(o).Filter)
 	if kind != KindCode {
-		query.Set("listViewType", string(view))
+		query.Set("listViewType", string(cmp.Or(orZero(o).View, ViewActiveOnly)))
 	}
 	return query
 }
@@ -137,14 +128,9 @@ func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 // ListVersions iterates over the versions of a name, newest first, a page at a time as the loop asks for more. A missing
 // name is [ErrNotFound] for models and an empty list for codes; not evidenced for the other kinds.
 func (a AssetsClient[T]) ListVersions(ctx context.Context, name string, options *ListAssetsOptions) iter.Seq2[T, error] {
-	op := a.op("list versions of", name)
-	if err := checkAsset(op, name, ""); err != nil {
-		return func(yield func(T, error) bool) {
-			var zero T
-			yield(zero, err)
-		}
-	}
-	return list[T](ctx, a.c, request{op: op, url: a.c.armURL(string(a.kind()), name, "versions"), query: options.query(a.kind())})
+	r := a.container(a.op("list versions of", name), http.MethodGet, name, "versions")
+	r.query = options.query(a.kind())
+	return list[T](ctx, a.c, r)
 }
 
 // CreateAssetOptions tune CreateOrUpdate. The zero value and nil are the defaults.
@@ -178,7 +164,7 @@ func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *C
 	if *v.version == "" {
 		return a.createNext(ctx, op, asset)
 	}
-	if options != nil && options.MustBeNew {
+	if orZero(options).MustBeNew {
 		if err := a.mustBeNew(ctx, *v.name, *v.version); err != nil {
 			return asset, err
 		}
@@ -188,7 +174,9 @@ func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *C
 
 func (a AssetsClient[T]) put(ctx context.Context, op operation, asset T) (T, error) {
 	v := viewOf(&asset)
-	return do[T](ctx, a.c, request{op: op, method: http.MethodPut, url: a.versionURL(*v.name, *v.version), body: body{asset}})
+	r := a.request(op, http.MethodPut, *v.name, *v.version)
+	r.body = body{asset}
+	return do[T](ctx, a.c, r)
 }
 
 func (a AssetsClient[T]) mustBeNew(ctx context.Context, name, version string) error {
@@ -243,11 +231,7 @@ func (a AssetsClient[T]) setArchived(ctx context.Context, op operation, name, ve
 // Delete deletes a version for good; the files in storage stay. A missing one is [ErrNotFound] or no error, as the service
 // answers. Deployments that use the version fail at their next job; archiving is safer.
 func (a AssetsClient[T]) Delete(ctx context.Context, name, version string) error {
-	op := a.op("delete", name+":"+version)
-	if err := checkAssetVersion(op, name, version); err != nil {
-		return err
-	}
-	_, err := do[json.RawMessage](ctx, a.c, request{op: op, method: http.MethodDelete, url: a.versionURL(name, version)})
+	_, err := do[json.RawMessage](ctx, a.c, a.request(a.op("delete", name+":"+version), http.MethodDelete, name, version))
 	return err
 }
 
@@ -267,8 +251,8 @@ func assetRef(v assetView) string {
 // checkPlace checks the member that says where an asset's content is.
 func checkPlace(op operation, argument, uri, upload string) error {
 	bad := func(problem string) error {
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: problem,
-			Remedy: "give a datastore place or a cloud URL, or upload a local path with " + upload}
+		return op.invalid(argument, problem,
+			"give a datastore place or a cloud URL, or upload a local path with "+upload)
 	}
 	if uri == "" {
 		return bad("is empty")

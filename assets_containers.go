@@ -46,15 +46,9 @@ func (a *AssetContainer) UnmarshalJSON(b []byte) error { return wire.Decode(b, a
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (a AssetContainer) MarshalJSON() ([]byte, error) { return wire.Encode(a, wire.ForCaller) }
 
-func (a AssetsClient[T]) containerURL(name string) string { return a.c.armURL(string(a.kind()), name) }
-
 // GetContainer reads what the service says about a name as a whole. A missing name is [ErrNotFound].
 func (a AssetsClient[T]) GetContainer(ctx context.Context, name string) (AssetContainer, error) {
-	op := a.op("get", name)
-	if err := checkAsset(op, name, ""); err != nil {
-		return AssetContainer{}, err
-	}
-	return do[AssetContainer](ctx, a.c, request{op: op, method: http.MethodGet, url: a.containerURL(name)})
+	return do[AssetContainer](ctx, a.c, a.container(a.op("get", name), http.MethodGet, name))
 }
 
 // ListContainers iterates over the names of this kind in the workspace, a page at a time as the loop asks for more. The
@@ -68,34 +62,31 @@ func (a AssetsClient[T]) ListContainers(ctx context.Context, options *ListAssets
 
 // ArchiveContainer takes a name out of the lists of active names. Its versions can still be read and used.
 func (a AssetsClient[T]) ArchiveContainer(ctx context.Context, name string) (AssetContainer, error) {
-	return a.setContainerArchived(ctx, a.op("archive", name), name, true)
+	return a.setContainerArchived(ctx, a.container(a.op("archive", name), http.MethodPut, name), name, true)
 }
 
 // RestoreContainer undoes [AssetsClient.ArchiveContainer].
 func (a AssetsClient[T]) RestoreContainer(ctx context.Context, name string) (AssetContainer, error) {
-	return a.setContainerArchived(ctx, a.op("restore", name), name, false)
+	return a.setContainerArchived(ctx, a.container(a.op("restore", name), http.MethodPut, name), name, false)
 }
 
 // setContainerArchived always writes, because the container's own GET does not tell whether it is archived.
-func (a AssetsClient[T]) setContainerArchived(ctx context.Context, op operation, name string, archived bool) (_ AssetContainer, err error) {
-	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
+func (a AssetsClient[T]) setContainerArchived(ctx context.Context, r request, name string, archived bool) (_ AssetContainer, err error) {
+	ctx, end := a.c.begin(ctx, r.op, slog.LevelInfo)
 	defer end(&err)
 	container, err := a.GetContainer(ctx, name)
 	if err != nil {
 		return container, err
 	}
 	container.IsArchived = archived
-	return do[AssetContainer](ctx, a.c, request{op: op, method: http.MethodPut, url: a.containerURL(name), body: body{container}})
+	r.body = body{container}
+	return do[AssetContainer](ctx, a.c, r)
 }
 
 // DeleteContainer deletes a name with all its versions for good; the files in storage stay. A missing one is [ErrNotFound]
 // or no error, as the service answers.
 func (a AssetsClient[T]) DeleteContainer(ctx context.Context, name string) error {
-	op := a.op("delete", name)
-	if err := checkAsset(op, name, ""); err != nil {
-		return err
-	}
-	_, err := do[json.RawMessage](ctx, a.c, request{op: op, method: http.MethodDelete, url: a.containerURL(name)})
+	_, err := do[json.RawMessage](ctx, a.c, a.container(a.op("delete", name), http.MethodDelete, name))
 	return err
 }
 

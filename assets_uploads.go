@@ -69,7 +69,7 @@ func includes(have, want any, name string) bool {
 func checkFolderHolds(op operation, files local.Tree, file, what string) error {
 	remedy := fmt.Sprintf("a %s is a folder that holds %s", what, file)
 	if !files.IsDir {
-		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q is not a folder", files.Root), Remedy: remedy}
+		return op.invalid("path", fmt.Sprintf("%q is not a folder", files.Root), remedy)
 	}
 	return checkHolds(op, files, "path", file, remedy)
 }
@@ -89,8 +89,7 @@ func checkHolds(op operation, files local.Tree, argument, file, remedy string) e
 			remedy = fmt.Sprintf("did you mean %q?", f.Name)
 		}
 	}
-	return &ArgumentError{Operation: op.String(), Argument: argument,
-		Problem: fmt.Sprintf("%q is not among the files of %q", file, files.Root), Remedy: remedy}
+	return op.invalid(argument, fmt.Sprintf("%q is not among the files of %q", file, files.Root), remedy)
 }
 
 // Download writes the files of a version into a folder, which is made if it does not exist. Nothing is written outside of
@@ -107,8 +106,8 @@ func (a AssetsClient[T]) Download(ctx context.Context, name, version, dir string
 	}
 	content := viewOf(&asset).content
 	if content == "" {
-		return DownloadResult{}, &ArgumentError{Operation: op.String(), Argument: "version", Problem: "it has no files",
-			Remedy: "codes, models and data have, and environments with a build context"}
+		return DownloadResult{}, op.invalid("version", "it has no files",
+			"codes, models and data have, and environments with a build context")
 	}
 	at, err := a.c.blobPlace(ctx, op, content)
 	if err != nil {

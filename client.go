@@ -66,23 +66,20 @@ func NewClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 }
 
 func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions, clk clock) (*Client, error) {
-	var o ClientOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	for _, p := range []struct{ argument, value string }{
 		{"Workspace.SubscriptionID", ws.SubscriptionID},
 		{"Workspace.ResourceGroup", ws.ResourceGroup},
 		{"Workspace.Name", ws.Name},
 	} {
 		if strings.TrimSpace(p.value) == "" {
-			return nil, &ArgumentError{Operation: "create client", Argument: p.argument, Problem: "is empty",
-				Remedy: "name subscription, resource group and workspace, or use FindWorkspace"}
+			return nil, operation{"create", "client", ""}.invalid(p.argument, "is empty",
+				"name subscription, resource group and workspace, or use FindWorkspace")
 		}
 	}
 	if cred == nil {
-		return nil, &ArgumentError{Operation: "create client", Argument: "cred", Problem: "is nil",
-			Remedy: "pass a credential of azidentity, for example NewDefaultAzureCredential"}
+		return nil, operation{"create", "client", ""}.invalid("cred", "is nil",
+			"pass a credential of azidentity, for example NewDefaultAzureCredential")
 	}
 	cfg, bad := resolveCloud(o.Cloud)
 	if bad != nil {

@@ -27,8 +27,8 @@ func resolveCloud(c cloud.Configuration) (cloudConfig, *ArgumentError) {
 		c = cloud.AzurePublic
 	}
 	bad := func(problem string) (cloudConfig, *ArgumentError) {
-		return cloudConfig{}, &ArgumentError{Operation: "create client", Argument: "Cloud", Problem: problem,
-			Remedy: "use cloud.AzurePublic, AzureChina, AzureGovernment, or fill in Services"}
+		return cloudConfig{}, operation{"create", "client", ""}.invalid("Cloud", problem,
+			"use cloud.AzurePublic, AzureChina, AzureGovernment, or fill in Services")
 	}
 	arm := c.Services[cloud.ResourceManager]
 	cfg := cloudConfig{management: strings.TrimSuffix(arm.Endpoint, "/"), managementHost: httpsHost(arm.Endpoint), managementAud: arm.Audience}

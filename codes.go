@@ -99,10 +99,7 @@ func (c CodesClient) Upload(ctx context.Context, name, localPath string, options
 	op := c.op("upload", name)
 	ctx, end := c.c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
-	var o UploadCodeOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	code := o.Code
 	code.Name = name
 	if err := checkAsset(op, name, code.Version); err != nil {
@@ -148,8 +145,9 @@ func (c CodesClient) Upload(ctx context.Context, name, localPath string, options
 // byHash finds code of the same content. The service looks among all names of the workspace, whatever name the URL has,
 // and answers an empty list, not a 404, for a name that does not exist. Among several the caller's own name comes first.
 func (c CodesClient) byHash(ctx context.Context, op operation, name, hash string) (found Code, ok bool, err error) {
-	query := url.Values{"hash": {hash}, "hashVersion": {local.CodeHashVersion}}
-	for code, err := range list[Code](ctx, c.c, request{op: op, url: c.containerURL(name) + "/versions", query: query}) {
+	r := c.container(op, http.MethodGet, name, "versions")
+	r.query = url.Values{"hash": {hash}, "hashVersion": {local.CodeHashVersion}}
+	for code, err := range list[Code](ctx, c.c, r) {
 		switch {
 		case errors.Is(err, ErrNotFound):
 			return found, ok, nil
@@ -174,8 +172,9 @@ type pendingUpload struct {
 
 // send uploads the files into a container of their own and returns the URI for the version.
 func (c CodesClient) send(ctx context.Context, op operation, code Code, files local.Tree, o *UploadOptions) (string, error) {
-	pending, err := do[pendingUpload](ctx, c.c, request{op: op, method: http.MethodPost,
-		url: c.versionURL(code.Name, code.Version, "startPendingUpload"), body: map[string]string{"pendingUploadType": "TemporaryBlobReference"}})
+	r := c.request(op, http.MethodPost, code.Name, code.Version, "startPendingUpload")
+	r.body = map[string]string{"pendingUploadType": "TemporaryBlobReference"}
+	pending, err := do[pendingUpload](ctx, c.c, r)
 	if err != nil {
 		return "", err
 	}

@@ -56,11 +56,10 @@ func (c Component) Ref() string { return assetRef(c.view()) }
 
 func (c Component) check(op operation) error {
 	if len(c.Spec) == 0 {
-		return &ArgumentError{Operation: op.String(), Argument: "Component.Spec", Problem: "is empty",
-			Remedy: "give the component's YAML as a JSON object"}
+		return op.invalid("Component.Spec", "is empty", "give the component's YAML as a JSON object")
 	}
 	if !json.Valid(c.Spec) || bytes.TrimSpace(c.Spec)[0] != '{' {
-		return &ArgumentError{Operation: op.String(), Argument: "Component.Spec", Problem: "is not a JSON object"}
+		return op.invalid("Component.Spec", "is not a JSON object", "")
 	}
 	return nil
 }

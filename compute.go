@@ -72,17 +72,13 @@ type ComputesClient struct{ c *Client }
 // Computes returns the calls for computes.
 func (c *Client) Computes() ComputesClient { return ComputesClient{c} }
 
-func (c ComputesClient) url(name string, more ...string) string {
-	return c.c.armURL(append([]string{"computes", name}, more...)...)
+func (c ComputesClient) request(method, verb, name string, more ...string) request {
+	return c.c.about(operation{verb, "compute", name}, method, append([]string{"computes", name}, more...)...)
 }
 
 // Get reads a compute of any type. A missing one is [ErrNotFound].
 func (c ComputesClient) Get(ctx context.Context, name string) (Compute, error) {
-	op := operation{"get", "compute", name}
-	if err := checkName(op, "name", name); err != nil {
-		return Compute{}, err
-	}
-	return do[Compute](ctx, c.c, request{op: op, method: http.MethodGet, url: c.url(name)})
+	return do[Compute](ctx, c.c, c.request(http.MethodGet, "get", name))
 }
 
 // List iterates over the computes of all types, a page at a time as the loop asks for more.
@@ -98,11 +94,11 @@ func (c ComputesClient) List(ctx context.Context) iter.Seq2[Compute, error] {
 // without nodes. A cluster costs nothing while it has no nodes: MinNodes above zero keeps nodes running, and costing,
 // until it is changed or the cluster is deleted. Exceeded quotas show when nodes are asked for. The request is retried.
 func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, compute Compute, options *BeginOptions) (*Poller[Compute], error) {
-	op := operation{"create", "compute", name}
+	r := c.request(http.MethodPut, "create", name)
 	if options.resumes() {
-		return resumeOperation[Compute](c.c, op.kind, options.ResumeToken)
+		return resumeOperation[Compute](c.c, r.op.kind, options.ResumeToken)
 	}
-	compute, err := checkCompute(op, name, compute)
+	compute, err := checkCompute(r.op, compute)
 	if err != nil {
 		return nil, err
 	}
@@ -119,29 +115,29 @@ func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, co
 		}
 		compute.Properties = UnknownCompute{Type: ComputeTypeAmlCompute, Raw: raw}
 	}
-	return beginOperation[Compute](ctx, c.c, request{op: op, method: http.MethodPut, url: c.url(name), body: body{compute}}, c.url(name))
+	r.body = body{compute}
+	return beginOperation[Compute](ctx, c.c, r)
 }
 
-func checkCompute(op operation, name string, compute Compute) (Compute, error) {
+func checkCompute(op operation, compute Compute) (Compute, error) {
 	checkNew := checkNewComputeName
 	if compute.ID != "" {
 		checkNew = checkName // it exists, so the service has taken its name
 	}
-	if err := checkNew(op, "name", name); err != nil {
+	if err := checkNew(op, "name", op.name); err != nil {
 		return compute, err
 	}
-	bad := func(argument, problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: "Compute." + argument, Problem: problem, Remedy: remedy}
-	}
 	if compute.Properties == nil {
-		return compute, bad("Properties", "is missing", `set it to AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: 2}, for example`)
+		return compute, op.invalid("Compute.Properties", "is missing",
+			`set it to AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: 2}, for example`)
 	}
 	own := compute.Properties.computeType()
 	switch {
 	case compute.Type == "":
 		compute.Type = own
 	case own != "" && !compute.Type.equal(own):
-		return compute, bad("Type", fmt.Sprintf("is %q, but Properties are those of %q", compute.Type, own), "leave it empty")
+		return compute, op.invalid("Compute.Type", fmt.Sprintf("is %q, but Properties are those of %q", compute.Type, own),
+			"leave it empty")
 	}
 	if cluster, ok := wire.Indirect(compute.Properties).(AmlCompute); ok {
 		if err := cluster.check(op); err != nil {
@@ -169,8 +165,8 @@ func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNod
 	}
 	cluster, ok := compute.Properties.(AmlCompute)
 	if !ok {
-		return compute, &ArgumentError{Operation: op.String(), Argument: "name", Problem: fmt.Sprintf("it is a compute of type %q", compute.Type),
-			Remedy: "name a cluster; other types have no number of nodes to set"}
+		return compute, op.invalid("name", fmt.Sprintf("it is a compute of type %q", compute.Type),
+			"name a cluster; other types have no number of nodes to set")
 	}
 	if cluster.MinNodes == minNodes && cluster.MaxNodes == maxNodes {
 		return compute, nil
@@ -210,12 +206,10 @@ func (n ComputeNode) MarshalJSON() ([]byte, error) { return wire.Encode(n, wire.
 
 // Nodes lists the nodes that a cluster has now; a cluster at rest has none. A missing compute is [ErrNotFound].
 func (c ComputesClient) Nodes(ctx context.Context, name string) ([]ComputeNode, error) {
-	op := operation{"list nodes of", "compute", name}
-	if err := checkName(op, "name", name); err != nil {
-		return nil, err
-	}
+	r := c.request(http.MethodPost, "list nodes of", name, "listNodes")
+	r.reads = true
 	var nodes []ComputeNode
-	for node, err := range list[ComputeNode](ctx, c.c, request{op: op, method: http.MethodPost, url: c.url(name, "listNodes"), reads: true}) {
+	for node, err := range list[ComputeNode](ctx, c.c, r) {
 		if err != nil {
 			return nodes, err
 		}
@@ -238,13 +232,10 @@ const (
 // cluster takes about a minute, and nodes cost until it has ended. An empty action means [DeleteUnderlying]. A missing
 // compute is [ErrNotFound] or no error, as the service answers.
 func (c ComputesClient) BeginDelete(ctx context.Context, name string, action UnderlyingResource, options *BeginOptions) (*Poller[Nothing], error) {
-	op := operation{"delete", "compute", name}
+	r := c.request(http.MethodDelete, "delete", name)
 	if options.resumes() {
-		return resumeOperation[Nothing](c.c, op.kind, options.ResumeToken)
+		return resumeOperation[Nothing](c.c, r.op.kind, options.ResumeToken)
 	}
-	if err := checkName(op, "name", name); err != nil {
-		return nil, err
-	}
-	query := url.Values{"underlyingResourceAction": {cmp.Or(string(action), string(DeleteUnderlying))}}
-	return beginOperation[Nothing](ctx, c.c, request{op: op, method: http.MethodDelete, url: c.url(name), query: query}, "")
+	r.query = url.Values{"underlyingResourceAction": {cmp.Or(string(action), string(DeleteUnderlying))}}
+	return beginOperation[Nothing](ctx, c.c, r)
 }

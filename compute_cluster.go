@@ -118,30 +118,27 @@ func (a AmlCompute) SameVMSize(size string) bool { return strings.EqualFold(a.VM
 
 func (a AmlCompute) check(op operation) error {
 	const within = "Compute.Properties."
-	bad := func(argument, problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: within + argument, Problem: problem, Remedy: remedy}
-	}
 	switch {
 	case strings.TrimSpace(a.VMSize) == "":
-		return bad("VMSize", "is empty", "name a size of machines, for example STANDARD_DS3_V2")
+		return op.invalid(within+"VMSize", "is empty", "name a size of machines, for example STANDARD_DS3_V2")
 	case a.IdleTimeBeforeScaleDown < 0:
-		return bad("IdleTimeBeforeScaleDown", "is negative", "zero means two minutes")
+		return op.invalid(within+"IdleTimeBeforeScaleDown", "is negative", "zero means two minutes")
 	}
 	return checkNodes(op, within, a.MinNodes, a.MaxNodes)
 }
 
 // checkNodes checks the numbers of nodes of a cluster, which stand within something or are arguments of their own.
 func checkNodes(op operation, within string, minNodes, maxNodes int) error {
-	bad := func(argument, problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: within + argument, Problem: problem, Remedy: remedy}
-	}
 	switch {
 	case minNodes < 0:
-		return bad("MinNodes", fmt.Sprintf("is %d", minNodes), "0 lets the cluster stop costing when idle")
+		return op.invalid(within+"MinNodes", fmt.Sprintf("is %d", minNodes),
+			"0 lets the cluster stop costing when idle")
 	case maxNodes < 1:
-		return bad("MaxNodes", fmt.Sprintf("is %d", maxNodes), "allow at least one node, or no job ever runs")
+		return op.invalid(within+"MaxNodes", fmt.Sprintf("is %d", maxNodes),
+			"allow at least one node, or no job ever runs")
 	case maxNodes < minNodes:
-		return bad("MaxNodes", fmt.Sprintf("is %d, below MinNodes %d", maxNodes, minNodes), "allow at least MinNodes")
+		return op.invalid(within+"MaxNodes", fmt.Sprintf("is %d, below MinNodes %d", maxNodes, minNodes),
+			"allow at least MinNodes")
 	}
 	return nil
 }

@@ -110,10 +110,7 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 	op := d.op("upload", name)
 	ctx, end := d.c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
-	var o UploadDataOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	data := o.Data
 	data.Name = name
 	if err := checkAsset(op, name, data.Version); err != nil {
@@ -143,7 +140,7 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 // checkDataPath checks a local path against the kind of asset it shall be.
 func checkDataPath(op operation, kind DataType, files local.Tree) error {
 	bad := func(problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: "path", Problem: fmt.Sprintf("%q %s", files.Root, problem), Remedy: remedy}
+		return op.invalid("path", fmt.Sprintf("%q %s", files.Root, problem), remedy)
 	}
 	switch {
 	case kind == DataTypeMLTable:

@@ -90,17 +90,13 @@ type DatastoresClient struct{ c *Client }
 // Datastores returns the calls for datastores.
 func (c *Client) Datastores() DatastoresClient { return DatastoresClient{c} }
 
-func (d DatastoresClient) url(name string, more ...string) string {
-	return d.c.armURL(append([]string{"datastores", name}, more...)...)
+func (d DatastoresClient) request(method, verb, name string, more ...string) request {
+	return d.c.about(operation{verb, "datastore", name}, method, append([]string{"datastores", name}, more...)...)
 }
 
 // Get reads a datastore. A missing one is [ErrNotFound].
 func (d DatastoresClient) Get(ctx context.Context, name string) (Datastore, error) {
-	op := operation{"get", "datastore", name}
-	if err := checkName(op, "name", name); err != nil {
-		return Datastore{}, err
-	}
-	return do[Datastore](ctx, d.c, request{op: op, method: http.MethodGet, url: d.url(name)})
+	return do[Datastore](ctx, d.c, d.request(http.MethodGet, "get", name))
 }
 
 // Default reads the datastore that uploads and outputs go to when none is named. One request.
@@ -122,31 +118,23 @@ func (d DatastoresClient) List(ctx context.Context) iter.Seq2[Datastore, error] 
 // neither made nor, here, reached: the service's own validation is skipped, as az ml does it. Secrets do not come back from
 // Get; not evidenced: that a request without them leaves them as they are.
 func (d DatastoresClient) CreateOrUpdate(ctx context.Context, name string, store Datastore) (Datastore, error) {
-	op := operation{"create", "datastore", name}
-	if err := checkName(op, "name", name); err != nil {
-		return Datastore{}, err
-	}
-	if err := store.check(op); err != nil {
-		return Datastore{}, err
-	}
+	r := d.request(http.MethodPut, "create", name)
 	if store.Credentials == nil {
 		store.Credentials = NoCredentials{}
 	}
+	r.query, r.body, r.invalid = url.Values{"skipValidation": {"true"}}, body{store}, cmp.Or(r.invalid, store.check(r.op))
 	defer d.c.storage.forget(name)
-	return do[Datastore](ctx, d.c, request{op: op, method: http.MethodPut, url: d.url(name), query: url.Values{"skipValidation": {"true"}}, body: body{store}})
+	return do[Datastore](ctx, d.c, r)
 }
 
 // check finds the mistakes that only the caller can have made; types that this version does not know are the service's.
 func (d Datastore) check(op operation) error {
-	bad := func(argument, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: "Datastore." + argument, Problem: "is empty", Remedy: remedy}
-	}
 	switch d.Type {
 	case "":
-		return bad("Type", "name the kind of storage, for example AzureBlob")
+		return op.invalid("Datastore.Type", "is empty", "name the kind of storage, for example AzureBlob")
 	case DatastoreAzureBlob, DatastoreAzureDataLakeGen2, DatastoreAzureFile:
 		if d.AccountName == "" {
-			return bad("AccountName", "name the storage account")
+			return op.invalid("Datastore.AccountName", "is empty", "name the storage account")
 		}
 	}
 	return nil
@@ -155,12 +143,8 @@ func (d Datastore) check(op operation) error {
 // Delete removes a datastore. The storage behind it stays. A missing one is [ErrNotFound] or no error, as the service
 // answers.
 func (d DatastoresClient) Delete(ctx context.Context, name string) error {
-	op := operation{"delete", "datastore", name}
-	if err := checkName(op, "name", name); err != nil {
-		return err
-	}
 	defer d.c.storage.forget(name)
-	_, err := do[json.RawMessage](ctx, d.c, request{op: op, method: http.MethodDelete, url: d.url(name)})
+	_, err := do[json.RawMessage](ctx, d.c, d.request(http.MethodDelete, "delete", name))
 	return err
 }
 
@@ -171,13 +155,10 @@ const secretsAPIVersion = "2024-07-01-preview"
 // account's key. A datastore without credentials is refused by the service with status 400; uploads and downloads then
 // use the caller's own token by themselves, so no program needs this call for them.
 func (d DatastoresClient) Secrets(ctx context.Context, name string) (DatastoreSecrets, error) {
-	op := operation{"list secrets of", "datastore", name}
-	if err := checkName(op, "name", name); err != nil {
-		return nil, err
-	}
-	raw, err := do[json.RawMessage](ctx, d.c, request{op: op, method: http.MethodPost, url: d.url(name, "listSecrets"), reads: true,
-		query: url.Values{"api-version": {secretsAPIVersion}},
-		body:  map[string]any{"expirableSecret": true, "expireAfterHours": secretHours}})
+	r := d.request(http.MethodPost, "list secrets of", name, "listSecrets")
+	r.reads, r.query = true, url.Values{"api-version": {secretsAPIVersion}}
+	r.body = map[string]any{"expirableSecret": true, "expireAfterHours": secretHours}
+	raw, err := do[json.RawMessage](ctx, d.c, r)
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) && e.mentions("no secrets for credentials") {

@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -172,33 +173,25 @@ func (c *Client) Deployments(endpoint string) DeploymentsClient {
 	return DeploymentsClient{c, endpoint}
 }
 
-func (d DeploymentsClient) url(name ...string) string {
-	return d.c.armURL(append([]string{"batchEndpoints", d.endpoint, "deployments"}, name...)...)
+func (d DeploymentsClient) request(method, verb, name string) request {
+	r := d.c.about(operation{verb, "deployment", name}, method, "batchEndpoints", d.endpoint, "deployments", name)
+	r.invalid = cmp.Or(d.checkEndpoint(verb), r.invalid)
+	return r
 }
 
-func (d DeploymentsClient) checkNames(op operation, name string) error {
-	if err := checkName(operation{op.verb, "endpoint", d.endpoint}, "endpoint", d.endpoint); err != nil {
-		return err
-	}
-	return checkName(op, "name", name)
+func (d DeploymentsClient) checkEndpoint(verb string) error {
+	return checkName(operation{verb, "endpoint", d.endpoint}, "endpoint", d.endpoint)
 }
 
 // Get reads a deployment. A missing deployment, or endpoint, is [ErrNotFound].
 func (d DeploymentsClient) Get(ctx context.Context, name string) (Deployment, error) {
-	op := operation{"get", "deployment", name}
-	if err := d.checkNames(op, name); err != nil {
-		return Deployment{}, err
-	}
-	return do[Deployment](ctx, d.c, request{op: op, method: http.MethodGet, url: d.url(name)})
+	return do[Deployment](ctx, d.c, d.request(http.MethodGet, "get", name))
 }
 
 // List iterates over the deployments of the endpoint, a page at a time as the loop asks for more.
 func (d DeploymentsClient) List(ctx context.Context) iter.Seq2[Deployment, error] {
-	op := operation{"list", "deployments of endpoint", d.endpoint}
-	if err := checkName(operation{"list deployments of", "endpoint", d.endpoint}, "endpoint", d.endpoint); err != nil {
-		return func(yield func(Deployment, error) bool) { yield(Deployment{}, err) }
-	}
-	return list[Deployment](ctx, d.c, request{op: op, url: d.url()})
+	return list[Deployment](ctx, d.c, request{op: operation{"list", "deployments of endpoint", d.endpoint},
+		url: d.c.armURL("batchEndpoints", d.endpoint, "deployments"), invalid: d.checkEndpoint("list deployments of")})
 }
 
 // BeginCreateOrUpdate makes a deployment, or replaces the one of that name: members left empty are not kept, so get,
@@ -209,21 +202,19 @@ func (d DeploymentsClient) List(ctx context.Context) iter.Seq2[Deployment, error
 // deployment costs nothing until a job runs. Mistakes that can be seen without the service are *[ArgumentError], a missing
 // endpoint is [ErrNotFound]. The request is retried.
 func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string, deployment Deployment, options *BeginOptions) (*Poller[Deployment], error) {
-	op := operation{"create", "deployment", name}
+	r := d.request(http.MethodPut, "create", name)
 	if options.resumes() {
-		return resumeOperation[Deployment](d.c, op.kind, options.ResumeToken)
+		return resumeOperation[Deployment](d.c, r.op.kind, options.ResumeToken)
 	}
-	if err := d.checkNames(op, name); err != nil {
+	if err := cmp.Or(r.invalid, checkDeployment(r.op, deployment)); err != nil {
 		return nil, err
 	}
-	if err := checkDeployment(op, name, deployment); err != nil {
-		return nil, err
-	}
-	deployment, err := d.c.resolveDeployment(ctx, op, deployment)
+	deployment, err := d.c.resolveDeployment(ctx, r.op, deployment)
 	if err != nil {
 		return nil, err
 	}
-	return beginOperation[Deployment](ctx, d.c, request{op: op, method: http.MethodPut, url: d.url(name), body: body{deployment}}, d.url(name))
+	r.body = body{deployment}
+	return beginOperation[Deployment](ctx, d.c, r)
 }
 
 // Update changes description and tags in place and waits until it is done, usually one request. Jobs are not affected.
@@ -231,18 +222,13 @@ func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string,
 //
 // Not evidenced: whether the service merges tags with the old ones or replaces them; send all that shall be there.
 func (d DeploymentsClient) Update(ctx context.Context, name string, patch DeploymentPatch) (Deployment, error) {
-	op := operation{"update", "deployment", name}
-	if err := d.checkNames(op, name); err != nil {
-		return Deployment{}, err
-	}
+	r := d.request(http.MethodPatch, "update", name)
 	if patch.Description == nil && patch.Tags == nil {
-		return Deployment{}, &ArgumentError{Operation: op.String(), Argument: "patch", Problem: "changes nothing",
-			Remedy: "set Description or Tags; everything else changes by BeginCreateOrUpdate"}
+		return Deployment{}, r.op.invalid("patch", "changes nothing",
+			"set Description or Tags; everything else changes by BeginCreateOrUpdate")
 	}
-	if err := checkTags(op, patch.Tags); err != nil {
-		return Deployment{}, err
-	}
-	p, err := beginOperation[Deployment](ctx, d.c, request{op: op, method: http.MethodPatch, url: d.url(name), body: body{patch}}, d.url(name))
+	r.body, r.invalid = body{patch}, cmp.Or(r.invalid, checkTags(r.op, patch.Tags))
+	p, err := beginOperation[Deployment](ctx, d.c, r)
 	if err != nil {
 		return Deployment{}, err
 	}
@@ -252,14 +238,11 @@ func (d DeploymentsClient) Update(ctx context.Context, name string, patch Deploy
 // BeginDelete deletes a deployment; its jobs and their outputs stay. A missing one is [ErrNotFound] or no error, as the
 // service answers. Not evidenced: what deleting the endpoint's default deployment does; set another default first.
 func (d DeploymentsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
-	op := operation{"delete", "deployment", name}
+	r := d.request(http.MethodDelete, "delete", name)
 	if options.resumes() {
-		return resumeOperation[Nothing](d.c, op.kind, options.ResumeToken)
+		return resumeOperation[Nothing](d.c, r.op.kind, options.ResumeToken)
 	}
-	if err := d.checkNames(op, name); err != nil {
-		return nil, err
-	}
-	return beginOperation[Nothing](ctx, d.c, request{op: op, method: http.MethodDelete, url: d.url(name)}, "")
+	return beginOperation[Nothing](ctx, d.c, r)
 }
 
 // resolveDeployment turns the references of a deployment into what the service takes, and fills in the location.
@@ -278,8 +261,7 @@ func (c *Client) resolveDeployment(ctx context.Context, op operation, d Deployme
 	switch m := wire.Indirect(d.Model).(type) {
 	case ModelByID:
 		if m.AssetID == "" && err == nil {
-			err = &ArgumentError{Operation: op.String(), Argument: "Deployment.Model", Problem: "has an empty AssetID",
-				Remedy: "register the model and use its Ref method"}
+			err = op.invalid("Deployment.Model", "has an empty AssetID", "register the model and use its Ref method")
 		}
 		m.AssetID = resolve("Model", KindModel, m.AssetID)
 		d.Model = m

@@ -7,35 +7,33 @@ import (
 )
 
 // checkDeployment finds the mistakes that only the caller can have made. What the service judges is left to it.
-func checkDeployment(op operation, name string, d Deployment) error {
+func checkDeployment(op operation, d Deployment) error {
 	checkNew := checkNewEndpointName
 	if d.ID != "" {
 		checkNew = checkName // it exists, so the service has taken its name
 	}
-	if err := checkNew(op, "name", name); err != nil {
+	if err := checkNew(op, "name", op.name); err != nil {
 		return err
-	}
-	bad := func(argument, problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: "Deployment." + argument, Problem: problem, Remedy: remedy}
 	}
 	switch {
 	case strings.TrimSpace(d.Compute) == "" && d.Configuration == nil:
-		return bad("Compute", "is empty", "name the cluster that jobs run on")
+		return op.invalid("Deployment.Compute", "is empty", "name the cluster that jobs run on")
 	case d.Model == nil && d.Configuration == nil:
-		return bad("Model", "is missing", "set it to Model.Ref() of a registered model, or name a pipeline component in Configuration")
+		return op.invalid("Deployment.Model", "is missing",
+			"set it to Model.Ref() of a registered model, or name a pipeline component in Configuration")
 	case d.Model != nil && d.Configuration != nil && d.Configuration.deploymentConfiguration() == "PipelineComponent":
-		return bad("Model", "is set beside a pipeline component", "leave one of the two out")
+		return op.invalid("Deployment.Model", "is set beside a pipeline component", "leave one of the two out")
 	}
 	if err := checkScript(op, d.CodeConfiguration); err != nil {
 		return err
 	}
-	if err := checkNumbers(bad, d); err != nil {
+	if err := checkNumbers(op, d); err != nil {
 		return err
 	}
 	return checkTags(op, d.Tags)
 }
 
-func checkNumbers(bad func(argument, problem, remedy string) error, d Deployment) error {
+func checkNumbers(op operation, d Deployment) error {
 	for _, n := range []struct {
 		argument   string
 		value, min int64
@@ -49,7 +47,7 @@ func checkNumbers(bad func(argument, problem, remedy string) error, d Deployment
 		{"RetrySettings.MaxRetries", valueOr(d.RetrySettings.MaxRetries, 0), 0, "nil means 3"},
 	} {
 		if n.value < n.min {
-			return bad(n.argument, fmt.Sprintf("is %d", n.value), n.remedy)
+			return op.invalid("Deployment."+n.argument, fmt.Sprintf("is %d", n.value), n.remedy)
 		}
 	}
 	return nil
@@ -73,18 +71,18 @@ func checkScript(op operation, c CodeConfiguration) error {
 // checkScriptPath refuses a script's path that cannot lie in a code folder. The service wants a letter, digit or
 // underscore in it at least.
 func checkScriptPath(op operation, argument, script string) error {
-	bad := func(problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: problem, Remedy: remedy}
-	}
 	switch {
 	case strings.TrimSpace(script) == "":
-		return bad("is empty although code is given", "name the file in the code folder that defines init and run, for example score.py")
+		return op.invalid(argument, "is empty although code is given",
+			"name the file in the code folder that defines init and run, for example score.py")
 	case strings.Contains(script, `\`):
-		return bad(fmt.Sprintf("%q has a backslash", script), "write the path with forward slashes")
+		return op.invalid(argument, fmt.Sprintf("%q has a backslash", script), "write the path with forward slashes")
 	case path.IsAbs(script), driveLetter.MatchString(script), strings.HasPrefix(path.Clean(script)+"/", "../"):
-		return bad(fmt.Sprintf("%q leaves the code folder", script), "give the path within the code folder, for example score.py")
+		return op.invalid(argument, fmt.Sprintf("%q leaves the code folder", script),
+			"give the path within the code folder, for example score.py")
 	case path.Clean(script) == ".":
-		return bad(fmt.Sprintf("%q is a folder", script), "name the file in it that defines init and run")
+		return op.invalid(argument, fmt.Sprintf("%q is a folder", script),
+			"name the file in it that defines init and run")
 	}
 	return nil
 }

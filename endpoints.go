@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,17 +64,13 @@ type EndpointsClient struct{ c *Client }
 // Endpoints returns the calls for batch endpoints.
 func (c *Client) Endpoints() EndpointsClient { return EndpointsClient{c} }
 
-func (e EndpointsClient) url(name string, more ...string) string {
-	return e.c.armURL(append([]string{"batchEndpoints", name}, more...)...)
+func (e EndpointsClient) request(method, verb, name string, more ...string) request {
+	return e.c.about(operation{verb, "endpoint", name}, method, append([]string{"batchEndpoints", name}, more...)...)
 }
 
 // Get reads an endpoint. A missing one is [ErrNotFound].
 func (e EndpointsClient) Get(ctx context.Context, name string) (Endpoint, error) {
-	op := operation{"get", "endpoint", name}
-	if err := checkName(op, "name", name); err != nil {
-		return Endpoint{}, err
-	}
-	return do[Endpoint](ctx, e.c, request{op: op, method: http.MethodGet, url: e.url(name)})
+	return do[Endpoint](ctx, e.c, e.request(http.MethodGet, "get", name))
 }
 
 // List iterates over the endpoints of the workspace, a page at a time as the loop asks for more.
@@ -87,11 +84,11 @@ func (e EndpointsClient) List(ctx context.Context) iter.Seq2[Endpoint, error] {
 //
 // An update without tags or description may clear them: not evidenced, so send what Get returned.
 func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, endpoint Endpoint, options *BeginOptions) (*Poller[Endpoint], error) {
-	op := operation{"create", "endpoint", name}
+	r := e.request(http.MethodPut, "create", name)
 	if options.resumes() {
-		return resumeOperation[Endpoint](e.c, op.kind, options.ResumeToken)
+		return resumeOperation[Endpoint](e.c, r.op.kind, options.ResumeToken)
 	}
-	if err := e.check(op, name, endpoint); err != nil {
+	if err := endpoint.check(r.op); err != nil {
 		return nil, err
 	}
 	if endpoint.Location == "" {
@@ -104,31 +101,26 @@ func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, e
 	if endpoint.AuthMode == "" {
 		endpoint.AuthMode = AADToken
 	}
-	return beginOperation[Endpoint](ctx, e.c, request{op: op, method: http.MethodPut, url: e.url(name), body: body{endpoint}}, e.url(name))
+	r.body = body{endpoint}
+	return beginOperation[Endpoint](ctx, e.c, r)
 }
 
-func (e EndpointsClient) check(op operation, name string, endpoint Endpoint) error {
+func (e Endpoint) check(op operation) error {
 	check := checkNewEndpointName
-	if endpoint.ID != "" {
+	if e.ID != "" {
 		check = checkName // it exists, so the service has taken its name
 	}
-	if err := check(op, "name", name); err != nil {
-		return err
-	}
-	return checkTags(op, endpoint.Tags)
+	return cmp.Or(check(op, "name", op.name), checkTags(op, e.Tags))
 }
 
 // BeginDelete deletes an endpoint with all its deployments, also while jobs run; the jobs and their outputs stay. A
 // missing endpoint is [ErrNotFound] or no error, as the service answers.
 func (e EndpointsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
-	op := operation{"delete", "endpoint", name}
+	r := e.request(http.MethodDelete, "delete", name)
 	if options.resumes() {
-		return resumeOperation[Nothing](e.c, op.kind, options.ResumeToken)
+		return resumeOperation[Nothing](e.c, r.op.kind, options.ResumeToken)
 	}
-	if err := checkName(op, "name", name); err != nil {
-		return nil, err
-	}
-	return beginOperation[Nothing](ctx, e.c, request{op: op, method: http.MethodDelete, url: e.url(name)}, "")
+	return beginOperation[Nothing](ctx, e.c, r)
 }
 
 // SetDefaultDeployment makes a deployment the one that takes invocations without a deployment of their own, and waits
@@ -136,7 +128,8 @@ func (e EndpointsClient) BeginDelete(ctx context.Context, name string, options *
 // the service has no call for it and no ETag. A neighbour's change after the writing is reported as [ErrConflict] and left
 // as it is; one in the instant between reading and writing cannot be seen.
 func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string) (_ Endpoint, err error) {
-	op := operation{"set default deployment of", "endpoint", name}
+	r := e.request(http.MethodPut, "set default deployment of", name)
+	op := r.op
 	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
 	if err := checkName(operation{op.verb, "deployment", deployment}, "deployment", deployment); err != nil {
@@ -154,7 +147,8 @@ func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deploym
 	}
 	endpoint.DefaultDeployment = deployment
 	wrote := endpoint
-	p, err := beginOperation[Endpoint](ctx, e.c, request{op: op, method: http.MethodPut, url: e.url(name), body: body{endpoint}}, e.url(name))
+	r.body = body{endpoint}
+	p, err := beginOperation[Endpoint](ctx, e.c, r)
 	if err != nil {
 		return Endpoint{}, err
 	}
@@ -192,9 +186,7 @@ type EndpointKeys struct {
 
 // Keys lists the keys of an endpoint. They are secrets: do not log them.
 func (e EndpointsClient) Keys(ctx context.Context, name string) (EndpointKeys, error) {
-	op := operation{"list keys of", "endpoint", name}
-	if err := checkName(op, "name", name); err != nil {
-		return EndpointKeys{}, err
-	}
-	return do[EndpointKeys](ctx, e.c, request{op: op, method: http.MethodPost, url: e.url(name, "listkeys"), reads: true})
+	r := e.request(http.MethodPost, "list keys of", name, "listkeys")
+	r.reads = true
+	return do[EndpointKeys](ctx, e.c, r)
 }

@@ -70,18 +70,17 @@ func (e *Environment) view() assetView {
 func (e Environment) Ref() string { return assetRef(e.view()) }
 
 func (e Environment) check(op operation) error {
-	bad := func(argument, problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: "Environment." + argument, Problem: problem, Remedy: remedy}
-	}
 	switch {
 	case e.ID != "": // made by the service or a curator: it may have neither
 	case e.Image == "" && e.Build.ContextURI == "":
-		return bad("Image", "is empty and there is no Build", "name a container image, or upload a folder with a Dockerfile by UploadBuild")
+		return op.invalid("Environment.Image", "is empty and there is no Build",
+			"name a container image, or upload a folder with a Dockerfile by UploadBuild")
 	case e.Image != "" && e.Build.ContextURI != "":
-		return bad("Build", "is given beside Image", "leave one of the two out")
+		return op.invalid("Environment.Build", "is given beside Image", "leave one of the two out")
 	}
 	if looksLikePath(e.CondaFile) {
-		return bad("CondaFile", "looks like a file's name", "give the text of the file: read it first")
+		return op.invalid("Environment.CondaFile", "looks like a file's name",
+			"give the text of the file: read it first")
 	}
 	return nil
 }
@@ -176,10 +175,7 @@ func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string
 	op := e.op("upload", name)
 	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
-	var o UploadBuildOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	env := o.Environment
 	env.Name, env.Image = name, ""
 	env.Build.DockerfilePath = cmp.Or(env.Build.DockerfilePath, "Dockerfile")

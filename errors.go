@@ -153,6 +153,16 @@ func (e *ArgumentError) Error() string {
 // Unwrap returns the cause, which may be nil.
 func (e *ArgumentError) Unwrap() error { return e.Err }
 
+// invalid is the one place where an [ArgumentError] is made.
+func (o operation) invalid(argument, problem, remedy string) *ArgumentError {
+	return &ArgumentError{Operation: o.String(), Argument: argument, Problem: problem, Remedy: remedy}
+}
+
+func (e *ArgumentError) causedBy(err error) *ArgumentError {
+	e.Err = err
+	return e
+}
+
 // An AmbiguousInvokeError says that an invocation was sent, its answer was lost, and no job of it can be found. A job may
 // still have been started. Nothing was sent a second time.
 //

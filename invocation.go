@@ -117,26 +117,26 @@ type OutputDataset struct {
 var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func checkInvocation(op operation, inv Invocation) error {
-	bad := func(argument, problem, remedy string) error {
-		return &ArgumentError{Operation: op.String(), Argument: "Invocation." + argument, Problem: problem, Remedy: remedy}
-	}
 	switch {
 	case inv.Key != "" && !keyPattern.MatchString(inv.Key):
-		return bad("Key", fmt.Sprintf("%q cannot be part of a path", inv.Key), "use letters, digits, '-' and '_', at most 64")
+		return op.invalid("Invocation.Key", fmt.Sprintf("%q cannot be part of a path", inv.Key),
+			"use letters, digits, '-' and '_', at most 64")
 	case inv.Input != nil && len(inv.Inputs) > 0:
-		return bad("Inputs", "excludes Input", "use one of the two")
+		return op.invalid("Invocation.Inputs", "excludes Input", "use one of the two")
 	case len(inv.inputs()) == 0 && inv.Dataset == nil:
-		return bad("Input", "is nil", "give one input, for example azmlbatch.URIFolder")
+		return op.invalid("Invocation.Input", "is nil", "give one input, for example azmlbatch.URIFolder")
 	case len(inv.inputs()) > 0 && inv.Dataset != nil:
-		return bad("Dataset", "excludes Input and Inputs", "use one of the two")
+		return op.invalid("Invocation.Dataset", "excludes Input and Inputs", "use one of the two")
 	case len(inv.Outputs) > 0 && inv.OutputDataset != (OutputDataset{}):
-		return bad("OutputDataset", "excludes Outputs", "use one of the two")
+		return op.invalid("Invocation.OutputDataset", "excludes Outputs", "use one of the two")
 	case inv.MiniBatchSize < 0, inv.InstanceCount < 0, inv.MaxConcurrencyPerInstance < 0:
-		return bad("MiniBatchSize, InstanceCount, MaxConcurrencyPerInstance", "must not be negative", "zero means the deployment's own")
+		return op.invalid("Invocation.MiniBatchSize, InstanceCount, MaxConcurrencyPerInstance", "must not be negative",
+			"zero means the deployment's own")
 	case strings.ContainsAny(inv.OutputFileName, `/\`):
-		return bad("OutputFileName", fmt.Sprintf("%q has a slash", inv.OutputFileName), "name a file; the folder belongs into Outputs")
+		return op.invalid("Invocation.OutputFileName", fmt.Sprintf("%q has a slash", inv.OutputFileName),
+			"name a file; the folder belongs into Outputs")
 	case inv.ErrorThreshold != nil && *inv.ErrorThreshold < -1:
-		return bad("ErrorThreshold", "is below -1", "-1 ignores all failures")
+		return op.invalid("Invocation.ErrorThreshold", "is below -1", "-1 ignores all failures")
 	}
 	if inv.Input != nil {
 		return checkInput(op, "Invocation.Input", inv.Input)
@@ -161,12 +161,12 @@ func checkInput(op operation, argument string, in Input) error {
 	var uri string
 	switch v := wire.Indirect(in).(type) {
 	case nil:
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: "is nil"}
+		return op.invalid(argument, "is nil", "")
 	case LocalPath:
 		return checkLocalInput(op, argument, v.Path)
 	case Literal:
 		if v.Value == nil {
-			return &ArgumentError{Operation: op.String(), Argument: argument + ".Value", Problem: "is nil", Remedy: "use a string, number or boolean"}
+			return op.invalid(argument+".Value", "is nil", "use a string, number or boolean")
 		}
 		return nil
 	case UnknownData:
@@ -175,8 +175,8 @@ func checkInput(op operation, argument string, in Input) error {
 		uri = dataURI(v)
 	}
 	if u, err := url.Parse(uri); uri == "" || err != nil || u.Scheme == "" && uri[0] != '/' {
-		return &ArgumentError{Operation: op.String(), Argument: argument + ".URI", Problem: fmt.Sprintf("%q is not a URI", redact(uri)),
-			Remedy: "use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION; a local path is azmlbatch.LocalPath"}
+		return op.invalid(argument+".URI", fmt.Sprintf("%q is not a URI", redact(uri)),
+			"use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION; a local path is azmlbatch.LocalPath")
 	}
 	return nil
 }
@@ -189,8 +189,8 @@ func checkLocalInput(op operation, argument, path string) error {
 	}
 	atTop := func(f local.File) bool { return !strings.Contains(f.Name, "/") }
 	if tree.IsDir && !slices.ContainsFunc(tree.Files, atTop) {
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q has only sub-folders", path),
-			Remedy: "put the files directly into the folder: a batch job does not look into sub-folders"}
+		return op.invalid(argument, fmt.Sprintf("%q has only sub-folders", path),
+			"put the files directly into the folder: a batch job does not look into sub-folders")
 	}
 	return nil
 }

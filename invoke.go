@@ -68,9 +68,8 @@ func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, dep
 	}
 	name := cmp.Or(deployment, ep.DefaultDeployment)
 	if name == "" {
-		return t, &ArgumentError{Operation: op.String(), Argument: "Invocation.Deployment",
-			Problem: "is empty and the endpoint has no default deployment",
-			Remedy:  "name a deployment, or set a default with Endpoints().SetDefaultDeployment"}
+		return t, op.invalid("Invocation.Deployment", "is empty and the endpoint has no default deployment",
+			"name a deployment, or set a default with Endpoints().SetDefaultDeployment")
 	}
 	t.deployment, err = e.c.Deployments(endpoint).Get(ctx, name)
 	return t, err
@@ -102,9 +101,8 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, err
 
 // keyWithoutPlace refuses a key that nothing of the job would show: a second call with it would start a second job.
 func keyWithoutPlace(op operation) error {
-	return &ArgumentError{Operation: op.String(), Argument: "Invocation.Key",
-		Problem: "cannot be found again, because the invocation has no output with a URI",
-		Remedy:  "give the pipeline component an output in Invocation.Outputs, or leave Key empty"}
+	return op.invalid("Invocation.Key", "cannot be found again, because the invocation has no output with a URI",
+		"give the pipeline component an output in Invocation.Outputs, or leave Key empty")
 }
 
 // complete returns inv as it is sent but for its inputs, and the place of the output by which the job can be found (""
@@ -153,20 +151,17 @@ func checkModelOutputs(op operation, inv Invocation) error {
 		switch o := wire.Indirect(inv.Outputs[name]).(type) {
 		case URIFile:
 			if o.URI == "" || strings.HasSuffix(o.URI, "/") {
-				return &ArgumentError{Operation: op.String(), Argument: argument + ".URI",
-					Problem: fmt.Sprintf("%q does not name a file", redact(o.URI)),
-					Remedy:  "end it with the name of the predictions file, such as predictions.csv"}
+				return op.invalid(argument+".URI", fmt.Sprintf("%q does not name a file", redact(o.URI)),
+					"end it with the name of the predictions file, such as predictions.csv")
 			}
 			if file := o.URI[strings.LastIndexByte(o.URI, '/')+1:]; inv.OutputFileName != "" && inv.OutputFileName != file {
-				return &ArgumentError{Operation: op.String(), Argument: "Invocation.OutputFileName",
-					Problem: fmt.Sprintf("is %q, and the output's URI names %q", inv.OutputFileName, redact(file)),
-					Remedy:  "leave OutputFileName empty: the URI names the file"}
+				return op.invalid("Invocation.OutputFileName", fmt.Sprintf("is %q, and the output's URI names %q", inv.OutputFileName, redact(file)),
+					"leave OutputFileName empty: the URI names the file")
 			}
 		case UnknownData:
 		default:
-			return &ArgumentError{Operation: op.String(), Argument: argument,
-				Problem: fmt.Sprintf("is of type %T; a model deployment writes one file", o),
-				Remedy:  "use azmlbatch.URIFile with the URI of the predictions file"}
+			return op.invalid(argument, fmt.Sprintf("is of type %T; a model deployment writes one file", o),
+				"use azmlbatch.URIFile with the URI of the predictions file")
 		}
 	}
 	return nil

@@ -51,10 +51,7 @@ type InvokeResult struct {
 // on in Azure, see OnStart and [JobsClient.BeginCancel]. The same holds when ctx ends: then the last error is an
 // [*UnfinishedError] with the names of the jobs that go on.
 func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
-	var o InvokeManyOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	if o.Concurrency <= 0 {
 		o.Concurrency = defaultConcurrency
 	}
@@ -212,8 +209,8 @@ func (m *manyHandler) fill(ctx context.Context) {
 
 func (m *manyHandler) checkKey(key string) error {
 	if m.keys[key] {
-		return &ArgumentError{Operation: m.op.String(), Argument: "Invocation.Key", Problem: fmt.Sprintf("%q came before", key),
-			Remedy: "give every invocation a key of its own"}
+		return m.op.invalid("Invocation.Key", fmt.Sprintf("%q came before", key),
+			"give every invocation a key of its own")
 	}
 	if key != "" {
 		put(&m.keys, key, true)

@@ -108,17 +108,13 @@ type JobsClient struct{ c *Client }
 // Jobs returns the calls for jobs.
 func (c *Client) Jobs() JobsClient { return JobsClient{c} }
 
-func (j JobsClient) url(name string, more ...string) string {
-	return j.c.armURL(append([]string{"jobs", name}, more...)...)
+func (j JobsClient) request(method, verb, name string, more ...string) request {
+	return j.c.about(operation{verb, "job", name}, method, append([]string{"jobs", name}, more...)...)
 }
 
 // Get reads a job. A missing one is [ErrNotFound].
 func (j JobsClient) Get(ctx context.Context, name string) (Job, error) {
-	op := operation{"get", "job", name}
-	if err := checkName(op, "name", name); err != nil {
-		return Job{}, err
-	}
-	return do[Job](ctx, j.c, request{op: op, method: http.MethodGet, url: j.url(name)})
+	return do[Job](ctx, j.c, j.request(http.MethodGet, "get", name))
 }
 
 // ListJobsOptions narrow [JobsClient.List] and [JobsClient.ListSummaries]. The zero value lists all active jobs of the
@@ -147,26 +143,20 @@ func (j JobsClient) List(ctx context.Context, options *ListJobsOptions) iter.Seq
 // BeginCancel asks the service to stop a job. The poller is done when the service has carried that out; the job's status
 // then goes to Canceled. Output and logs written so far stay.
 func (j JobsClient) BeginCancel(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
-	op := operation{"cancel", "job", name}
+	r := j.request(http.MethodPost, "cancel", name, "cancel")
 	if options.resumes() {
-		return resumeOperation[Nothing](j.c, op.kind, options.ResumeToken)
+		return resumeOperation[Nothing](j.c, r.op.kind, options.ResumeToken)
 	}
-	if err := checkName(op, "name", name); err != nil {
-		return nil, err
-	}
-	return beginOperation[Nothing](ctx, j.c, request{op: op, method: http.MethodPost, url: j.url(name, "cancel")}, "")
+	return beginOperation[Nothing](ctx, j.c, r)
 }
 
 // BeginDelete deletes the record of a job. Its outputs stay in storage.
 func (j JobsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
-	op := operation{"delete", "job", name}
+	r := j.request(http.MethodDelete, "delete", name)
 	if options.resumes() {
-		return resumeOperation[Nothing](j.c, op.kind, options.ResumeToken)
+		return resumeOperation[Nothing](j.c, r.op.kind, options.ResumeToken)
 	}
-	if err := checkName(op, "name", name); err != nil {
-		return nil, err
-	}
-	return beginOperation[Nothing](ctx, j.c, request{op: op, method: http.MethodDelete, url: j.url(name)}, "")
+	return beginOperation[Nothing](ctx, j.c, r)
 }
 
 // WaitOptions tune [JobsClient.Wait]. Nil means the defaults.
@@ -204,8 +194,8 @@ func (j JobsClient) Poller(name string) (*Poller[Job], error) {
 func (j JobsClient) Resume(token string) (*Poller[Job], error) {
 	var t jobToken
 	if err := json.Unmarshal([]byte(token), &t); err != nil || t.Version != operationTokenVersion || t.Job == "" {
-		return nil, &ArgumentError{Operation: "resume job", Argument: "token", Problem: "is not a resume token of a job",
-			Remedy: "pass the text of ResumeToken unchanged; for an operation use the Begin method's option"}
+		return nil, operation{"resume", "job", ""}.invalid("token", "is not a resume token of a job",
+			"pass the text of ResumeToken unchanged; for an operation use the Begin method's option")
 	}
 	return j.Poller(t.Job)
 }
@@ -243,11 +233,11 @@ func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
 
 // ask reads the job. How it ended is not an error here.
 func (h *jobHandler) ask(ctx context.Context) (pollState, error) {
-	op := operation{"wait for", "job", h.name}
+	r := h.jobs.request(http.MethodGet, "wait for", h.name)
 	if h.began.IsZero() {
 		h.began = h.jobs.c.clock.now()
 	}
-	resp, err := h.jobs.c.send(ctx, request{op: op, method: http.MethodGet, url: h.jobs.url(h.name)})
+	resp, err := h.jobs.c.send(ctx, r)
 	if errors.Is(err, ErrNotFound) && h.job.Name == "" && h.jobs.c.clock.now().Sub(h.began) < jobAppears {
 		return pollState{retryAfter: time.Second}, nil
 	}
@@ -256,7 +246,7 @@ func (h *jobHandler) ask(ctx context.Context) (pollState, error) {
 	}
 	after, _ := retryAfter(resp.Header, h.jobs.c.clock.now())
 	var job Job
-	if err := decodeBody(op, resp, &job); err != nil {
+	if err := decodeBody(r.op, resp, &job); err != nil {
 		return pollState{}, err
 	}
 	h.job = job
@@ -312,10 +302,7 @@ func (j JobsClient) ListSummaries(ctx context.Context, options *ListJobsOptions)
 
 // listJobs lists the jobs of the workspace as whole jobs or summaries.
 func listJobs[T any](ctx context.Context, j JobsClient, options *ListJobsOptions, experiment func(T) string) iter.Seq2[T, error] {
-	var o ListJobsOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	query := url.Values{}
 	for name, value := range map[string]string{"jobType": o.JobType, "tag": o.Tag, "properties": o.Properties, "listViewType": string(o.View)} {
 		if value != "" {

@@ -181,10 +181,7 @@ type ListBatchJobsOptions struct {
 //
 // An endpoint that neither plane knows is [ErrNotFound]. The jobs of an endpoint that was deleted stay.
 func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options *ListBatchJobsOptions) iter.Seq2[BatchJob, error] {
-	l := jobsOf{e.c, operation{"list jobs of", "endpoint", endpoint}, endpoint, ""}
-	if options != nil {
-		l.deployment = options.Deployment
-	}
+	l := jobsOf{e.c, operation{"list jobs of", "endpoint", endpoint}, endpoint, orZero(options).Deployment}
 	return func(yield func(BatchJob, error) bool) {
 		if err := l.check(); err != nil {
 			yield(BatchJob{}, err)

@@ -42,10 +42,7 @@ var scriptLogs = regexp.MustCompile(`^(logs/(job_error|job_progress_overview|job
 // A look takes two requests and one for each log that has grown, of which only the new part is read. How the job ended is
 // no error here, see [JobsClient.Wait]. Leaving the loop, or the end of ctx, ends the reading and not the job.
 func (j JobsClient) FollowLogs(ctx context.Context, name string, options *FollowLogsOptions) iter.Seq2[LogLine, error] {
-	var o FollowLogsOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	if o.Match == nil {
 		o.Match = scriptLogs.MatchString
 	}

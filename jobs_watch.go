@@ -35,10 +35,7 @@ type WatchOptions struct {
 // When ctx ends, or the list fails in spite of its retries, the last error is an [*UnfinishedError] with the names that
 // are left, to go on with.
 func (j JobsClient) Watch(ctx context.Context, names []string, options *WatchOptions) iter.Seq2[Job, error] {
-	var o WatchOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	return func(yield func(Job, error) bool) {
 		op := operation{"watch", "jobs", ""}
 		var last error

@@ -126,10 +126,7 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 	op := m.op("upload", name)
 	ctx, end := m.c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
-	var o UploadModelOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	model := o.Model
 	model.Name = name
 	if err := checkAsset(op, name, model.Version); err != nil {

@@ -22,10 +22,10 @@ var (
 func checkName(op operation, argument, name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: "is empty", Remedy: "name the " + op.kind}
+		return op.invalid(argument, "is empty", "name the "+op.kind)
 	case !armName.MatchString(name):
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q is not a resource name", name),
-			Remedy: "use letters, digits, '-' and '_', at most 255, beginning with a letter or digit"}
+		return op.invalid(argument, fmt.Sprintf("%q is not a resource name", name),
+			"use letters, digits, '-' and '_', at most 255, beginning with a letter or digit")
 	}
 	return nil
 }
@@ -36,8 +36,8 @@ func checkNewEndpointName(op operation, argument, name string) error {
 		return err
 	}
 	if !endpointName.MatchString(name) {
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q is not a name for a new %s", name, op.kind),
-			Remedy: "use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'"}
+		return op.invalid(argument, fmt.Sprintf("%q is not a name for a new %s", name, op.kind),
+			"use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'")
 	}
 	return nil
 }
@@ -47,8 +47,8 @@ func checkNewComputeName(op operation, argument, name string) error {
 		return err
 	}
 	if !computeName.MatchString(name) || dashDigits.MatchString(name) {
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: fmt.Sprintf("%q is not a name for a new compute", name),
-			Remedy: "use 3 to 24 letters, digits and '-', beginning with a letter and not ending in '-' or in '-' and digits"}
+		return op.invalid(argument, fmt.Sprintf("%q is not a name for a new compute", name),
+			"use 3 to 24 letters, digits and '-', beginning with a letter and not ending in '-' or in '-' and digits")
 	}
 	return nil
 }
@@ -56,15 +56,15 @@ func checkNewComputeName(op operation, argument, name string) error {
 // checkAsset checks name and version of an asset. An empty version is for the caller to fill in.
 func checkAsset(op operation, name, version string) error {
 	if strings.TrimSpace(name) == "" {
-		return &ArgumentError{Operation: op.String(), Argument: "Name", Problem: "is empty", Remedy: "name the " + op.kind}
+		return op.invalid("Name", "is empty", "name the "+op.kind)
 	}
 	if !assetName.MatchString(name) {
-		return &ArgumentError{Operation: op.String(), Argument: "Name", Problem: fmt.Sprintf("%q is not an asset name", name),
-			Remedy: "use letters, digits, '-', '_' and '.', at most 255, beginning with a letter or digit"}
+		return op.invalid("Name", fmt.Sprintf("%q is not an asset name", name),
+			"use letters, digits, '-', '_' and '.', at most 255, beginning with a letter or digit")
 	}
 	if version != "" && !assetName.MatchString(version) {
-		return &ArgumentError{Operation: op.String(), Argument: "Version", Problem: fmt.Sprintf("%q is not an asset version", version),
-			Remedy: "use letters, digits, '-', '_' and '.'; @latest is not a version, see the Latest method"}
+		return op.invalid("Version", fmt.Sprintf("%q is not an asset version", version),
+			"use letters, digits, '-', '_' and '.'; @latest is not a version, see the Latest method")
 	}
 	return nil
 }
@@ -73,8 +73,8 @@ func checkAsset(op operation, name, version string) error {
 func checkTags(op operation, tags map[string]string) error {
 	for _, key := range sortedKeys(tags) {
 		if tags[key] == "" {
-			return &ArgumentError{Operation: op.String(), Argument: "Tags", Problem: fmt.Sprintf("tag %q has an empty value", key),
-				Remedy: "give it a value or leave it out; the service refuses empty ones"}
+			return op.invalid("Tags", fmt.Sprintf("tag %q has an empty value", key),
+				"give it a value or leave it out; the service refuses empty ones")
 		}
 	}
 	return nil

@@ -37,14 +37,18 @@ type operationHandler[T any] struct {
 	result *T // the first answer, when it was final already
 }
 
-// beginOperation sends the first request of an operation and returns its poller.
-func beginOperation[T any](ctx context.Context, c *Client, r request, resultURL string) (*Poller[T], error) {
+// beginOperation sends the first request of an operation and returns its poller. What was put or patched is read at the
+// end.
+func beginOperation[T any](ctx context.Context, c *Client, r request) (*Poller[T], error) {
 	resp, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	h := &operationHandler[T]{client: c, state: operationState{Version: operationTokenVersion,
-		Verb: r.op.verb, Kind: r.op.kind, Name: r.op.name, Final: resultURL}}
+		Verb: r.op.verb, Kind: r.op.kind, Name: r.op.name}}
+	if r.method == http.MethodPut || r.method == http.MethodPatch {
+		h.state.Final = r.url
+	}
 	first := new(T)
 	if err := decodeBody(r.op, resp, first); err != nil && resp.StatusCode != http.StatusAccepted {
 		return nil, err
@@ -182,8 +186,8 @@ func (h *operationHandler[T]) final(ctx context.Context) (T, error) {
 func resumeOperation[T any](c *Client, kind, token string) (*Poller[T], error) {
 	var s operationState
 	bad := func(problem string) error {
-		return &ArgumentError{Operation: "resume " + kind, Argument: "token", Problem: problem,
-			Remedy: "pass the text of ResumeToken unchanged, to the method that belongs to the Begin method"}
+		return operation{"resume", kind, ""}.invalid("token", problem,
+			"pass the text of ResumeToken unchanged, to the method that belongs to the Begin method")
 	}
 	if err := json.Unmarshal([]byte(token), &s); err != nil {
 		return nil, bad("is not a resume token")

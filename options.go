@@ -26,3 +26,12 @@ type ClientOptions struct {
 	// once per call, because retries happen below azcore's pipeline.
 	azcore.ClientOptions
 }
+
+// orZero is what p points to, or the zero value when p is nil: nil options are the defaults.
+func orZero[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

@@ -43,7 +43,7 @@ type BeginOptions struct {
 	ResumeToken string
 }
 
-func (o *BeginOptions) resumes() bool { return o != nil && o.ResumeToken != "" }
+func (o *BeginOptions) resumes() bool { return orZero(o).ResumeToken != "" }
 
 // Nothing is the result of an operation that leaves nothing behind, such as a deletion.
 type Nothing struct{}
@@ -133,10 +133,7 @@ func (p *Poller[T]) Result() (T, error) {
 func (p *Poller[T]) PollUntilDone(ctx context.Context, options *PollOptions) (_ T, err error) {
 	ctx, end := p.client.begin(ctx, p.op.waiting(), slog.LevelInfo)
 	defer end(&err)
-	var o PollOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	for progress, err := range p.polls(ctx, o.Interval) {
 		if err != nil {
 			return p.result, err

@@ -71,8 +71,8 @@ func badReference(kind ReferenceKind, text, problem string) error {
 	if text != "" {
 		problem = `"` + redact(clip(text)) + `" ` + problem
 	}
-	return &ArgumentError{Operation: "read reference", Argument: noun, Problem: problem,
-		Remedy: "use azureml:NAME:VERSION, an ARM id, an azureml:// id or place, a URL or a local path"}
+	return operation{"read", "reference", ""}.invalid(noun, problem,
+		"use azureml:NAME:VERSION, an ARM id, an azureml:// id or place, a URL or a local path")
 }
 
 // byName reads what follows azureml: when it is a name.

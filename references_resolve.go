@@ -10,7 +10,7 @@ import (
 // the workspace into the newest version, which costs one request.
 func (c *Client) resolve(ctx context.Context, op operation, argument string, kind ReferenceKind, text string) (string, error) {
 	bad := func(problem, remedy string, err error) error {
-		return &ArgumentError{Operation: op.String(), Argument: argument, Problem: problem, Remedy: remedy, Err: err}
+		return op.invalid(argument, problem, remedy).causedBy(err)
 	}
 	r, err := ParseReference(kind, text)
 	switch {
@@ -38,17 +38,18 @@ func (c *Client) resolve(ctx context.Context, op operation, argument string, kin
 // latestID resolves NAME@latest to the id of a version. Only the client knows labels of a workspace's assets.
 func (c *Client) latestID(ctx context.Context, op operation, r Reference) (string, error) {
 	if r.Label != "latest" {
-		return "", &ArgumentError{Operation: op.String(), Argument: r.Kind.noun(), Problem: fmt.Sprintf("%q has an unknown label", r),
-			Remedy: "assets of a workspace have the label latest only"}
+		return "", op.invalid(r.Kind.noun(), fmt.Sprintf("%q has an unknown label", r),
+			"assets of a workspace have the label latest only")
 	}
 	ws := r.Workspace
 	if ws == (Workspace{}) {
 		ws = c.workspace
 	}
-	versions := c.cloud.management + Reference{Kind: r.Kind, Name: r.Name}.armID(ws) + "/versions"
+	versions := request{op: operation{"get latest version of", r.Kind.noun(), r.Name},
+		url: c.cloud.management + Reference{Kind: r.Kind, Name: r.Name}.armID(ws) + "/versions"}
 	v, err := latest[struct {
 		ID string `json:"id"`
-	}](ctx, c, operation{"get latest version of", r.Kind.noun(), r.Name}, r.Kind, versions)
+	}](ctx, c, r.Kind, versions)
 	return v.ID, err
 }
 

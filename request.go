@@ -73,6 +73,13 @@ type request struct {
 	// streams leaves the body of a success to the caller to read; else it is there when send returns.
 	streams bool
 	pages   *int // of a list: counts the pages asked for; may be nil
+	// invalid is what is wrong with the caller's arguments; with it, nothing is sent.
+	invalid error
+}
+
+// about is a request for something that exists in the workspace, by the path segments below it. Its name is op.name.
+func (c *Client) about(op operation, method string, segments ...string) request {
+	return request{op: op, method: method, url: c.armURL(segments...), invalid: checkName(op, "name", op.name)}
 }
 
 // do sends the request and decodes the answer into a T. A success without a body, and the literal null, give a zero T.
@@ -92,6 +99,9 @@ func do[T any](ctx context.Context, c *Client, r request) (T, error) {
 // send is the one place from which the JSON planes are asked. The answer's status is one of r.ok, or of 200, 201, 202 and
 // 204 when r.ok is empty; anything else is *[Error]. The caller reads the body.
 func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err error) {
+	if r.invalid != nil {
+		return nil, r.invalid
+	}
 	ctx, end := c.begin(ctx, r.op, slog.LevelDebug)
 	defer end(&err)
 	if !r.reads && !onlyReads(r.method) {
@@ -161,7 +171,7 @@ func (c *Client) newRequest(ctx context.Context, p *plane, r request) (*policy.R
 	}
 	body, err := json.Marshal(r.body)
 	if err != nil {
-		return nil, &ArgumentError{Operation: r.op.String(), Argument: "body", Problem: "cannot be written as JSON", Err: err}
+		return nil, r.op.invalid("body", "cannot be written as JSON", "").causedBy(err)
 	}
 	return req, req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json")
 }

@@ -25,7 +25,7 @@ func Rows[T any](ctx context.Context, c *Client, job string, options *RowsOption
 		op := operation{"read rows of", "job", job}
 		ctx, end := c.begin(ctx, op, slog.LevelInfo)
 		defer end(&err)
-		files, err := c.Jobs().predictions(ctx, op, job, options != nil && options.Partial)
+		files, err := c.Jobs().predictions(ctx, op, job, orZero(options).Partial)
 		if err != nil {
 			yield(zero, err)
 			return

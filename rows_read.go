@@ -47,10 +47,7 @@ func (e *RowError) Unwrap() error { return e.Err }
 // Empty values are kept: an empty text for a string, zero for a number (pandas writes None and NaN as nothing). The name
 // appears in errors. Memory does not grow with the file.
 func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T, error] {
-	var o RowsOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	if o.Format == Lines {
 		return readLines[T](r, name)
 	}
@@ -97,8 +94,8 @@ func readLines[T any](r io.Reader, name string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if reflect.TypeFor[T]().Kind() != reflect.String {
-			yield(zero, &ArgumentError{Operation: "read rows", Argument: "T", Problem: "the format Lines gives text",
-				Remedy: "use Rows[string], or another format"})
+			yield(zero, operation{"read", "rows", ""}.invalid("T", "the format Lines gives text",
+				"use Rows[string], or another format"))
 			return
 		}
 		lines := bufio.NewReaderSize(r, 64<<10)
@@ -152,8 +149,8 @@ func newRowAssigner(row reflect.Value, columns []string) (rowAssigner, error) {
 			}, nil
 		}
 	}
-	return nil, &ArgumentError{Operation: "read rows", Argument: "T", Problem: row.Type().String() + " cannot take a row",
-		Remedy: "use a struct, []string, string, or map[string]string with RowsOptions.Columns"}
+	return nil, operation{"read", "rows", ""}.invalid("T", row.Type().String()+" cannot take a row",
+		"use a struct, []string, string, or map[string]string with RowsOptions.Columns")
 }
 
 func rowMap(record, columns []string) (map[string]string, error) {
@@ -205,7 +202,7 @@ func newStructAssigner(row reflect.Value, columns []string) (rowAssigner, error)
 func rowFields(t reflect.Type, columns []string) ([]rowField, error) {
 	var fields []rowField
 	bad := func(name, problem string) error {
-		return &ArgumentError{Operation: "read rows", Argument: t.String() + "." + name, Problem: problem}
+		return operation{"read", "rows", ""}.invalid(t.String()+"."+name, problem, "")
 	}
 	for i := range t.NumField() {
 		f := t.Field(i)

@@ -37,15 +37,12 @@ type DownloadResult struct {
 // downloadPrefix writes the blob at a place, or all blobs of the folder at it, below dir. Names are checked and opened
 // through an [os.Root], so that neither ".." nor a link leads outside.
 func (c *Client) downloadPrefix(ctx context.Context, op operation, at place, dir string, options *DownloadOptions) (DownloadResult, error) {
-	var o DownloadOptions
-	if options != nil {
-		o = *options
-	}
+	o := orZero(options)
 	if o.Concurrency <= 0 {
 		o.Concurrency = defaultConcurrency
 	}
 	bad := func(err error) error {
-		return &ArgumentError{Operation: op.String(), Argument: "dir", Problem: err.Error(), Err: err}
+		return op.invalid("dir", err.Error(), "").causedBy(err)
 	}
 	if dir == "" {
 		return DownloadResult{}, bad(errors.New("is empty"))
@@ -122,8 +119,8 @@ func (d *download) file(ctx context.Context, at place, name string) error {
 			Err: fs.ErrInvalid, Remedy: "read it with another tool"}
 	}
 	if _, err := d.root.Stat(local); err == nil && !d.options.Overwrite {
-		return &ArgumentError{Operation: d.op.String(), Argument: "dir", Problem: fmt.Sprintf("has a file %q already", name), Err: fs.ErrExist,
-			Remedy: "use an empty folder, or DownloadOptions.Overwrite"}
+		return d.op.invalid("dir", fmt.Sprintf("has a file %q already", name),
+			"use an empty folder, or DownloadOptions.Overwrite").causedBy(fs.ErrExist)
 	}
 	if err := d.root.MkdirAll(filepath.Dir(local), 0o755); err != nil {
 		return err

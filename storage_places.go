@@ -77,8 +77,7 @@ func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place
 }
 
 func badPlace(op operation, uri, problem, remedy string) error {
-	return &ArgumentError{Operation: op.String(), Argument: "uri", Remedy: remedy,
-		Problem: fmt.Sprintf("%q %s", redact(clip(uri)), problem)}
+	return op.invalid("uri", fmt.Sprintf("%q %s", redact(clip(uri)), problem), remedy)
 }
 
 // sameWorkspace reports whether a reference, which may leave it open, means the client's workspace.
@@ -148,8 +147,7 @@ func (c *Client) datastorePlace(ctx context.Context, op operation, name string) 
 		return place{}, err
 	}
 	bad := func(problem, remedy string) (place, error) {
-		return place{}, &ArgumentError{Operation: op.String(), Argument: "datastore",
-			Problem: fmt.Sprintf("%q %s", d.Name, problem), Remedy: remedy}
+		return place{}, op.invalid("datastore", fmt.Sprintf("%q %s", d.Name, problem), remedy)
 	}
 	container := cmp.Or(d.ContainerName, d.Filesystem)
 	switch {

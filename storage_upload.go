@@ -32,10 +32,7 @@ const (
 )
 
 func (o *UploadOptions) resolve() UploadOptions {
-	var r UploadOptions
-	if o != nil {
-		r = *o
-	}
+	r := orZero(o)
 	if r.Concurrency <= 0 {
 		r.Concurrency = defaultConcurrency
 	}
@@ -191,7 +188,7 @@ func scanLocal(op operation, path string) (local.Tree, error) {
 
 // badFile is the error of a path that cannot be uploaded, or of a file that changed, before anything was sent.
 func badFile(op operation, err error) error {
-	bad := &ArgumentError{Operation: op.String(), Argument: "path", Problem: err.Error(), Err: err}
+	bad := op.invalid("path", err.Error(), "").causedBy(err)
 	var l *local.Error
 	if errors.As(err, &l) {
 		bad.Problem, bad.Remedy, bad.Err = fmt.Sprintf("%q %s", l.Path, l.Problem), l.Remedy, l.Err

@@ -134,8 +134,9 @@ var deploymentOperations = []witnessOperation{
 		play: func(ctx context.Context, s *stage) error {
 			d := recordedBody[Deployment](s)
 			// The caller's checks would refuse what one recording sends on purpose; the request itself is what is compared.
-			at := s.c.Deployments(s.m[0]).url(s.m[1])
-			return ignoreResult(beginOperation[Deployment](ctx, s.c, request{op: operation{"create", "deployment", s.m[1]}, method: http.MethodPut, url: at, body: body{d}}, at))
+			r := s.c.Deployments(s.m[0]).request(http.MethodPut, "create", s.m[1])
+			r.body = body{d}
+			return ignoreResult(beginOperation[Deployment](ctx, s.c, r))
 		}},
 	{name: "deployment get", method: http.MethodGet, path: atWorkspace(`/batchEndpoints/([^/]+)/deployments/([^/]+)`), answer: func() any { return new(Deployment) },
 		play: func(ctx context.Context, s *stage) error {
@@ -183,8 +184,9 @@ var computeOperations = []witnessOperation{
 	{name: "compute put", method: http.MethodPut, path: atWorkspace(`/computes/([^/]+)`), answer: func() any { return new(Compute) },
 		play: func(ctx context.Context, s *stage) error {
 			c := recordedBody[Compute](s)
-			at := s.c.Computes().url(s.m[0])
-			return ignoreResult(beginOperation[Compute](ctx, s.c, request{op: operation{"create", "compute", s.m[0]}, method: http.MethodPut, url: at, body: body{c}}, at))
+			r := s.c.Computes().request(http.MethodPut, "create", s.m[0])
+			r.body = body{c}
+			return ignoreResult(beginOperation[Compute](ctx, s.c, r))
 		}},
 	{name: "compute get", method: http.MethodGet, path: atWorkspace(`/computes/([^/]+)`), answer: func() any { return new(Compute) },
 		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.Computes().Get(ctx, s.m[0])) }},
@@ -225,8 +227,9 @@ func assetOperations[T Asset](kind string, of func(*Client) AssetsClient[T]) []w
 	return []witnessOperation{
 		{name: kind + " pending upload", method: http.MethodPost, path: atWorkspace(`/` + kind + `/([^/]+)/versions/([^/]+)/startPendingUpload`),
 			play: func(ctx context.Context, s *stage) error {
-				return ignoreResult(do[pendingUpload](ctx, s.c, request{op: operation{"upload", "code", s.m[0]}, method: http.MethodPost,
-					url: of(s.c).versionURL(s.m[0], s.m[1], "startPendingUpload"), body: map[string]string{"pendingUploadType": "TemporaryBlobReference"}}))
+				r := of(s.c).request(operation{"upload", "code", s.m[0]}, http.MethodPost, s.m[0], s.m[1], "startPendingUpload")
+				r.body = map[string]string{"pendingUploadType": "TemporaryBlobReference"}
+				return ignoreResult(do[pendingUpload](ctx, s.c, r))
 			}},
 		// The stage of an environment is the service's own; ours never sends it back.
 		{name: kind + " put", method: http.MethodPut, path: version, answer: answer, drops: map[string]string{"environments": "stage"}[kind],
@@ -259,9 +262,9 @@ func assetOperations[T Asset](kind string, of func(*Client) AssetsClient[T]) []w
 			play: func(ctx context.Context, s *stage) error { return ignoreResult(of(s.c).GetContainer(ctx, s.m[0])) }},
 		{name: kind + " container put", method: http.MethodPut, path: atWorkspace(`/` + kind + `/([^/]+)`), answer: func() any { return new(AssetContainer) },
 			play: func(ctx context.Context, s *stage) error {
-				c := recordedBody[AssetContainer](s)
-				return ignoreResult(do[AssetContainer](ctx, s.c, request{op: of(s.c).op("archive", s.m[0]), method: http.MethodPut,
-					url: of(s.c).containerURL(s.m[0]), body: body{c}}))
+				r := of(s.c).container(of(s.c).op("archive", s.m[0]), http.MethodPut, s.m[0])
+				r.body = body{recordedBody[AssetContainer](s)}
+				return ignoreResult(do[AssetContainer](ctx, s.c, r))
 			}},
 		{name: kind + " containers", method: http.MethodGet, path: atWorkspace(`/` + kind), answer: pageOf[AssetContainer],
 			play: func(ctx context.Context, s *stage) error {

@@ -170,6 +170,6 @@ func parseConfig(file string, b []byte) (Workspace, error) {
 }
 
 func noWorkspace(argument, problem string, err error) error {
-	return &ArgumentError{Operation: "find workspace", Argument: argument, Problem: problem, Err: err,
-		Remedy: "download config.json from the studio, or set " + envSubscription + ", " + envResourceGroup + " and " + envWorkspace}
+	return operation{"find", "workspace", ""}.invalid(argument, problem,
+		"download config.json from the studio, or set "+envSubscription+", "+envResourceGroup+" and "+envWorkspace).causedBy(err)
 }

@@ -1,0 +1,56 @@
+package azmlbatch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+	"testing"
+)
+
+// TestNoCallSendsAnEmptyName calls every method of every sub-client with empty texts: each refuses, and sends nothing.
+func TestNoCallSendsAnEmptyName(t *testing.T) {
+	var sent *http.Request
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		sent = r
+		writeJSON(w, 200, `{}`)
+	})
+	needsNoName := map[string]bool{
+		"CreateOrUpdate": true, // of assets, whose name is a field; see the tests of assets
+		"Watch":          true, // of no jobs at all
+	}
+	for _, resources := range []any{c.Endpoints(), c.Deployments("digits"), c.Computes(), c.Datastores(), c.Jobs(),
+		c.Codes(), c.Models(), c.Environments(), c.Data(), c.Components()} {
+		for method := range reflect.TypeOf(resources).Methods() {
+			if method.Type.NumIn() < 3 || method.Type.In(1) != reflect.TypeFor[context.Context]() || needsNoName[method.Name] {
+				continue
+			}
+			args := []reflect.Value{reflect.ValueOf(resources), reflect.ValueOf(t.Context())}
+			for i := 2; i < method.Type.NumIn(); i++ {
+				args = append(args, reflect.Zero(method.Type.In(i)))
+			}
+			if method.Type.In(2).Kind() != reflect.String {
+				continue
+			}
+			sent = nil
+			err := firstError(method.Func.Call(args))
+			if !errors.As(err, new(*ArgumentError)) || sent != nil {
+				t.Errorf("%T.%s with an empty name = %v, want an ArgumentError; sent: %v", resources, method.Name, err, sent != nil)
+			}
+		}
+	}
+}
+
+// firstError is the error among a call's results, or the first that a list yields.
+func firstError(results []reflect.Value) error {
+	last := results[len(results)-1]
+	if err, ok := last.Interface().(error); ok {
+		return err
+	}
+	if last.Kind() == reflect.Func {
+		for _, err := range last.Seq2() {
+			return firstError([]reflect.Value{err})
+		}
+	}
+	return nil
+}
