@@ -11,6 +11,7 @@ require (
 	github.com/azmlbatch/azmlbatch v0.0.0
 	github.com/google/go-cmp v0.7.0
 	go.opentelemetry.io/otel/sdk v1.47.0
+	golang.org/x/sync v0.25.0
 )
 
 require (
@@ -46,7 +47,6 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/exp v0.0.0-20260813180055-c1d0aacb2297 // indirect
 	golang.org/x/net v0.62.0 // indirect
-	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
