@@ -1,7 +1,6 @@
 package azmlbatch
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -21,11 +20,11 @@ type Invocation struct {
 	Input Input
 	// Inputs by name, for pipeline-component deployments; a model deployment takes exactly one and ignores the name. It
 	// excludes Input.
-	Inputs Inputs `wire:"properties/inputData"`
+	Inputs Inputs
 	// Outputs by name. A model deployment takes one, a [URIFile] that names the predictions file on a blob datastore.
 	// Empty makes the client choose a file in a fresh folder on the default datastore whose path holds Key; that is
 	// what makes an invocation findable. A file that exists already makes the job fail.
-	Outputs Outputs `wire:"properties/outputData"`
+	Outputs Outputs
 	// Key makes the invocation idempotent: a second Invoke with the same key on the same endpoint returns the first job,
 	// also from another process or after a crash. Letters, digits, '-' and '_', at most 64. Empty means a fresh key, which
 	// still guards the one call against a lost answer. With Outputs, the job is known by their places instead of by Key. A
@@ -33,77 +32,67 @@ type Invocation struct {
 	Key string
 
 	// DisplayName is shown in the studio instead of a made-up name.
-	DisplayName string `wire:"properties/name"`
+	DisplayName string
 	// ExperimentName groups jobs; the service documents it for pipeline-component deployments.
-	ExperimentName string `wire:"properties/properties/experimentName"`
+	ExperimentName string
 	// MiniBatchSize is the number of files per call of the script's run.
-	MiniBatchSize int64 `wire:"properties/miniBatchSize"`
+	MiniBatchSize int64
 	// ErrorThreshold is the number of failed files that ends the job; -1 ignores all failures, nil is the deployment's.
-	ErrorThreshold *int `wire:"properties/errorThreshold"`
+	ErrorThreshold *int
 	// MaxConcurrencyPerInstance is the number of worker processes per node.
-	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
+	MaxConcurrencyPerInstance int
 	// InstanceCount is the number of nodes. Nodes cost money while they run.
-	InstanceCount int `wire:"properties/compute/instanceCount"`
+	InstanceCount int
 	// Compute is the ARM id or name of another cluster than the deployment's.
-	Compute string `wire:"properties/compute/target"`
+	Compute string
 	// RetrySettings are tries and time limit per mini-batch.
-	RetrySettings RetrySettings `wire:"properties/retrySettings"`
+	RetrySettings RetrySettings
 	// LoggingLevel of the job.
-	LoggingLevel LoggingLevel `wire:"properties/loggingLevel"`
+	LoggingLevel LoggingLevel
 	// OutputFileName names the predictions file, without a folder. Empty means the deployment's. The URI of an output
 	// names the file too; giving two names is an error.
-	OutputFileName string `wire:"properties/outputFileName"`
+	OutputFileName string
 
 	// Dataset is the older form of an input (API 2021-10-01), for services and scripts that still need it. It excludes
 	// Input and Inputs.
-	Dataset Dataset `wire:"properties/dataset"`
+	Dataset Dataset
 	// OutputDataset is the older form of an output. It excludes Outputs.
-	OutputDataset OutputDataset `wire:"properties/outputDataset"`
-	// Extra holds members of the request that this package does not know, such as a setting in preview, by JSON Pointer:
-	// "/properties/newSetting". A field of this struct that is set wins.
-	Extra map[string]json.RawMessage
+	OutputDataset OutputDataset
 }
 
 // A Dataset is the older form of an input: [DataURL], [DatasetVersion] or [DatasetID].
-type Dataset interface{ dataInputType() string }
+type Dataset interface{ datasetBody() map[string]string }
 
 // DataURL is a folder or file by its https URL, in the older form.
 type DataURL struct {
 	// Path is the URL.
-	Path string `wire:"path"`
+	Path string
 }
 
 // DatasetVersion is a registered dataset of the workspace, in the older form.
 type DatasetVersion struct {
 	// Name of the dataset.
-	Name string `wire:"datasetName"`
+	Name string
 	// Version of the dataset.
-	Version string `wire:"datasetVersion"`
+	Version string
 }
 
 // DatasetID is a registered dataset by its id, in the older form.
 type DatasetID struct {
 	// ID of the dataset.
-	ID string `wire:"datasetId"`
+	ID string
 }
 
-func (DataURL) dataInputType() string        { return "DataUrl" }
-func (DatasetVersion) dataInputType() string { return "DatasetVersion" }
-func (DatasetID) dataInputType() string      { return "DatasetId" }
-
-// MarshalJSON implements [json.Marshaler].
-func (d DataURL) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
+func (d DataURL) datasetBody() map[string]string {
+	return map[string]string{"dataInputType": "DataUrl", "path": d.Path}
 }
 
-// MarshalJSON implements [json.Marshaler].
-func (d DatasetVersion) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
+func (d DatasetVersion) datasetBody() map[string]string {
+	return map[string]string{"dataInputType": "DatasetVersion", "datasetName": d.Name, "datasetVersion": d.Version}
 }
 
-// MarshalJSON implements [json.Marshaler].
-func (d DatasetID) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
+func (d DatasetID) datasetBody() map[string]string {
+	return map[string]string{"dataInputType": "DatasetId", "datasetId": d.ID}
 }
 
 // OutputDataset is the older form of an output.

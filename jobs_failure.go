@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -89,7 +90,7 @@ func (j JobsClient) explain(ctx context.Context, job Job) error {
 	if err := j.readCause(ctx, child, failed); err != nil {
 		failed.Err = err
 	}
-	failed.Hint = hintFor(failed.Message + "\n" + failed.Traceback + "\n" + child.Err)
+	failed.Hint = cmp.Or(failed.Hint, hintFor(failed.Message+"\n"+failed.Traceback+"\n"+child.Err))
 	return failed
 }
 
@@ -123,10 +124,10 @@ func (j JobsClient) readCause(ctx context.Context, child ChildJob, failed *JobFa
 			if err != nil {
 				return err
 			}
-			if t, ok := findTraceback(text); ok {
-				failed.Traceback, failed.Message, failed.Log = t.text, t.exception, l.URI
+			if t, ok := findFailedCall(text); ok {
+				failed.Traceback, failed.Message, failed.Hint, failed.Log = t.text, t.exception, t.hint, l.URI
 				failed.Node, failed.Process = cmp.Or(t.node, l.node()), cmp.Or(t.process, l.process())
-				return j.readMiniBatch(ctx, logs, failed)
+				return errors.Join(j.addPrinted(ctx, logs, failed), j.readMiniBatch(ctx, logs, failed))
 			}
 			if l.Name == "logs/job_result.txt" && strings.TrimSpace(text) != "" {
 				failed.Message, failed.Log = cmp.Or(resultCause(text), failed.Message), l.URI
@@ -135,6 +136,44 @@ func (j JobsClient) readCause(ctx context.Context, child ChildJob, failed *JobFa
 	}
 	return j.readMiniBatch(ctx, logs, failed)
 }
+
+// addPrinted adds what the script printed where its exception says nothing by itself: sys.exit and argparse write their
+// reason to standard error, and the driver of MLflow models writes it to standard output.
+func (j JobsClient) addPrinted(ctx context.Context, logs []JobLog, failed *JobFailedError) error {
+	stream := ""
+	switch {
+	case strings.HasPrefix(failed.Message, "SystemExit"):
+		stream = "stderr"
+	case strings.HasSuffix(failed.Message, ": No objects to concatenate"):
+		stream = "stdout"
+	}
+	at := slices.IndexFunc(logs, func(l JobLog) bool {
+		return strings.HasPrefix(l.Name, "logs/user/"+stream+"/") && l.process() == failed.Process && l.node() == failed.Node
+	})
+	if stream == "" || at < 0 {
+		return nil
+	}
+	text, err := j.readLog(ctx, logs[at])
+	if err != nil {
+		return err
+	}
+	if stream == "stdout" {
+		if reason := unreadableFile.FindString(text); reason != "" {
+			failed.Message = reason + " (" + failed.Message + ")"
+		}
+		return nil
+	}
+	if lines := strings.Split(strings.TrimSpace(text), "\n"); lines[0] != "" && len(text) < maxLogRead {
+		failed.Traceback += "\nThe end of " + logs[at].Name + ":\n" + strings.Join(lines[max(0, len(lines)-shownLines):], "\n")
+	}
+	return nil
+}
+
+// shownLines is how many lines of standard error go into an error.
+const shownLines = 10
+
+// unreadableFile is what the driver of MLflow models logs for a file that it cannot score (Microsoft Learn: how-to-mlflow-batch).
+var unreadableFile = regexp.MustCompile(`Error processing input file: .*`)
 
 // readMiniBatch finds the first mini-batch that failed, in the report that the engine writes for every attempt.
 func (j JobsClient) readMiniBatch(ctx context.Context, logs []JobLog, failed *JobFailedError) error {
@@ -202,15 +241,47 @@ func guiltyFile(files []string, traceback string) string {
 	return guilty
 }
 
-// traceback is one Python exception as a log shows it.
-type traceback struct{ text, exception, node, process string }
+// traceback is one Python exception as a log shows it, and the hint that may follow it.
+type traceback struct{ text, exception, node, process, hint string }
 
 var (
 	tracebackWhere = regexp.MustCompile(`(process\d+) on node (\S+)`)
+	failedCall     = regexp.MustCompile(`(process\d+) on node (\S+) failed with error: (.+)`)
 	logStamp       = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}`)
 )
 
 const tracebackHead = "Traceback (most recent call last):"
+
+// findFailedCall returns the first failed call of the script in a log: its exception, else what happened to its process
+// or to its rows.
+func findFailedCall(log string) (traceback, bool) {
+	if t, ok := findTraceback(log); ok {
+		return t, true
+	}
+	lines := strings.Split(strings.ReplaceAll(log, "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		if m := failedCall.FindStringSubmatch(line); m != nil && m[3] != tracebackHead {
+			below := slices.IndexFunc(append(lines[i+1:], ""), func(l string) bool { return l == "" || logStamp.MatchString(l) })
+			text := strings.Join(lines[i+1:i+1+below], "\n")
+			return traceback{text: text, exception: m[3], process: m[1], node: m[2], hint: hintAfter(lines[i+1:])}, true
+		}
+	}
+	return traceback{}, false
+}
+
+// hintAfter returns the hint about the error before these lines. The emulator's engine writes one where it knows more than
+// the exception tells, such as which Python lacks a module; the service writes none.
+func hintAfter(lines []string) string {
+	for _, line := range lines {
+		if _, hint, ok := strings.Cut(line, " Hint: "); ok && logStamp.MatchString(line) {
+			return hint
+		}
+		if strings.Contains(line, "failed with error: ") {
+			break
+		}
+	}
+	return ""
+}
 
 // findTraceback returns the first exception in a log that is the user's and not the driver's exit.
 func findTraceback(log string) (traceback, bool) {
@@ -227,6 +298,7 @@ func findTraceback(log string) (traceback, bool) {
 		if m := tracebackWhere.FindStringSubmatch(before); m != nil {
 			t.process, t.node = m[1], m[2]
 		}
+		t.hint = hintAfter(lines[i+1:])
 		return t, true
 	}
 	return traceback{}, false
@@ -295,12 +367,17 @@ var hints = []struct{ text, hint string }{
 	{"Dataset initialization failed", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},
 	{"No module named 'azureml'", "add azureml-core and azureml-dataset-runtime[fuse] to the environment's conda file"},
 	{"pkg_resources", "add setuptools<81 to the environment's conda file"},
-	{"No module named", "add the package to the environment's conda file"},
+	{"No module named", "the Python that ran the script lacks this module: add its package to the environment, or the file to the code folder"},
+	{"error: unrecognized arguments:", "sys.argv holds the options of the driver: parse it with parse_known_args()"},
+	{"error: the following arguments are required:", "a deployment cannot pass arguments to its script: read an environment variable instead"},
+	{"run() returned ", "return as many rows as files; a file without a row counts as failed"},
+	{"signal 9 ", "the process may have run out of memory: lower MiniBatchSize or MaxConcurrencyPerInstance, or choose a larger VM size"},
 	{"exceeds error threshold", "raise errorThreshold, or mend the files that fail"},
 	{"the path already exists", "give every job an output of its own"},
 	{"No objects to concatenate", "no file of the mini-batch could be read by the MLflow model: check the file types"},
 	{"No progress update", "a call of run takes longer than the timeout: raise RetrySettings.Timeout or lower MiniBatchSize"},
 	{"Datastore has no credentials", "grant the workspace identity access to the storage account"},
+	{"took longer than the timeout", "raise RetrySettings.Timeout or lower MiniBatchSize"},
 	{"run_invocation_timeout", "a call of run takes longer than the timeout: raise RetrySettings.Timeout or lower MiniBatchSize"},
 	{"AuthenticationException", "the identity that reads the input lacks Storage Blob Data Reader"},
 	{"Failed to create table", "in a private network the workspace's storage needs queue and table endpoints too"},

@@ -16,12 +16,16 @@ func TestFindTraceback(t *testing.T) {
 	}{
 		{"after a stamp", "2026-02-28T11:11:55.543843 This file shows errors in the entry script.\n" +
 			"2026-02-28T11:12:07.031290 The process000 on node 0 failed with error: " + user + "\n2026-02-28T11:12:08.0 next\n",
-			traceback{user, "ValueError: no glaze", "0", "process000"}, true},
+			traceback{text: user, exception: "ValueError: no glaze", node: "0", process: "process000"}, true},
 		{"the driver's exit is not the cause", "Traceback (most recent call last):\n  File \"driver.py\", line 1\nSystemExit: 42\n", traceback{}, false},
-		{"the user's comes after the driver's", "Traceback (most recent call last):\n  x\nSystemExit: 42\n\n" + user, traceback{user, "ValueError: no glaze", "", ""}, true},
-		{"a message of several lines", user + "\nsecond line\n\nmore", traceback{user + "\nsecond line", "ValueError: no glaze", "", ""}, true},
+		{"the user's comes after the driver's", "Traceback (most recent call last):\n  x\nSystemExit: 42\n\n" + user, traceback{text: user, exception: "ValueError: no glaze"}, true},
+		{"a message of several lines", user + "\nsecond line\n\nmore", traceback{text: user + "\nsecond line", exception: "ValueError: no glaze"}, true},
 		{"chained", "Traceback (most recent call last):\n  a\nKeyError: 'k'\n\nDuring handling of the above exception, another exception occurred:\n\n" + user + "\n",
-			traceback{"Traceback (most recent call last):\n  a\nKeyError: 'k'\n\nDuring handling of the above exception, another exception occurred:\n\n" + user, "ValueError: no glaze", "", ""}, true},
+			traceback{text: "Traceback (most recent call last):\n  a\nKeyError: 'k'\n\nDuring handling of the above exception, another exception occurred:\n\n" + user, exception: "ValueError: no glaze"}, true},
+		{"with a hint", "2026-02-28T11:12:07.031290 The process000 on node 0 failed with error: " + user + "\n2026-02-28T11:12:07.031290 Hint: more ash\n",
+			traceback{text: user, exception: "ValueError: no glaze", node: "0", process: "process000", hint: "more ash"}, true},
+		{"another error's hint", "2026-02-28T11:12:07.03 The process000 on node 0 failed with error: " + user + "\n2026-02-28T11:12:08.03 The process000 on node 0 failed with error: x\n2026-02-28T11:12:08.03 Hint: more ash\n",
+			traceback{text: user, exception: "ValueError: no glaze", node: "0", process: "process000"}, true},
 		{"none", "all went well\n", traceback{}, false},
 	}
 	for _, tt := range tests {
@@ -32,6 +36,33 @@ func TestFindTraceback(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(traceback{})); diff != "" {
 				t.Errorf("traceback (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFindFailedCall(t *testing.T) {
+	const head = "2026-02-28T11:11:55.543843 This file shows errors.\n2026-02-28T11:12:07.031290 The process001 on node 2 failed with error: "
+	const user = tracebackHead + "\n  File \"score.py\", line 9, in run\nValueError: no glaze"
+	tests := []struct {
+		name, log string
+		want      traceback
+		ok        bool
+	}{
+		{"an exception is told before what came earlier", head + "run() returned 0 rows for 3 files\n" + user + "\n", traceback{text: user, exception: "ValueError: no glaze"}, true},
+		{"rows that are missing", head + "run() returned 0 rows for 3 files of mini-batch 0\n2026-02-28T11:12:07.031290 Hint: return rows\n2026-02-28T11:12:08.0 The process000 on node 0 failed with error: later\n",
+			traceback{exception: "run() returned 0 rows for 3 files of mini-batch 0", node: "2", process: "process001", hint: "return rows"}, true},
+		{"a call that hangs", head + "run() took longer than the timeout\nCurrent thread 0x7f:\n  File \"score.py\", line 3 in run\n2026-02-28T11:12:08.0 next\n",
+			traceback{text: "Current thread 0x7f:\n  File \"score.py\", line 3 in run", exception: "run() took longer than the timeout", node: "2", process: "process001"}, true},
+		{"at the end of the log", head + "the process ended by signal 9 (killed), returncode -9", traceback{exception: "the process ended by signal 9 (killed), returncode -9", node: "2", process: "process001"}, true},
+		{"none", "2026-02-28T11:11:55.543843 This file shows errors.\n", traceback{}, false},
+		{"half a traceback", head + tracebackHead + "\n  File", traceback{}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, ok := findFailedCall(tt.log)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(traceback{})); diff != "" || ok != tt.ok {
+				t.Errorf("findFailedCall = %v, want %v (-want +got):\n%s", ok, tt.ok, diff)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -101,13 +102,29 @@ func (e *engine) alive() { e.watchdog.Reset(e.noProgress) }
 
 // recordError counts a failed call of the script and writes it into the logs.
 func (e *engine) recordError(failed *ScriptError) {
+	if e.Func == nil && (failed.Exited || isSystemExit(failed.Message)) {
+		failed.Stderr = e.logs.lastStderr(failed.Node, failed.Process)
+	}
+	failed.Hint = e.hint(failed)
+	if e.Logs != "" {
+		failed.Log = filepath.Join(e.Logs, filepath.FromSlash(processErrorFile(failed.Node, failed.Process)))
+	}
 	e.logs.scriptError(failed)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.scriptErrors++
-	if e.firstError == nil {
+	// An exception tells more than rows that are missing, even when it came later.
+	if e.firstError == nil || e.firstError.TooFewRows && !failed.TooFewRows {
 		e.firstError = failed
 	}
+}
+
+// pythonName is the interpreter of the job, as far as it is known.
+func (e *engine) pythonName() string {
+	if e.interpreter != nil {
+		return e.interpreter.name()
+	}
+	return e.Python
 }
 
 // settle counts a mini-batch that is done with: ok and failed are its files.

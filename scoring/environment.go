@@ -37,15 +37,22 @@ type Environment struct {
 
 // EnvironmentError tells that the packages of [Job.Environment] could not be installed.
 type EnvironmentError struct {
-	// Reason says which step failed and how.
+	// Reason names the step that failed and gives its own line about the cause, such as
+	// "python -m pip: No matching distribution found for torch==1.0".
 	Reason string
-	// Output is the end of what the step printed, in pip's own words.
+	// Output is the end of what the step printed.
 	Output string
+	// Log is the path of the log with all that it printed. Empty without [Job.Logs].
+	Log string
 }
 
-// Error gives the reason, and below it the output.
+// Error gives the reason and the log, and below them the output.
 func (e *EnvironmentError) Error() string {
-	return "scoring: the environment cannot be built: " + e.Reason + indent(e.Output)
+	text := "scoring: the environment cannot be built: " + e.Reason
+	if e.Log != "" {
+		text += "; the whole output is in " + e.Log
+	}
+	return text + indent(e.Output)
 }
 
 // packages is what is to be installed.

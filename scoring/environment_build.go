@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,6 +23,8 @@ type venv struct {
 	lines []string
 	log   string // file for what pip prints
 	base  baseInterpreter
+
+	keepsLog bool // the log stays after the job
 }
 
 // baseInterpreter is the Python that an environment is made of.
@@ -84,7 +88,7 @@ func (e *engine) newVenv(ctx context.Context) (*venv, error) {
 	}
 	content := append([]string{base.path, base.version}, e.packages.lines...)
 	sum := sha256.Sum256([]byte(strings.Join(content, "\n")))
-	v := &venv{dir: filepath.Join(root, fmt.Sprintf("python%s-%x", base.version, sum[:8])), lines: e.packages.lines, base: base}
+	v := &venv{dir: filepath.Join(root, fmt.Sprintf("python%s-%x", base.version, sum[:8])), lines: e.packages.lines, base: base, keepsLog: e.Logs != ""}
 	if v.log, err = e.logs.path(buildLogFile); err != nil {
 		return nil, fmt.Errorf("scoring: %w", err)
 	}
@@ -238,9 +242,32 @@ func (v *venv) step(ctx context.Context, lock *os.File, name string, arguments .
 	if !errors.As(err, &exit) {
 		return fmt.Errorf("scoring: environment: %w", err)
 	}
-	lines := strings.Split(strings.TrimSpace(readTail(v.log)), "\n")
-	return &EnvironmentError{
-		Reason: fmt.Sprintf("python -m %s: %v", arguments[2], exit),
+	return v.failure(arguments[2], exit, readTail(v.log))
+}
+
+// failure explains a step that failed by the end of what it printed.
+func (v *venv) failure(step string, exit error, output string) error {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	failed := &EnvironmentError{
+		Reason: fmt.Sprintf("python -m %s: %s", step, cmp.Or(ownError(lines), exit.Error())),
 		Output: strings.Join(lines[max(0, len(lines)-shownOfOutput):], "\n"),
 	}
+	if v.keepsLog {
+		failed.Log = v.log
+	}
+	return failed
+}
+
+// ownError is the line in which pip, or venv, says why it failed; empty when there is none. pip's
+// last one is about the package that was asked for, unless it only names a web page.
+func ownError(lines []string) string {
+	for _, head := range []string{"ERROR: ", "error: ", "Error: "} {
+		for _, line := range slices.Backward(lines) {
+			line, found := strings.CutPrefix(strings.TrimSpace(line), head)
+			if found && !strings.HasPrefix(line, "ResolutionImpossible") {
+				return line
+			}
+		}
+	}
+	return ""
 }

@@ -122,3 +122,36 @@ func TestAModelOfMLflowIsNoLink(t *testing.T) {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
+
+// TestEnvironmentErrorGivesTheToolsOwnLine checks it with what pip and venv print.
+func TestEnvironmentErrorGivesTheToolsOwnLine(t *testing.T) {
+	tests := []struct{ name, step, output, reason string }{
+		{"a version that there is not", "pip", "Looking in indexes: https://example.com\nERROR: Could not find a version that satisfies the requirement torch==1.0 (from versions: none)\nERROR: No matching distribution found for torch==1.0\n",
+			"python -m pip: No matching distribution found for torch==1.0"},
+		{"a conflict", "pip", "ERROR: Cannot install a==1 and b==2 because these package versions have conflicting dependencies.\n\nThe conflict is caused by:\n    a 1 depends on c<1\n\nERROR: ResolutionImpossible: for help visit https://pip.pypa.io\n",
+			"python -m pip: Cannot install a==1 and b==2 because these package versions have conflicting dependencies."},
+		{"a build", "pip", "  error: subprocess-exited-with-error\n  exit code: 1\n  error: command 'gcc' failed\nERROR: Failed to build 'kiln' when getting requirements to build wheel\n",
+			"python -m pip: Failed to build 'kiln' when getting requirements to build wheel"},
+		{"only in small letters", "pip", "error: metadata-generation-failed\nhint: See above for details.\n", "python -m pip: metadata-generation-failed"},
+		{"venv", "venv", "Error: Command '['/x/bin/python', '-m', 'ensurepip']' returned non-zero exit status 1.\n", "python -m venv: Command '['/x/bin/python', '-m', 'ensurepip']' returned non-zero exit status 1."},
+		{"nothing", "venv", "", "python -m venv: exit status 1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := &venv{log: "/logs/build.txt", keepsLog: tt.output != ""}
+			want := &EnvironmentError{Reason: tt.reason, Output: strings.TrimSpace(tt.output)}
+			text := "scoring: the environment cannot be built: " + tt.reason
+			if tt.output != "" {
+				want.Log = v.log
+				text += "; the whole output is in /logs/build.txt\n\t" + strings.ReplaceAll(want.Output, "\n", "\n\t")
+			}
+			got := v.failure(tt.step, errors.New("exit status 1"), tt.output)
+			if diff := cmp.Diff(error(want), got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got.Error() != text {
+				t.Errorf("Error() = %q, want %q", got.Error(), text)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,6 @@ const (
 	jobResultFile = "logs/job_result.txt"
 
 	stdoutFolder      = "logs/user/stdout"
-	stderrFolder      = "logs/user/stderr"
 	entryScriptFolder = "logs/user/entry_script_log"
 
 	logTime = "2006-01-02T15:04:05.000000" // UTC, without a zone
@@ -68,6 +68,10 @@ func nodeFile(node int, process string) string {
 
 func processErrorFile(node int, process string) string {
 	return fmt.Sprintf("logs/user/error/%d/%s.txt", node, process)
+}
+
+func stderrFile(node int, process string) string {
+	return fmt.Sprintf("logs/user/stderr/%d/%s.stderr.txt", node, process)
 }
 
 // path gives the place of a log in the file system and makes its folder.
@@ -159,9 +163,31 @@ func (l *logTree) scriptError(e *ScriptError) {
 	if text == "" || e.TimedOut || e.Exited {
 		text = strings.TrimSuffix(e.Message+"\n"+e.Traceback, "\n")
 	}
+	if e.TooFewRows {
+		text += fmt.Sprintf(" of mini-batch %d", e.MiniBatch)
+	}
 	line := l.line(fmt.Sprintf("The %s on node %d failed with error: %s", e.Process, e.Node, strings.TrimRight(text, "\n")))
+	if e.Hint != "" { // the service has no such line
+		line += l.line(hintHead + e.Hint)
+	}
 	l.write(l.errorFile(), line)
 	l.write(processErrorFile(e.Node, e.Process), l.line(e.Error())+line)
+}
+
+// hintHead begins the line after an error that says what usually helps.
+const hintHead = "Hint: "
+
+// shownOfStderr is how many lines of a process's standard error go into an error.
+const shownOfStderr = 10
+
+// lastStderr gives the last lines that a process wrote to standard error.
+func (l *logTree) lastStderr(node int, process string) string {
+	path, err := l.path(stderrFile(node, process))
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(readTail(path)), "\n")
+	return strings.Join(lines[max(0, len(lines)-shownOfStderr):], "\n")
 }
 
 // std writes the lines of the head process's own output. The cause of a failure is not among them in Azure either.
@@ -200,14 +226,30 @@ func (l *logTree) close() error {
 	return l.err
 }
 
-// readTail gives the last part of a small log, for an error message.
+// readTail gives the last part of a log for an error message. The log may be huge.
 func readTail(path string) string {
 	const most = 4 << 10
-	text, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return ""
 	}
-	return string(text[max(0, len(text)-most):])
+	defer file.Close()
+	if end, err := file.Seek(0, io.SeekEnd); err == nil {
+		_, _ = file.Seek(max(0, end-most), io.SeekStart) // fails as the read does
+	}
+	text, err := io.ReadAll(io.LimitReader(file, most))
+	if err != nil {
+		return ""
+	}
+	return strings.ToValidUTF8(string(text), "\uFFFD")
+}
+
+// number gives a count and the word for what is counted.
+func number(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
 }
 
 func indent(text string) string {

@@ -50,9 +50,11 @@ type Result struct {
 	MiniBatches MiniBatches `json:"miniBatches"`
 	// OutputFile is the path of the joined rows. Empty with SummaryOnly and when the job did not complete.
 	OutputFile string `json:"outputFile"`
-	// ScriptErrors is the number of calls of the script that failed, tries that were repeated with success included.
+	// ScriptErrors is the number of calls of the script that failed or returned fewer rows than
+	// files. It includes tries that were repeated with success.
 	ScriptErrors int `json:"scriptErrors"`
-	// FirstError is the first of them, nil when there was none. A completed job can have one.
+	// FirstError is the first of the calls that failed, or if none did the first that returned fewer
+	// rows than files. Nil means that all went well. A completed job can have one.
 	FirstError *ScriptError `json:"-"`
 }
 
@@ -97,15 +99,28 @@ type ScriptError struct {
 	TimedOut bool
 	// Exited tells that the process ended in the call.
 	Exited bool
+	// TooFewRows tells that run returned, with fewer rows than the mini-batch has files. Such a
+	// mini-batch is not tried again; the files that lack a row count as failed.
+	TooFewRows bool
+	// Stderr is the last lines that the process wrote to standard error, at most ten. It is set when
+	// the process ended and when the script raised SystemExit, as sys.exit and argparse do.
+	Stderr string
+	// Hint says what usually helps. Empty when the cause is not a known one.
+	Hint string
+	// Log is the path of the log with the errors of this process. Empty without [Job.Logs].
+	Log string
 }
 
 // Error says where and what in one line.
 func (e *ScriptError) Error() string {
 	var where strings.Builder
-	fmt.Fprintf(&where, "%s() failed in %s on node %d", e.Phase, e.Process, e.Node)
-	if e.Phase == PhaseImport {
-		where.Reset()
+	switch {
+	case e.TooFewRows:
+		fmt.Fprintf(&where, "%s in %s on node %d", e.Message, e.Process, e.Node)
+	case e.Phase == PhaseImport:
 		fmt.Fprintf(&where, "import failed in %s on node %d", e.Process, e.Node)
+	default:
+		fmt.Fprintf(&where, "%s() failed in %s on node %d", e.Phase, e.Process, e.Node)
 	}
 	if e.MiniBatch >= 0 {
 		fmt.Fprintf(&where, ", mini-batch %d", e.MiniBatch)
@@ -113,7 +128,29 @@ func (e *ScriptError) Error() string {
 	if e.File != "" {
 		fmt.Fprintf(&where, ", file %q", e.File)
 	}
-	return where.String() + ": " + e.Message
+	if !e.TooFewRows {
+		where.WriteString(": " + e.Message)
+	}
+	return where.String()
+}
+
+// Details gives all that is known, in several lines: the line of Error, the traceback, the end of
+// standard error and the hint.
+func (e *ScriptError) Details() string { return e.Error() + e.below(e.Traceback) }
+
+// below gives what follows the line of an error.
+func (e *ScriptError) below(traceback string) string {
+	var text strings.Builder
+	if traceback = strings.TrimRight(traceback, "\n"); traceback != "" {
+		text.WriteString("\n" + traceback)
+	}
+	if e.Stderr != "" {
+		text.WriteString("\nstandard error ends with:" + indent(e.Stderr))
+	}
+	if e.Hint != "" {
+		text.WriteString("\nhint: " + e.Hint)
+	}
+	return text.String()
 }
 
 // ExitCode is the exit code of the service's driver process when a job failed.
@@ -133,7 +170,7 @@ type Failure struct {
 	Logs string
 }
 
-// Error gives the reason, where it happened and the user's own traceback.
+// Error gives the reason, and below it the details of the cause.
 func (f *Failure) Error() string {
 	var text strings.Builder
 	text.WriteString("scoring: " + f.Reason)
@@ -143,12 +180,11 @@ func (f *Failure) Error() string {
 	if f.Cause == nil {
 		return text.String()
 	}
-	text.WriteString("\n" + f.Cause.Error())
-	traceback := strings.TrimRight(f.Cause.Traceback, "\n")
-	if traceback != "" && !strings.Contains(f.Reason, strings.TrimSpace(traceback)) { // that of an import is in the sentence
-		text.WriteString("\n" + traceback)
+	traceback := f.Cause.Traceback
+	if strings.Contains(f.Reason, strings.TrimSpace(traceback)) { // that of an import is in the sentence
+		traceback = ""
 	}
-	return text.String()
+	return text.String() + "\n" + f.Cause.Error() + f.Cause.below(traceback)
 }
 
 // Unwrap gives the failed call of the script, so that errors.As finds a [*ScriptError].

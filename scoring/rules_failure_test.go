@@ -57,7 +57,7 @@ func TestRulesErrorTellsTheCause(t *testing.T) {
 		t.Fatalf("Run = %v", err)
 	}
 	got := *failure.Cause
-	got.PID = 0
+	got.PID, got.Log = 0, ""
 	want := ScriptError{
 		Phase: PhaseRun, Message: "ValueError: cannot read", Traceback: got.Traceback, MiniBatch: 1, Try: 1, Process: "process000",
 		Files: []string{job.Input + "/a02.txt", job.Input + "/a03.txt"}, File: job.Input + "/a03.txt",

@@ -221,6 +221,12 @@ func TestRulesRefusedSettings(t *testing.T) {
 		"no script there":                {"Script", func(j *Job) { j.Script = "other.py" }},
 		"a folder for a script":          {"Script", func(j *Job) { j.Script = "." }},
 		"a script outside of the folder": {"Script", func(j *Job) { j.Script = "../code/score.py" }},
+		"a dot in the script's name":     {"Script", func(j *Job) { copyScript(j, "batch-score.v2.py") }},
+		"a dot in its folder's name":     {"Script", func(j *Job) { copyScript(j, "v1.2/score.py") }},
+		"a hidden folder":                {"Script", func(j *Job) { copyScript(j, ".code/score.py") }},
+		"a notebook":                     {"Script", func(j *Job) { copyScript(j, "score.ipynb") }},
+		"a script without an extension":  {"Script", func(j *Job) { copyScript(j, "score") }},
+		"an extension in capitals":       {"Script", func(j *Job) { copyScript(j, "score.PY") }},
 		"outside with backslashes":       {"Script", func(j *Job) { j.Script = `..\code\score.py` }},
 		"a model that is not there":      {"Model", func(j *Job) { j.Model += "-gone" }},
 		"no input":                       {"Input", func(j *Job) { j.Input = "" }},
@@ -256,6 +262,23 @@ func TestRulesRefusedSettings(t *testing.T) {
 				t.Errorf("it started: notes %v, logs %v", notes(t, job), err)
 			}
 		})
+	}
+}
+
+// copyScript gives a job's script another name.
+func copyScript(job *Job, name string) {
+	path := filepath.Join(job.Code, filepath.FromSlash(name))
+	_ = os.MkdirAll(filepath.Dir(path), 0o750)
+	_ = os.Rename(filepath.Join(job.Code, job.Script), path)
+	job.Script = name
+}
+
+func TestRulesScriptThatCannotBeImported(t *testing.T) {
+	job := newJob(t, echo, 1)
+	copyScript(&job, "sub.d/batch-score.v2.py")
+	_, err := Run(t.Context(), job)
+	if want := `rename it to "sub_d/batch-score_v2.py"`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Run = %v, want %q", err, want)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Run scores all files of the input and returns when every worker process has ended.
@@ -153,11 +154,7 @@ func (e *engine) failure(reason, detail string) *Failure {
 }
 
 func (e *engine) failureLocked(reason, detail string) *Failure {
-	f := &Failure{Reason: reason, Detail: detail, Cause: e.firstError, Logs: e.Logs, Python: e.Python}
-	if e.interpreter != nil {
-		f.Python = e.interpreter.name()
-	}
-	return f
+	return &Failure{Reason: reason, Detail: detail, Cause: e.firstError, Logs: e.Logs, Python: e.pythonName()}
 }
 
 // conclude gives the outcome of a job and writes it into the logs.
@@ -191,8 +188,9 @@ func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 		return result, fmt.Errorf("scoring: the job was cancelled: %w", context.Cause(ctx))
 	default:
 		result.Status = Failed
-		e.logs.system("logs/sys/error/0/_main.txt", "ERROR", os.Getpid(), 0, "%v", err)
-		e.logs.end(err.Error(), exitTraceback)
+		reason := strings.ReplaceAll(err.Error(), e.logs.dir+string(filepath.Separator), "") // as the log tree is read elsewhere, too
+		e.logs.system("logs/sys/error/0/_main.txt", "ERROR", os.Getpid(), 0, "%s", reason)
+		e.logs.end(reason, exitTraceback)
 	}
 	return result, err
 }

@@ -170,10 +170,24 @@ func (s *settings) checkScript() error {
 		return &InvalidJobError{"Script", fmt.Sprintf("%q leaves the code folder", s.Script)}
 	}
 	info, err := os.Stat(s.scriptPath())
-	if err == nil && info.Mode().IsRegular() {
-		return nil
+	if err != nil || !info.Mode().IsRegular() {
+		return &InvalidJobError{"Script", fmt.Sprintf("there is no file %q in the code folder %q", s.Script, s.Code)}
 	}
-	return &InvalidJobError{"Script", fmt.Sprintf("there is no file %q in the code folder %q", s.Script, s.Code)}
+	return s.checkModuleName()
+}
+
+// checkModuleName refuses a script that no import can find: Python takes every dot of a module name
+// for the end of a folder's name.
+func (s *settings) checkModuleName() error {
+	name, isPython := strings.CutSuffix(path.Clean(filepath.ToSlash(s.scriptInCode())), ".py")
+	switch {
+	case !isPython:
+		return &InvalidJobError{"Script", fmt.Sprintf("%q is imported as a Python module; its name must end in .py", s.Script)}
+	case strings.Contains(name, "."):
+		return &InvalidJobError{"Script", fmt.Sprintf("%q cannot be imported as a Python module: a dot in its path stands for a folder; "+
+			"rename it to %q", s.Script, strings.ReplaceAll(name, ".", "_")+".py")}
+	}
+	return nil
 }
 
 func (s *settings) scriptPath() string {

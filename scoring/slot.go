@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -162,7 +163,7 @@ func (s *slot) conclude(r reply, err error) error {
 	tried.err = asScriptError(err)
 	switch {
 	case err == nil:
-		s.returned(tried)
+		s.returned(tried, now.files)
 	case tried.err == nil:
 		return err
 	default:
@@ -214,13 +215,18 @@ func (s *slot) submitAhead(ctx context.Context) error {
 }
 
 // returned counts a mini-batch whose run returned: items by the values returned, never more than files.
-func (s *slot) returned(tried try) {
+func (s *slot) returned(tried try, files []string) {
 	tried.ok = min(tried.reply.count, tried.files)
 	tried.failed = tried.files - tried.ok
 	s.node.wrote(s.process, s.worker.rows())
 	if tried.reply.count > tried.files {
 		s.log("WARNING", "Mini-batch %d: run() returned %d items for %d files; %d are counted.",
 			tried.task.batch, tried.reply.count, tried.files, tried.files)
+	}
+	if tried.failed > 0 {
+		tooFew := &callError{phase: PhaseRun, tooFewRows: true,
+			message: fmt.Sprintf("run() returned %s for %s", number(tried.reply.count, "row"), number(tried.files, "file"))}
+		s.recordError(tooFew, tried.task, files)
 	}
 	s.write(tried, true)
 	s.engine.settle(tried.ok, tried.failed, true)
@@ -302,7 +308,7 @@ func (s *slot) recordError(call *callError, t task, files []string) {
 		Phase: call.phase, Message: call.message, Traceback: call.traceback, File: call.file,
 		MiniBatch: t.batch, Try: t.tries, Files: files,
 		Node: s.node.number, Process: processName(s.process), PID: s.worker.pid(),
-		TimedOut: call.timedOut, Exited: call.exited,
+		TimedOut: call.timedOut, Exited: call.exited, TooFewRows: call.tooFewRows,
 	}
 	switch {
 	case call.exited:

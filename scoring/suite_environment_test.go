@@ -118,8 +118,15 @@ func TestSuiteEnvironmentThatPipRefuses(t *testing.T) {
 	if !errors.As(err, &failed) || got.Status != Failed {
 		t.Fatalf("Run = %s, %v", got.Status, err)
 	}
-	if failed.Reason != "python -m pip: exit status 1" || !strings.Contains(failed.Output, "No matching distribution found for iniconfig==0.0.0.1") {
+	const reason = "No matching distribution found for iniconfig==0.0.0.1"
+	if failed.Reason != "python -m pip: "+reason || !strings.Contains(failed.Output, "ERROR: "+reason) {
 		t.Errorf("error = %+v", failed)
+	}
+	if log := readFile(t, failed.Log); !strings.Contains(log, reason) || failed.Log != filepath.Join(job.Logs, filepath.FromSlash(buildLogFile)) {
+		t.Errorf("log %s:\n%s", failed.Log, log)
+	}
+	if text := logText(t, job, "logs/job_result.txt"); !strings.Contains(text, reason+"; the whole output is in "+buildLogFile+"\n") {
+		t.Errorf("job_result:\n%s", text)
 	}
 	if folder := onlyFolder(t, cache); folder != "" {
 		t.Errorf("%s stays", folder)

@@ -138,6 +138,7 @@ func loadInScript(t *testing.T, folder string) {
 // refuseFiles: a job without one readable file, whose log has a line for each.
 func refuseFiles(t *testing.T, folder string) {
 	model := map[string]string{"unreadable": "untyped", "misfit": "types"}
+	first := map[string]string{"unreadable": "broken.PNG'. Exception: cannot identify image file", "misfit": "day.csv'. Exception: "}
 	for input, want := range map[string]map[string]string{
 		"unreadable": {
 			"data.avro": "File type 'avro' is not supported\n", "no extension": "File type '' is not supported\n",
@@ -153,8 +154,11 @@ func refuseFiles(t *testing.T, folder string) {
 		job := mlflowJob(t, folder, model[input], input)
 		got, err := Run(t.Context(), job)
 		var failure *Failure
-		if !errors.As(err, &failure) || failure.Reason != noSuccess || failure.Cause == nil || failure.Cause.Message != "ValueError: No objects to concatenate" {
+		if !errors.As(err, &failure) || failure.Reason != noSuccess || failure.Cause == nil {
 			t.Fatalf("Run = %v", err)
+		}
+		if got, head := failure.Cause.Message, "ValueError: Error processing input file: '"+filepath.Join(job.Input, first[input]); !strings.HasPrefix(got, head) || !strings.HasSuffix(got, " (No objects to concatenate)") {
+			t.Errorf("cause %q, want %q… (No objects to concatenate)", got, head)
 		}
 		if diff := cmp.Diff(Items{len(want), 0, len(want)}, got.Items); diff != "" {
 			t.Errorf("items (-want +got):\n%s", diff)

@@ -51,7 +51,9 @@ type callError struct {
 	file      string
 	timedOut  bool
 	exited    bool
-	exit      int // of a process that exited: its exit code, or the number of the signal below zero
+	// tooFewRows: the call returned, but with fewer rows than files.
+	tooFewRows bool
+	exit       int // of a process that exited: its exit code, or the number of the signal below zero
 }
 
 func (e *callError) Error() string { return fmt.Sprintf("%s: %s", e.phase, e.message) }

@@ -82,7 +82,7 @@ func (e *engine) launch(s *slot) (launch, error) {
 	if l.stdout, err = e.logs.path(fmt.Sprintf("%s/%s/%s.stdout.txt", stdoutFolder, s.node.name, name)); err != nil {
 		return l, err
 	}
-	if l.stderr, err = e.logs.path(fmt.Sprintf("%s/%s/%s.stderr.txt", stderrFolder, s.node.name, name)); err != nil {
+	if l.stderr, err = e.logs.path(stderrFile(s.node.number, name)); err != nil {
 		return l, err
 	}
 	l.environ = append(e.processEnviron(e.dirs, s.node.number), workerVariable+"="+l.word)

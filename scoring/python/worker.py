@@ -84,6 +84,7 @@ class Link:
     def send_failure(self, verb, error, paths=()):
         import azmlbatch_failure as failure
 
+        failure.flush_streams()
         self.send("failed", verb, *(as_hex(text) for text in failure.describe(error, paths, __file__)))
 
 
@@ -203,6 +204,7 @@ def prepare(config):
     # Lines appear in the logs while the script runs, also the last one before a hang.
     if hasattr(sys.stdout, "reconfigure"):  # since Python 3.7
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+        sys.stderr.reconfigure(line_buffering=True)  # the default since Python 3.9
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
     logging.root.addHandler(handler)

@@ -61,6 +61,14 @@ func scoringFailure(j *job, err error) error {
 	if errors.As(err, &missing) {
 		return failf(noMLflow, missing.Python, missing.Missing)
 	}
+	var invalid *scoring.InvalidJobError
+	if errors.As(err, &invalid) {
+		return failf("The deployment cannot run: %s: %s.", invalid.Field, invalid.Reason)
+	}
+	var unbuilt *scoring.EnvironmentError
+	if errors.As(err, &unbuilt) {
+		return failf("The environment of the deployment cannot be built: %s. The whole output is in azureml-logs/20_image_build_log.txt.", unbuilt.Reason)
+	}
 	var failed *scoring.Failure
 	if !errors.As(err, &failed) {
 		return err

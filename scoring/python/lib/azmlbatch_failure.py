@@ -1,6 +1,7 @@
 """Puts a script's exception into words: only imported when there is one."""
 
 import os
+import sys
 import traceback
 
 LINE = 3000  # characters kept of the one line, which is also all that the service keeps of a run's error message
@@ -21,6 +22,15 @@ def describe(error, paths, driver):
     if len(line) > LINE:
         line = line[:LINE] + " ..."
     return line.replace("\0", "\\0"), text.replace("\0", "\\0"), at
+
+
+def flush_streams():
+    """Lets the logs show what the script printed before its exception."""
+    for stream in sys.stdout, sys.stderr:
+        try:
+            stream.flush()
+        except Exception:  # the script has replaced or closed it
+            pass
 
 
 def current_file(frames, paths):

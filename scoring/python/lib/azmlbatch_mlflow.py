@@ -35,17 +35,15 @@ def init():
 def run(paths):
     """One DataFrame with the rows of all files: their numbers if they are tabular, the predictions, the files' names.
 
-    Choice: one page says that an unsupported file fails the job, another that a mini-batch fails when all its files are
-    unreadable, in the words of pandas.concat. Here a file that cannot be read fails its mini-batch in either case, so
-    that no row is missing unnoticed; what that does to the job is up to its error threshold.
+    Choice: one page says that an unsupported file fails the job, another that a mini-batch fails with the words of
+    pandas.concat when all its files are unreadable. Here a file that cannot be read fails its mini-batch in either
+    case, so that no row is missing unnoticed. The first reason is told before those words, which say nothing alone.
     """
     scored, refused, readable = score_all(paths)
-    if refused and readable:
-        fail(*refused[0])
-    try:
-        frame = pandas.concat([prediction for _, _, prediction in scored], ignore_index=True)
-    except ValueError as error:
-        raise error from (refused[0][1] if refused else None)
+    if refused:
+        path, error = refused[0]
+        fail(path, error if readable else ValueError("{} (No objects to concatenate)".format(error)))
+    frame = pandas.concat([prediction for _, _, prediction in scored], ignore_index=True)
     if any(tabular for _, tabular, _ in scored):
         numbers = [row if tabular else None for _, tabular, prediction in scored for row in range(len(prediction))]
         frame.insert(0, "row", numbers, allow_duplicates=True)

@@ -1,0 +1,185 @@
+package scoring
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// firstError runs a job and returns the first failed call of its script, also that of a job that
+// completed.
+func firstError(t *testing.T, job Job) *ScriptError {
+	t.Helper()
+	got, err := Run(t.Context(), job)
+	var failure *Failure
+	if err != nil && !errors.As(err, &failure) {
+		t.Fatalf("Run = %v", err)
+	}
+	if got.FirstError == nil {
+		t.Fatalf("Run = %+v, %v; want a failed call", got, err)
+	}
+	return got.FirstError
+}
+
+// TestHints checks that a failure whose cause is known says what helps: in the error, in the logs,
+// and for a job that completed, too.
+func TestHints(t *testing.T) {
+	tests := []struct {
+		name, script  string
+		change        func(*Job)
+		message, hint string
+		stderr        string // in the end of standard error; empty means that none is shown
+	}{
+		{"parse_args meets the driver's options", "import argparse\nargparse.ArgumentParser(prog='score').parse_args()\ndef run(b):\n    return b", nil,
+			"SystemExit: 2", "parse_known_args()", "score: error: unrecognized arguments: --client_sdk_version"},
+		{"parse_args in init", "import argparse\ndef init():\n    argparse.ArgumentParser(prog='score').parse_args()\ndef run(b):\n    return b", nil,
+			"SystemExit: 2", "parse_known_args()", "score: error: unrecognized arguments: --client_sdk_version"},
+		{"an argument that nobody passes", "import argparse\np = argparse.ArgumentParser(prog='score')\np.add_argument('--kiln', required=True)\np.parse_known_args()\ndef run(b):\n    return b", nil,
+			"SystemExit: 2", "environment variable", "score: error: the following arguments are required: --kiln"},
+		{"an exit with words of its own", "import sys\ndef run(b):\n    print('no glaze left', file=sys.stderr)\n    sys.exit(3)", nil, "SystemExit: 3", "", "no glaze left"},
+		{"a process that ends by itself", "import os, sys\ndef run(b):\n    print('no glaze left', file=sys.stderr, flush=True)\n    os._exit(3)", nil,
+			"the process ended by itself, returncode 3", "", "no glaze left"},
+		{"a process that is killed", "import os, signal\ndef run(b):\n    os.kill(os.getpid(), signal.SIGKILL)", nil,
+			"the process ended by signal 9 (killed), returncode -9", "out of memory", ""},
+		{"an exception", "import sys\ndef run(b):\n    print('warning', file=sys.stderr)\n    raise ValueError('cracked')", nil, "ValueError: cracked", "", ""},
+		{"a call that takes too long", "import signal\ndef run(b):\n    signal.pause()", quick, "run() took longer than the timeout; the limit of a call is 1.001s", "raise the timeout or lower the mini-batch size", ""},
+		{"an init that takes too long", "import signal\ndef init():\n    signal.pause()\ndef run(b):\n    return b", quick, "init() took longer than the timeout; the limit of a call is 1.001s", "raise the timeout", ""},
+		{"a wrong return type", "def run(b):\n    return None", nil, "Exception: " + refused("NoneType") + " Please check logs for error. You can check logs/readme.txt for the layout of logs.", "", ""},
+		{"no rows", "def run(b):\n    return []", nil, "run() returned 0 rows for 3 files", "as many rows as files", ""},
+		{"one row", "def run(b):\n    return ['x']", nil, "run() returned 1 row for 3 files", "as many rows as files", ""},
+		{"no row for one file", "def run(b):\n    return ()", func(j *Job) { j.MiniBatchSize = 1 }, "run() returned 0 rows for 1 file", "as many rows as files", ""},
+		{"too few in a job that only counts", "def run(b):\n    return []", func(j *Job) { j.OutputAction = SummaryOnly }, "run() returned 0 rows for 3 files", "as many rows as files", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			job := newJob(t, tt.script, 3)
+			job.MaxRetries = new(1)
+			if tt.change != nil {
+				tt.change(&job)
+			}
+			got := firstError(t, job)
+			if got.Message != tt.message {
+				t.Errorf("message %q, want %q", got.Message, tt.message)
+			}
+			if !strings.Contains(got.Hint, tt.hint) || (got.Hint == "") != (tt.hint == "") {
+				t.Errorf("hint %q, want %q in it", got.Hint, tt.hint)
+			}
+			if !strings.Contains(got.Stderr, tt.stderr) || (got.Stderr == "") != (tt.stderr == "") {
+				t.Errorf("standard error %q, want %q in it", got.Stderr, tt.stderr)
+			}
+			details := got.Details()
+			if !strings.Contains(details, tt.message) || !strings.Contains(details, tt.stderr) || !strings.Contains(details, tt.hint) {
+				t.Errorf("details:\n%s", details)
+			}
+			for _, file := range []string{"logs/job_error.*.txt", "logs/user/error/0/process000.txt"} {
+				text := logText(t, job, file)
+				if !strings.Contains(text, tt.message) || strings.Contains(text, " Hint: "+got.Hint+"\n") != (tt.hint != "") {
+					t.Errorf("%s has no message or hint:\n%s", file, text)
+				}
+			}
+			if want := filepath.Join(job.Logs, "logs", "user", "error", "0", "process000.txt"); got.Log != want {
+				t.Errorf("log %q, want %q", got.Log, want)
+			}
+		})
+	}
+}
+
+// TestHintOfAMissingModule checks that the hint says which interpreter lacks the module and where it could
+// come from: the conda file plays no part when the job runs with this machine's Python.
+func TestHintOfAMissingModule(t *testing.T) {
+	const script = "import no_such_module\ndef run(b):\n    return b"
+	tests := []struct {
+		name, script string
+		want         []string
+	}{
+		{"in the import", script, []string{"no module no_such_module"}},
+		{"in init", "def init():\n    import no_such_module\ndef run(b):\n    return b", []string{"no module no_such_module"}},
+		{"in run", "def run(b):\n    import no_such_module", []string{"no module no_such_module"}},
+		{"of a package", "import xml.no_such_module\ndef run(b):\n    return b", []string{"no module xml.no_such_module"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			job := newJob(t, tt.script, 1)
+			job.MaxRetries = new(1)
+			got := firstError(t, job)
+			for _, want := range append(tt.want, realPython(), "--python", "--environments venv") {
+				if !strings.Contains(got.Hint, want) {
+					t.Errorf("no %q in the hint %q", want, got.Hint)
+				}
+			}
+			if strings.Contains(got.Hint, "add the package to") {
+				t.Errorf("the hint speaks of an environment that is not in use: %q", got.Hint)
+			}
+		})
+	}
+}
+
+// TestHintOfAMissingModuleInAnEnvironment checks that it says what the environment does not have.
+func TestHintOfAMissingModuleInAnEnvironment(t *testing.T) {
+	environment := Environment{
+		CondaFile: "dependencies: [numpy=1.21, pip, {pip: [azureml-core, pandas]}]", Image: "kiln:1",
+	}
+	p, err := environment.packages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &engine{settings: &settings{Job: Job{Environment: &environment}, packages: p, venv: "/cache/python3.11.7-00"}}
+	got := e.hint(&ScriptError{Phase: PhaseImport, Message: "ModuleNotFoundError: No module named 'numpy'"})
+	for _, want := range []string{"/cache/python3.11.7-00", "no module numpy", "Missing: numpy=1.21.", "not installed: azureml-core.", "The image kiln:1 is not run", "pip part of the conda file"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %q", want, got)
+		}
+	}
+	if strings.Contains(got, "--environments venv") {
+		t.Errorf("the environment is built already: %q", got)
+	}
+}
+
+// TestTooFewRowsIsNotTheCauseBesideAnException checks that an exception explains a failed job better than
+// rows that are missing.
+func TestTooFewRowsIsNotTheCauseBesideAnException(t *testing.T) {
+	job := newJob(t, "def run(b):\n    if 'a01' in b[0]:\n        raise ValueError('cracked')\n    return []", 3)
+	job.MiniBatchSize, job.MaxRetries = 1, new(1)
+	got := firstError(t, job)
+	if got.Message != "ValueError: cracked" || got.TooFewRows {
+		t.Errorf("first error %+v", got)
+	}
+}
+
+// TestTooFewRowsNamesTheMiniBatch checks all that is told of rows that are missing.
+func TestTooFewRowsNamesTheMiniBatch(t *testing.T) {
+	job := newJob(t, "def run(b):\n    return b if 'a00' in b[0] else b[:1]", 5)
+	job.MiniBatchSize, job.ErrorThreshold = 2, new(0)
+	_, err := Run(t.Context(), job)
+	var failure *Failure
+	if !errors.As(err, &failure) || failure.Cause == nil {
+		t.Fatalf("Run = %v", err)
+	}
+	got := *failure.Cause
+	got.PID, got.Hint, got.Log = 0, "", ""
+	want := ScriptError{Phase: PhaseRun, Message: "run() returned 1 row for 2 files", TooFewRows: true, MiniBatch: 1, Try: 1,
+		Process: "process000", Files: []string{job.Input + "/a02.txt", job.Input + "/a03.txt"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("cause (-want +got):\n%s", diff)
+	}
+	if want := "run() returned 1 row for 2 files in process000 on node 0, mini-batch 1"; failure.Cause.Error() != want {
+		t.Errorf("Error() = %q, want %q", failure.Cause.Error(), want)
+	}
+	if text := logText(t, job, "logs/job_error.*.txt"); !strings.Contains(text, "The process000 on node 0 failed with error: run() returned 1 row for 2 files of mini-batch 1\n") {
+		t.Errorf("job_error:\n%s", text)
+	}
+}
+
+// TestStderrIsOnlyItsEnd checks that a flood of standard error stays out of errors.
+func TestStderrIsOnlyItsEnd(t *testing.T) {
+	job := newJob(t, "import sys\ndef run(b):\n    for i in range(100000):\n        print('line', i, file=sys.stderr)\n    sys.stderr.buffer.write(b'half a rune \\xc3')\n    sys.exit(1)", 1)
+	job.MaxRetries = new(1)
+	got := firstError(t, job)
+	if want := "line 99991\nline 99992\nline 99993\nline 99994\nline 99995\nline 99996\nline 99997\nline 99998\nline 99999\nhalf a rune \uFFFD"; got.Stderr != want {
+		t.Errorf("standard error %q, want %q", got.Stderr, want)
+	}
+}
