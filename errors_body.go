@@ -15,7 +15,7 @@ import (
 // newResponseError explains an answer that is not a success. It reads the body, whatever its form: ARM's envelope, the
 // envelope of the workspace data plane, storage's XML with a byte order mark, a proxy's page, plain text, nothing.
 func newResponseError(op string, resp *http.Response) *Error {
-	body, _ := runtime.Payload(resp) // kept in resp.Body for azcore's error; a body cut short still gives its beginning
+	body, _ := payload(resp) // kept in resp.Body for azcore's error; a body cut short still gives its beginning
 	codes, message := parseErrorBody(body)
 	if code := resp.Header.Get("x-ms-error-code"); code != "" && len(codes) == 0 {
 		codes = []string{code}

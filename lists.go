@@ -22,15 +22,14 @@ func list[T any](ctx context.Context, c *Client, first request) iter.Seq2[T, err
 		if r.method == "" {
 			r.method = http.MethodGet
 		}
-		r.streams = true
+		r.room = new(bytes.Buffer) // this and the page's room serve all pages
 		seen := map[string]bool{}
-		var body bytes.Buffer // this and the page's room serve all pages
 		var p wire.Page[T]
 		for {
 			if r.pages != nil {
 				*r.pages++
 			}
-			err := readPage(ctx, c, r, &body, &p)
+			err := readPage(ctx, c, r, &p)
 			if err != nil {
 				yield(zero, err)
 				return
@@ -57,19 +56,14 @@ func list[T any](ctx context.Context, c *Client, first request) iter.Seq2[T, err
 	}
 }
 
-// readPage asks for one page and decodes it by way of a buffer that the pages share. Nothing of a page points into it.
-func readPage[T any](ctx context.Context, c *Client, r request, body *bytes.Buffer, p *wire.Page[T]) error {
+// readPage asks for one page and decodes it. Nothing of a page points into the room that the pages share.
+func readPage[T any](ctx context.Context, c *Client, r request, p *wire.Page[T]) error {
 	resp, err := c.send(ctx, r)
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	body.Reset()
-	if _, err := body.ReadFrom(resp.Body); err != nil {
-		return cutBody(r.op, resp, err)
-	}
 	p.Reset()
-	return decodeText(r.op, resp, body.Bytes(), p)
+	return decodeBody(r.op, resp, p)
 }
 
 var errRepeatedLink = fmt.Errorf("repeated next link")

@@ -123,7 +123,7 @@ func TestItemsOutliveTheirPage(t *testing.T) {
 // TestListEndsWithAPageThatCannotBeRead: what was yielded stays, the failure comes once.
 func TestListEndsWithAPageThatCannotBeRead(t *testing.T) {
 	tests := []struct{ name, body, want string }{
-		{"cut", `{"value":[{"name":"c"`, "is not the JSON that was expected (unexpected end of JSON input)"},
+		{"cut", `{"value":[{"name":"c"`, "200 OK: the answer was cut off: its text has no end"},
 		{"a page of HTML", `<html>`, "is not the JSON that was expected (JSON, byte 0: an object was expected)"},
 		{"no list", `{"value":{"name":"c"}}`, "(JSON, byte 9: an array was expected)"},
 		{"an item that is none", `{"value":[7]}`, "(JSON, byte 0: an object was expected)"},
@@ -160,7 +160,7 @@ func TestListOfABodyThatBreaksOff(t *testing.T) {
 	}), newFakeClock())
 	n := 0
 	for _, err := range c.Endpoints().List(t.Context()) {
-		if n++; !isError(err, errReset) || !strings.Contains(err.Error(), "the answer's body was cut") {
+		if n++; !isError(err, errReset) || !strings.Contains(err.Error(), "the answer was cut off") {
 			t.Errorf("List = %v, want the stream's own error", err)
 		}
 	}

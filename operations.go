@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
@@ -107,7 +106,6 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 	after, _ := retryAfter(resp.Header, h.client.clock.now())
 	s := pollState{retryAfter: after}
 	if h.state.ByStatus {
-		discard(resp)
 		if resp.StatusCode == http.StatusAccepted {
 			if renewed := resp.Header.Get("Location"); renewed != "" {
 				h.state.Poll = renewed
@@ -138,7 +136,7 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 }
 
 func hasNoBody(resp *http.Response) bool {
-	body, err := runtime.Payload(resp)
+	body, err := payload(resp)
 	return err == nil && len(bytes.TrimSpace(body)) == 0
 }
 

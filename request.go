@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -70,9 +69,8 @@ type request struct {
 	reads  bool // a POST that changes nothing; other methods tell by themselves
 	once   bool // starts work that must not start twice: sent again only if it provably never arrived
 	ok     []int
-	// streams leaves the body of a success to the caller to read; else it is there when send returns.
-	streams bool
-	pages   *int // of a list: counts the pages asked for; may be nil
+	room   *bytes.Buffer // where the answer's body is read into; nil makes new room
+	pages  *int          // of a list: counts the pages asked for; may be nil
 	// invalid is what is wrong with the caller's arguments; with it, nothing is sent.
 	invalid error
 }
@@ -97,7 +95,7 @@ func do[T any](ctx context.Context, c *Client, r request) (T, error) {
 }
 
 // send is the one place from which the JSON planes are asked. The answer's status is one of r.ok, or of 200, 201, 202 and
-// 204 when r.ok is empty; anything else is *[Error]. The caller reads the body.
+// 204 when r.ok is empty; anything else is *[Error]. Its body has been read; see payload.
 func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err error) {
 	if r.invalid != nil {
 		return nil, r.invalid
@@ -113,17 +111,14 @@ func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err 
 	if p == nil {
 		p = c.management
 	}
-	var once *onceRecord
-	if r.once {
-		ctx, once = withOnce(ctx)
-	}
-	req, err := c.newRequest(ctx, p, r)
+	s := &sending{once: r.once, room: r.room}
+	req, err := c.newRequest(context.WithValue(ctx, sendingKey{}, s), p, r)
 	if err != nil {
 		return nil, err
 	}
 	resp, err = p.pipeline.Do(req)
 	if err != nil {
-		if once != nil && !once.sent {
+		if !s.sent {
 			err = &unsentError{err}
 		}
 		return nil, transportError(r.op, err)
@@ -157,8 +152,8 @@ func (c *Client) newRequest(ctx context.Context, p *plane, r request) (*policy.R
 	if u := req.Raw().URL; !p.owns(u.Host) || u.Scheme != "https" {
 		return nil, foreignHost(r.op, p, r.url)
 	}
-	if r.streams && !c.options.Logging.IncludeBody {
-		runtime.SkipBodyDownload(req)
+	if !c.options.Logging.IncludeBody {
+		runtime.SkipBodyDownload(req) // the retry layer has read it; azcore would copy it
 	}
 	raw := req.Raw()
 	raw.URL.RawQuery = c.rawQuery(p, raw.URL, r.query)
@@ -216,27 +211,28 @@ func foreignHost(op operation, p *plane, raw string) error {
 
 var errForeignHost = errors.New("foreign host")
 
-// transportError wraps a failure that gave no answer.
+// transportError wraps a failure that gave no whole answer.
 func transportError(op operation, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &Error{Operation: op.String(), Err: err}
-	}
 	e := &Error{Operation: op.String(), Err: err}
+	var cut *cutError
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return e
+	case errors.As(err, &cut):
+		e.StatusCode, e.RequestID, e.Message = cut.status, cut.requestID, shown(cut)
+		e.Remedy = "check the network, and any proxy in between"
+		return e
+	}
 	e.Remedy = transportRemedy(err)
 	return e
 }
 
 func decodeBody(op operation, resp *http.Response, v any) error {
-	body, err := runtime.Payload(resp)
+	body, err := payload(resp)
 	if err != nil {
-		return cutBody(op, resp, err)
+		return transportError(op, err)
 	}
 	return decodeText(op, resp, body, v)
-}
-
-func cutBody(op operation, resp *http.Response, err error) error {
-	return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
-		Message: "the answer's body was cut: " + redact(err.Error()), Remedy: "the call may have worked; read the resource before trying again"}
 }
 
 // decodeText decodes the body of a success. No body at all is fine and leaves v as it is.
@@ -248,15 +244,7 @@ func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 	if err := wire.Unmarshal(body, v); err != nil {
 		return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
 			Message: "the answer is not the JSON that was expected (" + oneLine(err.Error()) + ")",
-			Remedy:  "a body cut short or a proxy's page; the call may have worked, read the resource before trying again"}
+			Remedy:  "check for a proxy in between; the call may have worked, so read the resource before trying again"}
 	}
 	return nil
-}
-
-// discard reads what is left of a body so that the connection can be used again.
-func discard(resp *http.Response) {
-	if resp != nil && resp.Body != nil {
-		_, _ = io.Copy(io.Discard, resp.Body)
-		_ = resp.Body.Close()
-	}
 }

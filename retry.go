@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -63,25 +64,25 @@ func newRetryConfig(o policy.RetryOptions, clk clock) retryConfig {
 	return r
 }
 
-// onceRecord goes with a request that may only be sent again when it provably never arrived. GET, HEAD, PUT and DELETE
-// name their target and can be repeated.
-type onceRecord struct {
-	sent bool // at least one try may have reached the service
+// sending is what the retry layer must know of a request of the JSON planes. It goes with the request's context.
+type sending struct {
+	// once is for a request that may only be sent again when it provably never arrived. GET, HEAD, PUT and DELETE name
+	// their target and can be repeated.
+	once bool
+	room *bytes.Buffer // for the body of the answer; may be nil
+	sent bool          // at least one try may have reached the service
 }
 
-type onceKey struct{}
+type sendingKey struct{}
 
-func withOnce(ctx context.Context) (context.Context, *onceRecord) {
-	r := new(onceRecord)
-	return context.WithValue(ctx, onceKey{}, r), r
+func sendingOf(ctx context.Context) *sending {
+	if s, ok := ctx.Value(sendingKey{}).(*sending); ok {
+		return s
+	}
+	return new(sending)
 }
 
-func onceOf(ctx context.Context) *onceRecord {
-	r, _ := ctx.Value(onceKey{}).(*onceRecord)
-	return r
-}
-
-// unsentError marks a failure of a once request that provably never reached the service: no token, or no connection.
+// unsentError marks a failure of a request that provably never reached the service: no token, or no connection.
 type unsentError struct{ error }
 
 func (e *unsentError) Unwrap() error { return e.error }
@@ -140,13 +141,29 @@ func (t *retryTransport) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.client.Do(r)
+	room := sendingOf(req.Context()).room
+	if room == nil {
+		room = new(bytes.Buffer)
+	}
+	r.SetResponseHandler(func(resp *http.Response) error { return readWhole(resp, room) })
+	resp, err := t.client.Do(r)
+	var cut *cutError
+	if resp == nil || err != nil && !errors.As(err, &cut) {
+		return nil, err
+	}
+	if _, read := resp.Body.(*wholeBody); !read { // the last answer of those that were to be asked for again
+		err = readWhole(resp, room)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return resp, nil // the status says what matters, and the text what is there of it
+	}
+	return resp, err
 }
 
 func (t *retryTransport) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	once := onceOf(ctx)
-	if once != nil && !neverSent(err) && !turnedAway(resp) {
-		once.sent = true
+	s := sendingOf(ctx)
+	if !neverSent(err) && !turnedAway(resp) {
+		s.sent = true
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -155,7 +172,7 @@ func (t *retryTransport) check(ctx context.Context, resp *http.Response, err err
 		return t.retryFailure(ctx, err), nil
 	case !slices.Contains(t.config.statusCodes, resp.StatusCode):
 		return false, nil
-	case once != nil && !turnedAway(resp):
+	case s.once && !turnedAway(resp):
 		return false, nil // it may have been accepted
 	}
 	after, told := retryAfter(resp.Header, t.config.clock.now())
@@ -165,14 +182,14 @@ func (t *retryTransport) check(ctx context.Context, resp *http.Response, err err
 	return true, nil
 }
 
-// retryFailure decides about a request that got no answer.
+// retryFailure decides about a request that got no answer, or not the whole of one.
 func (t *retryTransport) retryFailure(ctx context.Context, err error) bool {
 	var unknownCA x509.UnknownAuthorityError
 	var hostname x509.HostnameError
-	if errors.As(err, &unknownCA) || errors.As(err, &hostname) {
+	if errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.Is(err, errBodyTooLong) {
 		return false // will not get better
 	}
-	return onceOf(ctx) == nil || neverSent(err)
+	return !sendingOf(ctx).once || neverSent(err)
 }
 
 // turnedAway reports whether an answer is the service's word that it took nothing. There may be none.

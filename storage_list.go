@@ -78,7 +78,7 @@ func (c *Client) blobPage(ctx context.Context, op operation, at place, marker st
 		target := ctx.Value(blobTargetKey{}).(blobTarget)
 		listing := *target.url
 		listing.RawQuery = query.Encode()
-		target.url, target.accept = &listing, "application/xml"
+		target.url, target.accept, target.whole = &listing, "application/xml", true
 		resp, err := b.DownloadStream(withTarget(ctx, target), nil)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -32,7 +33,8 @@ func TestListBlobs(t *testing.T) {
 		{"a folder of the data lake", []string{blobPageStart + folder + "</Blobs><NextMarker/></EnumerationResults>"}, []string{"src/d folder"}, ""},
 		{"a marker that repeats", []string{page("m", "src/a"), page("m", "src/a")}, []string{"src/a", "src/a"}, "does not go on"},
 		{"a proxy's page", []string{"<html><body>please log in</body></html>"}, nil, "EnumerationResults"},
-		{"half a page", []string{blobPageStart}, nil, "EOF"},
+		{"half a page, once", []string{blobPageStart, page("", "src/a")}, []string{"src/a"}, ""},
+		{"half a page, always", []string{blobPageStart}, nil, "the answer was cut off: its text has no end"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -40,7 +42,7 @@ func TestListBlobs(t *testing.T) {
 			c := storageClient(t, storeService(blobstore), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				asked = append(asked, r.URL.Query().Get("marker"))
 				_, _ = io.WriteString(w, tt.pages[min(len(asked), len(tt.pages))-1])
-			}))
+			}), func(o *ClientOptions) { o.Retry.RetryDelay = time.Microsecond })
 			var got []string
 			var err error
 			for b, e := range c.listBlobs(t.Context(), operation{"list", "blobs", ""}, place{host: "shelf.blob.core.windows.net", container: "blobs", path: "src"}) {
@@ -54,7 +56,7 @@ func TestListBlobs(t *testing.T) {
 			if (err != nil) != (tt.failed != "") || err != nil && !strings.Contains(err.Error(), tt.failed) {
 				t.Errorf("list = %v, want %q", err, tt.failed)
 			}
-			if len(asked) > 1 && !slices.Equal(asked[:2], []string{"", "m 1"}) && tt.failed == "" {
+			if tt.name == "two pages" && !slices.Equal(asked, []string{"", "m 1"}) {
 				t.Errorf("markers asked for %q", asked)
 			}
 		})

@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 type blobTarget struct {
 	url    *url.URL // never signed
 	accept string   // overrides azblob's header
+	whole  bool     // the answer is read below azblob's retries, so that one that is cut off is asked for again
 	sign   func(context.Context) (string, error)
 }
 
@@ -60,6 +62,14 @@ type signing struct{ next policy.Transporter }
 
 func (s signing) Do(req *http.Request) (*http.Response, error) {
 	t := req.Context().Value(blobTargetKey{}).(blobTarget)
+	resp, err := s.send(req, t)
+	if err == nil && t.whole {
+		err = readWhole(resp, new(bytes.Buffer))
+	}
+	return resp, err
+}
+
+func (s signing) send(req *http.Request, t blobTarget) (*http.Response, error) {
 	if t.sign == nil {
 		return s.next.Do(req)
 	}

@@ -335,7 +335,9 @@ func TestFaultsOfTheWay(t *testing.T) {
 	}{
 		{"a proxy's page", "management GET /** html-error", "an HTML page, not the service's answer"},
 		{"an error without a body", "management GET /** empty-error", "502 Bad Gateway"},
-		{"half an answer", "management GET /** truncate", "body"},
+		{"half an answer, always", "management GET /** truncate", "the answer was cut off"},
+		{"half an answer, three times", "management GET /** truncate times=3", ""},
+		{"an answer cut on its way, three times", "management GET /** cut-during times=3", ""},
 		{"a link to another host", "management GET /** wrong-link", "no token is sent there"},
 		{"throttled three times", "management GET /** throttle times=3", ""},
 		{"cut twice", "management GET /** cut-before times=2", ""},

@@ -1,0 +1,100 @@
+package azmlbatch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// The body of an answer is read inside the retry layer, so that an answer that is cut off on its way is a failure of the
+// network like any other: the request is sent again, if it may be.
+
+// maxBody bounds the memory for one answer of the JSON planes. The largest known are pages of lists, of a few MiB.
+const maxBody = 64 << 20
+
+// cutError is an answer that ended before its end.
+type cutError struct {
+	status    int
+	requestID string
+	err       error
+}
+
+func (e *cutError) Error() string { return "the answer was cut off: " + e.err.Error() }
+
+func (e *cutError) Unwrap() error { return e.err }
+
+var (
+	errEndsEarly   = errors.New("its text has no end")
+	errBodyTooLong = fmt.Errorf("the answer is longer than %d MiB", maxBody>>20)
+)
+
+// wholeBody is a body that has been read. Closing it frees nothing.
+type wholeBody struct {
+	bytes.Reader
+	data []byte
+}
+
+// Close implements [io.Closer].
+func (*wholeBody) Close() error { return nil }
+
+// readWhole reads the body of an answer into room and puts it back as a wholeBody, also when it was cut.
+func readWhole(resp *http.Response, room *bytes.Buffer) error {
+	defer resp.Body.Close()
+	room.Reset()
+	n, err := room.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+	whole := &wholeBody{data: room.Bytes()}
+	whole.Reset(whole.data)
+	resp.Body = whole
+	switch {
+	case n > maxBody:
+		return errBodyTooLong
+	case err == nil && n == 0 && resp.ContentLength > 0: // net/http compares the lengths; another transport may not
+		err = io.ErrUnexpectedEOF
+	case err == nil && resp.StatusCode < http.StatusMultipleChoices && endsEarly(whole.data):
+		err = errEndsEarly
+	}
+	if err != nil {
+		return &cutError{resp.StatusCode, requestID(resp.Header), err}
+	}
+	return nil
+}
+
+// endsEarly reports whether a text begins as JSON, or as storage's list of blobs, and stops within it: it was cut where no
+// length tells.
+func endsEarly(text []byte) bool {
+	switch begin := bytes.TrimLeft(text, "\ufeff \t\r\n"); {
+	case len(begin) == 0:
+		return false
+	case begin[0] == '<':
+		return bytes.Contains(text, []byte("<EnumerationResults")) && !bytes.Contains(text, []byte("</EnumerationResults>"))
+	case begin[0] != '{' && begin[0] != '[':
+		return false
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case quoted:
+		case c == '{', c == '[':
+			depth++
+		case c == '}', c == ']':
+			depth--
+		}
+	}
+	return quoted || depth > 0
+}
+
+// payload is the whole body of an answer, which can be asked for again.
+func payload(resp *http.Response) ([]byte, error) {
+	if whole, ok := resp.Body.(*wholeBody); ok {
+		return whole.data, nil
+	}
+	return runtime.Payload(resp)
+}
