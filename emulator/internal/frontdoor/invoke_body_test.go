@@ -107,7 +107,7 @@ func TestReadInvocationRefuses(t *testing.T) {
 		`{}`:                                "properties is missing",
 		`{"properties": 1}`:                 "properties is not a JSON object",
 		`{"properties": {}`:                 "not JSON",
-		`{"properties": {}} {}`:             "goes on",
+		`{"properties": {}} {}`:             "more than one",
 		`{"properties": {"inputData": []}}`: "inputData",
 		`{"properties": {"inputData": {"a": null}}}`:                                       "null",
 		`{"properties": {"inputData": {"a": {"uri": "u", "jobInputType": "uri_folder"}}}}`: "uri_folder",

@@ -115,10 +115,10 @@ func (inv Invocation) check() error {
 		return nil
 	}
 	if len(inv.Inputs) != 1 {
-		return &BadInvocationError{fmt.Sprintf("A model deployment takes exactly one data input, this request has %d.", len(inv.Inputs))}
+		return &BadInvocationError{fmt.Sprintf("A model deployment takes exactly one data input; this request has %d.", len(inv.Inputs))}
 	}
 	if len(inv.Outputs) > 1 {
-		return &BadInvocationError{fmt.Sprintf("A model deployment gives at most one output, this request names %d.", len(inv.Outputs))}
+		return &BadInvocationError{fmt.Sprintf("A model deployment has at most one output; this request names %d.", len(inv.Outputs))}
 	}
 	for name, input := range inv.Inputs {
 		if input.Kind == Literal {

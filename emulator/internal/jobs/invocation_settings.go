@@ -107,7 +107,7 @@ func (s settings) check() error {
 		{"errorThreshold", s.errorThreshold, -1},
 	} {
 		if n.value < n.at {
-			return fmt.Errorf("%s is %d, the least is %d", n.name, n.value, n.at)
+			return fmt.Errorf("%s is %d; the minimum is %d", n.name, n.value, n.at)
 		}
 	}
 	if s.timeout <= 0 {

@@ -101,7 +101,7 @@ func parseShortName(text, name string) (reference, error) {
 func parseSegments(text, path string) (reference, error) {
 	scope, segments := cutScope(strings.Split(path, "/"))
 	if len(segments) < 2 || segments[1] == "" {
-		return nil, fmt.Errorf("reference %q names nothing in the workspace", text)
+		return nil, fmt.Errorf("reference %q names no resource of the workspace", text)
 	}
 	kind, name, rest := strings.ToLower(segments[0]), segments[1], segments[2:]
 	switch kind {

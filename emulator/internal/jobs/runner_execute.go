@@ -19,7 +19,7 @@ func (f *failure) Error() string { return f.message }
 func failf(format string, args ...any) error { return &failure{fmt.Sprintf(format, args...)} }
 
 // stoppedMessage is the error of a job that was running when the emulator was stopped.
-const stoppedMessage = "The emulator was stopped before this job ended. Nothing of it runs any more; invoke the endpoint again."
+const stoppedMessage = "The emulator was stopped before this job ended. Invoke the endpoint again."
 
 // execute runs a job to its end.
 func (r *Runner) execute(e *execution) {

@@ -39,7 +39,7 @@ func (r *Runner) fetchCode(e *execution, dir string) (string, error) {
 	folder := filepath.Join(dir, "code")
 	n, err := r.copyFolder(e.ctx, from, folder, everything)
 	if err == nil && n == 0 {
-		err = errors.New("there are no files in it")
+		err = errors.New("the folder is empty")
 	}
 	if err != nil {
 		return "", failf("The code %s of the deployment cannot be read: %v", id, err)
@@ -124,7 +124,7 @@ func (r *Runner) fetchInputFolder(ctx context.Context, from place, folder string
 			return err
 		}
 	}
-	return errors.New("there are no files in this folder; sub-folders are not explored")
+	return errors.New("the folder has no files; sub-folders are not explored")
 }
 
 func mountFailure(j *job, cause error) error {
@@ -149,7 +149,7 @@ func (r *Runner) copyEither(ctx context.Context, from place, target string, d de
 	}
 	n, err := r.copyFolder(ctx, from, target, d)
 	if err == nil && n == 0 {
-		err = fmt.Errorf("nothing lies at %s in container %s of account %s: %w", from.path, from.container, from.account, blob.ErrNotFound)
+		err = fmt.Errorf("%s does not exist in container %s of account %s: %w", from.path, from.container, from.account, blob.ErrNotFound)
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func Object(raw []byte) (map[string]any, error) {
 		return nil, fmt.Errorf("the body is not JSON: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the body goes on after its JSON")
+		return nil, errors.New("the body has more than one JSON value")
 	}
 	switch value := value.(type) {
 	case nil:
