@@ -89,10 +89,13 @@ func (w *world) fill(t *testing.T, ws string, x recording, body map[string]any) 
 func (w *world) prepareNeighbours(t *testing.T, ws string, x recording) {
 	t.Helper()
 	request := asJSON(x.RequestBody)
-	for _, m := range regexp.MustCompile(`/(components|codes)/[^/"]+/versions/[^/"]+`).FindAllString(request, -1) {
+	for _, m := range regexp.MustCompile(`/((components|codes|models|environments)/[^/"]+/versions/[^/"]+|computes/[^/"]+)`).FindAllString(request, -1) {
 		if !strings.Contains(m, "non_existent") && x.Status < http.StatusBadRequest {
 			w.put(t, map[string]any{"id": ws + m, "name": m[strings.LastIndex(m, "/")+1:], "properties": map[string]any{}}, false)
 		}
+	}
+	for _, m := range regexp.MustCompile(`"environmentId":"azureml:([^/":]+):([^/":]+)"`).FindAllStringSubmatch(request, -1) {
+		w.put(t, map[string]any{"id": ws + "/environments/" + m[1] + "/versions/" + m[2], "name": m[2], "properties": map[string]any{}}, false)
 	}
 	if m := regexp.MustCompile(`(/batchEndpoints/[^/]+)/deployments`).FindStringSubmatch(x.url.Path); m != nil {
 		w.prepareEndpoint(t, ws+m[1])

@@ -185,10 +185,18 @@ func patchCompute(c *call) answer {
 		}
 		return nil
 	})
-	if err != nil {
+	if c.h.computesChanged(err) != nil {
 		return c.internal(err)
 	}
 	return ok(c.showCompute(doc))
+}
+
+// computesChanged lets jobs start that waited for nodes. It returns err, the error of the change.
+func (h *Handler) computesChanged(err error) error {
+	if err == nil && h.jobs != nil {
+		h.jobs.ComputesChanged()
+	}
+	return err
 }
 
 // deleteCompute requires the query value that says what becomes of the machines. There are none, so

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -104,6 +105,32 @@ func TestComputeMembersByVersion(t *testing.T) {
 	for version, want := range map[string]bool{"2022-10-01-preview": false, "2023-08-01-preview": true, "2024-04-01": true} {
 		if got := h.get("computes/cluster?api-version="+version).at("properties/provisioningWarnings") != "absent"; got != want {
 			t.Errorf("%s: has provisioningWarnings: %v, want %v", version, got, want)
+		}
+	}
+}
+
+// countedJobs counts how often it hears of computes.
+type countedJobs struct{ changes int }
+
+func (*countedJobs) Cancel(string) error { return errors.New("no such job is running") }
+func (j *countedJobs) ComputesChanged()  { j.changes++ }
+
+func TestJobsHearOfChangedComputes(t *testing.T) {
+	runner := &countedJobs{}
+	h := newHost(t, func(o *Options) { o.Jobs = runner })
+	const path, body = "computes/cluster", `{"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}}`
+	for i, change := range []func(){
+		func() { h.poll(h.put(path, body)) },
+		func() { h.poll(h.put(path, body)) },
+		func() {
+			h.do(http.MethodPatch, path, `{"properties": {"properties": {"scaleSettings": {"maxNodeCount": 4}}}}`).wants(http.StatusOK)
+		},
+		func() {
+			h.poll(h.do(http.MethodDelete, path+"?underlyingResourceAction=Delete", "").wants(http.StatusAccepted))
+		},
+	} {
+		if change(); runner.changes != i+1 {
+			t.Errorf("after %d changes jobs heard of %d", i+1, runner.changes)
 		}
 	}
 }

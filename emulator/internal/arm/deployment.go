@@ -3,6 +3,7 @@ package arm
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
@@ -85,9 +86,8 @@ func (c *call) deploymentNotFound() answer {
 		"'. Please check the deployment name and also ensure the current user has access to it.", "NotFound", "DeploymentNotFound")
 }
 
-// putDeployment answers 201 to a create and to an update (recording CreateScenarioTest, 2024).
-// Whether the model, the code, the environment and the compute exist is not looked at: no recording
-// shows that the service does.
+// putDeployment answers 201 to a create and to an update (recording CreateScenarioTest, 2024). A
+// model, code, environment or compute that does not exist fails the operation.
 func putDeployment(c *call) answer {
 	body, refusal := c.read(deploymentShape, "Deployment")
 	if refusal == nil {
@@ -160,7 +160,8 @@ func deploymentProperties(sent store.Document) store.Document {
 }
 
 func (c *call) storeDeployment(doc store.Document) answer {
-	op, err := c.h.begin(c.newOperationID("bdbes"), deploymentPut, store.Text(doc, "id"), deploymentDuration, nil)
+	op, err := c.h.begin(c.newOperationID("bdbes"), deploymentPut, store.Text(doc, "id"), deploymentDuration,
+		store.Document{"missing": c.missingReferences(store.Object(doc, "properties"))})
 	if err == nil {
 		_, err = c.h.store.Put(store.Text(doc, "id"), doc)
 	}
@@ -174,10 +175,25 @@ func (c *call) storeDeployment(doc store.Document) answer {
 	return a
 }
 
+// finishDeployment completes the deployment, or lets it fail because it names something that does
+// not exist.
 func (h *Handler) finishDeployment(op *operation) error {
+	state := stateSucceeded
+	if missing, _ := op.Data["missing"].([]any); len(missing) > 0 {
+		state = stateFailed
+		op.Error = missingError(missing)
+	}
 	return h.update(op.Target, func(doc store.Document) {
-		store.Object(doc, "properties")["provisioningState"] = stateSucceeded
+		store.Object(doc, "properties")["provisioningState"] = state
 	})
+}
+
+func missingError(missing []any) store.Document {
+	var messages []string
+	for _, detail := range missing {
+		messages = append(messages, store.Text(detail, "message"))
+	}
+	return store.Document{"code": "UserError", "message": strings.Join(messages, " "), "details": missing, "additionalInfo": []any{}}
 }
 
 // patchDeployment changes description and tags; everything else takes a PUT. Not evidenced: the

@@ -3,6 +3,7 @@ package arm
 import (
 	"strings"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
@@ -27,10 +28,11 @@ func (c *call) checkDeployment(body store.Document) *answer {
 			})
 		}
 	}
-	if code := store.Object(properties, "codeConfiguration"); code != nil && store.Text(code, "scoringScript") == "" {
+	violations = append(violations, codeViolations(properties)...)
+	if file := store.Text(properties, "outputFileName"); strings.ContainsAny(file, `/\`) { // not evidenced: the text
 		violations = append(violations, validation.Violation{
-			PropertyName: "CodeConfiguration.ScoringScript", ErrorMessage: "'Scoring Script' must not be empty.",
-			ErrorCode: "ArgumentNullOrEmpty",
+			PropertyName: "OutputFileName", ErrorMessage: "'Output File Name' must not contain a slash.",
+			AttemptedValue: file, ErrorCode: "PredicateValidator",
 		})
 	}
 	violations = append(violations, lowNumbers(properties)...)
@@ -40,6 +42,28 @@ func (c *call) checkDeployment(body store.Document) *answer {
 	}
 	a := c.invalid("Deployment", violations)
 	return &a
+}
+
+// codeViolations lists what a scoring script lacks. Without an environment the service refuses it,
+// also for an MLflow model (azure-sdk-for-python issue 30741). Not evidenced: the name of that
+// property.
+func codeViolations(properties store.Document) (violations []validation.Violation) {
+	if store.Object(properties, "codeConfiguration") == nil {
+		return nil
+	}
+	if store.Text(properties, "codeConfiguration", "scoringScript") == "" {
+		violations = append(violations, validation.Violation{
+			PropertyName: "CodeConfiguration.ScoringScript", ErrorMessage: "'Scoring Script' must not be empty.",
+			ErrorCode: "ArgumentNullOrEmpty",
+		})
+	}
+	if store.Text(properties, "environmentId") == "" {
+		violations = append(violations, validation.Violation{
+			PropertyName: "EnvironmentConfiguration.EnvironmentId", ErrorMessage: "'Environment Id' must not be empty.",
+			ErrorCode: "ArgumentNullOrEmpty",
+		})
+	}
+	return violations
 }
 
 // lowNumbers lists the settings that are below their minimum.
@@ -66,4 +90,24 @@ func lowNumbers(properties store.Document) []validation.Violation {
 		})
 	}
 	return violations
+}
+
+// missingReferences lists what a deployment names that does not exist, as details of an error. Not
+// evidenced: what the service does. Its jobs cannot run, so the emulator fails the operation.
+func (c *call) missingReferences(properties store.Document) (details []any) {
+	for _, named := range []struct{ noun, kind, reference string }{
+		{"model", "models", store.Text(properties, "model", "assetId")},
+		{"environment", "environments", store.Text(properties, "environmentId")},
+		{"code", "codes", store.Text(properties, "codeConfiguration", "codeId")},
+		{"compute", "computes", store.Text(properties, "compute")},
+		{"component", "components", store.Text(properties, "deploymentConfiguration", "componentId", "assetId")},
+	} {
+		if jobs.Missing(c.h.store, c.workspace, c.h.cloud.StorageSuffix, named.kind, named.reference) {
+			details = append(details, store.Document{
+				"code": strings.ToUpper(named.noun[:1]) + named.noun[1:] + "NotFound", "details": []any{}, "additionalInfo": []any{},
+				"message": "The " + named.noun + " " + named.reference + " of the deployment does not exist.",
+			})
+		}
+	}
+	return details
 }

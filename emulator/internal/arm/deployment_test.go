@@ -46,7 +46,7 @@ func TestDeploymentReadsWhatScriptsSend(t *testing.T) {
 	h.put("batchEndpoints/glaze", glaze)
 	h.put("batchEndpoints/glaze/deployments/blue", `{"Location": "eastus", "Properties": {
 		"Model": {"ReferenceType": "id", "AssetId": "/models/mugs/versions/1"}, "Compute": "/computes/cluster",
-		"codeConfiguration": {"CodeId": "/codes/score/versions/1", "scoringScript": "score.py"},
+		"codeConfiguration": {"CodeId": "/codes/score/versions/1", "scoringScript": "score.py"}, "EnvironmentID": "azureml:AzureML-clay:1",
 		"MaxConcurrencyPerInstance": "4", "errorThreshold": "10", "miniBatchSize": "5", "loggingLevel": "debug", "outputAction": "summaryonly",
 		"retrySettings": {"maxRetries": "0"}, "resources": {"instanceCount": "2", "properties": {}}, "future": {"Kept": 1},
 	}}`).wants(http.StatusCreated).has(map[string]any{
@@ -108,6 +108,10 @@ func TestDeploymentRefusals(t *testing.T) {
 		{"name", "batchEndpoints/glaze/deployments/1", blue, `"PropertyName": "Name"`},
 		{"no compute", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}}}`, "ComputeId"},
 		{"no script", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}, "compute": "c", "codeConfiguration": {"codeId": "x"}}}`, "ScoringScript"},
+		{"a script without an environment", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}, "compute": "c", "codeConfiguration": {"codeId": "x", "scoringScript": "s.py"}}}`,
+			`"ErrorMessage": "'Environment Id' must not be empty."`},
+		{"a folder in the file's name", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}, "compute": "c", "outputFileName": "a/b.csv"}}`, `"PropertyName": "OutputFileName"`},
+		{"a folder of Windows in the file's name", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}, "compute": "c", "outputFileName": "a\\\\b.csv"}}`, `"PropertyName": "OutputFileName"`},
 		{"low numbers", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}, "compute": "c", "miniBatchSize": 0, "errorThreshold": -2, "resources": {"instanceCount": 0}}}`,
 			`"PropertyName": "Resources.instanceCount"`},
 		{"not a number", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"miniBatchSize": "many"}}`, `"PropertyName": "properties.miniBatchSize"`},
@@ -123,6 +127,43 @@ func TestDeploymentRefusals(t *testing.T) {
 		h.get(path).wants(http.StatusNotFound).has(map[string]any{"error/code": "UserError"})
 	}
 	h.put("batchEndpoints/none/deployments/blue", blue).wants(http.StatusNotFound)
+}
+
+// TestDeploymentOfWhatDoesNotExist: everything that is missing is named at once; mending it mends the deployment.
+func TestDeploymentOfWhatDoesNotExist(t *testing.T) {
+	h := newHost(t)
+	h.put("batchEndpoints/glaze", glaze)
+	ws := workspaceID(testSubscription, "pottery", "kilns")
+	body := `{"location": "eastus", "properties": {
+		"model": {"referenceType": "Id", "assetId": "` + ws + `/models/mugs/versions/7"}, "compute": "` + ws + `/computes/cluster",
+		"environmentId": "azureml:clay:3", "codeConfiguration": {"codeId": "` + ws + `/codes/score/versions/1", "scoringScript": "score.py"}}}`
+	created := h.put("batchEndpoints/glaze/deployments/blue", body).wants(http.StatusCreated)
+	h.poll(created).has(map[string]any{
+		"status": "Failed", "error/code": "UserError",
+		"error/details/0/code": "ModelNotFound", "error/details/1/code": "EnvironmentNotFound",
+		"error/details/2/code": "CodeNotFound", "error/details/3/code": "ComputeNotFound", "error/details/4": "absent",
+		"error/message": "The model " + ws + "/models/mugs/versions/7 of the deployment does not exist. " +
+			"The environment azureml:clay:3 of the deployment does not exist. " +
+			"The code " + ws + "/codes/score/versions/1 of the deployment does not exist. " +
+			"The compute " + ws + "/computes/cluster of the deployment does not exist.",
+	})
+	h.get("batchEndpoints/glaze/deployments/blue").wants(http.StatusOK).has(map[string]any{"properties/provisioningState": "Failed"})
+
+	h.put("models/mugs/versions/7", `{"properties": {"modelUri": "azureml://datastores/workspaceblobstore/paths/mugs"}}`).wants(http.StatusCreated)
+	h.put("environments/clay/versions/3", `{"properties": {"image": "kiln:1"}}`).wants(http.StatusCreated)
+	h.put("codes/score/versions/1", `{"properties": {"codeUri": "https://kilnstore.blob.core.windows.net/c/score"}}`).wants(http.StatusCreated)
+	h.poll(h.put("computes/cluster", `{"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}}`))
+	h.poll(h.put("batchEndpoints/glaze/deployments/blue", body)).has(map[string]any{"status": "Succeeded", "error": "absent"})
+	h.get("batchEndpoints/glaze/deployments/blue").has(map[string]any{"properties/provisioningState": "Succeeded"})
+}
+
+func TestDeploymentOfAComponentThatDoesNotExist(t *testing.T) {
+	h := newHost(t)
+	h.put("batchEndpoints/glaze", glaze)
+	h.poll(h.put("batchEndpoints/glaze/deployments/flow", `{"location": "eastus", "properties": {"deploymentConfiguration": {
+		"deploymentConfigurationType": "PipelineComponent", "componentId": {"referenceType": "Id", "assetId": "`+
+		workspaceID(testSubscription, "pottery", "kilns")+`/components/flow/versions/1"}}}}`).wants(http.StatusCreated)).
+		has(map[string]any{"status": "Failed", "error/details/0/code": "ComponentNotFound"})
 }
 
 func TestDeletingAnEndpointDeletesItsDeployments(t *testing.T) {

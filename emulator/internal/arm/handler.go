@@ -75,6 +75,8 @@ type JobRunner interface {
 	// Cancel asks the running batch job with the ARM id jobID to end. It returns at once; the job's
 	// document says when it has ended. An error means that no such job is running.
 	Cancel(jobID string) error
+	// ComputesChanged is called after a compute was created, changed or deleted.
+	ComputesChanged()
 }
 
 // Handler is the management host. It is safe for concurrent use; it answers one request at a time.

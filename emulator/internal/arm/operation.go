@@ -221,13 +221,13 @@ func (h *Handler) finish(op *operation) (done bool, err error) {
 	case deploymentPut:
 		return true, h.finishDeployment(op)
 	case computePut:
-		return true, h.finishCompute(op)
+		return true, h.computesChanged(h.finishCompute(op))
 	case endpointDelete:
 		return true, h.finishEndpointDelete(op)
 	case deploymentDelete:
 		return true, h.finishDeploymentDelete(op)
 	case computeDelete:
-		return true, h.store.DeleteTree(op.Target)
+		return true, h.computesChanged(h.store.DeleteTree(op.Target))
 	case jobCancel:
 		return h.finishCancel(op)
 	}

@@ -120,6 +120,9 @@ func (inv Invocation) check() error {
 	if len(inv.Outputs) > 1 {
 		return &BadInvocationError{fmt.Sprintf("A model deployment has at most one output; this request names %d.", len(inv.Outputs))}
 	}
+	if strings.ContainsAny(inv.Overrides.OutputFileName, `/\\`) {
+		return &BadInvocationError{fmt.Sprintf("The output file name %q has a slash.", inv.Overrides.OutputFileName)}
+	}
 	for name, input := range inv.Inputs {
 		if input.Kind == Literal {
 			return &BadInvocationError{fmt.Sprintf("Input %q is a Literal; only deployments of pipeline components take literal inputs.", name)}

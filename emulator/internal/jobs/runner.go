@@ -155,6 +155,9 @@ func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, erro
 		r.remove(e)
 		return nil, err
 	}
+	if reason := r.shortOfNodes(j); reason != "" {
+		r.openLogs(j).queued(reason)
+	}
 	r.enqueue(e)
 	return answer, nil
 }
@@ -210,23 +213,38 @@ func (r *Runner) admit(e *execution) error {
 	return nil
 }
 
-// enqueue starts a job if fewer than the limit run, else it waits.
+// enqueue starts a job if fewer than the limit run and its cluster is large enough, else it waits.
 func (r *Runner) enqueue(e *execution) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = append(r.waiting, e)
+	if r.shortOfNodes(e.job) != "" {
+		r.setStatus(e.record, Queued, Queued)
+	}
 	r.startWaiting()
 }
 
 // startWaiting starts waiting jobs up to the limit. r.mu is held.
 func (r *Runner) startWaiting() {
-	for len(r.waiting) > 0 && r.running < r.limit {
-		e := r.waiting[0]
-		r.waiting = r.waiting[1:]
+	for i := 0; i < len(r.waiting) && r.running < r.limit; {
+		e := r.waiting[i]
+		if r.shortOfNodes(e.job) != "" {
+			i++
+			continue
+		}
+		r.waiting = slices.Delete(r.waiting, i, i+1)
 		r.running++
 		e.counted = true
 		go r.run(e)
 	}
+}
+
+// ComputesChanged starts jobs that waited for nodes and have enough now. Call it after each change
+// of a compute.
+func (r *Runner) ComputesChanged() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.startWaiting()
 }
 
 // startNow runs a waiting job although the limit is reached, because all it does is end. r.mu is

@@ -1,8 +1,6 @@
 package jobs
 
 import (
-	"strings"
-
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
@@ -53,32 +51,4 @@ func (r *Runner) environmentVersion(j *job, id string) (store.Document, bool) {
 // hasScript reports whether the deployment has a scoring script.
 func hasScript(j *job) bool {
 	return store.Text(j.invocation.Deployment, "properties", "codeConfiguration", "scoringScript") != ""
-}
-
-// mlflowModel is the type of models that need no script.
-const mlflowModel = "mlflow_model"
-
-// checkScriptless fails a job without a script unless its model is registered as an MLflow model
-// (Microsoft Learn: how-to-mlflow-batch). The text is our own. A model that is not registered is
-// judged by its content later.
-func (r *Runner) checkScriptless(j *job) error {
-	if hasScript(j) {
-		return nil
-	}
-	reference, err := modelReference(store.Object(j.invocation.Deployment, "properties", "model"))
-	if err != nil {
-		return err
-	}
-	ref, err := parseReference(reference, r.cloud.StorageSuffix)
-	asset, isAsset := ref.(assetVersion)
-	if err != nil || !isAsset {
-		return nil //nolint:nilerr // what cannot be read is told when the model is fetched
-	}
-	resolver := r.resolver(j.workspace)
-	doc, _ := resolver.version(resolver.scope(asset.workspace)+"/models/"+asset.name, asset.version)
-	kind := store.Text(doc, "properties", "modelType")
-	if kind == "" || strings.EqualFold(kind, mlflowModel) {
-		return nil
-	}
-	return failf("The deployment has no scoring script. Only a model of type %s is scored without one, and %s is of type %s.", mlflowModel, lastAsset(reference), kind)
 }

@@ -28,7 +28,7 @@ func TestEnvironmentOfAJob(t *testing.T) {
 		{"venv", true, nil, ofPip, "The script gets a virtual environment with the pip part of the conda file of environment clay:2."},
 		{"venv by a short name", true, store.Document{"environmentId": "azureml:clay:2"}, ofPip, "The script gets a virtual environment with the pip part of the conda file of environment clay:2."},
 		{"venv and none", true, store.Document{"environmentId": nil}, nil, "The deployment names no environment" + plain},
-		{"venv and an environment that is gone", true, store.Document{"environmentId": testWorkspace + "/environments/clay/versions/9"}, nil,
+		{"venv and another workspace's", true, store.Document{"environmentId": testWorkspace + "2/environments/clay/versions/9"}, nil,
 			"Environment clay:9 is not in this workspace" + plain},
 		{"venv and a registry's", true, store.Document{"environmentId": curated}, nil, "Environment " + curated + " is not in this workspace" + plain},
 		{"venv and only an image", true, store.Document{"environmentId": testWorkspace + "/environments/bare/versions/1"}, nil,

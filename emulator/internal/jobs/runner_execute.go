@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
@@ -81,10 +80,7 @@ func (r *Runner) attempt(e *execution, logs *jobLogs) error {
 
 	r.advance(e, Running, Preparing)
 	logs.submitted()
-	if err := r.checkCompute(e); err != nil {
-		return err
-	}
-	if err := r.checkScriptless(e.job); err != nil {
+	if err := r.checkDeployment(e.job); err != nil {
 		return err
 	}
 	files, err := r.fetch(e, dir)
@@ -96,19 +92,6 @@ func (r *Runner) attempt(e *execution, logs *jobLogs) error {
 	}
 	r.advance(e, Running, Running)
 	return r.score(e, files)
-}
-
-// checkCompute fails a job whose compute does not exist. Not evidenced: how such a job ends in
-// Azure; without a machine it cannot run there either.
-func (r *Runner) checkCompute(e *execution) error {
-	compute := e.settings.compute
-	if !strings.Contains(strings.ToLower(compute), "/computes/") {
-		return nil
-	}
-	if _, ok := r.store.Get(compute); !ok {
-		return failf("The compute %s does not exist. Create it, or name another one in the deployment or in the request.", compute)
-	}
-	return nil
 }
 
 // workFiles are the folders of a running job.

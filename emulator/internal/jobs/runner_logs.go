@@ -43,6 +43,13 @@ func (l *jobLogs) submitted() {
 
 func (l *jobLogs) completed() { l.write(l.job.name, "Completing processing run id "+l.job.child+".") }
 
+// queued says why a job waits, in the log that clients stream and in the step's.
+func (l *jobLogs) queued(reason string) {
+	l.write(l.job.name, reason)
+	l.write(l.job.child, reason)
+	l.runner.log.Warn("job waits", "job", l.job.name, "reason", reason)
+}
+
 // failed logs the end of the job, and the step's error in the step's log.
 func (l *jobLogs) failed(message string) {
 	l.write(l.job.child, message)

@@ -14,6 +14,9 @@ import (
 // outputPlace is the folder in Blob storage that a job writes to. Only datastore paths can be
 // outputs (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
 func (r *Runner) outputPlace(e *execution) (place, error) {
+	if e.settings.outputFileName == "" {
+		return place{}, failf("The output cannot be written: the URI %s names no file.", withoutQuery(e.scoreURI()))
+	}
 	folder := e.scoreFolder()
 	ref, err := parseReference(folder, r.cloud.StorageSuffix)
 	if err != nil {

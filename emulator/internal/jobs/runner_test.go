@@ -141,9 +141,35 @@ func TestJobFailsBeforeTheScript(t *testing.T) {
 		"output on the web": {func(_ *world, inv *Invocation) {
 			inv.Outputs = map[string]Output{"out": {Kind: UriFile, URI: "https://kilnstore.blob.core.windows.net/c/p.csv"}}
 		}, "outputs are paths on a blob datastore"},
+		"output without a name": {func(_ *world, inv *Invocation) {
+			inv.Outputs = map[string]Output{"out": {Kind: UriFile, URI: "azureml://datastores/workspaceblobstore/paths/results/"}}
+		}, "paths/results/ names no file"},
+		"output on this machine": {func(_ *world, inv *Invocation) {
+			inv.Outputs = map[string]Output{"out": {Kind: UriFile, URI: "./out.csv"}}
+		}, "The output cannot be written"},
+		"output in short form": {func(_ *world, inv *Invocation) {
+			inv.Outputs = map[string]Output{"out": {Kind: UriFile, URI: "azureml:workspaceblobstore/res/x.csv"}}
+		}, "The output cannot be written"},
+		"output on no datastore": {func(_ *world, inv *Invocation) {
+			inv.Outputs = map[string]Output{"out": {Kind: UriFile, URI: "azureml://datastores/cup/paths/x.csv"}}
+		}, "could not find datastore: cup"},
 		"compute gone": {func(_ *world, inv *Invocation) {
 			inv.Overrides.Compute = testWorkspace + "/computes/elsewhere"
 		}, "The compute " + testWorkspace + "/computes/elsewhere does not exist"},
+		"compute by name gone": {func(_ *world, inv *Invocation) {
+			inv.Overrides.Compute = "azureml:elsewhere"
+		}, "The compute azureml:elsewhere does not exist"},
+		"compute with a version": {func(_ *world, inv *Invocation) {
+			inv.Overrides.Compute = testWorkspace + "/computes/cluster/versions/1"
+		}, "computes have no version"},
+		"environment gone": {func(w *world, _ *Invocation) {
+			_, _ = w.store.Delete(testWorkspace + "/environments/clay/versions/2")
+		}, "The environment " + testWorkspace + "/environments/clay/versions/2 does not exist"},
+		"script with a dot in its name": {func(w *world, inv *Invocation) {
+			inv.Deployment = w.deployment(sizes, store.Document{"codeConfiguration": store.Document{
+				"codeId": testWorkspace + "/codes/score/versions/1", "scoringScript": "sub/batch-score.v2.py",
+			}})
+		}, "The scoring script sub/batch-score.v2.py cannot be imported"},
 		"model gone": {func(w *world, _ *Invocation) {
 			_, _ = w.store.Delete(testWorkspace + "/models/glaze/versions/1")
 		}, "The model of the deployment cannot be read"},
@@ -244,6 +270,55 @@ def run(mini_batch):
 	job := w.run(inv, Completed)
 	if got := w.read(dataStore, "azureml/"+store.Text(w.child(job), "runId")+"/score/b.txt.out"); got != "fired" {
 		t.Errorf("file of the script = %q, want fired", got)
+	}
+}
+
+func TestJobWaitsForNodes(t *testing.T) {
+	w := newWorld(t, nil)
+	cluster := func(nodes int) {
+		w.put(testWorkspace+"/computes/cluster", store.Document{"properties": store.Document{
+			"computeType": "AmlCompute", "properties": store.Document{"scaleSettings": store.Document{"maxNodeCount": nodes}},
+		}})
+		w.runner.ComputesChanged()
+	}
+	cluster(2)
+	inv := w.invocation(w.deployment(sizes, store.Document{"resources": store.Document{"instanceCount": 3}}), w.upload("tiles", threeTiles))
+	job, canceled := w.submit(inv), w.submit(inv)
+	inv.Overrides.InstanceCount = new(2)
+	w.run(inv, Completed) // a job that fits is not held up
+	cluster(2)
+	if got, child := w.status(job), w.child(job)["status"]; got != Queued || child != Queued {
+		t.Errorf("the job is %s with a step %s, want both Queued", got, child)
+	}
+	const reason = "it needs 3 instances, and the compute cluster has at most 2"
+	if log := w.read("azureml", artifactPath(job)+executionLog); !strings.Contains(log, reason) {
+		t.Errorf("log of the job = %q, want %q in it", log, reason)
+	}
+	if log := w.childLog(job, executionLog); !strings.Contains(log, reason) {
+		t.Errorf("log of the step = %q, want %q in it", log, reason)
+	}
+	if err := w.runner.Cancel(canceled); err != nil {
+		t.Fatal(err)
+	}
+	cluster(3)
+	for name, want := range map[string]string{job: Completed, canceled: Canceled} {
+		if err := w.runner.Wait(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.status(name); got != want {
+			t.Errorf("job ended %s, want %s", got, want)
+		}
+	}
+}
+
+func TestSlashInAnOutputFileName(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, name := range []string{"a/b.csv", `a\b.csv`} {
+		inv := w.invocation(w.deployment(sizes, nil), w.upload("tiles", threeTiles))
+		inv.Overrides.OutputFileName = name
+		if _, err := w.runner.Submit(t.Context(), inv); !errors.As(err, new(*BadInvocationError)) {
+			t.Errorf("Submit with output file name %s = %v, want a refusal", name, err)
+		}
 	}
 }
 

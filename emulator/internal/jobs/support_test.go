@@ -61,6 +61,7 @@ func newWorld(t *testing.T, edit func(*Options)) *world {
 		}})
 	}
 	w.put(testWorkspace+"/computes/cluster", store.Document{})
+	w.put(testWorkspace+"/environments/clay/versions/2", store.Document{"properties": store.Document{"image": "kiln:1"}})
 	w.options = Options{
 		Store: w.store, Blobs: w.blobs, Cloud: cloud.Public(), TempDir: t.TempDir(), Logger: slog.New(w.events),
 	}
