@@ -163,20 +163,21 @@ func TestCassetteDeployAndInvoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster, err := client.Computes().BeginCreateOrUpdate(ctx, "batch-cluster", azmlbatch.Compute{Location: "eastus",
-		Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 2}}, nil)
-	finish(t, cluster, err)
-	endpoint, err := client.Endpoints().BeginCreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil)
-	if ep := finish(t, endpoint, err); ep.ScoringURI != "https://vases.eastus.inference.ml.azure.com/jobs" {
-		t.Errorf("scoring URI %q", ep.ScoringURI)
+	if _, err := client.Computes().CreateOrUpdate(ctx, "batch-cluster", azmlbatch.Compute{Location: "eastus",
+		Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 2}}, nil); err != nil {
+		t.Fatal(err)
 	}
-	deployment, err := client.Deployments("vases").BeginCreateOrUpdate(ctx, "blue", azmlbatch.Deployment{
+	ep, err := client.Endpoints().CreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil)
+	if err != nil || ep.ScoringURI != "https://vases.eastus.inference.ml.azure.com/jobs" {
+		t.Fatalf("scoring URI %q, %v", ep.ScoringURI, err)
+	}
+	d, err := client.Deployments("vases").CreateOrUpdate(ctx, "blue", azmlbatch.Deployment{
 		Model: azmlbatch.ModelByID{AssetID: "azureml:vases:1"}, EnvironmentID: env.Ref(), Compute: "batch-cluster",
 		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: "azureml:score:1", ScoringScript: "score.py"}}, nil)
-	if d := finish(t, deployment, err); d.MiniBatchSize != 10 || *d.ErrorThreshold != -1 {
-		t.Errorf("defaults of the deployment: %+v", d)
+	if err != nil || d.MiniBatchSize != 10 || *d.ErrorThreshold != -1 {
+		t.Fatalf("defaults of the deployment: %+v, %v", d, err)
 	}
-	if _, err := client.Endpoints().SetDefaultDeployment(ctx, "vases", "blue"); err != nil {
+	if _, err := client.Endpoints().SetDefaultDeployment(ctx, "vases", "blue", nil); err != nil {
 		t.Fatal(err)
 	}
 	job, err := client.Endpoints().Invoke(ctx, "vases", azmlbatch.Invocation{Key: "monday",
@@ -184,8 +185,9 @@ func TestCassetteDeployAndInvoke(t *testing.T) {
 	if err != nil || job.Deployment() != "blue" || job.Status != azmlbatch.JobPreparing {
 		t.Errorf("Invoke = %+v, %v", job, err)
 	}
-	remove, err := client.Endpoints().BeginDelete(ctx, "vases", nil)
-	finish(t, remove, err)
+	if err := client.Endpoints().Delete(ctx, "vases", nil); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := client.Endpoints().Get(ctx, "vases"); !errors.Is(err, azmlbatch.ErrNotFound) || !azmlbatch.HasCode(err, "EndpointNotFound") {
 		t.Errorf("Get after the deletion = %v", err)
 	}
@@ -194,13 +196,14 @@ func TestCassetteDeployAndInvoke(t *testing.T) {
 // TestCassetteRealEndpoint retells how the real service makes and deletes an endpoint, February 2026.
 func TestCassetteRealEndpoint(t *testing.T) {
 	client, ctx := tape(t, "real-endpoint-2026", true), t.Context()
-	p, err := client.Endpoints().BeginCreateOrUpdate(ctx, "jugs-7f", azmlbatch.Endpoint{Location: "westus", Description: "jugs",
+	ep, err := client.Endpoints().CreateOrUpdate(ctx, "jugs-7f", azmlbatch.Endpoint{Location: "westus", Description: "jugs",
 		Tags: map[string]string{"shelf": "3"}, Properties: map[string]string{"glaze": "ash", "clay": "red"}}, nil)
-	if ep := finish(t, p, err); ep.ScoringURI != "https://jugs-7f.westus.inference.ml.azure.com/jobs" || ep.Properties["BatchEndpointCreationApiVersion"] == "" {
-		t.Errorf("endpoint = %+v", ep)
+	if err != nil || ep.ScoringURI != "https://jugs-7f.westus.inference.ml.azure.com/jobs" || ep.Properties["BatchEndpointCreationApiVersion"] == "" {
+		t.Fatalf("endpoint = %+v, %v", ep, err)
 	}
-	d, err := client.Endpoints().BeginDelete(ctx, "jugs-7f", nil)
-	finish(t, d, err)
+	if err := client.Endpoints().Delete(ctx, "jugs-7f", nil); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := client.Endpoints().Get(ctx, "jugs-7f"); !azmlbatch.HasCode(err, "EndpointNotFound") {
 		t.Errorf("Get after the deletion = %v", err)
 	}
@@ -209,25 +212,9 @@ func TestCassetteRealEndpoint(t *testing.T) {
 // TestCassetteRealCancel retells how the real service cancels a job, February 2026: a Location that each answer renews.
 func TestCassetteRealCancel(t *testing.T) {
 	client := tape(t, "real-cancel-2026", true)
-	p, err := client.Jobs().BeginCancel(t.Context(), "firing-12", nil)
-	finish(t, p, err)
-}
-
-func finish[T any](t *testing.T, p *azmlbatch.Poller[T], err error) T {
-	t.Helper()
-	return finishIn(t.Context(), t, p, err)
-}
-
-func finishIn[T any](ctx context.Context, t *testing.T, p *azmlbatch.Poller[T], err error) T {
-	t.Helper()
-	if err != nil {
+	if err := client.Jobs().Cancel(t.Context(), "firing-12", nil); err != nil {
 		t.Fatal(err)
 	}
-	v, err := p.PollUntilDone(ctx, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 var (

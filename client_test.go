@@ -243,8 +243,8 @@ func TestReadOnlyClientSendsNoWrite(t *testing.T) {
 		writeJSON(w, 200, `{"properties":{"scoringUri":"https://e.r.inference.ml.azure.com/jobs","defaults":{"deploymentName":"blue"}}}`)
 	}, func(o *ClientOptions) { o.ReadOnly = true })
 	calls := map[string]func() error{
-		"delete": func() error { _, err := c.Endpoints().BeginDelete(t.Context(), "digits", nil); return err },
-		"cancel": func() error { _, err := c.Jobs().BeginCancel(t.Context(), "job-1", nil); return err },
+		"delete": func() error { _, err := c.Endpoints().BeginDelete(t.Context(), "digits"); return err },
+		"cancel": func() error { _, err := c.Jobs().BeginCancel(t.Context(), "job-1"); return err },
 	}
 	for name, call := range calls {
 		if err := call(); !isError(err, ErrReadOnly) {

@@ -1,7 +1,6 @@
 package azmlbatch
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -86,18 +85,22 @@ func (c ComputesClient) List(ctx context.Context) iter.Seq2[Compute, error] {
 	return list[Compute](ctx, c.c, request{op: operation{"list", "computes", ""}, url: c.c.armURL("computes")})
 }
 
-// BeginCreateOrUpdate makes a compute, or replaces the one of that name: members left empty are not kept, so get, change
-// and send back to update; for the number of nodes alone there is [ComputesClient.Scale]. The password of the nodes'
-// administrator does not come back from Get; not evidenced: that a request without one leaves it as it is.
+// CreateOrUpdate creates a compute, or replaces the one of that name, and waits until it is ready: some ten seconds for a
+// cluster, because it starts without nodes. Members left empty are not kept, so to update, get the compute, change it and
+// send it back; [ComputesClient.Scale] changes the number of nodes alone. Get does not return the password of the nodes'
+// administrator; whether an update without it keeps the password is not documented by the service.
 //
-// It returns after the service has taken the request; a cluster is ready after some ten seconds, because it starts
-// without nodes. A cluster costs nothing while it has no nodes: MinNodes above zero keeps nodes running, and costing,
-// until it is changed or the cluster is deleted. Exceeded quotas show when nodes are asked for. The request is retried.
-func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, compute Compute, options *BeginOptions) (*Poller[Compute], error) {
+// A cluster costs nothing while it has no nodes. MinNodes above zero keeps nodes running, and costing, until it is changed
+// or the cluster is deleted. Exceeded quotas show when nodes are asked for. The request is retried.
+func (c ComputesClient) CreateOrUpdate(ctx context.Context, name string, compute Compute, options *WaitOptions) (Compute, error) {
+	p, err := c.BeginCreateOrUpdate(ctx, name, compute)
+	return untilDone(ctx, p, err, options)
+}
+
+// BeginCreateOrUpdate is [ComputesClient.CreateOrUpdate] without the waiting: it returns when the service has accepted the
+// request.
+func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, compute Compute) (*Poller[Compute], error) {
 	r := c.request(http.MethodPut, "create", name)
-	if options.resumes() {
-		return resumeOperation[Compute](c.c, r.op.kind, options.ResumeToken)
-	}
 	compute, err := checkCompute(r.op, compute)
 	if err != nil {
 		return nil, err
@@ -152,7 +155,7 @@ func checkCompute(op operation, compute Compute) (Compute, error) {
 // IdleTimeBeforeScaleDown. It reads the cluster, changes this one thing and writes it back; a cluster that has these
 // numbers already is not written. A missing compute is [ErrNotFound]; a compute that is no cluster, and numbers that no
 // cluster can have, are *[ArgumentError].
-func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNodes int) (_ Compute, err error) {
+func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNodes int, options *WaitOptions) (_ Compute, err error) {
 	op := operation{"scale", "compute", name}
 	ctx, end := c.c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
@@ -173,11 +176,7 @@ func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNod
 	}
 	cluster.MinNodes, cluster.MaxNodes = minNodes, maxNodes
 	compute.Properties = cluster
-	p, err := c.BeginCreateOrUpdate(ctx, name, compute, nil)
-	if err != nil {
-		return compute, err
-	}
-	return p.PollUntilDone(ctx, nil)
+	return c.CreateOrUpdate(ctx, name, compute, options)
 }
 
 // A ComputeNode is a machine of a cluster.
@@ -218,24 +217,30 @@ func (c ComputesClient) Nodes(ctx context.Context, name string) ([]ComputeNode, 
 	return nodes, nil
 }
 
-// UnderlyingResource says what a deletion does to the machines behind a compute.
-type UnderlyingResource string
+// DeleteComputeOptions tune [ComputesClient.Delete]. The zero value and nil are the defaults.
+type DeleteComputeOptions struct {
+	// Detach keeps the machines behind an attached compute, which go on costing, and only removes it from the workspace.
+	// Without it they are deleted. The machines of a cluster cannot be kept.
+	Detach bool
+	// Wait tunes the waiting; nil means the defaults. BeginDelete does not use it.
+	Wait *WaitOptions
+}
 
-const (
-	// DeleteUnderlying deletes them. For a cluster that Azure ML made there is nothing else to do.
-	DeleteUnderlying UnderlyingResource = "Delete"
-	// DetachUnderlying keeps them and lets the workspace forget them: for attached computes, which go on costing.
-	DetachUnderlying UnderlyingResource = "Detach"
-)
+// Delete deletes a compute, or detaches it, and waits until that is done, about a minute for a cluster; nodes cost until
+// then. A missing compute is [ErrNotFound] or no error, as the service answers.
+func (c ComputesClient) Delete(ctx context.Context, name string, options *DeleteComputeOptions) error {
+	p, err := c.BeginDelete(ctx, name, options)
+	_, err = untilDone(ctx, p, err, orZero(options).Wait)
+	return err
+}
 
-// BeginDelete deletes a compute, or detaches it. It returns after the service has taken the request; the deletion of a
-// cluster takes about a minute, and nodes cost until it has ended. An empty action means [DeleteUnderlying]. A missing
-// compute is [ErrNotFound] or no error, as the service answers.
-func (c ComputesClient) BeginDelete(ctx context.Context, name string, action UnderlyingResource, options *BeginOptions) (*Poller[Nothing], error) {
+// BeginDelete is [ComputesClient.Delete] without the waiting: it returns when the service has accepted the request.
+func (c ComputesClient) BeginDelete(ctx context.Context, name string, options *DeleteComputeOptions) (*Poller[Nothing], error) {
 	r := c.request(http.MethodDelete, "delete", name)
-	if options.resumes() {
-		return resumeOperation[Nothing](c.c, r.op.kind, options.ResumeToken)
+	action := "Delete"
+	if orZero(options).Detach {
+		action = "Detach"
 	}
-	r.query = url.Values{"underlyingResourceAction": {cmp.Or(string(action), string(DeleteUnderlying))}}
+	r.query = url.Values{"underlyingResourceAction": {action}}
 	return beginOperation[Nothing](ctx, c.c, r)
 }

@@ -17,7 +17,7 @@ func TestScaleChecksTheNumbersBeforeAnythingIsSent(t *testing.T) {
 	}{{-1, 2, "MinNodes: is -1"}, {0, 0, "MaxNodes: is 0"}, {3, 2, "MaxNodes: is 2, below MinNodes 3"}} {
 		service := &fakeService{answers: map[string]http.HandlerFunc{}}
 		var bad *ArgumentError
-		_, err := service.client(t).Computes().Scale(t.Context(), "batch-cluster", tt.minNodes, tt.maxNodes)
+		_, err := service.client(t).Computes().Scale(t.Context(), "batch-cluster", tt.minNodes, tt.maxNodes, nil)
 		if !asError(err, &bad) || !strings.Contains(err.Error(), `scale compute "batch-cluster": `+tt.want) || len(service.requests) != 0 {
 			t.Errorf("Scale to %d and %d = %v after %d requests, want an ArgumentError before any", tt.minNodes, tt.maxNodes, err, len(service.requests))
 		}

@@ -41,7 +41,7 @@ func TestCreateCluster(t *testing.T) {
 		Identity:    Identity{Type: IdentitySystemAssigned},
 		Properties: &AmlCompute{VMSize: "Standard_DS2_v2", VMPriority: VMLowPriority, MaxNodes: 2, IdleTimeBeforeScaleDown: 100 * time.Second,
 			Administrator: NodeAdministrator{UserName: "potter", SSHPublicKey: "ssh-ed25519 AAAA"}, SubnetID: "/subnets/1", EnableNodePublicIP: new(false)},
-	}, nil)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestCreateCluster(t *testing.T) {
 
 func TestScaleChangesOneThing(t *testing.T) {
 	service := newComputeService()
-	if _, err := service.client(t).Computes().Scale(t.Context(), "raku", 1, 4); err != nil {
+	if _, err := service.client(t).Computes().Scale(t.Context(), "raku", 1, 4, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := compactJSON(`{"location":"westeurope","tags":{},"properties":{"computeType":"AmlCompute","description":"small","properties":{
@@ -70,14 +70,14 @@ func TestScaleChangesOneThing(t *testing.T) {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}
 	service = newComputeService()
-	if _, err := service.client(t).Computes().Scale(t.Context(), "raku", 0, 2); err != nil || len(service.requests) != 1 {
+	if _, err := service.client(t).Computes().Scale(t.Context(), "raku", 0, 2, nil); err != nil || len(service.requests) != 1 {
 		t.Errorf("Scale to what it is: %v after %d requests, want one GET", err, len(service.requests))
 	}
 	var bad *ArgumentError
-	if _, err := newComputeService().client(t).Computes().Scale(t.Context(), "desk", 0, 2); !asError(err, &bad) {
+	if _, err := newComputeService().client(t).Computes().Scale(t.Context(), "desk", 0, 2, nil); !asError(err, &bad) {
 		t.Errorf("Scale of an instance = %v, want an ArgumentError", err)
 	}
-	if _, err := newComputeService().client(t).Computes().Scale(t.Context(), "raku", 3, 2); !asError(err, &bad) {
+	if _, err := newComputeService().client(t).Computes().Scale(t.Context(), "raku", 3, 2, nil); !asError(err, &bad) {
 		t.Errorf("Scale to fewer than the least = %v, want an ArgumentError", err)
 	}
 }
@@ -141,7 +141,7 @@ func TestComputeMistakesAreFoundBeforeSending(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			service := newComputeService()
-			_, err := service.client(t).Computes().BeginCreateOrUpdate(t.Context(), tt.compute, tt.value, nil)
+			_, err := service.client(t).Computes().BeginCreateOrUpdate(t.Context(), tt.compute, tt.value)
 			var bad *ArgumentError
 			if !asError(err, &bad) || bad.Argument != tt.argument || len(service.requests) != 0 {
 				t.Errorf("err = %v after %d requests, want an ArgumentError about %s before any", err, len(service.requests), tt.argument)
@@ -175,12 +175,8 @@ func TestComputeCalls(t *testing.T) {
 	if diff := cmp.Diff([]ComputeNode{{NodeID: "n1", State: "idle", Port: 50000}}, nodes); err != nil || diff != "" {
 		t.Errorf("Nodes, %v (-want +got):\n%s", err, diff)
 	}
-	for _, action := range []UnderlyingResource{"", DetachUnderlying} {
-		p, err := computes.BeginDelete(t.Context(), "raku", action, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.PollUntilDone(t.Context(), nil); err != nil {
+	for _, options := range []*DeleteComputeOptions{nil, {Detach: true}} {
+		if err := computes.Delete(t.Context(), "raku", options); err != nil {
 			t.Error(err)
 		}
 	}

@@ -154,7 +154,7 @@ func (r *DeploymentResources) UnmarshalJSON(b []byte) error { return wire.Decode
 func (r DeploymentResources) MarshalJSON() ([]byte, error) { return wire.Encode(r, wire.ForCaller) }
 
 // A DeploymentPatch changes what a deployment allows to be changed in place. Everything else changes by
-// [DeploymentsClient.BeginCreateOrUpdate].
+// [DeploymentsClient.CreateOrUpdate].
 type DeploymentPatch struct {
 	// Description is the new text; nil leaves the old one, a pointer to "" removes it.
 	Description *string `wire:"properties/description"`
@@ -194,18 +194,22 @@ func (d DeploymentsClient) List(ctx context.Context) iter.Seq2[Deployment, error
 		url: d.c.armURL("batchEndpoints", d.endpoint, "deployments"), invalid: d.checkEndpoint("list deployments of")})
 }
 
-// BeginCreateOrUpdate makes a deployment, or replaces the one of that name: members left empty are not kept, so get,
-// change and send back to update. References in Model, CodeConfiguration, EnvironmentID and Compute may have any form;
-// they are sent as ids, and a label such as azureml:digits@latest is resolved by one more request.
+// CreateOrUpdate creates a deployment, or replaces the one of that name, and waits until it is ready, about half a minute.
+// Members left empty are not kept, so to update, get the deployment, change it and send it back. References in Model,
+// CodeConfiguration, EnvironmentID and Compute may have any form; they are sent as ids, and a label such as
+// azureml:digits@latest is resolved by one more request.
 //
-// It returns after the service has taken the request and checked it; carrying it out takes about half a minute. A
-// deployment costs nothing until a job runs. Mistakes that can be seen without the service are *[ArgumentError], a missing
-// endpoint is [ErrNotFound]. The request is retried.
-func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string, deployment Deployment, options *BeginOptions) (*Poller[Deployment], error) {
+// A deployment costs nothing until a job runs. Mistakes that can be seen without the service are *[ArgumentError]; a
+// missing endpoint is [ErrNotFound]. The request is retried.
+func (d DeploymentsClient) CreateOrUpdate(ctx context.Context, name string, deployment Deployment, options *WaitOptions) (Deployment, error) {
+	p, err := d.BeginCreateOrUpdate(ctx, name, deployment)
+	return untilDone(ctx, p, err, options)
+}
+
+// BeginCreateOrUpdate is [DeploymentsClient.CreateOrUpdate] without the waiting: it returns when the service has accepted
+// the request and checked it.
+func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string, deployment Deployment) (*Poller[Deployment], error) {
 	r := d.request(http.MethodPut, "create", name)
-	if options.resumes() {
-		return resumeOperation[Deployment](d.c, r.op.kind, options.ResumeToken)
-	}
 	if err := cmp.Or(r.invalid, checkDeployment(r.op, deployment)); err != nil {
 		return nil, err
 	}
@@ -221,28 +225,29 @@ func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string,
 // A missing deployment is [ErrNotFound]; a patch that changes nothing is *[ArgumentError].
 //
 // Not evidenced: whether the service merges tags with the old ones or replaces them; send all that shall be there.
-func (d DeploymentsClient) Update(ctx context.Context, name string, patch DeploymentPatch) (Deployment, error) {
+func (d DeploymentsClient) Update(ctx context.Context, name string, patch DeploymentPatch, options *WaitOptions) (Deployment, error) {
 	r := d.request(http.MethodPatch, "update", name)
 	if patch.Description == nil && patch.Tags == nil {
 		return Deployment{}, r.op.invalid("patch", "changes nothing",
-			"set Description or Tags; everything else changes by BeginCreateOrUpdate")
+			"set Description or Tags; everything else changes by CreateOrUpdate")
 	}
 	r.body, r.invalid = body{patch}, cmp.Or(r.invalid, checkTags(r.op, patch.Tags))
 	p, err := beginOperation[Deployment](ctx, d.c, r)
-	if err != nil {
-		return Deployment{}, err
-	}
-	return p.PollUntilDone(ctx, nil)
+	return untilDone(ctx, p, err, options)
 }
 
-// BeginDelete deletes a deployment; its jobs and their outputs stay. A missing one is [ErrNotFound] or no error, as the
-// service answers. Not evidenced: what deleting the endpoint's default deployment does; set another default first.
-func (d DeploymentsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
-	r := d.request(http.MethodDelete, "delete", name)
-	if options.resumes() {
-		return resumeOperation[Nothing](d.c, r.op.kind, options.ResumeToken)
-	}
-	return beginOperation[Nothing](ctx, d.c, r)
+// Delete deletes a deployment and waits until that is done. Its jobs and their outputs stay. A missing one is
+// [ErrNotFound] or no error, as the service answers. What the service does when the endpoint's default deployment is
+// deleted is not documented: set another default first.
+func (d DeploymentsClient) Delete(ctx context.Context, name string, options *WaitOptions) error {
+	p, err := d.BeginDelete(ctx, name)
+	_, err = untilDone(ctx, p, err, options)
+	return err
+}
+
+// BeginDelete is [DeploymentsClient.Delete] without the waiting: it returns when the service has accepted the request.
+func (d DeploymentsClient) BeginDelete(ctx context.Context, name string) (*Poller[Nothing], error) {
+	return beginOperation[Nothing](ctx, d.c, d.request(http.MethodDelete, "delete", name))
 }
 
 // resolveDeployment turns the references of a deployment into what the service takes, and fills in the location.

@@ -104,7 +104,7 @@ func TestCreateDeploymentSendsEveryProperty(t *testing.T) {
 		OutputFileName:            "out.csv",
 		Resources:                 DeploymentResources{InstanceCount: 3, InstanceType: "big", Properties: map[string]json.RawMessage{"x": json.RawMessage("1")}},
 		Extra:                     map[string]json.RawMessage{"/properties/newer": json.RawMessage(`{"a":1}`)},
-	}, nil)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestDeploymentReferencesInEveryForm(t *testing.T) {
 			service := newDeploymentService()
 			d := good
 			tt.change(&d)
-			if _, err := service.client(t).Deployments("digits").BeginCreateOrUpdate(t.Context(), "blue", d, nil); err != nil {
+			if _, err := service.client(t).Deployments("digits").BeginCreateOrUpdate(t.Context(), "blue", d); err != nil {
 				t.Fatal(err)
 			}
 			if got := service.requests[len(service.requests)-1].Body; !strings.Contains(got, tt.want) {
@@ -209,7 +209,7 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 				CodeConfiguration: CodeConfiguration{CodeID: "score:1", ScoringScript: "score.py"}}
 			tt.change(&d)
 			service := newDeploymentService()
-			_, err := service.client(t).Deployments("digits").BeginCreateOrUpdate(t.Context(), "blue", d, nil)
+			_, err := service.client(t).Deployments("digits").BeginCreateOrUpdate(t.Context(), "blue", d)
 			var bad *ArgumentError
 			if !asError(err, &bad) || bad.Argument != tt.argument {
 				t.Errorf("err = %v, want an ArgumentError about %s", err, tt.argument)
@@ -226,13 +226,13 @@ func TestDeploymentNames(t *testing.T) {
 	for _, tt := range []struct{ endpoint, name string }{{"digits", ""}, {"digits", "b"}, {"digits", "9blue"}, {"digits", "a b"}, {"", "blue"}} {
 		service := newDeploymentService()
 		var bad *ArgumentError
-		if _, err := service.client(t).Deployments(tt.endpoint).BeginCreateOrUpdate(t.Context(), tt.name, d, nil); !asError(err, &bad) || len(service.requests) != 0 {
+		if _, err := service.client(t).Deployments(tt.endpoint).BeginCreateOrUpdate(t.Context(), tt.name, d); !asError(err, &bad) || len(service.requests) != 0 {
 			t.Errorf("%q in %q: %v after %d requests, want an ArgumentError before any", tt.name, tt.endpoint, err, len(service.requests))
 		}
 	}
 	d.ID = armPrefix // it exists, so its name is the service's business
 	c := newTestClient(t, answer(200, `{}`))
-	if _, err := c.Deployments("digits").BeginCreateOrUpdate(t.Context(), "9_old_name", d, nil); err != nil {
+	if _, err := c.Deployments("digits").BeginCreateOrUpdate(t.Context(), "9_old_name", d); err != nil {
 		t.Errorf("an old name: %v", err)
 	}
 }
@@ -254,18 +254,14 @@ func TestDeploymentCalls(t *testing.T) {
 		}
 		names = append(names, d.Name)
 	}
-	if d, err := deployments.Update(t.Context(), "blue", DeploymentPatch{Description: new(""), Tags: map[string]string{}}); err != nil || d.Description != "new" {
+	if d, err := deployments.Update(t.Context(), "blue", DeploymentPatch{Description: new(""), Tags: map[string]string{}}, nil); err != nil || d.Description != "new" {
 		t.Errorf("Update = %+v, %v", d, err)
 	}
 	var bad *ArgumentError
-	if _, err := deployments.Update(t.Context(), "blue", DeploymentPatch{}); !asError(err, &bad) {
+	if _, err := deployments.Update(t.Context(), "blue", DeploymentPatch{}, nil); !asError(err, &bad) {
 		t.Errorf("an empty Update = %v, want an ArgumentError", err)
 	}
-	p, err := deployments.BeginDelete(t.Context(), "blue", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.PollUntilDone(t.Context(), nil); err != nil {
+	if err := deployments.Delete(t.Context(), "blue", nil); err != nil {
 		t.Errorf("delete: %v", err)
 	}
 	if diff := cmp.Diff([]string{"blue", "green"}, names); diff != "" {
@@ -288,7 +284,7 @@ func TestDeploymentGetChangePut(t *testing.T) {
 	}
 	service := newDeploymentService()
 	d.MaxConcurrencyPerInstance = 4
-	if _, err := service.client(t).Deployments("digits").BeginCreateOrUpdate(t.Context(), "blue", d, nil); err != nil {
+	if _, err := service.client(t).Deployments("digits").BeginCreateOrUpdate(t.Context(), "blue", d); err != nil {
 		t.Fatal(err)
 	}
 	want := compactJSON(`{"location":"westeurope","properties":{"compute":"` + testWorkspaceID + `/computes/raku","deploymentConfiguration":null,
@@ -304,7 +300,7 @@ func TestDeploymentResumes(t *testing.T) {
 	service := newDeploymentService()
 	deployments := service.client(t).Deployments("digits")
 	d := Deployment{Compute: "raku", Model: ModelByID{AssetID: "glaze:1"}, Location: "westeurope"}
-	p, err := deployments.BeginCreateOrUpdate(t.Context(), "blue", d, nil)
+	p, err := deployments.BeginCreateOrUpdate(t.Context(), "blue", d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +308,7 @@ func TestDeploymentResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err = deployments.BeginCreateOrUpdate(t.Context(), "", Deployment{}, &BeginOptions{ResumeToken: token})
+	p, err = Resume[Deployment](deployments.c, token)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@
 //	Upload, Create, Update, Archive, Delete of assets   AzureML Data Scientist, and the storage role for what is sent
 //	Datastores: create, delete, Secrets                 AzureML Data Scientist
 //	Endpoints and Deployments: every change, Keys       AzureML Data Scientist
-//	Endpoints().Invoke, Jobs().BeginCancel, BeginDelete AzureML Data Scientist
+//	Endpoints().Invoke, Jobs().Cancel, Delete      AzureML Data Scientist
 //	Computes: every change                              AzureML Compute Operator, Contributor or Owner;
 //	                                                    with a user-assigned identity also Managed Identity Operator
 //	Upload, LocalPath inputs                            Storage Blob Data Contributor on the storage account,

@@ -78,16 +78,18 @@ func (e EndpointsClient) List(ctx context.Context) iter.Seq2[Endpoint, error] {
 	return list[Endpoint](ctx, e.c, request{op: operation{"list", "endpoints", ""}, url: e.c.armURL("batchEndpoints")})
 }
 
-// BeginCreateOrUpdate makes an endpoint, or replaces the one of that name: members left empty are not kept, so get,
-// change and send back to update. It returns after the service has taken the request; making a new endpoint takes about
-// half a minute. An endpoint costs nothing by itself. The request is retried.
-//
-// An update without tags or description may clear them: not evidenced, so send what Get returned.
-func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, endpoint Endpoint, options *BeginOptions) (*Poller[Endpoint], error) {
+// CreateOrUpdate creates an endpoint, or replaces the one of that name, and waits until it is ready: about half a minute
+// for a new one. Members left empty are not kept, so to update, get the endpoint, change it and send it back. An endpoint
+// costs nothing by itself. The request is retried.
+func (e EndpointsClient) CreateOrUpdate(ctx context.Context, name string, endpoint Endpoint, options *WaitOptions) (Endpoint, error) {
+	p, err := e.BeginCreateOrUpdate(ctx, name, endpoint)
+	return untilDone(ctx, p, err, options)
+}
+
+// BeginCreateOrUpdate is [EndpointsClient.CreateOrUpdate] without the waiting: it returns when the service has accepted the
+// request.
+func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, endpoint Endpoint) (*Poller[Endpoint], error) {
 	r := e.request(http.MethodPut, "create", name)
-	if options.resumes() {
-		return resumeOperation[Endpoint](e.c, r.op.kind, options.ResumeToken)
-	}
 	if err := endpoint.check(r.op); err != nil {
 		return nil, err
 	}
@@ -113,21 +115,24 @@ func (e Endpoint) check(op operation) error {
 	return cmp.Or(check(op, "name", op.name), checkTags(op, e.Tags))
 }
 
-// BeginDelete deletes an endpoint with all its deployments, also while jobs run; the jobs and their outputs stay. A
-// missing endpoint is [ErrNotFound] or no error, as the service answers.
-func (e EndpointsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
-	r := e.request(http.MethodDelete, "delete", name)
-	if options.resumes() {
-		return resumeOperation[Nothing](e.c, r.op.kind, options.ResumeToken)
-	}
-	return beginOperation[Nothing](ctx, e.c, r)
+// Delete deletes an endpoint with all its deployments, also while jobs run, and waits until that is done. The jobs and
+// their outputs stay. A missing endpoint is [ErrNotFound] or no error, as the service answers.
+func (e EndpointsClient) Delete(ctx context.Context, name string, options *WaitOptions) error {
+	p, err := e.BeginDelete(ctx, name)
+	_, err = untilDone(ctx, p, err, options)
+	return err
+}
+
+// BeginDelete is [EndpointsClient.Delete] without the waiting: it returns when the service has accepted the request.
+func (e EndpointsClient) BeginDelete(ctx context.Context, name string) (*Poller[Nothing], error) {
+	return beginOperation[Nothing](ctx, e.c, e.request(http.MethodDelete, "delete", name))
 }
 
 // SetDefaultDeployment makes a deployment the one that takes invocations without a deployment of their own, and waits
 // until the endpoint says so. It reads the endpoint, changes this one thing, writes it back and reads it again, because
 // the service has no call for it and no ETag. A neighbour's change after the writing is reported as [ErrConflict] and left
 // as it is; one in the instant between reading and writing cannot be seen.
-func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string) (_ Endpoint, err error) {
+func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string, options *WaitOptions) (_ Endpoint, err error) {
 	r := e.request(http.MethodPut, "set default deployment of", name)
 	op := r.op
 	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
@@ -149,11 +154,7 @@ func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deploym
 	wrote := endpoint
 	r.body = body{endpoint}
 	p, err := beginOperation[Endpoint](ctx, e.c, r)
-	if err != nil {
-		return Endpoint{}, err
-	}
-	endpoint, err = p.PollUntilDone(ctx, nil)
-	if err != nil {
+	if endpoint, err = untilDone(ctx, p, err, options); err != nil {
 		return endpoint, err
 	}
 	return endpoint, changedMeanwhile(op, wrote, endpoint)

@@ -30,7 +30,7 @@ func TestSetDefaultDeploymentReportsANeighboursChange(t *testing.T) {
 				answer(200, `{"status":"Succeeded"}`),
 				answer(200, tt.found),
 			)
-			_, err := newTestClient(t, handler).Endpoints().SetDefaultDeployment(t.Context(), "digits", "green")
+			_, err := newTestClient(t, handler).Endpoints().SetDefaultDeployment(t.Context(), "digits", "green", nil)
 			message := ""
 			if err != nil {
 				message = err.Error()
@@ -52,7 +52,7 @@ func TestSetDefaultDeploymentReportsANeighboursChange(t *testing.T) {
 func TestSetDefaultDeploymentThatIsDefaultAlreadyWritesNothing(t *testing.T) {
 	handler, _ := script(t, answer(200, `{"name":"blue","properties":{}}`),
 		answer(200, `{"name":"digits","properties":{"defaults":{"deploymentName":"blue"}}}`))
-	if _, err := newTestClient(t, handler).Endpoints().SetDefaultDeployment(t.Context(), "digits", "blue"); err != nil {
+	if _, err := newTestClient(t, handler).Endpoints().SetDefaultDeployment(t.Context(), "digits", "blue", nil); err != nil {
 		t.Error(err)
 	}
 }

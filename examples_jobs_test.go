@@ -221,16 +221,13 @@ func ExampleRows_partial() {
 	// [b.txt 5]
 }
 
-func ExampleJobsClient_BeginCancel() {
+func ExampleJobsClient_Cancel() {
 	client, stop := laptop()
 	defer stop()
 	ctx := context.Background()
 	deploy(ctx, client)
 	job := score(ctx, client)
-	p, err := client.Jobs().BeginCancel(ctx, job, nil)
-	check(err)
-	_, err = p.PollUntilDone(ctx, nil)
-	check(err)
+	check(client.Jobs().Cancel(ctx, job, nil))
 	after, err := client.Jobs().Get(ctx, job)
 	check(err)
 	fmt.Println(after.Status) // it had ended already

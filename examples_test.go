@@ -64,23 +64,17 @@ func deploy(ctx context.Context, client *azmlbatch.Client) {
 	check(err)
 	environment, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil)
 	check(err)
-	cluster, err := client.Computes().BeginCreateOrUpdate(ctx, "batch-cluster",
+	_, err = client.Computes().CreateOrUpdate(ctx, "batch-cluster",
 		azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 2}}, nil)
 	check(err)
-	_, err = cluster.PollUntilDone(ctx, nil)
+	_, err = client.Endpoints().CreateOrUpdate(ctx, "lengths", azmlbatch.Endpoint{}, nil)
 	check(err)
-	endpoint, err := client.Endpoints().BeginCreateOrUpdate(ctx, "lengths", azmlbatch.Endpoint{}, nil)
-	check(err)
-	_, err = endpoint.PollUntilDone(ctx, nil)
-	check(err)
-	deployment, err := client.Deployments("lengths").BeginCreateOrUpdate(ctx, "blue", azmlbatch.Deployment{
+	_, err = client.Deployments("lengths").CreateOrUpdate(ctx, "blue", azmlbatch.Deployment{
 		Model: model.Ref(), Compute: "batch-cluster", EnvironmentID: environment.Ref(), ErrorThreshold: new(0),
 		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"},
 	}, nil)
 	check(err)
-	_, err = deployment.PollUntilDone(ctx, nil)
-	check(err)
-	_, err = client.Endpoints().SetDefaultDeployment(ctx, "lengths", "blue")
+	_, err = client.Endpoints().SetDefaultDeployment(ctx, "lengths", "blue", nil)
 	check(err)
 }
 
@@ -165,27 +159,24 @@ func ExampleDataClient_Upload() {
 	// Output: images 1 uri_folder
 }
 
-func ExampleComputesClient_BeginCreateOrUpdate() {
+func ExampleComputesClient_CreateOrUpdate() {
 	client, stop := laptop()
 	defer stop()
 	ctx := context.Background()
-	p, err := client.Computes().BeginCreateOrUpdate(ctx, "batch-cluster", azmlbatch.Compute{
+	cluster, err := client.Computes().CreateOrUpdate(ctx, "batch-cluster", azmlbatch.Compute{
 		Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 5, IdleTimeBeforeScaleDown: 2 * time.Minute},
 	}, nil)
-	check(err)
-	cluster, err := p.PollUntilDone(ctx, nil)
 	check(err)
 	fmt.Println(cluster.Name, cluster.ProvisioningState)
 	// Output: batch-cluster Succeeded
 }
 
-func ExampleEndpointsClient_BeginCreateOrUpdate() {
+func ExampleEndpointsClient_CreateOrUpdate() {
 	client, stop := laptop()
 	defer stop()
 	ctx := context.Background()
-	p, err := client.Endpoints().BeginCreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{Tags: map[string]string{"team": "post"}}, nil)
-	check(err)
-	endpoint, err := p.PollUntilDone(ctx, &azmlbatch.PollOptions{OnProgress: func(p azmlbatch.Progress) { fmt.Println(p.Status) }})
+	endpoint, err := client.Endpoints().CreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{Tags: map[string]string{"team": "post"}},
+		&azmlbatch.WaitOptions{OnProgress: func(p azmlbatch.Progress) { fmt.Println(p.Status) }})
 	check(err)
 	fmt.Println(endpoint.ScoringURI)
 	// Output:
@@ -206,7 +197,7 @@ func ExampleEndpointsClient_List() {
 	// Output: lengths blue
 }
 
-func ExampleDeploymentsClient_BeginCreateOrUpdate() {
+func ExampleDeploymentsClient_CreateOrUpdate() {
 	client, stop := laptop()
 	defer stop()
 	ctx := context.Background()
@@ -214,9 +205,7 @@ func ExampleDeploymentsClient_BeginCreateOrUpdate() {
 	deployment, err := client.Deployments("lengths").Get(ctx, "blue")
 	check(err)
 	deployment.MiniBatchSize = 20 // get, change one thing, send it back
-	p, err := client.Deployments("lengths").BeginCreateOrUpdate(ctx, "blue", deployment, nil)
-	check(err)
-	deployment, err = p.PollUntilDone(ctx, nil)
+	deployment, err = client.Deployments("lengths").CreateOrUpdate(ctx, "blue", deployment, nil)
 	check(err)
 	fmt.Println(deployment.MiniBatchSize, deployment.CodeConfiguration.ScoringScript, *deployment.ErrorThreshold)
 	// Output: 20 score.py 0
@@ -329,16 +318,31 @@ func ExampleJobsClient_Download() {
 	// b.txt 5
 }
 
-func ExampleEndpointsClient_BeginDelete() {
+func ExampleEndpointsClient_Delete() {
 	client, stop := laptop()
 	defer stop()
 	ctx := context.Background()
 	deploy(ctx, client)
-	p, err := client.Endpoints().BeginDelete(ctx, "lengths", nil)
-	check(err)
-	_, err = p.PollUntilDone(ctx, nil)
-	check(err)
-	_, err = client.Endpoints().Get(ctx, "lengths")
+	check(client.Endpoints().Delete(ctx, "lengths", nil))
+	_, err := client.Endpoints().Get(ctx, "lengths")
 	fmt.Println(errors.Is(err, azmlbatch.ErrNotFound))
 	// Output: true
+}
+
+func ExampleResume() {
+	client, stop := laptop()
+	defer stop()
+	ctx := context.Background()
+	begun, err := client.Endpoints().BeginCreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{})
+	check(err)
+	token, err := begun.ResumeToken()
+	check(err)
+
+	// Later, in another process perhaps:
+	resumed, err := azmlbatch.Resume[azmlbatch.Endpoint](client, token)
+	check(err)
+	endpoint, err := resumed.PollUntilDone(ctx, nil)
+	check(err)
+	fmt.Println(endpoint.Name, endpoint.ProvisioningState)
+	// Output: digits Succeeded
 }

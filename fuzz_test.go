@@ -144,12 +144,12 @@ func FuzzRetryAfter(f *testing.F) {
 // FuzzResumeToken offers every text as a token: one that is taken leads nowhere but to the management host, and gives
 // itself back.
 func FuzzResumeToken(f *testing.F) {
-	f.Add(`{"version":1,"verb":"create","kind":"endpoint","name":"e","poll":"https://management.azure.com/x?t=1","byStatus":false,"final":"https://management.azure.com/y"}`)
-	f.Add(`{"version":1,"kind":"endpoint","poll":"https://management.azure.com@evil.example/x"}`)
-	f.Add(`{"version":1,"kind":"endpoint","poll":"//evil.example/x","byStatus":true}`)
-	f.Add(`{"version":1,"kind":"endpoint","poll":"https://managemeNt.azure.com/x"}`)
-	f.Add(`{"version":1,"job":"batchjob-1"}`)
-	f.Add(`{"version":1,"job":"../../x?y"}`)
+	f.Add(`{"version":2,"result":"Endpoint","verb":"create","kind":"endpoint","name":"e","poll":"https://management.azure.com/x?t=1","final":"https://management.azure.com/y"}`)
+	f.Add(`{"version":2,"result":"Nothing","kind":"endpoint","poll":"https://management.azure.com@evil.example/x"}`)
+	f.Add(`{"version":2,"result":"Nothing","kind":"endpoint","poll":"//evil.example/x","byStatus":true}`)
+	f.Add(`{"version":2,"result":"Endpoint","poll":"https://managemeNt.azure.com/x","final":"https://managemeNt.azure.com/y"}`)
+	f.Add(`{"version":2,"result":"Job","kind":"job","name":"batchjob-1"}`)
+	f.Add(`{"version":2,"result":"Job","name":"../../x?y"}`)
 	f.Fuzz(func(t *testing.T, token string) {
 		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 			if !strings.EqualFold(r.URL.Host, "management.azure.com") || r.URL.Scheme != "https" {
@@ -157,24 +157,23 @@ func FuzzResumeToken(f *testing.F) {
 			}
 			writeJSON(w, 200, `{"status":"Running"}`)
 		})
-		p, err := resumeOperation[Endpoint](c, "endpoint", token)
-		if err == nil {
-			followToken(t, p, func(again string) (*Poller[Endpoint], error) { return resumeOperation[Endpoint](c, "endpoint", again) })
-		}
-		j, err := c.Jobs().Resume(token)
-		if err == nil {
-			followToken(t, j, c.Jobs().Resume)
-		}
+		followToken[Endpoint](t, c, token)
+		followToken[Nothing](t, c, token)
+		followToken[Job](t, c, token)
 	})
 }
 
-func followToken[T any](t *testing.T, p *Poller[T], resume func(string) (*Poller[T], error)) {
+func followToken[T Endpoint | Nothing | Job](t *testing.T, c *Client, text string) {
 	t.Helper()
+	p, err := Resume[T](c, text)
+	if err != nil {
+		return
+	}
 	token, err := p.ResumeToken()
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := resume(token)
+	again, err := Resume[T](c, token)
 	if err != nil {
 		t.Fatalf("the token %q of a resumed poller is refused: %v", token, err)
 	}

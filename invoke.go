@@ -356,7 +356,7 @@ var errNotReady = errors.New("not ready")
 func notReady(op operation, ep Endpoint) error {
 	return &Error{Operation: op.String(), Err: errNotReady,
 		Message: fmt.Sprintf("the endpoint has no scoring URI yet (it is %s)", ep.ProvisioningState),
-		Remedy:  "wait for the poller of BeginCreateOrUpdate"}
+		Remedy:  "wait until its creation has ended"}
 }
 
 func newKey() string {

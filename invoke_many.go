@@ -48,7 +48,7 @@ type InvokeResult struct {
 // once. The jobs that run are asked for together, as by [JobsClient.Watch]; at most four are started at the same time.
 //
 // Leaving the loop starts no more, and waits until those on their way have been started or not; jobs that have started go
-// on in Azure, see OnStart and [JobsClient.BeginCancel]. The same holds when ctx ends: then the last error is an
+// on in Azure, see OnStart and [JobsClient.Cancel]. The same holds when ctx ends: then the last error is an
 // [*UnfinishedError] with the names of the jobs that go on.
 func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
 	o := orZero(options)
@@ -258,8 +258,6 @@ func (m *manyHandler) schedule(time.Duration) time.Duration {
 }
 
 func (m *manyHandler) final(context.Context) (Nothing, error) { return Nothing{}, nil }
-
-func (m *manyHandler) token() any { return m.watcher.names() }
 
 // targetCache reads the endpoint and each deployment once.
 type targetCache struct {

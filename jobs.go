@@ -140,30 +140,33 @@ func (j JobsClient) List(ctx context.Context, options *ListJobsOptions) iter.Seq
 	return listJobs(ctx, j, options, func(job Job) string { return job.ExperimentName })
 }
 
-// BeginCancel asks the service to stop a job. The poller is done when the service has carried that out; the job's status
-// then goes to Canceled. Output and logs written so far stay.
-func (j JobsClient) BeginCancel(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
-	r := j.request(http.MethodPost, "cancel", name, "cancel")
-	if options.resumes() {
-		return resumeOperation[Nothing](j.c, r.op.kind, options.ResumeToken)
-	}
-	return beginOperation[Nothing](ctx, j.c, r)
+// Cancel stops a job and waits until the service has carried that out; the job's status then goes to Canceled. Output and
+// logs written so far stay. A missing job is [ErrNotFound].
+func (j JobsClient) Cancel(ctx context.Context, name string, options *WaitOptions) error {
+	p, err := j.BeginCancel(ctx, name)
+	_, err = untilDone(ctx, p, err, options)
+	return err
 }
 
-// BeginDelete deletes the record of a job. Its outputs stay in storage.
-func (j JobsClient) BeginDelete(ctx context.Context, name string, options *BeginOptions) (*Poller[Nothing], error) {
-	r := j.request(http.MethodDelete, "delete", name)
-	if options.resumes() {
-		return resumeOperation[Nothing](j.c, r.op.kind, options.ResumeToken)
-	}
-	return beginOperation[Nothing](ctx, j.c, r)
+// BeginCancel is [JobsClient.Cancel] without the waiting: it returns when the service has accepted the request.
+func (j JobsClient) BeginCancel(ctx context.Context, name string) (*Poller[Nothing], error) {
+	return beginOperation[Nothing](ctx, j.c, j.request(http.MethodPost, "cancel", name, "cancel"))
 }
 
-// WaitOptions tune [JobsClient.Wait]. Nil means the defaults.
-type WaitOptions = PollOptions
+// Delete deletes the record of a job and waits until that is done. Its outputs stay in storage.
+func (j JobsClient) Delete(ctx context.Context, name string, options *WaitOptions) error {
+	p, err := j.BeginDelete(ctx, name)
+	_, err = untilDone(ctx, p, err, options)
+	return err
+}
+
+// BeginDelete is [JobsClient.Delete] without the waiting: it returns when the service has accepted the request.
+func (j JobsClient) BeginDelete(ctx context.Context, name string) (*Poller[Nothing], error) {
+	return beginOperation[Nothing](ctx, j.c, j.request(http.MethodDelete, "delete", name))
+}
 
 // Wait follows a job to its end and returns it. It blocks, asks once per interval (a quarter of a second at first, up to
-// five seconds for long jobs), and stops at once when ctx ends; the job itself goes on then, see [JobsClient.BeginCancel].
+// five seconds for long jobs), and stops at once when ctx ends; the job itself goes on then, see [JobsClient.Cancel].
 //
 // A job that ends as Failed or Canceled is an [*JobFailedError] with the user's own traceback where the job left one. A
 // Completed job can still have files that failed, and does not show it: with an error threshold of -1, the default, the
@@ -190,21 +193,6 @@ func (j JobsClient) Poller(name string) (*Poller[Job], error) {
 	return newPoller(j.c, op, &jobHandler{jobs: j, name: name}, jobSchedule), nil
 }
 
-// Resume returns a poller from the resume token of another one, possibly made in another process.
-func (j JobsClient) Resume(token string) (*Poller[Job], error) {
-	var t jobToken
-	if err := json.Unmarshal([]byte(token), &t); err != nil || t.Version != operationTokenVersion || t.Job == "" {
-		return nil, operation{"resume", "job", ""}.invalid("token", "is not a resume token of a job",
-			"pass the text of ResumeToken unchanged; for an operation use the Begin method's option")
-	}
-	return j.Poller(t.Job)
-}
-
-type jobToken struct {
-	Version int    `json:"version"`
-	Job     string `json:"job"`
-}
-
 // jobHandler follows a job through ARM: one request a poll, with the management token that the client has anyway.
 type jobHandler struct {
 	jobs  JobsClient
@@ -221,7 +209,9 @@ const jobAppears = 5 * time.Second
 // startedJobAppears is jobAppears for a job that this client has started itself.
 const startedJobAppears = 30 * time.Second
 
-func (h *jobHandler) token() any { return jobToken{Version: operationTokenVersion, Job: h.name} }
+func (h *jobHandler) token() resumeToken {
+	return resumeToken{Version: resumeTokenVersion, Result: jobResult, Verb: "wait for", Kind: "job", Name: h.name}
+}
 
 func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
 	s, err := h.ask(ctx)

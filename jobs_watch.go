@@ -110,8 +110,6 @@ func (h *watchHandler) poll(ctx context.Context) (pollState, error) {
 
 func (h *watchHandler) final(context.Context) (Nothing, error) { return Nothing{}, nil }
 
-func (h *watchHandler) token() any { return h.watcher.names() }
-
 // take returns what has ended since it was asked last.
 func (h *watchHandler) take() []endedJob {
 	ended := h.ended

@@ -6,25 +6,28 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// operationState is everything that following an operation needs; it is also the resume token.
-type operationState struct {
+// resumeToken is everything that a poller needs; of a job, the name is enough.
+type resumeToken struct {
 	Version  int    `json:"version"`
+	Result   string `json:"result"` // what the poller gives: Endpoint for a Poller[Endpoint]
 	Verb     string `json:"verb"`
 	Kind     string `json:"kind"`
 	Name     string `json:"name"`
-	Poll     string `json:"poll,omitempty"`  // the URL to ask, exactly as the service gave it
-	ByStatus bool   `json:"byStatus"`        // the HTTP status alone tells (a Location), not a body's status
-	Final    string `json:"final,omitempty"` // where the result is read; "" for no result
+	Poll     string `json:"poll,omitempty"`     // the URL to ask, exactly as the service gave it
+	ByStatus bool   `json:"byStatus,omitempty"` // the HTTP status alone tells (a Location), not a body's status
+	Final    string `json:"final,omitempty"`    // where the result is read; "" for no result
 }
 
-const operationTokenVersion = 1
+const resumeTokenVersion = 2
 
 // operationHandler follows an operation of the management plane. The rules, all seen in recordings:
 // Azure-AsyncOperation is polled for a status and the resource is read at the end; a cancel has a Location only, which is
@@ -32,7 +35,7 @@ const operationTokenVersion = 1
 // answers 404 after success and is never read.
 type operationHandler[T any] struct {
 	client *Client
-	state  operationState
+	state  resumeToken
 	result *T // the first answer, when it was final already
 }
 
@@ -43,8 +46,8 @@ func beginOperation[T any](ctx context.Context, c *Client, r request) (*Poller[T
 	if err != nil {
 		return nil, err
 	}
-	h := &operationHandler[T]{client: c, state: operationState{Version: operationTokenVersion,
-		Verb: r.op.verb, Kind: r.op.kind, Name: r.op.name}}
+	h := &operationHandler[T]{client: c, state: resumeToken{Version: resumeTokenVersion,
+		Result: reflect.TypeFor[T]().Name(), Verb: r.op.verb, Kind: r.op.kind, Name: r.op.name}}
 	if r.method == http.MethodPut || r.method == http.MethodPatch {
 		h.state.Final = r.url
 	}
@@ -93,7 +96,7 @@ func (h *operationHandler[T]) op() operation {
 	return operation{h.state.Verb, h.state.Kind, h.state.Name}
 }
 
-func (h *operationHandler[T]) token() any { return h.state }
+func (h *operationHandler[T]) token() resumeToken { return h.state }
 
 func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 	resp, err := h.client.send(ctx, request{op: h.op(), method: http.MethodGet, url: h.state.Poll})
@@ -180,26 +183,51 @@ func (h *operationHandler[T]) final(ctx context.Context) (T, error) {
 	return do[T](ctx, h.client, request{op: operation{"get", h.state.Kind, h.state.Name}, method: http.MethodGet, url: h.state.Final})
 }
 
-// resumeOperation goes on with an operation that another process, or an earlier call, has begun.
-func resumeOperation[T any](c *Client, kind, token string) (*Poller[T], error) {
-	var s operationState
-	bad := func(problem string) error {
-		return operation{"resume", kind, ""}.invalid("token", problem,
-			"pass the text of ResumeToken unchanged, to the method that belongs to the Begin method")
+// Resume returns a poller from the [Poller.ResumeToken] of another one, which may have been made in another process. T is
+// the type of that poller's result: [Nothing] for a deletion or a cancellation, [Job] for [JobsClient.Poller]. It sends
+// nothing. A text that is not a token, or the token of another T, is *[ArgumentError].
+//
+//	p, err := azmlbatch.Resume[azmlbatch.Endpoint](client, token)
+func Resume[T Endpoint | Deployment | Compute | Job | Nothing](client *Client, token string) (*Poller[T], error) {
+	op := operation{"resume", "poller", ""}
+	t, err := client.readToken(op, token)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal([]byte(token), &s); err != nil {
-		return nil, bad("is not a resume token")
+	if want := reflect.TypeFor[T]().Name(); t.Result != want {
+		return nil, op.invalid("token", fmt.Sprintf("is of a Poller[%s], not of a Poller[%s]", t.Result, want), "call Resume with the type of the poller")
 	}
-	if s.Version != operationTokenVersion || s.Kind != kind {
-		return nil, bad("is of another version or for another kind of resource")
+	if t.Result == jobResult {
+		p, err := client.Jobs().Poller(t.Name)
+		resumed, _ := any(p).(*Poller[T])
+		return resumed, err
 	}
-	for _, raw := range []string{s.Poll, s.Final} {
+	return newPoller(client, operation{t.Verb, t.Kind, t.Name}, &operationHandler[T]{client: client, state: t}, operationSchedule), nil
+}
+
+// readToken checks that a token leads nowhere but to the management plane.
+func (c *Client) readToken(op operation, text string) (resumeToken, error) {
+	var t resumeToken
+	bad := func(problem string) (resumeToken, error) {
+		return t, op.invalid("token", problem, "pass the text of ResumeToken unchanged")
+	}
+	switch err := json.Unmarshal([]byte(text), &t); {
+	case err != nil:
+		return bad("is not a resume token")
+	case t.Version != resumeTokenVersion:
+		return bad(fmt.Sprintf("is of version %d, not %d", t.Version, resumeTokenVersion))
+	case t.Result == jobResult:
+		return t, checkName(operation{op.verb, "job", t.Name}, "token", t.Name)
+	case t.Poll == "", t.Final == "" && t.Result != reflect.TypeFor[Nothing]().Name():
+		return bad("has no URL to ask")
+	}
+	for _, raw := range []string{t.Poll, t.Final} {
 		if u, err := url.Parse(raw); raw != "" && (err != nil || u.Scheme != "https" || !c.management.owns(u.Host)) {
-			return nil, bad("names a host that is not this client's management host")
+			return bad("names a host that is not this client's management host")
 		}
 	}
-	if s.Poll == "" {
-		return nil, bad("has no URL to ask")
-	}
-	return newPoller(c, operation{s.Verb, s.Kind, s.Name}, &operationHandler[T]{client: c, state: s}, operationSchedule), nil
+	return t, nil
 }
+
+// jobResult is the Result of a job's token.
+var jobResult = reflect.TypeFor[Job]().Name()

@@ -16,7 +16,7 @@ func TestOperationOfThePastIsNotAsked(t *testing.T) {
 		service.answers["PUT /batchEndpoints/digits"] = answer(200, body)
 		service.answers["GET /batchEndpoints/digits"] = answer(200, body)
 		service.answers["GET "+operationPath()] = answer(200, `{"status":"Succeeded"}`)
-		p, err := service.client(t).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "westus"}, nil)
+		p, err := service.client(t).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "westus"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestDeletionWhoseLocationIsGoneHasEnded(t *testing.T) {
 		answer(202, "", "Location", operationURL),
 		answer(404, `{"error":{"code":"NotFound","message":"gone"}}`),
 	)
-	p, err := newTestClient(t, handler).Deployments("digits").BeginDelete(t.Context(), "blue", nil)
+	p, err := newTestClient(t, handler).Deployments("digits").BeginDelete(t.Context(), "blue")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestOperationWithoutAWordGoesByTheHTTPStatus(t *testing.T) {
 		answer(202, `{}`),
 		answer(200, ``),
 	)
-	p, err := newTestClient(t, handler).Jobs().BeginCancel(t.Context(), "job-1", nil)
+	p, err := newTestClient(t, handler).Jobs().BeginCancel(t.Context(), "job-1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,23 +27,14 @@ type Progress struct {
 	Counts *JobCounts
 }
 
-// PollOptions tune [Poller.PollUntilDone]. The zero value and nil mean the defaults.
-type PollOptions struct {
+// WaitOptions tune every call that waits for an operation or a job. The zero value and nil mean the defaults.
+type WaitOptions struct {
 	// Interval between two polls. Zero means a default that starts short and grows with the age of the work, up to five
 	// seconds. A Retry-After of the service beats both.
 	Interval time.Duration
 	// OnProgress is called after every poll, from the goroutine that waits. May be nil; then no counts are asked for.
 	OnProgress func(Progress)
 }
-
-// BeginOptions tune the Begin methods. Nil means the defaults.
-type BeginOptions struct {
-	// ResumeToken goes on with an operation begun earlier, possibly in another process, instead of beginning one: nothing
-	// but the poller is made, and the other arguments are not used. Empty begins.
-	ResumeToken string
-}
-
-func (o *BeginOptions) resumes() bool { return orZero(o).ResumeToken != "" }
 
 // Nothing is the result of an operation that leaves nothing behind, such as a deletion.
 type Nothing struct{}
@@ -71,9 +62,10 @@ type pollHandler[T any] interface {
 	poll(ctx context.Context) (state pollState, err error)
 	// final reads the result after poll said done.
 	final(ctx context.Context) (T, error)
-	// token is what another process needs to go on.
-	token() any
 }
+
+// resumable is a handler whose work another process can go on waiting for.
+type resumable interface{ token() resumeToken }
 
 type pollState struct {
 	status     string
@@ -130,7 +122,7 @@ func (p *Poller[T]) Result() (T, error) {
 
 // PollUntilDone polls until the work has ended, and returns its result. It blocks, stops at once when ctx ends, and then
 // says what was seen last. A failed operation is *[Error], a failed job *[JobFailedError].
-func (p *Poller[T]) PollUntilDone(ctx context.Context, options *PollOptions) (_ T, err error) {
+func (p *Poller[T]) PollUntilDone(ctx context.Context, options *WaitOptions) (_ T, err error) {
 	ctx, end := p.client.begin(ctx, p.op.waiting(), slog.LevelInfo)
 	defer end(&err)
 	o := orZero(options)
@@ -144,6 +136,15 @@ func (p *Poller[T]) PollUntilDone(ctx context.Context, options *PollOptions) (_ 
 		}
 	}
 	return p.result, p.err
+}
+
+// untilDone waits for what a Begin method has begun.
+func untilDone[T any](ctx context.Context, p *Poller[T], err error, options *WaitOptions) (T, error) {
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return p.PollUntilDone(ctx, options)
 }
 
 // polls is the one loop that waits: it asks until the work has ended, and gives the state after each answer. What the
@@ -223,14 +224,17 @@ func (o operation) waiting() operation {
 	return o
 }
 
-// ResumeToken returns a text from which another process can go on waiting, with the Resume method that belongs to the
-// Begin method. It holds URLs of the service, which may be signed: treat it as a secret. It is an error once the work
-// is done.
+// ResumeToken returns a text from which [Resume] makes this poller again, in another process if need be. It holds URLs
+// of the service, which may be signed: treat it as a secret. It is an error once the work is done.
 func (p *Poller[T]) ResumeToken() (string, error) {
 	if p.done {
 		return "", fmt.Errorf("azmlbatch: %s: done already; there is nothing to resume", p.op)
 	}
-	b, err := json.Marshal(p.handler.token())
+	h, ok := p.handler.(resumable)
+	if !ok {
+		return "", fmt.Errorf("azmlbatch: %s: cannot be resumed", p.op)
+	}
+	b, err := json.Marshal(h.token())
 	return string(b), err
 }
 

@@ -49,12 +49,12 @@ func TestCreateEndpointPollsTheSignedURLUnchangedAndReadsTheResource(t *testing.
 		answer(200, `{"name":"digits","properties":{"provisioningState":"Succeeded","scoringUri":"https://digits.r.inference.ml.azure.com/jobs"}}`),
 	)
 	c := newTestClient(t, handler)
-	p, err := c.Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r", Tags: map[string]string{"team": "kiln"}}, nil)
+	p, err := c.Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r", Tags: map[string]string{"team": "kiln"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var seen []string
-	ep, err := p.PollUntilDone(t.Context(), &PollOptions{OnProgress: func(s Progress) { seen = append(seen, s.Status) }})
+	ep, err := p.PollUntilDone(t.Context(), &WaitOptions{OnProgress: func(s Progress) { seen = append(seen, s.Status) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestOperationEndings(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			handler, _ := script(t, tt.steps...)
-			p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}, nil)
+			p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"})
 			if err == nil {
 				_, err = p.PollUntilDone(t.Context(), nil)
 			}
@@ -128,7 +128,7 @@ func TestCancelFollowsTheRenewedLocationByStatus(t *testing.T) {
 		answer(202, `{}`, "Location", location(2), "Azure-AsyncOperation", location(2)),
 		answer(200, ``),
 	)
-	p, err := newTestClient(t, handler).Jobs().BeginCancel(t.Context(), "job-1", nil)
+	p, err := newTestClient(t, handler).Jobs().BeginCancel(t.Context(), "job-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestDeleteNeverReadsTheLocation(t *testing.T) {
 	handler, _ := script(t,
 		answer(202, `null`, "Azure-AsyncOperation", operationURL, "Location", "https://management.azure.com/gone"),
 		answer(200, `{"status":"Updating"}`), answer(200, `{"status":"Succeeded"}`))
-	p, err := newTestClient(t, handler).Endpoints().BeginDelete(t.Context(), "digits", nil)
+	p, err := newTestClient(t, handler).Endpoints().BeginDelete(t.Context(), "digits")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestDeleteNeverReadsTheLocation(t *testing.T) {
 
 func TestResumeInAnotherProcess(t *testing.T) {
 	handler, _ := script(t, answer(201, `{}`, "Azure-AsyncOperation", operationURL))
-	p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}, nil)
+	p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestResumeInAnotherProcess(t *testing.T) {
 	}
 	handler, _ = script(t, answer(200, `{"status":"Succeeded"}`), answer(200, `{"name":"digits"}`))
 	other := newTestClient(t, handler)
-	p, err = other.Endpoints().BeginCreateOrUpdate(t.Context(), "", Endpoint{}, &BeginOptions{ResumeToken: token})
+	p, err = Resume[Endpoint](other, token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,16 +177,58 @@ func TestResumeInAnotherProcess(t *testing.T) {
 	if err != nil || ep.Name != "digits" {
 		t.Errorf("PollUntilDone = %+v, %v", ep, err)
 	}
+	if _, err := Resume[Deployment](other, token); err == nil || !strings.Contains(err.Error(), "is of a Poller[Endpoint], not of a Poller[Deployment]") {
+		t.Errorf("Resume of another type = %v", err)
+	}
 	for name, bad := range map[string]string{
-		"no token":      "x",
-		"other kind":    `{"version":1,"kind":"job","poll":"https://management.azure.com/x"}`,
-		"foreign host":  `{"version":1,"kind":"endpoint","poll":"https://evil.example/x"}`,
-		"nothing to do": `{"version":1,"kind":"endpoint"}`,
+		"no token":          "x",
+		"another version":   `{"version":1,"result":"Endpoint","poll":"https://management.azure.com/x","final":"https://management.azure.com/y"}`,
+		"foreign host":      `{"version":2,"result":"Endpoint","poll":"https://evil.example/x","final":"https://management.azure.com/y"}`,
+		"foreign result":    `{"version":2,"result":"Endpoint","poll":"https://management.azure.com/x","final":"https://evil.example/y"}`,
+		"nothing to do":     `{"version":2,"result":"Endpoint"}`,
+		"nothing to return": `{"version":2,"result":"Endpoint","poll":"https://management.azure.com/x"}`,
 	} {
-		_, err := other.Endpoints().BeginCreateOrUpdate(t.Context(), "", Endpoint{}, &BeginOptions{ResumeToken: bad})
-		if !asError(err, new(*ArgumentError)) {
-			t.Errorf("%s: resume = %v, want an ArgumentError", name, err)
+		if _, err := Resume[Endpoint](other, bad); !asError(err, new(*ArgumentError)) {
+			t.Errorf("%s: Resume = %v, want an ArgumentError", name, err)
 		}
+	}
+}
+
+// TestResumeOfAJobAndOfADeletion resumes what has a job's name, and what has no result.
+func TestResumeOfAJobAndOfADeletion(t *testing.T) {
+	handler, _ := script(t, answer(202, ``, "Location", operationURL))
+	c := newTestClient(t, handler)
+	deletion, err := c.Endpoints().BeginDelete(t.Context(), "digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := deletion.ResumeToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Resume[Endpoint](c, token); !asError(err, new(*ArgumentError)) {
+		t.Errorf("Resume[Endpoint] of a deletion = %v, want an ArgumentError", err)
+	}
+	handler, _ = script(t, answer(404, ``))
+	if deletion, err = Resume[Nothing](newTestClient(t, handler), token); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := deletion.PollUntilDone(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	job, err := c.Jobs().Poller("job-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err = job.ResumeToken(); err != nil {
+		t.Fatal(err)
+	}
+	handler, _ = script(t, answer(200, `{"name":"job-1","properties":{"status":"Completed"}}`))
+	if job, err = Resume[Job](newTestClient(t, handler), token); err != nil {
+		t.Fatal(err)
+	}
+	if j, err := job.PollUntilDone(t.Context(), nil); err != nil || j.Name != "job-1" {
+		t.Errorf("job = %q, %v", j.Name, err)
 	}
 }
 
@@ -251,7 +293,7 @@ func TestResultThatCouldNotBeReadIsReadAgain(t *testing.T) {
 		answer(403, `{"error":{"code":"AuthorizationFailed"}}`),
 		answer(200, `{"name":"digits"}`),
 	)
-	p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}, nil)
+	p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"})
 	if err != nil {
 		t.Fatal(err)
 	}

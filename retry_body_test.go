@@ -81,12 +81,12 @@ func TestCutAnswersAreAskedForAgain(t *testing.T) {
 			return nil
 		}},
 		"put": {"PUT", func(c *Client) error {
-			_, err := c.Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "westus"}, nil)
+			_, err := c.Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "westus"})
 			return err
 		}},
-		"delete": {"DELETE", func(c *Client) error { _, err := c.Endpoints().BeginDelete(t.Context(), "digits", nil); return err }},
+		"delete": {"DELETE", func(c *Client) error { _, err := c.Endpoints().BeginDelete(t.Context(), "digits"); return err }},
 		"poll": {"GET", func(c *Client) error {
-			p, err := c.Endpoints().BeginDelete(t.Context(), "digits", nil)
+			p, err := c.Endpoints().BeginDelete(t.Context(), "digits")
 			if err == nil {
 				_, err = p.PollUntilDone(t.Context(), nil)
 			}

@@ -85,14 +85,14 @@ func (s *shop) deploy(script string) {
 	s.must(err)
 	env, err := c.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil)
 	s.must(err)
-	cluster, err := c.Computes().BeginCreateOrUpdate(ctx, "cluster", azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}, nil)
-	finishIn(ctx, s.t, cluster, err)
-	endpoint, err := c.Endpoints().BeginCreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil)
-	finishIn(ctx, s.t, endpoint, err)
-	deployment, err := c.Deployments("vases").BeginCreateOrUpdate(ctx, "blue", azmlbatch.Deployment{Model: model.Ref(), EnvironmentID: env.Ref(), Compute: "cluster",
+	_, err = c.Computes().CreateOrUpdate(ctx, "cluster", azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}, nil)
+	s.must(err)
+	_, err = c.Endpoints().CreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil)
+	s.must(err)
+	_, err = c.Deployments("vases").CreateOrUpdate(ctx, "blue", azmlbatch.Deployment{Model: model.Ref(), EnvironmentID: env.Ref(), Compute: "cluster",
 		MiniBatchSize: 1, ErrorThreshold: new(0), CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"}}, nil)
-	finishIn(ctx, s.t, deployment, err)
-	_, err = c.Endpoints().SetDefaultDeployment(ctx, "vases", "blue")
+	s.must(err)
+	_, err = c.Endpoints().SetDefaultDeployment(ctx, "vases", "blue", nil)
 	s.must(err)
 }
 
@@ -264,11 +264,11 @@ func TestRefusalsOfTheService(t *testing.T) {
 	if _, err := s.client.Endpoints().Invoke(ctx, "vases", azmlbatch.Invocation{Deployment: "green", Inputs: s.invocation("").Inputs}); !errors.Is(err, azmlbatch.ErrNotFound) {
 		t.Errorf("a missing deployment = %v", err)
 	}
-	_, err := s.client.Endpoints().BeginCreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{Tags: map[string]string{"team": ""}}, nil)
+	_, err := s.client.Endpoints().CreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{Tags: map[string]string{"team": ""}}, nil)
 	if !errors.As(err, new(*azmlbatch.ArgumentError)) {
 		t.Errorf("an empty tag value = %v", err)
 	}
-	p, err := s.client.Endpoints().BeginCreateOrUpdate(ctx, "keyed", azmlbatch.Endpoint{AuthMode: "Key"}, nil)
+	p, err := s.client.Endpoints().BeginCreateOrUpdate(ctx, "keyed", azmlbatch.Endpoint{AuthMode: "Key"})
 	s.must(err)
 	if _, err := p.PollUntilDone(ctx, nil); !azmlbatch.HasCode(err, "OperationFailed") {
 		t.Errorf("auth mode Key = %v, want the operation to fail", err)
@@ -282,9 +282,9 @@ func TestEndpointNameTakenInTheRegion(t *testing.T) {
 	o.Transport = s.azure
 	neighbour, err := azmlbatch.NewClientOnFakeClock(azmlbatch.Workspace{SubscriptionID: w.SubscriptionID, ResourceGroup: w.ResourceGroup, Name: w.Name}, s.azure.Credential(), o)
 	s.must(err)
-	p, err := neighbour.Endpoints().BeginCreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{}, nil)
-	finish(t, p, err)
-	_, err = s.client.Endpoints().BeginCreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{}, nil)
+	_, err = neighbour.Endpoints().CreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{}, nil)
+	s.must(err)
+	_, err = s.client.Endpoints().CreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "is not available") || !strings.Contains(err.Error(), "choose another") {
 		t.Errorf("a name that a neighbour has = %v", err)
 	}

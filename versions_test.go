@@ -20,9 +20,9 @@ func TestEveryAPIVersion(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t, nil, func(o *azmlbatch.ClientOptions) { o.APIVersion = version })
-			endpoint, err := s.client.Endpoints().BeginCreateOrUpdate(s.ctx, "vases", azmlbatch.Endpoint{Description: "thrown by hand"}, nil)
-			if got := finish(t, endpoint, err); got.Description != "thrown by hand" || got.ScoringURI == "" {
-				t.Errorf("endpoint %+v", got)
+			got, err := s.client.Endpoints().CreateOrUpdate(s.ctx, "vases", azmlbatch.Endpoint{Description: "thrown by hand"}, nil)
+			if err != nil || got.Description != "thrown by hand" || got.ScoringURI == "" {
+				t.Fatalf("endpoint %+v, %v", got, err)
 			}
 			if version < whole[0] {
 				return
@@ -48,8 +48,8 @@ func TestEveryAPIVersion(t *testing.T) {
 func TestOneCallCanHaveHeadersOfItsOwnAndGiveItsRawAnswer(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, nil)
-	endpoint, err := s.client.Endpoints().BeginCreateOrUpdate(s.ctx, "vases", azmlbatch.Endpoint{}, nil)
-	finish(t, endpoint, err)
+	_, err := s.client.Endpoints().CreateOrUpdate(s.ctx, "vases", azmlbatch.Endpoint{}, nil)
+	s.must(err)
 	var raw *http.Response
 	ctx := policy.WithCaptureResponse(policy.WithHTTPHeader(s.ctx, http.Header{"x-ms-client-request-id": {"kiln-7"}}), &raw)
 	_, err = s.client.Endpoints().Get(ctx, "vases")

@@ -96,17 +96,17 @@ var endpointOperations = []witnessOperation{
 		play: func(ctx context.Context, s *stage) error {
 			e := recordedBody[Endpoint](s)
 			e.ID = "known" // recordings have names that were allowed once
-			return ignoreResult(s.c.Endpoints().BeginCreateOrUpdate(ctx, s.m[0], e, nil))
+			return ignoreResult(s.c.Endpoints().BeginCreateOrUpdate(ctx, s.m[0], e))
 		}},
 	{name: "endpoint get", method: http.MethodGet, path: atWorkspace(`/batchEndpoints/([^/]+)`), answer: func() any { return new(Endpoint) },
 		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.Endpoints().Get(ctx, s.m[0])) }},
 	{name: "endpoint delete", method: http.MethodDelete, path: atWorkspace(`/batchEndpoints/([^/]+)`),
 		play: func(ctx context.Context, s *stage) error {
-			return ignoreResult(s.c.Endpoints().BeginDelete(ctx, s.m[0], nil))
+			return ignoreResult(s.c.Endpoints().BeginDelete(ctx, s.m[0]))
 		}},
 	{name: "operation status", method: http.MethodGet, path: regexp.MustCompile(`^management\.azure\.com/.*/(mfeOperationsStatus|computeOperationsStatus)/`),
 		play: func(ctx context.Context, s *stage) error {
-			h := &operationHandler[Nothing]{client: s.c, state: operationState{Verb: "poll", Kind: "operation", Poll: s.x.URL}}
+			h := &operationHandler[Nothing]{client: s.c, state: resumeToken{Verb: "poll", Kind: "operation", Poll: s.x.URL}}
 			state, err := h.poll(ctx)
 			var body struct{ Status string }
 			_ = json.Unmarshal(bodyBytes(s.x.ResponseBody, false), &body)
@@ -120,7 +120,7 @@ var endpointOperations = []witnessOperation{
 		}},
 	{name: "operation result", method: http.MethodGet, path: regexp.MustCompile(`^management\.azure\.com/.*/mfeOperationResults/`),
 		play: func(ctx context.Context, s *stage) error {
-			h := &operationHandler[Nothing]{client: s.c, state: operationState{Verb: "poll", Kind: "operation", Poll: s.x.URL, ByStatus: true}}
+			h := &operationHandler[Nothing]{client: s.c, state: resumeToken{Verb: "poll", Kind: "operation", Poll: s.x.URL, ByStatus: true}}
 			state, err := h.poll(ctx)
 			if err == nil && state.done != (s.x.Status == http.StatusOK) {
 				s.t.Errorf("done %v after status %d", state.done, s.x.Status)
@@ -163,7 +163,7 @@ var deploymentOperations = []witnessOperation{
 var jobOperations = []witnessOperation{
 	{name: "job cancel", method: http.MethodPost, path: atWorkspace(`/jobs/([^/]+)/cancel`),
 		play: func(ctx context.Context, s *stage) error {
-			return ignoreResult(s.c.Jobs().BeginCancel(ctx, s.m[0], nil))
+			return ignoreResult(s.c.Jobs().BeginCancel(ctx, s.m[0]))
 		}},
 	{name: "job get", method: http.MethodGet, path: atWorkspace(`/jobs/([^/]+)`), answer: func() any { return new(Job) },
 		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.Jobs().Get(ctx, s.m[0])) }},
@@ -194,7 +194,7 @@ var computeOperations = []witnessOperation{
 		play: func(ctx context.Context, s *stage) error { return first(s.c.Computes().List(ctx)) }},
 	{name: "compute delete", method: http.MethodDelete, path: atWorkspace(`/computes/([^/]+)`),
 		play: func(ctx context.Context, s *stage) error {
-			return ignoreResult(s.c.Computes().BeginDelete(ctx, s.m[0], UnderlyingResource(s.x.url.Query().Get("underlyingResourceAction")), nil))
+			return ignoreResult(s.c.Computes().BeginDelete(ctx, s.m[0], &DeleteComputeOptions{Detach: s.x.url.Query().Get("underlyingResourceAction") == "Detach"}))
 		}},
 	{name: "compute nodes", method: http.MethodPost, path: atWorkspace(`/computes/([^/]+)/listNodes`),
 		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.Computes().Nodes(ctx, s.m[0])) }},

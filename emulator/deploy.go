@@ -111,10 +111,8 @@ func deploy(ctx context.Context, client *azmlbatch.Client, o DeployOptions) erro
 	d := o.Deployment
 	if d.Compute == "" {
 		d.Compute = DeployCluster
-		p, err := client.Computes().BeginCreateOrUpdate(ctx, DeployCluster, azmlbatch.Compute{
-			Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: deployNodes},
-		}, nil)
-		if err := wait(ctx, p, err); err != nil {
+		cluster := azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: deployNodes}}
+		if _, err := client.Computes().CreateOrUpdate(ctx, DeployCluster, cluster, nil); err != nil {
 			return err
 		}
 	}
@@ -126,23 +124,13 @@ func deploy(ctx context.Context, client *azmlbatch.Client, o DeployOptions) erro
 		}
 		d.EnvironmentID = env.Ref()
 	}
-	ep, err := client.Endpoints().BeginCreateOrUpdate(ctx, o.Endpoint, azmlbatch.Endpoint{}, nil)
-	if err := wait(ctx, ep, err); err != nil {
+	if _, err := client.Endpoints().CreateOrUpdate(ctx, o.Endpoint, azmlbatch.Endpoint{}, nil); err != nil {
 		return err
 	}
-	dp, err := client.Deployments(o.Endpoint).BeginCreateOrUpdate(ctx, DeployDeployment, d, nil)
-	if err := wait(ctx, dp, err); err != nil {
+	if _, err := client.Deployments(o.Endpoint).CreateOrUpdate(ctx, DeployDeployment, d, nil); err != nil {
 		return err
 	}
-	_, err = client.Endpoints().SetDefaultDeployment(ctx, o.Endpoint, DeployDeployment)
-	return err
-}
-
-// wait ends an operation that has begun, or not.
-func wait[T any](ctx context.Context, p *azmlbatch.Poller[T], err error) error {
-	if err == nil {
-		_, err = p.PollUntilDone(ctx, nil)
-	}
+	_, err := client.Endpoints().SetDefaultDeployment(ctx, o.Endpoint, DeployDeployment, nil)
 	return err
 }
 

@@ -142,8 +142,10 @@ func TestDeployOnOwnClusterAndEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := client.Computes().BeginCreateOrUpdate(ctx, "kiln", azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}, nil)
-	finish(ctx, t, p, err)
+	cluster := azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}
+	if _, err := client.Computes().CreateOrUpdate(ctx, "kiln", cluster, nil); err != nil {
+		t.Fatal(err)
+	}
 	env, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "glazes", Version: "3", Image: "kiln:1"}, nil)
 	if err != nil {
 		t.Fatal(err)

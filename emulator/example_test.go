@@ -166,7 +166,7 @@ func ExampleOptions_clock() {
 		log.Fatal(err)
 	}
 
-	creation, err := client.Endpoints().BeginCreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil)
+	creation, err := client.Endpoints().BeginCreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{})
 	if err != nil {
 		log.Fatal(err)
 	}

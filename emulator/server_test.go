@@ -223,7 +223,7 @@ func TestRealPaceTakesItsTimeOnTheClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := client.Endpoints().BeginCreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{}, nil)
+	p, err := client.Endpoints().BeginCreateOrUpdate(t.Context(), "vases", azmlbatch.Endpoint{})
 	if err != nil {
 		t.Fatal(err)
 	}

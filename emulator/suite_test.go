@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,17 +22,6 @@ func suitePython(t *testing.T) string {
 		t.Skip("AZMLBATCH_SUITE_PYTHON names no Python that has pandas, scikit-learn, pyarrow and mlflow; .ci/run makes one of scoring/testdata/suite-requirements.txt")
 	}
 	return python
-}
-
-// finish waits for an operation.
-func finish[T any](ctx context.Context, t *testing.T, p *azmlbatch.Poller[T], err error) {
-	t.Helper()
-	if err == nil {
-		_, err = p.PollUntilDone(ctx, nil)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // run invokes an endpoint on local data and waits for the job.

@@ -84,13 +84,9 @@ func BenchmarkCreateEndpoint(b *testing.B) {
 		return final
 	},
 		func(b *testing.B, c *azmlbatch.Client) {
-			p, err := c.Endpoints().BeginCreateOrUpdate(b.Context(), "glazes", azmlbatch.Endpoint{
+			e, err := c.Endpoints().CreateOrUpdate(b.Context(), "glazes", azmlbatch.Endpoint{
 				Location: "westeurope", Description: "Glaze faults in photographs", Tags: map[string]string{"owner": "kiln-room"},
 				Properties: map[string]string{"studio": "north", "line": "stoneware"}}, nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			e, err := p.PollUntilDone(b.Context(), nil)
 			if err != nil || e.ScoringURI == "" {
 				b.Fatal(e, err)
 			}

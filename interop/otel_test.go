@@ -29,11 +29,7 @@ func TestOpenTelemetry(t *testing.T) {
 	}
 
 	ctx, root := provider.Tracer("test").Start(t.Context(), "nightly scoring")
-	p, err := client.Endpoints().BeginCreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{Location: "westeurope"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.PollUntilDone(ctx, nil); err != nil {
+	if _, err := client.Endpoints().CreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{Location: "westeurope"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := client.Deployments("vases").Get(ctx, "nobody"); err == nil {

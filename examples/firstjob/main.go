@@ -18,11 +18,11 @@ func main() {
 	code := must(client.Codes().Upload(ctx, "score", "examples/quickstart/digits/code", nil))
 	env := must(client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil))
 	cluster := azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}
-	must(must(client.Computes().BeginCreateOrUpdate(ctx, "cluster", cluster, nil)).PollUntilDone(ctx, nil))
-	must(must(client.Endpoints().BeginCreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{}, nil)).PollUntilDone(ctx, nil))
+	must(client.Computes().CreateOrUpdate(ctx, "cluster", cluster, nil))
+	must(client.Endpoints().CreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{}, nil))
 	blue := azmlbatch.Deployment{Model: model.Ref(), EnvironmentID: env.Ref(), Compute: "cluster",
 		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"}}
-	must(must(client.Deployments("digits").BeginCreateOrUpdate(ctx, "blue", blue, nil)).PollUntilDone(ctx, nil))
+	must(client.Deployments("digits").CreateOrUpdate(ctx, "blue", blue, nil))
 	images := azmlbatch.Inputs{"images": azmlbatch.LocalPath{Path: "examples/quickstart/digits/images"}}
 	job := must(client.Endpoints().Invoke(ctx, "digits", azmlbatch.Invocation{Deployment: "blue", Inputs: images}))
 	must(client.Jobs().Wait(ctx, job.Name, nil))

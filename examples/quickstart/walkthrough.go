@@ -119,27 +119,19 @@ func (t *tour) createEnvironment(ctx context.Context) (string, error) {
 }
 
 func (t *tour) createCluster(ctx context.Context) (string, error) {
-	p, err := t.client.Computes().BeginCreateOrUpdate(ctx, cluster, azmlbatch.Compute{
+	c, err := t.client.Computes().CreateOrUpdate(ctx, cluster, azmlbatch.Compute{
 		Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 2, IdleTimeBeforeScaleDown: 2 * time.Minute},
 	}, nil)
-	if err != nil {
-		return "", err
-	}
-	c, err := p.PollUntilDone(ctx, nil)
 	return c.Name + " is " + string(c.ProvisioningState), err
 }
 
 func (t *tour) createEndpoint(ctx context.Context) (string, error) {
-	p, err := t.client.Endpoints().BeginCreateOrUpdate(ctx, t.endpoint, azmlbatch.Endpoint{Description: "handwritten digits"}, nil)
-	if err != nil {
-		return "", err
-	}
-	ep, err := p.PollUntilDone(ctx, nil)
+	ep, err := t.client.Endpoints().CreateOrUpdate(ctx, t.endpoint, azmlbatch.Endpoint{Description: "handwritten digits"}, nil)
 	return ep.ScoringURI, err
 }
 
 func (t *tour) createDeployment(ctx context.Context) (string, error) {
-	p, err := t.client.Deployments(t.endpoint).BeginCreateOrUpdate(ctx, blue, azmlbatch.Deployment{
+	d, err := t.client.Deployments(t.endpoint).CreateOrUpdate(ctx, blue, azmlbatch.Deployment{
 		Model:                     t.model.Ref(),
 		CodeConfiguration:         azmlbatch.CodeConfiguration{CodeID: t.code.Ref(), ScoringScript: "score.py"},
 		EnvironmentID:             t.environment.Ref(),
@@ -148,15 +140,11 @@ func (t *tour) createDeployment(ctx context.Context) (string, error) {
 		MaxConcurrencyPerInstance: 2,
 		RetrySettings:             azmlbatch.RetrySettings{Timeout: time.Minute},
 	}, nil)
-	if err != nil {
-		return "", err
-	}
-	d, err := p.PollUntilDone(ctx, nil)
 	return d.Name + " is " + string(d.ProvisioningState), err
 }
 
 func (t *tour) setDefault(ctx context.Context) (string, error) {
-	ep, err := t.client.Endpoints().SetDefaultDeployment(ctx, t.endpoint, blue)
+	ep, err := t.client.Endpoints().SetDefaultDeployment(ctx, t.endpoint, blue, nil)
 	return "default is " + ep.DefaultDeployment, err
 }
 
@@ -191,10 +179,5 @@ func (t *tour) invoke(ctx context.Context, inv azmlbatch.Invocation) (string, er
 }
 
 func (t *tour) deleteEndpoint(ctx context.Context) (string, error) {
-	p, err := t.client.Endpoints().BeginDelete(ctx, t.endpoint, nil)
-	if err != nil {
-		return "", err
-	}
-	_, err = p.PollUntilDone(ctx, nil)
-	return t.endpoint, err
+	return t.endpoint, t.client.Endpoints().Delete(ctx, t.endpoint, nil)
 }
