@@ -123,15 +123,20 @@ func (c *call) region() string {
 	return "global"
 }
 
-// encodeJSON writes compact JSON without escaping <, > and &.
+// encodeJSON is marshalJSON for documents, which are decoded JSON and cannot fail.
 func encodeJSON(v any) []byte {
+	text, err := marshalJSON(v)
+	if err != nil {
+		panic(fmt.Sprintf("arm: an answer is not JSON: %v", err))
+	}
+	return text
+}
+
+// marshalJSON writes compact JSON without escaping <, > and &.
+func marshalJSON(v any) ([]byte, error) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		panic(fmt.Sprintf("arm: an answer is not JSON: %v", err)) // documents are decoded JSON
-	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), err
 }
-
-const zeroGUID = "00000000-0000-0000-0000-000000000000"

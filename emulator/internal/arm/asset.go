@@ -16,8 +16,10 @@ type assetKind struct {
 	// build completes the properties of a version: the common ones and those of the request. old
 	// are the properties of the version that exists already, nil if there is none. It may refuse.
 	build func(c *call, properties, old store.Document) *answer
-	// placed is the member that says where the content is. It cannot change.
-	placed string
+	// content are the members that cannot change in an existing version, and contentChanged is the
+	// answer to a request that tries.
+	content        []string
+	contentChanged func(c *call) answer
 	// versionMembers and containerMembers are shown by some api-versions only.
 	versionMembers, containerMembers []versioned
 	// container returns the unusual properties of a new container.
@@ -102,6 +104,12 @@ func (c *call) containerID(kind *assetKind) string {
 
 func (c *call) versionID(kind *assetKind) string {
 	return c.containerID(kind) + "/versions/" + c.param("version")
+}
+
+// pathChanged is the answer of Azure ML's services for codes, models and data. The text is known from
+// Azure ML's Python SDK. Not evidenced: the status 400.
+func pathChanged(c *call) answer {
+	return c.fail(http.StatusBadRequest, "UserError", "Asset paths cannot be updated.", withInner("BadArgument", "ArgumentInvalid"))
 }
 
 // assetNotFound answers for kinds whose own text is not evidenced: codes, data, and versions of

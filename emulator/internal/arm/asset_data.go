@@ -2,6 +2,7 @@ package arm
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
@@ -9,7 +10,8 @@ import (
 
 func dataKind() *assetKind {
 	return &assetKind{
-		segment: "data", noun: "Data", placed: "dataUri",
+		segment: "data", noun: "Data",
+		content: []string{"dataUri", "dataType"}, contentChanged: pathChanged, // not evidenced for dataType
 		shape: object{
 			"dataType": enum{"uri_file", "uri_folder", "mltable"}, "dataUri": text{}, "referencedUris": list{text{}},
 		},
@@ -28,10 +30,18 @@ func dataKind() *assetKind {
 	}
 }
 
+// dataVersions is the service's rule for versions of data (azure-docs issue 111551).
+var dataVersions = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,50}$`)
+
 // buildData spells the place of the content in its long form, and ends it with a slash for
 // everything that is not a file (azure-sdk-for-python recordings test_create_mltable, 2022, and
 // test_create_uri_folder, 2026). Whether anything exists there is not checked.
 func buildData(c *call, properties, _ store.Document) *answer {
+	if !dataVersions.MatchString(c.param("version")) {
+		a := c.fail(http.StatusBadRequest, "UserError", "dataVersion is invalid. It can only contain alphanumeric characters, "+
+			"dashes, underscores, and periods, with a limit of 50 characters.", withInner("BadArgument", "ArgumentInvalid"))
+		return &a
+	}
 	if properties["autoDeleteSetting"] != nil {
 		a := c.fail(http.StatusBadRequest, "UserError", "AutoDeleteSetting is only supported for assets in managed datastore.",
 			withInner("BadArgument", "ArgumentInvalid", "AutoDeleteSettingOnlySupportedForManagedDatastore"))

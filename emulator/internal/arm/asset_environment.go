@@ -18,7 +18,8 @@ func environmentKind() *assetKind {
 			"environmentType": enum{"UserCreated", "Curated"}, "autoRebuild": enum{"Disabled", "OnBaseImageUpdate"},
 			"build": object{"contextUri": text{}, "dockerfilePath": text{}}, "inferenceConfig": anything{},
 		},
-		build: buildEnvironment,
+		build:   buildEnvironment,
+		content: []string{"image", "condaFile", "build", "osType"}, contentChanged: environmentChanged,
 		versionMembers: append([]versioned{
 			{name: "autoRebuild", value: "Disabled", in: since("2023-04-01")},
 			stateMember, {name: "stage", value: stageDevelopment, in: since("2023-04-01")},
@@ -44,6 +45,13 @@ func environmentKind() *assetKind {
 func environmentNotFound(c *call) answer {
 	return c.notFound("No environment exists for name: "+c.param("name")+", version: "+c.param("version")+", label: "+c.param("label"),
 		"NotFoundError")
+}
+
+// environmentChanged refuses other content for an existing version. Description and tags can change
+// (azure-cli-extensions issue 5440, azure-sdk-for-python pull request 38590).
+func environmentChanged(c *call) answer {
+	return c.fail(http.StatusConflict, "UserError", "Environment "+c.param("name")+" with version "+c.param("version")+
+		" is already registered and cannot be changed.", withInner("Conflict"))
 }
 
 // buildEnvironment turns the conda file into JSON text. A version cannot be archived: the answer

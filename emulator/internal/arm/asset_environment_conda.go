@@ -14,6 +14,7 @@ import (
 //
 // Not evidenced: that JSON is formatted anew as well. JSON is YAML too.
 func condaJSON(text string) (string, error) {
+	text = strings.TrimPrefix(text, "\ufeff")
 	if strings.TrimSpace(text) == "" {
 		return "", nil
 	}
@@ -62,7 +63,7 @@ func writeOrdered(into *bytes.Buffer, value any) error {
 		}
 		into.WriteByte(']')
 	default:
-		text, err := json.Marshal(value)
+		text, err := marshalJSON(value)
 		if err != nil {
 			return err // a number that JSON does not have, such as .inf
 		}

@@ -3,6 +3,7 @@ package arm
 import (
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -94,7 +95,7 @@ func hasEntries(entries store.Document, wanted string) bool {
 	return true
 }
 
-// putVersion registers a version. The last writer wins, but the place of the content cannot change.
+// putVersion registers a version. The last writer wins, but the content cannot change.
 func putVersion(c *call, kind *assetKind) answer {
 	body, refusal := c.read(object{"properties": withShape(commonAssetShape, kind.shape)}, kind.noun)
 	if refusal != nil {
@@ -105,9 +106,8 @@ func putVersion(c *call, kind *assetKind) answer {
 	if refusal := kind.build(c, properties, store.Object(old, "properties")); refusal != nil {
 		return *refusal
 	}
-	if exists && !samePlace(properties, store.Object(old, "properties"), kind.placed) {
-		// The text is known from Azure ML's Python SDK. Not evidenced: the status 400.
-		return c.fail(http.StatusBadRequest, "UserError", "Asset paths cannot be updated.", withInner("BadArgument", "ArgumentInvalid"))
+	if exists && !sameContent(properties, store.Object(old, "properties"), kind.content) {
+		return kind.contentChanged(c)
 	}
 	doc := c.newVersion(kind, properties, old)
 	if err := c.keepVersion(kind, doc, !exists); err != nil {
@@ -204,12 +204,19 @@ func withShape(common, own object) object {
 	return union
 }
 
-// samePlace compares two spellings of the place of an asset's content.
-func samePlace(properties, old store.Document, member string) bool {
-	if member == "" || old == nil {
-		return true
+// sameContent compares the members of a version that cannot change. The place of content has several
+// spellings.
+func sameContent(properties, old store.Document, members []string) bool {
+	for _, member := range members {
+		now, before := properties[member], old[member]
+		if strings.HasSuffix(member, "Uri") {
+			now, before = placeKey(store.Text(now)), placeKey(store.Text(before))
+		}
+		if !reflect.DeepEqual(now, before) {
+			return false
+		}
 	}
-	return placeKey(store.Text(properties, member)) == placeKey(store.Text(old, member))
+	return true
 }
 
 // placeKey is datastore and path of an azureml URI, which has three spellings, or the URI itself.

@@ -33,7 +33,10 @@ var deploymentShape = object{
 
 // deploymentMembers are those that only some api-versions show.
 var deploymentMembers = []versioned{
-	{name: "deploymentConfiguration", in: func(v apiVersion) bool { return v.since("2024-04-01") || v.richPreview() }},
+	{name: "deploymentConfiguration", in: func(v apiVersion) bool {
+		// Azure ML's Python SDK deploys pipeline components with the last of these.
+		return v.since("2024-04-01") || v.richPreview() || v.text == "2023-02-01-preview"
+	}},
 }
 
 func (h *Handler) deploymentRoutes() []route {

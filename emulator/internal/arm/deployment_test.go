@@ -77,11 +77,14 @@ func TestDeploymentUpdateKeepsItsCreation(t *testing.T) {
 func TestDeploymentMembersByVersion(t *testing.T) {
 	h := newHost(t)
 	h.put("batchEndpoints/glaze", glaze)
-	h.put("batchEndpoints/glaze/deployments/flow", `{"location": "eastus", "properties": {"deploymentConfiguration": {
+	for _, version := range []string{"2023-02-01-preview", "2024-04-01"} {
+		h.put("batchEndpoints/glaze/deployments/flow?api-version="+version, `{"location": "eastus", "properties": {"deploymentConfiguration": {
 		"DeploymentConfigurationType": "pipelinecomponent", "componentId": {"referenceType": "Id", "assetId": "/components/flow/versions/1"},
-		"settings": {"continue_on_step_failure": false}}}}`).wants(http.StatusCreated)
+		"settings": {"continue_on_step_failure": false}}}}`).wants(http.StatusCreated).
+			has(map[string]any{"properties/deploymentConfiguration/deploymentConfigurationType": "PipelineComponent"})
+	}
 	for version, want := range map[string]any{
-		"2022-05-01": "absent", "2023-10-01": "absent", "2024-04-01": "PipelineComponent", "2024-01-01-preview": "PipelineComponent",
+		"2022-05-01": "absent", "2023-02-01-preview": "PipelineComponent", "2023-10-01": "absent", "2024-04-01": "PipelineComponent", "2024-01-01-preview": "PipelineComponent",
 	} {
 		h.get("batchEndpoints/glaze/deployments/flow?api-version=" + version).wants(http.StatusOK).
 			has(map[string]any{"properties/deploymentConfiguration/deploymentConfigurationType": want})

@@ -158,6 +158,9 @@ func (h *Handler) serve(c *call) answer {
 	if !known {
 		return c.noSuchRoute()
 	}
+	if refusal := c.checkVersion(); refusal != nil {
+		return *refusal
+	}
 	if refusal := c.readBody(); refusal != nil {
 		return *refusal
 	}

@@ -21,3 +21,5 @@ func storageAccountID(subscription, group, account string) string {
 
 // secretKey is the id of the document with the secrets of a resource.
 func secretKey(id string) string { return "secret:" + id }
+
+const zeroGUID = "00000000-0000-0000-0000-000000000000"

@@ -59,16 +59,27 @@ func (s *signer) sign(path, query string, at time.Time) string {
 	return query + "&h=" + s.hash(path, query)
 }
 
-// accepts reports whether the URL of a request has its signature. URLs without any are accepted
-// too: the service of 2023 did not sign them.
+// accepts reports whether the URL of a request has its signature. What follows the signature is not
+// signed: clients in JavaScript append the query of their first request. URLs without any signature
+// are accepted too: the service of 2023 did not sign them.
 func (s *signer) accepts(path, rawQuery string) bool {
-	signed, hash, found := cutLast(rawQuery, "&h=")
+	signed, rest, found := strings.Cut(rawQuery, "&h=")
 	if !found {
 		values, err := url.ParseQuery(rawQuery)
 		return err == nil && !values.Has("t") && !values.Has("c") && !values.Has("s") && !values.Has("h")
 	}
-	return hmac.Equal([]byte(hash), []byte(s.hash(path, signed)))
+	hash, more, _ := strings.Cut(rest, "&")
+	values, err := url.ParseQuery(more)
+	for name := range values {
+		if signedNames[strings.ToLower(name)] {
+			return false
+		}
+	}
+	return err == nil && hmac.Equal([]byte(hash), []byte(s.hash(path, signed)))
 }
+
+// signedNames are the query values of a signature, which nothing may repeat behind it.
+var signedNames = map[string]bool{"t": true, "c": true, "s": true, "h": true}
 
 func (s *signer) hash(path, query string) string {
 	return base64.RawURLEncoding.EncodeToString(s.mac(strings.ToLower(path), "?", query))
@@ -86,13 +97,6 @@ func (s *signer) mac(parts ...string) []byte {
 func ticks(t time.Time) int64 {
 	const unixEpoch = 621_355_968_000_000_000
 	return unixEpoch + t.UnixNano()/100
-}
-
-func cutLast(s, separator string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, separator); i >= 0 {
-		return s[:i], s[i+len(separator):], true
-	}
-	return s, "", false
 }
 
 // signedURL is the absolute URL of an operation in one of the operation collections, with a new

@@ -111,6 +111,8 @@ func TestOperationURLsAreSigned(t *testing.T) {
 	changed.RawQuery = strings.Replace(parsed.RawQuery, "&t=", "&t=1", 1)
 	cut := *parsed
 	cut.RawQuery, _, _ = strings.Cut(parsed.RawQuery, "&h=")
+	appendTo := func(u url.URL, more string) url.URL { u.RawQuery += more; return u }
+	appended := func(more string) url.URL { return appendTo(*parsed, more) }
 	bare := *parsed
 	bare.RawQuery = "api-version=" + testVersion
 	for _, test := range []struct {
@@ -121,6 +123,11 @@ func TestOperationURLsAreSigned(t *testing.T) {
 		{"as given", *parsed, http.StatusOK},
 		{"encoded anew", sorted, http.StatusForbidden},
 		{"changed", changed, http.StatusForbidden},
+		{"with the query of the first request behind, as JavaScript's client polls", appended("&underlyingResourceAction=Delete"), http.StatusOK},
+		{"with two more values", appended("&a=1&b"), http.StatusOK},
+		{"with a second signature behind", appended("&h=x"), http.StatusForbidden},
+		{"with a second time behind", appended("&t=1"), http.StatusForbidden},
+		{"changed, and one more value", appendTo(changed, "&a=1"), http.StatusForbidden},
 		{"cut", cut, http.StatusForbidden},
 		{"without any signature, as in 2023", bare, http.StatusOK},
 	} {

@@ -173,3 +173,26 @@ func TestCommonHeaders(t *testing.T) {
 		}
 	}
 }
+
+func TestVersionsOfTheAPI(t *testing.T) {
+	h := newHost(t) // in March 2026
+	for version, known := range map[string]bool{
+		"2021-10-01": true, "2022-05-01": true, "2023-02-01-preview": true, "2024-04-01": true, "2025-10-01-preview": true,
+		"2026-02-01": true, "2026-02-01-preview": true, // perhaps: the list may be older than they are
+		"2024-04-02": false, "2023-10-01-preview": false, "2016-01-01": false, "2027-01-01": false,
+	} {
+		r := h.get("batchEndpoints?api-version=" + version)
+		if known {
+			r.wants(http.StatusOK)
+			continue
+		}
+		r.wants(http.StatusBadRequest).has(map[string]any{"error/code": "NoRegisteredProviderFound"})
+		message, _ := r.at("error/message").(string)
+		want := "No registered resource provider found for location 'eastus' and API version '" + version +
+			"' for type 'workspaces/batchEndpoints'. The supported api-versions are '2018-03-01-preview, "
+		if !strings.HasPrefix(message, want) {
+			t.Errorf("message = %q, want it to begin with %q", message, want)
+		}
+	}
+	h.get("/subscriptions?api-version=2022-12-01").wants(http.StatusOK) // another provider's
+}
