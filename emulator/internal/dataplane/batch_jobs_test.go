@@ -75,6 +75,18 @@ func TestListJobs(t *testing.T) {
 	}
 }
 
+func TestPageWithoutASizeOfItsOwn(t *testing.T) {
+	h, s := newHandler(t, func(o *Options) { o.PageSize = 0 })
+	put(t, s, map[string]store.Document{workspace + "/batchEndpoints/tiles-ep": {"name": "tiles-ep"}})
+	for i := range DefaultPageSize + 1 {
+		addJob(t, s, fmt.Sprintf("batchjob-%d", i), "blue")
+	}
+	pages := names(t, h, batchBase+"/jobs", func() {})
+	if len(pages) != 2 || len(pages[0]) != DefaultPageSize || len(pages[1]) != 1 {
+		t.Errorf("%d pages, want one of %d jobs and one of 1", len(pages), DefaultPageSize)
+	}
+}
+
 func TestListJobsWhileJobsCome(t *testing.T) {
 	h, s := withJobs(t)
 	next := 5

@@ -2,7 +2,7 @@
 // of batch endpoints use it: discovery, the jobs of batch endpoints, run history with logs and
 // metrics, and the places of registered data.
 //
-// It does not play: creating runs, filters of lists, experiments, registries, and starting batch
+// It does not play creating runs, filters of lists, experiments, registries, and starting batch
 // jobs through this host (the scoring host does that).
 package dataplane
 

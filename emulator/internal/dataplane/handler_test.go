@@ -42,13 +42,13 @@ func (logs) UserDelegationSAS(account, container, permissions string, start, exp
 	return fmt.Sprintf("sp=%s&se=%s&sig=%s", permissions, expiry.Format("15-04"), account+container), nil
 }
 
-func newHandler(t *testing.T) (*Handler, *store.Store) {
+func newHandler(t *testing.T, edits ...func(*Options)) (*Handler, *store.Store) {
 	t.Helper()
 	s, err := store.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(Options{
+	options := Options{
 		Store: s, Cloud: cloud.Public(), Logs: logs{}, PageSize: 2,
 		Now: func() time.Time { return time.Date(2031, 1, 2, 3, 4, 5, 0, time.UTC) },
 		Verify: func(header string, audiences ...string) (login.Claims, *login.Refusal) {
@@ -58,7 +58,11 @@ func newHandler(t *testing.T) (*Handler, *store.Store) {
 			}
 			return login.Claims{}, nil
 		},
-	})
+	}
+	for _, edit := range edits {
+		edit(&options)
+	}
+	h, err := New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,4 +260,65 @@ func TestMetrics(t *testing.T) {
 	if info := run["info"].(store.Document); info["status"] != "FINISHED" || info["start_time"] != 1925089201000.0 || info["end_time"] != nil {
 		t.Errorf("MLflow info = %v", info)
 	}
+}
+
+func TestChangeRun(t *testing.T) {
+	const run, patch = "/runs/j1", `{"displayName": "new", "tags": {"b": "2"}, "properties": {"q": "3"}, "description": "words", "hidden": true, "status": "Failed"}`
+	wantMembers := store.Document{
+		"displayName": "new", "description": "words", "hidden": true, "status": "Completed",
+		"tags": store.Document{"a": "1", "b": "2"}, "properties": store.Document{"p": "1", "q": "3"},
+	}
+	base := host + "/history/v1.0" + workspace
+	members := func(doc store.Document) store.Document {
+		got := store.Document{}
+		for name := range wantMembers {
+			got[name] = doc[name]
+		}
+		return got
+	}
+	for name, path := range map[string]string{"a job": "/runs/j1", "a job by its experiment": "/experiments/kiln/runs/j1", "a step": "/runs/c1"} {
+		t.Run(name, func(t *testing.T) {
+			h, s := newHandler(t)
+			before := store.Document{"tags": store.Document{"a": "1"}, "properties": store.Document{"p": "1"}}
+			if path == "/runs/c1" {
+				before["runId"], before["status"] = "c1", "Completed"
+				put(t, s, map[string]store.Document{"run:" + workspace + "/c1": before, workspace + "/jobs/c1": {"name": "c1"}})
+			} else {
+				put(t, s, map[string]store.Document{workspace + "/jobs/j1": {"name": "j1", "properties": before}})
+			}
+			answer := do(t, h, http.MethodPatch, base+path, patch, http.StatusOK)
+			if diff := cmp.Diff(wantMembers, members(answer)); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(wantMembers, members(do(t, h, http.MethodGet, base+path, "", http.StatusOK))); diff != "" {
+				t.Errorf("run (-want +got):\n%s", diff)
+			}
+			do(t, h, http.MethodPatch, base+path, `{"hidden": false}`, http.StatusOK)
+			if got := do(t, h, http.MethodGet, base+path, "", http.StatusOK); got["hidden"] != false || got["displayName"] != "new" {
+				t.Errorf("after another change: %v", got)
+			}
+		})
+	}
+	h, s := newHandler(t)
+	put(t, s, map[string]store.Document{workspace + "/jobs/j1": {"properties": store.Document{"isArchived": false, "tags": nil}}})
+	do(t, h, http.MethodPatch, base+run, patch, http.StatusOK)
+	job, _ := s.Get(workspace + "/jobs/j1")
+	want := store.Document{"isArchived": true, "displayName": "new", "description": "words",
+		"tags": store.Document{"b": "2"}, "properties": store.Document{"q": "3"}}
+	if diff := cmp.Diff(want, job["properties"]); diff != "" {
+		t.Errorf("job in ARM's form (-want +got):\n%s", diff)
+	}
+	do(t, h, http.MethodPatch, base+"/runs/none", patch, http.StatusNotFound)
+	do(t, h, http.MethodPatch, base+run, `{"hidden": "yes"}`, http.StatusBadRequest)
+	do(t, h, http.MethodPatch, base+run, `[`, http.StatusBadRequest)
+}
+
+func TestServiceInstances(t *testing.T) {
+	h, _ := newHandler(t)
+	base := host + "/history/v1.0" + workspace
+	got := do(t, h, http.MethodGet, base+"/runs/j1/serviceinstances/0", "", http.StatusOK)
+	if diff := cmp.Diff(store.Document{"instances": store.Document{}}, got); diff != "" {
+		t.Errorf("service instances (-want +got):\n%s", diff)
+	}
+	do(t, h, http.MethodGet, base+"/runs/none/serviceinstances/0", "", http.StatusNotFound)
 }

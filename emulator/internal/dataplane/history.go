@@ -17,6 +17,11 @@ func (c *call) history() {
 	}
 	if p, ok := c.matches(http.MethodGet, "runs/{run}"); ok {
 		c.withRun(p[0], func(run store.Document) { c.answer(http.StatusOK, run) })
+	} else if p, ok := c.matches(http.MethodPatch, "runs/{run}"); ok {
+		c.withRun(p[0], func(store.Document) { c.changeRun(p[0]) })
+	} else if p, ok := c.matches(http.MethodGet, "runs/{run}/serviceinstances/{node}"); ok {
+		// No service runs beside a job here.
+		c.withRun(p[0], func(store.Document) { c.answer(http.StatusOK, store.Document{"instances": store.Document{}}) })
 	} else if p, ok := c.matches(http.MethodGet, "runs/{run}/children"); ok {
 		c.withRun(p[0], func(store.Document) {
 			c.answer(http.StatusOK, store.Document{"value": jobs.RunChildren(c.store, c.workspace, p[0])})
@@ -37,6 +42,41 @@ func (c *call) withRun(name string, serve func(run store.Document)) {
 		return
 	}
 	serve(run)
+}
+
+// changeRun changes what people can change of a run, as azure-ai-ml's update, archive and restore
+// of jobs do. Not evidenced: the answer; it is the run.
+func (c *call) changeRun(name string) {
+	var asked struct {
+		DisplayName, Description *string
+		Hidden                   *bool
+		Tags, Properties         map[string]string
+	}
+	if !c.readBody(&asked) {
+		return
+	}
+	change := store.Document{}
+	setMember(change, "displayName", asked.DisplayName)
+	setMember(change, "description", asked.Description)
+	setMember(change, "hidden", asked.Hidden)
+	for member, entries := range map[string]map[string]string{"tags": asked.Tags, "properties": asked.Properties} {
+		texts := store.Document{}
+		for key, value := range entries {
+			texts[key] = value
+		}
+		change[member] = texts
+	}
+	if _, err := jobs.ChangeRun(c.store, c.workspace, name, change); err != nil {
+		c.refuse(http.StatusInternalServerError, "The run cannot be changed.")
+		return
+	}
+	c.withRun(name, func(run store.Document) { c.answer(http.StatusOK, run) })
+}
+
+func setMember[T any](doc store.Document, name string, value *T) {
+	if value != nil {
+		doc[name] = *value
+	}
 }
 
 // runData answers a run with its outputs, which no other call shows (seen in azure-sdk-for-python

@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,6 +28,7 @@ func BatchJob(s *store.Store, workspace, endpoint, job string) (store.Document, 
 	for _, name := range [...]string{"status", "tags", "properties"} {
 		properties[name] = status[name]
 	}
+	properties["name"] = status["displayName"]
 	return doc, true
 }
 
@@ -42,16 +45,71 @@ func BatchJobNames(s *store.Store, workspace, endpoint, deployment string) []str
 	return names
 }
 
-// Run returns a run of run history: a job or a step.
+// Run returns a run of run history: a job or a step. What people can change of a job is that of the
+// job in ARM's form, so the two never disagree.
 func Run(s *store.Store, workspace, run string) (store.Document, bool) {
-	return s.Get(runID(workspace, run))
+	doc, ok := s.Get(runID(workspace, run))
+	if !ok {
+		return nil, false
+	}
+	job, _ := s.Get(jobID(workspace, run))
+	own := store.Object(job, "properties")
+	for name, member := range changeable {
+		if value, known := own[name]; known {
+			doc[member] = value
+		}
+	}
+	return doc, true
+}
+
+// changeable are the members of a job that people can change, with their names in a run.
+var changeable = map[string]string{
+	"displayName": "displayName", "description": "description", "tags": "tags", "properties": "properties", "isArchived": "hidden",
+}
+
+// ChangeRun changes what people can change of a run, by the members of a run; null and unknown
+// members change nothing. Tags and properties are added to those that exist. It reports false for a
+// run that does not exist.
+func ChangeRun(s *store.Store, workspace, run string, change store.Document) (bool, error) {
+	job, _ := s.Get(jobID(workspace, run))
+	target, root := jobID(workspace, run), []string{"properties"}
+	if store.Object(job, "properties") == nil { // a step has none in ARM's form
+		target, root = runID(workspace, run), nil
+	}
+	_, err := s.Update(target, func(doc store.Document) error {
+		own := store.Object(doc, root...)
+		for name, member := range changeable {
+			if root == nil {
+				name = member
+			}
+			applyChange(own, name, change[member])
+		}
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func applyChange(own store.Document, name string, value any) {
+	entries, isObject := value.(store.Document)
+	switch {
+	case value == nil:
+	case !isObject:
+		own[name] = value
+	case store.Object(own, name) == nil:
+		own[name] = entries
+	default:
+		maps.Copy(store.Object(own, name), entries)
+	}
 }
 
 // RunChildren returns the runs of the steps of a job, the oldest first.
 func RunChildren(s *store.Store, workspace, run string) []store.Document {
 	children := []store.Document{}
 	for _, entry := range s.List("runchildren:" + workspace + "/" + run) {
-		if child, ok := s.Get(runID(workspace, store.Text(entry, "runId"))); ok {
+		if child, ok := Run(s, workspace, store.Text(entry, "runId")); ok {
 			children = append(children, child)
 		}
 	}

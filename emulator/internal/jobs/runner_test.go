@@ -451,3 +451,27 @@ func TestPipelineComponentIsAcceptedAndFails(t *testing.T) {
 		t.Errorf("status = %s, error %q", got, w.failure(job))
 	}
 }
+
+// TestChangedJob: a job has one name and one set of tags, whichever host shows it.
+func TestChangedJob(t *testing.T) {
+	w := newWorld(t, nil)
+	job := w.run(w.invocation(w.deployment(sizes, nil), w.upload("tiles", threeTiles)), Completed)
+	if found, err := ChangeRun(w.store, testWorkspace, job, store.Document{"displayName": "monday", "tags": store.Document{"kiln": "raku"}}); err != nil || !found {
+		t.Fatalf("ChangeRun = %v, %v", found, err)
+	}
+	batch, _ := BatchJob(w.store, testWorkspace, endpoint, job)
+	run, _ := Run(w.store, testWorkspace, job)
+	arm, _ := w.store.Get(jobID(testWorkspace, job))
+	for host, shown := range map[string]store.Document{
+		"scoring": {"name": store.Text(batch, "properties", "name"), "tags": store.Object(batch, "properties", "tags")},
+		"history": {"name": run["displayName"], "tags": run["tags"]},
+		"ARM":     {"name": store.Text(arm, "properties", "displayName"), "tags": store.Object(arm, "properties", "tags")},
+	} {
+		if shown["name"] != "monday" || store.Text(shown, "tags", "kiln") != "raku" || store.Text(shown, "tags", "azureml.batchrun") != "true" {
+			t.Errorf("%s shows %v", host, shown)
+		}
+	}
+	if found, err := ChangeRun(w.store, testWorkspace, "none", store.Document{}); found || err != nil {
+		t.Errorf("ChangeRun of no run = %v, %v", found, err)
+	}
+}
