@@ -16,6 +16,13 @@ type resolver struct {
 	suffix    string // storage suffix of the cloud
 }
 
+// missingError says that a reference names something that does not exist.
+type missingError struct{ text string }
+
+func (e *missingError) Error() string { return e.text }
+
+func missingf(format string, args ...any) error { return &missingError{fmt.Sprintf(format, args...)} }
+
 // resolve returns the place that a reference means. kind is the kind of asset that a short name
 // means, such as models.
 func (r resolver) resolve(text, kind string) (place, error) {
@@ -69,7 +76,7 @@ func (r resolver) scope(workspace string) string { return cmp.Or(workspace, r.wo
 func (r resolver) onDatastore(ref datastorePath) (place, error) {
 	doc, ok := r.store.Get(r.scope(ref.workspace) + "/datastores/" + ref.datastore)
 	if !ok {
-		return place{}, fmt.Errorf("could not find datastore: %s", ref.datastore)
+		return place{}, missingf("could not find datastore: %s", ref.datastore)
 	}
 	properties := store.Object(doc, "properties")
 	container := cmp.Or(store.Text(properties, "containerName"), store.Text(properties, "filesystem")) // the second for Data Lake
@@ -89,7 +96,7 @@ func (r resolver) ofJob(ref jobOutput) (place, error) {
 	outputs, ok := r.store.Get(runOutputsID(r.workspace, ref.job))
 	output := store.Object(outputs, ref.output)
 	if !ok || output == nil {
-		return place{}, fmt.Errorf("job %q has no output %q", ref.job, ref.output)
+		return place{}, missingf("job %q has no output %q", ref.job, ref.output)
 	}
 	found, err := r.registered(store.Text(output, "uri"))
 	if ref.path != "" {
@@ -116,7 +123,7 @@ func (r resolver) asset(ref assetVersion, kind string) (uri, dataType string, er
 		}
 		return registeredURI(store.Object(doc, "properties"))
 	}
-	return "", "", fmt.Errorf("there is no asset %q of version %q among the %s of the workspace", ref.name, cmp.Or(ref.version, "latest"), kind)
+	return "", "", missingf("there is no asset %q of version %q among the %s of the workspace", ref.name, cmp.Or(ref.version, "latest"), kind)
 }
 
 // version returns a version of an asset; version "" means the one created last that is not

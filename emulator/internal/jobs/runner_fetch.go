@@ -127,7 +127,12 @@ func (r *Runner) fetchInputFolder(ctx context.Context, from place, folder string
 	return errors.New("the folder has no files; sub-folders are not explored")
 }
 
+// mountFailure is the service's sentence for data that cannot be read. It suggests a missing role,
+// so what does not exist at all gets a sentence of ours.
 func mountFailure(j *job, cause error) error {
+	if errors.As(cause, new(*missingError)) {
+		return failf("The input %s does not exist: %v.", withoutQuery(j.input.URI), cause)
+	}
 	return failf(cannotMount+" (%s: %v)", derivedID(j.name), withoutQuery(j.input.URI), cause)
 }
 

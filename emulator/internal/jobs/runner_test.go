@@ -130,7 +130,17 @@ func TestJobFailsBeforeTheScript(t *testing.T) {
 		}, "Can't mount Dataset"},
 		"absent data asset": {func(_ *world, inv *Invocation) {
 			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "azureml:shards:9"}
-		}, `there is no asset "shards"`},
+		}, `The input azureml:shards:9 does not exist: there is no asset "shards" of version "9" among the data of the workspace.`},
+		"data asset of a place that is gone": {func(w *world, inv *Invocation) {
+			w.put(testWorkspace+"/data/shards/versions/1", store.Document{"properties": store.Document{"dataUri": "azureml://datastores/cup/paths/x"}})
+			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "azureml:shards:1"}
+		}, "The input azureml:shards:1 does not exist: asset \"shards\": could not find datastore: cup."},
+		"absent datastore": {func(_ *world, inv *Invocation) {
+			inv.Inputs["tiles"] = Input{Kind: UriFile, URI: "azureml://datastores/cup/paths/a.txt"}
+		}, "The input azureml://datastores/cup/paths/a.txt does not exist: could not find datastore: cup."},
+		"absent output of a job": {func(_ *world, inv *Invocation) {
+			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "azureml://jobs/j0/outputs/score"}
+		}, `does not exist: job "j0" has no output "score".`},
 		"MLTable": {func(_ *world, inv *Invocation) {
 			inv.Inputs["tiles"] = Input{Kind: MLTable, URI: "azureml:shards:9"}
 		}, "references parameter dataset_param"},
