@@ -23,16 +23,16 @@ type resumeToken struct {
 	Kind     string `json:"kind"`
 	Name     string `json:"name"`
 	Poll     string `json:"poll,omitempty"`     // the URL to ask, exactly as the service gave it
-	ByStatus bool   `json:"byStatus,omitempty"` // the HTTP status alone tells (a Location), not a body's status
+	ByStatus bool   `json:"byStatus,omitempty"` // the HTTP status tells where the body has no word (a Location)
 	Final    string `json:"final,omitempty"`    // where the result is read; "" for no result
 }
 
 const resumeTokenVersion = 2
 
-// operationHandler follows an operation of the management plane. The rules, all seen in recordings:
-// Azure-AsyncOperation is polled for a status and the resource is read at the end; a cancel has a Location only, which is
-// polled by HTTP status, renewed by each answer, and whose later Azure-AsyncOperation is of no use; a delete's Location
-// answers 404 after success and is never read.
+// operationHandler follows an operation of the management plane. Recordings show: Azure-AsyncOperation is polled for a
+// status and the resource is read at the end; a cancel has a Location only, which is polled by HTTP status and renewed by
+// each answer; a delete's Location answers 404 after success and is never read. Whatever is polled, a word in the body
+// beats the HTTP status, because an operation can fail with a 200 (msrestazure-for-python issue 157).
 type operationHandler[T any] struct {
 	client *Client
 	state  resumeToken
@@ -55,14 +55,18 @@ func beginOperation[T any](ctx context.Context, c *Client, r request) (*Poller[T
 	if err := decodeBody(r.op, resp, first); err != nil && resp.StatusCode != http.StatusAccepted {
 		return nil, err
 	}
+	var said operationAnswer
+	_ = decodeBody(r.op, resp, &said) // it has been decoded before
 	location := resp.Header.Get("Location")
 	switch async := resp.Header.Get("Azure-AsyncOperation"); {
 	case async != "":
-		h.state.Poll = async
+		h.state.Poll, h.state.ByStatus = async, r.op.verb == "cancel"
 	case location != "" && resp.StatusCode == http.StatusAccepted:
 		h.state.Poll, h.state.ByStatus = location, true
 	case bodyOperationURL(first) != "":
 		h.state.Poll = bodyOperationURL(first)
+	case h.state.Final != "" && said.ProvisioningState != "" && !isTerminal(said.ProvisioningState):
+		h.state.Poll = h.state.Final // the resource is all there is to ask, as in azcore
 	default:
 		h.result = first // 200 with the final resource, 204, or a synchronous 201
 	}
@@ -70,6 +74,9 @@ func beginOperation[T any](ctx context.Context, c *Client, r request) (*Poller[T
 	if h.result != nil {
 		p.done, p.result = true, *h.result
 		p.last.Status = "Succeeded"
+		if word := h.word(said, resp); isFailure(word) {
+			p.last.Status, p.err = word, h.failure(word, said, resp)
+		}
 	}
 	return p, nil
 }
@@ -108,47 +115,62 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 	}
 	after, _ := retryAfter(resp.Header, h.client.clock.now())
 	s := pollState{retryAfter: after}
-	if h.state.ByStatus {
-		if resp.StatusCode == http.StatusAccepted {
-			if renewed := resp.Header.Get("Location"); renewed != "" {
-				h.state.Poll = renewed
-			}
-			s.status = "InProgress"
-			return s, nil
-		}
-		s.status, s.done = "Succeeded", true
-		return s, nil
-	}
-	var body operationAnswer
-	if err := decodeBody(h.op(), resp, &body); err != nil {
+	var said operationAnswer
+	if err := decodeBody(h.op(), resp, &said); err != nil && !h.state.ByStatus {
 		return s, err
 	}
-	s.status = cmp.Or(body.Status, body.PropertiesStatus)
-	if s.status == "" && hasNoBody(resp) && resp.StatusCode != http.StatusAccepted {
-		s.status = "Succeeded" // an mfeOperationResults behind Azure-AsyncOperation has no word but its HTTP status
+	if renewed := resp.Header.Get("Location"); renewed != "" && h.state.ByStatus && resp.StatusCode == http.StatusAccepted {
+		h.state.Poll = renewed
 	}
-	s.percent = body.Percent
-	switch strings.ToLower(s.status) {
-	case "succeeded":
-		s.done = true
-	case "failed", "canceled", "cancelled":
-		s.done = true
-		return s, h.failure(s.status, body.Error, resp)
+	s.status, s.percent = h.word(said, resp), said.Percent
+	s.done = isTerminal(s.status)
+	if isFailure(s.status) {
+		return s, h.failure(s.status, said, resp)
 	}
 	return s, nil
 }
+
+// word is how an operation stands: the body's word, else what the HTTP status says. It is empty when neither tells.
+func (h *operationHandler[T]) word(said operationAnswer, resp *http.Response) string {
+	word := cmp.Or(said.Status, said.ProvisioningState)
+	switch {
+	case h.state.Verb == "cancel" && isCanceled(word):
+		return "Succeeded" // it is the word of what was cancelled
+	case word != "":
+		return word
+	case h.state.ByStatus && resp.StatusCode == http.StatusAccepted:
+		return "InProgress"
+	case h.state.ByStatus:
+		return "Succeeded"
+	case said.PropertiesStatus == "" && hasNoBody(resp) && resp.StatusCode != http.StatusAccepted:
+		return "Succeeded" // an mfeOperationResults behind Azure-AsyncOperation has no word but its HTTP status
+	}
+	return said.PropertiesStatus
+}
+
+func isCanceled(word string) bool {
+	return strings.EqualFold(word, "Canceled") || strings.EqualFold(word, "Cancelled")
+}
+
+func isFailure(word string) bool { return isCanceled(word) || strings.EqualFold(word, "Failed") }
+
+func isTerminal(word string) bool { return isFailure(word) || strings.EqualFold(word, "Succeeded") }
 
 func hasNoBody(resp *http.Response) bool {
 	body, err := payload(resp)
 	return err == nil && len(bytes.TrimSpace(body)) == 0
 }
 
-// operationAnswer is what an operation says of itself.
+// operationAnswer is what an operation, or the resource that it is about, says of how it stands.
 type operationAnswer struct {
-	Status           string          `wire:"status"`
-	PropertiesStatus string          `wire:"properties/status"`
-	Percent          float64         `wire:"percentComplete"`
-	Error            json.RawMessage `wire:"error"`
+	Status            string          `wire:"status"`
+	PropertiesStatus  string          `wire:"properties/status"`
+	ProvisioningState string          `wire:"properties/provisioningState"`
+	Percent           float64         `wire:"percentComplete"`
+	Error             json.RawMessage `wire:"error"`
+	PropertiesError   json.RawMessage `wire:"properties/error"`
+	Code              string          `wire:"code"`
+	Message           string          `wire:"message"`
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -156,12 +178,17 @@ func (a *operationAnswer) UnmarshalJSON(b []byte) error { return wire.Decode(b, 
 
 // failure explains an operation that ended badly. The answer is a 200; its error has often no code at all (a recording of
 // 2022 shows message, details and additionalInfo only).
-func (h *operationHandler[T]) failure(status string, raw json.RawMessage, resp *http.Response) error {
-	codes, message := parseJSONError([]byte(`{"error":` + cmp.Or(string(raw), "{}") + `}`))
-	return &Error{Operation: h.op().String(), Codes: append([]string{"Operation" + status}, codes...),
-		Message:   cmp.Or(oneLine(redact(message)), "the operation ended as "+status),
+func (h *operationHandler[T]) failure(word string, said operationAnswer, resp *http.Response) error {
+	raw := said.Error
+	if len(raw) == 0 {
+		raw = said.PropertiesError
+	}
+	detail, _ := json.Marshal(map[string]any{"error": raw, "code": said.Code, "message": said.Message}) // raw came out of JSON
+	codes, message := parseJSONError(detail)
+	return &Error{Operation: h.op().String(), Codes: append([]string{"Operation" + word}, codes...),
+		Message:   cmp.Or(oneLine(redact(message)), "the operation ended as "+word),
 		RequestID: requestID(resp.Header),
-		Err:       &OperationFailedError{Status: status, Raw: raw}}
+		Err:       &OperationFailedError{Status: word, Raw: raw}}
 }
 
 // OperationFailedError is the cause inside an *[Error] when the service took a request and failed to carry it out.

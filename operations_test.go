@@ -1,6 +1,9 @@
 package azmlbatch
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -61,5 +64,117 @@ func TestOperationWithoutAWordGoesByTheHTTPStatus(t *testing.T) {
 	}
 	if _, err := p.PollUntilDone(t.Context(), nil); err != nil {
 		t.Errorf("PollUntilDone: %v", err)
+	}
+}
+
+// TestFailureInTheLastAnswer says Failed in the body of the last answer, in every form, for every way of following an
+// operation and every kind of operation.
+func TestFailureInTheLastAnswer(t *testing.T) {
+	const failure = `"error":{"code":"UserError","message":"The endpoint still has a running operation","details":[{"code":"Busy"}]}`
+	bodies := map[string]string{
+		"status":            `{"status":"Failed",` + failure + `}`,
+		"status, lower":     `{"status":"failed",` + failure + `}`,
+		"provisioningState": `{"properties":{"provisioningState":"Failed",` + failure + `}}`,
+		"no error":          `{"properties":{"provisioningState":"Failed"}}`,
+		"bare error":        `{"status":"Failed","code":"Busy","message":"The endpoint still has a running operation"}`,
+	}
+	create := func(c *Client) error {
+		return ending(c.Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}))
+	}
+	ways := map[string]struct {
+		first http.HandlerFunc
+		call  func(*Client) error
+	}{
+		"Azure-AsyncOperation":     {answer(201, `{}`, "Azure-AsyncOperation", operationURL), create},
+		"Location of a PUT":        {answer(202, ``, "Location", operationURL), create},
+		"URL in the body":          {answer(201, `{"properties":{"properties":{"AzureAsyncOperationUri":"`+operationURL+`"}}}`), create},
+		"the resource itself":      {answer(201, `{"properties":{"provisioningState":"Creating"}}`), create},
+		"Location of a deletion":   {answer(202, ``, "Location", operationURL), deleteDigits},
+		"deletion, AsyncOperation": {answer(202, ``, "Azure-AsyncOperation", operationURL), deleteDigits},
+		"Location of a cancel":     {answer(202, `null`, "Location", operationURL), cancelJob},
+		"cancel, AsyncOperation":   {answer(202, `null`, "Azure-AsyncOperation", operationURL), cancelJob},
+	}
+	for way, tt := range ways {
+		for form, body := range bodies {
+			t.Run(way+"/"+form, func(t *testing.T) {
+				handler, _ := script(t, tt.first, answer(200, body))
+				err := tt.call(newTestClient(t, handler))
+				var e *Error
+				var failed *OperationFailedError
+				if !errors.As(err, &e) || !errors.As(err, &failed) || !HasCode(err, "OperationFailed") {
+					t.Fatalf("PollUntilDone = %v, want the operation's failure", err)
+				}
+				if form != "no error" && (!HasCode(err, "Busy") || !strings.Contains(e.Message, "still has a running operation")) {
+					t.Errorf("PollUntilDone = %v, want code and message of the body", err)
+				}
+			})
+		}
+	}
+	for form, body := range bodies {
+		handler, _ := script(t, answer(200, body))
+		if err := create(newTestClient(t, handler)); !errors.As(err, new(*OperationFailedError)) {
+			t.Errorf("a first answer that says Failed (%s) = %v", form, err)
+		}
+	}
+}
+
+func ending[T any](p *Poller[T], err error) error {
+	if err == nil {
+		_, err = p.PollUntilDone(context.Background(), nil)
+	}
+	return err
+}
+
+func deleteDigits(c *Client) error {
+	return ending(c.Endpoints().BeginDelete(context.Background(), "digits"))
+}
+
+func cancelJob(c *Client) error {
+	return ending(c.Jobs().BeginCancel(context.Background(), "job-1"))
+}
+
+// TestSuccessInTheLastAnswer has words that mean no failure.
+func TestSuccessInTheLastAnswer(t *testing.T) {
+	gone := func(body string) []http.HandlerFunc {
+		return []http.HandlerFunc{answer(202, ``, "Location", operationURL), answer(200, body)}
+	}
+	tests := map[string]struct {
+		call  func(*Client) error
+		steps []http.HandlerFunc
+	}{
+		"no body":                         {deleteDigits, gone(``)},
+		"null":                            {deleteDigits, gone(`null`)},
+		"no JSON":                         {deleteDigits, gone(`gone`)},
+		"Succeeded":                       {deleteDigits, gone(`{"properties":{"provisioningState":"Succeeded"}}`)},
+		"200, and still deleting":         {deleteDigits, append(gone(`{"properties":{"provisioningState":"Deleting"}}`), answer(204, ``))},
+		"a cancelled job":                 {cancelJob, gone(`{"status":"Canceled"}`)},
+		"a cancelled job as it is":        {cancelJob, gone(`{"properties":{"status":"Canceled"}}`)},
+		"a job that had failed by then":   {cancelJob, gone(`{"properties":{"status":"Failed"}}`)},
+		"a cancelled job, AsyncOperation": {cancelJob, []http.HandlerFunc{answer(202, ``, "Azure-AsyncOperation", operationURL), answer(200, `{"status":"Canceled"}`)}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			handler, got := script(t, tt.steps...)
+			if err := tt.call(newTestClient(t, handler)); err != nil {
+				t.Errorf("PollUntilDone: %v", err)
+			}
+			if len(*got) != len(tt.steps) {
+				t.Errorf("%d requests, want %d", len(*got), len(tt.steps))
+			}
+		})
+	}
+}
+
+// A resource that is still being made and names no operation is asked for its state itself.
+func TestOperationOfWhichOnlyTheResourceTells(t *testing.T) {
+	going := `{"name":"digits","properties":{"provisioningState":"Updating"}}`
+	handler, got := script(t, answer(200, going), answer(200, going), answer(200, `{"name":"digits","properties":{"provisioningState":"Succeeded","description":"d"}}`), answer(200, `{"name":"digits","properties":{"provisioningState":"Succeeded","description":"d"}}`))
+	p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep, err := p.PollUntilDone(t.Context(), nil)
+	if err != nil || ep.Description != "d" || len(*got) != 4 {
+		t.Errorf("PollUntilDone = %+v, %v after %d requests", ep, err, len(*got))
 	}
 }
