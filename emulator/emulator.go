@@ -21,7 +21,7 @@ type Emulator struct {
 	options    Options // resolved
 	cloud      cloud.Cloud
 	credential azcore.TokenCredential
-	rooms      *rooms
+	services   *services
 	faults     faults
 	requests   requestLog
 	functions  functions
@@ -61,7 +61,7 @@ func New(options *Options) (*Emulator, error) {
 	if e.credential, err = newCredential(e); err != nil {
 		return nil, err
 	}
-	if e.rooms, err = furnish(o, c, keys.signing, e.functions.find); err != nil {
+	if e.services, err = newServices(o, c, keys.signing, e.functions.find); err != nil {
 		return nil, err
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())
@@ -117,11 +117,11 @@ func (e *Emulator) Close() error {
 	if !first {
 		return nil
 	}
-	return e.rooms.close()
+	return e.services.close()
 }
 
 // enter counts a request in, unless the emulator is closed.
-func (e *Emulator) enter() bool {
+func (e *Emulator) begin() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -164,7 +164,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve is ServeHTTP for callers that can tell a cut connection from a panic.
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
-	if !e.enter() {
+	if !e.begin() {
 		http.Error(w, errClosed.Error(), http.StatusServiceUnavailable)
 		return
 	}
@@ -187,10 +187,10 @@ func (e *Emulator) dispatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Date", e.options.Now().UTC().Format(http.TimeFormat))
-	room := e.rooms.handler(route.Kind)
-	if fault, ok := e.faults.strike(route.Kind, r); ok {
-		strike(fault, route.Kind, room, w, r)
+	service := e.services.handler(route.Kind)
+	if fault, ok := e.faults.match(route.Kind, r); ok {
+		applyFault(fault, route.Kind, service, w, r)
 		return
 	}
-	room.ServeHTTP(w, r)
+	service.ServeHTTP(w, r)
 }

@@ -80,7 +80,7 @@ const (
 	HTMLError Action = "html-error"
 )
 
-// faults is the list of faults in force and how often each has struck.
+// faults are the active faults, each with the number of requests it has seen.
 type faults struct {
 	mu   sync.Mutex
 	list []*activeFault
@@ -115,8 +115,8 @@ func (f *faults) clear() {
 	f.list = nil
 }
 
-// strike returns the fault for a request, if any, and counts it.
-func (f *faults) strike(kind cloud.Kind, r *http.Request) (Fault, bool) {
+// match returns the fault for a request, if there is one, and counts the request.
+func (f *faults) match(kind cloud.Kind, r *http.Request) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, a := range f.list {

@@ -15,15 +15,15 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// faultedCall is one request that a fault has struck.
+// faultedCall is a request that a fault applies to.
 type faultedCall struct {
 	Fault              // Status filled in
 	kind  cloud.Kind   // of the host
 	next  http.Handler // who would answer
 }
 
-// strike lets the fault have its way with the request.
-func strike(f Fault, kind cloud.Kind, next http.Handler, w http.ResponseWriter, r *http.Request) {
+// applyFault lets the fault answer the request.
+func applyFault(f Fault, kind cloud.Kind, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	spec := actions[f.Action]
 	f.Status = cmp.Or(f.Status, spec.status)
 	spec.apply(&faultedCall{f, kind, next}, w, r)

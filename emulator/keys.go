@@ -28,14 +28,14 @@ func loadKeys(dir string) (keys, error) {
 	if dir == "" {
 		return keys{clientSecret: rand.Text()}, nil
 	}
-	secret, err := keptSecret(dir, "client-secret", func() ([]byte, error) { return []byte(rand.Text()), nil })
+	secret, err := loadOrCreateSecret(dir, "client-secret", func() ([]byte, error) { return []byte(rand.Text()), nil })
 	if err != nil {
 		return keys{}, err
 	}
 	if secret = bytes.TrimSpace(secret); len(secret) == 0 {
 		return keys{}, fmt.Errorf("emulator: %s holds no secret; remove it to have one made", filepath.Join(dir, "client-secret"))
 	}
-	der, err := keptPEM(dir, "token-key.pem", "PRIVATE KEY", func() ([]byte, error) {
+	der, err := loadOrCreatePEM(dir, "token-key.pem", "PRIVATE KEY", func() ([]byte, error) {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			return nil, err
@@ -53,9 +53,9 @@ func loadKeys(dir string) (keys, error) {
 	return keys{clientSecret: string(secret), signing: signing}, nil
 }
 
-// keptPEM is keptSecret for one PEM block.
-func keptPEM(dir, name, kind string, fresh func() ([]byte, error)) ([]byte, error) {
-	data, err := keptSecret(dir, name, func() ([]byte, error) {
+// loadOrCreatePEM is loadOrCreateSecret for one PEM block.
+func loadOrCreatePEM(dir, name, kind string, fresh func() ([]byte, error)) ([]byte, error) {
+	data, err := loadOrCreateSecret(dir, name, func() ([]byte, error) {
 		der, err := fresh()
 		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), err
 	})
@@ -69,10 +69,10 @@ func keptPEM(dir, name, kind string, fresh func() ([]byte, error)) ([]byte, erro
 	return block.Bytes, nil
 }
 
-// keptSecret returns the content of a file in dir that only its owner can
+// loadOrCreateSecret returns the content of a file in dir that only its owner can
 // read, making file and folder when they are missing. With an empty dir the
 // content is always fresh.
-func keptSecret(dir, name string, fresh func() ([]byte, error)) ([]byte, error) {
+func loadOrCreateSecret(dir, name string, fresh func() ([]byte, error)) ([]byte, error) {
 	if dir == "" {
 		return fresh()
 	}

@@ -56,10 +56,10 @@ func (w *world) put(t *testing.T, d map[string]any, moveOn bool) {
 	for from, to := range w.renamed {
 		id = strings.ReplaceAll(id, from, to)
 	}
-	if _, found := w.e.rooms.store.Get(id); found && (!moveOn || !strings.Contains(id, "/jobs/")) {
+	if _, found := w.e.services.store.Get(id); found && (!moveOn || !strings.Contains(id, "/jobs/")) {
 		return
 	}
-	if _, err := w.e.rooms.store.Put(id, clone(d)); err != nil {
+	if _, err := w.e.services.store.Put(id, clone(d)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -105,7 +105,7 @@ func (w *world) prepareNeighbours(t *testing.T, ws string, x recording) {
 		w.put(t, map[string]any{"id": target, "name": target[strings.LastIndex(target, "/")+1:], "properties": map[string]any{"status": "Running"}}, false)
 	}
 	if strings.HasSuffix(x.url.Path, "/listSecrets") && x.Status == http.StatusBadRequest {
-		_, err := w.e.rooms.store.Update(strings.TrimSuffix(x.url.Path, "/listSecrets"), func(d store.Document) error {
+		_, err := w.e.services.store.Update(strings.TrimSuffix(x.url.Path, "/listSecrets"), func(d store.Document) error {
 			d["properties"].(map[string]any)["credentials"] = map[string]any{"credentialsType": "None"}
 			return nil
 		})
@@ -128,12 +128,12 @@ func (w *world) prepareEndpoint(t *testing.T, id string) {
 			endpoint = x.ResponseBody.(map[string]any)
 		}
 	}
-	if _, found := w.e.rooms.store.Get(id); found {
+	if _, found := w.e.services.store.Get(id); found {
 		return
 	}
 	w.put(t, endpoint, false)
 	region, _ := endpoint["location"].(string)
-	if _, err := w.e.rooms.store.Put("endpointname:"+region+"/"+name, store.Document{"id": id}); err != nil {
+	if _, err := w.e.services.store.Put("endpointname:"+region+"/"+name, store.Document{"id": id}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -143,7 +143,7 @@ func (w *world) prepareBlobs(t *testing.T, x recording) {
 	t.Helper()
 	account, _, _ := strings.Cut(x.url.Host, ".")
 	container, name, _ := strings.Cut(strings.TrimPrefix(x.url.Path, "/"), "/")
-	blobs := w.e.rooms.blobs
+	blobs := w.e.services.blobs
 	_ = blobs.AddAccount(blob.Account{Name: account, AllowSharedKey: true}) // there already, or made now
 	_ = blobs.CreateContainer(account, container)
 	put := func(name, content string, metadata map[string]string) {
@@ -181,7 +181,7 @@ func (w *world) prepareRuns(t *testing.T, x recording) {
 	body, _ := x.ResponseBody.(map[string]any)
 	put := func(id string, v any) {
 		d, _ := v.(map[string]any)
-		if _, err := w.e.rooms.store.Put(id, clone(d)); err != nil {
+		if _, err := w.e.services.store.Put(id, clone(d)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -148,7 +148,7 @@ func newWorld(t *testing.T, story []recording) *world {
 			name = fmt.Sprintf("witness%d", len(made))
 		}
 		made[strings.ToLower(m[0])] = true
-		if err := e.rooms.arm.CreateWorkspace(arm.Workspace{SubscriptionID: m[1], ResourceGroup: m[2], Name: m[3], Location: location, StorageAccount: name,
+		if err := e.services.arm.CreateWorkspace(arm.Workspace{SubscriptionID: m[1], ResourceGroup: m[2], Name: m[3], Location: location, StorageAccount: name,
 			Keyless: strings.Contains(text, "No secrets for credentials")}); err != nil {
 			t.Fatal(err)
 		}
@@ -251,10 +251,10 @@ func (w *world) send(t *testing.T, x recording, r *http.Request) (*http.Response
 func (w *world) askByKey(t *testing.T, x recording, raw string) (*http.Response, []byte) {
 	t.Helper()
 	const account = "takesnokeys"
-	if err := w.e.rooms.blobs.AddAccount(blob.Account{Name: account}); err != nil {
+	if err := w.e.services.blobs.AddAccount(blob.Account{Name: account}); err != nil {
 		t.Fatal(err)
 	}
-	sas, err := w.e.rooms.blobs.AccountSAS(account, "rl", w.e.options.Now().Add(time.Hour))
+	sas, err := w.e.services.blobs.AccountSAS(account, "rl", w.e.options.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (r *request) errNoCredential() error {
 		return f
 	case r.settings.PublicContainers == nil:
 		f := newFault(409, "PublicAccessNotPermitted", "Public access is not permitted on this storage account.")
-		f.atDoor = true
+		f.frontEnd = true
 		return f
 	}
 	return errResourceNotFound()
@@ -63,7 +63,7 @@ func (r *request) errNoCredential() error {
 func (r *request) errChallenge(code string, details ...detail) *fault {
 	f := newFault(http.StatusUnauthorized, code,
 		"Server failed to authenticate the request. Please refer to the information in the www-authenticate header.", details...)
-	f.atDoor = true
+	f.frontEnd = true
 	f.headers = []detail{{"Www-Authenticate", "Bearer authorization_uri=https://" + r.svc.loginHost + "/" + r.svc.tenantID +
 		"/oauth2/authorize resource_id=https://storage.azure.com"}}
 	return f
@@ -74,14 +74,14 @@ func errAuthenticationFailed(reason string) *fault {
 	f := newFault(403, "AuthenticationFailed", "Server failed to authenticate the request. "+
 		"Make sure the value of Authorization header is formed correctly including the signature.",
 		detail{"AuthenticationErrorDetail", reason})
-	f.atDoor = true
+	f.frontEnd = true
 	return f
 }
 
 func errMalformedAuthorization() *fault {
 	f := newFault(400, "InvalidAuthenticationInfo", "Authentication information is not given in the correct format. "+
 		"Check the value of Authorization header.")
-	f.atDoor = true
+	f.frontEnd = true
 	return f
 }
 
@@ -100,7 +100,7 @@ func (r *request) checkKeyAllowed() error {
 		return nil
 	}
 	f := newFault(403, "KeyBasedAuthenticationNotPermitted", "Key based authentication is not permitted on this storage account.")
-	f.atDoor = true
+	f.frontEnd = true
 	return f
 }
 

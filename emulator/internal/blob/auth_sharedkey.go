@@ -56,7 +56,7 @@ func parseSharedKey(authorization string) (scheme, account string, signature []b
 // checkDate refuses old requests. Clients date their requests by the clock of their machine, so that one is good too when
 // the service runs on a clock of its own.
 func (r *request) checkDate() error {
-	text := orElse(r.header.Get("X-Ms-Date"), r.header.Get("Date"))
+	text := cmp.Or(r.header.Get("X-Ms-Date"), r.header.Get("Date"))
 	date, err := http.ParseTime(text)
 	if err != nil {
 		return errAuthenticationFailed("A valid x-ms-date or Date header is required.")
@@ -111,7 +111,7 @@ func (r *request) fullString(canonicalHeaders string) string {
 }
 
 func (r *request) liteString(canonicalHeaders string) string {
-	resource := "/" + r.accountID + orElse(r.URL.EscapedPath(), "/")
+	resource := "/" + r.accountID + cmp.Or(r.URL.EscapedPath(), "/")
 	if comp := r.queryParam("comp"); comp != "" {
 		resource += "?comp=" + comp
 	}
@@ -151,7 +151,7 @@ func (r *request) canonicalHeaders(order func(a, b string) int) string {
 // canonicalResource writes the path as it was sent, and the parameters, decoded, one a line.
 func (r *request) canonicalResource() string {
 	var b strings.Builder
-	b.WriteString("/" + r.accountID + orElse(r.URL.EscapedPath(), "/"))
+	b.WriteString("/" + r.accountID + cmp.Or(r.URL.EscapedPath(), "/"))
 	byName := map[string][]string{}
 	query, _ := url.ParseQuery(r.URL.RawQuery) // newRequest has refused what does not parse
 	for name, values := range query {

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"errors"
 	"fmt"
@@ -114,7 +115,7 @@ func (r *request) headBlob(w http.ResponseWriter) error {
 	h.Set("Content-Length", strconv.FormatInt(rec.Size, 10))
 	setIf(h, "Content-Md5", encodeMD5(rec.Headers.MD5))
 	if rec.Kind == blockBlob {
-		h.Set("X-Ms-Access-Tier", orElse(rec.Tier, defaultTier))
+		h.Set("X-Ms-Access-Tier", cmp.Or(rec.Tier, defaultTier))
 		if rec.Tier == "" {
 			h.Set("X-Ms-Access-Tier-Inferred", "true")
 		}

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,9 +32,9 @@ func (r *request) putBlob(w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	next.Headers.Type = orElse(next.Headers.Type, orElse(r.header.Get("Content-Type"), defaultContentType))
-	next.Headers.Encoding = orElse(next.Headers.Encoding, r.header.Get("Content-Encoding"))
-	next.Headers.Language = orElse(next.Headers.Language, r.header.Get("Content-Language"))
+	next.Headers.Type = cmp.Or(next.Headers.Type, cmp.Or(r.header.Get("Content-Type"), defaultContentType))
+	next.Headers.Encoding = cmp.Or(next.Headers.Encoding, r.header.Get("Content-Encoding"))
+	next.Headers.Language = cmp.Or(next.Headers.Language, r.header.Get("Content-Language"))
 	c, check, err := r.openForCreate()
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ func (r *request) setProperties(w http.ResponseWriter) error {
 	}
 	return r.amend(w, func(next *record) {
 		next.Headers = headers
-		next.Headers.Type = orElse(headers.Type, defaultContentType)
+		next.Headers.Type = cmp.Or(headers.Type, defaultContentType)
 	})
 }
 

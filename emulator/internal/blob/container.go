@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -163,7 +164,7 @@ func (c *container) remove(name string) {
 // picture of at most limit blobs of its own (0: all) when the loop starts; files of seeds are read as the loop goes.
 func (c *container) ascend(prefix, from string, limit int) iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
-		own, seeds := c.picture(prefix, from, limit)
+		own, seeds := c.ownFrom(prefix, from, limit)
 		merged := own
 		for _, s := range seeds {
 			merged = mergeRecords(merged, s.ascend(prefix, from))
@@ -172,12 +173,12 @@ func (c *container) ascend(prefix, from string, limit int) iter.Seq2[*record, er
 	}
 }
 
-func (c *container) picture(prefix, from string, limit int) (iter.Seq2[*record, error], []*seed) {
+func (c *container) ownFrom(prefix, from string, limit int) (iter.Seq2[*record, error], []*seed) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	i, _ := slices.BinarySearch(c.names, max(prefix, from))
 	var picked []*record
-	for ; i < len(c.names) && hasPrefix(c.names[i], prefix) && (limit == 0 || len(picked) < limit); i++ {
+	for ; i < len(c.names) && strings.HasPrefix(c.names[i], prefix) && (limit == 0 || len(picked) < limit); i++ {
 		picked = append(picked, c.blobs[c.names[i]])
 	}
 	return func(yield func(*record, error) bool) {

@@ -16,9 +16,9 @@ type fault struct {
 	message string
 	details []detail // elements of the XML body behind the message
 	headers []detail // headers beside the usual ones
-	// atDoor marks refusals before the blob service itself saw the request: they name another server and no version, as
+	// frontEnd marks refusals before the blob service itself saw the request: they name another server and no version, as
 	// in the recorded KeyBasedAuthenticationNotPermitted of the azure-ai-ml tests of 2026.
-	atDoor bool
+	frontEnd bool
 }
 
 type detail struct{ name, value string }
@@ -123,8 +123,8 @@ func (r *request) writeFault(w http.ResponseWriter, f *fault) {
 	for _, d := range f.headers {
 		h.Set(d.name, d.value)
 	}
-	if f.atDoor {
-		h.Set("Server", serverDoor)
+	if f.frontEnd {
+		h.Set("Server", serverFrontEnd)
 		h.Del("X-Ms-Version")
 	}
 	if r.Method == http.MethodHead || f.status == http.StatusNotModified {

@@ -163,8 +163,6 @@ func (l listing) sharedPrefix(name string) string {
 	return name[:len(l.prefix)+i+len(l.delimiter)]
 }
 
-func hasPrefix(name, prefix string) bool { return strings.HasPrefix(name, prefix) }
-
 // listContainers is List Containers.
 func (r *request) listContainers(w http.ResponseWriter) error {
 	limit, err := r.pageSize(r.queryParam("maxresults"))
@@ -175,7 +173,7 @@ func (r *request) listContainers(w http.ResponseWriter) error {
 	from := strings.TrimPrefix(r.queryParam("marker"), "/"+r.accountID+"/")
 	all := r.acct.all()
 	all = slices.DeleteFunc(all, func(c *container) bool {
-		return c.key.container < from || !hasPrefix(c.key.container, r.queryParam("prefix"))
+		return c.key.container < from || !strings.HasPrefix(c.key.container, r.queryParam("prefix"))
 	})
 	next := ""
 	if len(all) > limit {

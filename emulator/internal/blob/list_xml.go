@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
 	"slices"
@@ -60,7 +61,7 @@ func (x *xmlWriter) blob(rec *record, metadata bool, now time.Time) {
 	x.leaf("Content-Disposition", rec.Headers.Disposition)
 	x.leaf("BlobType", rec.Kind)
 	if rec.Kind == blockBlob {
-		x.leaf("AccessTier", orElse(rec.Tier, defaultTier))
+		x.leaf("AccessTier", cmp.Or(rec.Tier, defaultTier))
 		if rec.Tier == "" {
 			x.leaf("AccessTierInferred", "true")
 		}

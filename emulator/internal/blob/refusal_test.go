@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
@@ -248,7 +249,7 @@ func TestSASRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			method, path := orElse(test.method, "GET"), orElse(test.path, "/firings/there")
+			method, path := cmp.Or(test.method, "GET"), cmp.Or(test.path, "/firings/there")
 			sep := "?"
 			if strings.Contains(path, "?") {
 				sep = "&"

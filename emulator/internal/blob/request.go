@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"net"
@@ -71,7 +72,7 @@ func canonicalHeader(h http.Header) http.Header {
 func (r *request) readVersion() error {
 	r.version = r.header.Get("X-Ms-Version")
 	if r.version == "" {
-		r.version = orElse(r.query["api-version"], defaultVersion)
+		r.version = cmp.Or(r.query["api-version"], defaultVersion)
 		if _, err := time.Parse(time.DateOnly, r.query["sv"]); err == nil && r.query["api-version"] == "" {
 			r.version = r.query["sv"]
 		}

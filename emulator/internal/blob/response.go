@@ -9,8 +9,8 @@ import (
 
 // Server headers of the blob service, and of the part in front of it that checks credentials.
 const (
-	serverName = "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0"
-	serverDoor = "Microsoft-HTTPAPI/2.0"
+	serverName     = "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0"
+	serverFrontEnd = "Microsoft-HTTPAPI/2.0"
 )
 
 // commonHeaders sets what every answer carries.

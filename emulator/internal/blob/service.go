@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -81,11 +82,11 @@ type account struct {
 // accounts are added.
 func New(o Options) (*Service, error) {
 	s := &Service{
-		suffix:    orElse(o.Suffix, "core.windows.net"),
+		suffix:    cmp.Or(o.Suffix, "core.windows.net"),
 		now:       o.Now,
 		verify:    o.VerifyToken,
 		tenantID:  o.TenantID,
-		loginHost: orElse(o.LoginHost, "login.microsoftonline.com"),
+		loginHost: cmp.Or(o.LoginHost, "login.microsoftonline.com"),
 		log:       o.Logger,
 		accounts:  map[string]*account{},
 	}
@@ -188,11 +189,4 @@ func (s *Service) Close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func orElse(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
 }

@@ -22,7 +22,7 @@ import (
 const (
 	caLifetime   = 10 * 365 * 24 * time.Hour
 	leafLifetime = 7 * 24 * time.Hour
-	leafSpare    = 24 * time.Hour // a certificate that ends sooner is replaced
+	leafMargin   = 24 * time.Hour // a certificate that ends sooner is replaced
 )
 
 // authority is the emulator's own certificate authority. It is good for the
@@ -42,7 +42,7 @@ type authority struct {
 // newAuthority makes an authority, or goes on with the one kept in dir.
 func newAuthority(c cloud.Cloud, dir string) (*authority, error) {
 	a := &authority{cloud: c, issued: map[string]*tls.Certificate{}}
-	der, err := keptPEM(dir, "ca-key.pem", "EC PRIVATE KEY", func() ([]byte, error) {
+	der, err := loadOrCreatePEM(dir, "ca-key.pem", "EC PRIVATE KEY", func() ([]byte, error) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return nil, err
@@ -58,7 +58,7 @@ func newAuthority(c cloud.Cloud, dir string) (*authority, error) {
 	if a.leaf, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, err
 	}
-	der, err = keptPEM(dir, "ca-"+c.Name+".pem", "CERTIFICATE", a.selfSign)
+	der, err = loadOrCreatePEM(dir, "ca-"+c.Name+".pem", "CERTIFICATE", a.selfSign)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if cert := a.issued[host]; cert != nil && time.Until(cert.Leaf.NotAfter) > leafSpare {
+	if cert := a.issued[host]; cert != nil && time.Until(cert.Leaf.NotAfter) > leafMargin {
 		return cert, nil
 	}
 	cert, err := a.issue(host)

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
@@ -49,7 +50,7 @@ func (r *request) userDelegationKey(w http.ResponseWriter) error {
 	if err := xml.Unmarshal(body, &info); err != nil {
 		return errXML()
 	}
-	start, okStart := parseSASTime(orElse(info.Start, r.time.UTC().Format(sasTimeLayout)))
+	start, okStart := parseSASTime(cmp.Or(info.Start, r.time.UTC().Format(sasTimeLayout)))
 	expiry, okExpiry := parseSASTime(info.Expiry)
 	if !okStart || !okExpiry || !start.Before(expiry) || expiry.Before(r.time) || expiry.Sub(r.time) > maxKeyLife {
 		return newFault(400, "InvalidXmlNodeValue",
@@ -90,7 +91,7 @@ func (r *request) tokenClaim(name, fallback string) string {
 		return fallback
 	}
 	text, _ := claims[name].(string)
-	return orElse(text, fallback)
+	return cmp.Or(text, fallback)
 }
 
 // AccountSAS makes an account SAS with the account's first key, good for the containers and blobs of the account from now

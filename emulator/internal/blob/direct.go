@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -115,7 +116,7 @@ func (c *container) putDirect(ctx context.Context, name string, r io.Reader, o *
 	}
 	next := &record{
 		Name: name, Kind: blockBlob, content: data, Metadata: metadata,
-		Headers: contentHeaders{Type: orElse(o.ContentType, defaultContentType), MD5: in.md5.Sum(nil)},
+		Headers: contentHeaders{Type: cmp.Or(o.ContentType, defaultContentType), MD5: in.md5.Sum(nil)},
 	}
 	if !o.Append {
 		return c.replace(next, c.direct().checkCreate)

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/xml"
 	"io"
@@ -136,7 +137,7 @@ func (r *request) putBlockList(w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	next.Headers.Type = orElse(next.Headers.Type, defaultContentType)
+	next.Headers.Type = cmp.Or(next.Headers.Type, defaultContentType)
 	c, check, err := r.openForCreate()
 	if err != nil {
 		return err
@@ -258,7 +259,7 @@ func parseBlockList(body io.Reader) ([]listedBlock, error) {
 
 // getBlockList is Get Block List.
 func (r *request) getBlockList(w http.ResponseWriter) error {
-	kind := orElse(r.queryParam("blocklisttype"), "committed")
+	kind := cmp.Or(r.queryParam("blocklisttype"), "committed")
 	if kind != "committed" && kind != "uncommitted" && kind != "all" {
 		return errQueryValue("blocklisttype", kind, "Invalid value")
 	}

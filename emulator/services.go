@@ -1,0 +1,207 @@
+package emulator
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/arm"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/dataplane"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/frontdoor"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/scoring"
+)
+
+// services are the handlers of the hosts that are played, over one state.
+type services struct {
+	options   Options
+	cloud     cloud.Cloud
+	functions func(code string) scoring.Func
+
+	login     *login.Service
+	store     *store.Store
+	blobs     *blob.Service
+	arm       *arm.Handler
+	jobs      *jobs.Runner
+	scoring   *frontdoor.Handler
+	dataplane *dataplane.Handler
+}
+
+// newServices makes the services and what is in them at the start. signing is the key
+// of tokens, nil for one that lives in memory; functions finds the Go function
+// behind a version of code.
+func newServices(o Options, c cloud.Cloud, signing *rsa.PrivateKey, functions func(code string) scoring.Func) (*services, error) {
+	s := &services{options: o, cloud: c, functions: functions}
+	err := s.openLogin(signing)
+	for _, step := range []func() error{s.openState, s.openJobs, s.openManagement, s.createWorkspaces, s.showSeeds} {
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		err = step()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *services) openLogin(signing *rsa.PrivateKey) (err error) {
+	o := s.options
+	object := uuid.NewSHA1(uuid.NameSpaceURL, []byte("service-principal/"+o.TenantID+"/"+o.ClientID)).String()
+	s.login, err = login.New(login.Options{
+		Cloud: s.cloud, Now: o.Now, TenantID: o.TenantID, Key: signing,
+		Apps: []login.App{{ClientID: o.ClientID, ObjectID: object, Secret: o.ClientSecret}},
+	})
+	return err
+}
+
+// openState opens documents and blobs, in memory or below the data folder.
+func (s *services) openState() (err error) {
+	o := s.options
+	documents, blobs := "", ""
+	if o.DataDir != "" {
+		documents, blobs = o.DataDir, filepath.Join(o.DataDir, "blobs")
+	}
+	if s.store, err = store.Open(documents); err != nil {
+		return err
+	}
+	s.blobs, err = blob.New(blob.Options{
+		Suffix: s.cloud.StorageSuffix, Dir: blobs, Now: o.Now, VerifyToken: s.verifyStorage,
+		TenantID: o.TenantID, LoginHost: s.cloud.LoginHosts[0], Logger: o.Logger,
+	})
+	return err
+}
+
+// verifyStorage judges a token for a storage account: one for all of storage,
+// or for the account's own address.
+func (s *services) verifyStorage(authorization, account string) (tenant string, ok bool, reason string) {
+	claims, refusal := s.login.Verify(authorization, s.cloud.BlobAudiences(account)...)
+	if refusal != nil {
+		return "", false, string(refusal.Reason)
+	}
+	return claims.TenantID, true, ""
+}
+
+func (s *services) openManagement() (err error) {
+	pace := arm.Instant
+	if s.options.Pace == PaceReal {
+		pace = arm.Real
+	}
+	s.arm, err = arm.New(arm.Options{
+		Store: s.store, Cloud: s.cloud, TenantID: s.options.TenantID, Now: s.options.Now,
+		Verify: s.login.Verify, Pace: pace, Accounts: s.blobs, Jobs: s.jobs,
+	})
+	return err
+}
+
+// openJobs opens what runs jobs, and the two hosts that show them.
+func (s *services) openJobs() (err error) {
+	o := s.options
+	s.jobs, err = jobs.New(jobs.Options{
+		Store: s.store, Blobs: s.blobs, Cloud: s.cloud, Now: o.Now, Python: o.Python, Logger: o.Logger,
+		Venv: o.Environments == EnvironmentsVenv, VenvDir: o.EnvironmentsDir, Func: s.functions,
+	})
+	if err != nil {
+		return err
+	}
+	s.scoring, err = frontdoor.New(frontdoor.Options{
+		Store: s.store, Cloud: s.cloud, Verify: s.login.Verify, Jobs: s.jobs, Now: o.Now,
+		Endpoint: func(region, name string) (string, bool) { return arm.EndpointID(s.store, region, name) },
+	})
+	if err != nil {
+		return err
+	}
+	s.dataplane, err = dataplane.New(dataplane.Options{
+		Store: s.store, Cloud: s.cloud, Verify: s.login.Verify, Logs: s.blobs, Now: o.Now,
+	})
+	return err
+}
+
+func (s *services) createWorkspaces() error {
+	for _, w := range s.options.Workspaces {
+		err := s.arm.CreateWorkspace(arm.Workspace{
+			SubscriptionID: w.SubscriptionID, ResourceGroup: w.ResourceGroup, Name: w.Name,
+			Location: w.Location, StorageAccount: w.StorageAccount, Keyless: w.Keyless,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sow shows the seeded folders. Accounts that belong to no workspace are made
+// first, open to everybody.
+func (s *services) showSeeds() error {
+	public := map[string]map[string]bool{}
+	for _, seed := range s.options.Seeds {
+		if slices.ContainsFunc(s.options.Workspaces, func(w Workspace) bool { return w.StorageAccount == seed.Account }) {
+			continue
+		}
+		if public[seed.Account] == nil {
+			public[seed.Account] = map[string]bool{}
+		}
+		public[seed.Account][seed.Container] = true
+	}
+	for account, containers := range public {
+		if err := s.blobs.AddAccount(blob.Account{Name: account, PublicContainers: containers}); err != nil {
+			return err
+		}
+	}
+	for _, seed := range s.options.Seeds {
+		if err := s.blobs.Seed(seed.Account, seed.Container, seed.Prefix, seed.Dir); err != nil {
+			return fmt.Errorf("emulator: %w", err)
+		}
+	}
+	return nil
+}
+
+// handler returns the room for a kind of host.
+func (s *services) handler(kind cloud.Kind) http.Handler {
+	switch kind {
+	case cloud.KindLogin:
+		return s.login
+	case cloud.KindManagement:
+		return s.arm
+	case cloud.KindBlob:
+		return s.blobs
+	case cloud.KindAPI:
+		return s.settled(s.dataplane)
+	case cloud.KindScoring:
+		return s.settled(s.scoring)
+	}
+	return http.NotFoundHandler()
+}
+
+// settled ends the operations whose time has come before the room answers: the
+// management host does so itself, the others only read its documents.
+func (s *services) settled(room http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		s.arm.Settle()
+		room.ServeHTTP(w, req)
+	})
+}
+
+// close ends the jobs, then what they write to.
+func (s *services) close() error {
+	var errs []error
+	if s.jobs != nil {
+		errs = append(errs, s.jobs.Close())
+	}
+	if s.blobs != nil {
+		errs = append(errs, s.blobs.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
