@@ -8,9 +8,9 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// Client returns a client of the SDK for the first workspace, which calls the
-// emulator in memory. Transport and Cloud of the options are the emulator's;
-// everything else is the caller's. Nil means the defaults.
+// Client returns a client of the SDK for the first workspace, which calls the emulator in memory.
+// Transport and Cloud of the options are the emulator's; everything else is the caller's. Nil means
+// the defaults.
 func (e *Emulator) Client(options *azmlbatch.ClientOptions) (*azmlbatch.Client, error) {
 	var o azmlbatch.ClientOptions
 	if options != nil {

@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// seeded is a folder with one file of n bytes, shown as https://samples.blob.core.windows.net/data/big.
+// seeded is a folder with one file of n bytes, shown as
+// https://samples.blob.core.windows.net/data/big.
 func seeded(t *testing.T, n int) Seed {
 	t.Helper()
 	dir := t.TempDir()
@@ -135,7 +136,8 @@ func (h endings) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestHangEndsWithTheClient: also for a request with a body, of which net/http sees the end of the connection late.
+// TestHangEndsWithTheClient: also for a request with a body, of which net/http sees the end of the
+// connection late.
 func TestHangEndsWithTheClient(t *testing.T) {
 	ended := make(chan string, 100)
 	s := startServer(t, &Options{

@@ -14,8 +14,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// Names of what [Emulator.Deploy] creates. DeployCluster and DeployEnvironment
-// are created only for a deployment that names no others.
+// Names of what [Emulator.Deploy] creates. DeployCluster and DeployEnvironment are created only for
+// a deployment that names no others.
 const (
 	DeployDeployment  = "blue"
 	DeployCluster     = "deploy-cluster"
@@ -25,61 +25,55 @@ const (
 // deployNodes is the size of DeployCluster: as many nodes as a job can ask for.
 const deployNodes = 1000
 
-// Scorer is what a deployment runs on the files of a job: a [Script], an
-// [MLFlowModel] or a [Func].
+// Scorer is what a deployment runs on the files of a job: a [Script], an [MLFlowModel] or a [Func].
 type Scorer interface {
 	// register uploads what the deployment needs and sets it in d.
 	register(ctx context.Context, e *Emulator, client *azmlbatch.Client, d *azmlbatch.Deployment) error
 }
 
-// Script is a scoring script in Python: a file that defines run(mini_batch) and
-// may define init().
+// Script is a scoring script in Python: a file that defines run(mini_batch) and may define init().
 type Script struct {
 	// Dir is the folder of the script and of the modules that it imports.
 	Dir string
-	// File is the path of the script within Dir, with forward slashes. Empty
-	// means "score.py".
+	// File is the path of the script within Dir, with forward slashes. Empty means "score.py".
 	File string
-	// Model is a file or folder, which the script finds as
-	// $AZUREML_MODEL_DIR/<its base name>. Empty is for a script that needs no
-	// model: the script itself is registered as one, because Azure wants one.
+	// Model is a file or folder, which the script finds as $AZUREML_MODEL_DIR/<its base name>.
+	// Empty is for a script that needs no model: the script itself is registered as one, because
+	// Azure wants one.
 	Model string
 }
 
-// MLFlowModel is a model in MLflow's format, which needs no script. Its jobs
-// need a Python with mlflow: see [Options.Python] and [Options.Environments].
+// MLFlowModel is a model in MLflow's format, which needs no script. Its jobs need a Python with
+// mlflow: see [Options.Python] and [Options.Environments].
 type MLFlowModel struct {
 	// Dir is the folder of the model, with its MLmodel file.
 	Dir string
 }
 
-// Func is a Go function that scores a mini-batch: see [scoring.Func]. It is
-// called in this process, and no Python is needed. It is gone when the process
-// ends: jobs of the deployment that an emulator with a DataDir runs later fail,
-// and say so.
+// Func is a Go function that scores a mini-batch: see [scoring.Func]. It is called in this process,
+// and no Python is needed. It is gone when the process ends: jobs of the deployment that an
+// emulator with a DataDir runs later fail, and say so.
 type Func scoring.Func
 
 // DeployOptions tune [Emulator.Deploy]. Nil means the defaults.
 type DeployOptions struct {
-	// Endpoint is the name of the endpoint; one that exists gets the deployment
-	// in place of the one that Deploy gave it before. Empty means "endpoint-1"
-	// for the first call of the emulator, "endpoint-2" for the second, and so on.
+	// Endpoint is the name of the endpoint; one that exists gets the deployment in place of the one
+	// that Deploy gave it before. Empty means "endpoint-1" for the first call of the emulator,
+	// "endpoint-2" for the second, and so on.
 	Endpoint string
-	// Deployment has further settings, such as MiniBatchSize. Model and
-	// CodeConfiguration are set by the Scorer. Compute and EnvironmentID name a
-	// cluster and an environment that exist; empty means [DeployCluster] and
-	// [DeployEnvironment].
+	// Deployment has further settings, such as MiniBatchSize. Model and CodeConfiguration are set
+	// by the Scorer. Compute and EnvironmentID name a cluster and an environment that exist; empty
+	// means [DeployCluster] and [DeployEnvironment].
 	Deployment azmlbatch.Deployment
 }
 
-// Deploy makes something to score against in the first workspace: an endpoint
-// with one deployment, which is its default, and the cluster and the
-// environment that it needs. It returns the name of the endpoint when
-// everything is ready.
+// Deploy makes something to score against in the first workspace: an endpoint with one deployment,
+// which is its default, and the cluster and the environment that it needs. It returns the name of
+// the endpoint when everything is ready.
 //
-// It does what a client would do, by requests to the emulator: faults that
-// match them disturb it, [Emulator.Requests] shows them, and with [PaceReal] it
-// takes as long as in Azure. Calls do not overlap.
+// It does what a client would do, by requests to the emulator: faults that match them disturb it,
+// [Emulator.Requests] shows them, and with [PaceReal] it takes as long as in Azure. Calls do not
+// overlap.
 func (e *Emulator) Deploy(ctx context.Context, s Scorer, options *DeployOptions) (string, error) {
 	var o DeployOptions
 	if options != nil {
@@ -165,8 +159,8 @@ func (m MLFlowModel) register(ctx context.Context, _ *Emulator, client *azmlbatc
 	return err
 }
 
-// funcScript stands in the workspace for a Go function. It runs only where the
-// function is not known.
+// funcScript stands in the workspace for a Go function. It runs only where the function is not
+// known.
 const funcScript = `raise RuntimeError("this deployment ran a Go function of a program that has ended; deploy it again")
 `
 

@@ -163,7 +163,8 @@ func TestDeployOnOwnClusterAndEnvironment(t *testing.T) {
 	}
 }
 
-// An error of the function fails the job as an exception of a script does, and is in the job's logs.
+// An error of the function fails the job as an exception of a script does, and is in the job's
+// logs.
 func TestDeployedFuncFails(t *testing.T) {
 	broken := func(_ context.Context, files []string) ([]string, error) {
 		return nil, errors.New("the kiln is cold")
@@ -203,7 +204,8 @@ func TestDeployedFuncAfterRestart(t *testing.T) {
 	}
 }
 
-// The functions of two endpoints do not mix, and a second Deploy to an endpoint takes the place of the first.
+// The functions of two endpoints do not mix, and a second Deploy to an endpoint takes the place of
+// the first.
 func TestDeployTwice(t *testing.T) {
 	azure := NewTest(t, nil)
 	client, err := azure.Client(nil)

@@ -14,9 +14,9 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// Emulator is a small Azure without a socket: an [http.Handler] routed by host
-// name, and a transport that calls it. It is safe for concurrent use. Make one
-// with [New] and end it with [Emulator.Close]; [Start] puts it behind a port.
+// Emulator is a small Azure without a socket: an [http.Handler] routed by host name, and a
+// transport that calls it. It is safe for concurrent use. Make one with [New] and end it with
+// [Emulator.Close]; [Start] puts it behind a port.
 type Emulator struct {
 	options    Options // resolved
 	cloud      cloud.Cloud
@@ -37,10 +37,9 @@ type Emulator struct {
 	calls  sync.WaitGroup // requests being answered
 }
 
-// New returns an emulator with everything that the options name in place. It
-// opens no socket. A nil options means the defaults. With a DataDir it goes on
-// where the last emulator on that folder ended; one that is still running is
-// an error.
+// New returns an emulator with everything that the options name in place. It opens no socket. A nil
+// options means the defaults. With a DataDir it goes on where the last emulator on that folder
+// ended; one that is still running is an error.
 func New(options *Options) (*Emulator, error) {
 	o, c, err := options.resolve()
 	if err != nil {
@@ -78,8 +77,8 @@ func newCredential(e *Emulator) (azcore.TokenCredential, error) {
 	})
 }
 
-// Credential returns azidentity's client-secret credential for the emulator's
-// service principal. It asks the emulator's token service, in memory.
+// Credential returns azidentity's client-secret credential for the emulator's service principal. It
+// asks the emulator's token service, in memory.
 func (e *Emulator) Credential() azcore.TokenCredential { return e.credential }
 
 // TenantID returns the GUID of the tenant.
@@ -100,13 +99,12 @@ func (e *Emulator) Inject(faults ...Fault) error { return e.faults.add(faults) }
 // ClearFaults ends all faults.
 func (e *Emulator) ClearFaults() { e.faults.clear() }
 
-// Requests returns the latest requests, at most 10 000, in the order in which
-// they ended.
+// Requests returns the latest requests, at most 10 000, in the order in which they ended.
 func (e *Emulator) Requests() []Request { return e.requests.all() }
 
-// Close ends the emulator: running jobs are stopped, requests being answered
-// are cancelled and waited for, and the state is complete on disk if there is
-// a DataDir. Later requests are refused. Closing twice is no error.
+// Close ends the emulator: running jobs are stopped, requests being answered are cancelled and
+// waited for, and the state is complete on disk if there is a DataDir. Later requests are refused.
+// Closing twice is no error.
 func (e *Emulator) Close() error {
 	e.mu.Lock()
 	first := !e.closed
@@ -131,8 +129,8 @@ func (e *Emulator) begin() bool {
 	return true
 }
 
-// UnknownHostError says that a request was meant for a host that the emulator
-// does not play. Nothing was sent anywhere.
+// UnknownHostError says that a request was meant for a host that the emulator does not play.
+// Nothing was sent anywhere.
 type UnknownHostError struct {
 	// Host is the host of the request.
 	Host string
@@ -146,8 +144,8 @@ func (e *UnknownHostError) Error() string {
 // NonRetriable tells azcore's retry policy that another try is of no use.
 func (*UnknownHostError) NonRetriable() {}
 
-// ServeHTTP answers a request for the host in its Host header: with the room
-// that plays it, or with status 502 and a text that names the host.
+// ServeHTTP answers a request for the host in its Host header: with the room that plays it, or with
+// status 502 and a text that names the host.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		switch v := recover().(type) {

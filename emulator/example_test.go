@@ -13,8 +13,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
-// A whole run: an emulator, an endpoint whose deployment calls a Go function, a
-// job over a local folder, and its rows.
+// A whole run: an emulator, an endpoint whose deployment calls a Go function, a job over a local
+// folder, and its rows.
 func Example() {
 	ctx := context.Background()
 	azure, err := emulator.New(nil)
@@ -56,8 +56,7 @@ func Example() {
 	// bowl.csv <nil>
 }
 
-// A scoring script in Python, with settings of the deployment and a name for
-// the endpoint.
+// A scoring script in Python, with settings of the deployment and a name for the endpoint.
 func ExampleEmulator_Deploy() {
 	ctx := context.Background()
 	azure, err := emulator.New(nil)
@@ -151,8 +150,7 @@ func ExampleSeed() {
 	// <nil>
 }
 
-// The clock decides how old a token may get, and with PaceReal how long
-// operations take.
+// The clock decides how old a token may get, and with PaceReal how long operations take.
 func ExampleOptions_clock() {
 	ctx := context.Background()
 	now := time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)

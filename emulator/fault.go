@@ -11,29 +11,26 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// Fault disturbs the requests that it matches. Only Action is required: a
-// Fault without Host, Method and Path disturbs everything.
+// Fault disturbs the requests that it matches. Only Action is required: a Fault without Host,
+// Method and Path disturbs everything.
 type Fault struct {
-	// Host is the kind of host that is disturbed: login, management, blob, api
-	// (the workspace data plane) or scoring; or one host by its full name.
-	// Empty or "*" means any.
+	// Host is the kind of host that is disturbed: login, management, blob, api (the workspace data
+	// plane) or scoring; or one host by its full name. Empty or "*" means any.
 	Host string
 	// Method is the HTTP method. Empty or "*" means any.
 	Method string
-	// Path is a pattern for the path without the query: "*" stands for any
-	// characters but a slash, "**" for any at all, and the case of letters does
-	// not matter. Empty means any path.
+	// Path is a pattern for the path without the query: "*" stands for any characters but a slash,
+	// "**" for any at all, and the case of letters does not matter. Empty means any path.
 	Path string
 	// Action is what happens.
 	Action Action
-	// Status is the HTTP status of an action that answers in the service's
-	// place; 0 means the action's own default.
+	// Status is the HTTP status of an action that answers in the service's place; 0 means the
+	// action's own default.
 	Status int
-	// RetryAfter is the Retry-After of [Throttle], in whole seconds; 0 says
-	// "Retry-After: 0".
+	// RetryAfter is the Retry-After of [Throttle], in whole seconds; 0 says "Retry-After: 0".
 	RetryAfter time.Duration
-	// Bytes is how much of the body [CutDuring] and [Truncate] let pass, and
-	// the size of the pieces of [Slow]; 0 means 10, and 1024 for Slow.
+	// Bytes is how much of the body [CutDuring] and [Truncate] let pass, and the size of the pieces
+	// of [Slow]; 0 means 10, and 1024 for Slow.
 	Bytes int
 	// Pause is how long [Slow] waits before each piece, on the wall clock.
 	Pause time.Duration
@@ -46,8 +43,8 @@ type Fault struct {
 // Action is what a [Fault] does to a request.
 type Action string
 
-// The actions. "Before" means that the request has no effect; "after" that it
-// has its whole effect, and only the answer is lost.
+// The actions. "Before" means that the request has no effect; "after" that it has its whole effect,
+// and only the answer is lost.
 const (
 	// Throttle answers 429, or Status, with Retry-After, before the effect.
 	Throttle Action = "throttle"
@@ -55,13 +52,13 @@ const (
 	FailBefore Action = "fail-before"
 	// FailAfter lets the request have its effect and answers 500, or Status.
 	FailAfter Action = "fail-after"
-	// Refuse fails to connect. In memory the error is ECONNREFUSED; the server,
-	// which has accepted the connection already, closes it as CutBefore does.
+	// Refuse fails to connect. In memory the error is ECONNREFUSED; the server, which has accepted
+	// the connection already, closes it as CutBefore does.
 	Refuse Action = "refuse"
 	// CutBefore cuts the connection before the effect.
 	CutBefore Action = "cut-before"
-	// CutDuring cuts the connection after the first Bytes of the body, at the
-	// latest before its last byte. An answer without a body is lost whole.
+	// CutDuring cuts the connection after the first Bytes of the body, at the latest before its
+	// last byte. An answer without a body is lost whole.
 	CutDuring Action = "cut-during"
 	// CutAfter lets the request have its effect and cuts the connection.
 	CutAfter Action = "cut-after"
@@ -75,8 +72,7 @@ const (
 	WrongLink Action = "wrong-link"
 	// EmptyError answers 502, or Status, without a body, before the effect.
 	EmptyError Action = "empty-error"
-	// HTMLError answers 502, or Status, with the HTML page of a proxy, before
-	// the effect.
+	// HTMLError answers 502, or Status, with the HTML page of a proxy, before the effect.
 	HTMLError Action = "html-error"
 )
 

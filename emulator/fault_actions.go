@@ -29,9 +29,8 @@ func applyFault(f Fault, kind cloud.Kind, next http.Handler, w http.ResponseWrit
 	spec.apply(&faultedCall{f, kind, next}, w, r)
 }
 
-// cutConnection is the panic that ends a call without an answer. The in-memory
-// transport makes its error the error of the call; the server closes the
-// connection.
+// cutConnection is the panic that ends a call without an answer. The in-memory transport makes its
+// error the error of the call; the server closes the connection.
 type cutConnection struct{ err error }
 
 func errReset() error {
@@ -60,8 +59,8 @@ func (c *faultedCall) failAfter(w http.ResponseWriter, r *http.Request) {
 	c.failBefore(w, r)
 }
 
-// fail answers in the form of the host: XML of storage, OAuth's error of the
-// token service, ARM's error of the others.
+// fail answers in the form of the host: XML of storage, OAuth's error of the token service, ARM's
+// error of the others.
 func (c *faultedCall) fail(w http.ResponseWriter, code, message string) {
 	contentType, body := "application/json; charset=utf-8", fmt.Sprintf(`{"error":{"code":%q,"message":%q}}`, code, message)
 	switch c.kind {

@@ -36,8 +36,8 @@ func (a *keptAnswer) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
-// shortBody lets the beginning of a body pass. What comes after it fails with
-// past or, when that is nil, vanishes.
+// shortBody lets the beginning of a body pass. What comes after it fails with past or, when that is
+// nil, vanishes.
 type shortBody struct {
 	http.ResponseWriter
 	left    int

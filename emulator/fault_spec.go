@@ -43,8 +43,7 @@ func actionNames() string {
 	return strings.Join(names, ", ")
 }
 
-// ParseFault reads the form of the command's --fault flag, words with spaces
-// between them:
+// ParseFault reads the form of the command's --fault flag, words with spaces between them:
 //
 //	HOST METHOD PATH ACTION [times=N] [skip=N]
 //

@@ -15,15 +15,15 @@ import (
 	"github.com/google/renameio/v2/maybe"
 )
 
-// keys are the secrets that must be the same after a restart: what clients
-// keep (tokens, the secret in an environment file) stays good.
+// keys are the secrets that must be the same after a restart: what clients keep (tokens, the secret
+// in an environment file) stays good.
 type keys struct {
 	clientSecret string
 	signing      *rsa.PrivateKey // of tokens; nil means one that lives in memory
 }
 
-// loadKeys reads the keys in dir, and makes those that are missing. An empty
-// dir makes keys that nobody keeps.
+// loadKeys reads the keys in dir, and makes those that are missing. An empty dir makes keys that
+// nobody keeps.
 func loadKeys(dir string) (keys, error) {
 	if dir == "" {
 		return keys{clientSecret: rand.Text()}, nil
@@ -69,9 +69,8 @@ func loadOrCreatePEM(dir, name, kind string, fresh func() ([]byte, error)) ([]by
 	return block.Bytes, nil
 }
 
-// loadOrCreateSecret returns the content of a file in dir that only its owner can
-// read, making file and folder when they are missing. With an empty dir the
-// content is always fresh.
+// loadOrCreateSecret returns the content of a file in dir that only its owner can read, making file
+// and folder when they are missing. With an empty dir the content is always fresh.
 func loadOrCreateSecret(dir, name string, fresh func() ([]byte, error)) ([]byte, error) {
 	if dir == "" {
 		return fresh()

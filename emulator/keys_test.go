@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestEmptyKeysAreRefused: with an empty key anybody could sign. The error says which file it is and what to do.
+// TestEmptyKeysAreRefused: with an empty key anybody could sign. The error says which file it is
+// and what to do.
 func TestEmptyKeysAreRefused(t *testing.T) {
 	for _, name := range []string{"client-secret", "token-key.pem", "blobs/delegation.key"} {
 		t.Run(name, func(t *testing.T) {

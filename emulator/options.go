@@ -14,58 +14,54 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// Options says what an emulator plays. The zero value, and a nil pointer, is
-// one workspace in memory in the public cloud.
+// Options says what an emulator plays. The zero value, and a nil pointer, is one workspace in
+// memory in the public cloud.
 type Options struct {
-	// Workspaces are the workspaces there are, each with its storage account
-	// and its four built-in datastores. Empty means one, the zero [Workspace].
+	// Workspaces are the workspaces there are, each with its storage account and its four built-in
+	// datastores. Empty means one, the zero [Workspace].
 	Workspaces []Workspace
 	// Cloud chooses the host names and audiences. Empty means [PublicCloud].
 	Cloud Cloud
 	// TenantID is the GUID of the tenant. Empty means [DefaultTenantID].
 	TenantID string
-	// ClientID is the GUID of the service principal that can sign in. Empty
-	// means [DefaultClientID].
+	// ClientID is the GUID of the service principal that can sign in. Empty means
+	// [DefaultClientID].
 	ClientID string
-	// ClientSecret is that principal's secret. Empty means one made at random;
-	// with a DataDir it is kept there.
+	// ClientSecret is that principal's secret. Empty means one made at random; with a DataDir it is
+	// kept there.
 	ClientSecret string
-	// Now is the clock of everything that Azure's own clock decides: token
-	// lifetimes, timestamps, and with [PaceReal] how long operations take. Nil
-	// means time.Now. azidentity does not know of it: tokens that it keeps are
-	// refused once this clock has passed their end.
+	// Now is the clock of everything that Azure's own clock decides: token lifetimes, timestamps,
+	// and with [PaceReal] how long operations take. Nil means time.Now. azidentity does not know of
+	// it: tokens that it keeps are refused once this clock has passed their end.
 	Now func() time.Time
 	// Pace says how long operations take. Empty means [PaceInstant].
 	Pace Pace
-	// DataDir keeps the state over a restart: resources, blobs, keys. It is
-	// created with access for its owner only, and used by one emulator at a
-	// time. Empty keeps everything in memory.
+	// DataDir keeps the state over a restart: resources, blobs, keys. It is created with access for
+	// its owner only, and used by one emulator at a time. Empty keeps everything in memory.
 	DataDir string
-	// Python is the interpreter that runs scoring scripts. Empty means the
-	// python3 found in PATH.
+	// Python is the interpreter that runs scoring scripts. Empty means the python3 found in PATH.
 	Python string
-	// Environments says what becomes of the environments of deployments. Empty
-	// means [EnvironmentsHost].
+	// Environments says what becomes of the environments of deployments. Empty means
+	// [EnvironmentsHost].
 	Environments Environments
-	// EnvironmentsDir keeps what [EnvironmentsVenv] has built, for other emulators
-	// too. Empty means azmlbatch/environments in the user's cache folder.
+	// EnvironmentsDir keeps what [EnvironmentsVenv] has built, for other emulators too. Empty means
+	// azmlbatch/environments in the user's cache folder.
 	EnvironmentsDir string
 	// Seeds are local folders shown as blobs.
 	Seeds []Seed
 	// Faults disturb the requests they match, the first that matches first.
 	Faults []Fault
-	// Listen is the host:port of [Start]; New does not use it. Empty means a
-	// free port of 127.0.0.1. Whoever reaches the port and knows the secret can
-	// run Python code here, so think before it is more than loopback.
+	// Listen is the host:port of [Start]; New does not use it. Empty means a free port of
+	// 127.0.0.1. Whoever reaches the port and knows the secret can run Python code here, so think
+	// before it is more than loopback.
 	Listen string
-	// Logger gets one record for each request (method, host, path, status and
-	// never a query or a header), a warning for each refused host, and an error
-	// with its stack for each panic behind the port. Nil logs nothing.
+	// Logger gets one record for each request (method, host, path, status and never a query or a
+	// header), a warning for each refused host, and an error with its stack for each panic behind
+	// the port. Nil logs nothing.
 	Logger *slog.Logger
 }
 
-// Workspace names a workspace and where it is. Every empty field has a
-// default.
+// Workspace names a workspace and where it is. Every empty field has a default.
 type Workspace struct {
 	// SubscriptionID is a GUID. Empty means [DefaultSubscriptionID].
 	SubscriptionID string
@@ -73,16 +69,15 @@ type Workspace struct {
 	ResourceGroup string
 	// Name is the workspace's name. Empty means "laptop".
 	Name string
-	// Location is the region, part of the data plane's host names; "East US" is
-	// taken for "eastus". Empty means "eastus".
+	// Location is the region, part of the data plane's host names; "East US" is taken for "eastus".
+	// Empty means "eastus".
 	Location string
-	// StorageAccount is the account behind its datastores, 3 to 24 lower-case
-	// letters and digits, unique among the workspaces. Empty means "azmlbatch"
-	// and the workspace's name, cut to 24 characters.
+	// StorageAccount is the account behind its datastores, 3 to 24 lower-case letters and digits,
+	// unique among the workspaces. Empty means "azmlbatch" and the workspace's name, cut to 24
+	// characters.
 	StorageAccount string
-	// Keyless makes a workspace whose storage account takes no account keys:
-	// its datastores have no secrets and blobs want a token or a user
-	// delegation SAS.
+	// Keyless makes a workspace whose storage account takes no account keys: its datastores have no
+	// secrets and blobs want a token or a user delegation SAS.
 	Keyless bool
 }
 
@@ -96,31 +91,29 @@ const (
 	USGovernmentCloud Cloud = "AzureUSGovernment"
 )
 
-// Pace says how long the operations take that Azure answers with 201 or 202
-// and lets the client poll.
+// Pace says how long the operations take that Azure answers with 201 or 202 and lets the client
+// poll.
 type Pace string
 
 const (
 	// PaceInstant ends an operation at its second poll, whatever the clock says.
 	PaceInstant Pace = "instant"
-	// PaceReal lets operations take the time that recordings of the service
-	// show: 20 s for an endpoint, 30 s for a deployment or a compute cluster,
-	// on the clock Options.Now.
+	// PaceReal lets operations take the time that recordings of the service show: 20 s for an
+	// endpoint, 30 s for a deployment or a compute cluster, on the clock Options.Now.
 	PaceReal Pace = "real"
 )
 
-// Environments says with which Python packages scoring scripts run. Docker
-// images are not run in either case.
+// Environments says with which Python packages scoring scripts run. Docker images are not run in
+// either case.
 type Environments string
 
 const (
 	// EnvironmentsHost gives scripts Options.Python with the packages that it has.
 	EnvironmentsHost Environments = "host"
-	// EnvironmentsVenv gives them a virtual environment of Options.Python with the
-	// pip part of the conda file of the deployment's environment, or for an MLflow
-	// model without a script of the model's own. It is built with pip, which needs
-	// its package index, when the first job asks for it, and kept. What cannot be
-	// had is told in the job's log.
+	// EnvironmentsVenv gives them a virtual environment of Options.Python with the pip part of the
+	// conda file of the deployment's environment, or for an MLflow model without a script of the
+	// model's own. It is built with pip, which needs its package index, when the first job asks for
+	// it, and kept. What cannot be had is told in the job's log.
 	EnvironmentsVenv Environments = "venv"
 )
 

@@ -11,8 +11,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// Request is one request as [Emulator.Requests] remembers it. It has neither
-// query nor headers, where tokens and signatures are.
+// Request is one request as [Emulator.Requests] remembers it. It has neither query nor headers,
+// where tokens and signatures are.
 type Request struct {
 	// Method is the HTTP method.
 	Method string
@@ -20,8 +20,7 @@ type Request struct {
 	Host string
 	// Path is the path, decoded.
 	Path string
-	// Status is the status of the answer; 0 if the connection was cut before
-	// there was one.
+	// Status is the status of the answer; 0 if the connection was cut before there was one.
 	Status int
 }
 
@@ -55,8 +54,8 @@ func (l *requestLog) all() []Request {
 	return slices.Concat(l.latest[l.oldest:], l.latest[:l.oldest])
 }
 
-// observe runs the handler and logs what became of the request, also when the
-// handler cuts the connection.
+// observe runs the handler and logs what became of the request, also when the handler cuts the
+// connection.
 func (l *requestLog) observe(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	seen := &statusWriter{ResponseWriter: w}

@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// Seed shows the files of a local folder as blobs. They are not copied and
-// cannot be written to; a file added to the folder later is a blob at once. A
-// file whose name no blob can have, such as "notes.", is left out.
+// Seed shows the files of a local folder as blobs. They are not copied and cannot be written to; a
+// file added to the folder later is a blob at once. A file whose name no blob can have, such as
+// "notes.", is left out.
 type Seed struct {
-	// Account is the storage account, 3 to 24 lower-case letters and digits.
-	// An account that belongs to no workspace is made, and anyone may read the
-	// container, like the public sample data of Azure ML.
+	// Account is the storage account, 3 to 24 lower-case letters and digits. An account that
+	// belongs to no workspace is made, and anyone may read the container, like the public sample
+	// data of Azure ML.
 	Account string
 	// Container is the blob container. It is made if need be.
 	Container string
-	// Prefix goes before the names of the files, without slashes at its ends.
-	// Empty puts the files at the root of the container.
+	// Prefix goes before the names of the files, without slashes at its ends. Empty puts the files
+	// at the root of the container.
 	Prefix string
 	// Dir is the folder. It must exist.
 	Dir string
 }
 
-// ParseSeed reads ACCOUNT/CONTAINER[/PREFIX]=DIR, the form of the command's
-// --seed flag. The folder must exist.
+// ParseSeed reads ACCOUNT/CONTAINER[/PREFIX]=DIR, the form of the command's --seed flag. The folder
+// must exist.
 func ParseSeed(spec string) (Seed, error) {
 	place, dir, ok := strings.Cut(spec, "=")
 	if !ok {

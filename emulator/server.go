@@ -17,17 +17,15 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// DefaultListen is where [Start] listens when [Options] name nothing: a free
-// port of this machine.
+// DefaultListen is where [Start] listens when [Options] name nothing: a free port of this machine.
 const DefaultListen = "127.0.0.1:0"
 
 // headerWait bounds how long a client may take to say what it wants.
 const headerWait = 30 * time.Second
 
-// Server is an emulator behind a port: a TLS server for the hosts it plays,
-// with certificates of its own authority, and on the same port an HTTP CONNECT
-// proxy that leads to it. So any client in any language runs unmodified, given
-// [Server.Env].
+// Server is an emulator behind a port: a TLS server for the hosts it plays, with certificates of
+// its own authority, and on the same port an HTTP CONNECT proxy that leads to it. So any client in
+// any language runs unmodified, given [Server.Env].
 type Server struct {
 	emulator *Emulator
 	address  string
@@ -40,8 +38,8 @@ type Server struct {
 	close   func() error
 }
 
-// Start runs an emulator behind a port until ctx ends or Close is called. The
-// port is open when it returns. Close also waits for the end that ctx has begun.
+// Start runs an emulator behind a port until ctx ends or Close is called. The port is open when it
+// returns. Close also waits for the end that ctx has begun.
 func Start(ctx context.Context, options *Options) (*Server, error) {
 	e, err := New(options)
 	if err != nil {
@@ -83,8 +81,7 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// serve starts what runs until the end: the sorter of connections, the TLS
-// server and the proxy.
+// serve starts what runs until the end: the sorter of connections, the TLS server and the proxy.
 func (s *Server) serve(ctx context.Context, socket net.Listener, authority *authority) {
 	secure, plain := newHandedListener(socket.Addr()), newHandedListener(socket.Addr())
 	quiet := log.New(io.Discard, "", 0) // a client that does not trust the CA is the client's news
@@ -101,8 +98,8 @@ func (s *Server) serve(ctx context.Context, socket net.Listener, authority *auth
 	})
 }
 
-// proxy answers CONNECT for the hosts that are played, by handing the
-// connection to the TLS server. It never connects to anything.
+// proxy answers CONNECT for the hosts that are played, by handing the connection to the TLS server.
+// It never connects to anything.
 func (s *Server) proxy(secure *handedListener) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect {
@@ -138,12 +135,12 @@ func (s *Server) Address() string { return s.address }
 // ProxyURL returns what HTTPS_PROXY takes.
 func (s *Server) ProxyURL() string { return "http://" + s.address }
 
-// CAFile returns the path of the authority's certificate, which clients must
-// trust. The file is gone after Close.
+// CAFile returns the path of the authority's certificate, which clients must trust. The file is
+// gone after Close.
 func (s *Server) CAFile() string { return s.ca }
 
-// Close stops the server and its emulator: running jobs and requests end, the
-// port is free, no goroutine is left. Closing twice is no error.
+// Close stops the server and its emulator: running jobs and requests end, the port is free, no
+// goroutine is left. Closing twice is no error.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) shut() error {

@@ -25,10 +25,9 @@ const (
 	leafMargin   = 24 * time.Hour // a certificate that ends sooner is replaced
 )
 
-// authority is the emulator's own certificate authority. It is good for the
-// names of the cloud and for this machine only (name constraints), so that who
-// trusts it does not trust it with the rest of the internet. Certificates go by
-// the wall clock, since clients check them by theirs.
+// authority is the emulator's own certificate authority. It is good for the names of the cloud and
+// for this machine only (name constraints), so that who trusts it does not trust it with the rest
+// of the internet. Certificates go by the wall clock, since clients check them by theirs.
 type authority struct {
 	cloud cloud.Cloud
 	cert  *x509.Certificate
@@ -108,8 +107,8 @@ func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
-// certificate is a tls.Config.GetCertificate: a certificate for the host that
-// the client names. A client that names none means this machine.
+// certificate is a tls.Config.GetCertificate: a certificate for the host that the client names. A
+// client that names none means this machine.
 func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	host := cloud.HostName(hello.ServerName)
 	if host == "localhost" {

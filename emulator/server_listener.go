@@ -60,20 +60,20 @@ type peekedConn struct {
 
 func (c *peekedConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
 
-// sorter accepts connections and hands those that begin with TLS to one
-// listener, the rest to another.
+// sorter accepts connections and hands those that begin with TLS to one listener, the rest to
+// another.
 type sorter struct {
 	net.Listener
 	tls, plain *handedListener
 	conns      sync.WaitGroup // not yet sorted
 }
 
-// acceptPause is how long the sorter waits when a connection cannot be
-// accepted, most of all because too many files are open.
+// acceptPause is how long the sorter waits when a connection cannot be accepted, most of all
+// because too many files are open.
 const acceptPause = 5 * time.Millisecond
 
-// run accepts until the listener is closed and returns when every connection
-// is handed over. Connections that have said nothing when ctx ends are closed.
+// run accepts until the listener is closed and returns when every connection is handed over.
+// Connections that have said nothing when ctx ends are closed.
 func (s *sorter) run(ctx context.Context) {
 	defer s.conns.Wait()
 	for {

@@ -35,7 +35,8 @@ func startServer(t *testing.T, options *Options) *Server {
 	return s
 }
 
-// proxied is a client as a program in another process is: it knows the proxy and the CA file, and nothing else.
+// proxied is a client as a program in another process is: it knows the proxy and the CA file, and
+// nothing else.
 func proxied(t *testing.T, s *Server, http2 bool) *http.Client {
 	t.Helper()
 	pem, err := os.ReadFile(s.CAFile())

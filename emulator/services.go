@@ -36,9 +36,8 @@ type services struct {
 	dataplane *dataplane.Handler
 }
 
-// newServices makes the services and what is in them at the start. signing is the key
-// of tokens, nil for one that lives in memory; functions finds the Go function
-// behind a version of code.
+// newServices makes the services and what is in them at the start. signing is the key of tokens,
+// nil for one that lives in memory; functions finds the Go function behind a version of code.
 func newServices(o Options, c cloud.Cloud, signing *rsa.PrivateKey, functions func(code string) scoring.Func) (*services, error) {
 	s := &services{options: o, cloud: c, functions: functions}
 	err := s.openLogin(signing)
@@ -81,8 +80,8 @@ func (s *services) openState() (err error) {
 	return err
 }
 
-// verifyStorage judges a token for a storage account: one for all of storage,
-// or for the account's own address.
+// verifyStorage judges a token for a storage account: one for all of storage, or for the account's
+// own address.
 func (s *services) verifyStorage(authorization, account string) (tenant string, ok bool, reason string) {
 	claims, refusal := s.login.Verify(authorization, s.cloud.BlobAudiences(account)...)
 	if refusal != nil {
@@ -139,8 +138,8 @@ func (s *services) createWorkspaces() error {
 	return nil
 }
 
-// sow shows the seeded folders. Accounts that belong to no workspace are made
-// first, open to everybody.
+// sow shows the seeded folders. Accounts that belong to no workspace are made first, open to
+// everybody.
 func (s *services) showSeeds() error {
 	public := map[string]map[string]bool{}
 	for _, seed := range s.options.Seeds {
@@ -182,8 +181,8 @@ func (s *services) handler(kind cloud.Kind) http.Handler {
 	return http.NotFoundHandler()
 }
 
-// settled ends the operations whose time has come before the room answers: the
-// management host does so itself, the others only read its documents.
+// settled ends the operations whose time has come before the room answers: the management host does
+// so itself, the others only read its documents.
 func (s *services) settled(room http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		s.arm.Settle()

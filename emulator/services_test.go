@@ -8,7 +8,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// TestTokenForOneAccountOpensNoOther: the address of a storage account is an audience of that account alone.
+// TestTokenForOneAccountOpensNoOther: the address of a storage account is an audience of that
+// account alone.
 func TestTokenForOneAccountOpensNoOther(t *testing.T) {
 	e, err := New(&Options{Workspaces: []Workspace{{Name: "kiln", StorageAccount: "kilnstore"}, {Name: "wheel", StorageAccount: "wheelstore"}}})
 	if err != nil {

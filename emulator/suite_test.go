@@ -41,7 +41,8 @@ func run(t *testing.T, azure *Emulator, endpoint, data string) (*azmlbatch.Clien
 	return client, job.Name
 }
 
-// TestSuiteMLflowWithoutScriptOrEnvironment takes Microsoft's own sample through the client: model, data and settings.
+// TestSuiteMLflowWithoutScriptOrEnvironment takes Microsoft's own sample through the client: model,
+// data and settings.
 func TestSuiteMLflowWithoutScriptOrEnvironment(t *testing.T) {
 	python, corpus := suitePython(t), os.Getenv("AZMLBATCH_CORPUS_DIR")
 	if corpus == "" {
@@ -81,7 +82,8 @@ func TestSuiteMLflowWithoutScriptOrEnvironment(t *testing.T) {
 	}
 }
 
-// TestSuiteEnvironmentOfTheDeployment: the script finds what the conda file names, which the host's Python does not have.
+// TestSuiteEnvironmentOfTheDeployment: the script finds what the conda file names, which the host's
+// Python does not have.
 func TestSuiteEnvironmentOfTheDeployment(t *testing.T) {
 	ctx := t.Context()
 	azure := NewTest(t, &Options{Python: suitePython(t), Environments: EnvironmentsVenv, EnvironmentsDir: t.TempDir()})

@@ -6,8 +6,8 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// TB is the part of testing.TB that the helpers for tests need. Package testing
-// itself stays out of programs that only run an emulator.
+// TB is the part of testing.TB that the helpers for tests need. Package testing itself stays out of
+// programs that only run an emulator.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -15,8 +15,7 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// NewTest returns an emulator that ends with the test. Nil options mean the
-// defaults.
+// NewTest returns an emulator that ends with the test. Nil options mean the defaults.
 func NewTest(t TB, options *Options) *Emulator {
 	t.Helper()
 	e, err := New(options)
@@ -32,8 +31,8 @@ func NewTest(t TB, options *Options) *Emulator {
 	return e
 }
 
-// NewClient returns a client of the SDK for a test. It calls an emulator of its
-// own, in memory, which ends with the test. Nil options mean the defaults.
+// NewClient returns a client of the SDK for a test. It calls an emulator of its own, in memory,
+// which ends with the test. Nil options mean the defaults.
 func NewClient(t TB, options *Options) *azmlbatch.Client {
 	t.Helper()
 	client, err := NewTest(t, options).Client(nil)
@@ -43,10 +42,9 @@ func NewClient(t TB, options *Options) *azmlbatch.Client {
 	return client
 }
 
-// NewEndpoint returns a client of the SDK for a test, and the name of an
-// endpoint that the client can invoke: its default deployment runs s. Both
-// belong to an emulator of their own with the default [Options], which ends
-// with the test. See [Emulator.Deploy].
+// NewEndpoint returns a client of the SDK for a test, and the name of an endpoint that the client
+// can invoke: its default deployment runs s. Both belong to an emulator of their own with the
+// default [Options], which ends with the test. See [Emulator.Deploy].
 func NewEndpoint(t TB, s Scorer, options *DeployOptions) (*azmlbatch.Client, string) {
 	t.Helper()
 	e := NewTest(t, nil)

@@ -12,18 +12,17 @@ import (
 	"sync"
 )
 
-// Do answers a client's request without a socket. It makes the emulator a
-// transport for azcore clients (policy.Transporter). See [Emulator.RoundTrip].
+// Do answers a client's request without a socket. It makes the emulator a transport for azcore
+// clients (policy.Transporter). See [Emulator.RoundTrip].
 func (e *Emulator) Do(r *http.Request) (*http.Response, error) { return e.RoundTrip(r) }
 
-// RoundTrip answers a client's request without a socket, so that an emulator
-// can be the Transport of an [http.Client]. Bodies stream in both directions.
-// A request for a host that is not played fails with *[UnknownHostError].
+// RoundTrip answers a client's request without a socket, so that an emulator can be the Transport
+// of an [http.Client]. Bodies stream in both directions. A request for a host that is not played
+// fails with *[UnknownHostError].
 //
-// The handler runs beside the caller until the body is read to its end or
-// closed: closing the body waits for it. When the request's context ends the
-// call fails at once, and the handler's own context ends too; when the emulator
-// is closed, bodies that are not at their end fail.
+// The handler runs beside the caller until the body is read to its end or closed: closing the body
+// waits for it. When the request's context ends the call fails at once, and the handler's own
+// context ends too; when the emulator is closed, bodies that are not at their end fail.
 func (e *Emulator) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := e.admit(r); err != nil {
 		if r.Body != nil {
@@ -65,8 +64,8 @@ func (e *Emulator) admit(r *http.Request) error {
 	return nil
 }
 
-// serverRequest is what the request looks like to whom it is sent, with the
-// headers that net/http's own transport would add.
+// serverRequest is what the request looks like to whom it is sent, with the headers that net/http's
+// own transport would add.
 func serverRequest(ctx context.Context, r *http.Request) (*http.Request, error) {
 	target, err := url.ParseRequestURI(r.URL.RequestURI())
 	if err != nil {
@@ -95,8 +94,8 @@ func serverRequest(ctx context.Context, r *http.Request) (*http.Request, error) 
 	return inner, nil
 }
 
-// setLength turns a client's idea of the length (0 may mean unknown) into a
-// server's (-1 does), and states it in the header as the wire does.
+// setLength turns a client's idea of the length (0 may mean unknown) into a server's (-1 does), and
+// states it in the header as the wire does.
 func setLength(r *http.Request) {
 	r.TransferEncoding = nil
 	r.Header.Del("Content-Length")
@@ -113,8 +112,8 @@ func setLength(r *http.Request) {
 	}
 }
 
-// requestBody is a request's body as a server sees it: it has the stated
-// length, or ends in an error.
+// requestBody is a request's body as a server sees it: it has the stated length, or ends in an
+// error.
 type requestBody struct {
 	io.Reader
 	close func() error

@@ -11,10 +11,9 @@ import (
 	"strconv"
 )
 
-// exchange is one request and its answer in memory: the ResponseWriter of the
-// handler, and what makes a Response of it for the client. A short answer is
-// handed over whole when the handler returns; a long one streams through a
-// pipe, so that no more than a block of it is in memory.
+// exchange is one request and its answer in memory: the ResponseWriter of the handler, and what
+// makes a Response of it for the client. A short answer is handed over whole when the handler
+// returns; a long one streams through a pipe, so that no more than a block of it is in memory.
 type exchange struct {
 	request  *http.Request // the client's
 	cancel   context.CancelFunc
@@ -38,8 +37,7 @@ type answer struct {
 	err      error
 }
 
-// bufferSize is the longest answer that is not streamed, the same as in
-// net/http.
+// bufferSize is the longest answer that is not streamed, the same as in net/http.
 const bufferSize = 2048
 
 var errBodyClosed = errors.New("emulator: the client has closed the body of the answer")
@@ -53,8 +51,8 @@ func newExchange(r *http.Request, cancel context.CancelFunc) *exchange {
 	return x
 }
 
-// run lets the handler answer, and ends the answer with it. When closing ends,
-// the emulator is being closed, and no body keeps the handler any more.
+// run lets the handler answer, and ends the answer with it. When closing ends, the emulator is
+// being closed, and no body keeps the handler any more.
 func (x *exchange) run(closing context.Context, handler http.HandlerFunc, r *http.Request) {
 	defer close(x.done)
 	defer x.cancel()
@@ -87,8 +85,8 @@ func try(handler http.HandlerFunc, w http.ResponseWriter, r *http.Request) (err 
 	return nil
 }
 
-// end completes the answer. A connection that is cut before the answer began
-// is an error of the call, one that is cut later an error of the body.
+// end completes the answer. A connection that is cut before the answer began is an error of the
+// call, one that is cut later an error of the body.
 func (x *exchange) end(err error) {
 	switch {
 	case x.streams && err != nil:
@@ -154,8 +152,8 @@ func (x *exchange) FlushError() error {
 	return x.stream(nil)
 }
 
-// stream hands over the response if that was not done yet, then the buffer;
-// next is what comes after it.
+// stream hands over the response if that was not done yet, then the buffer; next is what comes
+// after it.
 func (x *exchange) stream(next []byte) error {
 	if !x.streams {
 		x.sniff(slices.Concat(x.buffer, next[:min(len(next), 512)]))
@@ -180,8 +178,8 @@ func (x *exchange) response(length int64, body io.ReadCloser) *http.Response {
 	}
 }
 
-// asRead is what a client reads of a header: net/http gives names their
-// canonical form, in which Get finds them, however a server writes them.
+// asRead is what a client reads of a header: net/http gives names their canonical form, in which
+// Get finds them, however a server writes them.
 func asRead(h http.Header) http.Header {
 	read := make(http.Header, len(h))
 	for name, values := range h {
@@ -201,8 +199,7 @@ type streamedBody struct{ x *exchange }
 
 func (b *streamedBody) Read(p []byte) (int, error) { return b.x.in.Read(p) }
 
-// Close tells the handler that nobody reads on, and waits until it has
-// returned.
+// Close tells the handler that nobody reads on, and waits until it has returned.
 func (b *streamedBody) Close() error {
 	b.x.abandon()
 	<-b.x.done

@@ -7,8 +7,7 @@ import (
 	"strconv"
 )
 
-// whole is the answer of a handler that has returned with all of its body in
-// the buffer.
+// whole is the answer of a handler that has returned with all of its body in the buffer.
 func (x *exchange) whole() answer {
 	head := x.request.Method == http.MethodHead
 	switch {

@@ -25,7 +25,8 @@ func (c *comparison) differ(path, format string, args ...any) {
 	c.found = append(c.found, d)
 }
 
-// rule is a difference that is meant, with its reason. It is matched against the text of the difference.
+// rule is a difference that is meant, with its reason. It is matched against the text of the
+// difference.
 type rule struct {
 	reason  string
 	pattern *regexp.Regexp
@@ -39,7 +40,8 @@ func pathHas(part string) func(recording) bool {
 	return func(x recording) bool { return strings.Contains(x.url.Path, part) }
 }
 
-// rules of the older generation come from recordings up to March 2023; the newer one is what is emulated.
+// rules of the older generation come from recordings up to March 2023; the newer one is what is
+// emulated.
 var rules = []rule{
 	{"the newer generation shows no identity, or one that nobody asked for", regexp.MustCompile(`^\.identity: missing`), false, pathHas("/batchEndpoints")},
 	{"polls of the newer generation have id, name and status only", regexp.MustCompile(`^\.(startTime|endTime|percentComplete): missing`), true, pathHas("/mfeOperationsStatus")},
@@ -59,7 +61,8 @@ var rules = []rule{
 	{"a cluster name that the service adds when the job has been placed", regexp.MustCompile(`_azureml\.ClusterName: added`), false, pathHas("/jobs/")},
 }
 
-// meaningfulHeaders are compared by presence; the values that have a form of their own are compared by it.
+// meaningfulHeaders are compared by presence; the values that have a form of their own are compared
+// by it.
 var meaningfulHeaders = []string{"Azure-Asyncoperation", "Location", "Content-Type", "X-Ms-Async-Operation-Timeout", "X-Ms-Response-Type",
 	"X-Ms-Error-Code", "X-Ms-Failure-Cause", "X-Ms-Blob-Type", "Content-Md5", "Etag", "Last-Modified", "Content-Range",
 	"X-Ms-Meta-Upload_status", "X-Ms-Request-Server-Encrypted", "Azureml-Model-Deployment", "X-Ms-Correlation-Request-Id"}
@@ -67,8 +70,8 @@ var meaningfulHeaders = []string{"Azure-Asyncoperation", "Location", "Content-Ty
 var equalHeaders = []string{"X-Ms-Async-Operation-Timeout", "X-Ms-Response-Type", "X-Ms-Error-Code", "X-Ms-Failure-Cause", "X-Ms-Blob-Type",
 	"X-Ms-Meta-Upload_status", "X-Ms-Request-Server-Encrypted", "Azureml-Model-Deployment", "Content-Range"}
 
-// neverExtra are headers that would mislead a client where the service sends none. Of others, a transcription may have left
-// some out.
+// neverExtra are headers that would mislead a client where the service sends none. Of others, a
+// transcription may have left some out.
 var neverExtra = []string{"Azure-Asyncoperation", "Location", "Content-Type", "X-Ms-Async-Operation-Timeout", "X-Ms-Failure-Cause", "X-Ms-Meta-Upload_status"}
 
 var operationID = regexp.MustCompile(`(mfeOperationsStatus|mfeOperationResults|computeOperationsStatus)/[^?]+`)
@@ -94,7 +97,8 @@ func (c *comparison) headers(got http.Header) {
 	}
 }
 
-// anyCase reads a header that net/http may hold in the case in which it was written: metadata of blobs keeps its own.
+// anyCase reads a header that net/http may hold in the case in which it was written: metadata of
+// blobs keeps its own.
 func anyCase(h http.Header, name string) string {
 	for k, v := range h {
 		if strings.EqualFold(k, name) && len(v) > 0 {
@@ -159,7 +163,8 @@ func (c *comparison) members(path string, want, got map[string]any) {
 	}
 }
 
-// items compares a list. Resources are matched by their id, for a recording may be an excerpt; other things by place.
+// items compares a list. Resources are matched by their id, for a recording may be an excerpt;
+// other things by place.
 func (c *comparison) items(path string, want, got []any) {
 	for i, w := range want {
 		at := fmt.Sprintf("%s[%d]", path, i)

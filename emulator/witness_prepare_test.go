@@ -14,7 +14,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// prepare puts into the store what a recorded answer shows and no earlier request of the story made.
+// prepare puts into the store what a recorded answer shows and no earlier request of the story
+// made.
 func (w *world) prepare(t *testing.T, x recording) {
 	t.Helper()
 	if strings.HasSuffix(x.url.Host, ".blob.core.windows.net") {
@@ -46,7 +47,8 @@ func (w *world) prepare(t *testing.T, x recording) {
 	w.prepareNeighbours(t, m, x)
 }
 
-// put stores a document that the story has not made; a job moves on to the status that is recorded next.
+// put stores a document that the story has not made; a job moves on to the status that is recorded
+// next.
 func (w *world) put(t *testing.T, d map[string]any, moveOn bool) {
 	t.Helper()
 	id, _ := d["id"].(string)
@@ -72,7 +74,8 @@ func clone(d map[string]any) store.Document {
 	return out
 }
 
-// fill adds as many items as make the emulator page where the recording, an excerpt, has a next link.
+// fill adds as many items as make the emulator page where the recording, an excerpt, has a next
+// link.
 func (w *world) fill(t *testing.T, ws string, x recording, body map[string]any) {
 	t.Helper()
 	if _, more := body["nextLink"]; !more || x.url.Query().Has("$top") {

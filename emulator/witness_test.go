@@ -36,9 +36,10 @@ type recording struct {
 	url *url.URL
 }
 
-// TestWitnessEmulator asks the emulator every recorded request, in the order of its story, and compares the answers:
-// status, headers that carry meaning, and members, kinds and enum values of the JSON. What existed before a story is put
-// into the store first, read off the recorded answers. Differences that are meant are named rules.
+// TestWitnessEmulator asks the emulator every recorded request, in the order of its story, and
+// compares the answers: status, headers that carry meaning, and members, kinds and enum values of
+// the JSON. What existed before a story is put into the store first, read off the recorded answers.
+// Differences that are meant are named rules.
 func TestWitnessEmulator(t *testing.T) {
 	dir := os.Getenv("AZMLBATCH_WITNESS_DIR")
 	if dir == "" {
@@ -102,7 +103,8 @@ func readStory(t *testing.T, file string) []recording {
 // world is an emulator in the state that a story begins with.
 type world struct {
 	e *Emulator
-	// renamed leads from recorded parts of URLs, such as ids of operations and jobs, to the emulator's own.
+	// renamed leads from recorded parts of URLs, such as ids of operations and jobs, to the
+	// emulator's own.
 	renamed map[string]string
 	story   []recording
 	old     bool // told by the older generation of the service
@@ -123,7 +125,8 @@ func newWorld(t *testing.T, story []recording) *world {
 	t.Cleanup(func() { _ = e.Close() })
 	w := &world{e: e, story: story, renamed: map[string]string{}}
 	text := fmt.Sprint(story)
-	// The newer generation is told by its operations and jobs; recordings without either are judged by the newer one.
+	// The newer generation is told by its operations and jobs; recordings without either are judged
+	// by the newer one.
 	w.old = regexp.MustCompile(`[/ ]b[ed]:[0-9a-f]{8}`).MatchString(text) || strings.Contains(text, `NoSuchEndpoint`)
 	location, account := "westus", "account0"
 	for _, x := range story {
@@ -161,8 +164,8 @@ func asJSON(v any) string {
 	return string(b)
 }
 
-// witness asks one request and compares the answer. An operation that the recording shows at its end is asked until it
-// ends: the polls in between were left out of the transcription.
+// witness asks one request and compares the answer. An operation that the recording shows at its
+// end is asked until it ends: the polls in between were left out of the transcription.
 func (w *world) witness(t *testing.T, x recording) {
 	w.prepare(t, x)
 	var resp *http.Response
@@ -247,7 +250,8 @@ func (w *world) send(t *testing.T, x recording, r *http.Request) (*http.Response
 	return resp, body
 }
 
-// askByKey asks an account that takes no keys, with a signature made by its key as in the recording.
+// askByKey asks an account that takes no keys, with a signature made by its key as in the
+// recording.
 func (w *world) askByKey(t *testing.T, x recording, raw string) (*http.Response, []byte) {
 	t.Helper()
 	const account = "takesnokeys"

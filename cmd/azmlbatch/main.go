@@ -1,5 +1,5 @@
-// Command azmlbatch runs the emulator of Azure ML batch scoring on this machine and scores folders of files there. It is a
-// thin layer over the packages of this module: nothing is implemented here.
+// Command azmlbatch runs the emulator of Azure ML batch scoring on this machine and scores folders
+// of files there. It is a thin layer over the packages of this module: nothing is implemented here.
 package main
 
 import (
@@ -51,8 +51,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exitCode(parsed.Run(), stderr)
 }
 
-// endings are the signals that end a verb, which then removes what it has made: a closed terminal among them, unless
-// nohup or its like has said that it shall not matter.
+// endings are the signals that end a verb, which then removes what it has made: a closed terminal
+// among them, unless nohup or its like has said that it shall not matter.
 func endings() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {

@@ -87,7 +87,8 @@ func TestHelpEndsWithAnExample(t *testing.T) {
 	}
 }
 
-// TestStartUntilInterrupted runs the command as a process, and interrupts it once it says that it listens.
+// TestStartUntilInterrupted runs the command as a process, and interrupts it once it says that it
+// listens.
 func TestStartUntilInterrupted(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

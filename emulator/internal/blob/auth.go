@@ -7,9 +7,11 @@ import (
 
 // grant is what a credential allows, as far as operations have to know.
 type grant struct {
-	// withoutWrite: the w permission is missing. A blob may be made (c) or deleted (d) then, but not overwritten.
+	// withoutWrite: the w permission is missing. A blob may be made (c) or deleted (d) then, but
+	// not overwritten.
 	withoutWrite bool
-	// overrides are response headers that a service SAS sets for downloads (rscc, rscd, rsce, rscl, rsct).
+	// overrides are response headers that a service SAS sets for downloads (rscc, rscd, rsce, rscl,
+	// rsct).
 	overrides map[string]string
 }
 
@@ -44,8 +46,9 @@ func (r *request) checkAnonymous(n need) error {
 	return r.errNoCredential()
 }
 
-// errNoCredential answers those without a credential. Clients that speak 2019-12-12 or newer are told where to get a
-// token; older ones are not told that there is anything (the tests of Azure's own clients expect the two by version).
+// errNoCredential answers those without a credential. Clients that speak 2019-12-12 or newer are
+// told where to get a token; older ones are not told that there is anything (the tests of Azure's
+// own clients expect the two by version).
 func (r *request) errNoCredential() error {
 	switch {
 	case r.atLeast("2019-12-12"):
@@ -59,7 +62,8 @@ func (r *request) errNoCredential() error {
 	return errResourceNotFound()
 }
 
-// errChallenge is a 401 that names the authority. The header has no quotes (seen in azure-sdk-for-js recordings, 2023).
+// errChallenge is a 401 that names the authority. The header has no quotes (seen in
+// azure-sdk-for-js recordings, 2023).
 func (r *request) errChallenge(code string, details ...detail) *fault {
 	f := newFault(http.StatusUnauthorized, code,
 		"Server failed to authenticate the request. Please refer to the information in the www-authenticate header.", details...)
@@ -69,7 +73,8 @@ func (r *request) errChallenge(code string, details ...detail) *fault {
 	return f
 }
 
-// errAuthenticationFailed refuses a credential that does not hold. The reason must not repeat a signature.
+// errAuthenticationFailed refuses a credential that does not hold. The reason must not repeat a
+// signature.
 func errAuthenticationFailed(reason string) *fault {
 	f := newFault(403, "AuthenticationFailed", "Server failed to authenticate the request. "+
 		"Make sure the value of Authorization header is formed correctly including the signature.",

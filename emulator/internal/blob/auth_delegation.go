@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// delegation is what a user delegation key is bound to. The key follows from it, so none has to be kept.
+// delegation is what a user delegation key is bound to. The key follows from it, so none has to be
+// kept.
 type delegation struct{ objectID, tenantID, start, expiry, service, version string }
 
 func (t sas) delegation() delegation {
@@ -23,7 +24,8 @@ func (t sas) delegation() delegation {
 const (
 	delegationService = "b"
 	delegationVersion = "2019-07-07" // of the keys that Azure ML signs with, in the recordings of 2022 and 2023
-	// serviceObjectID stands for the first-party application that signs the upload URLs of Azure ML.
+	// serviceObjectID stands for the first-party application that signs the upload URLs of Azure
+	// ML.
 	serviceObjectID = "9cc1ba16-0000-4000-8000-000000000001"
 	sasTimeLayout   = "2006-01-02T15:04:05Z"
 	maxKeyLife      = 7 * 24 * time.Hour
@@ -94,10 +96,11 @@ func (r *request) tokenClaim(name, fallback string) string {
 	return cmp.Or(text, fallback)
 }
 
-// AccountSAS makes an account SAS with the account's first key, good for the containers and blobs of the account from now
-// until expiry. Permissions are letters of sp, such as "rcuwdl". The result has no leading question mark; its parameters
-// come in the order in which a workspace hands them out (azure-ai-ml recordings, 2026). It is made whether or not the
-// account accepts it, as the workspace does.
+// AccountSAS makes an account SAS with the account's first key, good for the containers and blobs
+// of the account from now until expiry. Permissions are letters of sp, such as "rcuwdl". The result
+// has no leading question mark; its parameters come in the order in which a workspace hands them
+// out (azure-ai-ml recordings, 2026). It is made whether or not the account accepts it, as the
+// workspace does.
 func (s *Service) AccountSAS(account, permissions string, expiry time.Time) (string, error) {
 	_, settings, ok := s.account(account)
 	if !ok {
@@ -114,9 +117,9 @@ func (s *Service) AccountSAS(account, permissions string, expiry time.Time) (str
 	}), nil
 }
 
-// UserDelegationSAS makes a SAS for one container that needs no account key, like that of startPendingUpload. Permissions
-// are letters of sp in any order. The result has no leading question mark; its parameters come in the order of Azure ML's
-// (azure-ai-ml recordings, 2023).
+// UserDelegationSAS makes a SAS for one container that needs no account key, like that of
+// startPendingUpload. Permissions are letters of sp in any order. The result has no leading
+// question mark; its parameters come in the order of Azure ML's (azure-ai-ml recordings, 2023).
 func (s *Service) UserDelegationSAS(account, container, permissions string, start, expiry time.Time) (string, error) {
 	if _, _, ok := s.account(account); !ok {
 		return "", fmt.Errorf("blob: account %s: %w", account, ErrNotFound)

@@ -2,7 +2,8 @@ package blob
 
 import "testing"
 
-// TestKeylessAccountRefusesWhatAKeyHasSigned: the words of another kind of SAS beside it open nothing.
+// TestKeylessAccountRefusesWhatAKeyHasSigned: the words of another kind of SAS beside it open
+// nothing.
 func TestKeylessAccountRefusesWhatAKeyHasSigned(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, "", at(testTime), withoutKeys)

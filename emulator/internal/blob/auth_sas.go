@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// sas is a shared access signature, as the parameters of a URL carry it. Texts are kept as they came: they are signed so.
+// sas is a shared access signature, as the parameters of a URL carry it. Texts are kept as they
+// came: they are signed so.
 type sas struct {
 	version, permissions, start, expiry, ip, protocol, identifier string
 	services, resourceTypes                                       string // account SAS
@@ -18,7 +19,8 @@ type sas struct {
 	get                                                           func(string) string // any other parameter
 }
 
-// parseSAS reads the parameters of a SAS and refuses those that cannot be right whatever the signature.
+// parseSAS reads the parameters of a SAS and refuses those that cannot be right whatever the
+// signature.
 func parseSAS(get func(string) string) (sas, error) {
 	t := sas{
 		version: get("sv"), permissions: get("sp"), start: get("st"), expiry: get("se"), ip: get("sip"),
@@ -59,8 +61,8 @@ func (t sas) checkShape() error {
 	return nil
 }
 
-// servicePermissions are the letters of a service SAS, in the one order that the service accepts. Those of an account SAS
-// come in any order ("rcuwdl" in the azure-ai-ml recordings of 2026).
+// servicePermissions are the letters of a service SAS, in the one order that the service accepts.
+// Those of an account SAS come in any order ("rcuwdl" in the azure-ai-ml recordings of 2026).
 const servicePermissions = "racwdxyltfmeopi"
 
 // inOrder says whether every letter is in order, at most once, and in its sequence.
@@ -217,7 +219,8 @@ func (t sas) checkAccountScope(n need) error {
 	return nil
 }
 
-// checkServiceScope: a service SAS opens blobs and the listing of one container; the signature has bound it to that.
+// checkServiceScope: a service SAS opens blobs and the listing of one container; the signature has
+// bound it to that.
 func (t sas) checkServiceScope(n need) error {
 	lists := n.level == 'c' && n.any == "l" && t.resource == "c"
 	switch {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Strings to sign of Microsoft Learn, "Create an account SAS", "Create a service SAS" and "Create a user delegation SAS". A
-// newer version of the service adds lines; the version is the SAS's own (sv).
+// Strings to sign of Microsoft Learn, "Create an account SAS", "Create a service SAS" and "Create a
+// user delegation SAS". A newer version of the service adds lines; the version is the SAS's own
+// (sv).
 
 func (t sas) atLeast(version string) bool { return t.version >= version }
 
@@ -66,7 +67,8 @@ func (t sas) overrideLines() []string {
 	return []string{t.get("rscc"), t.get("rscd"), t.get("rsce"), t.get("rscl"), t.get("rsct")}
 }
 
-// canonicalName is the path that the SAS is good for, taken from the request: so a SAS for another place does not verify.
+// canonicalName is the path that the SAS is good for, taken from the request: so a SAS for another
+// place does not verify.
 func (t sas) canonicalName(r *request) string {
 	name := "/" + r.accountID + "/" + r.container
 	if t.atLeast("2015-02-21") {
@@ -78,7 +80,8 @@ func (t sas) canonicalName(r *request) string {
 	return name
 }
 
-// signedHeaders and signedParams are parts of a request that a user delegation SAS of 2026 may bind.
+// signedHeaders and signedParams are parts of a request that a user delegation SAS of 2026 may
+// bind.
 func signedHeaders(r *request, names string) string {
 	var b strings.Builder
 	for _, name := range splitList(names) {

@@ -16,8 +16,8 @@ import (
 // maxClockSkew is how far the date of a signed request may be from ours.
 const maxClockSkew = 15 * time.Minute
 
-// checkSharedKey verifies an Authorization header "SharedKey account:signature" or "SharedKeyLite account:signature"
-// (Microsoft Learn, "Authorize with Shared Key").
+// checkSharedKey verifies an Authorization header "SharedKey account:signature" or "SharedKeyLite
+// account:signature" (Microsoft Learn, "Authorize with Shared Key").
 func (r *request) checkSharedKey(authorization string) error {
 	if err := r.checkKeyAllowed(); err != nil {
 		return err
@@ -53,8 +53,8 @@ func parseSharedKey(authorization string) (scheme, account string, signature []b
 	return strings.ToLower(scheme), account, signature, true
 }
 
-// checkDate refuses old requests. Clients date their requests by the clock of their machine, so that one is good too when
-// the service runs on a clock of its own.
+// checkDate refuses old requests. Clients date their requests by the clock of their machine, so
+// that one is good too when the service runs on a clock of its own.
 func (r *request) checkDate() error {
 	text := cmp.Or(r.header.Get("X-Ms-Date"), r.header.Get("Date"))
 	date, err := http.ParseTime(text)
@@ -83,7 +83,8 @@ func sign(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// sharedKeyStrings returns the strings that a client may have signed: one for each order of headers that is in use.
+// sharedKeyStrings returns the strings that a client may have signed: one for each order of headers
+// that is in use.
 func (r *request) sharedKeyStrings(scheme string) []string {
 	var all []string
 	for _, order := range []func(a, b string) int{strings.Compare, compareByCulture} {
@@ -170,9 +171,10 @@ func (r *request) canonicalResource() string {
 	return b.String()
 }
 
-// compareByCulture orders header names as the culture-aware comparison does that the service and its newer clients use:
-// hyphens count only between names that are otherwise equal, and other punctuation comes before digits and letters. It
-// differs from the order of bytes only for names of metadata with such characters.
+// compareByCulture orders header names as the culture-aware comparison does that the service and
+// its newer clients use: hyphens count only between names that are otherwise equal, and other
+// punctuation comes before digits and letters. It differs from the order of bytes only for names of
+// metadata with such characters.
 func compareByCulture(a, b string) int {
 	if c := slices.CompareFunc(cultureWeights(a), cultureWeights(b), cmp.Compare[int]); c != 0 {
 		return c

@@ -20,7 +20,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Azure's own client is the judge here: it signs requests, makes SAS and reads answers by the service's documentation.
+// Azure's own client is the judge here: it signs requests, makes SAS and reads answers by the
+// service's documentation.
 
 func TestSharedKeyRoundTrip(t *testing.T) {
 	t.Parallel()

@@ -10,8 +10,9 @@ import (
 // containerKey names a container of one of the service's accounts.
 type containerKey struct{ account, container string }
 
-// backend keeps the bytes of blobs, and what is known about them over a restart. It knows nothing of the protocol:
-// containers decide what is allowed and when, and never publish the same blob from two places at once.
+// backend keeps the bytes of blobs, and what is known about them over a restart. It knows nothing
+// of the protocol: containers decide what is allowed and when, and never publish the same blob from
+// two places at once.
 type backend interface {
 	// createContainer and updateContainer keep the record of a container.
 	createContainer(key containerKey, r containerRecord) error
@@ -26,7 +27,8 @@ type backend interface {
 	// extend appends tail to base. Readers of base go on seeing what they saw.
 	extend(base, tail content) (content, error)
 
-	// publish makes r the blob of its name, whole or not at all. The content of the blob it replaces may go afterwards.
+	// publish makes r the blob of its name, whole or not at all. The content of the blob it
+	// replaces may go afterwards.
 	publish(key containerKey, r *record) error
 	// unpublish removes the blob.
 	unpublish(key containerKey, r *record) error
@@ -68,7 +70,8 @@ const (
 	appendBlob = "AppendBlob"
 )
 
-// record is everything known about one blob at one moment. Records are replaced, never changed, once they are published.
+// record is everything known about one blob at one moment. Records are replaced, never changed,
+// once they are published.
 type record struct {
 	Name     string            `json:"name"`
 	Kind     string            `json:"kind"`

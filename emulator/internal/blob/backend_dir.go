@@ -22,7 +22,8 @@ import (
 //	{account}/{container}/blobs/{stem}~.json its record, which names the content file
 //	{account}/{container}/staging/{id}       content that no blob refers to yet
 //
-// A blob changes when its record is renamed into place, so after a crash it is the old one or the new one, whole.
+// A blob changes when its record is renamed into place, so after a crash it is the old one or the
+// new one, whole.
 type dirBackend struct {
 	root string
 	log  *slog.Logger
@@ -79,7 +80,8 @@ func (d *dirBackend) updateContainer(key containerKey, r containerRecord) error 
 	return writeJSON(d.path(key, containerFile), r)
 }
 
-// dropContainer moves the folder out of sight at once; should its removal be cut short, load goes on with it.
+// dropContainer moves the folder out of sight at once; should its removal be cut short, load goes
+// on with it.
 func (d *dirBackend) dropContainer(key containerKey) error {
 	gone := filepath.Join(d.root, key.account, deletedPrefix+rand.Text())
 	if err := os.Rename(d.path(key), gone); err != nil {
@@ -125,7 +127,8 @@ func (d *dirBackend) write(key containerKey, r io.Reader) (content, error) {
 		return nil, err
 	}
 	n, err := io.Copy(f, r)
-	// Content has to be on the disk before the record that names it, or a power cut could leave an empty blob.
+	// Content has to be on the disk before the record that names it, or a power cut could leave an
+	// empty blob.
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
 		_ = os.Remove(f.Name())
@@ -153,7 +156,8 @@ func (d *dirBackend) extend(base, tail content) (content, error) {
 	return &fileContent{path: b.where(), n: b.n + n}, nil
 }
 
-// appendAt writes tail behind the first n bytes of f. What lies there already is left of an append that was cut short.
+// appendAt writes tail behind the first n bytes of f. What lies there already is left of an append
+// that was cut short.
 func appendAt(f *os.File, n int64, tail content) (int64, error) {
 	if err := f.Truncate(n); err != nil {
 		return 0, err
@@ -169,7 +173,8 @@ func appendAt(f *os.File, n int64, tail content) (int64, error) {
 	return io.Copy(f, r)
 }
 
-// writeJSON writes a file that appears whole or not at all (on Windows, where the library cannot promise it, in place).
+// writeJSON writes a file that appears whole or not at all (on Windows, where the library cannot
+// promise it, in place).
 func writeJSON(path string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -214,13 +219,15 @@ func (c *fileContent) open(off, n int64) (io.ReadCloser, error) {
 // discard is best effort: what stays behind is removed when the folder is opened again.
 func (c *fileContent) discard() { _ = os.Remove(c.where()) }
 
-// limitedFile is a piece of a file. Its Reader is an *io.LimitedReader, which lets the kernel do the copying.
+// limitedFile is a piece of a file. Its Reader is an *io.LimitedReader, which lets the kernel do
+// the copying.
 type limitedFile struct {
 	io.Reader
 	io.Closer
 }
 
-// WriteTo hands the limited reader itself to dst, which may know how to copy from a file without a buffer.
+// WriteTo hands the limited reader itself to dst, which may know how to copy from a file without a
+// buffer.
 func (l limitedFile) WriteTo(dst io.Writer) (int64, error) { return io.Copy(dst, l.Reader) }
 
 // partsReader reads one part after the other, each opened when its turn comes.

@@ -60,8 +60,8 @@ func (d *dirBackend) loadContainer(key containerKey) (storedContainer, bool, err
 	return stored, true, err
 }
 
-// loadBlobs reads the records of a container and removes content that no record names,
-// unless a record could not be read: what it named is somebody's data.
+// loadBlobs reads the records of a container and removes content that no record names, unless a
+// record could not be read: what it named is somebody's data.
 func (d *dirBackend) loadBlobs(key containerKey) ([]*record, error) {
 	var blobs []*record
 	contents := map[string]bool{} // path: is named by a record

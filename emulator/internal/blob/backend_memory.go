@@ -8,7 +8,8 @@ import (
 // memoryBackend keeps content in memory, and nothing beyond the life of the process.
 type memoryBackend struct{}
 
-// memoryContent is content in memory. It may have spare capacity, which only the newest content of an append blob uses.
+// memoryContent is content in memory. It may have spare capacity, which only the newest content of
+// an append blob uses.
 type memoryContent []byte
 
 func (memoryBackend) createContainer(containerKey, containerRecord) error { return nil }
@@ -34,8 +35,9 @@ func (memoryBackend) join(_ containerKey, parts []part) (content, error) {
 	return memoryContent(data), nil
 }
 
-// extend may write into the spare capacity of base. That is safe because a container extends only the newest content of
-// a blob, one extension at a time, and no reader looks past the length of the content it opened.
+// extend may write into the spare capacity of base. That is safe because a container extends only
+// the newest content of a blob, one extension at a time, and no reader looks past the length of the
+// content it opened.
 func (memoryBackend) extend(base, tail content) (content, error) {
 	return append(base.(memoryContent), tail.(memoryContent)...), nil
 }

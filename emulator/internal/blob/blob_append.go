@@ -77,7 +77,8 @@ func (r *request) appendCheck() (func(*record) error, error) {
 	}, nil
 }
 
-// appendTo adds tail to the append blob of this name. check judges the blob as it is; it must exist.
+// appendTo adds tail to the append blob of this name. check judges the blob as it is; it must
+// exist.
 func (c *container) appendTo(name string, tail content, check func(*record) error) (*record, error) {
 	defer tail.discard()
 	return c.change(name, func(current *record) (*record, error) {

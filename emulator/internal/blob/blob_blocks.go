@@ -131,7 +131,8 @@ func (c *container) stagedOf(name string) ([]block, map[string]content) {
 	return list, blocks
 }
 
-// putBlockList is Put Block List: it makes the blob of blocks that were staged or that the blob has already.
+// putBlockList is Put Block List: it makes the blob of blocks that were staged or that the blob has
+// already.
 func (r *request) putBlockList(w http.ResponseWriter) error {
 	next, err := r.newRecord(blockBlob)
 	if err != nil {
@@ -222,10 +223,12 @@ func errBlockList() *fault {
 	return newFault(400, "InvalidBlockList", "The specified block list is invalid.")
 }
 
-// listedBlock is one entry of a block list: where to look for the block (Committed, Uncommitted, Latest), and its ID.
+// listedBlock is one entry of a block list: where to look for the block (Committed, Uncommitted,
+// Latest), and its ID.
 type listedBlock struct{ from, id string }
 
-// parseBlockList reads the body of Put Block List. The order of its elements is the order of the blob.
+// parseBlockList reads the body of Put Block List. The order of its elements is the order of the
+// blob.
 func parseBlockList(body io.Reader) ([]listedBlock, error) {
 	var doc struct {
 		XMLName xml.Name `xml:"BlockList"`

@@ -51,7 +51,8 @@ func (r *request) getBlob(w http.ResponseWriter) error {
 	return r.sendBlob(w, rec, body, sending{want.given, hashRange, off, n})
 }
 
-// refuseRead adds to a refused read what clients may want to know of the blob: a 304 carries its ETag.
+// refuseRead adds to a refused read what clients may want to know of the blob: a 304 carries its
+// ETag.
 func refuseRead(rec *record, err error) error {
 	var f *fault
 	if rec != nil && errors.As(err, &f) && f.status == http.StatusNotModified {

@@ -58,8 +58,9 @@ func (r *request) putBlob(w http.ResponseWriter) error {
 	return nil
 }
 
-// openForCreate finds the container of a write that makes or replaces a blob, and returns the check that such a write has
-// to pass. It is made once before the body is read, so that a refused upload costs nothing, and again when it counts.
+// openForCreate finds the container of a write that makes or replaces a blob, and returns the check
+// that such a write has to pass. It is made once before the body is read, so that a refused upload
+// costs nothing, and again when it counts.
 func (r *request) openForCreate() (*container, func(*record) error, error) {
 	cond, err := r.conditions()
 	if err != nil {
@@ -85,7 +86,8 @@ func (r *request) openForCreate() (*container, func(*record) error, error) {
 	return c, check, check(current)
 }
 
-// replace makes next the blob of its name, whatever was there, unless check objects. Content that is refused is freed.
+// replace makes next the blob of its name, whatever was there, unless check objects. Content that
+// is refused is freed.
 func (c *container) replace(next *record, check func(*record) error) error {
 	_, err := c.change(next.Name, func(current *record) (*record, error) {
 		return next, check(current)
@@ -129,7 +131,8 @@ func (r *request) contentHeaders() (contentHeaders, error) {
 	return h, err
 }
 
-// metadata reads the x-ms-meta- headers. Names are C# identifiers; see the package comment for their case.
+// metadata reads the x-ms-meta- headers. Names are C# identifiers; see the package comment for
+// their case.
 func (r *request) metadata() (map[string]string, error) {
 	const prefix = "X-Ms-Meta-"
 	metadata := map[string]string{}

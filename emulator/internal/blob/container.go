@@ -12,7 +12,8 @@ import (
 
 // container is a container and the index of its blobs. The index is in memory whatever the backend.
 //
-// Order of locks: life, then the lock of one blob's name, then mu. Only mu is held by readers, and never while bytes flow.
+// Order of locks: life, then the lock of one blob's name, then mu. Only mu is held by readers, and
+// never while bytes flow.
 type container struct {
 	key   containerKey
 	store backend
@@ -57,8 +58,8 @@ func (c *container) find(name string) *record {
 	return nil
 }
 
-// read finds a blob and opens the piece of its content that choose picks. Both happen under one lock, so the bytes are
-// those of the returned record whatever is written meanwhile.
+// read finds a blob and opens the piece of its content that choose picks. Both happen under one
+// lock, so the bytes are those of the returned record whatever is written meanwhile.
 func (c *container) read(name string, choose func(*record) (off, n int64, err error)) (*record, io.ReadCloser, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -77,9 +78,10 @@ func (c *container) read(name string, choose func(*record) (off, n int64, err er
 	return r, body, err
 }
 
-// change replaces a blob. build sees the present record (nil when there is none) and returns the next one (nil to delete
-// the blob); nobody else changes the blob meanwhile, so the conditions of a request are judged there.
-// change gives the next record its ETag, its time and the lease of the present one.
+// change replaces a blob. build sees the present record (nil when there is none) and returns the
+// next one (nil to delete the blob); nobody else changes the blob meanwhile, so the conditions of a
+// request are judged there. change gives the next record its ETag, its time and the lease of the
+// present one.
 func (c *container) change(name string, build func(current *record) (*record, error)) (*record, error) {
 	return c.swap(name, func(current *record) (*record, error) {
 		next, err := build(current)
@@ -160,8 +162,9 @@ func (c *container) remove(name string) {
 	}
 }
 
-// ascend yields the blobs whose names start with prefix and are not below from, in the order of their names. It takes a
-// picture of at most limit blobs of its own (0: all) when the loop starts; files of seeds are read as the loop goes.
+// ascend yields the blobs whose names start with prefix and are not below from, in the order of
+// their names. It takes a picture of at most limit blobs of its own (0: all) when the loop starts;
+// files of seeds are read as the loop goes.
 func (c *container) ascend(prefix, from string, limit int) iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
 		own, seeds := c.ownFrom(prefix, from, limit)
@@ -190,7 +193,8 @@ func (c *container) ownFrom(prefix, from string, limit int) (iter.Seq2[*record, 
 	}, slices.Clone(c.seeds)
 }
 
-// mergeRecords merges two sequences in the order of names. Of two records with one name it keeps that of a.
+// mergeRecords merges two sequences in the order of names. Of two records with one name it keeps
+// that of a.
 func mergeRecords(a, b iter.Seq2[*record, error]) iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
 		nextB, stop := iter.Pull2(b)

@@ -43,7 +43,8 @@ func (a *account) create(s *Service, key containerKey, metadata map[string]strin
 	return c, true, nil
 }
 
-// remove ends a container, unless check objects. It waits for the changes of blobs that are under way.
+// remove ends a container, unless check objects. It waits for the changes of blobs that are under
+// way.
 func (a *account) remove(name string, check func(containerRecord) error) error {
 	c, ok := a.find(name)
 	if !ok {
@@ -65,7 +66,8 @@ func (r *request) createContainer(w http.ResponseWriter) error {
 		return err
 	}
 	if r.header.Get("X-Ms-Blob-Public-Access") != "" {
-		// Accounts do not permit it unless asked to; our public containers are chosen by Account.PublicContainers.
+		// Accounts do not permit it unless asked to; our public containers are chosen by
+		// Account.PublicContainers.
 		return newFault(409, "PublicAccessNotPermitted", "Public access is not permitted on this storage account.")
 	}
 	c, made, err := r.acct.create(r.svc, containerKey{r.accountID, r.container}, metadata)
@@ -81,7 +83,8 @@ func (r *request) createContainer(w http.ResponseWriter) error {
 	return nil
 }
 
-// deleteContainer is Delete Container. The name is free again at once, not after half a minute as in Azure.
+// deleteContainer is Delete Container. The name is free again at once, not after half a minute as
+// in Azure.
 func (r *request) deleteContainer(w http.ResponseWriter) error {
 	cond, err := r.conditions()
 	if err != nil {

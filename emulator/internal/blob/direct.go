@@ -20,7 +20,8 @@ type Properties struct {
 	Size int64
 	// ContentType is the media type; application/octet-stream unless the writer said otherwise.
 	ContentType string
-	// MD5 is the hash of the content, or nil for blobs that were written in blocks, appended to or seeded.
+	// MD5 is the hash of the content, or nil for blobs that were written in blocks, appended to or
+	// seeded.
 	MD5 []byte
 	// ETag changes with every change of the blob. It has no quotes.
 	ETag string
@@ -51,7 +52,8 @@ type PutOptions struct {
 	ContentType string
 	// Metadata of a new blob; an append to a blob that exists leaves its metadata alone.
 	Metadata map[string]string
-	// Append adds to the append blob of this name, which is made if needed. Otherwise Put replaces whatever is there.
+	// Append adds to the append blob of this name, which is made if needed. Otherwise Put replaces
+	// whatever is there.
 	Append bool
 }
 
@@ -84,8 +86,8 @@ func (s *Service) CreateContainer(account, container string) error {
 	return nil
 }
 
-// Put writes everything r yields as a blob, which appears whole or not at all. The container must exist. No credential is
-// asked for. A nil o means the defaults.
+// Put writes everything r yields as a blob, which appears whole or not at all. The container must
+// exist. No credential is asked for. A nil o means the defaults.
 func (s *Service) Put(ctx context.Context, account, container, name string, r io.Reader, o *PutOptions) error {
 	if o == nil {
 		o = &PutOptions{}
@@ -164,8 +166,8 @@ func lowerKeys(m map[string]string) (map[string]string, error) {
 	return out, nil
 }
 
-// Open returns the content of a blob as it is now; later writes do not show in it. Close the reader. Reading ends with
-// the context's error when the context does.
+// Open returns the content of a blob as it is now; later writes do not show in it. Close the
+// reader. Reading ends with the context's error when the context does.
 func (s *Service) Open(ctx context.Context, account, container, name string) (io.ReadCloser, Properties, error) {
 	c, err := s.container(account, container)
 	if err != nil {
@@ -192,8 +194,9 @@ type readCloser struct {
 	io.Closer
 }
 
-// List yields the blobs whose names start with prefix, in the order of their names (by bytes). It reads a page at a time,
-// so blobs written while the loop runs may or may not be seen. An error is yielded once and ends the loop.
+// List yields the blobs whose names start with prefix, in the order of their names (by bytes). It
+// reads a page at a time, so blobs written while the loop runs may or may not be seen. An error is
+// yielded once and ends the loop.
 func (s *Service) List(ctx context.Context, account, container, prefix string) iter.Seq2[Properties, error] {
 	return func(yield func(Properties, error) bool) {
 		c, err := s.container(account, container)

@@ -134,7 +134,8 @@ func TestRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// A crash leaves content without a record, staged content, and the tail of an append that was not recorded.
+	// A crash leaves content without a record, staged content, and the tail of an append that was
+	// not recorded.
 	base := filepath.Join(dir, testAccount, testContainer)
 	leftovers := []string{filepath.Join(base, "blobs", "orphan~123"), filepath.Join(base, "staging", "456")}
 	for _, path := range leftovers {

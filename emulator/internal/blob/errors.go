@@ -9,15 +9,17 @@ import (
 	"strings"
 )
 
-// fault is a refusal in the words of the service (Microsoft Learn, "Status and error codes" of Blob Storage).
+// fault is a refusal in the words of the service (Microsoft Learn, "Status and error codes" of Blob
+// Storage).
 type fault struct {
 	status  int
 	code    string
 	message string
 	details []detail // elements of the XML body behind the message
 	headers []detail // headers beside the usual ones
-	// frontEnd marks refusals before the blob service itself saw the request: they name another server and no version, as
-	// in the recorded KeyBasedAuthenticationNotPermitted of the azure-ai-ml tests of 2026.
+	// frontEnd marks refusals before the blob service itself saw the request: they name another
+	// server and no version, as in the recorded KeyBasedAuthenticationNotPermitted of the
+	// azure-ai-ml tests of 2026.
 	frontEnd bool
 }
 
@@ -99,7 +101,8 @@ func errXML() *fault {
 	return newFault(400, "InvalidXmlDocument", "XML specified is not syntactically valid.")
 }
 
-// errNotPlayed refuses what the real service has and this one has not. Azure's clients do not retry a 501.
+// errNotPlayed refuses what the real service has and this one has not. Azure's clients do not retry
+// a 501.
 func errNotPlayed(what string) *fault {
 	return newFault(501, "NotImplemented", "The emulator does not play "+what+".")
 }
@@ -150,8 +153,8 @@ func (f *fault) body(requestID, when string) string {
 	return x.String()
 }
 
-// xmlWriter writes XML the way the service does: a byte order mark, one line, and empty elements as "<X />".
-// encoding/xml cannot write the latter.
+// xmlWriter writes XML the way the service does: a byte order mark, one line, and empty elements as
+// "<X />". encoding/xml cannot write the latter.
 type xmlWriter struct{ b strings.Builder }
 
 const xmlHead = "\ufeff" + `<?xml version="1.0" encoding="utf-8"?>`

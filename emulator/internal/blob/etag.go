@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// ETags of the real service are the time of the change, as a count of 100 ns since the year 1 written in hexadecimal
-// ("0x8DE8B61B9A99D1A" is 26 March 2026). Ours are the same, so they look right and grow.
+// ETags of the real service are the time of the change, as a count of 100 ns since the year 1
+// written in hexadecimal ("0x8DE8B61B9A99D1A" is 26 March 2026). Ours are the same, so they look
+// right and grow.
 const ticksAtUnixEpoch = 621355968000000000
 
 func ticks(t time.Time) uint64 { return uint64(t.UnixNano()/100 + ticksAtUnixEpoch) }

@@ -25,7 +25,8 @@ func FuzzDiskStem(f *testing.F) {
 		if !filepath.IsLocal(contentA) || filepath.Clean(contentA) != contentA || strings.ContainsAny(contentA, "\\:*?\"<>|\x00") {
 			t.Errorf("%q lies at %q", a, contentA)
 		}
-		// A file of one blob is never a file of another, nor a folder on the way to it, on any file system.
+		// A file of one blob is never a file of another, nor a folder on the way to it, on any file
+		// system.
 		if a != b && (strings.EqualFold(stemA, stemB) || strings.HasPrefix(strings.ToLower(recordB), strings.ToLower(contentA)+"/")) {
 			t.Errorf("%q and %q share %q", a, b, stemA)
 		}
@@ -44,7 +45,8 @@ func FuzzParseSharedKey(f *testing.F) {
 	})
 }
 
-// Nothing that a stranger can write into a query string opens the account, or shows in an answer if it is a signature.
+// Nothing that a stranger can write into a query string opens the account, or shows in an answer if
+// it is a signature.
 func FuzzSAS(f *testing.F) {
 	f.Add("sv=2024-08-04&ss=b&srt=co&sp=r&se=2030-01-01&sig=AAAA")
 	f.Add("sv=2024-08-04&sr=c&sp=r&se=2030-01-01&sig=vo7q9sPVKY0%3D")

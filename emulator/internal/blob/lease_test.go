@@ -48,7 +48,8 @@ func newLeaseTest(t *testing.T, dir string) *leaseTest {
 
 func (t *leaseTest) wait(d time.Duration) { t.clock = t.clock.Add(d) }
 
-// holder is azblob's lease client, which acquires with id unless it is empty. azblob invents an ID then.
+// holder is azblob's lease client, which acquires with id unless it is empty. azblob invents an ID
+// then.
 func (t *leaseTest) holder(id string) *azlease.BlobClient {
 	t.Helper()
 	o := &azlease.BlobClientOptions{}
@@ -168,8 +169,9 @@ var leaseActions = map[string]func(ctx context.Context, t *leaseTest) error{
 	},
 }
 
-// The outcomes are those of Microsoft Learn, "Lease Blob", and of the tests that Azure's own .NET client runs against the
-// service. A state in the last column is what a successful action leaves behind.
+// The outcomes are those of Microsoft Learn, "Lease Blob", and of the tests that Azure's own .NET
+// client runs against the service. A state in the last column is what a successful action leaves
+// behind.
 func TestLeaseActions(t *testing.T) {
 	t.Parallel()
 	const (
@@ -403,7 +405,8 @@ func TestWriteForgetsEndedLease(t *testing.T) {
 	}
 }
 
-// A write with the lease leaves it, a lease leaves the blob's ETag, and a deleted blob takes its lease along.
+// A write with the lease leaves it, a lease leaves the blob's ETag, and a deleted blob takes its
+// lease along.
 func TestLeaseAndBlobChange(t *testing.T) {
 	t.Parallel()
 	lt := newLeaseTest(t, "")
@@ -428,7 +431,8 @@ func TestLeaseAndBlobChange(t *testing.T) {
 	}
 }
 
-// The real service judges the lease before If-None-Match (github.com/Azure/Azurite issue 2637, 2026).
+// The real service judges the lease before If-None-Match (github.com/Azure/Azurite issue 2637,
+// 2026).
 func TestCreateOverLeasedBlob(t *testing.T) {
 	t.Parallel()
 	lt := newLeaseTest(t, "")
@@ -480,7 +484,8 @@ func TestBreakPeriods(t *testing.T) {
 	}
 }
 
-// A lease ends at its second, not before it and not after it, and a renewal starts the same time again.
+// A lease ends at its second, not before it and not after it, and a renewal starts the same time
+// again.
 func TestLeaseEnds(t *testing.T) {
 	t.Parallel()
 	lt := newLeaseTest(t, "")
@@ -722,7 +727,8 @@ func TestContainerLease(t *testing.T) {
 	lt.must(remove(leaseC))
 }
 
-// The delete permission of a SAS breaks leases and does nothing else to them; the write permission does all.
+// The delete permission of a SAS breaks leases and does nothing else to them; the write permission
+// does all.
 func TestLeaseNeedsWritePermission(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, "")

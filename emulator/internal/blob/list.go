@@ -79,7 +79,8 @@ func (r *request) pageSize(text string) (int, error) {
 	return min(n, maxPage), nil
 }
 
-// Markers look like the service's ("2!80!MDAw…"): a version, a length, and base64 that holds the name to go on with.
+// Markers look like the service's ("2!80!MDAw…"): a version, a length, and base64 that holds the
+// name to go on with.
 func formatMarker(name string) string {
 	if name == "" {
 		return ""
@@ -116,7 +117,8 @@ type listed struct {
 	prefix string
 }
 
-// page is a piece of a listing, in the order of names, and the name that the next piece starts with.
+// page is a piece of a listing, in the order of names, and the name that the next piece starts
+// with.
 type page struct {
 	entries []listed
 	next    string

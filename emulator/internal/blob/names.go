@@ -61,15 +61,17 @@ func blobName(name string) (string, error) {
 	return name, nil
 }
 
-// Names on disk. A blob "Score/a b.csv" lies below its container's folder at !score~/a%20b.csv followed by ~ and a suffix,
-// so a blob "x" and a blob "x/y" never want the same path, no name can leave the folder, and file systems that ignore
-// case keep apart what differs in case. The name is never read back from the path: the properties file beside has it.
+// Names on disk. A blob "Score/a b.csv" lies below its container's folder at !score~/a%20b.csv
+// followed by ~ and a suffix, so a blob "x" and a blob "x/y" never want the same path, no name can
+// leave the folder, and file systems that ignore case keep apart what differs in case. The name is
+// never read back from the path: the properties file beside has it.
 const (
 	maxDiskSegment = 180
 	maxDiskPath    = 2000
 )
 
-// diskStem is the path of a blob below its container's folder, without the suffix that tells content from properties.
+// diskStem is the path of a blob below its container's folder, without the suffix that tells
+// content from properties.
 func diskStem(name string) string {
 	segments := strings.Split(name, "/")
 	for i, segment := range segments {

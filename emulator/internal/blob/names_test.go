@@ -50,8 +50,9 @@ func TestImpossibleNames(t *testing.T) {
 	})
 }
 
-// The service drops the dots at the end of a segment: in what it stores, in what it looks for, and in the path that a
-// signature is good for (github.com/Azure/azure-sdk-for-java issue 36674, Azure/azure-storage-ruby issue 191).
+// The service drops the dots at the end of a segment: in what it stores, in what it looks for, and
+// in the path that a signature is good for (github.com/Azure/azure-sdk-for-java issue 36674,
+// Azure/azure-storage-ruby issue 191).
 func TestDotsAtTheEndOfSegments(t *testing.T) {
 	t.Parallel()
 	onEachBackend(t, func(t *testing.T, s *Service) {

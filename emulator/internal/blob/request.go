@@ -32,7 +32,8 @@ type request struct {
 // defaultVersion is spoken with clients that name no version, as anonymous readers do.
 const defaultVersion = "2009-09-19"
 
-// newRequest reads what every request has in common. The request it returns can always be answered, whatever the error.
+// newRequest reads what every request has in common. The request it returns can always be answered,
+// whatever the error.
 func (s *Service) newRequest(hr *http.Request) (*request, error) {
 	r := &request{Request: hr, svc: s, id: newRequestID(), time: s.now(), header: canonicalHeader(hr.Header)}
 	r.host = strings.ToLower(hr.Host)
@@ -56,8 +57,9 @@ func (s *Service) newRequest(hr *http.Request) (*request, error) {
 	return r, r.readPath()
 }
 
-// canonicalHeader makes names findable by http.Header.Get. A request that came over a socket has canonical names already;
-// one that was handed over in memory has them as the client spelled them ("x-ms-meta-owner").
+// canonicalHeader makes names findable by http.Header.Get. A request that came over a socket has
+// canonical names already; one that was handed over in memory has them as the client spelled them
+// ("x-ms-meta-owner").
 func canonicalHeader(h http.Header) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
@@ -67,8 +69,8 @@ func canonicalHeader(h http.Header) http.Header {
 	return out
 }
 
-// readVersion finds the version: the header's, else that of the SAS. Any date is taken, so that clients newer than this
-// code are served; the real service refuses versions it does not have.
+// readVersion finds the version: the header's, else that of the SAS. Any date is taken, so that
+// clients newer than this code are served; the real service refuses versions it does not have.
 func (r *request) readVersion() error {
 	r.version = r.header.Get("X-Ms-Version")
 	if r.version == "" {
@@ -99,7 +101,8 @@ func (r *request) readAccount() error {
 	return nil
 }
 
-// readPath splits the path into container and blob. A single segment without restype is a blob of the container $root.
+// readPath splits the path into container and blob. A single segment without restype is a blob of
+// the container $root.
 func (r *request) readPath() error {
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/")
 	container, blob, isBlob := strings.Cut(path, "/")

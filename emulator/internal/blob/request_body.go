@@ -13,7 +13,8 @@ import (
 	"strconv"
 )
 
-// crcTable is the polynomial of x-ms-content-crc64: that of the NVM Express specification, as azblob computes it too.
+// crcTable is the polynomial of x-ms-content-crc64: that of the NVM Express specification, as
+// azblob computes it too.
 var crcTable = crc64.MakeTable(0x9A6C9329AC4BC9B5)
 
 // received is the body of a request, kept and hashed.
@@ -23,7 +24,8 @@ type received struct {
 	crc64   []byte
 }
 
-// receive keeps the body of the request and checks its length and hashes. At most limit bytes are taken.
+// receive keeps the body of the request and checks its length and hashes. At most limit bytes are
+// taken.
 func (r *request) receive(c *container, limit int64) (received, error) {
 	if r.ContentLength < 0 {
 		return received{}, newFault(411, "MissingContentLengthHeader", "The Content-Length header was not specified.")

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// conditions are the conditional headers of a request (Microsoft Learn, "Specifying conditional headers").
+// conditions are the conditional headers of a request (Microsoft Learn, "Specifying conditional
+// headers").
 type conditions struct {
 	match, noneMatch               string
 	modifiedSince, unmodifiedSince time.Time
@@ -39,7 +40,8 @@ func (r *request) timeHeader(name string) (time.Time, error) {
 	return t, nil
 }
 
-// checkRead judges a read of an existing blob: 412 for what must hold, 304 for what has not changed.
+// checkRead judges a read of an existing blob: 412 for what must hold, 304 for what has not
+// changed.
 func (c conditions) checkRead(rec *record) error {
 	if err := c.checkLease(rec, false); err != nil {
 		return err
@@ -70,8 +72,8 @@ func (c conditions) checkState(tag uint64, modified time.Time) error {
 }
 
 // checkLease checks the lease of a blob; current is nil when there is no blob, and so no lease. The
-// service checks the lease before all other conditions: creating a blob over a leased one is refused
-// with LeaseIdMissing, not BlobAlreadyExists (github.com/Azure/Azurite issue 2637, 2026).
+// service checks the lease before all other conditions: creating a blob over a leased one is
+// refused with LeaseIdMissing, not BlobAlreadyExists (github.com/Azure/Azurite issue 2637, 2026).
 func (c conditions) checkLease(current *record, write bool) error {
 	var l lease
 	if current != nil {
@@ -96,7 +98,8 @@ func (c conditions) checkCreate(current *record) error {
 	return c.checkState(current.ETag, current.Modified)
 }
 
-// wanted says whether If-Match and If-Unmodified-Since hold. Times count in whole seconds, as clients see them.
+// wanted says whether If-Match and If-Unmodified-Since hold. Times count in whole seconds, as
+// clients see them.
 func (c conditions) wanted(tag uint64, modified time.Time) bool {
 	if c.match != "" && strings.TrimSpace(c.match) != "*" && !sameETag(c.match, tag) {
 		return false

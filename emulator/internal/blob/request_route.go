@@ -170,8 +170,8 @@ func blobOperation(method, comp string) (operation, bool) {
 	return pick(comp, method, nil)
 }
 
-// refuseUnplayed refuses requests that ask for a feature this service lacks by a header or parameter: to ignore it would
-// be to do something else than was asked.
+// refuseUnplayed refuses requests that ask for a feature this service lacks by a header or
+// parameter: to ignore it would be to do something else than was asked.
 func (r *request) refuseUnplayed() error {
 	switch {
 	case r.queryParam("snapshot") != "":

@@ -33,8 +33,8 @@ func setChange(h http.Header, tag uint64, modified time.Time) {
 	h.Set("Last-Modified", httpTime(modified))
 }
 
-// setMetadata sets x-ms-meta headers, in lower case: Python's azure-ai-ml looks for "upload_status" in just that case, and
-// the canonical form of net/http would turn it into Upload_status.
+// setMetadata sets x-ms-meta headers, in lower case: Python's azure-ai-ml looks for "upload_status"
+// in just that case, and the canonical form of net/http would turn it into Upload_status.
 func setMetadata(h http.Header, metadata map[string]string) {
 	for name, value := range metadata {
 		h["x-ms-meta-"+name] = []string{value}

@@ -13,17 +13,19 @@ import (
 	"strings"
 )
 
-// seed shows the files of a local folder as blobs. Files are looked at when they are asked for, so a file added later is
-// a blob at once. Links to files inside the folder are followed; links that leave it, and links to folders, are not.
+// seed shows the files of a local folder as blobs. Files are looked at when they are asked for, so
+// a file added later is a blob at once. Links to files inside the folder are followed; links that
+// leave it, and links to folders, are not.
 type seed struct {
 	prefix string // of blob names: "" or "some/path/"
 	root   *os.Root
 }
 
-// Seed shows the files below dir as blobs whose names are prefix, a slash (unless prefix is empty) and the file's path
-// within dir. The container is made if needed. The files are not copied, and no request changes them: a write to such a
-// blob is refused like one to a blob under an immutability policy. A blob of the service's own hides a file of that name.
-// Files whose names no blob can have are left out. Seeds are not kept over a restart.
+// Seed shows the files below dir as blobs whose names are prefix, a slash (unless prefix is empty)
+// and the file's path within dir. The container is made if needed. The files are not copied, and no
+// request changes them: a write to such a blob is refused like one to a blob under an immutability
+// policy. A blob of the service's own hides a file of that name. Files whose names no blob can have
+// are left out. Seeds are not kept over a restart.
 func (s *Service) Seed(account, container, prefix, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -73,7 +75,8 @@ func (s *seed) record(name, rel string, info fs.FileInfo) *record {
 	}
 }
 
-// ascend yields the files whose blob names start with prefix and are not below from, in the order of blob names.
+// ascend yields the files whose blob names start with prefix and are not below from, in the order
+// of blob names.
 func (s *seed) ascend(prefix, from string) iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
 		if overlaps(s.prefix, prefix) {

@@ -15,13 +15,16 @@ import (
 type Account struct {
 	// Name is the first label of the account's host: 3 to 24 lower-case letters and digits.
 	Name string
-	// Keys are the two account keys, decoded. The first signs what the service signs itself; both are accepted.
+	// Keys are the two account keys, decoded. The first signs what the service signs itself; both
+	// are accepted.
 	Keys [2][]byte
-	// AllowSharedKey says whether the keys, and every SAS made with them, are accepted. When false they are refused with
-	// KeyBasedAuthenticationNotPermitted, and only tokens and user delegation SAS open the account.
+	// AllowSharedKey says whether the keys, and every SAS made with them, are accepted. When false
+	// they are refused with KeyBasedAuthenticationNotPermitted, and only tokens and user delegation
+	// SAS open the account.
 	AllowSharedKey bool
-	// PublicContainers names the containers that anyone may read and list without a credential, like the public sample
-	// data sets of Azure ML. Nil means none, and that the account does not permit public access at all.
+	// PublicContainers names the containers that anyone may read and list without a credential,
+	// like the public sample data sets of Azure ML. Nil means none, and that the account does not
+	// permit public access at all.
 	PublicContainers map[string]bool
 }
 
@@ -33,15 +36,17 @@ type Options struct {
 	Dir string
 	// Now is the clock of the service. Default: time.Now.
 	Now func() time.Time
-	// VerifyToken judges a bearer token for an account, given the whole Authorization header, and answers the tenant that
-	// issued it. For a token that is not good, reason is a word such as "audience" or "expired", or a sentence. Nil refuses
-	// all tokens.
+	// VerifyToken judges a bearer token for an account, given the whole Authorization header, and
+	// answers the tenant that issued it. For a token that is not good, reason is a word such as
+	// "audience" or "expired", or a sentence. Nil refuses all tokens.
 	VerifyToken func(authorization, account string) (tenant string, ok bool, reason string)
 	// TenantID is the tenant named in challenges and in user delegation SAS.
 	TenantID string
-	// LoginHost is the host of the authority named in challenges. Default: login.microsoftonline.com.
+	// LoginHost is the host of the authority named in challenges. Default:
+	// login.microsoftonline.com.
 	LoginHost string
-	// Logger receives failures of the service itself, such as a full disk. Nil logs nothing. Credentials are never logged.
+	// Logger receives failures of the service itself, such as a full disk. Nil logs nothing.
+	// Credentials are never logged.
 	Logger *slog.Logger
 }
 
@@ -49,11 +54,13 @@ type Options struct {
 var (
 	// ErrNotFound means that the account, the container or the blob does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrReadOnly means that the blob is a file of a seeded folder, which the service never changes.
+	// ErrReadOnly means that the blob is a file of a seeded folder, which the service never
+	// changes.
 	ErrReadOnly = errors.New("read-only")
 )
 
-// Service is a Blob service. It is safe for concurrent use. Make one with [New] and end it with [Service.Close].
+// Service is a Blob service. It is safe for concurrent use. Make one with [New] and end it with
+// [Service.Close].
 type Service struct {
 	suffix    string
 	now       func() time.Time
@@ -78,8 +85,8 @@ type account struct {
 	containers map[string]*container
 }
 
-// New returns a service without accounts. When o.Dir holds blobs of an earlier service, they appear again as their
-// accounts are added.
+// New returns a service without accounts. When o.Dir holds blobs of an earlier service, they appear
+// again as their accounts are added.
 func New(o Options) (*Service, error) {
 	s := &Service{
 		suffix:    cmp.Or(o.Suffix, "core.windows.net"),
@@ -141,7 +148,8 @@ func (s *Service) adopt(stored storedContainer) {
 	s.entry(stored.key.account).containers[stored.key.container] = c
 }
 
-// AddAccount makes an account known, or changes the keys and settings of a known one, whose blobs stay.
+// AddAccount makes an account known, or changes the keys and settings of a known one, whose blobs
+// stay.
 func (s *Service) AddAccount(a Account) error {
 	if !validAccountName(a.Name) {
 		return fmt.Errorf("blob: account name %q: want 3 to 24 lower-case letters and digits", a.Name)
@@ -178,7 +186,8 @@ func (s *Service) account(name string) (*account, Account, bool) {
 	return acct, acct.settings, acct.known
 }
 
-// Close releases the seeded folders. Requests still running may fail; everything that was answered is kept.
+// Close releases the seeded folders. Requests still running may fail; everything that was answered
+// is kept.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

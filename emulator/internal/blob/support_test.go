@@ -29,7 +29,8 @@ var (
 	testTime = time.Date(2026, 3, 26, 18, 1, 37, 0, time.UTC)
 )
 
-// newTestService returns a service with one account and one container. An empty dir keeps it in memory.
+// newTestService returns a service with one account and one container. An empty dir keeps it in
+// memory.
 func newTestService(t testing.TB, dir string, edit ...func(*Options, *Account)) *Service {
 	t.Helper()
 	o := Options{Dir: dir, TenantID: "tenant-1", Now: time.Now, VerifyToken: func(header, _ string) (string, bool, string) {
@@ -68,7 +69,8 @@ func onEachBackend(t *testing.T, test func(t *testing.T, s *Service)) {
 	t.Run("folder", func(t *testing.T) { t.Parallel(); test(t, newTestService(t, t.TempDir())) })
 }
 
-// inMemory carries requests to a handler without a socket, and headers back in the form net/http gives them.
+// inMemory carries requests to a handler without a socket, and headers back in the form net/http
+// gives them.
 type inMemory struct{ handler http.Handler }
 
 func (m inMemory) Do(req *http.Request) (*http.Response, error) {
@@ -159,7 +161,8 @@ func names(t testing.TB, s *Service, prefix string) []string {
 	return all
 }
 
-// call sends a request with a token (unless it has a credential already) and returns the answer as the service wrote it.
+// call sends a request with a token (unless it has a credential already) and returns the answer as
+// the service wrote it.
 func call(t testing.TB, s *Service, method, target, body string, header map[string]string) *httptest.ResponseRecorder {
 	t.Helper()
 	req := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What clients of Azure ML see of the service, header by header: retold from recordings of the tests of azure-ai-ml, 2023
-// to 2026, with names and times of our own.
+// What clients of Azure ML see of the service, header by header: retold from recordings of the
+// tests of azure-ai-ml, 2023 to 2026, with names and times of our own.
 
 // headers returns an answer's headers in one form, without those that differ from call to call.
 func headers(h http.Header) map[string]string {

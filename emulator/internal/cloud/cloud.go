@@ -1,8 +1,8 @@
-// Package cloud knows the host names and token audiences of the clouds that the
-// emulator plays, and which room of the emulator a host name belongs to.
+// Package cloud knows the host names and token audiences of the clouds that the emulator plays, and
+// which room of the emulator a host name belongs to.
 //
-// The emulator keeps its own table on purpose: it does not read the SDK's, so
-// that a wrong host or audience in one is not mirrored by the other.
+// The emulator keeps its own table on purpose: it does not read the SDK's, so that a wrong host or
+// audience in one is not mirrored by the other.
 package cloud
 
 import (
@@ -10,42 +10,41 @@ import (
 	"strings"
 )
 
-// Cloud is the set of host names and audiences of one Azure cloud. All names
-// are lower case and without scheme or port.
+// Cloud is the set of host names and audiences of one Azure cloud. All names are lower case and
+// without scheme or port.
 type Cloud struct {
-	// Name is the name Azure's tools know the cloud by: AzureCloud,
-	// AzureChinaCloud or AzureUSGovernment.
+	// Name is the name Azure's tools know the cloud by: AzureCloud, AzureChinaCloud or
+	// AzureUSGovernment.
 	Name string
-	// LoginHosts are the names of the token service. The first is the one that
-	// azidentity asks, the others are its aliases.
+	// LoginHosts are the names of the token service. The first is the one that azidentity asks, the
+	// others are its aliases.
 	LoginHosts []string
-	// PreferredLoginHost is the name that instance discovery calls
-	// preferred_network; one of LoginHosts.
+	// PreferredLoginHost is the name that instance discovery calls preferred_network; one of
+	// LoginHosts.
 	PreferredLoginHost string
-	// LoginCacheHost is the name under which MSAL files cached tokens
-	// (preferred_cache in instance discovery); one of LoginHosts.
+	// LoginCacheHost is the name under which MSAL files cached tokens (preferred_cache in instance
+	// discovery); one of LoginHosts.
 	LoginCacheHost string
 	// ManagementHost is the host of Azure Resource Manager.
 	ManagementHost string
-	// ManagementAudiences are the audiences Azure Resource Manager accepts,
-	// with and without the trailing slash.
+	// ManagementAudiences are the audiences Azure Resource Manager accepts, with and without the
+	// trailing slash.
 	ManagementAudiences []string
 	// MLAudience is the audience of the scoring hosts.
 	MLAudience string
-	// StorageAudiences are the audiences every storage account accepts. An
-	// account accepts its own address too, see [Cloud.BlobAudiences].
+	// StorageAudiences are the audiences every storage account accepts. An account accepts its own
+	// address too, see [Cloud.BlobAudiences].
 	StorageAudiences []string
 	// StorageSuffix is what follows "{account}.blob.".
 	StorageSuffix string
-	// APISuffix is what follows "{region}." in the host of the workspace data
-	// plane.
+	// APISuffix is what follows "{region}." in the host of the workspace data plane.
 	APISuffix string
 	// InferenceSuffix is what follows "{endpoint}.{region}." in a scoring host.
 	InferenceSuffix string
 	// StudioHost is the host in links to Azure ML studio. It is not played.
 	StudioHost string
-	// GraphHost is the host of Microsoft Graph. It is not played, but a token
-	// for it can be had, as in every tenant.
+	// GraphHost is the host of Microsoft Graph. It is not played, but a token for it can be had, as
+	// in every tenant.
 	GraphHost string
 }
 
@@ -118,8 +117,8 @@ func USGov() Cloud {
 // All returns the clouds the emulator can play, the default first.
 func All() []Cloud { return []Cloud{Public(), China(), USGov()} }
 
-// ByName returns the cloud that Azure's tools call name, in any case. The
-// empty name means the public cloud.
+// ByName returns the cloud that Azure's tools call name, in any case. The empty name means the
+// public cloud.
 func ByName(name string) (Cloud, bool) {
 	if name == "" {
 		return Public(), true
@@ -132,8 +131,8 @@ func ByName(name string) (Cloud, bool) {
 	return Cloud{}, false
 }
 
-// storageAudiences is the same in every cloud: azidentity and azure-ai-ml ask
-// for https://storage.azure.com/.default without a switch by cloud.
+// storageAudiences is the same in every cloud: azidentity and azure-ai-ml ask for
+// https://storage.azure.com/.default without a switch by cloud.
 func storageAudiences() []string {
 	return []string{"https://storage.azure.com", "https://storage.azure.com/"}
 }
@@ -149,8 +148,8 @@ func (c Cloud) BlobAudiences(account string) []string {
 	return append(slices.Clone(c.StorageAudiences), own, own+"/")
 }
 
-// APIHost returns the host of the workspace data plane in a region: run
-// history, data, and the batch endpoints' own job lists.
+// APIHost returns the host of the workspace data plane in a region: run history, data, and the
+// batch endpoints' own job lists.
 func (c Cloud) APIHost(region string) string {
 	return strings.ToLower(region) + "." + c.APISuffix
 }
@@ -174,9 +173,8 @@ func (c Cloud) Domains() []string {
 	return domains
 }
 
-// KnowsAudience tells whether a token for the resource can be had in this
-// cloud. The trailing slash does not matter here; it does to the hosts that
-// check the token's audience.
+// KnowsAudience tells whether a token for the resource can be had in this cloud. The trailing slash
+// does not matter here; it does to the hosts that check the token's audience.
 func (c Cloud) KnowsAudience(resource string) bool {
 	bare := strings.ToLower(strings.TrimRight(resource, "/"))
 	if slices.Contains(c.ManagementAudiences, bare) || slices.Contains(c.StorageAudiences, bare) {
@@ -185,8 +183,8 @@ func (c Cloud) KnowsAudience(resource string) bool {
 	return bare == c.MLAudience || bare == "https://"+c.GraphHost || c.IsBlobAudience(bare)
 }
 
-// IsBlobAudience tells whether an audience is the address of a storage
-// account's Blob service, with or without a trailing slash.
+// IsBlobAudience tells whether an audience is the address of a storage account's Blob service, with
+// or without a trailing slash.
 func (c Cloud) IsBlobAudience(audience string) bool {
 	host, ok := strings.CutPrefix(strings.TrimSuffix(audience, "/"), "https://")
 	r, known := c.Route(host)

@@ -53,8 +53,8 @@ func TestRouteRefuses(t *testing.T) {
 	}
 }
 
-// Every host a cloud makes is a host it routes, and to no other cloud but for
-// the login host that all share.
+// Every host a cloud makes is a host it routes, and to no other cloud but for the login host that
+// all share.
 func TestHostsComeBack(t *testing.T) {
 	t.Parallel()
 	for _, c := range All() {

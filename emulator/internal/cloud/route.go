@@ -49,13 +49,13 @@ type Route struct {
 	Region string
 	// Endpoint is the batch endpoint of a KindScoring host.
 	Endpoint string
-	// WorkspaceID is the GUID in the KindAPI host of a workspace behind a
-	// private link, {workspaceId}.workspace.{region}.api.azureml.ms; else empty.
+	// WorkspaceID is the GUID in the KindAPI host of a workspace behind a private link,
+	// {workspaceId}.workspace.{region}.api.azureml.ms; else empty.
 	WorkspaceID string
 }
 
-// Route reads a host name, in any case, with or without a port. It reports
-// false for a host that this cloud does not have.
+// Route reads a host name, in any case, with or without a port. It reports false for a host that
+// this cloud does not have.
 func (c Cloud) Route(host string) (Route, bool) {
 	host = HostName(host)
 	switch {
@@ -80,13 +80,12 @@ func (c Cloud) Route(host string) (Route, bool) {
 	return Route{}, false
 }
 
-// discoveryHost plays in every cloud: MSAL for Python asks the public cloud's
-// login host for instance discovery even when it signs in to another cloud
-// (seen with Azure CLI 2.45.0 set to AzureChinaCloud).
+// discoveryHost plays in every cloud: MSAL for Python asks the public cloud's login host for
+// instance discovery even when it signs in to another cloud (seen with Azure CLI 2.45.0 set to
+// AzureChinaCloud).
 const discoveryHost = "login.microsoftonline.com"
 
-// HostName returns the name in a host[:port], in lower case and without a
-// final dot.
+// HostName returns the name in a host[:port], in lower case and without a final dot.
 func HostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -94,8 +93,7 @@ func HostName(host string) string {
 	return strings.TrimSuffix(strings.ToLower(host), ".")
 }
 
-// labelsBefore returns the labels of host in front of suffix, at least one and
-// none of them empty.
+// labelsBefore returns the labels of host in front of suffix, at least one and none of them empty.
 func labelsBefore(host, suffix string) ([]string, bool) {
 	before, ok := strings.CutSuffix(host, "."+suffix)
 	if !ok {

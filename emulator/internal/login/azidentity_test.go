@@ -62,8 +62,8 @@ func getToken(t *testing.T, cred azcore.TokenCredential, scope string) azcore.Ac
 	return token
 }
 
-// One POST for each scope, and cached tokens are found again: the answer to
-// instance discovery must list the host's aliases for that.
+// One POST for each scope, and cached tokens are found again: the answer to instance discovery must
+// list the host's aliases for that.
 func TestClientSecretCredential(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -1,7 +1,6 @@
-// Package login plays the token service of a cloud: what azidentity, MSAL and
-// the Azure CLI ask before and for a token of a service principal. Its tokens
-// are real JSON web tokens, signed with RS256, and [Service.Verify] checks them
-// on behalf of the other hosts.
+// Package login plays the token service of a cloud: what azidentity, MSAL and the Azure CLI ask
+// before and for a token of a service principal. Its tokens are real JSON web tokens, signed with
+// RS256, and [Service.Verify] checks them on behalf of the other hosts.
 package login
 
 import (
@@ -18,9 +17,9 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// DefaultLifetime is how long a token is good. A public recording of the
-// service (azure-sdk-for-js, December 2021) has the same for clients that can
-// handle continuous access evaluation, as azidentity can.
+// DefaultLifetime is how long a token is good. A public recording of the service (azure-sdk-for-js,
+// December 2021) has the same for clients that can handle continuous access evaluation, as
+// azidentity can.
 const DefaultLifetime = 86399 * time.Second
 
 // Options says what a [Service] plays.
@@ -35,8 +34,8 @@ type Options struct {
 	Apps []App
 	// Lifetime of a token; 0 means [DefaultLifetime].
 	Lifetime time.Duration
-	// Key signs the tokens. Nil means a key that is made at first use and
-	// forgotten with the process.
+	// Key signs the tokens. Nil means a key that is made at first use and forgotten with the
+	// process.
 	Key *rsa.PrivateKey
 }
 
@@ -46,13 +45,12 @@ type App struct {
 	ClientID string
 	// ObjectID is the GUID of the service principal, the token's oid and sub.
 	ObjectID string
-	// Secret is the client secret. Empty means that the application has none
-	// and signs in with a federated token only.
+	// Secret is the client secret. Empty means that the application has none and signs in with a
+	// federated token only.
 	Secret string
 }
 
-// Service is an [http.Handler] for all login hosts of one cloud. It is safe
-// for concurrent use.
+// Service is an [http.Handler] for all login hosts of one cloud. It is safe for concurrent use.
 type Service struct {
 	cloud    cloud.Cloud
 	now      func() time.Time
@@ -63,8 +61,7 @@ type Service struct {
 	mux      *http.ServeMux
 }
 
-// New returns the service. It fails when the tenant or an application has no
-// GUID for a name.
+// New returns the service. It fails when the tenant or an application has no GUID for a name.
 func New(o Options) (*Service, error) {
 	if o.Cloud.Name == "" {
 		o.Cloud = cloud.Public()

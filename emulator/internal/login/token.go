@@ -14,12 +14,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxForm bounds the body of a token request, in bytes; assertions are the
-// longest part of it.
+// maxForm bounds the body of a token request, in bytes; assertions are the longest part of it.
 const maxForm = 1 << 20
 
-// openIDWords are the scopes that MSAL adds to every request. They name no
-// resource.
+// openIDWords are the scopes that MSAL adds to every request. They name no resource.
 var openIDWords = []string{"openid", "offline_access", "profile"}
 
 // tokenV2 takes the resource from scope and answers with numbers.
@@ -30,8 +28,8 @@ func (s *Service) tokenV2(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// tokenV1 is the older form, which scripts still use: the resource by name,
-// and an answer whose numbers are text.
+// tokenV1 is the older form, which scripts still use: the resource by name, and an answer whose
+// numbers are text.
 func (s *Service) tokenV1(w http.ResponseWriter, r *http.Request) {
 	s.token(w, r, resourceByName, func(expires, from time.Time, resource string) map[string]any {
 		seconds := strconv.FormatInt(int64(s.lifetime/time.Second), 10)
@@ -43,8 +41,7 @@ func (s *Service) tokenV1(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// token answers one request for a token: read the form, find who asks, find
-// what for, sign.
+// token answers one request for a token: read the form, find who asks, find what for, sign.
 func (s *Service) token(w http.ResponseWriter, r *http.Request, resourceOf func(url.Values) (string, *aadsts),
 	lifetime func(expires, from time.Time, resource string) map[string]any,
 ) {
@@ -81,8 +78,8 @@ func (s *Service) token(w http.ResponseWriter, r *http.Request, resourceOf func(
 	writeJSON(w, http.StatusOK, body)
 }
 
-// readForm returns the body's fields, with the client's name and secret from
-// HTTP basic authentication if they came that way.
+// readForm returns the body's fields, with the client's name and secret from HTTP basic
+// authentication if they came that way.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
@@ -122,8 +119,8 @@ func resourceByName(form url.Values) (string, *aadsts) {
 	return form.Get("resource"), nil
 }
 
-// resourceOfScope cuts "/.default" off the scope and nothing else, so that the
-// double slash of "https://management.core.windows.net//.default" leaves one.
+// resourceOfScope cuts "/.default" off the scope and nothing else, so that the double slash of
+// "https://management.core.windows.net//.default" leaves one.
 func resourceOfScope(form url.Values) (string, *aadsts) {
 	if form.Get("scope") == "" {
 		return "", errField("scope")

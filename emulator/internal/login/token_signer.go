@@ -26,10 +26,9 @@ func newSigner(key *rsa.PrivateKey) *signer {
 	return &signer{kid: kid, key: func() (*rsa.PrivateKey, error) { return key, nil }}
 }
 
-// processKey is shared by all services of the process that were given no key:
-// making one takes a tenth of a second, and a test binary makes a service for
-// every test. Their tokens differ in the signed key id, so that none is good
-// at another service.
+// processKey is shared by all services of the process that were given no key: making one takes a
+// tenth of a second, and a test binary makes a service for every test. Their tokens differ in the
+// signed key id, so that none is good at another service.
 var processKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func (s *signer) sign(claims jwt.Claims) (string, error) {

@@ -11,8 +11,8 @@ import (
 
 // Claims is what the other hosts read in a token.
 type Claims struct {
-	// Audience is the resource that the token was asked for, to the letter: a
-	// trailing slash in the scope is a trailing slash here.
+	// Audience is the resource that the token was asked for, to the letter: a trailing slash in the
+	// scope is a trailing slash here.
 	Audience string
 	// TenantID is the GUID of the tenant (tid).
 	TenantID string
@@ -41,8 +41,8 @@ const (
 	Audience Reason = "audience"
 )
 
-// Refusal is why a request's token is not accepted. Every host says it in
-// words of its own; none repeats the token.
+// Refusal is why a request's token is not accepted. Every host says it in words of its own; none
+// repeats the token.
 type Refusal struct {
 	// Reason is one of the constants.
 	Reason Reason
@@ -52,13 +52,13 @@ type Refusal struct {
 	Claims Claims
 }
 
-// accessToken is the payload of the tokens of this service, a v1.0 token as
-// Azure's own resources get them.
+// accessToken is the payload of the tokens of this service, a v1.0 token as Azure's own resources
+// get them.
 type accessToken struct {
 	jwt.RegisteredClaims
 
-	// Resource hides the embedded audience, which would be written as a list:
-	// azure-ai-ml compares aud with one string.
+	// Resource hides the embedded audience, which would be written as a list: azure-ai-ml compares
+	// aud with one string.
 	Resource string `json:"aud"`
 	AppID    string `json:"appid"`
 	AppIDACR string `json:"appidacr"` // "1" signed in with a secret, "2" with an assertion
@@ -70,9 +70,8 @@ type accessToken struct {
 	Version  string `json:"ver"`
 }
 
-// Verify checks the value of an Authorization header: a bearer token that this
-// service signed, whose time is now and whose audience is one of audiences, to
-// the letter. A nil Refusal means yes.
+// Verify checks the value of an Authorization header: a bearer token that this service signed,
+// whose time is now and whose audience is one of audiences, to the letter. A nil Refusal means yes.
 func (s *Service) Verify(authorizationHeader string, audiences ...string) (Claims, *Refusal) {
 	scheme, raw, _ := strings.Cut(strings.TrimSpace(authorizationHeader), " ")
 	raw = strings.TrimSpace(raw)
