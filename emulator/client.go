@@ -8,9 +8,8 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// Client returns a client of the SDK for the first workspace, which calls the emulator in memory.
-// Transport and Cloud of the options are the emulator's; everything else is the caller's. Nil means
-// the defaults.
+// Client returns a client of the SDK for the first workspace, that calls the emulator in memory.
+// Transport and Cloud of the options are replaced by the emulator's. Nil options mean the defaults.
 func (e *Emulator) Client(options *azmlbatch.ClientOptions) (*azmlbatch.Client, error) {
 	var o azmlbatch.ClientOptions
 	if options != nil {

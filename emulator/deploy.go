@@ -51,15 +51,15 @@ type MLFlowModel struct {
 }
 
 // Func is a Go function that scores a mini-batch: see [scoring.Func]. It is called in this process,
-// and no Python is needed. It is gone when the process ends: jobs of the deployment that an
-// emulator with a DataDir runs later fail, and say so.
+// and no Python is needed. It is gone when the process ends: if another emulator runs the
+// deployment from the same DataDir, its jobs fail and say so.
 type Func scoring.Func
 
 // DeployOptions tune [Emulator.Deploy]. Nil means the defaults.
 type DeployOptions struct {
-	// Endpoint is the name of the endpoint; one that exists gets the deployment in place of the one
-	// that Deploy gave it before. Empty means "endpoint-1" for the first call of the emulator,
-	// "endpoint-2" for the second, and so on.
+	// Endpoint is the name of the endpoint. If it exists, its deployment [DeployDeployment] is
+	// replaced. Empty means "endpoint-1" for the first call of the emulator, "endpoint-2" for the
+	// second, and so on.
 	Endpoint string
 	// Deployment has further settings, such as MiniBatchSize. Model and CodeConfiguration are set
 	// by the Scorer. Compute and EnvironmentID name a cluster and an environment that exist; empty
@@ -67,13 +67,13 @@ type DeployOptions struct {
 	Deployment azmlbatch.Deployment
 }
 
-// Deploy makes something to score against in the first workspace: an endpoint with one deployment,
-// which is its default, and the cluster and the environment that it needs. It returns the name of
-// the endpoint when everything is ready.
+// Deploy creates, in the first workspace, an endpoint with a default deployment that runs s, and
+// the cluster and the environment that the deployment needs. It blocks until all of it is ready and
+// returns the endpoint's name.
 //
-// It does what a client would do, by requests to the emulator: faults that match them disturb it,
-// [Emulator.Requests] shows them, and with [PaceReal] it takes as long as in Azure. Calls do not
-// overlap.
+// Deploy works through requests to the emulator, as any client does: faults apply to them,
+// [Emulator.Requests] lists them, and with [PaceReal] they take as long as in Azure. Concurrent
+// calls run one after the other.
 func (e *Emulator) Deploy(ctx context.Context, s Scorer, options *DeployOptions) (string, error) {
 	var o DeployOptions
 	if options != nil {
@@ -185,7 +185,7 @@ func (f Func) register(ctx context.Context, e *Emulator, client *azmlbatch.Clien
 	return nil
 }
 
-// functions are the Go functions that stand behind versions of code.
+// functions are the Go functions that take the place of versions of code.
 type functions struct {
 	mu     sync.Mutex
 	byCode map[string]scoring.Func // by the ARM id of the version, in lower case
@@ -200,7 +200,7 @@ func (f *functions) add(code string, function scoring.Func) {
 	f.byCode[codeKey(code)] = function
 }
 
-// find returns the function behind a version of code, nil for none.
+// find returns the function for a version of code, nil for none.
 func (f *functions) find(code string) scoring.Func {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,7 +1,7 @@
 // Package emulator is a small Azure for batch scoring: the token service, the management plane, the
-// scoring hosts and the data plane of Azure ML workspaces, and their Blob storage. It really runs
-// scoring scripts, with the Python of this machine and the batch rules of package scoring. No call
-// that is made to the emulator leaves the machine: a host that is not played is refused.
+// scoring hosts and the data plane of Azure ML workspaces, and their Blob storage. It runs scoring
+// scripts, with the Python of this machine and the batch rules of package scoring. No call to the
+// emulator leaves the machine: an unknown host is refused.
 //
 // # In a Go test
 //
@@ -21,39 +21,40 @@
 //
 // # For other programs
 //
-// [Start] puts an emulator behind one port of this machine, as a TLS server with a certificate
-// authority of its own and as the CONNECT proxy that leads to it. [Server.Env] is the environment
-// with which curl, Python, Node or Go programs find it; the command is
+// [Start] serves an emulator on one port of this machine: a TLS server with its own certificate
+// authority, and an HTTP CONNECT proxy that leads to it. A program in any language finds it by the
+// environment variables of [Server.Env]. The same from a shell:
 //
 //	azmlbatch emulator exec -- COMMAND
 //
 // # What it plays
 //
-//   - login.microsoftonline.com: tokens for a service principal, as azidentity, MSAL and az ask for
-//     them.
+//   - login.microsoftonline.com: tokens for a service principal, in every form that azidentity,
+//     MSAL and az ask for.
 //   - management.azure.com: subscriptions, resource groups, storage accounts with keys, workspaces,
 //     datastores, codes, models, environments, data, components, computes, batch endpoints,
 //     deployments, jobs, and their long-running operations.
 //   - {endpoint}.{region}.inference.ml.azure.com: invoke and job status.
 //   - {region}.api.azureml.ms: discovery, jobs of an endpoint, run history.
-//   - {account}.blob.core.windows.net: blobs, with account keys, signatures and tokens all checked.
+//   - {account}.blob.core.windows.net: blobs, leases, and the checks of account keys, SAS and
+//     tokens.
 //
-// Tokens of the wrong audience are refused everywhere. What the service tolerates is tolerated:
+// Every host refuses tokens for another audience. The emulator accepts what the service accepts:
 // trailing commas, numbers as text, names and enum values in any case.
 //
 // # What it does not do
 //
-//   - Pipeline-component deployments, command and pipeline jobs are kept and shown, and not
-//     executed.
-//   - Images are not run, and of conda files only the pip part is installed, if
-//     [Options.Environments] asks for it: scripts run with the Python of this machine, which the
-//     job's log says. MLflow models without a scoring script need an mlflow there.
-//   - Scoring scripts are not fenced in. They have the environment of the process that the emulator
-//     runs in, with its credentials and without [Server.Env]: what they call themselves goes out.
-//   - What has ended is kept: jobs, their logs, and operations, until the emulator is closed or,
-//     with a DataDir, until the folder is removed.
-//   - Roles are not checked: the one principal may do everything.
+//   - Deployments of pipeline components, command jobs and pipeline jobs are stored and shown, but
+//     do not run.
+//   - Docker images do not run. Scripts run with the Python of this machine, and the job's log says
+//     so. The pip part of a conda file is installed only if [Options.Environments] asks for it.
+//     MLflow models without a scoring script need a Python with mlflow.
+//   - Scoring scripts run without a sandbox. They have the environment of the emulator's process,
+//     including its credentials and excluding [Server.Env], and can reach the network.
+//   - Nothing expires: jobs, logs and operations stay until the emulator is closed or, with a
+//     DataDir, until the folder is removed.
+//   - Roles are not checked: the service principal may do everything.
 //   - Registries, online endpoints, queues, tables, files and data lakes are not played; neither
 //     are copies, snapshots and versions of blobs.
-//   - With [PaceReal] operations take their time; jobs take what the script takes.
+//   - [PaceReal] applies to operations only; a job takes as long as its script.
 package emulator

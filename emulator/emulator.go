@@ -15,8 +15,8 @@ import (
 )
 
 // Emulator is a small Azure without a socket: an [http.Handler] routed by host name, and a
-// transport that calls it. It is safe for concurrent use. Make one with [New] and end it with
-// [Emulator.Close]; [Start] puts it behind a port.
+// transport that calls it. It is safe for concurrent use. Create one with [New] and end it with
+// [Emulator.Close]. [Start] serves one on a port.
 type Emulator struct {
 	options    Options // resolved
 	cloud      cloud.Cloud
@@ -37,9 +37,9 @@ type Emulator struct {
 	calls  sync.WaitGroup // requests being answered
 }
 
-// New returns an emulator with everything that the options name in place. It opens no socket. A nil
-// options means the defaults. With a DataDir it goes on where the last emulator on that folder
-// ended; one that is still running is an error.
+// New returns an emulator with the workspaces and seeds of the options. It opens no socket. Nil
+// options mean the defaults. With a DataDir it continues from the state in that folder; it is an
+// error if another emulator is still using the folder.
 func New(options *Options) (*Emulator, error) {
 	o, c, err := options.resolve()
 	if err != nil {
@@ -78,7 +78,7 @@ func newCredential(e *Emulator) (azcore.TokenCredential, error) {
 }
 
 // Credential returns azidentity's client-secret credential for the emulator's service principal. It
-// asks the emulator's token service, in memory.
+// gets its tokens from the emulator, in memory.
 func (e *Emulator) Credential() azcore.TokenCredential { return e.credential }
 
 // TenantID returns the GUID of the tenant.
@@ -93,18 +93,18 @@ func (e *Emulator) ClientSecret() string { return e.options.ClientSecret }
 // Workspaces returns the workspaces with their defaults filled in.
 func (e *Emulator) Workspaces() []Workspace { return append([]Workspace(nil), e.options.Workspaces...) }
 
-// Inject puts more faults behind those already there.
+// Inject adds faults after those that are there. See [Fault].
 func (e *Emulator) Inject(faults ...Fault) error { return e.faults.add(faults) }
 
-// ClearFaults ends all faults.
+// ClearFaults removes all faults.
 func (e *Emulator) ClearFaults() { e.faults.clear() }
 
-// Requests returns the latest requests, at most 10 000, in the order in which they ended.
+// Requests returns the latest 10,000 requests at most, in the order in which they ended.
 func (e *Emulator) Requests() []Request { return e.requests.all() }
 
-// Close ends the emulator: running jobs are stopped, requests being answered are cancelled and
-// waited for, and the state is complete on disk if there is a DataDir. Later requests are refused.
-// Closing twice is no error.
+// Close ends the emulator: it stops running jobs, cancels the requests in progress and waits for
+// them. With a DataDir the state is complete on disk. Later requests are refused. Closing twice is
+// not an error.
 func (e *Emulator) Close() error {
 	e.mu.Lock()
 	first := !e.closed
@@ -118,7 +118,7 @@ func (e *Emulator) Close() error {
 	return e.services.close()
 }
 
-// enter counts a request in, unless the emulator is closed.
+// begin counts a request that starts; it returns false when the emulator is closed.
 func (e *Emulator) begin() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -129,8 +129,8 @@ func (e *Emulator) begin() bool {
 	return true
 }
 
-// UnknownHostError says that a request was meant for a host that the emulator does not play.
-// Nothing was sent anywhere.
+// UnknownHostError is the error of a request to a host that the emulator does not play. Nothing was
+// sent anywhere.
 type UnknownHostError struct {
 	// Host is the host of the request.
 	Host string
@@ -138,14 +138,14 @@ type UnknownHostError struct {
 
 // Error names the host.
 func (e *UnknownHostError) Error() string {
-	return "the azmlbatch emulator does not play the host " + e.Host + ", and passes nothing on"
+	return "the azmlbatch emulator does not play the host " + e.Host + "; nothing was sent"
 }
 
-// NonRetriable tells azcore's retry policy that another try is of no use.
+// NonRetriable tells azcore's retry policy that a retry cannot help.
 func (*UnknownHostError) NonRetriable() {}
 
-// ServeHTTP answers a request for the host in its Host header: with the room that plays it, or with
-// status 502 and a text that names the host.
+// ServeHTTP answers as the host in the request's Host header. For an unknown host it answers 502
+// with a text that names the host.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		switch v := recover().(type) {
@@ -175,7 +175,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
 
 var errClosed = errors.New("the azmlbatch emulator is closed")
 
-// dispatch finds the room, and the fault that lies in wait for the request.
+// dispatch finds the service for the request's host and the fault that applies, if any.
 func (e *Emulator) dispatch(w http.ResponseWriter, r *http.Request) {
 	route, ok := e.cloud.Route(r.Host)
 	if !ok {

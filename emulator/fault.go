@@ -11,11 +11,11 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// Fault disturbs the requests that it matches. Only Action is required: a Fault without Host,
-// Method and Path disturbs everything.
+// Fault makes matching requests fail in some way. Only Action is required: a Fault without Host,
+// Method and Path matches every request.
 type Fault struct {
-	// Host is the kind of host that is disturbed: login, management, blob, api (the workspace data
-	// plane) or scoring; or one host by its full name. Empty or "*" means any.
+	// Host is the kind of host: login, management, blob, api (the workspace data plane) or scoring;
+	// or the full name of one host. Empty or "*" means any.
 	Host string
 	// Method is the HTTP method. Empty or "*" means any.
 	Method string
@@ -24,55 +24,55 @@ type Fault struct {
 	Path string
 	// Action is what happens.
 	Action Action
-	// Status is the HTTP status of an action that answers in the service's place; 0 means the
-	// action's own default.
+	// Status is the HTTP status of an action that answers in place of the service; 0 means the
+	// action's default.
 	Status int
-	// RetryAfter is the Retry-After of [Throttle], in whole seconds; 0 says "Retry-After: 0".
+	// RetryAfter is the Retry-After of [Throttle], cut to whole seconds; 0 sends "Retry-After: 0".
 	RetryAfter time.Duration
-	// Bytes is how much of the body [CutDuring] and [Truncate] let pass, and the size of the pieces
-	// of [Slow]; 0 means 10, and 1024 for Slow.
+	// Bytes is the length of the body that [CutDuring] and [Truncate] send, and the size of the
+	// pieces of [Slow]. 0 means 10, for Slow 1024.
 	Bytes int
-	// Pause is how long [Slow] waits before each piece, on the wall clock.
+	// Pause is how long [Slow] waits before each piece, in real time whatever Options.Now says.
 	Pause time.Duration
-	// Skip is how many matching requests pass before the fault begins.
+	// Skip is the number of matching requests that pass before the fault begins.
 	Skip int
-	// Times is how many requests are disturbed; 0 means every one.
+	// Times is the number of requests that the fault applies to; 0 means all.
 	Times int
 }
 
 // Action is what a [Fault] does to a request.
 type Action string
 
-// The actions. "Before" means that the request has no effect; "after" that it has its whole effect,
-// and only the answer is lost.
+// The actions. "Before" means that the request has no effect. "After" means that it has its whole
+// effect and only the answer is lost.
 const (
-	// Throttle answers 429, or Status, with Retry-After, before the effect.
+	// Throttle answers 429, or Status, with Retry-After. The request has no effect.
 	Throttle Action = "throttle"
-	// FailBefore answers 500, or Status, with an error of the service's form.
+	// FailBefore answers 500, or Status, with an error in the host's format.
 	FailBefore Action = "fail-before"
 	// FailAfter lets the request have its effect and answers 500, or Status.
 	FailAfter Action = "fail-after"
-	// Refuse fails to connect. In memory the error is ECONNREFUSED; the server, which has accepted
-	// the connection already, closes it as CutBefore does.
+	// Refuse fails to connect: in memory the error is ECONNREFUSED. A [Server] has accepted the
+	// connection already, so it closes it as CutBefore does.
 	Refuse Action = "refuse"
 	// CutBefore cuts the connection before the effect.
 	CutBefore Action = "cut-before"
-	// CutDuring cuts the connection after the first Bytes of the body, at the latest before its
-	// last byte. An answer without a body is lost whole.
+	// CutDuring cuts the connection after the first Bytes of the body, and always before its last
+	// byte. An answer without a body is lost entirely.
 	CutDuring Action = "cut-during"
 	// CutAfter lets the request have its effect and cuts the connection.
 	CutAfter Action = "cut-after"
-	// Hang gives no answer until the client gives up.
+	// Hang does not answer until the client gives up.
 	Hang Action = "hang"
 	// Slow sends the body in pieces with pauses.
 	Slow Action = "slow"
-	// Truncate ends the body after Bytes as if that were all of it.
+	// Truncate ends the body after Bytes as if it were complete.
 	Truncate Action = "truncate"
-	// WrongLink names another host in next links and poll addresses.
+	// WrongLink replaces the host in next links and poll URLs by one that does not exist.
 	WrongLink Action = "wrong-link"
-	// EmptyError answers 502, or Status, without a body, before the effect.
+	// EmptyError answers 502, or Status, without a body. The request has no effect.
 	EmptyError Action = "empty-error"
-	// HTMLError answers 502, or Status, with the HTML page of a proxy, before the effect.
+	// HTMLError answers 502, or Status, with the HTML page of a proxy. The request has no effect.
 	HTMLError Action = "html-error"
 )
 
@@ -88,7 +88,7 @@ type activeFault struct {
 	seen int // matching requests so far
 }
 
-// add checks the faults and puts them behind those already there.
+// add checks the faults and adds them after those that are there.
 func (f *faults) add(list []Fault) error {
 	var checked []*activeFault
 	for _, fault := range list {
@@ -104,7 +104,7 @@ func (f *faults) add(list []Fault) error {
 	return nil
 }
 
-// clear ends all faults.
+// clear removes all faults.
 func (f *faults) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,22 +144,22 @@ func (f Fault) check() (*regexp.Regexp, error) {
 	spec, ok := actions[f.Action]
 	switch _, kind := cloud.ParseKind(strings.ToLower(f.Host)); {
 	case !ok:
-		return nil, fmt.Errorf("unknown action %q: want one of %s", f.Action, actionNames())
+		return nil, fmt.Errorf("unknown action %q: use one of %s", f.Action, actionNames())
 	case !wildcard(f.Host) && !kind && !strings.Contains(f.Host, "."):
-		return nil, fmt.Errorf("unknown host %q: want login, management, blob, api, scoring, * or a full host name", f.Host)
+		return nil, fmt.Errorf("unknown host %q: use login, management, blob, api, scoring, * or a full host name", f.Host)
 	case f.Status != 0 && (f.Status < 300 || f.Status > 599):
-		return nil, fmt.Errorf("status %d of %s: want an error, 300 to 599", f.Status, f.Action)
+		return nil, fmt.Errorf("%s: status %d must be between 300 and 599", f.Action, f.Status)
 	case f.Status != 0 && spec.status == 0:
-		return nil, fmt.Errorf("%s has no status", f.Action)
+		return nil, fmt.Errorf("%s takes no status", f.Action)
 	case f.RetryAfter < 0 || f.Pause < 0 || f.Bytes < 0 || f.Skip < 0 || f.Times < 0:
-		return nil, fmt.Errorf("%s: a number is negative", f.Action)
+		return nil, fmt.Errorf("%s: numbers and durations must not be negative", f.Action)
 	case f.Action == Slow && f.Pause == 0:
-		return nil, fmt.Errorf("slow: the pause is missing")
+		return nil, fmt.Errorf("slow needs a pause, as in slow=200ms")
 	}
 	return globPattern(f.Path), nil
 }
 
-// globPattern makes a regular expression of a path pattern.
+// globPattern turns a path pattern into a regular expression.
 func globPattern(glob string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`(?is)^`)

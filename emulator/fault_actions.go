@@ -29,8 +29,8 @@ func applyFault(f Fault, kind cloud.Kind, next http.Handler, w http.ResponseWrit
 	spec.apply(&faultedCall{f, kind, next}, w, r)
 }
 
-// cutConnection is the panic that ends a call without an answer. The in-memory transport makes its
-// error the error of the call; the server closes the connection.
+// cutConnection is the panic that ends a call without an answer. The in-memory transport returns
+// its error; the server closes the connection.
 type cutConnection struct{ err error }
 
 func errReset() error {
@@ -59,8 +59,8 @@ func (c *faultedCall) failAfter(w http.ResponseWriter, r *http.Request) {
 	c.failBefore(w, r)
 }
 
-// fail answers in the form of the host: XML of storage, OAuth's error of the token service, ARM's
-// error of the others.
+// fail answers with an error in the host's format: XML for storage, OAuth's error for the token
+// service, ARM's error for the others.
 func (c *faultedCall) fail(w http.ResponseWriter, code, message string) {
 	contentType, body := "application/json; charset=utf-8", fmt.Sprintf(`{"error":{"code":%q,"message":%q}}`, code, message)
 	switch c.kind {
@@ -88,13 +88,13 @@ func (c *faultedCall) cutDuring(w http.ResponseWriter, r *http.Request) {
 	body := &shortBody{ResponseWriter: w, left: cmp.Or(c.Bytes, 10), past: errReset(), partial: true}
 	c.next.ServeHTTP(body, r)
 	if body.passed > 0 {
-		_ = http.NewResponseController(w).Flush() // what the client may have goes out before the cut
+		_ = http.NewResponseController(w).Flush() // sends the part that the client may have before the cut
 	}
 	panic(cutConnection{io.ErrUnexpectedEOF})
 }
 
 func (c *faultedCall) hang(_ http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body) // net/http sees that a client goes away only behind the body
+	_, _ = io.Copy(io.Discard, r.Body) // net/http notices that a client is gone only after the body was read
 	<-r.Context().Done()
 	panic(cutConnection{r.Context().Err()})
 }
@@ -120,7 +120,7 @@ func (c *faultedCall) htmlError(w http.ResponseWriter, _ *http.Request) {
 		"</h1></center>\r\n<hr><center>proxy</center>\r\n</body>\r\n</html>\r\n")
 }
 
-// wrongHost is where a wrong link leads: a name that can never exist.
+// wrongHost is the host of a wrong link, a name that can never exist.
 const wrongHost = "elsewhere.invalid"
 
 var (

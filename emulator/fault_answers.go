@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// lostAnswer takes an answer that nobody will see.
+// lostAnswer discards an answer.
 type lostAnswer struct{ header http.Header }
 
 func newLostAnswer() *lostAnswer { return &lostAnswer{http.Header{}} }
@@ -16,7 +16,7 @@ func (a *lostAnswer) Header() http.Header         { return a.header }
 func (a *lostAnswer) WriteHeader(int)             {}
 func (a *lostAnswer) Write(p []byte) (int, error) { return len(p), nil }
 
-// keptAnswer holds an answer back.
+// keptAnswer buffers an answer.
 type keptAnswer struct {
 	header http.Header
 	status int // 0 until WriteHeader or the first Write
@@ -36,13 +36,13 @@ func (a *keptAnswer) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
-// shortBody lets the beginning of a body pass. What comes after it fails with past or, when that is
-// nil, vanishes.
+// shortBody passes on the beginning of a body. Writing more fails with past, or is discarded when
+// past is nil.
 type shortBody struct {
 	http.ResponseWriter
 	left    int
 	past    error
-	unsized bool // drop Content-Length, so that the end looks like the end
+	unsized bool // drop Content-Length, so that the short body looks complete
 	partial bool // hold back the last byte that Content-Length promises
 	passed  int
 }
@@ -57,7 +57,7 @@ func (b *shortBody) WriteHeader(status int) {
 	if n, err := strconv.Atoi(b.Header().Get("Content-Length")); b.partial && err == nil {
 		b.left = max(min(b.left, n-1), 0)
 	}
-	b.partial = false // without a Content-Length the cut shows anyhow
+	b.partial = false // without a Content-Length the client notices the cut anyway
 	b.ResponseWriter.WriteHeader(status)
 }
 
@@ -103,9 +103,9 @@ func (b *slowBody) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// wait sends what is there and pauses, unless the client goes away.
+// wait sends the bytes so far and pauses. It ends early when the client is gone.
 func (b *slowBody) wait() error {
-	_ = http.NewResponseController(b.ResponseWriter).Flush() // the next Write tells of a broken connection
+	_ = http.NewResponseController(b.ResponseWriter).Flush() // the next Write reports a broken connection
 	timer := time.NewTimer(b.pause)
 	defer timer.Stop()
 	select {

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// actionSpec is what the grammar and the checks know of an action.
+// actionSpec describes an action to the parser and to the checks.
 type actionSpec struct {
-	status int                                                    // default of Fault.Status; 0 means that it has none
+	status int                                                    // default of Fault.Status; 0 if the action has none
 	value  func(*Fault, string) error                             // reads what follows "=", nil if nothing may
 	apply  func(*faultedCall, http.ResponseWriter, *http.Request) // does it
 }
 
-// actions is the table of all there are.
+// actions describes every action.
 var actions = map[Action]actionSpec{
 	Throttle:   {http.StatusTooManyRequests, readThrottle, (*faultedCall).throttle},
 	FailBefore: {http.StatusInternalServerError, readStatus, (*faultedCall).failBefore},
@@ -43,7 +43,7 @@ func actionNames() string {
 	return strings.Join(names, ", ")
 }
 
-// ParseFault reads the form of the command's --fault flag, words with spaces between them:
+// ParseFault parses the format of the command's --fault flag, words with spaces between them:
 //
 //	HOST METHOD PATH ACTION [times=N] [skip=N]
 //
@@ -66,7 +66,7 @@ func actionNames() string {
 func ParseFault(spec string) (Fault, error) {
 	words := strings.Fields(spec)
 	if len(words) < 4 {
-		return Fault{}, fmt.Errorf("fault %q: want HOST METHOD PATH ACTION [times=N] [skip=N]", spec)
+		return Fault{}, fmt.Errorf("fault %q: write HOST METHOD PATH ACTION [times=N] [skip=N]", spec)
 	}
 	f := Fault{Host: words[0], Method: strings.ToUpper(words[1]), Path: words[2]}
 	err := f.readAction(words[3])
@@ -88,7 +88,7 @@ func (f *Fault) readAction(word string) error {
 	spec, ok := actions[f.Action]
 	switch {
 	case !ok:
-		return nil // check says it better
+		return nil // check has the better message
 	case f.Action == Throttle:
 		f.RetryAfter = time.Second
 	}
@@ -105,7 +105,7 @@ func (f *Fault) readCount(word string) error {
 	name, value, _ := strings.Cut(word, "=")
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 0 {
-		return fmt.Errorf("%q: want times=N or skip=N", word)
+		return fmt.Errorf("%q is not times=N or skip=N", word)
 	}
 	switch name {
 	case "times":
@@ -113,19 +113,27 @@ func (f *Fault) readCount(word string) error {
 	case "skip":
 		f.Skip = n
 	default:
-		return fmt.Errorf("%q: want times=N or skip=N", word)
+		return fmt.Errorf("%q is not times=N or skip=N", word)
 	}
 	return nil
 }
 
 func readStatus(f *Fault, value string) (err error) {
-	f.Status, err = strconv.Atoi(value)
+	f.Status, err = readNumber(value, "an HTTP status")
 	return err
 }
 
 func readBytes(f *Fault, value string) (err error) {
-	f.Bytes, err = strconv.Atoi(value)
+	f.Bytes, err = readNumber(value, "a number of bytes")
 	return err
+}
+
+func readNumber(value, what string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not %s", value, what)
+	}
+	return n, nil
 }
 
 func readThrottle(f *Fault, value string) error {
@@ -138,17 +146,19 @@ func readThrottle(f *Fault, value string) error {
 	if !more {
 		return nil
 	}
-	n, err := strconv.Atoi(seconds)
+	n, err := readNumber(seconds, "a number of seconds")
 	f.RetryAfter = time.Duration(n) * time.Second
 	return err
 }
 
 func readSlow(f *Fault, value string) error {
 	pause, bytes, more := strings.Cut(value, ",")
-	d, err := time.ParseDuration(pause)
-	f.Pause = d
-	if err == nil && more {
-		err = readBytes(f, bytes)
+	var err error
+	if f.Pause, err = time.ParseDuration(pause); err != nil {
+		return fmt.Errorf("%q is not a duration such as 200ms", pause)
 	}
-	return err
+	if more {
+		return readBytes(f, bytes)
+	}
+	return nil
 }

@@ -15,15 +15,15 @@ import (
 	"github.com/google/renameio/v2/maybe"
 )
 
-// keys are the secrets that must be the same after a restart: what clients keep (tokens, the secret
-// in an environment file) stays good.
+// keys are the secrets that stay the same across restarts, so that the tokens and the environment
+// file of a client remain valid.
 type keys struct {
 	clientSecret string
-	signing      *rsa.PrivateKey // of tokens; nil means one that lives in memory
+	signing      *rsa.PrivateKey // signs tokens; nil means a key in memory only
 }
 
-// loadKeys reads the keys in dir, and makes those that are missing. An empty dir makes keys that
-// nobody keeps.
+// loadKeys reads the keys in dir and creates the missing ones. With an empty dir the keys are new
+// and are not stored.
 func loadKeys(dir string) (keys, error) {
 	if dir == "" {
 		return keys{clientSecret: rand.Text()}, nil
@@ -33,7 +33,7 @@ func loadKeys(dir string) (keys, error) {
 		return keys{}, err
 	}
 	if secret = bytes.TrimSpace(secret); len(secret) == 0 {
-		return keys{}, fmt.Errorf("emulator: %s holds no secret; remove it to have one made", filepath.Join(dir, "client-secret"))
+		return keys{}, fmt.Errorf("emulator: %s holds no secret; remove the file, and a new secret is created", filepath.Join(dir, "client-secret"))
 	}
 	der, err := loadOrCreatePEM(dir, "token-key.pem", "PRIVATE KEY", func() ([]byte, error) {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -48,12 +48,12 @@ func loadKeys(dir string) (keys, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	signing, ok := parsed.(*rsa.PrivateKey)
 	if err != nil || !ok {
-		return keys{}, fmt.Errorf("emulator: %s holds no RSA key; remove it to have one made", filepath.Join(dir, "token-key.pem"))
+		return keys{}, fmt.Errorf("emulator: %s holds no RSA key; remove the file, and a new key is created", filepath.Join(dir, "token-key.pem"))
 	}
 	return keys{clientSecret: string(secret), signing: signing}, nil
 }
 
-// loadOrCreatePEM is loadOrCreateSecret for one PEM block.
+// loadOrCreatePEM is loadOrCreateSecret for a single PEM block.
 func loadOrCreatePEM(dir, name, kind string, fresh func() ([]byte, error)) ([]byte, error) {
 	data, err := loadOrCreateSecret(dir, name, func() ([]byte, error) {
 		der, err := fresh()
@@ -64,13 +64,13 @@ func loadOrCreatePEM(dir, name, kind string, fresh func() ([]byte, error)) ([]by
 	}
 	block, _ := pem.Decode(data)
 	if block == nil || block.Type != kind {
-		return nil, fmt.Errorf("emulator: %s holds no %s; remove it to have one made", filepath.Join(dir, name), kind)
+		return nil, fmt.Errorf("emulator: %s holds no %s; remove the file, and a new one is created", filepath.Join(dir, name), kind)
 	}
 	return block.Bytes, nil
 }
 
-// loadOrCreateSecret returns the content of a file in dir that only its owner can read, making file
-// and folder when they are missing. With an empty dir the content is always fresh.
+// loadOrCreateSecret returns the content of a file in dir that only its owner can read. It creates
+// file and folder if they are missing. With an empty dir the content is always new.
 func loadOrCreateSecret(dir, name string, fresh func() ([]byte, error)) ([]byte, error) {
 	if dir == "" {
 		return fresh()

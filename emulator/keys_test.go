@@ -25,7 +25,7 @@ func TestEmptyKeysAreRefused(t *testing.T) {
 				_ = e.Close()
 				t.Fatal("the emulator started")
 			}
-			if !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "remove it") {
+			if !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "remove the file") {
 				t.Errorf("error %q does not name %s and the remedy", err, file)
 			}
 		})

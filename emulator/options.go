@@ -14,11 +14,11 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// Options says what an emulator plays. The zero value, and a nil pointer, is one workspace in
-// memory in the public cloud.
+// Options configure an emulator. The zero value and a nil pointer mean one workspace in memory in
+// the public cloud.
 type Options struct {
-	// Workspaces are the workspaces there are, each with its storage account and its four built-in
-	// datastores. Empty means one, the zero [Workspace].
+	// Workspaces are the workspaces, each with a storage account and the four built-in datastores.
+	// Empty means one, the zero [Workspace].
 	Workspaces []Workspace
 	// Cloud chooses the host names and audiences. Empty means [PublicCloud].
 	Cloud Cloud
@@ -27,41 +27,40 @@ type Options struct {
 	// ClientID is the GUID of the service principal that can sign in. Empty means
 	// [DefaultClientID].
 	ClientID string
-	// ClientSecret is that principal's secret. Empty means one made at random; with a DataDir it is
-	// kept there.
+	// ClientSecret is that principal's secret. Empty means a random one, which a DataDir keeps.
 	ClientSecret string
-	// Now is the clock of everything that Azure's own clock decides: token lifetimes, timestamps,
-	// and with [PaceReal] how long operations take. Nil means time.Now. azidentity does not know of
-	// it: tokens that it keeps are refused once this clock has passed their end.
+	// Now is the clock for token lifetimes, timestamps, leases and, with [PaceReal], how long
+	// operations take. Nil means time.Now. azidentity uses the real clock: the tokens that it
+	// caches are refused once this clock has passed their expiry.
 	Now func() time.Time
-	// Pace says how long operations take. Empty means [PaceInstant].
+	// Pace is how long operations take. Empty means [PaceInstant].
 	Pace Pace
-	// DataDir keeps the state over a restart: resources, blobs, keys. It is created with access for
-	// its owner only, and used by one emulator at a time. Empty keeps everything in memory.
+	// DataDir is the folder that keeps resources, blobs and keys across restarts. It is created if
+	// needed, with access for its owner only. One emulator at a time can use it. Empty keeps
+	// everything in memory.
 	DataDir string
 	// Python is the interpreter that runs scoring scripts. Empty means the python3 found in PATH.
 	Python string
-	// Environments says what becomes of the environments of deployments. Empty means
-	// [EnvironmentsHost].
+	// Environments is which Python packages scripts get. Empty means [EnvironmentsHost].
 	Environments Environments
-	// EnvironmentsDir keeps what [EnvironmentsVenv] has built, for other emulators too. Empty means
-	// azmlbatch/environments in the user's cache folder.
+	// EnvironmentsDir is the folder of the virtual environments of [EnvironmentsVenv]. Emulators
+	// can share it. Empty means azmlbatch/environments in the user's cache folder.
 	EnvironmentsDir string
 	// Seeds are local folders shown as blobs.
 	Seeds []Seed
-	// Faults disturb the requests they match, the first that matches first.
+	// Faults make matching requests fail. The first fault that matches applies.
 	Faults []Fault
 	// Listen is the host:port of [Start]; New does not use it. Empty means a free port of
-	// 127.0.0.1. Whoever reaches the port and knows the secret can run Python code here, so think
-	// before it is more than loopback.
+	// 127.0.0.1. Anyone who reaches the port and knows the secret can run Python code on this
+	// machine, so keep it on loopback.
 	Listen string
-	// Logger gets one record for each request (method, host, path, status and never a query or a
-	// header), a warning for each refused host, and an error with its stack for each panic behind
-	// the port. Nil logs nothing.
+	// Logger gets a record for each request with method, host, path and status (never the query or
+	// headers), a warning for each refused host, and an error with the stack for each panic. Nil
+	// logs nothing.
 	Logger *slog.Logger
 }
 
-// Workspace names a workspace and where it is. Every empty field has a default.
+// Workspace describes a workspace. Every empty field has a default.
 type Workspace struct {
 	// SubscriptionID is a GUID. Empty means [DefaultSubscriptionID].
 	SubscriptionID string
@@ -69,55 +68,53 @@ type Workspace struct {
 	ResourceGroup string
 	// Name is the workspace's name. Empty means "laptop".
 	Name string
-	// Location is the region, part of the data plane's host names; "East US" is taken for "eastus".
-	// Empty means "eastus".
+	// Location is the region, which is part of host names. "East US" means "eastus", and so does
+	// empty.
 	Location string
 	// StorageAccount is the account behind its datastores, 3 to 24 lower-case letters and digits,
-	// unique among the workspaces. Empty means "azmlbatch" and the workspace's name, cut to 24
-	// characters.
+	// unique among the workspaces. Empty means "azmlbatch" followed by the workspace's name, cut to
+	// 24 characters.
 	StorageAccount string
-	// Keyless makes a workspace whose storage account takes no account keys: its datastores have no
-	// secrets and blobs want a token or a user delegation SAS.
+	// Keyless makes a workspace whose storage account refuses account keys: its datastores have no
+	// secrets, and blobs need a token or a user delegation SAS.
 	Keyless bool
 }
 
-// Cloud is the name by which Azure's tools know a cloud.
+// Cloud is a cloud, by the name that Azure's tools use.
 type Cloud string
 
-// The clouds that can be played.
+// The clouds.
 const (
 	PublicCloud       Cloud = "AzureCloud"
 	ChinaCloud        Cloud = "AzureChinaCloud"
 	USGovernmentCloud Cloud = "AzureUSGovernment"
 )
 
-// Pace says how long the operations take that Azure answers with 201 or 202 and lets the client
-// poll.
+// Pace is how long the operations take that a client has to poll.
 type Pace string
 
 const (
-	// PaceInstant ends an operation at its second poll, whatever the clock says.
+	// PaceInstant completes an operation at its second poll, whatever the clock says.
 	PaceInstant Pace = "instant"
-	// PaceReal lets operations take the time that recordings of the service show: 20 s for an
-	// endpoint, 30 s for a deployment or a compute cluster, on the clock Options.Now.
+	// PaceReal takes as long as recordings of the service show: 20 s for an endpoint, 30 s for a
+	// deployment or a compute cluster, by the clock Options.Now.
 	PaceReal Pace = "real"
 )
 
-// Environments says with which Python packages scoring scripts run. Docker images are not run in
-// either case.
+// Environments is which Python packages scoring scripts get. Docker images never run.
 type Environments string
 
 const (
-	// EnvironmentsHost gives scripts Options.Python with the packages that it has.
+	// EnvironmentsHost runs scripts with Options.Python and the packages that it has.
 	EnvironmentsHost Environments = "host"
-	// EnvironmentsVenv gives them a virtual environment of Options.Python with the pip part of the
-	// conda file of the deployment's environment, or for an MLflow model without a script of the
-	// model's own. It is built with pip, which needs its package index, when the first job asks for
-	// it, and kept. What cannot be had is told in the job's log.
+	// EnvironmentsVenv runs them in a virtual environment of Options.Python with the pip packages
+	// of the deployment's conda file, or of the model's own for an MLflow model without a script.
+	// The first job that needs it builds it with pip, from pip's package index; later jobs reuse
+	// it. The job's log lists the packages that could not be installed.
 	EnvironmentsVenv Environments = "venv"
 )
 
-// Names that hold when Options leave them empty.
+// The names when Options leave them empty.
 const (
 	DefaultSubscriptionID = "11111111-1111-4111-8111-111111111111"
 	DefaultTenantID       = "22222222-2222-4222-8222-222222222222"
@@ -131,7 +128,7 @@ var (
 	notAccountName     = regexp.MustCompile(`[^a-z0-9]`)
 )
 
-// resolve returns the options with every default filled in, checked.
+// resolve fills in the defaults and checks the options.
 func (o *Options) resolve() (Options, cloud.Cloud, error) {
 	var r Options
 	if o != nil {
@@ -156,7 +153,7 @@ func (o *Options) resolve() (Options, cloud.Cloud, error) {
 	}
 	c, ok := cloud.ByName(string(r.Cloud))
 	if !ok {
-		return r, c, fmt.Errorf("emulator: cloud %q is not played: want %s, %s or %s", r.Cloud, PublicCloud, ChinaCloud, USGovernmentCloud)
+		return r, c, fmt.Errorf("emulator: unknown cloud %q: use %s, %s or %s", r.Cloud, PublicCloud, ChinaCloud, USGovernmentCloud)
 	}
 	r.Cloud = Cloud(c.Name)
 	return r, c, r.check()
@@ -176,27 +173,27 @@ func (w Workspace) resolve() Workspace {
 
 func (o *Options) check() error {
 	if o.Pace != PaceInstant && o.Pace != PaceReal {
-		return fmt.Errorf("emulator: pace %q: want %s or %s", o.Pace, PaceInstant, PaceReal)
+		return fmt.Errorf("emulator: unknown pace %q: use %s or %s", o.Pace, PaceInstant, PaceReal)
 	}
 	if o.Environments != EnvironmentsHost && o.Environments != EnvironmentsVenv {
-		return fmt.Errorf("emulator: environments %q: want %s or %s", o.Environments, EnvironmentsHost, EnvironmentsVenv)
+		return fmt.Errorf("emulator: unknown environments %q: use %s or %s", o.Environments, EnvironmentsHost, EnvironmentsVenv)
 	}
 	accounts, names := map[string]bool{}, map[string]bool{}
 	for _, w := range o.Workspaces {
 		name := strings.ToLower(w.SubscriptionID + "/" + w.ResourceGroup + "/" + w.Name)
 		switch {
 		case names[name]:
-			return fmt.Errorf("emulator: workspace %q of resource group %q is named twice", w.Name, w.ResourceGroup)
+			return fmt.Errorf("emulator: workspace %q of resource group %q is listed twice; give each workspace its own name", w.Name, w.ResourceGroup)
 		case strings.ContainsAny(w.Name+w.ResourceGroup, `/\?#%`):
-			return fmt.Errorf(`emulator: workspace %q, resource group %q: a name cannot have any of / \ ? # %%`, w.Name, w.ResourceGroup)
+			return fmt.Errorf(`emulator: workspace %q in resource group %q: names cannot contain / \ ? # or %%`, w.Name, w.ResourceGroup)
 		case !locationName.MatchString(w.Location):
-			return fmt.Errorf("emulator: workspace %q: location %q: want the short name of a region, such as eastus", w.Name, w.Location)
+			return fmt.Errorf("emulator: workspace %q: location %q: use the short name of a region, such as eastus", w.Name, w.Location)
 		case uuid.Validate(w.SubscriptionID) != nil:
 			return fmt.Errorf("emulator: workspace %q: subscription %q is not a GUID", w.Name, w.SubscriptionID)
 		case !storageAccountName.MatchString(w.StorageAccount):
-			return fmt.Errorf("emulator: workspace %q: storage account %q: want 3 to 24 lower-case letters and digits", w.Name, w.StorageAccount)
+			return fmt.Errorf("emulator: workspace %q: storage account %q: must be 3 to 24 lower-case letters and digits", w.Name, w.StorageAccount)
 		case accounts[w.StorageAccount]:
-			return fmt.Errorf("emulator: workspace %q: storage account %q belongs to another workspace", w.Name, w.StorageAccount)
+			return fmt.Errorf("emulator: workspace %q: storage account %q is used by another workspace; give each its own", w.Name, w.StorageAccount)
 		}
 		accounts[w.StorageAccount], names[name] = true, true
 	}

@@ -14,7 +14,7 @@ func TestWorkspacesThatCannotBe(t *testing.T) {
 		workspaces []Workspace
 		says       string
 	}{
-		"two of one name":       {[]Workspace{{Name: "Kiln", StorageAccount: "one"}, {Name: "kiln", StorageAccount: "two"}}, "named twice"},
+		"two of one name":       {[]Workspace{{Name: "Kiln", StorageAccount: "one"}, {Name: "kiln", StorageAccount: "two"}}, "listed twice"},
 		"a name with a slash":   {[]Workspace{{Name: "kiln/two"}}, "kiln/two"},
 		"a group with a slash":  {[]Workspace{{ResourceGroup: "pots/and"}}, "pots/and"},
 		"a location with a dot": {[]Workspace{{Location: "east.us"}}, "east.us"},

@@ -11,8 +11,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// Request is one request as [Emulator.Requests] remembers it. It has neither query nor headers,
-// where tokens and signatures are.
+// Request is a request as [Emulator.Requests] returns it. It has neither query nor headers, because
+// tokens and signatures are there.
 type Request struct {
 	// Method is the HTTP method.
 	Method string
@@ -20,14 +20,14 @@ type Request struct {
 	Host string
 	// Path is the path, decoded.
 	Path string
-	// Status is the status of the answer; 0 if the connection was cut before there was one.
+	// Status is the HTTP status of the answer; 0 if the connection was cut before it.
 	Status int
 }
 
-// remembered is how many requests are kept; older ones are forgotten.
+// remembered is the number of requests that are kept; older ones are dropped.
 const remembered = 10_000
 
-// requestLog keeps the latest requests and writes each to the log.
+// requestLog keeps the latest requests and logs each of them.
 type requestLog struct {
 	logger *slog.Logger
 
@@ -54,15 +54,14 @@ func (l *requestLog) all() []Request {
 	return slices.Concat(l.latest[l.oldest:], l.latest[:l.oldest])
 }
 
-// observe runs the handler and logs what became of the request, also when the handler cuts the
-// connection.
+// observe runs the handler and logs the request, also when the handler cuts the connection.
 func (l *requestLog) observe(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	seen := &statusWriter{ResponseWriter: w}
 	ended := false
 	defer func() {
 		if ended && seen.status == 0 {
-			seen.status = http.StatusOK // net/http's answer for a handler that writes nothing
+			seen.status = http.StatusOK // what net/http answers for a handler that writes nothing
 		}
 		l.add(r.Context(), Request{r.Method, cloud.HostName(r.Host), r.URL.Path, seen.status}, time.Since(start))
 	}()
@@ -70,7 +69,7 @@ func (l *requestLog) observe(next http.Handler, w http.ResponseWriter, r *http.R
 	ended = true
 }
 
-// statusWriter notes the status of an answer.
+// statusWriter records the status of an answer.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

@@ -17,15 +17,16 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// DefaultListen is where [Start] listens when [Options] name nothing: a free port of this machine.
+// DefaultListen is the address of [Start] when Options.Listen is empty: a free port of this
+// machine.
 const DefaultListen = "127.0.0.1:0"
 
-// headerWait bounds how long a client may take to say what it wants.
+// headerWait is how long a client may take to send the headers of a request.
 const headerWait = 30 * time.Second
 
-// Server is an emulator behind a port: a TLS server for the hosts it plays, with certificates of
-// its own authority, and on the same port an HTTP CONNECT proxy that leads to it. So any client in
-// any language runs unmodified, given [Server.Env].
+// Server serves an emulator on a port: a TLS server for the hosts that it plays, with certificates
+// of its own authority, and on the same port an HTTP CONNECT proxy that leads to it. A client in
+// any language runs unmodified with the variables of [Server.Env].
 type Server struct {
 	emulator *Emulator
 	address  string
@@ -38,8 +39,8 @@ type Server struct {
 	close   func() error
 }
 
-// Start runs an emulator behind a port until ctx ends or Close is called. The port is open when it
-// returns. Close also waits for the end that ctx has begun.
+// Start serves an emulator until ctx ends or Close is called. The port is open when it returns.
+// When ctx ends, Close waits until everything has stopped. Nil options mean the defaults.
 func Start(ctx context.Context, options *Options) (*Server, error) {
 	e, err := New(options)
 	if err != nil {
@@ -81,10 +82,11 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// serve starts what runs until the end: the sorter of connections, the TLS server and the proxy.
+// serve starts the sorter of connections, the TLS server and the proxy, which run until the server
+// is closed.
 func (s *Server) serve(ctx context.Context, socket net.Listener, authority *authority) {
 	secure, plain := newHandedListener(socket.Addr()), newHandedListener(socket.Addr())
-	quiet := log.New(io.Discard, "", 0) // a client that does not trust the CA is the client's news
+	quiet := log.New(io.Discard, "", 0) // errors of clients that do not trust the CA are theirs to report
 	tlsServer := &http.Server{Handler: s.emulator, ReadHeaderTimeout: headerWait, ErrorLog: quiet,
 		TLSConfig: &tls.Config{GetCertificate: authority.certificate, MinVersion: tls.VersionTLS12}}
 	proxy := &http.Server{Handler: s.proxy(secure), ReadHeaderTimeout: headerWait, ErrorLog: quiet}
@@ -94,16 +96,16 @@ func (s *Server) serve(ctx context.Context, socket net.Listener, authority *auth
 	s.running.Go(func() { _ = proxy.Serve(plain) })
 	context.AfterFunc(ctx, func() {
 		_ = socket.Close()
-		_ = s.Close() // whoever calls Close gets its error
+		_ = s.Close() // the caller of Close gets the error
 	})
 }
 
-// proxy answers CONNECT for the hosts that are played, by handing the connection to the TLS server.
+// proxy answers CONNECT for the hosts that are played by passing the connection to the TLS server.
 // It never connects to anything.
 func (s *Server) proxy(secure *handedListener) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect {
-			http.Error(w, "the azmlbatch emulator: use this port as HTTPS proxy, or speak TLS to it", http.StatusBadRequest)
+			http.Error(w, "this port is the azmlbatch emulator: use it as an HTTPS proxy, or connect with TLS", http.StatusBadRequest)
 			return
 		}
 		if _, ok := s.emulator.cloud.Route(r.Host); !ok {
@@ -114,7 +116,7 @@ func (s *Server) proxy(secure *handedListener) http.Handler {
 		}
 		conn, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			http.Error(w, "the connection cannot be taken over", http.StatusInternalServerError)
+			http.Error(w, "the proxy cannot take over the connection", http.StatusInternalServerError)
 			return
 		}
 		if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
@@ -126,7 +128,7 @@ func (s *Server) proxy(secure *handedListener) http.Handler {
 	})
 }
 
-// Emulator returns what is behind the port.
+// Emulator returns the emulator that the server serves.
 func (s *Server) Emulator() *Emulator { return s.emulator }
 
 // Address returns host and port, for example "127.0.0.1:41873".
@@ -135,12 +137,12 @@ func (s *Server) Address() string { return s.address }
 // ProxyURL returns what HTTPS_PROXY takes.
 func (s *Server) ProxyURL() string { return "http://" + s.address }
 
-// CAFile returns the path of the authority's certificate, which clients must trust. The file is
-// gone after Close.
+// CAFile returns the path of a PEM file with the certificate that clients must trust. Close removes
+// the file.
 func (s *Server) CAFile() string { return s.ca }
 
-// Close stops the server and its emulator: running jobs and requests end, the port is free, no
-// goroutine is left. Closing twice is no error.
+// Close stops the server and its emulator: running jobs and requests end, and the port is free.
+// Closing twice is not an error.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) shut() error {

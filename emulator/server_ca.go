@@ -22,12 +22,12 @@ import (
 const (
 	caLifetime   = 10 * 365 * 24 * time.Hour
 	leafLifetime = 7 * 24 * time.Hour
-	leafMargin   = 24 * time.Hour // a certificate that ends sooner is replaced
+	leafMargin   = 24 * time.Hour // a certificate that expires sooner is replaced
 )
 
-// authority is the emulator's own certificate authority. It is good for the names of the cloud and
-// for this machine only (name constraints), so that who trusts it does not trust it with the rest
-// of the internet. Certificates go by the wall clock, since clients check them by theirs.
+// authority is the emulator's certificate authority. Its name constraints limit it to the cloud's
+// host names and this machine, so a client that trusts it does not trust it for the rest of the
+// internet. Certificates use the real clock, because clients do.
 type authority struct {
 	cloud cloud.Cloud
 	cert  *x509.Certificate
@@ -38,7 +38,7 @@ type authority struct {
 	issued map[string]*tls.Certificate // by host name; "" is this machine
 }
 
-// newAuthority makes an authority, or goes on with the one kept in dir.
+// newAuthority loads the authority in dir, or creates one.
 func newAuthority(c cloud.Cloud, dir string) (*authority, error) {
 	a := &authority{cloud: c, issued: map[string]*tls.Certificate{}}
 	der, err := loadOrCreatePEM(dir, "ca-key.pem", "EC PRIVATE KEY", func() ([]byte, error) {
@@ -65,7 +65,7 @@ func newAuthority(c cloud.Cloud, dir string) (*authority, error) {
 		return nil, fmt.Errorf("emulator: certificate of the certificate authority: %w", err)
 	}
 	if !a.key.PublicKey.Equal(a.cert.PublicKey) {
-		return nil, fmt.Errorf("emulator: %s is not the certificate of the key in ca-key.pem; remove it to have one made", filepath.Join(dir, "ca-"+c.Name+".pem"))
+		return nil, fmt.Errorf("emulator: %s is not the certificate of the key in ca-key.pem; remove the file, and a new one is created", filepath.Join(dir, "ca-"+c.Name+".pem"))
 	}
 	return a, nil
 }
@@ -102,13 +102,13 @@ func loopbackRanges() []*net.IPNet {
 	}
 }
 
-// pem returns the authority's certificate as a CA file has it.
+// pem returns the authority's certificate in the format of a CA file.
 func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
-// certificate is a tls.Config.GetCertificate: a certificate for the host that the client names. A
-// client that names none means this machine.
+// certificate is a tls.Config.GetCertificate: it returns a certificate for the host that the client
+// names. A client that names none gets that of this machine.
 func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	host := cloud.HostName(hello.ServerName)
 	if host == "localhost" {
@@ -132,7 +132,7 @@ func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return cert, nil
 }
 
-// issue signs a certificate for a host; the empty host is this machine.
+// issue signs a certificate for a host; the empty host means this machine.
 func (a *authority) issue(host string) (*tls.Certificate, error) {
 	serial, err := serialNumber()
 	if err != nil {

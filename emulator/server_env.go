@@ -1,9 +1,8 @@
 package emulator
 
-// Env returns the environment variables that lead any Azure client to the server: the proxy and CA
-// file for Go, curl, Python and Node, the login host (in place of one that the caller may have set
-// for another cloud), the service principal, and the workspace. One of them is a secret: do not log
-// them.
+// Env returns the environment variables that lead any Azure client to the server: the proxy and the
+// CA file for Go, curl, Python and Node, the login host, the service principal and the workspace.
+// One of them is a secret: do not log them.
 func (s *Server) Env() []string {
 	e := s.emulator
 	w := e.options.Workspaces[0]

@@ -12,10 +12,10 @@ import (
 // recordTypeHandshake is the first byte of a TLS connection.
 const recordTypeHandshake = 0x16
 
-// firstByteWait is how long a new connection may say nothing.
+// firstByteWait is how long a new connection may stay silent.
 const firstByteWait = 30 * time.Second
 
-// handedListener is a listener that is handed its connections.
+// handedListener is a listener whose connections are passed in by hand.
 type handedListener struct {
 	addr  net.Addr
 	conns chan net.Conn
@@ -27,7 +27,7 @@ func newHandedListener(addr net.Addr) *handedListener {
 	return &handedListener{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// hand passes a connection to Accept, or closes it when nobody accepts any more.
+// hand passes a connection to Accept. It closes the connection if the listener is closed.
 func (l *handedListener) hand(conn net.Conn) {
 	select {
 	case l.conns <- conn:
@@ -52,7 +52,7 @@ func (l *handedListener) Close() error {
 
 func (l *handedListener) Addr() net.Addr { return l.addr }
 
-// peekedConn is a connection of which the beginning has been read already.
+// peekedConn is a connection whose first bytes were read already.
 type peekedConn struct {
 	net.Conn
 	reader *bufio.Reader
@@ -60,7 +60,7 @@ type peekedConn struct {
 
 func (c *peekedConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
 
-// sorter accepts connections and hands those that begin with TLS to one listener, the rest to
+// sorter accepts connections. It passes those that begin with TLS to one listener and the rest to
 // another.
 type sorter struct {
 	net.Listener
@@ -68,12 +68,12 @@ type sorter struct {
 	conns      sync.WaitGroup // not yet sorted
 }
 
-// acceptPause is how long the sorter waits when a connection cannot be accepted, most of all
+// acceptPause is how long the sorter waits after a connection could not be accepted, for example
 // because too many files are open.
 const acceptPause = 5 * time.Millisecond
 
-// run accepts until the listener is closed and returns when every connection is handed over.
-// Connections that have said nothing when ctx ends are closed.
+// run accepts connections until the listener is closed, and returns when all of them are passed on.
+// When ctx ends, it closes connections that are still silent.
 func (s *sorter) run(ctx context.Context) {
 	defer s.conns.Wait()
 	for {

@@ -21,7 +21,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// services are the handlers of the hosts that are played, over one state.
+// services are the handlers of all hosts, over one shared state.
 type services struct {
 	options   Options
 	cloud     cloud.Cloud
@@ -36,8 +36,9 @@ type services struct {
 	dataplane *dataplane.Handler
 }
 
-// newServices makes the services and what is in them at the start. signing is the key of tokens,
-// nil for one that lives in memory; functions finds the Go function behind a version of code.
+// newServices opens the services and creates the workspaces and seeds. signing is the key for
+// tokens, nil for one in memory only. functions returns the Go function for a version of code, nil
+// for none.
 func newServices(o Options, c cloud.Cloud, signing *rsa.PrivateKey, functions func(code string) scoring.Func) (*services, error) {
 	s := &services{options: o, cloud: c, functions: functions}
 	err := s.openLogin(signing)
@@ -80,8 +81,8 @@ func (s *services) openState() (err error) {
 	return err
 }
 
-// verifyStorage judges a token for a storage account: one for all of storage, or for the account's
-// own address.
+// verifyStorage checks a token for a storage account. Its audience is all of storage or the
+// account's own address.
 func (s *services) verifyStorage(authorization, account string) (tenant string, ok bool, reason string) {
 	claims, refusal := s.login.Verify(authorization, s.cloud.BlobAudiences(account)...)
 	if refusal != nil {
@@ -102,7 +103,7 @@ func (s *services) openManagement() (err error) {
 	return err
 }
 
-// openJobs opens what runs jobs, and the two hosts that show them.
+// openJobs opens the runner of jobs and the two hosts that show jobs.
 func (s *services) openJobs() (err error) {
 	o := s.options
 	s.jobs, err = jobs.New(jobs.Options{
@@ -138,8 +139,8 @@ func (s *services) createWorkspaces() error {
 	return nil
 }
 
-// sow shows the seeded folders. Accounts that belong to no workspace are made first, open to
-// everybody.
+// showSeeds shows the seeded folders as blobs. It first creates the accounts that belong to no
+// workspace, with public containers.
 func (s *services) showSeeds() error {
 	public := map[string]map[string]bool{}
 	for _, seed := range s.options.Seeds {
@@ -164,7 +165,7 @@ func (s *services) showSeeds() error {
 	return nil
 }
 
-// handler returns the room for a kind of host.
+// handler returns the service for a kind of host.
 func (s *services) handler(kind cloud.Kind) http.Handler {
 	switch kind {
 	case cloud.KindLogin:
@@ -181,8 +182,8 @@ func (s *services) handler(kind cloud.Kind) http.Handler {
 	return http.NotFoundHandler()
 }
 
-// settled ends the operations whose time has come before the room answers: the management host does
-// so itself, the others only read its documents.
+// settled completes the operations that are due before the service answers. The management host
+// does so by itself; the others only read its documents.
 func (s *services) settled(room http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		s.arm.Settle()
@@ -190,7 +191,7 @@ func (s *services) settled(room http.Handler) http.Handler {
 	})
 }
 
-// close ends the jobs, then what they write to.
+// close ends the jobs first, then the stores that they write to.
 func (s *services) close() error {
 	var errs []error
 	if s.jobs != nil {

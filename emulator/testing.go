@@ -6,7 +6,7 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// TB is the part of testing.TB that the helpers for tests need. Package testing itself stays out of
+// TB is the part of testing.TB that the helpers for tests use. It keeps package testing out of
 // programs that only run an emulator.
 type TB interface {
 	Helper()
@@ -31,8 +31,8 @@ func NewTest(t TB, options *Options) *Emulator {
 	return e
 }
 
-// NewClient returns a client of the SDK for a test. It calls an emulator of its own, in memory,
-// which ends with the test. Nil options mean the defaults.
+// NewClient returns a client of the SDK for a new emulator, in memory, that ends with the test. Nil
+// options mean the defaults.
 func NewClient(t TB, options *Options) *azmlbatch.Client {
 	t.Helper()
 	client, err := NewTest(t, options).Client(nil)
@@ -42,9 +42,9 @@ func NewClient(t TB, options *Options) *azmlbatch.Client {
 	return client
 }
 
-// NewEndpoint returns a client of the SDK for a test, and the name of an endpoint that the client
-// can invoke: its default deployment runs s. Both belong to an emulator of their own with the
-// default [Options], which ends with the test. See [Emulator.Deploy].
+// NewEndpoint returns a client of the SDK and the name of an endpoint whose default deployment runs
+// s: the client can invoke it at once. Both belong to a new emulator with the default [Options],
+// which ends with the test. Nil options mean the defaults. See [Emulator.Deploy].
 func NewEndpoint(t TB, s Scorer, options *DeployOptions) (*azmlbatch.Client, string) {
 	t.Helper()
 	e := NewTest(t, nil)

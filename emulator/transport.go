@@ -12,17 +12,17 @@ import (
 	"sync"
 )
 
-// Do answers a client's request without a socket. It makes the emulator a transport for azcore
-// clients (policy.Transporter). See [Emulator.RoundTrip].
+// Do implements policy.Transporter: the emulator can be the Transport of any azcore client. See
+// [Emulator.RoundTrip].
 func (e *Emulator) Do(r *http.Request) (*http.Response, error) { return e.RoundTrip(r) }
 
-// RoundTrip answers a client's request without a socket, so that an emulator can be the Transport
-// of an [http.Client]. Bodies stream in both directions. A request for a host that is not played
-// fails with *[UnknownHostError].
+// RoundTrip implements [http.RoundTripper]: the emulator can be the Transport of an [http.Client],
+// without a socket. Bodies stream in both directions. A request to an unknown host fails with
+// *[UnknownHostError].
 //
-// The handler runs beside the caller until the body is read to its end or closed: closing the body
-// waits for it. When the request's context ends the call fails at once, and the handler's own
-// context ends too; when the emulator is closed, bodies that are not at their end fail.
+// The handler runs in a goroutine until the body is read to its end or closed; closing the body
+// waits for it. When the request's context ends, the call fails at once and the handler's context
+// ends too. When the emulator is closed, unfinished bodies fail.
 func (e *Emulator) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := e.admit(r); err != nil {
 		if r.Body != nil {
@@ -43,12 +43,12 @@ func (e *Emulator) RoundTrip(r *http.Request) (*http.Response, error) {
 		return answer.response, answer.err
 	case <-r.Context().Done():
 		x.abandon()
-		_ = inner.Body.Close() // a handler that reads it is to come back
+		_ = inner.Body.Close() // unblocks a handler that reads it
 		return nil, context.Cause(r.Context())
 	}
 }
 
-// admit refuses what a connection would refuse.
+// admit refuses a request that no connection could carry.
 func (e *Emulator) admit(r *http.Request) error {
 	if err := r.Context().Err(); err != nil {
 		return context.Cause(r.Context())
@@ -59,13 +59,13 @@ func (e *Emulator) admit(r *http.Request) error {
 		return err
 	}
 	if r.URL.Scheme != "https" {
-		return fmt.Errorf("%s %s://%s: the azmlbatch emulator plays https only", r.Method, r.URL.Scheme, r.URL.Host)
+		return fmt.Errorf("%s %s://%s: the azmlbatch emulator answers https only", r.Method, r.URL.Scheme, r.URL.Host)
 	}
 	return nil
 }
 
-// serverRequest is what the request looks like to whom it is sent, with the headers that net/http's
-// own transport would add.
+// serverRequest turns a client's request into the one that a server sees, with the headers that
+// net/http's transport adds.
 func serverRequest(ctx context.Context, r *http.Request) (*http.Request, error) {
 	target, err := url.ParseRequestURI(r.URL.RequestURI())
 	if err != nil {
@@ -94,8 +94,8 @@ func serverRequest(ctx context.Context, r *http.Request) (*http.Request, error) 
 	return inner, nil
 }
 
-// setLength turns a client's idea of the length (0 may mean unknown) into a server's (-1 does), and
-// states it in the header as the wire does.
+// setLength converts the length from a client's convention (0 may mean unknown) to a server's (-1
+// does), and sets the header.
 func setLength(r *http.Request) {
 	r.TransferEncoding = nil
 	r.Header.Del("Content-Length")
@@ -112,12 +112,12 @@ func setLength(r *http.Request) {
 	}
 }
 
-// requestBody is a request's body as a server sees it: it has the stated length, or ends in an
+// requestBody is a request's body as a server sees it: it has the declared length, or ends in an
 // error.
 type requestBody struct {
 	io.Reader
 	close func() error
-	left  int64 // -1 if not stated
+	left  int64 // -1 if not declared
 }
 
 func newRequestBody(body io.ReadCloser, length int64) io.ReadCloser {

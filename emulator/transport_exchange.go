@@ -11,9 +11,9 @@ import (
 	"strconv"
 )
 
-// exchange is one request and its answer in memory: the ResponseWriter of the handler, and what
-// makes a Response of it for the client. A short answer is handed over whole when the handler
-// returns; a long one streams through a pipe, so that no more than a block of it is in memory.
+// exchange is one request and its answer in memory. It is the handler's ResponseWriter and builds
+// the client's Response. A short answer is passed on when the handler returns. A long one streams
+// through a pipe, so that only a block of it is in memory.
 type exchange struct {
 	request  *http.Request // the client's
 	cancel   context.CancelFunc
@@ -26,8 +26,8 @@ type exchange struct {
 	sent     http.Header // header at the time of WriteHeader
 	declared int64       // Content-Length in it; -1 if there is none
 	written  int64
-	buffer   []byte // of the body, not yet handed over
-	streams  bool   // the response is handed over, its body follows
+	buffer   []byte // of the body, not yet passed on
+	streams  bool   // the response was passed on, its body follows
 	out      *io.PipeWriter
 	in       *io.PipeReader
 }
@@ -37,7 +37,7 @@ type answer struct {
 	err      error
 }
 
-// bufferSize is the longest answer that is not streamed, the same as in net/http.
+// bufferSize is the longest answer that is not streamed, the same as net/http's.
 const bufferSize = 2048
 
 var errBodyClosed = errors.New("emulator: the client has closed the body of the answer")
@@ -51,12 +51,12 @@ func newExchange(r *http.Request, cancel context.CancelFunc) *exchange {
 	return x
 }
 
-// run lets the handler answer, and ends the answer with it. When closing ends, the emulator is
-// being closed, and no body keeps the handler any more.
+// run runs the handler and completes the answer. When the context closing ends, the emulator is
+// closing: bodies in progress fail, so that no handler waits for one.
 func (x *exchange) run(closing context.Context, handler http.HandlerFunc, r *http.Request) {
 	defer close(x.done)
 	defer x.cancel()
-	defer func() { _ = r.Body.Close() }() // it was the handler's to read
+	defer func() { _ = r.Body.Close() }() // the handler has returned
 	// A body that is being read fails as soon as the context ends.
 	defer context.AfterFunc(x.request.Context(), func() { _ = x.out.CloseWithError(context.Cause(x.request.Context())) })()
 	defer context.AfterFunc(closing, func() {
@@ -66,7 +66,7 @@ func (x *exchange) run(closing context.Context, handler http.HandlerFunc, r *htt
 	x.end(try(handler, x, r))
 }
 
-// try runs the handler and makes an error of a panic.
+// try runs the handler and turns a panic into an error.
 func try(handler http.HandlerFunc, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		switch v := recover().(type) {
@@ -86,7 +86,7 @@ func try(handler http.HandlerFunc, w http.ResponseWriter, r *http.Request) (err 
 }
 
 // end completes the answer. A connection that is cut before the answer began is an error of the
-// call, one that is cut later an error of the body.
+// call; one that is cut later is an error of the body.
 func (x *exchange) end(err error) {
 	switch {
 	case x.streams && err != nil:
@@ -106,7 +106,7 @@ func (x *exchange) end(err error) {
 // Header returns the header of the answer, to be changed before WriteHeader.
 func (x *exchange) Header() http.Header { return x.header }
 
-// WriteHeader fixes status and header. The first call counts.
+// WriteHeader sets status and header. Only the first call counts.
 func (x *exchange) WriteHeader(status int) {
 	if x.status != 0 || status < 200 {
 		return
@@ -117,7 +117,7 @@ func (x *exchange) WriteHeader(status int) {
 	}
 }
 
-// Write hands over a piece of the body.
+// Write passes on a part of the body.
 func (x *exchange) Write(p []byte) (int, error) {
 	x.WriteHeader(http.StatusOK)
 	switch {
@@ -140,7 +140,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return x.out.Write(p)
 }
 
-// Flush hands over what has been written so far.
+// Flush passes on what has been written so far.
 func (x *exchange) Flush() { _ = x.FlushError() }
 
 // FlushError is Flush for http.ResponseController.
@@ -152,8 +152,8 @@ func (x *exchange) FlushError() error {
 	return x.stream(nil)
 }
 
-// stream hands over the response if that was not done yet, then the buffer; next is what comes
-// after it.
+// stream passes on the response, if that was not done yet, and then the buffer. next is the part of
+// the body that follows.
 func (x *exchange) stream(next []byte) error {
 	if !x.streams {
 		x.sniff(slices.Concat(x.buffer, next[:min(len(next), 512)]))
@@ -169,7 +169,7 @@ func (x *exchange) stream(next []byte) error {
 	return err
 }
 
-// response makes the client's view of the answer.
+// response builds the client's Response.
 func (x *exchange) response(length int64, body io.ReadCloser) *http.Response {
 	return &http.Response{
 		Status: strconv.Itoa(x.status) + " " + http.StatusText(x.status), StatusCode: x.status,
@@ -178,8 +178,8 @@ func (x *exchange) response(length int64, body io.ReadCloser) *http.Response {
 	}
 }
 
-// asRead is what a client reads of a header: net/http gives names their canonical form, in which
-// Get finds them, however a server writes them.
+// asRead returns a header as net/http's client reads it: with canonical names, whatever the server
+// wrote.
 func asRead(h http.Header) http.Header {
 	read := make(http.Header, len(h))
 	for name, values := range h {
@@ -199,7 +199,7 @@ type streamedBody struct{ x *exchange }
 
 func (b *streamedBody) Read(p []byte) (int, error) { return b.x.in.Read(p) }
 
-// Close tells the handler that nobody reads on, and waits until it has returned.
+// Close makes the handler's writes fail and waits until it has returned.
 func (b *streamedBody) Close() error {
 	b.x.abandon()
 	<-b.x.done

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// whole is the answer of a handler that has returned with all of its body in the buffer.
+// whole returns the answer of a handler that has returned and whose body is all in the buffer.
 func (x *exchange) whole() answer {
 	head := x.request.Method == http.MethodHead
 	switch {
@@ -16,7 +16,7 @@ func (x *exchange) whole() answer {
 		x.sent.Set("Content-Length", strconv.FormatInt(x.written, 10))
 	case head || !hasBody(x.status):
 	case x.declared > x.written:
-		// The handler promised more: on a connection the body would end early.
+		// The handler declared a longer body: on a connection it would end early.
 		return answer{response: x.response(x.declared, io.NopCloser(io.MultiReader(bytes.NewReader(x.buffer), brokenReader{})))}
 	default:
 		x.sniff(x.buffer)
@@ -34,7 +34,7 @@ func (x *exchange) whole() answer {
 	return answer{response: x.response(length, body)}
 }
 
-// sniff names the type of a body whose handler did not, as net/http does.
+// sniff sets the content type if the handler did not, as net/http does.
 func (x *exchange) sniff(start []byte) {
 	_, typed := x.sent["Content-Type"]
 	if !typed && len(start) > 0 && x.sent.Get("Content-Encoding") == "" {
@@ -42,7 +42,7 @@ func (x *exchange) sniff(start []byte) {
 	}
 }
 
-// brokenReader is the end of a body that ends too early.
+// brokenReader ends a body too early.
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
