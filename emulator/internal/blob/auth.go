@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// grant is what a credential allows, as far as operations have to know.
+// grant is the part of a credential's rights that operations need to know.
 type grant struct {
-	// withoutWrite: the w permission is missing. A blob may be made (c) or deleted (d) then, but
-	// not overwritten.
+	// withoutWrite means that the w permission is missing: a blob can be created (c) or deleted
+	// (d), but not overwritten.
 	withoutWrite bool
-	// overrides are response headers that a service SAS sets for downloads (rscc, rscd, rsce, rscl,
-	// rsct).
+	// overrides are the response headers that a service SAS sets for downloads (rscc, rscd, rsce,
+	// rscl, rsct).
 	overrides map[string]string
 }
 
-// authorise checks the credential of the request against what the operation needs.
+// authorise checks whether the request's credential permits the operation.
 func (r *request) authorise(n need) (grant, error) {
 	authorization := r.header.Get("Authorization")
 	scheme, _, _ := strings.Cut(authorization, " ")
@@ -46,9 +46,9 @@ func (r *request) checkAnonymous(n need) error {
 	return r.errNoCredential()
 }
 
-// errNoCredential answers those without a credential. Clients that speak 2019-12-12 or newer are
-// told where to get a token; older ones are not told that there is anything (the tests of Azure's
-// own clients expect the two by version).
+// errNoCredential refuses a request without a credential. Clients of version 2019-12-12 or newer
+// are told where to get a token; older ones are told that nothing exists (the tests of Azure's own
+// clients expect both, by version).
 func (r *request) errNoCredential() error {
 	switch {
 	case r.atLeast("2019-12-12"):
@@ -62,8 +62,8 @@ func (r *request) errNoCredential() error {
 	return errResourceNotFound()
 }
 
-// errChallenge is a 401 that names the authority. The header has no quotes (seen in
-// azure-sdk-for-js recordings, 2023).
+// errChallenge is a 401 that names the authority. The header has no quotes, as in azure-sdk-for-js
+// recordings of 2023.
 func (r *request) errChallenge(code string, details ...detail) *fault {
 	f := newFault(http.StatusUnauthorized, code,
 		"Server failed to authenticate the request. Please refer to the information in the www-authenticate header.", details...)
@@ -73,8 +73,7 @@ func (r *request) errChallenge(code string, details ...detail) *fault {
 	return f
 }
 
-// errAuthenticationFailed refuses a credential that does not hold. The reason must not repeat a
-// signature.
+// errAuthenticationFailed refuses an invalid credential. The reason must not contain a signature.
 func errAuthenticationFailed(reason string) *fault {
 	f := newFault(403, "AuthenticationFailed", "Server failed to authenticate the request. "+
 		"Make sure the value of Authorization header is formed correctly including the signature.",
@@ -90,7 +89,7 @@ func errMalformedAuthorization() *fault {
 	return f
 }
 
-// errNotAuthorised refuses a good credential that does not reach this far.
+// errNotAuthorised refuses a valid credential without the needed rights.
 func errNotAuthorised(code, ending string) *fault {
 	return newFault(403, code, "This request is not authorized to perform this operation"+ending+".")
 }
@@ -99,7 +98,8 @@ func errPermission() *fault {
 	return errNotAuthorised("AuthorizationPermissionMismatch", " using this permission")
 }
 
-// checkKeyAllowed refuses keys, and what is signed with them, on accounts that do not take them.
+// checkKeyAllowed refuses account keys, and signatures made with them, on accounts that do not
+// accept keys.
 func (r *request) checkKeyAllowed() error {
 	if r.settings.AllowSharedKey {
 		return nil
@@ -109,7 +109,7 @@ func (r *request) checkKeyAllowed() error {
 	return f
 }
 
-// checkToken judges a bearer token. Every good token may do everything.
+// checkToken checks a bearer token. Every valid token permits everything.
 func (r *request) checkToken(authorization string) error {
 	if !r.atLeast("2017-11-09") {
 		return errAuthenticationFailed("Authentication scheme Bearer is not supported in this version.")
@@ -121,7 +121,7 @@ func (r *request) checkToken(authorization string) error {
 	return r.errChallenge("InvalidAuthenticationInfo", detail{"AuthenticationErrorDetail", tokenDetail(reason)})
 }
 
-// tokenDetail says what is wrong with a token in the service's words, where those are known.
+// tokenDetail says what is wrong with a token, in the service's words where they are known.
 func tokenDetail(reason string) string {
 	switch reason {
 	case "audience":

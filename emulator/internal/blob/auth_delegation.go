@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// delegation is what a user delegation key is bound to. The key follows from it, so none has to be
-// kept.
+// delegation is what a user delegation key is bound to. The key is derived from it, so keys need no
+// storage.
 type delegation struct{ objectID, tenantID, start, expiry, service, version string }
 
 func (t sas) delegation() delegation {
 	return delegation{t.get("skoid"), t.get("sktid"), t.get("skt"), t.get("ske"), t.get("sks"), t.get("skv")}
 }
 
-// Values of the keys that the service hands out.
+// Values in the keys that the service issues.
 const (
 	delegationService = "b"
-	delegationVersion = "2019-07-07" // of the keys that Azure ML signs with, in the recordings of 2022 and 2023
+	delegationVersion = "2019-07-07" // of the keys that Azure ML signs with in recordings of 2022 and 2023
 	// serviceObjectID stands for the first-party application that signs the upload URLs of Azure
 	// ML.
 	serviceObjectID = "9cc1ba16-0000-4000-8000-000000000001"
@@ -96,11 +96,10 @@ func (r *request) tokenClaim(name, fallback string) string {
 	return cmp.Or(text, fallback)
 }
 
-// AccountSAS makes an account SAS with the account's first key, good for the containers and blobs
-// of the account from now until expiry. Permissions are letters of sp, such as "rcuwdl". The result
-// has no leading question mark; its parameters come in the order in which a workspace hands them
-// out (azure-ai-ml recordings, 2026). It is made whether or not the account accepts it, as the
-// workspace does.
+// AccountSAS returns an account SAS, signed with the first key, for the containers and blobs of the
+// account from now until expiry. Permissions are letters of sp, such as "rcuwdl". The result has no
+// leading question mark. Its parameters are in the order that workspaces use (azure-ai-ml
+// recordings, 2026). Like a workspace, it signs even if the account refuses keys.
 func (s *Service) AccountSAS(account, permissions string, expiry time.Time) (string, error) {
 	_, settings, ok := s.account(account)
 	if !ok {
@@ -117,9 +116,9 @@ func (s *Service) AccountSAS(account, permissions string, expiry time.Time) (str
 	}), nil
 }
 
-// UserDelegationSAS makes a SAS for one container that needs no account key, like that of
+// UserDelegationSAS returns a SAS for one container that needs no account key, like that of
 // startPendingUpload. Permissions are letters of sp in any order. The result has no leading
-// question mark; its parameters come in the order of Azure ML's (azure-ai-ml recordings, 2023).
+// question mark. Its parameters are in Azure ML's order (azure-ai-ml recordings, 2023).
 func (s *Service) UserDelegationSAS(account, container, permissions string, start, expiry time.Time) (string, error) {
 	if _, _, ok := s.account(account); !ok {
 		return "", fmt.Errorf("blob: account %s: %w", account, ErrNotFound)
@@ -147,7 +146,7 @@ func (s *Service) UserDelegationSAS(account, container, permissions string, star
 	return encodeParams(append(fields, detail{"sig", base64.StdEncoding.EncodeToString(signature)})), nil
 }
 
-// inServiceOrder brings permission letters into the order that the service accepts.
+// inServiceOrder sorts permission letters into the order that the service accepts.
 func inServiceOrder(letters string) string {
 	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune(letters, c) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// sas is a shared access signature, as the parameters of a URL carry it. Texts are kept as they
-// came: they are signed so.
+// sas is a shared access signature from the parameters of a URL. Values stay as they came, because
+// they are signed that way.
 type sas struct {
 	version, permissions, start, expiry, ip, protocol, identifier string
 	services, resourceTypes                                       string // account SAS
@@ -19,8 +19,7 @@ type sas struct {
 	get                                                           func(string) string // any other parameter
 }
 
-// parseSAS reads the parameters of a SAS and refuses those that cannot be right whatever the
-// signature.
+// parseSAS reads the parameters of a SAS and refuses those that no signature can make valid.
 func parseSAS(get func(string) string) (sas, error) {
 	t := sas{
 		version: get("sv"), permissions: get("sp"), start: get("st"), expiry: get("se"), ip: get("sip"),
@@ -65,7 +64,7 @@ func (t sas) checkShape() error {
 // Those of an account SAS come in any order ("rcuwdl" in the azure-ai-ml recordings of 2026).
 const servicePermissions = "racwdxyltfmeopi"
 
-// inOrder says whether every letter is in order, at most once, and in its sequence.
+// inOrder reports whether every letter is in order, at most once and in the same sequence.
 func inOrder(letters, order string) bool {
 	for _, c := range letters {
 		i := strings.IndexRune(order, c)
@@ -79,7 +78,8 @@ func inOrder(letters, order string) bool {
 
 func (t sas) isAccount() bool { return t.services != "" || t.resourceTypes != "" }
 
-// isDelegation: an account SAS is signed by an account key whatever else stands beside it.
+// isDelegation reports whether a user delegation key signed the SAS. An account SAS is always
+// signed by an account key.
 func (t sas) isDelegation() bool { return t.get("skoid") != "" && !t.isAccount() }
 
 // checkSAS verifies the SAS of a request and what it grants.
@@ -145,7 +145,7 @@ func (r *request) checkSASTimes(t sas) error {
 	return nil
 }
 
-// checkPeriod refuses what is not valid yet or no longer. An empty start has been.
+// checkPeriod refuses what is not valid yet, or not any more. An empty start means no start.
 func checkPeriod(now time.Time, start, expiry, what string) error {
 	from, fromOK := parseSASTime(start)
 	to, toOK := parseSASTime(expiry)
@@ -176,7 +176,7 @@ func parseSASTime(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// checkSASOrigin holds a SAS to its protocol and addresses.
+// checkSASOrigin checks the protocol and the address of the client.
 func (r *request) checkSASOrigin(t sas) error {
 	if t.protocol == "https" && !r.isTLS() {
 		return errNotAuthorised("AuthorizationProtocolMismatch", " using this protocol")
@@ -187,7 +187,7 @@ func (r *request) checkSASOrigin(t sas) error {
 	return nil
 }
 
-// ipInRange says whether the address of a peer lies in "a" or "a-b".
+// ipInRange reports whether the address of a peer is in "a" or "a-b".
 func ipInRange(remote, allowed string) bool {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
@@ -219,8 +219,8 @@ func (t sas) checkAccountScope(n need) error {
 	return nil
 }
 
-// checkServiceScope: a service SAS opens blobs and the listing of one container; the signature has
-// bound it to that.
+// checkServiceScope checks the operation: a service SAS permits operations on blobs and the listing
+// of one container. The signature binds it to that container.
 func (t sas) checkServiceScope(n need) error {
 	lists := n.level == 'c' && n.any == "l" && t.resource == "c"
 	switch {

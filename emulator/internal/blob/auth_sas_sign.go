@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// Strings to sign of Microsoft Learn, "Create an account SAS", "Create a service SAS" and "Create a
-// user delegation SAS". A newer version of the service adds lines; the version is the SAS's own
-// (sv).
+// The strings to sign, from Microsoft Learn, "Create an account SAS", "Create a service SAS" and
+// "Create a user delegation SAS". Newer versions add lines; the version is that of the SAS (sv).
 
 func (t sas) atLeast(version string) bool { return t.version >= version }
 
@@ -51,7 +50,8 @@ func (t sas) delegationString(r *request) string {
 	return strings.Join(append(lines, t.overrideLines()...), "\n")
 }
 
-// resourceLines are the kind of resource, its snapshot (we have none) and the encryption scope.
+// resourceLines are the kind of resource, its snapshot (there are none here) and the encryption
+// scope.
 func (t sas) resourceLines() []string {
 	var lines []string
 	if t.atLeast("2018-11-09") {
@@ -67,8 +67,8 @@ func (t sas) overrideLines() []string {
 	return []string{t.get("rscc"), t.get("rscd"), t.get("rsce"), t.get("rscl"), t.get("rsct")}
 }
 
-// canonicalName is the path that the SAS is good for, taken from the request: so a SAS for another
-// place does not verify.
+// canonicalName is the path that the SAS is valid for. It comes from the request, so a SAS for
+// another path does not verify.
 func (t sas) canonicalName(r *request) string {
 	name := "/" + r.accountID + "/" + r.container
 	if t.atLeast("2015-02-21") {
@@ -80,8 +80,8 @@ func (t sas) canonicalName(r *request) string {
 	return name
 }
 
-// signedHeaders and signedParams are parts of a request that a user delegation SAS of 2026 may
-// bind.
+// signedHeaders and signedParams are parts of the request that a user delegation SAS of 2026 can
+// cover.
 func signedHeaders(r *request, names string) string {
 	var b strings.Builder
 	for _, name := range splitList(names) {

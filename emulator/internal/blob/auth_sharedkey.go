@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// maxClockSkew is how far the date of a signed request may be from ours.
+// maxClockSkew is how far the date of a signed request may differ from the service's clock.
 const maxClockSkew = 15 * time.Minute
 
 // checkSharedKey verifies an Authorization header "SharedKey account:signature" or "SharedKeyLite
@@ -42,7 +42,7 @@ func (r *request) checkSharedKey(authorization string) error {
 		"Server used following string to sign: '" + candidates[0] + "'.")
 }
 
-// parseSharedKey takes an Authorization header apart.
+// parseSharedKey splits an Authorization header.
 func parseSharedKey(authorization string) (scheme, account string, signature []byte, ok bool) {
 	scheme, rest, _ := strings.Cut(authorization, " ")
 	account, encoded, found := strings.Cut(strings.TrimSpace(rest), ":")
@@ -53,8 +53,8 @@ func parseSharedKey(authorization string) (scheme, account string, signature []b
 	return strings.ToLower(scheme), account, signature, true
 }
 
-// checkDate refuses old requests. Clients date their requests by the clock of their machine, so
-// that one is good too when the service runs on a clock of its own.
+// checkDate refuses old requests. Clients date requests by the real clock, so a date near that is
+// accepted too, whatever clock the service has.
 func (r *request) checkDate() error {
 	text := cmp.Or(r.header.Get("X-Ms-Date"), r.header.Get("Date"))
 	date, err := http.ParseTime(text)
@@ -67,7 +67,7 @@ func (r *request) checkDate() error {
 	return nil
 }
 
-// signedByKey says whether one of the account's keys made the signature.
+// signedByKey reports whether one of the account's keys made the signature.
 func (r *request) signedByKey(toSign string, signature []byte) bool {
 	for _, key := range r.settings.Keys {
 		if len(key) > 0 && hmac.Equal(sign(key, toSign), signature) {
@@ -84,7 +84,7 @@ func sign(key []byte, text string) []byte {
 }
 
 // sharedKeyStrings returns the strings that a client may have signed: one for each order of headers
-// that is in use.
+// that clients use.
 func (r *request) sharedKeyStrings(scheme string) []string {
 	var all []string
 	for _, order := range []func(a, b string) int{strings.Compare, compareByCulture} {
@@ -129,7 +129,7 @@ func (r *request) signedDate() string {
 	return r.header.Get("Date")
 }
 
-// canonicalHeaders writes the x-ms- headers, one a line.
+// canonicalHeaders writes the x-ms- headers, one per line.
 func (r *request) canonicalHeaders(order func(a, b string) int) string {
 	var names []string
 	for name := range r.header {
@@ -149,12 +149,12 @@ func (r *request) canonicalHeaders(order func(a, b string) int) string {
 	return b.String()
 }
 
-// canonicalResource writes the path as it was sent, and the parameters, decoded, one a line.
+// canonicalResource writes the path as it was sent and the decoded parameters, one per line.
 func (r *request) canonicalResource() string {
 	var b strings.Builder
 	b.WriteString("/" + r.accountID + cmp.Or(r.URL.EscapedPath(), "/"))
 	byName := map[string][]string{}
-	query, _ := url.ParseQuery(r.URL.RawQuery) // newRequest has refused what does not parse
+	query, _ := url.ParseQuery(r.URL.RawQuery) // newRequest refused what does not parse
 	for name, values := range query {
 		name = strings.ToLower(name)
 		byName[name] = append(byName[name], values...)
@@ -171,10 +171,10 @@ func (r *request) canonicalResource() string {
 	return b.String()
 }
 
-// compareByCulture orders header names as the culture-aware comparison does that the service and
-// its newer clients use: hyphens count only between names that are otherwise equal, and other
-// punctuation comes before digits and letters. It differs from the order of bytes only for names of
-// metadata with such characters.
+// compareByCulture orders header names by the culture-aware comparison that the service and its
+// newer clients use: hyphens count only between names that are otherwise equal, and other
+// punctuation sorts before digits and letters. It differs from byte order only for metadata names
+// with such characters.
 func compareByCulture(a, b string) int {
 	if c := slices.CompareFunc(cultureWeights(a), cultureWeights(b), cmp.Compare[int]); c != 0 {
 		return c

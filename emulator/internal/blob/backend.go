@@ -10,53 +10,53 @@ import (
 // containerKey names a container of one of the service's accounts.
 type containerKey struct{ account, container string }
 
-// backend keeps the bytes of blobs, and what is known about them over a restart. It knows nothing
-// of the protocol: containers decide what is allowed and when, and never publish the same blob from
-// two places at once.
+// backend stores the content of blobs, and their records if it survives a restart. It knows nothing
+// of the protocol: containers decide what is allowed, and never publish a blob twice at the same
+// time.
 type backend interface {
-	// createContainer and updateContainer keep the record of a container.
+	// createContainer and updateContainer store the record of a container.
 	createContainer(key containerKey, r containerRecord) error
 	updateContainer(key containerKey, r containerRecord) error
-	// dropContainer forgets a container and all of its blobs.
+	// dropContainer removes a container and all of its blobs.
 	dropContainer(key containerKey) error
 
-	// write keeps everything that r yields as new, unpublished content.
+	// write stores everything that r yields as new, unpublished content.
 	write(key containerKey, r io.Reader) (content, error)
-	// join makes new, unpublished content of parts of other content.
+	// join returns new, unpublished content made of parts of other content.
 	join(key containerKey, parts []part) (content, error)
-	// extend appends tail to base. Readers of base go on seeing what they saw.
+	// extend appends tail to base. Readers of base keep seeing the old content.
 	extend(base, tail content) (content, error)
 
-	// publish makes r the blob of its name, whole or not at all. The content of the blob it
-	// replaces may go afterwards.
+	// publish atomically makes r the blob of its name. The content of the replaced blob may be
+	// discarded afterwards.
 	publish(key containerKey, r *record) error
 	// unpublish removes the blob.
 	unpublish(key containerKey, r *record) error
 }
 
-// content is a run of bytes that does not change.
+// content is a sequence of bytes that does not change.
 type content interface {
 	size() int64
-	// open reads n bytes from off, which lie within the content.
+	// open reads n bytes from off. The range must be within the content.
 	open(off, n int64) (io.ReadCloser, error)
-	// discard frees content that no blob refers to any more.
+	// discard frees content that no blob uses any more.
 	discard()
 }
 
-// part is a piece of some content.
+// part is a range of some content.
 type part struct {
 	from   content
 	off, n int64
 }
 
-// storedContainer is a container as a backend found it.
+// storedContainer is a container that a backend has loaded.
 type storedContainer struct {
 	key    containerKey
 	record containerRecord
 	blobs  []*record
 }
 
-// containerRecord is what a container says about itself.
+// containerRecord holds the properties of a container.
 type containerRecord struct {
 	ETag     uint64            `json:"etag"`
 	Modified time.Time         `json:"modified"`
@@ -70,8 +70,8 @@ const (
 	appendBlob = "AppendBlob"
 )
 
-// record is everything known about one blob at one moment. Records are replaced, never changed,
-// once they are published.
+// record holds everything about a blob but its bytes. A published record is never changed, only
+// replaced.
 type record struct {
 	Name     string            `json:"name"`
 	Kind     string            `json:"kind"`
@@ -81,10 +81,10 @@ type record struct {
 	Created  time.Time         `json:"created"`
 	Modified time.Time         `json:"modified"`
 	Size     int64             `json:"size"`
-	Tier     string            `json:"tier,omitempty"` // as the client chose it; empty: the account's
-	// Blocks are the committed blocks in their order; none for a blob that was put in one piece.
+	Tier     string            `json:"tier,omitempty"` // the client's choice; empty means the account's
+	// Blocks are the committed blocks in order; empty for a blob that was put in one piece.
 	Blocks []block `json:"blocks,omitempty"`
-	// Appends counts the blocks of an append blob.
+	// Appends is the number of blocks of an append blob.
 	Appends int `json:"appends,omitempty"`
 	// Lease is the blob's lock; container.change carries it over to the next record.
 	Lease lease `json:"lease,omitzero"`
@@ -92,10 +92,10 @@ type record struct {
 	File string `json:"file,omitempty"`
 
 	content content
-	seeded  bool // a file of the caller's own, which is never changed
+	seeded  bool // a file of a seeded folder, which is never changed
 }
 
-// contentHeaders are the HTTP headers that a blob keeps for its readers.
+// contentHeaders are the HTTP headers that a blob stores for its readers.
 type contentHeaders struct {
 	Type         string `json:"type,omitempty"`
 	Encoding     string `json:"encoding,omitempty"`
@@ -111,7 +111,7 @@ type block struct {
 	Size int64  `json:"size"`
 }
 
-// clone returns a copy that may be changed and published in place of r.
+// clone returns a copy that can be changed and then published in place of r.
 func (r *record) clone() *record {
 	c := *r
 	c.Metadata = maps.Clone(r.Metadata)

@@ -22,8 +22,8 @@ import (
 //	{account}/{container}/blobs/{stem}~.json its record, which names the content file
 //	{account}/{container}/staging/{id}       content that no blob refers to yet
 //
-// A blob changes when its record is renamed into place, so after a crash it is the old one or the
-// new one, whole.
+// A blob changes when its record is renamed into place, so a crash leaves either the old blob or
+// the new one.
 type dirBackend struct {
 	root string
 	log  *slog.Logger
@@ -48,12 +48,12 @@ func openDirBackend(root string, log *slog.Logger) (*dirBackend, error) {
 // secretSize is the length of a secret in bytes.
 const secretSize = 32
 
-// secret returns the random bytes kept under this name, which are made on first use.
+// secret returns the random bytes in the file of this name. It creates them on first use.
 func (d *dirBackend) secret(name string) ([]byte, error) {
 	path := filepath.Join(d.root, name)
 	key, err := os.ReadFile(path)
 	if err == nil && len(key) < secretSize {
-		return nil, fmt.Errorf("%s holds no key; remove it to have one made", path)
+		return nil, fmt.Errorf("%s holds no key; remove the file, and a new key is created", path)
 	}
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -80,8 +80,7 @@ func (d *dirBackend) updateContainer(key containerKey, r containerRecord) error 
 	return writeJSON(d.path(key, containerFile), r)
 }
 
-// dropContainer moves the folder out of sight at once; should its removal be cut short, load goes
-// on with it.
+// dropContainer renames the folder first; if removing it is interrupted, load finishes that.
 func (d *dirBackend) dropContainer(key containerKey) error {
 	gone := filepath.Join(d.root, key.account, deletedPrefix+rand.Text())
 	if err := os.Rename(d.path(key), gone); err != nil {
@@ -127,7 +126,7 @@ func (d *dirBackend) write(key containerKey, r io.Reader) (content, error) {
 		return nil, err
 	}
 	n, err := io.Copy(f, r)
-	// Content has to be on the disk before the record that names it, or a power cut could leave an
+	// The content must be on disk before the record that names it, or a power cut could leave an
 	// empty blob.
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
@@ -156,8 +155,8 @@ func (d *dirBackend) extend(base, tail content) (content, error) {
 	return &fileContent{path: b.where(), n: b.n + n}, nil
 }
 
-// appendAt writes tail behind the first n bytes of f. What lies there already is left of an append
-// that was cut short.
+// appendAt writes tail after the first n bytes of f. Bytes beyond n are left of an interrupted
+// append.
 func appendAt(f *os.File, n int64, tail content) (int64, error) {
 	if err := f.Truncate(n); err != nil {
 		return 0, err
@@ -173,8 +172,7 @@ func appendAt(f *os.File, n int64, tail content) (int64, error) {
 	return io.Copy(f, r)
 }
 
-// writeJSON writes a file that appears whole or not at all (on Windows, where the library cannot
-// promise it, in place).
+// writeJSON writes a file atomically (on Windows, where the library cannot, in place).
 func writeJSON(path string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -183,7 +181,7 @@ func writeJSON(path string, v any) error {
 	return maybe.WriteFile(path, data, 0o600)
 }
 
-// fileContent is content in a file of its own: its first n bytes.
+// fileContent is content in a file of its own: the first n bytes of the file.
 type fileContent struct {
 	n int64
 
@@ -216,21 +214,21 @@ func (c *fileContent) open(off, n int64) (io.ReadCloser, error) {
 	return limitedFile{io.LimitReader(f, n), f}, nil
 }
 
-// discard is best effort: what stays behind is removed when the folder is opened again.
+// discard is best effort: load removes what is left.
 func (c *fileContent) discard() { _ = os.Remove(c.where()) }
 
-// limitedFile is a piece of a file. Its Reader is an *io.LimitedReader, which lets the kernel do
-// the copying.
+// limitedFile is a range of a file. Its Reader is an *io.LimitedReader, so that the kernel can copy
+// it.
 type limitedFile struct {
 	io.Reader
 	io.Closer
 }
 
-// WriteTo hands the limited reader itself to dst, which may know how to copy from a file without a
+// WriteTo passes the limited reader itself to dst, which may be able to copy from a file without a
 // buffer.
 func (l limitedFile) WriteTo(dst io.Writer) (int64, error) { return io.Copy(dst, l.Reader) }
 
-// partsReader reads one part after the other, each opened when its turn comes.
+// partsReader reads one part after the other, and opens each when it gets there.
 type partsReader struct {
 	parts   []part
 	current io.ReadCloser

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// load reads all containers of the folder, and clears away what a crash left behind.
+// load reads all containers of the folder and removes what a crash has left.
 func (d *dirBackend) load() ([]storedContainer, error) {
 	var all []storedContainer
 	accounts, err := os.ReadDir(d.root)
@@ -26,7 +26,7 @@ func (d *dirBackend) load() ([]storedContainer, error) {
 		}
 		for _, container := range containers {
 			if strings.HasPrefix(container.Name(), deletedPrefix) {
-				_ = os.RemoveAll(filepath.Join(d.root, account.Name(), container.Name())) // tried again next time
+				_ = os.RemoveAll(filepath.Join(d.root, account.Name(), container.Name())) // load tries again next time
 				continue
 			}
 			c, ok, err := d.loadContainer(containerKey{account.Name(), container.Name()})
@@ -45,7 +45,7 @@ func (d *dirBackend) loadContainer(key containerKey) (storedContainer, bool, err
 	stored := storedContainer{key: key}
 	err := readJSON(d.path(key, containerFile), &stored.record)
 	if errors.Is(err, fs.ErrNotExist) {
-		return stored, false, nil // half created, or nothing of ours
+		return stored, false, nil // half created, or not a container
 	}
 	if err != nil {
 		return stored, false, err
@@ -60,8 +60,8 @@ func (d *dirBackend) loadContainer(key containerKey) (storedContainer, bool, err
 	return stored, true, err
 }
 
-// loadBlobs reads the records of a container and removes content that no record names, unless a
-// record could not be read: what it named is somebody's data.
+// loadBlobs reads the records of a container and removes content that no record names. If a record
+// cannot be read, it removes nothing: the content of that record must not be lost.
 func (d *dirBackend) loadBlobs(key containerKey) ([]*record, error) {
 	var blobs []*record
 	contents := map[string]bool{} // path: is named by a record
@@ -91,7 +91,7 @@ func (d *dirBackend) loadBlobs(key containerKey) ([]*record, error) {
 	}
 	for path, named := range contents {
 		if !named && intact {
-			_ = os.Remove(path) // tried again next time
+			_ = os.Remove(path) // load tries again next time
 		}
 	}
 	return blobs, nil

@@ -5,11 +5,11 @@ import (
 	"io"
 )
 
-// memoryBackend keeps content in memory, and nothing beyond the life of the process.
+// memoryBackend keeps content in memory only.
 type memoryBackend struct{}
 
-// memoryContent is content in memory. It may have spare capacity, which only the newest content of
-// an append blob uses.
+// memoryContent is content in memory. Only the newest content of an append blob uses its spare
+// capacity.
 type memoryContent []byte
 
 func (memoryBackend) createContainer(containerKey, containerRecord) error { return nil }

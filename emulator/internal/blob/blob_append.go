@@ -43,7 +43,7 @@ func (r *request) appendBlock(w http.ResponseWriter) error {
 	return nil
 }
 
-// appendCheck returns the conditions of the request as a judge of the blob it appends to.
+// appendCheck returns the function that checks the request's conditions against the blob.
 func (r *request) appendCheck() (func(*record) error, error) {
 	cond, err := r.conditions()
 	if err != nil {
@@ -77,8 +77,7 @@ func (r *request) appendCheck() (func(*record) error, error) {
 	}, nil
 }
 
-// appendTo adds tail to the append blob of this name. check judges the blob as it is; it must
-// exist.
+// appendTo adds tail to the append blob of this name, which must exist and pass check.
 func (c *container) appendTo(name string, tail content, check func(*record) error) (*record, error) {
 	defer tail.discard()
 	return c.change(name, func(current *record) (*record, error) {

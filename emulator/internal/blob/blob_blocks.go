@@ -17,9 +17,9 @@ const (
 	maxBlockListBytes = 16 << 20   // of the XML body: 50000 of the longest names, and more
 )
 
-// stagedBlocks are the blocks of one blob that were put but not committed.
+// stagedBlocks are the uncommitted blocks of one blob.
 type stagedBlocks struct {
-	order  []string // IDs, in the order in which they first came
+	order  []string // IDs, in the order of their first Put Block
 	blocks map[string]content
 }
 
@@ -75,7 +75,7 @@ func (c conditions) checkBlockTarget(current *record) error {
 	return nil
 }
 
-// stage keeps a block. A second block of the same ID takes the place of the first.
+// stage stores a block. A second block with the same ID replaces the first.
 func (c *container) stage(name, id string, data content) error {
 	defer c.writers.lock(name)() // a commit may be reading the block that this one replaces
 	c.mu.Lock()
@@ -104,7 +104,7 @@ func (c *container) stage(name, id string, data content) error {
 	return nil
 }
 
-// dropStaged forgets the uncommitted blocks of a blob, as every write of the whole blob does.
+// dropStaged removes the uncommitted blocks of a blob, as every write of the whole blob does.
 func (c *container) dropStaged(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,8 +131,8 @@ func (c *container) stagedOf(name string) ([]block, map[string]content) {
 	return list, blocks
 }
 
-// putBlockList is Put Block List: it makes the blob of blocks that were staged or that the blob has
-// already.
+// putBlockList is Put Block List: it builds the blob from uncommitted blocks and from those that
+// the blob has already.
 func (r *request) putBlockList(w http.ResponseWriter) error {
 	next, err := r.newRecord(blockBlob)
 	if err != nil {
@@ -160,7 +160,7 @@ func (r *request) putBlockList(w http.ResponseWriter) error {
 	return nil
 }
 
-// commit makes next of the listed blocks.
+// commit builds next from the listed blocks.
 func (c *container) commit(next *record, list []listedBlock, check func(*record) error) error {
 	_, err := c.change(next.Name, func(current *record) (*record, error) {
 		if err := check(current); err != nil {
@@ -276,7 +276,7 @@ func (r *request) getBlockList(w http.ResponseWriter) error {
 	}
 	rec := c.lookup(r.blob)
 	staged, _ := c.stagedOf(r.blob)
-	if err := blocksOf(rec, staged); err != nil {
+	if err := checkHasBlocks(rec, staged); err != nil {
 		return err
 	}
 	if err := cond.checkLease(rec, false); err != nil {
@@ -303,8 +303,8 @@ func (r *request) getBlockList(w http.ResponseWriter) error {
 	return nil
 }
 
-// blocksOf refuses what has no blocks at all.
-func blocksOf(rec *record, staged []block) error {
+// checkHasBlocks refuses a blob that cannot have blocks, and one that does not exist.
+func checkHasBlocks(rec *record, staged []block) error {
 	switch {
 	case rec == nil && staged == nil:
 		return errBlobNotFound()

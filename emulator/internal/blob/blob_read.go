@@ -11,7 +11,7 @@ import (
 	"strconv"
 )
 
-// maxRangeHash is the longest range whose MD5 the service computes on the way.
+// maxRangeHash is the longest range of which the service computes the MD5.
 const maxRangeHash = 4 << 20
 
 // getBlob is Get Blob.
@@ -51,8 +51,7 @@ func (r *request) getBlob(w http.ResponseWriter) error {
 	return r.sendBlob(w, rec, body, sending{want.given, hashRange, off, n})
 }
 
-// refuseRead adds to a refused read what clients may want to know of the blob: a 304 carries its
-// ETag.
+// refuseRead adds the blob's ETag and time to a 304.
 func refuseRead(rec *record, err error) error {
 	var f *fault
 	if rec != nil && errors.As(err, &f) && f.status == http.StatusNotModified {
@@ -61,7 +60,7 @@ func refuseRead(rec *record, err error) error {
 	return err
 }
 
-// sending says which piece of a blob is sent and how.
+// sending describes the range of a blob that is sent.
 type sending struct {
 	ranged, hashed bool
 	off, n         int64
@@ -90,7 +89,7 @@ func (r *request) sendBlob(w http.ResponseWriter, rec *record, body io.Reader, s
 		body = bytes.NewReader(piece)
 	}
 	w.WriteHeader(status)
-	// A failure from here on shows as a body that is too short; there is nobody left to tell.
+	// From here on an error can only show as a body that is too short.
 	if _, err := io.Copy(w, body); err != nil && r.Context().Err() == nil {
 		r.svc.log.Debug("blob download ended early", "requestID", r.id, "error", err)
 	}
@@ -137,7 +136,7 @@ func (r *request) getMetadata(w http.ResponseWriter) error {
 	return nil
 }
 
-// readable finds the blob of a request that reads no content, under the request's conditions.
+// readable returns the blob of a request that reads no content, if the request's conditions hold.
 func (r *request) readable() (*record, error) {
 	cond, err := r.conditions()
 	if err != nil {

@@ -58,9 +58,9 @@ func (r *request) putBlob(w http.ResponseWriter) error {
 	return nil
 }
 
-// openForCreate finds the container of a write that makes or replaces a blob, and returns the check
-// that such a write has to pass. It is made once before the body is read, so that a refused upload
-// costs nothing, and again when it counts.
+// openForCreate returns the container of a write that creates or replaces a blob, and the check of
+// that write. It runs the check once before the body is read, so that a refused upload costs
+// nothing. The caller runs it again when the blob changes.
 func (r *request) openForCreate() (*container, func(*record) error, error) {
 	cond, err := r.conditions()
 	if err != nil {
@@ -86,8 +86,8 @@ func (r *request) openForCreate() (*container, func(*record) error, error) {
 	return c, check, check(current)
 }
 
-// replace makes next the blob of its name, whatever was there, unless check objects. Content that
-// is refused is freed.
+// replace makes next the blob of its name unless check returns an error; then the new content is
+// discarded.
 func (c *container) replace(next *record, check func(*record) error) error {
 	_, err := c.change(next.Name, func(current *record) (*record, error) {
 		return next, check(current)
@@ -100,7 +100,7 @@ func (c *container) replace(next *record, check func(*record) error) error {
 	return nil
 }
 
-// newRecord starts a record from the headers that describe a blob.
+// newRecord returns a record with the headers of the request.
 func (r *request) newRecord(kind string) (*record, error) {
 	headers, err := r.contentHeaders()
 	if err != nil {
@@ -179,7 +179,7 @@ func validMetadataValue(value string) bool {
 	return strings.IndexFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) < 0 && validInXML(value)
 }
 
-// setMetadata is Set Blob Metadata: the request's metadata takes the place of all there was.
+// setMetadata is Set Blob Metadata: the request's metadata replaces all metadata of the blob.
 func (r *request) setMetadata(w http.ResponseWriter) error {
 	metadata, err := r.metadata()
 	if err != nil {
@@ -200,7 +200,7 @@ func (r *request) setProperties(w http.ResponseWriter) error {
 	})
 }
 
-// amend changes a blob that exists, but not its content.
+// amend changes the properties of a blob that must exist.
 func (r *request) amend(w http.ResponseWriter, edit func(next *record)) error {
 	rec, err := r.changeExisting(func(current *record) (*record, error) {
 		next := current.clone()
@@ -215,7 +215,7 @@ func (r *request) amend(w http.ResponseWriter, edit func(next *record)) error {
 	return nil
 }
 
-// changeExisting changes a blob that must exist, under the request's conditions.
+// changeExisting changes a blob that must exist, if the request's conditions hold.
 func (r *request) changeExisting(build func(current *record) (*record, error)) (*record, error) {
 	cond, err := r.conditions()
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 
 // container is a container and the index of its blobs. The index is in memory whatever the backend.
 //
-// Order of locks: life, then the lock of one blob's name, then mu. Only mu is held by readers, and
-// never while bytes flow.
+// Locks are taken in this order: life, the lock of a blob's name, mu. Readers hold only mu, and
+// never while they copy content.
 type container struct {
 	key   containerKey
 	store backend
 	clock *Service
 
-	life    sync.RWMutex // held for reading while a blob changes, for writing while the container goes
+	life    sync.RWMutex // held for reading while a blob changes, for writing while the container changes or is deleted
 	writers keyedMutex   // by blob name: one change of a blob at a time
 
 	mu     sync.RWMutex
@@ -45,7 +45,7 @@ func (c *container) lookup(name string) *record {
 	return c.find(name)
 }
 
-// find is lookup for those who hold mu.
+// find is lookup for callers that hold mu.
 func (c *container) find(name string) *record {
 	if r, ok := c.blobs[name]; ok {
 		return r
@@ -58,8 +58,8 @@ func (c *container) find(name string) *record {
 	return nil
 }
 
-// read finds a blob and opens the piece of its content that choose picks. Both happen under one
-// lock, so the bytes are those of the returned record whatever is written meanwhile.
+// read finds a blob and opens the range of its content that choose returns. Both happen under one
+// lock, so the content belongs to the returned record even if the blob is written meanwhile.
 func (c *container) read(name string, choose func(*record) (off, n int64, err error)) (*record, io.ReadCloser, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -118,7 +118,7 @@ func (c *container) swap(name string, build func(current *record) (*record, erro
 	return next, c.install(name, current, next)
 }
 
-// install publishes next in place of current and frees what is no longer needed.
+// install publishes next in place of current and discards content that is no longer needed.
 func (c *container) install(name string, current, next *record) error {
 	if next == nil {
 		if err := c.store.unpublish(c.key, current); err != nil {
@@ -163,8 +163,8 @@ func (c *container) remove(name string) {
 }
 
 // ascend yields the blobs whose names start with prefix and are not below from, in the order of
-// their names. It takes a picture of at most limit blobs of its own (0: all) when the loop starts;
-// files of seeds are read as the loop goes.
+// their names. It takes at most limit of its own blobs (0: all), as they are when the loop starts.
+// Seeded files are read while the loop runs.
 func (c *container) ascend(prefix, from string, limit int) iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
 		own, seeds := c.ownFrom(prefix, from, limit)
@@ -193,8 +193,8 @@ func (c *container) ownFrom(prefix, from string, limit int) (iter.Seq2[*record, 
 	}, slices.Clone(c.seeds)
 }
 
-// mergeRecords merges two sequences in the order of names. Of two records with one name it keeps
-// that of a.
+// mergeRecords merges two sequences in the order of names. If both have a name, it keeps the record
+// of a.
 func mergeRecords(a, b iter.Seq2[*record, error]) iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
 		nextB, stop := iter.Pull2(b)
@@ -222,7 +222,7 @@ func mergeRecords(a, b iter.Seq2[*record, error]) iter.Seq2[*record, error] {
 	}
 }
 
-// info returns what the container says about itself.
+// info returns the container's own record.
 func (c *container) info() containerRecord {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -249,7 +249,8 @@ func (c *container) amend(edit func(next *containerRecord) error) (containerReco
 	return next, nil
 }
 
-// drop ends the container, unless check objects. Requests that hold it still find it gone.
+// drop deletes the container unless check returns an error. Requests that still use it find it
+// gone.
 func (c *container) drop(check func(containerRecord) error) error {
 	c.life.Lock()
 	defer c.life.Unlock()

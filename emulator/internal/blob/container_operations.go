@@ -26,7 +26,7 @@ func (a *account) all() []*container {
 	return list
 }
 
-// create makes a container; made is false when there was one already, which then is returned.
+// create creates a container. If there is one already, it returns that and made is false.
 func (a *account) create(s *Service, key containerKey, metadata map[string]string) (c *container, made bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -43,8 +43,8 @@ func (a *account) create(s *Service, key containerKey, metadata map[string]strin
 	return c, true, nil
 }
 
-// remove ends a container, unless check objects. It waits for the changes of blobs that are under
-// way.
+// remove deletes a container unless check returns an error. It waits for running changes of its
+// blobs.
 func (a *account) remove(name string, check func(containerRecord) error) error {
 	c, ok := a.find(name)
 	if !ok {
@@ -55,7 +55,7 @@ func (a *account) remove(name string, check func(containerRecord) error) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.containers, name) // nobody can have put another in its place while it was there
+	delete(a.containers, name) // there can be no other under this name yet
 	return nil
 }
 
@@ -66,8 +66,8 @@ func (r *request) createContainer(w http.ResponseWriter) error {
 		return err
 	}
 	if r.header.Get("X-Ms-Blob-Public-Access") != "" {
-		// Accounts do not permit it unless asked to; our public containers are chosen by
-		// Account.PublicContainers.
+		// Accounts do not permit public access by default. Account.PublicContainers chooses the
+		// public ones.
 		return newFault(409, "PublicAccessNotPermitted", "Public access is not permitted on this storage account.")
 	}
 	c, made, err := r.acct.create(r.svc, containerKey{r.accountID, r.container}, metadata)
@@ -83,8 +83,8 @@ func (r *request) createContainer(w http.ResponseWriter) error {
 	return nil
 }
 
-// deleteContainer is Delete Container. The name is free again at once, not after half a minute as
-// in Azure.
+// deleteContainer is Delete Container. The name is free at once, not after half a minute as in
+// Azure.
 func (r *request) deleteContainer(w http.ResponseWriter) error {
 	cond, err := r.conditions()
 	if err != nil {

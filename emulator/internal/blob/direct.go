@@ -18,9 +18,9 @@ type Properties struct {
 	Name string
 	// Size is the length of the content in bytes.
 	Size int64
-	// ContentType is the media type; application/octet-stream unless the writer said otherwise.
+	// ContentType is the media type. Default: application/octet-stream.
 	ContentType string
-	// MD5 is the hash of the content, or nil for blobs that were written in blocks, appended to or
+	// MD5 is the hash of the content; nil for blobs that were written in blocks, appended to or
 	// seeded.
 	MD5 []byte
 	// ETag changes with every change of the blob. It has no quotes.
@@ -50,10 +50,10 @@ func (r *record) properties() Properties {
 type PutOptions struct {
 	// ContentType is the media type of a new blob. Default: application/octet-stream.
 	ContentType string
-	// Metadata of a new blob; an append to a blob that exists leaves its metadata alone.
+	// Metadata of a new blob. An append to an existing blob does not change its metadata.
 	Metadata map[string]string
-	// Append adds to the append blob of this name, which is made if needed. Otherwise Put replaces
-	// whatever is there.
+	// Append adds to the append blob of this name, which is created if needed. Otherwise Put
+	// replaces the blob.
 	Append bool
 }
 
@@ -70,7 +70,7 @@ func (s *Service) container(account, name string) (*container, error) {
 	return c, nil
 }
 
-// CreateContainer makes a container; one that exists already is left alone.
+// CreateContainer creates a container. It is not an error if there is one already.
 func (s *Service) CreateContainer(account, container string) error {
 	acct, _, ok := s.account(account)
 	if !ok {
@@ -86,8 +86,8 @@ func (s *Service) CreateContainer(account, container string) error {
 	return nil
 }
 
-// Put writes everything r yields as a blob, which appears whole or not at all. The container must
-// exist. No credential is asked for. A nil o means the defaults.
+// Put stores everything r yields as a blob, atomically. The container must exist. No credential is
+// needed. A nil o means the defaults.
 func (s *Service) Put(ctx context.Context, account, container, name string, r io.Reader, o *PutOptions) error {
 	if o == nil {
 		o = &PutOptions{}
@@ -130,7 +130,7 @@ func (c *container) putDirect(ctx context.Context, name string, r io.Reader, o *
 // direct returns the conditions of a write through the direct interface: only a lease stops it.
 func (c *container) direct() conditions { return conditions{now: c.clock.now} }
 
-// appendOrCreate adds the content of next to the blob of its name, or makes next that blob.
+// appendOrCreate appends the content of next to the blob of its name, or creates that blob.
 func (c *container) appendOrCreate(next *record) error {
 	used := false
 	_, err := c.change(next.Name, func(current *record) (*record, error) {
@@ -153,7 +153,7 @@ func (c *container) appendOrCreate(next *record) error {
 	return err
 }
 
-// lowerKeys brings metadata into the form in which it is kept.
+// lowerKeys returns metadata in the form in which it is stored.
 func lowerKeys(m map[string]string) (map[string]string, error) {
 	out := make(map[string]string, len(m))
 	for name, value := range m {
@@ -166,8 +166,8 @@ func lowerKeys(m map[string]string) (map[string]string, error) {
 	return out, nil
 }
 
-// Open returns the content of a blob as it is now; later writes do not show in it. Close the
-// reader. Reading ends with the context's error when the context does.
+// Open returns the present content of a blob; later writes do not affect the reader. The caller
+// must close it. Reading fails with the context's error when the context ends.
 func (s *Service) Open(ctx context.Context, account, container, name string) (io.ReadCloser, Properties, error) {
 	c, err := s.container(account, container)
 	if err != nil {
@@ -180,8 +180,8 @@ func (s *Service) Open(ctx context.Context, account, container, name string) (io
 	return readCloser{&contextReader{ctx, body}, body}, rec.properties(), nil
 }
 
-// storedName is blobName for a lookup: a name that no blob can have is returned as it is, and found
-// nowhere.
+// storedName is blobName for a lookup: it returns a name that no blob can have unchanged, and no
+// blob is found.
 func storedName(name string) string {
 	if stored, err := blobName(name); err == nil {
 		return stored
@@ -195,7 +195,7 @@ type readCloser struct {
 }
 
 // List yields the blobs whose names start with prefix, in the order of their names (by bytes). It
-// reads a page at a time, so blobs written while the loop runs may or may not be seen. An error is
+// reads page by page, so blobs written while the loop runs may or may not appear. An error is
 // yielded once and ends the loop.
 func (s *Service) List(ctx context.Context, account, container, prefix string) iter.Seq2[Properties, error] {
 	return func(yield func(Properties, error) bool) {

@@ -8,20 +8,22 @@
 //
 // Where to look for a change:
 //
-//   - request.go, route.go, response.go: from a request to the operation that serves it, and back
-//   - auth*.go, sas_sign.go, delegation.go: credentials
-//   - blob_read.go, blob_write.go, blocks.go, append.go: operations on one blob
-//   - containers.go, list*.go, account.go: operations on containers and accounts
-//   - lease.go, lease_operations.go: leases on blobs and containers
-//   - container.go: what a container holds, and how a blob changes in one step
-//   - backend*.go, names.go, seed.go: where the bytes lie
+//   - request*.go, response.go: from a request to the operation that answers it, and back
+//   - auth*.go: credentials
+//   - blob_*.go: operations on one blob
+//   - container_operations.go, list*.go, account_operations.go: operations on containers and
+//     accounts
+//   - lease*.go: leases on blobs and containers
+//   - container.go: the blobs of a container, and how a blob changes atomically; direct.go: the
+//     same without HTTP
+//   - backend*.go, names.go, seed.go: where content is stored
 //
 // # What it does not do
 //
 // Copying from a URL, page blobs, snapshots, versions, soft delete, tags, access tiers, stored
 // access policies, immutability policies, batch requests and structured-message bodies are answered
-// with 501 NotImplemented or with the refusal that an account without the feature gives, never with
-// a success that changed nothing. Every valid token may do everything: roles are not played. Blocks
-// that were staged but not committed are lost when the service is closed. Names of metadata are
-// kept in lower case, because net/http does not hand on the case in which they were sent.
+// with 501 NotImplemented, or as an account without the feature answers, and never with a success
+// that changed nothing. Every valid token permits everything: there are no roles. Uncommitted
+// blocks are lost when the service is closed. Names of metadata are in lower case, because net/http
+// does not preserve their case.
 package blob

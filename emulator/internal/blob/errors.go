@@ -15,11 +15,11 @@ type fault struct {
 	status  int
 	code    string
 	message string
-	details []detail // elements of the XML body behind the message
-	headers []detail // headers beside the usual ones
-	// frontEnd marks refusals before the blob service itself saw the request: they name another
-	// server and no version, as in the recorded KeyBasedAuthenticationNotPermitted of the
-	// azure-ai-ml tests of 2026.
+	details []detail // elements of the XML body after the message
+	headers []detail // additional headers
+	// frontEnd marks refusals by the front end, before the Blob service saw the request. They name
+	// another server and no version, as KeyBasedAuthenticationNotPermitted does in the azure-ai-ml
+	// recordings of 2026.
 	frontEnd bool
 }
 
@@ -32,7 +32,7 @@ func newFault(status int, code, message string, details ...detail) *fault {
 // Error is safe to log: faults carry no credentials.
 func (f *fault) Error() string { return fmt.Sprintf("%d %s: %s", f.status, f.code, f.message) }
 
-// Is makes missing things match ErrNotFound and seeded ones ErrReadOnly.
+// Is matches ErrNotFound for missing resources and ErrReadOnly for seeded blobs.
 func (f *fault) Is(target error) bool {
 	switch target {
 	case ErrNotFound:
@@ -101,13 +101,13 @@ func errXML() *fault {
 	return newFault(400, "InvalidXmlDocument", "XML specified is not syntactically valid.")
 }
 
-// errNotPlayed refuses what the real service has and this one has not. Azure's clients do not retry
-// a 501.
+// errNotPlayed refuses a feature that only the real service has. Azure's clients do not retry a
+// 501.
 func errNotPlayed(what string) *fault {
 	return newFault(501, "NotImplemented", "The emulator does not play "+what+".")
 }
 
-// asFault turns any error into what the client is told.
+// asFault turns any error into an answer for the client.
 func asFault(err error) *fault {
 	var f *fault
 	if errors.As(err, &f) {
@@ -116,7 +116,7 @@ func asFault(err error) *fault {
 	return newFault(500, "InternalError", "Server encountered an internal error. Please try again after some time.")
 }
 
-// writeFault answers with a refusal. A request that got its own headers already keeps them.
+// writeFault answers with a refusal.
 func (r *request) writeFault(w http.ResponseWriter, f *fault) {
 	h := w.Header()
 	for _, name := range []string{"Content-Length", "Content-Type", "Content-Md5", "Content-Range", "Etag", "Last-Modified"} {
@@ -186,7 +186,7 @@ func attribute(s string) string {
 // String returns the document.
 func (x *xmlWriter) String() string { return xmlHead + x.b.String() }
 
-// validInXML says whether a text can be written in an XML 1.0 document at all.
+// validInXML reports whether a text can be part of an XML 1.0 document.
 func validInXML(s string) bool {
 	var b strings.Builder
 	if err := xml.EscapeText(&b, []byte(s)); err != nil {

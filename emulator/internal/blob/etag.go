@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// ETags of the real service are the time of the change, as a count of 100 ns since the year 1
-// written in hexadecimal ("0x8DE8B61B9A99D1A" is 26 March 2026). Ours are the same, so they look
-// right and grow.
+// The service's ETags are the time of the change, in units of 100 ns since the year 1, in
+// hexadecimal ("0x8DE8B61B9A99D1A" is 26 March 2026). These are the same.
 const ticksAtUnixEpoch = 621355968000000000
 
 func ticks(t time.Time) uint64 { return uint64(t.UnixNano()/100 + ticksAtUnixEpoch) }
@@ -24,7 +23,7 @@ func sameETag(header string, tag uint64) bool {
 	return strings.Trim(strings.TrimSpace(header), `"`) == formatETag(tag)
 }
 
-// stamp returns the time of a change and its ETag, which no earlier change has.
+// stamp returns the time of a change and a new ETag, greater than all earlier ones.
 func (s *Service) stamp() (time.Time, uint64) {
 	now := s.now().UTC()
 	for {
@@ -36,7 +35,7 @@ func (s *Service) stamp() (time.Time, uint64) {
 	}
 }
 
-// sawETag keeps later ETags above one that is in use already.
+// sawETag makes later ETags greater than one that is in use.
 func (s *Service) sawETag(tag uint64) {
 	if tag > s.lastETag.Load() {
 		s.lastETag.Store(tag)

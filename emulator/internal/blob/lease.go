@@ -15,7 +15,7 @@ type lease struct {
 	Broken  time.Time     `json:"broken,omitzero"`  // when a broken lease stops holding; zero: it was not broken
 }
 
-// States of a lease, as x-ms-lease-state has them.
+// The states of a lease, as in x-ms-lease-state.
 const (
 	leaseAvailable = "available"
 	leaseLeased    = "leased"
@@ -38,7 +38,7 @@ func (l lease) state(now time.Time) string {
 	return leaseExpired
 }
 
-// locked says whether writes need the lease.
+// locked reports whether writes need the lease.
 func (l lease) locked(now time.Time) bool {
 	state := l.state(now)
 	return state == leaseLeased || state == leaseBreaking
@@ -154,7 +154,7 @@ func (l lease) change(a leaseAction, now time.Time, on leasable) (lease, error) 
 	case state == leaseBreaking, a.id != l.ID && a.proposed != l.ID:
 		return l, errLeaseMismatch(on)
 	}
-	l.ID = a.proposed // a second time too: the client may not have heard the first answer
+	l.ID = a.proposed // again too: the client may have missed the first answer
 	return l, nil
 }
 

@@ -181,7 +181,7 @@ func (r *request) breakPeriod() (time.Duration, error) {
 	return time.Duration(n) * time.Second, nil
 }
 
-// answerLease ends the answer to an operation on a lease.
+// answerLease answers an operation on a lease.
 func answerLease(w http.ResponseWriter, a leaseAction, l lease, now time.Time) {
 	status := http.StatusOK
 	switch a.name {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// maxPage is the most entries that a page of a listing has.
+// maxPage is the maximum number of entries of a page.
 const maxPage = 5000
 
 // listing is what a request to list blobs asks for.
@@ -48,7 +48,7 @@ func (r *request) listing() (listing, error) {
 		case "metadata":
 			l.metadata = true
 		case "", "copy", "deleted", "deletedwithversions", "immutabilitypolicy", "legalhold", "permissions", "snapshots", "tags",
-			"uncommittedblobs", "versions": // there is nothing of the kind to include
+			"uncommittedblobs", "versions": // the service has nothing of the kind to include
 		default:
 			return l, errQueryValue("include", r.queryParam("include"), "Invalid query parameter value.")
 		}
@@ -79,8 +79,8 @@ func (r *request) pageSize(text string) (int, error) {
 	return min(n, maxPage), nil
 }
 
-// Markers look like the service's ("2!80!MDAw…"): a version, a length, and base64 that holds the
-// name to go on with.
+// Markers look like the service's ("2!80!MDAw…"): a version, a length, and base64 of the name to
+// continue with.
 func formatMarker(name string) string {
 	if name == "" {
 		return ""
@@ -111,27 +111,26 @@ func parseMarker(marker string) (name string, err error) {
 	return rest[:n], nil
 }
 
-// listed is one entry of a page: a blob, or a prefix that several blobs share.
+// listed is one entry of a page: a blob, or a prefix of several blobs.
 type listed struct {
 	blob   *record
 	prefix string
 }
 
-// page is a piece of a listing, in the order of names, and the name that the next piece starts
-// with.
+// page is a part of a listing, in the order of names, and the name that the next page starts with.
 type page struct {
 	entries []listed
 	next    string
 }
 
-// page collects one page. With a delimiter, names that go on behind it are shown as one prefix.
+// page collects one page. With a delimiter, names that continue after it are shown as one prefix.
 func (c *container) page(l listing) (page, error) {
-	picture := 0 // a prefix may hide any number of blobs
+	limit := 0 // a prefix may hide any number of blobs
 	if l.delimiter == "" {
-		picture = l.limit + 1
+		limit = l.limit + 1
 	}
 	var p page
-	for rec, err := range c.ascend(l.prefix, l.from, picture) {
+	for rec, err := range c.ascend(l.prefix, l.from, limit) {
 		if err != nil {
 			return p, err
 		}
@@ -152,7 +151,7 @@ func (c *container) page(l listing) (page, error) {
 	return p, nil
 }
 
-// sharedPrefix is the part of a name up to the delimiter behind the prefix, or "".
+// sharedPrefix is the part of a name up to the first delimiter after the prefix, or "".
 func (l listing) sharedPrefix(name string) string {
 	if l.delimiter == "" {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// enumeration starts the XML of a listing and echoes what was asked. More attributes come before
-// the closing bracket.
+// enumeration starts the XML of a listing, with further attributes, and repeats the parameters of
+// the request.
 func (r *request) enumeration(x *xmlWriter, attributes string) {
 	x.b.WriteString(`<EnumerationResults ServiceEndpoint="https://` + attribute(r.host) + `/"` + attributes + `>`)
 	for _, p := range []detail{{"Prefix", "prefix"}, {"Marker", "marker"}, {"MaxResults", "maxresults"}, {"Delimiter", "delimiter"}} {
@@ -21,7 +21,7 @@ func (r *request) enumeration(x *xmlWriter, attributes string) {
 	}
 }
 
-// blobsXML writes a page of blobs, element by element in the order of the azure-ai-ml recordings of
+// blobsXML writes a page of blobs. The elements are in the order of the azure-ai-ml recordings of
 // 2023 and 2026.
 func (r *request) blobsXML(l listing, p page) string {
 	var x xmlWriter
@@ -99,8 +99,8 @@ func (x *xmlWriter) metadata(metadata map[string]string) {
 	x.end("Metadata")
 }
 
-// named writes an element that holds a name. A name that XML cannot hold goes percent-encoded, and
-// says so (since version 2021-02-12; Microsoft Learn, "List Blobs").
+// named writes an element with a name. A name that is not valid in XML is percent-encoded and
+// marked as such (since version 2021-02-12; Microsoft Learn, "List Blobs").
 func (x *xmlWriter) named(element, name string) {
 	if validInXML(name) {
 		x.leaf(element, name)

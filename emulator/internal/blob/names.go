@@ -20,7 +20,7 @@ func validAccountName(name string) bool {
 	return len(name) >= 3 && len(name) <= 24 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
-// checkContainerName answers as the service does when a request names an impossible container.
+// checkContainerName returns the service's refusal of a name that no container can have.
 func checkContainerName(name string) error {
 	switch name {
 	case "$root", "$web", "$logs":
@@ -43,7 +43,7 @@ func checkContainerName(name string) error {
 // (Azure/azure-sdk-for-python issue 11577).
 //
 // What it does with a segment of dots alone or with a blank at the end of a segment is not
-// documented. Both are refused, so that no blob can end up under a name that nobody asked for.
+// documented. Both are refused, so that no blob is stored under another name than the caller's.
 func blobName(name string) (string, error) {
 	segments := strings.Split(name, "/")
 	for i, segment := range segments {
@@ -61,17 +61,17 @@ func blobName(name string) (string, error) {
 	return name, nil
 }
 
-// Names on disk. A blob "Score/a b.csv" lies below its container's folder at !score~/a%20b.csv
-// followed by ~ and a suffix, so a blob "x" and a blob "x/y" never want the same path, no name can
-// leave the folder, and file systems that ignore case keep apart what differs in case. The name is
-// never read back from the path: the properties file beside has it.
+// Names on disk. A blob "Score/a b.csv" is in its container's folder at !score~/a%20b.csv followed
+// by ~ and a suffix. So blobs "x" and "x/y" never need the same path, no name leaves the folder,
+// and names that differ only in case stay apart on file systems that ignore case. Names are never
+// read back from paths: the record has them.
 const (
 	maxDiskSegment = 180
 	maxDiskPath    = 2000
 )
 
-// diskStem is the path of a blob below its container's folder, without the suffix that tells
-// content from properties.
+// diskStem is the path of a blob in its container's folder, without the suffix that distinguishes
+// content from record.
 func diskStem(name string) string {
 	segments := strings.Split(name, "/")
 	for i, segment := range segments {

@@ -29,11 +29,11 @@ type request struct {
 	grant     grant
 }
 
-// defaultVersion is spoken with clients that name no version, as anonymous readers do.
+// defaultVersion is the version for clients that name none, such as anonymous readers.
 const defaultVersion = "2009-09-19"
 
-// newRequest reads what every request has in common. The request it returns can always be answered,
-// whatever the error.
+// newRequest reads what all requests have in common. The returned request is usable for an answer
+// even with an error.
 func (s *Service) newRequest(hr *http.Request) (*request, error) {
 	r := &request{Request: hr, svc: s, id: newRequestID(), time: s.now(), header: canonicalHeader(hr.Header)}
 	r.host = strings.ToLower(hr.Host)
@@ -57,9 +57,8 @@ func (s *Service) newRequest(hr *http.Request) (*request, error) {
 	return r, r.readPath()
 }
 
-// canonicalHeader makes names findable by http.Header.Get. A request that came over a socket has
-// canonical names already; one that was handed over in memory has them as the client spelled them
-// ("x-ms-meta-owner").
+// canonicalHeader returns a header with canonical names, which http.Header.Get finds. Requests over
+// a socket have them already; requests in memory have the client's spelling ("x-ms-meta-owner").
 func canonicalHeader(h http.Header) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
@@ -69,8 +68,8 @@ func canonicalHeader(h http.Header) http.Header {
 	return out
 }
 
-// readVersion finds the version: the header's, else that of the SAS. Any date is taken, so that
-// clients newer than this code are served; the real service refuses versions it does not have.
+// readVersion reads the version from the header, else from the SAS. It accepts any date, so that
+// newer clients work; the real service refuses versions that it does not have.
 func (r *request) readVersion() error {
 	r.version = r.header.Get("X-Ms-Version")
 	if r.version == "" {
@@ -132,13 +131,13 @@ func (r *request) readPath() error {
 // queryParam returns a query parameter as the client sent it.
 func (r *request) queryParam(name string) string { return r.query[name] }
 
-// atLeast says whether the client speaks this version of the service or a newer one.
+// atLeast reports whether the client uses this version or a newer one.
 func (r *request) atLeast(version string) bool { return r.version >= version }
 
-// isTLS says whether the client spoke https: over a real connection, or to an in-memory transport.
+// isTLS reports whether the client used https, over a connection or in memory.
 func (r *request) isTLS() bool { return r.TLS != nil || r.URL.Scheme == "https" }
 
-// newRequestID makes an id in the service's form, such as 40dfaea8-e01e-0006-4d29-a86e66000000.
+// newRequestID returns an id in the service's format, such as 40dfaea8-e01e-0006-4d29-a86e66000000.
 func newRequestID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails

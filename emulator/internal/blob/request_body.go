@@ -13,19 +13,18 @@ import (
 	"strconv"
 )
 
-// crcTable is the polynomial of x-ms-content-crc64: that of the NVM Express specification, as
-// azblob computes it too.
+// crcTable is the polynomial of x-ms-content-crc64, which is that of the NVM Express specification.
+// azblob uses the same.
 var crcTable = crc64.MakeTable(0x9A6C9329AC4BC9B5)
 
-// received is the body of a request, kept and hashed.
+// received is a stored request body and its hashes.
 type received struct {
 	content content
 	md5     []byte
 	crc64   []byte
 }
 
-// receive keeps the body of the request and checks its length and hashes. At most limit bytes are
-// taken.
+// receive stores the request's body, at most limit bytes, and checks its length and hashes.
 func (r *request) receive(c *container, limit int64) (received, error) {
 	if r.ContentLength < 0 {
 		return received{}, newFault(411, "MissingContentLengthHeader", "The Content-Length header was not specified.")
@@ -61,7 +60,7 @@ func (r *request) checkReceived(got received) error {
 	return r.checkHashes(got.md5, got.crc64)
 }
 
-// checkHashes compares the hashes that the client sent with those of what arrived.
+// checkHashes compares the hashes in the request with those of the body.
 func (r *request) checkHashes(md5Sum, crc []byte) error {
 	if text := r.header.Get("Content-Md5"); text != "" {
 		want, err := decodeMD5(text)
@@ -92,13 +91,13 @@ func decodeMD5(text string) ([]byte, error) {
 	return sum, nil
 }
 
-// setHashes tells the client what arrived.
+// setHashes sets the hash headers of the answer.
 func (got received) setHashes(h http.Header) {
 	h.Set("Content-Md5", encodeMD5(got.md5))
 	h.Set("X-Ms-Content-Crc64", base64.StdEncoding.EncodeToString(got.crc64))
 }
 
-// hasher hashes what is read through it.
+// hasher computes hashes of what is read through it.
 type hasher struct {
 	io.Reader
 	md5 hash.Hash
@@ -111,7 +110,7 @@ func newHasher(r io.Reader) *hasher {
 	return h
 }
 
-// crc is the CRC64 as headers carry it: little end first.
+// crc is the CRC64 as in headers, little-endian.
 func (h *hasher) crc() []byte { return binary.LittleEndian.AppendUint64(nil, h.c64.Sum64()) }
 
 // contextReader stops reading when its context ends.

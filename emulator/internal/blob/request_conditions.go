@@ -40,8 +40,8 @@ func (r *request) timeHeader(name string) (time.Time, error) {
 	return t, nil
 }
 
-// checkRead judges a read of an existing blob: 412 for what must hold, 304 for what has not
-// changed.
+// checkRead checks a read of an existing blob: it answers 412 if a condition fails and 304 if the
+// blob has not changed.
 func (c conditions) checkRead(rec *record) error {
 	if err := c.checkLease(rec, false); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (c conditions) checkRead(rec *record) error {
 	return nil
 }
 
-// checkWrite judges a change of a blob that must exist.
+// checkWrite checks a change of an existing blob.
 func (c conditions) checkWrite(current *record) error {
 	if err := c.checkLease(current, true); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (c conditions) checkLease(current *record, write bool) error {
 	return l.check(c.leaseID, write, c.now(), leasableBlob)
 }
 
-// checkCreate judges a write that makes or replaces a blob; current is nil when there is none.
+// checkCreate checks a write that creates or replaces a blob; current is nil when there is none.
 func (c conditions) checkCreate(current *record) error {
 	if err := c.checkLease(current, true); err != nil {
 		return err
@@ -98,8 +98,8 @@ func (c conditions) checkCreate(current *record) error {
 	return c.checkState(current.ETag, current.Modified)
 }
 
-// wanted says whether If-Match and If-Unmodified-Since hold. Times count in whole seconds, as
-// clients see them.
+// wanted reports whether If-Match and If-Unmodified-Since hold. Times count in whole seconds, as in
+// headers.
 func (c conditions) wanted(tag uint64, modified time.Time) bool {
 	if c.match != "" && strings.TrimSpace(c.match) != "*" && !sameETag(c.match, tag) {
 		return false
@@ -107,7 +107,7 @@ func (c conditions) wanted(tag uint64, modified time.Time) bool {
 	return c.unmodifiedSince.IsZero() || !modified.Truncate(time.Second).After(c.unmodifiedSince)
 }
 
-// changed says whether If-None-Match and If-Modified-Since hold.
+// changed reports whether If-None-Match and If-Modified-Since hold.
 func (c conditions) changed(tag uint64, modified time.Time) bool {
 	if c.noneMatch != "" && (strings.TrimSpace(c.noneMatch) == "*" || sameETag(c.noneMatch, tag)) {
 		return false

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// byteRange is the piece of a blob that a download asks for.
+// byteRange is the range of a blob that a download asks for.
 type byteRange struct {
 	off   int64
 	end   int64 // exclusive; -1: to the end
 	given bool  // false: the whole blob
 }
 
-// byteRange reads x-ms-range or, without it, Range. A Range that the service does not understand,
-// such as a suffix or several ranges, is ignored as HTTP has it; an x-ms-range is refused.
+// byteRange reads x-ms-range or, without it, Range. A Range that the service does not support, such
+// as a suffix or several ranges, is ignored, as HTTP demands. Such an x-ms-range is refused.
 func (r *request) byteRange() (byteRange, error) {
 	if text := r.header.Get("X-Ms-Range"); text != "" {
 		br, ok := parseRange(text)
@@ -48,8 +48,8 @@ func parseRange(text string) (byteRange, bool) {
 	return byteRange{off: int64(off), end: int64(end) + 1, given: true}, true
 }
 
-// within fits the range to a blob of this size. A range that starts behind the end is refused, so
-// every range of an empty blob is.
+// within limits the range to a blob of this size. A range that starts after the end is refused, and
+// so is every range of an empty blob.
 func (b byteRange) within(size int64) (off, n int64, err error) {
 	if !b.given {
 		return 0, size, nil

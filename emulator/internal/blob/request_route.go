@@ -10,10 +10,10 @@ type operation struct {
 	run  func(*request, http.ResponseWriter) error
 }
 
-// need is what a credential has to grant.
+// need is what a credential must permit.
 type need struct {
 	level byte   // 's' the account, 'c' a container, 'o' a blob: the letters of an account SAS's srt
-	any   string // one of these letters of sp suffices
+	any   string // one of these letters of sp is enough
 	token bool   // only a token will do
 }
 
@@ -48,7 +48,7 @@ func (r *request) serve(w http.ResponseWriter) error {
 	return op.run(r, w)
 }
 
-// operation finds the call by method, restype and comp.
+// operation returns the operation for the method, restype and comp.
 func (r *request) operation() (operation, error) {
 	restype, comp := r.queryParam("restype"), r.queryParam("comp")
 	var op operation
@@ -76,7 +76,7 @@ func (r *request) operation() (operation, error) {
 	return op, nil
 }
 
-// unplayed names the values of comp that the real service has and this one has not.
+// unplayed describes the values of comp that only the real service has.
 var unplayed = map[string]string{
 	"acl": "container access policies", "batch": "batch requests", "blobs": "finding blobs by tags",
 	"copy": "copying", "expiry": "expiry of blobs", "immutabilityPolicies": "immutability policies",
@@ -86,7 +86,7 @@ var unplayed = map[string]string{
 	"undelete": "soft delete",
 }
 
-// pick returns the operation of a method; known says whether the service has this comp at all.
+// pick returns the operation for a method; known reports whether the service has this comp at all.
 func pick(comp, method string, byMethod map[string]operation) (operation, bool) {
 	if byMethod == nil {
 		return operation{}, unplayed[comp] != ""
@@ -170,8 +170,8 @@ func blobOperation(method, comp string) (operation, bool) {
 	return pick(comp, method, nil)
 }
 
-// refuseUnplayed refuses requests that ask for a feature this service lacks by a header or
-// parameter: to ignore it would be to do something else than was asked.
+// refuseUnplayed refuses requests whose headers or parameters ask for a feature that this service
+// does not have. Ignoring them would do something else than the client asked for.
 func (r *request) refuseUnplayed() error {
 	switch {
 	case r.queryParam("snapshot") != "":

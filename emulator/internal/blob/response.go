@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Server headers of the blob service, and of the part in front of it that checks credentials.
+// The Server headers of the Blob service and of its front end, which checks credentials.
 const (
 	serverName     = "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0"
 	serverFrontEnd = "Microsoft-HTTPAPI/2.0"
 )
 
-// commonHeaders sets what every answer carries.
+// commonHeaders sets the headers of every answer.
 func (r *request) commonHeaders(h http.Header) {
 	h.Set("Server", serverName)
 	h.Set("Date", httpTime(r.time))
@@ -27,27 +27,27 @@ func (r *request) commonHeaders(h http.Header) {
 // httpTime writes a time as HTTP headers and listings show it.
 func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
 
-// setChange sets the headers that every answer about a blob or container carries.
+// setChange sets the headers of every answer about a blob or container.
 func setChange(h http.Header, tag uint64, modified time.Time) {
 	h.Set("Etag", quoteETag(tag))
 	h.Set("Last-Modified", httpTime(modified))
 }
 
 // setMetadata sets x-ms-meta headers, in lower case: Python's azure-ai-ml looks for "upload_status"
-// in just that case, and the canonical form of net/http would turn it into Upload_status.
+// in exactly that case, and net/http's canonical form would be Upload_status.
 func setMetadata(h http.Header, metadata map[string]string) {
 	for name, value := range metadata {
 		h["x-ms-meta-"+name] = []string{value}
 	}
 }
 
-// answerEmpty ends an answer that has no body.
+// answerEmpty completes an answer without a body.
 func answerEmpty(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(status)
 }
 
-// answerXML ends an answer whose body is an XML document.
+// answerXML completes an answer with an XML document.
 func answerXML(w http.ResponseWriter, document string) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(http.StatusOK)
@@ -60,7 +60,7 @@ func setWritten(h http.Header, rec *record) {
 	h.Set("X-Ms-Request-Server-Encrypted", "true")
 }
 
-// setProperties sets the headers that describe a blob to its readers, except its length and MD5.
+// setProperties sets the headers that describe a blob, except length and MD5.
 func setProperties(h http.Header, rec *record, now time.Time) {
 	setChange(h, rec.ETag, rec.Modified)
 	h.Set("Accept-Ranges", "bytes")

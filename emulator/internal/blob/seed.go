@@ -13,19 +13,19 @@ import (
 	"strings"
 )
 
-// seed shows the files of a local folder as blobs. Files are looked at when they are asked for, so
-// a file added later is a blob at once. Links to files inside the folder are followed; links that
-// leave it, and links to folders, are not.
+// seed shows the files of a local folder as blobs. It reads the folder at every request, so a file
+// added later is a blob at once. Links to files inside the folder are followed; links that leave
+// the folder and links to folders are not.
 type seed struct {
 	prefix string // of blob names: "" or "some/path/"
 	root   *os.Root
 }
 
 // Seed shows the files below dir as blobs whose names are prefix, a slash (unless prefix is empty)
-// and the file's path within dir. The container is made if needed. The files are not copied, and no
-// request changes them: a write to such a blob is refused like one to a blob under an immutability
-// policy. A blob of the service's own hides a file of that name. Files whose names no blob can have
-// are left out. Seeds are not kept over a restart.
+// and the file's path within dir. The container is created if needed. Files are not copied, and no
+// request changes them: writes are refused as for a blob with an immutability policy. A stored blob
+// hides a file of the same name. Files whose names no blob can have are left out. Seeds do not
+// survive a restart.
 func (s *Service) Seed(account, container, prefix, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *seed) close() error { return s.root.Close() }
 // lookup returns the blob of this name, or nil when there is no such file.
 func (s *seed) lookup(name string) *record {
 	if stored, err := blobName(name); err != nil || stored != name {
-		return nil // storage would not keep a file of that name
+		return nil // storage does not keep such a name
 	}
 	rel, ok := strings.CutPrefix(name, s.prefix)
 	if !ok || !fs.ValidPath(rel) || rel == "." {
@@ -85,7 +85,7 @@ func (s *seed) ascend(prefix, from string) iter.Seq2[*record, error] {
 	}
 }
 
-// walk visits a folder; it answers false when the loop has ended.
+// walk visits a folder. It returns false when the loop has ended.
 func (s *seed) walk(dir, prefix, from string, yield func(*record, error) bool) bool {
 	entries, err := s.readDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -135,12 +135,12 @@ func blobOrder(e fs.DirEntry) string {
 	return e.Name()
 }
 
-// overlaps says whether names that start with folder can start with prefix.
+// overlaps reports whether names that start with folder can start with prefix.
 func overlaps(folder, prefix string) bool {
 	return strings.HasPrefix(folder, prefix) || strings.HasPrefix(prefix, folder)
 }
 
-// seedContent is a file of a seed as long as it was when somebody looked.
+// seedContent is a seeded file, with the length that it had when it was looked up.
 type seedContent struct {
 	root *os.Root
 	rel  string

@@ -15,16 +15,15 @@ import (
 type Account struct {
 	// Name is the first label of the account's host: 3 to 24 lower-case letters and digits.
 	Name string
-	// Keys are the two account keys, decoded. The first signs what the service signs itself; both
-	// are accepted.
+	// Keys are the two account keys, decoded. Both are accepted; the first one signs AccountSAS.
 	Keys [2][]byte
 	// AllowSharedKey says whether the keys, and every SAS made with them, are accepted. When false
 	// they are refused with KeyBasedAuthenticationNotPermitted, and only tokens and user delegation
 	// SAS open the account.
 	AllowSharedKey bool
 	// PublicContainers names the containers that anyone may read and list without a credential,
-	// like the public sample data sets of Azure ML. Nil means none, and that the account does not
-	// permit public access at all.
+	// like the public sample data sets of Azure ML. Nil means that the account permits no public
+	// access at all.
 	PublicContainers map[string]bool
 }
 
@@ -36,9 +35,9 @@ type Options struct {
 	Dir string
 	// Now is the clock of the service. Default: time.Now.
 	Now func() time.Time
-	// VerifyToken judges a bearer token for an account, given the whole Authorization header, and
-	// answers the tenant that issued it. For a token that is not good, reason is a word such as
-	// "audience" or "expired", or a sentence. Nil refuses all tokens.
+	// VerifyToken checks the bearer token in an Authorization header for an account and returns the
+	// tenant that issued it. If the token is invalid, reason is a word such as "audience" or
+	// "expired", or a sentence. Nil refuses all tokens.
 	VerifyToken func(authorization, account string) (tenant string, ok bool, reason string)
 	// TenantID is the tenant named in challenges and in user delegation SAS.
 	TenantID string
@@ -71,7 +70,7 @@ type Service struct {
 
 	store         backend
 	delegationKey []byte        // signs user delegation keys
-	lastETag      atomic.Uint64 // ETags grow, also on a clock that stands still
+	lastETag      atomic.Uint64 // ETags grow even if the clock does not
 
 	mu       sync.RWMutex
 	accounts map[string]*account
@@ -81,12 +80,12 @@ type Service struct {
 type account struct {
 	mu         sync.RWMutex
 	settings   Account
-	known      bool // AddAccount was called; before that the account is only found on disk
+	known      bool // AddAccount was called; otherwise the account is only on disk
 	containers map[string]*container
 }
 
-// New returns a service without accounts. When o.Dir holds blobs of an earlier service, they appear
-// again as their accounts are added.
+// New returns a service without accounts. The blobs of an earlier service in o.Dir appear when
+// their accounts are added.
 func New(o Options) (*Service, error) {
 	s := &Service{
 		suffix:    cmp.Or(o.Suffix, "core.windows.net"),
@@ -137,7 +136,7 @@ func (s *Service) openStore(dir string) error {
 	return nil
 }
 
-// adopt takes over a container found on disk.
+// adopt adds a container that was found on disk.
 func (s *Service) adopt(stored storedContainer) {
 	c := newContainer(s, stored.key, stored.record)
 	s.sawETag(stored.record.ETag)
@@ -148,11 +147,11 @@ func (s *Service) adopt(stored storedContainer) {
 	s.entry(stored.key.account).containers[stored.key.container] = c
 }
 
-// AddAccount makes an account known, or changes the keys and settings of a known one, whose blobs
-// stay.
+// AddAccount adds an account, or changes the keys and settings of one that is there and keeps its
+// blobs.
 func (s *Service) AddAccount(a Account) error {
 	if !validAccountName(a.Name) {
-		return fmt.Errorf("blob: account name %q: want 3 to 24 lower-case letters and digits", a.Name)
+		return fmt.Errorf("blob: account name %q: must be 3 to 24 lower-case letters and digits", a.Name)
 	}
 	acct := s.entry(a.Name)
 	acct.mu.Lock()
@@ -161,7 +160,7 @@ func (s *Service) AddAccount(a Account) error {
 	return nil
 }
 
-// entry returns the account of this name, making an unknown one if needed.
+// entry returns the account of this name and creates it if needed.
 func (s *Service) entry(name string) *account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,7 +172,7 @@ func (s *Service) entry(name string) *account {
 	return acct
 }
 
-// account returns an account that was added, and its present settings.
+// account returns an account that was added, and its settings.
 func (s *Service) account(name string) (*account, Account, bool) {
 	s.mu.RLock()
 	acct, ok := s.accounts[name]
@@ -186,8 +185,8 @@ func (s *Service) account(name string) (*account, Account, bool) {
 	return acct, acct.settings, acct.known
 }
 
-// Close releases the seeded folders. Requests still running may fail; everything that was answered
-// is kept.
+// Close releases the seeded folders. Requests in progress may fail; everything that was answered is
+// stored.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

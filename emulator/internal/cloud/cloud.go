@@ -1,8 +1,8 @@
-// Package cloud knows the host names and token audiences of the clouds that the emulator plays, and
-// which room of the emulator a host name belongs to.
+// Package cloud has the host names and token audiences of the clouds that the emulator plays, and
+// finds the service that a host name belongs to.
 //
-// The emulator keeps its own table on purpose: it does not read the SDK's, so that a wrong host or
-// audience in one is not mirrored by the other.
+// The emulator has its own table on purpose: with a shared one, a mistake in the SDK's table would
+// go unnoticed.
 package cloud
 
 import (
@@ -13,11 +13,10 @@ import (
 // Cloud is the set of host names and audiences of one Azure cloud. All names are lower case and
 // without scheme or port.
 type Cloud struct {
-	// Name is the name Azure's tools know the cloud by: AzureCloud, AzureChinaCloud or
-	// AzureUSGovernment.
+	// Name is the name in Azure's tools: AzureCloud, AzureChinaCloud or AzureUSGovernment.
 	Name string
-	// LoginHosts are the names of the token service. The first is the one that azidentity asks, the
-	// others are its aliases.
+	// LoginHosts are the hosts of the token service: first the one that azidentity uses, then its
+	// aliases.
 	LoginHosts []string
 	// PreferredLoginHost is the name that instance discovery calls preferred_network; one of
 	// LoginHosts.
@@ -32,19 +31,19 @@ type Cloud struct {
 	ManagementAudiences []string
 	// MLAudience is the audience of the scoring hosts.
 	MLAudience string
-	// StorageAudiences are the audiences every storage account accepts. An account accepts its own
-	// address too, see [Cloud.BlobAudiences].
+	// StorageAudiences are the audiences that every storage account accepts; see
+	// [Cloud.BlobAudiences].
 	StorageAudiences []string
-	// StorageSuffix is what follows "{account}.blob.".
+	// StorageSuffix follows "{account}.blob.".
 	StorageSuffix string
-	// APISuffix is what follows "{region}." in the host of the workspace data plane.
+	// APISuffix follows "{region}." in the host of the workspace data plane.
 	APISuffix string
-	// InferenceSuffix is what follows "{endpoint}.{region}." in a scoring host.
+	// InferenceSuffix follows "{endpoint}.{region}." in a scoring host.
 	InferenceSuffix string
 	// StudioHost is the host in links to Azure ML studio. It is not played.
 	StudioHost string
-	// GraphHost is the host of Microsoft Graph. It is not played, but a token for it can be had, as
-	// in every tenant.
+	// GraphHost is the host of Microsoft Graph. It is not played, but the token service issues
+	// tokens for it.
 	GraphHost string
 }
 
@@ -114,7 +113,7 @@ func USGov() Cloud {
 	}
 }
 
-// All returns the clouds the emulator can play, the default first.
+// All returns all clouds, the default first.
 func All() []Cloud { return []Cloud{Public(), China(), USGov()} }
 
 // ByName returns the cloud that Azure's tools call name, in any case. The empty name means the
@@ -131,8 +130,8 @@ func ByName(name string) (Cloud, bool) {
 	return Cloud{}, false
 }
 
-// storageAudiences is the same in every cloud: azidentity and azure-ai-ml ask for
-// https://storage.azure.com/.default without a switch by cloud.
+// storageAudiences is the same in every cloud: azidentity and azure-ai-ml always ask for
+// https://storage.azure.com/.default.
 func storageAudiences() []string {
 	return []string{"https://storage.azure.com", "https://storage.azure.com/"}
 }
@@ -164,7 +163,7 @@ func (c Cloud) ScoringURI(endpoint, region string) string {
 	return "https://" + c.ScoringHost(endpoint, region) + "/jobs"
 }
 
-// Domains returns names of which every host of this cloud is one, or below one.
+// Domains returns domains that together cover every host of this cloud.
 func (c Cloud) Domains() []string {
 	domains := append(slices.Clone(c.LoginHosts), c.ManagementHost, "blob."+c.StorageSuffix, c.APISuffix, c.InferenceSuffix)
 	if !slices.Contains(domains, discoveryHost) {
@@ -173,8 +172,8 @@ func (c Cloud) Domains() []string {
 	return domains
 }
 
-// KnowsAudience tells whether a token for the resource can be had in this cloud. The trailing slash
-// does not matter here; it does to the hosts that check the token's audience.
+// KnowsAudience reports whether the token service of this cloud issues tokens for the resource. A
+// trailing slash does not matter here, but it does to the hosts that check the audience.
 func (c Cloud) KnowsAudience(resource string) bool {
 	bare := strings.ToLower(strings.TrimRight(resource, "/"))
 	if slices.Contains(c.ManagementAudiences, bare) || slices.Contains(c.StorageAudiences, bare) {
@@ -183,8 +182,8 @@ func (c Cloud) KnowsAudience(resource string) bool {
 	return bare == c.MLAudience || bare == "https://"+c.GraphHost || c.IsBlobAudience(bare)
 }
 
-// IsBlobAudience tells whether an audience is the address of a storage account's Blob service, with
-// or without a trailing slash.
+// IsBlobAudience reports whether an audience is the address of a storage account's Blob service,
+// with or without a trailing slash.
 func (c Cloud) IsBlobAudience(audience string) bool {
 	host, ok := strings.CutPrefix(strings.TrimSuffix(audience, "/"), "https://")
 	r, known := c.Route(host)

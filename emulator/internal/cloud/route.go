@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Kind says which room of the emulator answers for a host.
+// Kind is the kind of a host: the service that answers for it.
 type Kind int
 
 // The kinds of hosts. The zero Kind is none of them.
@@ -33,15 +33,15 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// ParseKind is the reverse of [Kind.String].
+// ParseKind is the inverse of [Kind.String].
 func ParseKind(name string) (Kind, bool) {
 	i := slices.Index(kindNames[1:], name)
 	return Kind(i + 1), i >= 0
 }
 
-// Route is what a host name says: the room, and the names in its first labels.
+// Route is the meaning of a host name: its kind, and the names in its first labels.
 type Route struct {
-	// Kind is the room that answers.
+	// Kind is the service that answers.
 	Kind Kind
 	// Account is the storage account of a KindBlob host.
 	Account string
@@ -54,7 +54,7 @@ type Route struct {
 	WorkspaceID string
 }
 
-// Route reads a host name, in any case, with or without a port. It reports false for a host that
+// Route parses a host name, in any case, with or without a port. It returns false for a host that
 // this cloud does not have.
 func (c Cloud) Route(host string) (Route, bool) {
 	host = HostName(host)
@@ -80,9 +80,8 @@ func (c Cloud) Route(host string) (Route, bool) {
 	return Route{}, false
 }
 
-// discoveryHost plays in every cloud: MSAL for Python asks the public cloud's login host for
-// instance discovery even when it signs in to another cloud (seen with Azure CLI 2.45.0 set to
-// AzureChinaCloud).
+// discoveryHost is a login host in every cloud: MSAL for Python asks it for instance discovery even
+// when it signs in to another cloud (seen with Azure CLI 2.45.0 set to AzureChinaCloud).
 const discoveryHost = "login.microsoftonline.com"
 
 // HostName returns the name in a host[:port], in lower case and without a final dot.
@@ -103,7 +102,7 @@ func labelsBefore(host, suffix string) ([]string, bool) {
 	return labels, !slices.ContainsFunc(labels, func(l string) bool { return !isLabel(l) })
 }
 
-// isLabel tells whether s can be a label of a host name.
+// isLabel reports whether s can be a label of a host name.
 func isLabel(s string) bool {
 	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
 		return false

@@ -8,8 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// aadsts is a refusal of the token service: an OAuth error with the service's own number and
-// sentence.
+// aadsts is a refusal of the token service: an OAuth error with the service's own number and text.
 type aadsts struct {
 	status int    // of HTTP
 	code   string // "error" of OAuth
@@ -17,20 +16,20 @@ type aadsts struct {
 	text   string
 }
 
-// The refusals. Statuses and texts are those that users quote in public issues
-// (Azure/sap-automation#418, hashicorp/terraform-provider-azurerm#16291, Azure/azure-cli#20397)
-// unless a comment says otherwise.
+// Statuses and texts are from public issues (Azure/sap-automation#418,
+// hashicorp/terraform-provider-azurerm#16291, Azure/azure-cli#20397) unless a comment says
+// otherwise.
 
 func errSecret(app string) *aadsts {
 	return &aadsts{http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '" + app + "'."}
 }
 
-// Not evidenced: the status, which is that of a wrong secret.
+// The status is not documented; it is that of a wrong secret.
 func errNoCredential() *aadsts {
 	return &aadsts{http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
 }
 
-// Not evidenced: status and text of the refusals of an assertion.
+// Status and text of the refusals of an assertion are not documented.
 func errAssertion(number int, text string) *aadsts {
 	return &aadsts{http.StatusUnauthorized, "invalid_client", number, text}
 }
@@ -39,13 +38,13 @@ func errApp(app, directory string) *aadsts {
 	return &aadsts{http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '" + app + "' was not found in the directory '" + directory + "'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."}
 }
 
-// errTenant has another OAuth code at the token endpoint (invalid_request) than in discovery
-// (invalid_tenant).
+// The OAuth code of errTenant is invalid_request at the token endpoint and invalid_tenant in
+// discovery.
 func errTenant(code, tenant string) *aadsts {
 	return &aadsts{http.StatusBadRequest, code, 90002, "Tenant '" + tenant + "' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."}
 }
 
-// Not evidenced: what the service says to client credentials on /common.
+// The answer to client credentials on /common is not documented.
 func errNoTenant() *aadsts {
 	return &aadsts{http.StatusBadRequest, "invalid_request", 50059, "No tenant-identifying information found in either the request or implied by any provided credentials."}
 }

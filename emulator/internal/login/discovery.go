@@ -9,9 +9,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// instance answers "which names does this authority have". MSAL Go finds its own cached tokens only
-// when a metadata group lists the login host among its aliases; without it every GetToken is a
-// POST.
+// instance lists the names of an authority. MSAL for Go finds its cached tokens only if a metadata
+// group lists the login host among its aliases; otherwise every GetToken is a POST.
 func (s *Service) instance(w http.ResponseWriter, r *http.Request) {
 	authority, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
 	if err != nil || authority.Scheme != "https" || !isLoginHost(cloud.HostName(authority.Host)) {
@@ -31,8 +30,8 @@ func (s *Service) instance(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// instances are the groups of names that mean one token service. A public recording of the real
-// answer (azure-sdk-for-js, December 2021) has all clouds in it, whichever is asked.
+// instances returns the names of every token service. A public recording (azure-sdk-for-js,
+// December 2021) lists all clouds, whichever host is asked.
 func instances() []map[string]any {
 	var groups []map[string]any
 	for _, c := range cloud.All() {
@@ -52,8 +51,7 @@ func isLoginHost(host string) bool {
 func (s *Service) openIDv1(w http.ResponseWriter, r *http.Request) { s.openID(w, r, "") }
 func (s *Service) openIDv2(w http.ResponseWriter, r *http.Request) { s.openID(w, r, "/v2.0") }
 
-// openID answers with the addresses of the tenant, all on the host that was asked; version is "" or
-// "/v2.0".
+// openID answers with the tenant's URLs, all on the host of the request; version is "" or "/v2.0".
 func (s *Service) openID(w http.ResponseWriter, r *http.Request, version string) {
 	tenant := r.PathValue("tenant")
 	issuer, ok := s.issuerOf(tenant, version)
@@ -91,8 +89,8 @@ func (s *Service) openID(w http.ResponseWriter, r *http.Request, version string)
 	writeJSON(w, http.StatusOK, body)
 }
 
-// issuerOf returns the issuer in a tenant's openid-configuration. The names that stand for any
-// tenant get the placeholder that the service gives.
+// issuerOf returns the issuer in a tenant's openid-configuration. For the names that stand for any
+// tenant it returns the service's placeholder.
 func (s *Service) issuerOf(tenant, version string) (string, bool) {
 	switch strings.ToLower(tenant) {
 	case s.tenant:
@@ -108,11 +106,11 @@ func (s *Service) issuerOf(tenant, version string) (string, bool) {
 	return "https://" + s.cloud.PreferredLoginHost + "/" + tenant + version, true
 }
 
-// stsHost is the issuer of v1.0 tokens. Not evidenced for clouds other than the public one; none of
-// the emulator's hosts looks at it.
+// stsHost is the issuer of v1.0 tokens. For clouds other than the public one it is not documented;
+// no host of the emulator checks it.
 const stsHost = "sts.windows.net"
 
-// keys publishes the public key that checks the tokens.
+// keys publishes the public key of the tokens.
 func (s *Service) keys(w http.ResponseWriter, r *http.Request) {
 	issuer, ok := s.issuerOf(r.PathValue("tenant"), "/v2.0")
 	if !ok {

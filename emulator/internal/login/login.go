@@ -1,6 +1,6 @@
-// Package login plays the token service of a cloud: what azidentity, MSAL and the Azure CLI ask
-// before and for a token of a service principal. Its tokens are real JSON web tokens, signed with
-// RS256, and [Service.Verify] checks them on behalf of the other hosts.
+// Package login plays the token service of a cloud: it answers the requests that azidentity, MSAL
+// and the Azure CLI make to get a token for a service principal. Its tokens are JSON web tokens
+// signed with RS256. [Service.Verify] checks them for the other hosts.
 package login
 
 import (
@@ -17,25 +17,23 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// DefaultLifetime is how long a token is good. A public recording of the service (azure-sdk-for-js,
-// December 2021) has the same for clients that can handle continuous access evaluation, as
-// azidentity can.
+// DefaultLifetime is how long a token is valid. A public recording (azure-sdk-for-js, December
+// 2021) has the same value for clients with continuous access evaluation, such as azidentity.
 const DefaultLifetime = 86399 * time.Second
 
-// Options says what a [Service] plays.
+// Options configure a [Service].
 type Options struct {
 	// Cloud names the hosts and audiences. The zero value is the public cloud.
 	Cloud cloud.Cloud
 	// Now is the clock of token lifetimes and timestamps. Nil means time.Now.
 	Now func() time.Time
-	// TenantID is the GUID of the one tenant there is. Required.
+	// TenantID is the GUID of the only tenant. Required.
 	TenantID string
 	// Apps are the service principals of the tenant.
 	Apps []App
 	// Lifetime of a token; 0 means [DefaultLifetime].
 	Lifetime time.Duration
-	// Key signs the tokens. Nil means a key that is made at first use and forgotten with the
-	// process.
+	// Key signs the tokens. Nil means a key that is created at first use and kept in memory only.
 	Key *rsa.PrivateKey
 }
 
@@ -45,8 +43,8 @@ type App struct {
 	ClientID string
 	// ObjectID is the GUID of the service principal, the token's oid and sub.
 	ObjectID string
-	// Secret is the client secret. Empty means that the application has none and signs in with a
-	// federated token only.
+	// Secret is the client secret. Empty means none: the application can sign in with a federated
+	// token only.
 	Secret string
 }
 
@@ -61,7 +59,8 @@ type Service struct {
 	mux      *http.ServeMux
 }
 
-// New returns the service. It fails when the tenant or an application has no GUID for a name.
+// New returns the service. It is an error if the ID of the tenant or of an application is not a
+// GUID.
 func New(o Options) (*Service, error) {
 	if o.Cloud.Name == "" {
 		o.Cloud = cloud.Public()
@@ -104,7 +103,7 @@ func (s *Service) routes() {
 	})
 }
 
-// ServeHTTP answers as the login host named by the request.
+// ServeHTTP answers as the login host in the request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store, no-cache")

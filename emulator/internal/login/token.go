@@ -14,13 +14,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxForm bounds the body of a token request, in bytes; assertions are the longest part of it.
+// maxForm is the maximum size of a token request in bytes. Assertions are the longest part of it.
 const maxForm = 1 << 20
 
-// openIDWords are the scopes that MSAL adds to every request. They name no resource.
+// openIDWords are the scopes that MSAL adds to every request.
 var openIDWords = []string{"openid", "offline_access", "profile"}
 
-// tokenV2 takes the resource from scope and answers with numbers.
+// tokenV2 is the v2.0 endpoint: the resource is in scope, and the answer has numbers.
 func (s *Service) tokenV2(w http.ResponseWriter, r *http.Request) {
 	s.token(w, r, resourceOfScope, func(_, _ time.Time, _ string) map[string]any {
 		seconds := int64(s.lifetime / time.Second)
@@ -28,8 +28,8 @@ func (s *Service) tokenV2(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// tokenV1 is the older form, which scripts still use: the resource by name, and an answer whose
-// numbers are text.
+// tokenV1 is the older endpoint, which scripts still use: the resource is in resource, and the
+// answer has numbers as text.
 func (s *Service) tokenV1(w http.ResponseWriter, r *http.Request) {
 	s.token(w, r, resourceByName, func(expires, from time.Time, resource string) map[string]any {
 		seconds := strconv.FormatInt(int64(s.lifetime/time.Second), 10)
@@ -41,7 +41,7 @@ func (s *Service) tokenV1(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// token answers one request for a token: read the form, find who asks, find what for, sign.
+// token answers a request for a token.
 func (s *Service) token(w http.ResponseWriter, r *http.Request, resourceOf func(url.Values) (string, *aadsts),
 	lifetime func(expires, from time.Time, resource string) map[string]any,
 ) {
@@ -78,8 +78,8 @@ func (s *Service) token(w http.ResponseWriter, r *http.Request, resourceOf func(
 	writeJSON(w, http.StatusOK, body)
 }
 
-// readForm returns the body's fields, with the client's name and secret from HTTP basic
-// authentication if they came that way.
+// readForm returns the fields of the body, with the client ID and secret of HTTP basic
+// authentication if that was used.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
@@ -97,7 +97,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, errors.Join(err1, err2)
 }
 
-// checkRequest looks at the form alone and returns the resource it asks for.
+// checkRequest checks the form and returns the resource that it asks for.
 func checkRequest(form url.Values, resourceOf func(url.Values) (string, *aadsts)) (string, *aadsts) {
 	switch grant := form.Get("grant_type"); grant {
 	case "client_credentials":
@@ -119,8 +119,8 @@ func resourceByName(form url.Values) (string, *aadsts) {
 	return form.Get("resource"), nil
 }
 
-// resourceOfScope cuts "/.default" off the scope and nothing else, so that the double slash of
-// "https://management.core.windows.net//.default" leaves one.
+// resourceOfScope removes only "/.default" from the scope, so
+// "https://management.core.windows.net//.default" keeps one slash.
 func resourceOfScope(form url.Values) (string, *aadsts) {
 	if form.Get("scope") == "" {
 		return "", errField("scope")
@@ -146,7 +146,7 @@ func (s *Service) checkTenant(tenant string) *aadsts {
 	return errTenant("invalid_request", tenant)
 }
 
-// authenticate finds the application and checks its secret or its assertion.
+// authenticate returns the application after checking its secret or its assertion.
 func (s *Service) authenticate(form url.Values) (App, *aadsts) {
 	id := form.Get("client_id")
 	app, ok := s.apps[strings.ToLower(id)]

@@ -11,16 +11,16 @@ import (
 
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-	// exchangeAudience is the audience of a token that is to be exchanged.
+	// exchangeAudience is the audience of a federated token.
 	exchangeAudience = "api://AzureADTokenExchange"
-	// federationIssuer stands for the identity provider outside Azure (a Kubernetes cluster, a
-	// build service) that the applications trust. Its address is never called.
+	// federationIssuer stands for an identity provider outside Azure, such as a Kubernetes cluster
+	// or a build service. It is never called.
 	federationIssuer = "https://federation.invalid/azmlbatch"
 )
 
-// FederatedToken returns what a workload finds in the file that AZURE_FEDERATED_TOKEN_FILE names: a
-// token of an outside identity provider that the application trusts. The token service takes no
-// other assertion.
+// FederatedToken returns the token that a workload finds in the file named by
+// AZURE_FEDERATED_TOKEN_FILE: one of an identity provider that the application trusts. The token
+// service accepts no other assertion.
 func (s *Service) FederatedToken(clientID string, lifetime time.Duration) (string, error) {
 	now := s.now()
 	return s.signer.sign(jwt.RegisteredClaims{

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// signer signs tokens with one key under an id of its own.
+// signer signs tokens with one key under its own key id.
 type signer struct {
 	kid string
 	key func() (*rsa.PrivateKey, error)
@@ -21,14 +21,14 @@ func newSigner(key *rsa.PrivateKey) *signer {
 	if key == nil {
 		return &signer{kid: uuid.NewString(), key: processKey}
 	}
-	// The id follows from the key, so that tokens outlive a restart with it.
+	// The id is derived from the key, so that tokens survive a restart with the same key.
 	kid := uuid.NewSHA1(uuid.NameSpaceOID, key.N.Bytes()).String()
 	return &signer{kid: kid, key: func() (*rsa.PrivateKey, error) { return key, nil }}
 }
 
-// processKey is shared by all services of the process that were given no key: making one takes a
-// tenth of a second, and a test binary makes a service for every test. Their tokens differ in the
-// signed key id, so that none is good at another service.
+// processKey is shared by all services of the process without a key of their own: creating one
+// takes a tenth of a second, and a test binary creates a service for every test. Each service has
+// its own key id, so no token is valid at another service.
 var processKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func (s *signer) sign(claims jwt.Claims) (string, error) {

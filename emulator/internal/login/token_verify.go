@@ -9,10 +9,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Claims is what the other hosts read in a token.
+// Claims are the claims of a token that the other hosts use.
 type Claims struct {
-	// Audience is the resource that the token was asked for, to the letter: a trailing slash in the
-	// scope is a trailing slash here.
+	// Audience is exactly the resource that the token was requested for, including a trailing
+	// slash.
 	Audience string
 	// TenantID is the GUID of the tenant (tid).
 	TenantID string
@@ -20,45 +20,44 @@ type Claims struct {
 	ObjectID string
 	// AppID is the GUID of the application (appid).
 	AppID string
-	// Expires is the first moment at which the token is no longer good.
+	// Expires is when the token stops being valid.
 	Expires time.Time
 }
 
-// Reason says why a token is refused.
+// Reason is why a token is refused.
 type Reason string
 
-// The reasons, in the order in which they are looked for.
+// The reasons, in the order of the checks.
 const (
-	// Missing: there is no Authorization header, or no bearer token in it.
+	// Missing means that there is no Authorization header, or no bearer token in it.
 	Missing Reason = "missing"
-	// Malformed: it is not a JSON web token.
+	// Malformed means that it is not a JSON web token.
 	Malformed Reason = "malformed"
-	// Signature: this emulator did not sign it, or it was changed.
+	// Signature means that this emulator did not sign it, or that it was changed.
 	Signature Reason = "signature"
-	// Expired: its time is over, or has not come.
+	// Expired means that it is not valid any more, or not yet.
 	Expired Reason = "expired"
-	// Audience: it is good, but for another service.
+	// Audience means that it is valid, but for another service.
 	Audience Reason = "audience"
 )
 
-// Refusal is why a request's token is not accepted. Every host says it in words of its own; none
-// repeats the token.
+// Refusal says why a token is not accepted. Hosts use their own words for it; none repeats the
+// token.
 type Refusal struct {
 	// Reason is one of the constants.
 	Reason Reason
-	// Text is one sentence for a log.
+	// Text is a sentence for logs.
 	Text string
-	// Claims is what the token says, for the reasons Expired and Audience.
+	// Claims are the token's claims, for the reasons Expired and Audience.
 	Claims Claims
 }
 
-// accessToken is the payload of the tokens of this service, a v1.0 token as Azure's own resources
-// get them.
+// accessToken is the payload of a token: version 1.0, as Azure's resources get.
 type accessToken struct {
 	jwt.RegisteredClaims
 
-	// Resource hides the embedded audience, which would be written as a list: azure-ai-ml compares
-	// aud with one string.
+	// Resource hides the embedded audience, which would be encoded as a list; azure-ai-ml compares
+	// aud with a string.
 	Resource string `json:"aud"`
 	AppID    string `json:"appid"`
 	AppIDACR string `json:"appidacr"` // "1" signed in with a secret, "2" with an assertion
@@ -70,8 +69,8 @@ type accessToken struct {
 	Version  string `json:"ver"`
 }
 
-// Verify checks the value of an Authorization header: a bearer token that this service signed,
-// whose time is now and whose audience is one of audiences, to the letter. A nil Refusal means yes.
+// Verify checks the bearer token in an Authorization header: its signature, its lifetime, and that
+// its audience is exactly one of audiences. A nil Refusal means that the token is valid.
 func (s *Service) Verify(authorizationHeader string, audiences ...string) (Claims, *Refusal) {
 	scheme, raw, _ := strings.Cut(strings.TrimSpace(authorizationHeader), " ")
 	raw = strings.TrimSpace(raw)
@@ -84,7 +83,7 @@ func (s *Service) Verify(authorizationHeader string, audiences ...string) (Claim
 	var payload accessToken
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}),
 		jwt.WithTimeFunc(s.now), jwt.WithExpirationRequired())
-	_, err := parser.ParseWithClaims(raw, &payload, s.signer.public) // validates in this order: form, signature, time
+	_, err := parser.ParseWithClaims(raw, &payload, s.signer.public) // validates in this order: format, signature, time
 	switch {
 	case err == nil:
 		return payload.admit(audiences)
