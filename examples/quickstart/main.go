@@ -1,25 +1,45 @@
 // Command quickstart does every step of Microsoft's walk-through "Deploy models with REST for batch scoring" through the
-// SDK, on the built-in emulator: no Azure account, no network. A classifier of handwritten digits scores some hundred
-// images in real worker processes of Python.
+// SDK: a classifier of handwritten digits scores some hundred images in real worker processes of Python. It runs on the
+// built-in emulator, without an Azure account and without a network.
+//
+// With -azure it does the same in a workspace of yours, which costs money: the workspace that config.json or the
+// environment names (see [azmlbatch.FindWorkspace]), signed in with what the machine has (az login, a service principal in
+// the environment, a managed identity).
 package main
 
 import (
 	"context"
+	"embed"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
+// files is the folder digits: images, labels, model and script, wherever the program is started.
+//
+//go:embed digits
+var files embed.FS
+
 func main() {
+	azure := flag.Bool("azure", false, "run in the workspace of config.json or the environment, which costs money")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	run := onEmulator
+	if *azure {
+		run = onAzure
+	}
 	if err := run(ctx, os.Stdout); err != nil {
 		if errors.Is(err, context.Canceled) {
-			err = errors.New("interrupted; nothing is left running")
+			err = errors.New("interrupted; nothing is left running on this machine")
 		}
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		stop()
@@ -27,15 +47,44 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer) (err error) {
+func onEmulator(ctx context.Context, out io.Writer) (err error) {
 	azure, err := emulator.New(nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, azure.Close()) }()
-	client, err := azure.Client(nil) // a real workspace: azmlbatch.NewClient(workspace, credential, nil)
+	client, err := azure.Client(nil)
 	if err != nil {
 		return err
 	}
-	return walkthrough(ctx, client, out)
+	return quickstart(ctx, client, out)
+}
+
+func onAzure(ctx context.Context, out io.Writer) error {
+	workspace, err := azmlbatch.FindWorkspace("")
+	if err != nil {
+		return err
+	}
+	credential, err := azidentity.NewDefaultAzureCredential(nil)
+	if err != nil {
+		return err
+	}
+	client, err := azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		return err
+	}
+	return quickstart(ctx, client, out)
+}
+
+// quickstart takes the walk-through, the same with any client.
+func quickstart(ctx context.Context, client *azmlbatch.Client, out io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "quickstart-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.CopyFS(dir, files); err != nil {
+		return err
+	}
+	return walkthrough(ctx, client, filepath.Join(dir, "digits"), out)
 }

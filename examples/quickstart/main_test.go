@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/azmlbatch/azmlbatch"
 	"go.uber.org/goleak"
 )
 
@@ -16,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestQuickstartTwice(t *testing.T) {
 	for range 2 {
 		var out bytes.Buffer
-		if err := run(t.Context(), &out); err != nil {
+		if err := onEmulator(t.Context(), &out); err != nil {
 			t.Fatalf("%v\n%s", err, out.String())
 		}
 		if !strings.Contains(out.String(), "300 rows, accuracy 0.9") || !strings.Contains(out.String(), "14. ") {
@@ -42,17 +43,28 @@ func (c cancelAt) Write(p []byte) (int, error) {
 // TestInterruptedWhileJobsRun ends at once and leaves no goroutine; the engine's own tests look for processes.
 func TestInterruptedWhileJobsRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := run(ctx, cancelAt{io.Discard, "12. ", cancel})
+	err := onEmulator(ctx, cancelAt{io.Discard, "12. ", cancel})
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("run = %v, want context.Canceled", err)
+		t.Errorf("quickstart = %v, want context.Canceled", err)
 	}
 }
 
 // BenchmarkQuickstart is the wall time of the whole walk-through.
 func BenchmarkQuickstart(b *testing.B) {
 	for b.Loop() {
-		if err := run(b.Context(), io.Discard); err != nil {
+		if err := onEmulator(b.Context(), io.Discard); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestAzureNeedsAWorkspace fails before anything is sent where nothing names a workspace.
+func TestAzureNeedsAWorkspace(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME"} {
+		t.Setenv(name, "")
+	}
+	if err := onAzure(t.Context(), io.Discard); !errors.As(err, new(*azmlbatch.ArgumentError)) {
+		t.Errorf("quickstart -azure = %v, want an ArgumentError", err)
 	}
 }

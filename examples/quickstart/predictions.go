@@ -20,7 +20,7 @@ type prediction struct {
 
 // readPredictions waits for the jobs, prints the first rows, and compares all of them with the labels.
 func (t *tour) readPredictions(ctx context.Context) (string, error) {
-	labels, err := readLabels(filepath.Join(digits(), "labels.csv"))
+	labels, err := readLabels(filepath.Join(t.digits, "labels.csv"))
 	if err != nil {
 		return "", err
 	}

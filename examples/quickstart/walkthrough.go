@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -20,16 +19,11 @@ const (
 	blue    = "blue"
 )
 
-// digits is the folder with images, labels, model and script, wherever the program is started.
-func digits() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "digits")
-}
-
 // tour carries what one step leaves for the next.
 type tour struct {
 	client   *azmlbatch.Client
 	out      io.Writer
+	digits   string // folder with images, labels, model and script
 	endpoint string
 
 	store       azmlbatch.Datastore
@@ -42,8 +36,8 @@ type tour struct {
 }
 
 // walkthrough takes the steps in their order, and says how long each one took.
-func walkthrough(ctx context.Context, client *azmlbatch.Client, out io.Writer) error {
-	t := &tour{client: client, out: out}
+func walkthrough(ctx context.Context, client *azmlbatch.Client, digits string, out io.Writer) error {
+	t := &tour{client: client, out: out, digits: digits}
 	began := time.Now()
 	for i, step := range []struct {
 		what string
@@ -98,18 +92,18 @@ func (t *tour) findDatastore(ctx context.Context) (string, error) {
 
 func (t *tour) uploadCode(ctx context.Context) (string, error) {
 	var err error
-	t.code, err = t.client.Codes().Upload(ctx, "score-digits", filepath.Join(digits(), "code"), &azmlbatch.UploadCodeOptions{Script: "score.py"})
+	t.code, err = t.client.Codes().Upload(ctx, "score-digits", filepath.Join(t.digits, "code"), &azmlbatch.UploadCodeOptions{Script: "score.py"})
 	return t.code.Name + ":" + t.code.Version, err
 }
 
 func (t *tour) uploadModel(ctx context.Context) (string, error) {
 	var err error
-	t.model, err = t.client.Models().Upload(ctx, "digits", filepath.Join(digits(), "model"), nil)
+	t.model, err = t.client.Models().Upload(ctx, "digits", filepath.Join(t.digits, "model"), nil)
 	return t.model.Name + ":" + t.model.Version, err
 }
 
 func (t *tour) createEnvironment(ctx context.Context) (string, error) {
-	conda, err := os.ReadFile(filepath.Join(digits(), "conda.yaml"))
+	conda, err := os.ReadFile(filepath.Join(t.digits, "conda.yaml"))
 	if err != nil {
 		return "", err
 	}
@@ -150,7 +144,7 @@ func (t *tour) setDefault(ctx context.Context) (string, error) {
 
 func (t *tour) invokeFolder(ctx context.Context) (string, error) {
 	var err error
-	if t.images, err = t.client.Upload(ctx, filepath.Join(digits(), "images"), nil); err != nil {
+	if t.images, err = t.client.Upload(ctx, filepath.Join(t.digits, "images"), nil); err != nil {
 		return "", err
 	}
 	return t.invoke(ctx, azmlbatch.Invocation{
