@@ -287,9 +287,7 @@ func checkInterrupted(t *testing.T, end syscall.Signal) {
 	dir, args := scoreFiles(t, "import os, time\ndef run(mini_batch):\n    print('here', flush=True)\n"+
 		"    os.mkfifo('never')\n    open(os.environ['STARTED'], 'w').write(str(os.getpid()))\n    open('never').read()\n")
 	started := filepath.Join(dir, "started")
-	if err := syscall.Mkfifo(started, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	fifo(t, started)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

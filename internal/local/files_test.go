@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,11 +64,7 @@ func TestWhatCannotBeUploadedIsRefused(t *testing.T) {
 			link(t, filepath.Join(dir, "x"), filepath.Join(dir, "y", "x"))
 		}, "a link to a folder above itself"},
 		{"a link to nothing", func(t *testing.T, dir string) { link(t, filepath.Join(dir, "none"), filepath.Join(dir, "b")) }, "cannot be read"},
-		{"a pipe", func(t *testing.T, dir string) {
-			if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
-				t.Skip(err)
-			}
-		}, "neither a file nor a folder"},
+		{"a pipe", func(t *testing.T, dir string) { fifo(t, filepath.Join(dir, "pipe")) }, "neither a file nor a folder"},
 		{"a backslash", func(t *testing.T, dir string) { touch(t, filepath.Join(dir, `a\b`)) }, "backslash"},
 		{"bytes that are no text", func(t *testing.T, dir string) { touch(t, filepath.Join(dir, "a\xffb")) }, "not UTF-8"},
 		{"a long name", func(t *testing.T, dir string) {
