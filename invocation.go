@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -20,11 +21,11 @@ type Invocation struct {
 	Input Input
 	// Inputs by name, for pipeline-component deployments; a model deployment takes exactly one and ignores the name. It
 	// excludes Input.
-	Inputs Inputs
+	Inputs Inputs `wire:"properties/inputData"`
 	// Outputs by name. A model deployment takes one, a [URIFile] that names the predictions file on a blob datastore.
 	// Empty makes the client choose a file in a fresh folder on the default datastore whose path holds Key; that is
 	// what makes an invocation findable. A file that exists already makes the job fail.
-	Outputs Outputs
+	Outputs Outputs `wire:"properties/outputData"`
 	// Key makes the invocation idempotent: a second Invoke with the same key on the same endpoint returns the first job,
 	// also from another process or after a crash. Letters, digits, '-' and '_', at most 64. Empty means a fresh key, which
 	// still guards the one call against a lost answer. With Outputs, the job is known by their places instead of by Key. A
@@ -32,67 +33,77 @@ type Invocation struct {
 	Key string
 
 	// DisplayName is shown in the studio instead of a made-up name.
-	DisplayName string
+	DisplayName string `wire:"properties/name"`
 	// ExperimentName groups jobs; the service documents it for pipeline-component deployments.
-	ExperimentName string
+	ExperimentName string `wire:"properties/properties/experimentName"`
 	// MiniBatchSize is the number of files per call of the script's run.
-	MiniBatchSize int64
+	MiniBatchSize int64 `wire:"properties/miniBatchSize"`
 	// ErrorThreshold is the number of failed files that ends the job; -1 ignores all failures, nil is the deployment's.
-	ErrorThreshold *int
+	ErrorThreshold *int `wire:"properties/errorThreshold"`
 	// MaxConcurrencyPerInstance is the number of worker processes per node.
-	MaxConcurrencyPerInstance int
+	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
 	// InstanceCount is the number of nodes. Nodes cost money while they run.
-	InstanceCount int
+	InstanceCount int `wire:"properties/compute/instanceCount"`
 	// Compute is the ARM id or name of another cluster than the deployment's.
-	Compute string
+	Compute string `wire:"properties/compute/target"`
 	// RetrySettings are tries and time limit per mini-batch.
-	RetrySettings RetrySettings
+	RetrySettings RetrySettings `wire:"properties/retrySettings"`
 	// LoggingLevel of the job.
-	LoggingLevel LoggingLevel
+	LoggingLevel LoggingLevel `wire:"properties/loggingLevel"`
 	// OutputFileName names the predictions file, without a folder. Empty means the deployment's. The URI of an output
 	// names the file too; giving two names is an error.
-	OutputFileName string
+	OutputFileName string `wire:"properties/outputFileName"`
 
 	// Dataset is the older form of an input (API 2021-10-01), for services and scripts that still need it. It excludes
 	// Input and Inputs.
-	Dataset Dataset
+	Dataset Dataset `wire:"properties/dataset"`
 	// OutputDataset is the older form of an output. It excludes Outputs.
-	OutputDataset OutputDataset
+	OutputDataset OutputDataset `wire:"properties/outputDataset"`
+	// Extra holds members of the request that this package does not know, such as a setting in preview, by JSON Pointer:
+	// "/properties/newSetting". A field of this struct that is set wins.
+	Extra map[string]json.RawMessage
 }
 
 // A Dataset is the older form of an input: [DataURL], [DatasetVersion] or [DatasetID].
-type Dataset interface{ datasetBody() map[string]string }
+type Dataset interface{ dataInputType() string }
 
 // DataURL is a folder or file by its https URL, in the older form.
 type DataURL struct {
 	// Path is the URL.
-	Path string
+	Path string `wire:"path"`
 }
 
 // DatasetVersion is a registered dataset of the workspace, in the older form.
 type DatasetVersion struct {
 	// Name of the dataset.
-	Name string
+	Name string `wire:"datasetName"`
 	// Version of the dataset.
-	Version string
+	Version string `wire:"datasetVersion"`
 }
 
 // DatasetID is a registered dataset by its id, in the older form.
 type DatasetID struct {
 	// ID of the dataset.
-	ID string
+	ID string `wire:"datasetId"`
 }
 
-func (d DataURL) datasetBody() map[string]string {
-	return map[string]string{"dataInputType": "DataUrl", "path": d.Path}
+func (DataURL) dataInputType() string        { return "DataUrl" }
+func (DatasetVersion) dataInputType() string { return "DatasetVersion" }
+func (DatasetID) dataInputType() string      { return "DatasetId" }
+
+// MarshalJSON implements [json.Marshaler].
+func (d DataURL) MarshalJSON() ([]byte, error) {
+	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
 }
 
-func (d DatasetVersion) datasetBody() map[string]string {
-	return map[string]string{"dataInputType": "DatasetVersion", "datasetName": d.Name, "datasetVersion": d.Version}
+// MarshalJSON implements [json.Marshaler].
+func (d DatasetVersion) MarshalJSON() ([]byte, error) {
+	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
 }
 
-func (d DatasetID) datasetBody() map[string]string {
-	return map[string]string{"dataInputType": "DatasetId", "datasetId": d.ID}
+// MarshalJSON implements [json.Marshaler].
+func (d DatasetID) MarshalJSON() ([]byte, error) {
+	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
 }
 
 // OutputDataset is the older form of an output.

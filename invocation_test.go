@@ -52,6 +52,9 @@ func TestBodiesOfInvocations(t *testing.T) {
 			folder + "," + strings.Replace(output, "predictions.csv", "out.csv", 1) + `,"name":"monday","properties":{"experimentName":"nightly"},"miniBatchSize":20,"errorThreshold":-1,"maxConcurrencyPerInstance":2,
 			"compute":{"instanceCount":4,"target":"` + testWorkspaceID + `/computes/gpu"},"retrySettings":{"maxRetries":2,"timeout":"PT1M30S"},"loggingLevel":"Debug","outputFileName":"out.csv"`},
 		{"no override but a zero", Invocation{Input: input, ErrorThreshold: new(0)}, folder + "," + output + `,"errorThreshold":0`},
+		{"a setting in preview", Invocation{Input: input, InstanceCount: 2, Extra: map[string]json.RawMessage{
+			"/properties/compute/preemptible": json.RawMessage(`true`), "/properties/compute/instanceCount": json.RawMessage(`9`)}},
+			folder + "," + output + `,"compute":{"instanceCount":2,"preemptible":true}`},
 		{"the older form, whole", Invocation{Dataset: DatasetVersion{Name: "digits", Version: "3"}, OutputDataset: OutputDataset{DatastoreID: testWorkspaceID + "/datastores/d", Path: "p"}, OutputFileName: "o.csv"},
 			`"dataset":{"dataInputType":"DatasetVersion","datasetName":"digits","datasetVersion":"3"},"outputDataset":{"datastoreId":"` + testWorkspaceID + `/datastores/d","path":"p"},"outputFileName":"o.csv"`},
 	}

@@ -19,24 +19,6 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// invokeBody is the request of an invocation.
-type invokeBody struct {
-	Dataset        map[string]string `wire:"properties/dataset"`
-	OutputDataset  OutputDataset     `wire:"properties/outputDataset"`
-	Inputs         Inputs            `wire:"properties/inputData"`
-	Outputs        Outputs           `wire:"properties/outputData"`
-	Name           string            `wire:"properties/name"`
-	Experiment     string            `wire:"properties/properties/experimentName"`
-	MiniBatchSize  int64             `wire:"properties/miniBatchSize"`
-	ErrorThreshold *int              `wire:"properties/errorThreshold"`
-	Concurrency    int               `wire:"properties/maxConcurrencyPerInstance"`
-	InstanceCount  int               `wire:"properties/compute/instanceCount"`
-	Compute        string            `wire:"properties/compute/target"`
-	RetrySettings  RetrySettings     `wire:"properties/retrySettings"`
-	LoggingLevel   LoggingLevel      `wire:"properties/loggingLevel"`
-	OutputFileName string            `wire:"properties/outputFileName"`
-}
-
 // Invoke starts a batch job and returns as soon as the service has taken it; [JobsClient.Wait] follows it. The job runs
 // on the deployment's compute, which costs money while its nodes run.
 //
@@ -95,7 +77,7 @@ func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, dep
 
 func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, error) {
 	key := cmp.Or(inv.Key, newKey())
-	body, place, err := t.body(ctx, inv, key)
+	inv, place, err := t.complete(ctx, inv, key)
 	if err != nil {
 		return BatchJob{}, err
 	}
@@ -107,10 +89,10 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, err
 			return job, err
 		}
 	}
-	if body.Inputs, err = t.c.uploadLocalInputs(ctx, t.op, inv.inputs()); err != nil {
+	if inv.Inputs, err = t.c.uploadLocalInputs(ctx, t.op, inv.inputs()); err != nil {
 		return BatchJob{}, err
 	}
-	job, err := t.post(ctx, body, key)
+	job, err := t.post(ctx, inv, key)
 	if err != nil && ambiguous(err) {
 		return t.recover(ctx, place, key, err)
 	}
@@ -123,46 +105,37 @@ func keyWithoutPlace(op operation) error {
 		"give the pipeline component an output in Invocation.Outputs, or leave Key empty")
 }
 
-// body builds the request, and the place of the output by which the job can be found ("" when there is none).
-func (t invokeTarget) body(ctx context.Context, inv Invocation, key string) (invokeBody, string, error) {
-	compute := inv.Compute
-	if compute != "" {
-		var err error
-		if compute, err = t.c.resolve(ctx, t.op, "Invocation.Compute", KindCompute, compute); err != nil {
-			return invokeBody{}, "", err
+// complete returns inv as it is sent but for its inputs, and the place of the output by which the job can be found (""
+// when there is none).
+func (t invokeTarget) complete(ctx context.Context, inv Invocation, key string) (_ Invocation, place string, err error) {
+	if inv.Compute != "" {
+		if inv.Compute, err = t.c.resolve(ctx, t.op, "Invocation.Compute", KindCompute, inv.Compute); err != nil {
+			return inv, "", err
 		}
-	}
-	b := invokeBody{
-		OutputDataset: inv.OutputDataset, Outputs: inv.Outputs, Name: inv.DisplayName, Experiment: inv.ExperimentName,
-		MiniBatchSize: inv.MiniBatchSize, ErrorThreshold: inv.ErrorThreshold, Concurrency: inv.MaxConcurrencyPerInstance,
-		InstanceCount: inv.InstanceCount, Compute: compute, RetrySettings: inv.RetrySettings,
-		LoggingLevel: inv.LoggingLevel, OutputFileName: inv.OutputFileName,
-	}
-	if inv.Dataset != nil {
-		b.Dataset = inv.Dataset.datasetBody()
 	}
 	if t.deployment.Configuration != nil {
-		return b, outputPlace(b), nil
+		return inv, outputPlace(inv), nil
 	}
 	if err := checkModelOutputs(t.op, inv); err != nil {
-		return b, "", err
+		return inv, "", err
 	}
-	if len(inv.Outputs) == 0 && inv.OutputDataset == (OutputDataset{}) {
-		store, err := t.c.defaultDatastore(ctx)
-		if err != nil {
-			return b, "", err
-		}
-		if inv.Dataset != nil {
-			// The older form takes an older output.
-			b.OutputDataset = OutputDataset{DatastoreID: t.c.armID("datastores", store), Path: t.outputPath(key)}
-			return b, placeURI(store, b.OutputDataset.Path), nil
-		}
-		folder := placeURI(store, t.outputPath(key))
-		file := cmp.Or(inv.OutputFileName, t.deployment.OutputFileName, "predictions.csv")
-		b.Outputs = Outputs{"score": URIFile{URI: folder + file}}
-		return b, folder, nil // the key is the folder's: another file name must not start a second job
+	if len(inv.Outputs) > 0 || inv.OutputDataset != (OutputDataset{}) {
+		return inv, outputPlace(inv), nil
 	}
-	return b, outputPlace(b), nil
+	store, err := t.c.defaultDatastore(ctx)
+	if err != nil {
+		return inv, "", err
+	}
+	path := t.outputPath(key)
+	folder := placeURI(store, path)
+	if inv.Dataset != nil {
+		// The older form takes an older output.
+		inv.OutputDataset = OutputDataset{DatastoreID: t.c.armID("datastores", store), Path: path}
+		return inv, folder, nil
+	}
+	file := cmp.Or(inv.OutputFileName, t.deployment.OutputFileName, "predictions.csv")
+	inv.Outputs = Outputs{"score": URIFile{URI: folder + file}}
+	return inv, folder, nil // the key is the folder's: another file name must not start a second job
 }
 
 // outputPath is where the output of a key goes. Endpoints do not share keys.
@@ -195,25 +168,25 @@ func checkModelOutputs(op operation, inv Invocation) error {
 }
 
 // outputPlace is the URI of the one output, which no two jobs share because an existing output makes a job fail.
-func outputPlace(b invokeBody) string {
-	for _, name := range sortedKeys(b.Outputs) {
-		if uri := dataURI(b.Outputs[name]); uri != "" {
+func outputPlace(inv Invocation) string {
+	for _, name := range sortedKeys(inv.Outputs) {
+		if uri := dataURI(inv.Outputs[name]); uri != "" {
 			return uri
 		}
 	}
-	if b.OutputDataset != (OutputDataset{}) {
-		return placeURI(lastSegment(b.OutputDataset.DatastoreID), b.OutputDataset.Path)
+	if inv.OutputDataset != (OutputDataset{}) {
+		return placeURI(lastSegment(inv.OutputDataset.DatastoreID), inv.OutputDataset.Path)
 	}
 	return ""
 }
 
-func (t invokeTarget) post(ctx context.Context, b invokeBody, key string) (BatchJob, error) {
+func (t invokeTarget) post(ctx context.Context, inv Invocation, key string) (BatchJob, error) {
 	header := http.Header{"Repeatability_request-Id": {keyUUID(key)}}
 	if t.named {
 		header.Set("azureml-model-deployment", t.deployment.Name)
 	}
 	job, err := do[BatchJob](ctx, t.c, request{op: t.op, plane: t.c.scoring, method: http.MethodPost, url: t.uri, header: header,
-		body: body{b}, once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
+		body: body{inv}, once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
 	if err != nil {
 		return job, err
 	}

@@ -156,7 +156,7 @@ var deploymentOperations = []witnessOperation{
 			if d := s.x.RequestHeaders["azureml-model-deployment"]; d != "" {
 				t.named, t.deployment.Name = true, d
 			}
-			return ignoreResult(t.post(ctx, invokeBody{Inputs: recorded.Properties.InputData, Outputs: recorded.Properties.OutputData}, "k"))
+			return ignoreResult(t.post(ctx, Invocation{Inputs: recorded.Properties.InputData, Outputs: recorded.Properties.OutputData}, "k"))
 		}},
 }
 
