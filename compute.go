@@ -34,7 +34,7 @@ type Compute struct {
 	// DisableLocalAuth switches SSH to the nodes off.
 	DisableLocalAuth bool `wire:"properties/disableLocalAuth"`
 	// Properties are what belongs to the type: [AmlCompute], or [UnknownCompute] for all other types.
-	Properties ComputeProperties `wire:"properties/properties"`
+	Properties ComputeProperties `wire:"properties/properties,kind=Type"`
 	// CreatedOn is the time of creation.
 	CreatedOn time.Time `wire:"properties/createdOn,readonly"`
 	// ModifiedOn is the time of the last change.
@@ -54,15 +54,9 @@ type Compute struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (c *Compute) UnmarshalJSON(b []byte) error {
-	if err := wire.Decode(b, c); err != nil {
-		return err
-	}
-	wire.Claim(&c.Extra, "/properties/properties", &c.Properties, c.Type.decodeProperties)
-	return nil
-}
+func (c *Compute) UnmarshalJSON(b []byte) error { return wire.Decode(b, c) }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included.
+// MarshalJSON implements [json.Marshaler]. Read-only members and the administrator's password are included.
 func (c Compute) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
 // ComputesClient reaches the computes of the workspace. Get one from [Client.Computes].
@@ -109,14 +103,6 @@ func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, co
 		if compute.Location, err = c.c.location(ctx); err != nil {
 			return nil, err
 		}
-	}
-	// The codec drops read-only members of the resource; what stands behind an interface it writes as it is.
-	if cluster, ok := wire.Indirect(compute.Properties).(AmlCompute); ok {
-		raw, err := wire.Encode(cluster, wire.ForRequest)
-		if err != nil {
-			return nil, err
-		}
-		compute.Properties = UnknownCompute{Type: ComputeTypeAmlCompute, Raw: raw}
 	}
 	r.body = body{compute}
 	return beginOperation[Compute](ctx, c.c, r)

@@ -25,19 +25,13 @@ const (
 
 func (t ComputeType) equal(o ComputeType) bool { return strings.EqualFold(string(t), string(o)) }
 
-func (t ComputeType) decodeProperties(raw json.RawMessage) ComputeProperties {
-	var cluster AmlCompute
-	if t.equal(ComputeTypeAmlCompute) && cluster.UnmarshalJSON(raw) == nil {
-		return cluster
-	}
-	return UnknownCompute{Type: t, Raw: raw}
-}
-
 // ComputeProperties are what belongs to a type of compute: [AmlCompute] or [UnknownCompute].
 type ComputeProperties interface{ computeType() ComputeType }
 
 func (AmlCompute) computeType() ComputeType       { return ComputeTypeAmlCompute }
 func (u UnknownCompute) computeType() ComputeType { return u.Type }
+
+var _ = wire.OneOf[ComputeProperties]("", UnknownCompute{}, wire.Kind(AmlCompute{}, string(ComputeTypeAmlCompute)))
 
 // UnknownCompute are the properties of a type that this version does not know in detail. They are sent back unchanged.
 type UnknownCompute struct {
@@ -46,9 +40,6 @@ type UnknownCompute struct {
 	// Raw is the JSON object of the type's own properties.
 	Raw json.RawMessage
 }
-
-// MarshalJSON implements [json.Marshaler]: Raw, unchanged.
-func (u UnknownCompute) MarshalJSON() ([]byte, error) { return wire.RawOrNull(u.Raw), nil }
 
 // VMPriority says whether nodes can be taken away.
 type VMPriority string
@@ -106,12 +97,6 @@ type AmlCompute struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (a *AmlCompute) UnmarshalJSON(b []byte) error { return wire.Decode(b, a) }
-
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; requests leave them out.
-func (a AmlCompute) MarshalJSON() ([]byte, error) { return wire.Encode(a, wire.ForCaller) }
-
 // SameVMSize reports whether the machines have this size. The service answers in capitals whatever was sent, and since
 // 2024 a GET has the sender's case again.
 func (a AmlCompute) SameVMSize(size string) bool { return strings.EqualFold(a.VMSize, size) }
@@ -155,12 +140,6 @@ type NodeAdministrator struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (n *NodeAdministrator) UnmarshalJSON(b []byte) error { return wire.Decode(b, n) }
-
-// MarshalJSON implements [json.Marshaler]. The password is included: do not log it.
-func (n NodeAdministrator) MarshalJSON() ([]byte, error) { return wire.Encode(n, wire.ForCaller) }
-
 // NodeStates counts the nodes of a cluster by what they do.
 type NodeStates struct {
 	// Preparing nodes are starting.
@@ -178,9 +157,3 @@ type NodeStates struct {
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (n *NodeStates) UnmarshalJSON(b []byte) error { return wire.Decode(b, n) }
-
-// MarshalJSON implements [json.Marshaler].
-func (n NodeStates) MarshalJSON() ([]byte, error) { return wire.Encode(n, wire.ForCaller) }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -49,10 +50,10 @@ func TestNodesOfSeveralPages(t *testing.T) {
 func TestClusterKeepsADurationOfZero(t *testing.T) {
 	const sent = `{"scaleSettings":{"maxNodeCount":1,"minNodeCount":0,"nodeIdleTimeBeforeScaleDown":"PT0S"}}`
 	var c AmlCompute
-	if err := json.Unmarshal([]byte(sent), &c); err != nil {
+	if err := wire.Unmarshal([]byte(sent), &c); err != nil {
 		t.Fatal(err)
 	}
-	got, err := json.Marshal(c)
+	got, err := wire.Encode(c, wire.ForCaller)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func TestClusterKeepsADurationOfZero(t *testing.T) {
 		t.Errorf("%s came back as %s", sent, got)
 	}
 	c.IdleTimeBeforeScaleDown = time.Minute
-	if got, err = json.Marshal(c); err != nil || !strings.Contains(string(got), `"nodeIdleTimeBeforeScaleDown":"PT1M"`) {
+	if got, err = wire.Encode(c, wire.ForCaller); err != nil || !strings.Contains(string(got), `"nodeIdleTimeBeforeScaleDown":"PT1M"`) {
 		t.Errorf("a minute is %s, %v", got, err)
 	}
 }

@@ -68,15 +68,9 @@ type Datastore struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (d *Datastore) UnmarshalJSON(b []byte) error {
-	if err := wire.Decode(b, d); err != nil {
-		return err
-	}
-	wire.Claim(&d.Extra, "/properties/credentials", &d.Credentials, decodeCredentials)
-	return nil
-}
+func (d *Datastore) UnmarshalJSON(b []byte) error { return wire.Decode(b, d) }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included.
+// MarshalJSON implements [json.Marshaler]. Read-only members and secrets are included.
 func (d Datastore) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
 // blobHost is the host of the account's blobs; suffix is the cloud's, for a datastore that names no endpoint.
@@ -166,7 +160,7 @@ func (d DatastoresClient) Secrets(ctx context.Context, name string) (DatastoreSe
 		}
 		return nil, err
 	}
-	return decodeSecrets(raw), nil
+	return readSecrets(raw)
 }
 
 // knownDatastore reads a datastore at most once per client; "" is the default one.

@@ -2,21 +2,14 @@ package azmlbatch
 
 import (
 	"encoding/json"
-	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
-)
-
-// The members that tell one kind from another; secrets have one of their own.
-const (
-	credentialsType = "credentialsType"
-	secretsType     = "secretsType"
 )
 
 // DatastoreCredentials are what a datastore opens its storage with: [NoCredentials], [AccountKeyCredentials],
 // [SASCredentials], [ServicePrincipalCredentials], [CertificateCredentials] or [UnknownCredentials]. The service never
 // shows their secrets; [DatastoresClient.Secrets] asks for them. A secret left empty is not sent.
-type DatastoreCredentials interface{ credentialsType() string }
+type DatastoreCredentials interface{ credentials() }
 
 // NoCredentials means that whoever uses the datastore does so with an identity of its own.
 type NoCredentials struct {
@@ -27,7 +20,7 @@ type NoCredentials struct {
 // AccountKeyCredentials are a key of the storage account.
 type AccountKeyCredentials struct {
 	// Key in Base64; only for Create, never in an answer.
-	Key Secret `wire:"secrets/key"`
+	Key Secret `wire:"secrets/key,with=secretsType:AccountKey"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
@@ -35,7 +28,7 @@ type AccountKeyCredentials struct {
 // SASCredentials are a shared access signature.
 type SASCredentials struct {
 	// Token is the query string of the signature; only for Create, never in an answer.
-	Token Secret `wire:"secrets/sasToken"`
+	Token Secret `wire:"secrets/sasToken,with=secretsType:Sas"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
@@ -51,7 +44,7 @@ type ServicePrincipalCredentials struct {
 	// ResourceURL is the audience of the token; empty means storage.
 	ResourceURL string `wire:"resourceUrl"`
 	// ClientSecret is the password; only for Create, never in an answer.
-	ClientSecret Secret `wire:"secrets/clientSecret"`
+	ClientSecret Secret `wire:"secrets/clientSecret,with=secretsType:ServicePrincipal"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
@@ -69,7 +62,7 @@ type CertificateCredentials struct {
 	// Thumbprint of the certificate.
 	Thumbprint string `wire:"thumbprint"`
 	// Certificate with its private key; only for Create, never in an answer.
-	Certificate Secret `wire:"secrets/certificate"`
+	Certificate Secret `wire:"secrets/certificate,with=secretsType:Certificate"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
@@ -82,101 +75,33 @@ type UnknownCredentials struct {
 	Raw json.RawMessage
 }
 
-func (NoCredentials) credentialsType() string               { return "None" }
-func (AccountKeyCredentials) credentialsType() string       { return "AccountKey" }
-func (SASCredentials) credentialsType() string              { return "Sas" }
-func (ServicePrincipalCredentials) credentialsType() string { return "ServicePrincipal" }
-func (CertificateCredentials) credentialsType() string      { return "Certificate" }
-func (u UnknownCredentials) credentialsType() string        { return u.Type }
+func (NoCredentials) credentials()               {}
+func (AccountKeyCredentials) credentials()       {}
+func (SASCredentials) credentials()              {}
+func (ServicePrincipalCredentials) credentials() {}
+func (CertificateCredentials) credentials()      {}
+func (UnknownCredentials) credentials()          {}
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (n *NoCredentials) UnmarshalJSON(b []byte) error { return wire.Decode(b, n) }
-
-// MarshalJSON implements [json.Marshaler].
-func (n NoCredentials) MarshalJSON() ([]byte, error) {
-	return encodeCredentials(n, n.credentialsType(), "")
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (a *AccountKeyCredentials) UnmarshalJSON(b []byte) error { return wire.Decode(b, a) }
-
-// MarshalJSON implements [json.Marshaler]. It has the secret, if there is one.
-func (a AccountKeyCredentials) MarshalJSON() ([]byte, error) {
-	return encodeCredentials(a, a.credentialsType(), a.Key)
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (s *SASCredentials) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
-
-// MarshalJSON implements [json.Marshaler]. It has the secret, if there is one.
-func (s SASCredentials) MarshalJSON() ([]byte, error) {
-	return encodeCredentials(s, s.credentialsType(), s.Token)
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (s *ServicePrincipalCredentials) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
-
-// MarshalJSON implements [json.Marshaler]. It has the secret, if there is one.
-func (s ServicePrincipalCredentials) MarshalJSON() ([]byte, error) {
-	return encodeCredentials(s, s.credentialsType(), s.ClientSecret)
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (c *CertificateCredentials) UnmarshalJSON(b []byte) error { return wire.Decode(b, c) }
-
-// MarshalJSON implements [json.Marshaler]. It has the secret, if there is one.
-func (c CertificateCredentials) MarshalJSON() ([]byte, error) {
-	return encodeCredentials(c, c.credentialsType(), c.Certificate)
-}
-
-// MarshalJSON implements [json.Marshaler]: Raw, unchanged.
-func (u UnknownCredentials) MarshalJSON() ([]byte, error) { return wire.RawOrNull(u.Raw), nil }
-
-func decodeCredentials(raw json.RawMessage) DatastoreCredentials {
-	kind, _ := wire.Discriminate(raw, credentialsType)
-	switch strings.ToLower(kind) {
-	case "none":
-		return wire.DecodeTagged[NoCredentials](raw, credentialsType)
-	case "accountkey":
-		return wire.DecodeTagged[AccountKeyCredentials](raw, credentialsType)
-	case "sas":
-		return wire.DecodeTagged[SASCredentials](raw, credentialsType)
-	case "serviceprincipal":
-		return wire.DecodeTagged[ServicePrincipalCredentials](raw, credentialsType)
-	case "certificate":
-		return wire.DecodeTagged[CertificateCredentials](raw, credentialsType)
-	}
-	return UnknownCredentials{Type: kind, Raw: raw}
-}
-
-// encodeCredentials writes credentials with their discriminator, and the secret's own beside the secret.
-func encodeCredentials(v any, kind string, secret Secret) ([]byte, error) {
-	b, err := wire.EncodeTagged(v, credentialsType, kind)
-	if err != nil || secret == "" {
-		return b, err
-	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(b, &object); err != nil {
-		return nil, err
-	}
-	inner := wire.AppendString(wire.AppendName([]byte{'{'}, secretsType), kind)
-	object["secrets"] = append(append(inner, ','), object["secrets"][1:]...)
-	return json.Marshal(object)
-}
+var _ = wire.OneOf[DatastoreCredentials]("credentialsType", UnknownCredentials{},
+	wire.Kind(NoCredentials{}, "None"),
+	wire.Kind(AccountKeyCredentials{}, "AccountKey"),
+	wire.Kind(SASCredentials{}, "Sas"),
+	wire.Kind(ServicePrincipalCredentials{}, "ServicePrincipal"),
+	wire.Kind(CertificateCredentials{}, "Certificate"))
 
 // DatastoreSecrets open a datastore's storage: [AccountKeySecrets], [SASSecrets] or [UnknownSecrets].
-type DatastoreSecrets interface{ secretsType() string }
+type DatastoreSecrets interface{ secrets() }
 
 // AccountKeySecrets are a key of the storage account.
 type AccountKeySecrets struct {
 	// Key in Base64.
-	Key Secret
+	Key Secret `wire:"key"`
 }
 
 // SASSecrets are a shared access signature.
 type SASSecrets struct {
 	// Token is the query string of the signature, with or without the question mark.
-	Token Secret
+	Token Secret `wire:"sasToken"`
 }
 
 // UnknownSecrets are of another kind, for example those of a service principal.
@@ -190,25 +115,22 @@ type UnknownSecrets struct {
 // String implements fmt.Stringer without showing the secrets.
 func (u UnknownSecrets) String() string { return u.Type + " " + redacted }
 
-func (AccountKeySecrets) secretsType() string { return "AccountKey" }
+func (AccountKeySecrets) secrets() {}
+func (SASSecrets) secrets()        {}
+func (UnknownSecrets) secrets()    {}
 
-func (SASSecrets) secretsType() string { return "Sas" }
+var _ = wire.OneOf[DatastoreSecrets]("secretsType", UnknownSecrets{},
+	wire.Kind(AccountKeySecrets{}, "AccountKey"),
+	wire.Kind(SASSecrets{}, "Sas"))
 
-func (u UnknownSecrets) secretsType() string { return u.Type }
-
-func decodeSecrets(raw json.RawMessage) DatastoreSecrets {
-	kind, _ := wire.Discriminate(raw, secretsType)
-	var v struct {
-		Key   string `json:"key"`
-		Token string `json:"sasToken"`
+// readSecrets reads an answer. Secrets of a known kind that are not there are of no use as that kind.
+func readSecrets(raw json.RawMessage) (secrets DatastoreSecrets, err error) {
+	err = wire.Unmarshal(raw, &secrets)
+	switch secrets {
+	case AccountKeySecrets{}:
+		secrets = UnknownSecrets{Type: "AccountKey", Raw: raw}
+	case SASSecrets{}:
+		secrets = UnknownSecrets{Type: "Sas", Raw: raw}
 	}
-	if json.Unmarshal(raw, &v) == nil {
-		switch {
-		case strings.EqualFold(kind, "AccountKey") && v.Key != "":
-			return AccountKeySecrets{Key: Secret(v.Key)}
-		case strings.EqualFold(kind, "Sas") && v.Token != "":
-			return SASSecrets{Token: Secret(v.Token)}
-		}
-	}
-	return UnknownSecrets{Type: kind, Raw: raw}
+	return secrets, err
 }

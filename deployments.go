@@ -86,14 +86,7 @@ type Deployment struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (d *Deployment) UnmarshalJSON(b []byte) error {
-	if err := wire.Decode(b, d); err != nil {
-		return err
-	}
-	wire.Claim(&d.Extra, "/properties/model", &d.Model, decodeModelReference)
-	wire.Claim(&d.Extra, "/properties/deploymentConfiguration", &d.Configuration, decodeDeploymentConfiguration)
-	return nil
-}
+func (d *Deployment) UnmarshalJSON(b []byte) error { return wire.Decode(b, d) }
 
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (d Deployment) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
@@ -111,12 +104,6 @@ type CodeConfiguration struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (c *CodeConfiguration) UnmarshalJSON(b []byte) error { return wire.Decode(b, c) }
-
-// MarshalJSON implements [json.Marshaler].
-func (c CodeConfiguration) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
-
 // RetrySettings are the rules for a mini-batch that fails or hangs.
 type RetrySettings struct {
 	// MaxRetries is how often a mini-batch is tried in total, 3 when nil. The name is the service's; the engine counts
@@ -129,12 +116,6 @@ type RetrySettings struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (r *RetrySettings) UnmarshalJSON(b []byte) error { return wire.Decode(b, r) }
-
-// MarshalJSON implements [json.Marshaler].
-func (r RetrySettings) MarshalJSON() ([]byte, error) { return wire.Encode(r, wire.ForCaller) }
-
 // DeploymentResources say what a job of a deployment takes of its compute.
 type DeploymentResources struct {
 	// InstanceCount is the number of nodes, 1 when zero. It is not more than the cluster's maximum, or jobs wait for ever.
@@ -146,12 +127,6 @@ type DeploymentResources struct {
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (r *DeploymentResources) UnmarshalJSON(b []byte) error { return wire.Decode(b, r) }
-
-// MarshalJSON implements [json.Marshaler].
-func (r DeploymentResources) MarshalJSON() ([]byte, error) { return wire.Encode(r, wire.ForCaller) }
 
 // A DeploymentPatch changes what a deployment allows to be changed in place. Everything else changes by
 // [DeploymentsClient.CreateOrUpdate].
@@ -279,6 +254,7 @@ func (c *Client) resolveDeployment(ctx context.Context, op operation, d Deployme
 	}
 	switch p := wire.Indirect(d.Configuration).(type) {
 	case PipelineComponentDeployment:
+		p.ReferenceType = cmp.Or(p.ReferenceType, "Id")
 		p.ComponentID = resolve("Configuration.ComponentID", KindComponent, p.ComponentID)
 		d.Configuration = p
 	}

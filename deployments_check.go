@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // checkDeployment finds the mistakes that only the caller can have made. What the service judges is left to it.
@@ -15,13 +17,14 @@ func checkDeployment(op operation, d Deployment) error {
 	if err := checkNew(op, "name", op.name); err != nil {
 		return err
 	}
+	_, component := wire.Indirect(d.Configuration).(PipelineComponentDeployment)
 	switch {
 	case strings.TrimSpace(d.Compute) == "" && d.Configuration == nil:
 		return op.invalid("Deployment.Compute", "is empty", "name the cluster that jobs run on")
 	case d.Model == nil && d.Configuration == nil:
 		return op.invalid("Deployment.Model", "is missing",
 			"set it to Model.Ref() of a registered model, or name a pipeline component in Configuration")
-	case d.Model != nil && d.Configuration != nil && d.Configuration.deploymentConfiguration() == "PipelineComponent":
+	case d.Model != nil && component:
 		return op.invalid("Deployment.Model", "is set beside a pipeline component", "leave one of the two out")
 	}
 	if err := checkScript(op, d.CodeConfiguration); err != nil {

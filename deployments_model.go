@@ -2,20 +2,13 @@ package azmlbatch
 
 import (
 	"encoding/json"
-	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// The members that tell one kind from another.
-const (
-	referenceType     = "referenceType"
-	configurationType = "deploymentConfigurationType"
-)
-
 // ModelReference says where a deployment's model is: [ModelByID], [ModelByDataPath], [ModelByOutput], or
 // [UnknownModelReference] for one that is newer than this package.
-type ModelReference interface{ modelReference() string }
+type ModelReference interface{ modelReference() }
 
 // ModelByID is a registered model.
 type ModelByID struct {
@@ -54,54 +47,19 @@ type UnknownModelReference struct {
 	Raw json.RawMessage
 }
 
-func (ModelByID) modelReference() string               { return "Id" }
-func (ModelByDataPath) modelReference() string         { return "DataPath" }
-func (ModelByOutput) modelReference() string           { return "OutputPath" }
-func (u UnknownModelReference) modelReference() string { return u.Type }
+func (ModelByID) modelReference()             {}
+func (ModelByDataPath) modelReference()       {}
+func (ModelByOutput) modelReference()         {}
+func (UnknownModelReference) modelReference() {}
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *ModelByID) UnmarshalJSON(b []byte) error { return wire.Decode(b, m) }
-
-// MarshalJSON implements [json.Marshaler].
-func (m ModelByID) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(m, referenceType, m.modelReference())
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *ModelByDataPath) UnmarshalJSON(b []byte) error { return wire.Decode(b, m) }
-
-// MarshalJSON implements [json.Marshaler].
-func (m ModelByDataPath) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(m, referenceType, m.modelReference())
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *ModelByOutput) UnmarshalJSON(b []byte) error { return wire.Decode(b, m) }
-
-// MarshalJSON implements [json.Marshaler].
-func (m ModelByOutput) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(m, referenceType, m.modelReference())
-}
-
-// MarshalJSON implements [json.Marshaler]: Raw, unchanged.
-func (u UnknownModelReference) MarshalJSON() ([]byte, error) { return wire.RawOrNull(u.Raw), nil }
-
-func decodeModelReference(raw json.RawMessage) ModelReference {
-	kind, _ := wire.Discriminate(raw, referenceType)
-	switch strings.ToLower(kind) {
-	case "id":
-		return wire.DecodeTagged[ModelByID](raw, referenceType)
-	case "datapath":
-		return wire.DecodeTagged[ModelByDataPath](raw, referenceType)
-	case "outputpath":
-		return wire.DecodeTagged[ModelByOutput](raw, referenceType)
-	}
-	return UnknownModelReference{Type: kind, Raw: raw}
-}
+var _ = wire.OneOf[ModelReference]("referenceType", UnknownModelReference{},
+	wire.Kind(ModelByID{}, "Id"),
+	wire.Kind(ModelByDataPath{}, "DataPath"),
+	wire.Kind(ModelByOutput{}, "OutputPath"))
 
 // DeploymentConfiguration makes a deployment something else than a model with a script:
 // [PipelineComponentDeployment], or [UnknownDeploymentConfiguration] for one that is newer than this package.
-type DeploymentConfiguration interface{ deploymentConfiguration() string }
+type DeploymentConfiguration interface{ deploymentConfiguration() }
 
 // PipelineComponentDeployment runs a pipeline component for each job. Such a deployment takes no Model.
 //
@@ -129,29 +87,8 @@ type UnknownDeploymentConfiguration struct {
 	Raw json.RawMessage
 }
 
-func (PipelineComponentDeployment) deploymentConfiguration() string      { return "PipelineComponent" }
-func (u UnknownDeploymentConfiguration) deploymentConfiguration() string { return u.Type }
+func (PipelineComponentDeployment) deploymentConfiguration()    {}
+func (UnknownDeploymentConfiguration) deploymentConfiguration() {}
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (p *PipelineComponentDeployment) UnmarshalJSON(b []byte) error { return wire.Decode(b, p) }
-
-// MarshalJSON implements [json.Marshaler].
-func (p PipelineComponentDeployment) MarshalJSON() ([]byte, error) {
-	if p.ReferenceType == "" && p.ComponentID != "" {
-		p.ReferenceType = "Id"
-	}
-	return wire.EncodeTagged(p, configurationType, p.deploymentConfiguration())
-}
-
-// MarshalJSON implements [json.Marshaler]: Raw, unchanged.
-func (u UnknownDeploymentConfiguration) MarshalJSON() ([]byte, error) {
-	return wire.RawOrNull(u.Raw), nil
-}
-
-func decodeDeploymentConfiguration(raw json.RawMessage) DeploymentConfiguration {
-	kind, _ := wire.Discriminate(raw, configurationType)
-	if strings.EqualFold(kind, "PipelineComponent") {
-		return wire.DecodeTagged[PipelineComponentDeployment](raw, configurationType)
-	}
-	return UnknownDeploymentConfiguration{Type: kind, Raw: raw}
-}
+var _ = wire.OneOf[DeploymentConfiguration]("deploymentConfigurationType", UnknownDeploymentConfiguration{},
+	wire.Kind(PipelineComponentDeployment{}, "PipelineComponent"))

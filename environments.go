@@ -102,12 +102,6 @@ type BuildContext struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (b *BuildContext) UnmarshalJSON(data []byte) error { return wire.Decode(data, b) }
-
-// MarshalJSON implements [json.Marshaler].
-func (b BuildContext) MarshalJSON() ([]byte, error) { return wire.Encode(b, wire.ForCaller) }
-
 // InferenceConfig are the routes of a scoring server.
 type InferenceConfig struct {
 	// LivenessRoute answers as long as the server runs.
@@ -120,12 +114,6 @@ type InferenceConfig struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (i *InferenceConfig) UnmarshalJSON(b []byte) error { return wire.Decode(b, i) }
-
-// MarshalJSON implements [json.Marshaler].
-func (i InferenceConfig) MarshalJSON() ([]byte, error) { return wire.Encode(i, wire.ForCaller) }
-
 // InferenceRoute is a path at a port.
 type InferenceRoute struct {
 	// Path of the route, for example "/score".
@@ -135,12 +123,6 @@ type InferenceRoute struct {
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (i *InferenceRoute) UnmarshalJSON(b []byte) error { return wire.Decode(b, i) }
-
-// MarshalJSON implements [json.Marshaler].
-func (i InferenceRoute) MarshalJSON() ([]byte, error) { return wire.Encode(i, wire.ForCaller) }
 
 // EnvironmentsClient reaches the environments of the workspace. Get one from [Client.Environments].
 //

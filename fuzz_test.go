@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 	"github.com/azmlbatch/azmlbatch/internal/wire/wiretest"
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
@@ -103,10 +104,10 @@ func FuzzTime(f *testing.F) {
 			t.Fatal(err)
 		}
 		var s SystemData
-		if err := json.Unmarshal([]byte(`{"createdAt":`+string(quoted)+`}`), &s); err != nil {
+		if err := wire.Decode([]byte(`{"createdAt":`+string(quoted)+`}`), &s); err != nil {
 			t.Fatal(err)
 		}
-		out, err := json.Marshal(s)
+		out, err := wire.Encode(s, wire.ForCaller)
 		if err != nil {
 			t.Fatalf("%q is read as %v and cannot be written: %v", text, s.CreatedAt, err)
 		}
@@ -121,7 +122,7 @@ func FuzzTime(f *testing.F) {
 			t.Errorf("%q is read as %v, want %v (%v)", text, s.CreatedAt, want, err)
 		}
 		var again SystemData
-		if err := json.Unmarshal(out, &again); err != nil || !again.CreatedAt.Equal(s.CreatedAt) {
+		if err := wire.Decode(out, &again); err != nil || !again.CreatedAt.Equal(s.CreatedAt) {
 			t.Errorf("%q is written as %s and read again as %v, %v", text, out, again.CreatedAt, err)
 		}
 	})

@@ -1,11 +1,7 @@
 package azmlbatch
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
@@ -34,12 +30,12 @@ const (
 
 // An Input is one named input of a job: [URIFolder], [URIFile], [MLTable], [CustomModel], [MLFlowModel], [TritonModel],
 // [Literal], [LocalPath] or [UnknownData]. A model deployment takes exactly one, a folder or file, and ignores its name.
-type Input interface{ inputKind() dataKind }
+type Input interface{ input() }
 
 // An Output is one named output of a job: [URIFolder], [URIFile], [MLTable], [CustomModel], [MLFlowModel], [TritonModel]
 // or [UnknownData]. A model deployment takes at most one, a [URIFile] that names the predictions file on a blob datastore
 // and does not exist yet; the service calls it "score" whatever its name.
-type Output interface{ outputKind() dataKind }
+type Output interface{ output() }
 
 // URIFolder is a folder of files. Of an input, only the files directly in it are scored; sub-folders are not explored.
 type URIFolder struct {
@@ -73,7 +69,7 @@ type TritonModel URIFolder
 type Literal struct {
 	// Value is a string, number or boolean. The service's description says text, and what is read back is text as a rule; a
 	// number that is read is a float64, or a [json.Number] when it is an integer with more digits than a float64 keeps.
-	Value any
+	Value any `wire:"value"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
@@ -95,199 +91,45 @@ type UnknownData struct {
 	Raw json.RawMessage
 }
 
-// dataKind carries both spellings of one kind: the batch data plane writes PascalCase, ARM's job API snake case.
-type dataKind struct{ batch, arm string }
+func (URIFolder) input()   {}
+func (URIFile) input()     {}
+func (MLTable) input()     {}
+func (CustomModel) input() {}
+func (MLFlowModel) input() {}
+func (TritonModel) input() {}
+func (Literal) input()     {}
+func (LocalPath) input()   {}
+func (UnknownData) input() {}
 
+func (URIFolder) output()   {}
+func (URIFile) output()     {}
+func (MLTable) output()     {}
+func (CustomModel) output() {}
+func (MLFlowModel) output() {}
+func (TritonModel) output() {}
+func (UnknownData) output() {}
+
+// The kinds of inputs and outputs. The batch data plane writes the first spelling, ARM's job API the second. A [LocalPath]
+// has none: it is uploaded before the request is made.
 var (
-	kindURIFolder   = dataKind{"UriFolder", "uri_folder"}
-	kindURIFile     = dataKind{"UriFile", "uri_file"}
-	kindMLTable     = dataKind{"MLTable", "mltable"}
-	kindCustomModel = dataKind{"CustomModel", "custom_model"}
-	kindMLFlowModel = dataKind{"MLFlowModel", "mlflow_model"}
-	kindTritonModel = dataKind{"TritonModel", "triton_model"}
-	kindLiteral     = dataKind{"Literal", "literal"}
-	kindLocal       = dataKind{}
+	outputKinds = wire.OneOf[Output]("jobOutputType", UnknownData{}, dataKinds...)
+	inputKinds  = wire.OneOf[Input]("jobInputType", UnknownData{}, append(dataKinds, wire.Kind(Literal{}, "Literal", "literal"))...)
+
+	dataKinds = []wire.KindOf{
+		wire.Kind(URIFolder{}, "UriFolder", "uri_folder"),
+		wire.Kind(URIFile{}, "UriFile", "uri_file"),
+		wire.Kind(MLTable{}, "MLTable", "mltable"),
+		wire.Kind(CustomModel{}, "CustomModel", "custom_model"),
+		wire.Kind(MLFlowModel{}, "MLFlowModel", "mlflow_model"),
+		wire.Kind(TritonModel{}, "TritonModel", "triton_model"),
+	}
 )
 
-func (URIFolder) inputKind() dataKind     { return kindURIFolder }
-func (URIFile) inputKind() dataKind       { return kindURIFile }
-func (MLTable) inputKind() dataKind       { return kindMLTable }
-func (CustomModel) inputKind() dataKind   { return kindCustomModel }
-func (MLFlowModel) inputKind() dataKind   { return kindMLFlowModel }
-func (TritonModel) inputKind() dataKind   { return kindTritonModel }
-func (Literal) inputKind() dataKind       { return kindLiteral }
-func (LocalPath) inputKind() dataKind     { return kindLocal }
-func (u UnknownData) inputKind() dataKind { return dataKind{u.Type, u.Type} }
-
-func (URIFolder) outputKind() dataKind     { return kindURIFolder }
-func (URIFile) outputKind() dataKind       { return kindURIFile }
-func (MLTable) outputKind() dataKind       { return kindMLTable }
-func (CustomModel) outputKind() dataKind   { return kindCustomModel }
-func (MLFlowModel) outputKind() dataKind   { return kindMLFlowModel }
-func (TritonModel) outputKind() dataKind   { return kindTritonModel }
-func (u UnknownData) outputKind() dataKind { return dataKind{u.Type, u.Type} }
-
-// Inputs are the named inputs of an invocation or batch job, in the spelling of the batch data plane.
+// Inputs are the named inputs of an invocation or job.
 type Inputs map[string]Input
 
-// Outputs are the named outputs of an invocation or batch job, in the spelling of the batch data plane.
+// Outputs are the named outputs of an invocation or job.
 type Outputs map[string]Output
-
-// JobInputs are the inputs of a [Job], in the spelling of ARM.
-type JobInputs map[string]Input
-
-// JobOutputs are the outputs of a [Job], in the spelling of ARM.
-type JobOutputs map[string]Output
-
-const (
-	inputDiscriminator  = "jobInputType"
-	outputDiscriminator = "jobOutputType"
-)
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *Inputs) UnmarshalJSON(b []byte) error { return decodeData(b, inputDiscriminator, m) }
-
-// MarshalJSON implements [json.Marshaler].
-func (m Inputs) MarshalJSON() ([]byte, error) {
-	return encodeData(m, inputDiscriminator, func(i Input) string { return i.inputKind().batch })
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *Outputs) UnmarshalJSON(b []byte) error { return decodeData(b, outputDiscriminator, m) }
-
-// MarshalJSON implements [json.Marshaler].
-func (m Outputs) MarshalJSON() ([]byte, error) {
-	return encodeData(m, outputDiscriminator, func(o Output) string { return o.outputKind().batch })
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *JobInputs) UnmarshalJSON(b []byte) error { return decodeData(b, inputDiscriminator, m) }
-
-// MarshalJSON implements [json.Marshaler].
-func (m JobInputs) MarshalJSON() ([]byte, error) {
-	return encodeData(m, inputDiscriminator, func(i Input) string { return i.inputKind().arm })
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *JobOutputs) UnmarshalJSON(b []byte) error { return decodeData(b, outputDiscriminator, m) }
-
-// MarshalJSON implements [json.Marshaler].
-func (m JobOutputs) MarshalJSON() ([]byte, error) {
-	return encodeData(m, outputDiscriminator, func(o Output) string { return o.outputKind().arm })
-}
-
-// decodeData reads a map of inputs or outputs. M's element is Input or Output, both of which every kind but two satisfies.
-func decodeData[M ~map[string]E, E any](b []byte, discriminator string, into *M) error {
-	if wire.IsNull(b) {
-		return nil
-	}
-	m := M{}
-	err := wire.EachMember(b, func(name string, raw []byte) error {
-		v, err := decodeDatum(raw, discriminator)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		e, ok := v.(E)
-		if !ok { // a Literal among outputs: no such kind is known
-			kind, _ := wire.Discriminate(raw, discriminator)
-			e, _ = any(UnknownData{Type: kind, Raw: json.RawMessage(string(raw))}).(E)
-		}
-		m[name] = e
-		return nil
-	})
-	if err == nil {
-		*into = m
-	}
-	return err
-}
-
-func decodeDatum(raw []byte, discriminator string) (any, error) {
-	kind, err := wire.Discriminate(raw, discriminator)
-	if err != nil {
-		return nil, err
-	}
-	unknown := UnknownData{Type: kind, Raw: json.RawMessage(string(raw))}
-	var f URIFolder
-	if kind != "" {
-		if err := wire.Decode(raw, &f); err != nil {
-			return nil, err
-		}
-		dropDiscriminator(f.Extra, discriminator)
-		if len(f.Extra) == 0 {
-			f.Extra = nil
-		}
-	}
-	switch strings.ReplaceAll(strings.ToLower(kind), "_", "") {
-	case "urifolder":
-		return f, nil
-	case "urifile":
-		return URIFile(f), nil
-	case "mltable":
-		return MLTable(f), nil
-	case "custommodel":
-		return CustomModel(f), nil
-	case "mlflowmodel":
-		return MLFlowModel(f), nil
-	case "tritonmodel":
-		return TritonModel(f), nil
-	case "literal":
-		return decodeLiteral(raw, discriminator)
-	}
-	return unknown, nil
-}
-
-func decodeLiteral(raw []byte, discriminator string) (any, error) {
-	var l Literal
-	err := wire.EachMember(raw, func(name string, value []byte) error {
-		switch {
-		case strings.EqualFold(name, discriminator):
-		case strings.EqualFold(name, "value"):
-			err := json.Unmarshal(value, &l.Value)
-			if f, ok := l.Value.(float64); ok && !bytes.ContainsAny(value, ".eE") && strconv.FormatFloat(f, 'f', -1, 64) != string(value) {
-				l.Value = json.Number(value)
-			}
-			return err
-		case !wire.IsNull(value):
-			if l.Extra == nil {
-				l.Extra = map[string]json.RawMessage{}
-			}
-			l.Extra["/"+wire.EscapePointer(name)] = json.RawMessage(string(value))
-		}
-		return nil
-	})
-	return l, err
-}
-
-func dropDiscriminator(extra map[string]json.RawMessage, discriminator string) {
-	for key := range extra {
-		if strings.EqualFold(key, "/"+discriminator) {
-			delete(extra, key)
-		}
-	}
-}
-
-func encodeData[E any](m map[string]E, discriminator string, kindOf func(E) string) ([]byte, error) {
-	if m == nil {
-		return []byte("null"), nil
-	}
-	out := []byte{'{'}
-	for _, name := range sortedKeys(m) {
-		v := wire.Indirect(any(m[name]))
-		e, ok := v.(E)
-		if !ok {
-			return nil, fmt.Errorf("%s: is nil", name)
-		}
-		b, err := encodeDatum(v, discriminator, kindOf(e))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		out = append(append(wire.AppendName(out, name), b...), ',')
-	}
-	if len(m) > 0 {
-		out = out[:len(out)-1]
-	}
-	return append(out, '}'), nil
-}
 
 // dataURI is where the data of an input or output is, "" for a kind that has no URI.
 func dataURI(v any) string {
@@ -306,24 +148,4 @@ func dataURI(v any) string {
 		return v.URI
 	}
 	return ""
-}
-
-func encodeDatum(v any, discriminator, kind string) ([]byte, error) {
-	if u, ok := v.(UnknownData); ok {
-		return u.Raw, nil
-	}
-	if l, ok := v.(Literal); ok {
-		b, err := json.Marshal(l.Value)
-		if err != nil {
-			return nil, err
-		}
-		return wire.EncodeTagged(struct {
-			Value json.RawMessage `wire:"value"`
-			Extra map[string]json.RawMessage
-		}{b, l.Extra}, discriminator, kind)
-	}
-	if _, ok := v.(LocalPath); ok {
-		return nil, fmt.Errorf("a LocalPath is uploaded by Invoke and has no JSON form")
-	}
-	return wire.EncodeTagged(v, discriminator, kind)
 }

@@ -65,7 +65,7 @@ type Invocation struct {
 }
 
 // A Dataset is the older form of an input: [DataURL], [DatasetVersion] or [DatasetID].
-type Dataset interface{ dataInputType() string }
+type Dataset interface{ dataset() }
 
 // DataURL is a folder or file by its https URL, in the older form.
 type DataURL struct {
@@ -87,24 +87,14 @@ type DatasetID struct {
 	ID string `wire:"datasetId"`
 }
 
-func (DataURL) dataInputType() string        { return "DataUrl" }
-func (DatasetVersion) dataInputType() string { return "DatasetVersion" }
-func (DatasetID) dataInputType() string      { return "DatasetId" }
+func (DataURL) dataset()        {}
+func (DatasetVersion) dataset() {}
+func (DatasetID) dataset()      {}
 
-// MarshalJSON implements [json.Marshaler].
-func (d DataURL) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
-}
-
-// MarshalJSON implements [json.Marshaler].
-func (d DatasetVersion) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
-}
-
-// MarshalJSON implements [json.Marshaler].
-func (d DatasetID) MarshalJSON() ([]byte, error) {
-	return wire.EncodeTagged(d, "dataInputType", d.dataInputType())
-}
+var _ = wire.OneOf[Dataset]("dataInputType", nil,
+	wire.Kind(DataURL{}, "DataUrl"),
+	wire.Kind(DatasetVersion{}, "DatasetVersion"),
+	wire.Kind(DatasetID{}, "DatasetId"))
 
 // OutputDataset is the older form of an output.
 type OutputDataset struct {

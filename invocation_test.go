@@ -88,37 +88,7 @@ func TestHeadersOfInvocations(t *testing.T) {
 	}
 }
 
-// TestLiteralKeepsTheDigitsOfALargeInteger reads and writes what a float64 would round.
-func TestLiteralKeepsTheDigitsOfALargeInteger(t *testing.T) {
-	for _, text := range []string{`9007199254740993`, `7`, `-0.5`, `"007"`, `true`} {
-		sent := `{"n":{"value":` + text + `,"jobInputType":"literal"}}`
-		var in JobInputs
-		if err := json.Unmarshal([]byte(sent), &in); err != nil {
-			t.Fatal(err)
-		}
-		got, err := json.Marshal(in)
-		if err != nil || !strings.Contains(string(got), `"value":`+text) {
-			t.Errorf("%s came back as %s, %v", sent, got, err)
-		}
-	}
-}
-
-func TestInputsAndOutputsByPointer(t *testing.T) {
-	for _, tt := range []struct {
-		value any
-		want  string
-	}{
-		{Inputs{"a": &URIFolder{URI: "https://h/x"}}, `{"a":{"jobInputType":"UriFolder","uri":"https://h/x"}}`},
-		{Inputs{"a": &Literal{Value: 1}}, `{"a":{"jobInputType":"Literal","value":1}}`},
-		{JobOutputs{"a": &UnknownData{Type: "New", Raw: json.RawMessage(`{"b":1}`)}}, `{"a":{"b":1}}`},
-		{Outputs{"a": nil}, ""},
-		{JobInputs{"a": (*URIFile)(nil)}, ""},
-	} {
-		b, err := json.Marshal(tt.value)
-		if string(b) != tt.want || (err != nil) != (tt.want == "") {
-			t.Errorf("Marshal(%T) = %s, %v; want %s", tt.value, b, err, tt.want)
-		}
-	}
+func TestInvokeTakesInputsAndOutputsByPointer(t *testing.T) {
 	s, c := newBatchService(t)
 	for range 2 { // the key is kept for an output that is a pointer, too
 		if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Key: "monday", Input: &URIFolder{URI: "https://h/x"},

@@ -319,7 +319,7 @@ func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inp
 	}
 	if only, ok := out[""]; ok { // the name that azure-ai-ml gives to an input without one
 		delete(out, "")
-		out[only.inputKind().batch] = only
+		out[inputKinds.Name(only)] = only
 	}
 	return out, nil
 }

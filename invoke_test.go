@@ -337,29 +337,6 @@ func TestOlderDatasetForms(t *testing.T) {
 	}
 }
 
-func TestInputsKeepWhatTheyDoNotKnow(t *testing.T) {
-	const in = `{"a":{"jobInputType":"uri_folder","uri":"u","mode":"ReadOnlyMount","new":1},"b":{"jobInputType":"Hologram","x":[1]},"c":{"jobInputType":"Literal","value":"7"}}`
-	var got Inputs
-	if err := json.Unmarshal([]byte(in), &got); err != nil {
-		t.Fatal(err)
-	}
-	want := Inputs{
-		"a": URIFolder{URI: "u", Mode: ModeReadOnlyMount, Extra: map[string]json.RawMessage{"/new": json.RawMessage(`1`)}},
-		"b": UnknownData{Type: "Hologram", Raw: json.RawMessage(`{"jobInputType":"Hologram","x":[1]}`)},
-		"c": Literal{Value: "7"},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Inputs (-want +got):\n%s", diff)
-	}
-	out, err := json.Marshal(JobInputs(got))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(compactJSON(strings.Replace(in, "Literal", "literal", 1)), compactJSON(string(out))); diff != "" {
-		t.Errorf("in ARM's spelling (-want +got):\n%s", diff)
-	}
-}
-
 // A job that the service took and did not name is not lost.
 func TestInvokeFindsTheNameOfTheJob(t *testing.T) {
 	for body, lists := range map[string]int{``: 1, `{}`: 1, `{"id":"/w/batchEndpoints//jobs/batchjob-1"}`: 0} {

@@ -41,9 +41,9 @@ type Job struct {
 	// Services are "Tracking" and "Studio".
 	Services map[string]JobService `wire:"properties/services,readonly"`
 	// Inputs of the job; empty for a batch job.
-	Inputs JobInputs `wire:"properties/inputs"`
+	Inputs Inputs `wire:"properties/inputs,snake"`
 	// Outputs of the job; empty for a batch job.
-	Outputs JobOutputs `wire:"properties/outputs"`
+	Outputs Outputs `wire:"properties/outputs,snake"`
 	// IsArchived hides the job from ordinary lists.
 	IsArchived bool `wire:"properties/isArchived"`
 	// Extra holds members that this version does not know, by JSON Pointer; among them what the other job types have.
@@ -95,12 +95,6 @@ type JobService struct {
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (s *JobService) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
-
-// MarshalJSON implements [json.Marshaler].
-func (s JobService) MarshalJSON() ([]byte, error) { return wire.Encode(s, wire.ForCaller) }
 
 // JobsClient reaches the jobs of the workspace. Get one from [Client.Jobs].
 type JobsClient struct{ c *Client }

@@ -112,12 +112,6 @@ type JobCompute struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (c *JobCompute) UnmarshalJSON(b []byte) error { return wire.Decode(b, c) }
-
-// MarshalJSON implements [json.Marshaler].
-func (c JobCompute) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
-
 // JobOutputLocation is a place on a datastore.
 type JobOutputLocation struct {
 	// DatastoreID is the ARM id of the datastore.
@@ -127,12 +121,6 @@ type JobOutputLocation struct {
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (l *JobOutputLocation) UnmarshalJSON(b []byte) error { return wire.Decode(b, l) }
-
-// MarshalJSON implements [json.Marshaler].
-func (l JobOutputLocation) MarshalJSON() ([]byte, error) { return wire.Encode(l, wire.ForCaller) }
 
 // JobEndpoint is where a job can be watched: the studio, or MLflow tracking.
 type JobEndpoint struct {
@@ -147,12 +135,6 @@ type JobEndpoint struct {
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (e *JobEndpoint) UnmarshalJSON(b []byte) error { return wire.Decode(b, e) }
-
-// MarshalJSON implements [json.Marshaler].
-func (e JobEndpoint) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
 // GetJob reads a job through the endpoint's scoring URI, as a caller can who may invoke and nothing more. It needs the
 // endpoint's scoring URI first and so makes two requests; [JobsClient.Get] makes one.

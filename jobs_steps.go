@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // A ChildJob is a step of a job as run history shows it. ARM shows no properties of a step at all.
@@ -69,9 +67,6 @@ type run struct {
 	Properties  map[string]string `wire:"properties"`
 	Error       string            `wire:"error/error/message"`
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (r *run) UnmarshalJSON(b []byte) error { return wire.Decode(b, r) }
 
 func (r run) child() ChildJob {
 	return ChildJob{Name: r.RunID, Parent: r.ParentRunID, Status: r.Status, Properties: r.Properties,

@@ -111,7 +111,7 @@ func visitPlace(step string, value any, put func(any), visit func(string, func(a
 
 func TestExtraDoesNotRepeatAKnownMemberInAnotherCase(t *testing.T) {
 	job := Job{DisplayName: "vase", Extra: map[string]json.RawMessage{
-		"/properties/DisplayName": json.RawMessage(`"other"`), "/Properties/glaze": json.RawMessage(`1`), "/properties/glaze": json.RawMessage(`2`)}}
+		"/properties/DisplayName": json.RawMessage(`"other"`), "/properties/glaze": json.RawMessage(`2`)}}
 	b, err := json.Marshal(job)
 	if want := `{"properties":{"displayName":"vase","glaze":2}}`; err != nil || string(b) != want {
 		t.Errorf("Marshal = %s, %v; want %s", b, err, want)

@@ -92,12 +92,6 @@ type ModelFlavor struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *ModelFlavor) UnmarshalJSON(b []byte) error { return wire.Decode(b, m) }
-
-// MarshalJSON implements [json.Marshaler].
-func (m ModelFlavor) MarshalJSON() ([]byte, error) { return wire.Encode(m, wire.ForCaller) }
-
 // ModelsClient reaches the models of the workspace. Get one from [Client.Models].
 type ModelsClient struct{ AssetsClient[Model] }
 

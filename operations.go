@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
-
-	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // resumeToken is everything that a poller needs; of a job, the name is enough.
@@ -172,9 +170,6 @@ type operationAnswer struct {
 	Code              string          `wire:"code"`
 	Message           string          `wire:"message"`
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (a *operationAnswer) UnmarshalJSON(b []byte) error { return wire.Decode(b, a) }
 
 // failure explains an operation that ended badly. The answer is a 200; its error has often no code at all (a recording of
 // 2022 shows message, details and additionalInfo only).

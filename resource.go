@@ -35,12 +35,6 @@ type SystemData struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (s *SystemData) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
-
-// MarshalJSON implements [json.Marshaler].
-func (s SystemData) MarshalJSON() ([]byte, error) { return wire.Encode(s, wire.ForCaller) }
-
 // IdentityType says which managed identities a resource has.
 type IdentityType string
 
@@ -65,12 +59,6 @@ type Identity struct {
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (i *Identity) UnmarshalJSON(b []byte) error { return wire.Decode(b, i) }
-
-// MarshalJSON implements [json.Marshaler].
-func (i Identity) MarshalJSON() ([]byte, error) { return wire.Encode(i, wire.ForCaller) }
 
 // ProvisioningState is the state of a resource as ARM sees it. It says nothing about a job: see [JobStatus].
 type ProvisioningState string

@@ -85,7 +85,7 @@ func first[T any](items iter.Seq2[T, error]) error {
 func recordedBody[T any](s *stage) T {
 	s.t.Helper()
 	var v T
-	if err := json.Unmarshal(bodyBytes(s.x.RequestBody, false), &v); err != nil {
+	if err := wire.Unmarshal(bodyBytes(s.x.RequestBody, false), &v); err != nil {
 		s.t.Fatalf("%s: the recorded request does not decode: %v", s.x.Name, err)
 	}
 	return v
@@ -146,17 +146,11 @@ var deploymentOperations = []witnessOperation{
 		play: func(ctx context.Context, s *stage) error { return first(s.c.Deployments(s.m[0]).List(ctx)) }},
 	{name: "invoke", method: http.MethodPost, path: regexp.MustCompile(`^[^/]+\.inference\.ml\.azure\.com/jobs$`), answer: func() any { return new(BatchJob) },
 		play: func(ctx context.Context, s *stage) error {
-			recorded := recordedBody[struct {
-				Properties struct {
-					InputData  Inputs  `json:"inputData"`
-					OutputData Outputs `json:"outputData"`
-				} `json:"properties"`
-			}](s)
 			t := invokeTarget{c: s.c, op: operation{"invoke", "endpoint", "e"}, uri: s.x.URL}
 			if d := s.x.RequestHeaders["azureml-model-deployment"]; d != "" {
 				t.named, t.deployment.Name = true, d
 			}
-			return ignoreResult(t.post(ctx, Invocation{Inputs: recorded.Properties.InputData, Outputs: recorded.Properties.OutputData}, "k"))
+			return ignoreResult(t.post(ctx, recordedBody[Invocation](s), "k"))
 		}},
 }
 

@@ -1,4 +1,21 @@
-// Package wire is the JSON codec of the SDK: flat structs over nested JSON, nothing lost. It knows no resource of Azure ML.
+// Package wire is the JSON codec of the SDK: flat structs over nested JSON, and nothing is lost. It knows no resource of
+// Azure ML.
+//
+// Azure nests the members of a resource (properties/authMode). Our structs are flat, so a field names its place in a tag:
+//
+//	AuthMode AuthMode `wire:"properties/authMode"`
+//	State    string   `wire:"properties/provisioningState,readonly"` // left out of requests
+//	MinNodes int      `wire:"minNodeCount,always"`                   // written even when zero
+//	Inputs   Inputs   `wire:"properties/inputs,snake"`               // kinds in their second spelling, see Kind
+//	Details  Details  `wire:"properties/details,kind=Type"`          // the field Type tells the kind, see OneOf
+//	Key      Secret   `wire:"secrets/key,with=secretsType:Key"`      // written together with "secretsType": "Key"
+//
+// Reading is tolerant: names match in any case, numbers and booleans may be text, null may stand anywhere. Nested structs,
+// maps of structs, and sealed interfaces that [OneOf] knows are read and written by the same rules.
+//
+// A struct has a field Extra, of type map[string]json.RawMessage, for what has no field and for what does not fit its field.
+// The keys are JSON Pointers (RFC 6901) within the struct. Extra is written back unchanged; a field that is set wins over
+// the same place in Extra.
 package wire
 
 import (
@@ -11,23 +28,12 @@ import (
 	"time"
 )
 
-// This file is the one JSON codec of the package, with decode.go, encode.go and the scanner below them (scan.go). Azure nests a resource's members (properties/authMode); our structs are
-// flat, so each field names its place in a tag:
-//
-//	AuthMode AuthMode `wire:"properties/authMode"`
-//	State    string   `wire:"properties/provisioningState,readonly"` // dropped when a request is built
-//	MinNodes int      `wire:"minNodeCount,always"`                   // written even when zero
-//
-// Reading is tolerant: names in any case, numbers and booleans as text, null for anything. Members without a field, and
-// members whose value does not fit their field, go to the struct's Extra under their JSON Pointer (RFC 6901) and are
-// written back unchanged. A field that is not zero wins over an equal key in Extra.
-
-// Mode says for whom a value is encoded.
+// Mode says for whom a value is written.
 type Mode bool
 
 const (
-	ForCaller  Mode = false // everything, for logs, caches and comparisons
-	ForRequest Mode = true  // without the members that the service alone sets
+	ForCaller  Mode = false // all members, for logs, caches and comparisons
+	ForRequest Mode = true  // without the members that only the service sets
 )
 
 // node is one level of JSON object; the zero node has no members.
@@ -45,7 +51,11 @@ type member struct {
 	nested   *node
 	readOnly bool
 	always   bool
-	text     bool // a kind of string without a JSON form of its own
+	snake    bool
+	kind     string    // the field that tells the kind of a union; "" when a discriminator within the object does
+	with     [2]string // name and value of a member that is written beside this one
+	inner    bool      // a struct that this codec reads
+	text     bool      // a string type without a JSON form of its own
 }
 
 type layout struct {
@@ -60,6 +70,7 @@ var (
 	timeType          = reflect.TypeFor[time.Time]()
 	extraType         = reflect.TypeFor[map[string]json.RawMessage]()
 	marshalerType     = reflect.TypeFor[json.Marshaler]()
+	unmarshalerType   = reflect.TypeFor[json.Unmarshaler]()
 	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
@@ -73,7 +84,7 @@ func layoutOf(t reflect.Type) *layout {
 	return actual.(*layout)
 }
 
-// hasLayout reports whether t is a struct that this codec reads, and not one that knows its own JSON form.
+// hasLayout reports whether t is a struct with places in its tags.
 func hasLayout(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t != timeType && layoutOf(t).root.members != nil
 }
@@ -94,18 +105,45 @@ func (l *layout) collect(t reflect.Type, owner []int) {
 			continue
 		}
 		path, options, _ := strings.Cut(tag, ",")
-		l.root.add(strings.Split(path, "/"), "", &member{
-			field:    i,
-			owner:    owner,
-			readOnly: strings.Contains(options, "readonly"),
-			always:   strings.Contains(options, "always"),
-			text:     f.Type.Kind() == reflect.String && !f.Type.Implements(marshalerType) && !f.Type.Implements(textMarshalerType),
-		})
+		m := newMember(f.Type, strings.Split(options, ","))
+		m.field, m.owner = i, owner
+		l.root.add(strings.Split(path, "/"), "", m)
 	}
 }
 
+func newMember(t reflect.Type, options []string) *member {
+	m := &member{
+		inner: hasLayout(t) && !reflect.PointerTo(t).Implements(unmarshalerType),
+		text:  t.Kind() == reflect.String && !t.Implements(marshalerType) && !t.Implements(textMarshalerType),
+	}
+	switch { // encoding/json would not know what the tags and OneOf say
+	case t.Kind() == reflect.Slice && hasLayout(t.Elem()):
+		panic("wire: a list of " + t.Elem().String() + " is not supported")
+	case t.Kind() == reflect.Interface && t.NumMethod() > 0 && unionOf(t) == nil:
+		panic("wire: OneOf has not been told what stands behind " + t.String())
+	}
+	for _, option := range options {
+		switch name, value, _ := strings.Cut(option, "="); name {
+		case "":
+		case "readonly":
+			m.readOnly = true
+		case "always":
+			m.always = true
+		case "snake":
+			m.snake = true
+		case "kind":
+			m.kind = value
+		case "with":
+			m.with[0], m.with[1], _ = strings.Cut(value, ":")
+		default:
+			panic("wire: unknown option " + option)
+		}
+	}
+	return m
+}
+
 func (n *node) add(path []string, parent string, m *member) {
-	at := parent + "/" + EscapePointer(path[0])
+	at := parent + "/" + escapePointer(path[0])
 	if len(path) == 1 {
 		m.name, m.path = path[0], at
 		n.append(m)
@@ -147,7 +185,7 @@ func (m *member) value(v reflect.Value) reflect.Value {
 	return v.Field(m.field)
 }
 
-func EscapePointer(name string) string {
+func escapePointer(name string) string {
 	if !strings.ContainsAny(name, "~/") {
 		return name
 	}

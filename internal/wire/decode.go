@@ -11,57 +11,98 @@ import (
 	"time"
 )
 
-// Decode reads a JSON object into the struct that v points to, and checks all of it: an UnmarshalJSON that does nothing
-// else needs no encoding/json in front of it. After an error v may be half filled.
+// Decode reads a JSON object into the struct that v points to, by its tags; null changes nothing. It checks the whole text.
+// After an error v may be half filled.
 func Decode(data []byte, v any) error {
-	value := reflect.ValueOf(v).Elem()
-	l := layoutOf(value.Type())
-	d := structDecoder{cursor: cursor{data: data}, value: value, layout: l}
-	if d.peek() == 'n' {
-		d.skip()
-		return d.end()
+	c := cursor{data: data}
+	if c.peek() == 'n' {
+		c.skip()
+	} else {
+		decodeObject(&c, reflect.ValueOf(v).Elem(), "")
 	}
-	d.object(&l.root, "")
-	if l.extra >= 0 && d.extra != nil {
-		value.Field(l.extra).Set(reflect.ValueOf(d.extra))
-	}
-	return d.end()
+	return c.end()
 }
 
-// Unmarshal is json.Unmarshal without a first pass over the text for the types that check what they read.
+// Unmarshal reads data into what v points to: by its own UnmarshalJSON, by its tags, as one of the kinds of a sealed
+// interface, or else as [json.Unmarshal] does.
 func Unmarshal(data []byte, v any) error {
 	switch v := v.(type) {
 	case *json.RawMessage: // takes anything
+		return json.Unmarshal(data, v)
 	case json.Unmarshaler:
-		return v.UnmarshalJSON(data)
+		return v.UnmarshalJSON(data) // ours check the text themselves
+	}
+	f := reflect.ValueOf(v).Elem()
+	if hasLayout(f.Type()) {
+		return Decode(data, v)
+	}
+	if u := unionOf(f.Type()); u != nil {
+		c := cursor{data: data}
+		raw := c.skip()
+		if err := c.end(); err != nil {
+			return err
+		}
+		return u.decode(raw, f)
 	}
 	return json.Unmarshal(data, v)
 }
 
+// structDecoder fills one struct. The cursor is no field of it, so that it need not be on the heap.
 type structDecoder struct {
-	cursor
-	value  reflect.Value
-	layout *layout
-	extra  map[string]json.RawMessage
+	value         reflect.Value
+	layout        *layout
+	extra         map[string]json.RawMessage
+	discriminator string // the member that the caller has read already; "" for none
+	late          []lateMember
 }
 
-func (d *structDecoder) object(n *node, path string) {
-	for name := range d.members {
+// lateMember is a member whose kind may stand behind it in the text.
+type lateMember struct {
+	*member
+	raw []byte
+}
+
+// decodeObject reads the object at the cursor into the struct v.
+func decodeObject(c *cursor, v reflect.Value, discriminator string) {
+	l := layoutOf(v.Type())
+	d := structDecoder{value: v, layout: l, discriminator: discriminator}
+	d.object(c, &l.root, "")
+	if c.err != nil {
+		return
+	}
+	for _, m := range d.late {
+		if f := m.value(v); m.raw[0] != '{' || unionOf(f.Type()).decodeKind(m.raw, v.FieldByName(m.kind).String(), f) != nil {
+			d.keep(m.path, m.raw)
+		}
+	}
+	if l.extra >= 0 && d.extra != nil {
+		v.Field(l.extra).Set(reflect.ValueOf(d.extra))
+	}
+}
+
+func (d *structDecoder) object(c *cursor, n *node, path string) {
+	for name := range c.members {
 		m := n.find(name)
-		b := d.peek()
+		b := c.peek()
 		switch {
-		case m == nil && d.layout.extra < 0:
-			d.skip()
+		case m == nil && (d.layout.extra < 0 || n == &d.layout.root && d.discriminator != "" && strings.EqualFold(string(name), d.discriminator)):
+			c.skip()
 		case m == nil:
-			at := path + "/" + EscapePointer(string(name))
-			d.keep(at, d.skip())
+			at := path + "/" + escapePointer(string(name))
+			d.keep(at, c.skip())
 		case b == 'n': // absent and null mean the same to the service
-			d.skip()
+			c.skip()
 		case m.nested != nil && b == '{':
-			d.object(m.nested, m.path)
+			d.object(c, m.nested, m.path)
+		case m.inner && b == '{':
+			decodeObject(c, m.value(d.value), "")
+		case m.kind != "":
+			if raw := c.skip(); c.err == nil {
+				d.late = append(d.late, lateMember{m, raw})
+			}
 		default:
-			raw := d.skip()
-			if d.err == nil && (m.nested != nil || decodeValue(raw, m.value(d.value)) != nil) {
+			raw := c.skip()
+			if c.err == nil && (m.nested != nil || decodeValue(raw, m.value(d.value)) != nil) {
 				d.keep(m.path, raw) // another kind than we know: nothing is lost
 			}
 		}
@@ -97,6 +138,9 @@ func decodeValue(raw []byte, f reflect.Value) (err error) {
 	case *map[string]string:
 		*p, err = decodeTexts(raw)
 		return err
+	case *any:
+		*p, err = decodeAny(raw)
+		return err
 	case json.Unmarshaler:
 		if err = p.UnmarshalJSON(raw); err != nil {
 			f.SetZero()
@@ -113,6 +157,17 @@ func decodeValue(raw []byte, f reflect.Value) (err error) {
 		return nil
 	case reflect.Map: // all our maps have text as keys
 		return decodeMap(raw, f)
+	case reflect.Interface:
+		if raw[0] != '{' {
+			return errors.New("not an object")
+		}
+		return unionOf(f.Type()).decode(raw, f)
+	case reflect.Struct:
+		if hasLayout(f.Type()) {
+			c := cursor{data: raw}
+			decodeObject(&c, f, "")
+			return c.end()
+		}
 	case reflect.String:
 		s, err := Unquote(raw)
 		f.SetString(s)
@@ -164,6 +219,25 @@ func decodeScalar(raw []byte, f reflect.Value) error {
 	return nil
 }
 
+// decodeAny reads a value of any type. A number is a float64, or a [json.Number] where a float64 would change an integer
+// or the number stands within an object or array.
+func decodeAny(raw []byte) (v any, err error) {
+	switch {
+	case raw[0] == '"':
+		return Unquote(raw)
+	case isNumber(raw):
+		f, err := strconv.ParseFloat(string(raw), 64)
+		if err != nil || !bytes.ContainsAny(raw, ".eE") && strconv.FormatFloat(f, 'f', -1, 64) != string(raw) {
+			return json.Number(raw), nil
+		}
+		return f, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
+}
+
 // decodeTexts reads tags and properties, of which every resource has some. Null is an empty text.
 func decodeTexts(raw []byte) (map[string]string, error) {
 	m := map[string]string{}
@@ -189,6 +263,7 @@ func decodeTexts(raw []byte) (map[string]string, error) {
 // decodeMap reads a map with text as its keys.
 func decodeMap(raw []byte, f reflect.Value) error {
 	m := reflect.MakeMap(f.Type())
+	u := unionOf(f.Type().Elem())
 	c := cursor{data: raw}
 	for name := range c.members {
 		element := reflect.New(f.Type().Elem()).Elem()
@@ -196,7 +271,11 @@ func decodeMap(raw []byte, f reflect.Value) error {
 		if c.err != nil {
 			break
 		}
-		if _, own := element.Addr().Interface().(json.Unmarshaler); own || !IsNull(value) {
+		if u != nil {
+			if err := u.decode(value, element); err != nil {
+				return err
+			}
+		} else if _, own := element.Addr().Interface().(json.Unmarshaler); own || !IsNull(value) {
 			if err := decodeValue(value, element); err != nil {
 				return err
 			}
@@ -210,8 +289,10 @@ func decodeMap(raw []byte, f reflect.Value) error {
 	return nil
 }
 
+// IsNull reports whether a value is null.
 func IsNull(raw []byte) bool { return string(raw) == "null" }
 
+// Unquote reads a JSON string.
 func Unquote(raw []byte) (string, error) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", fmt.Errorf("not a text: %.100q", raw)

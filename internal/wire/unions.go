@@ -1,57 +1,51 @@
 package wire
 
 import (
-	"encoding/json"
+	"bytes"
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 )
 
-// A member that is one of several kinds is a field of a sealed interface type. The codec cannot decode it and keeps it in
-// Extra; the struct's UnmarshalJSON claims it from there.
+// A Union is a sealed interface T that the codec reads and writes as an object of one of several kinds.
+type Union[T any] struct{ *union }
 
-// Claim moves the object at path from extra into a field. What is no object stays in extra, so nothing is lost.
-func Claim[T any](extra *map[string]json.RawMessage, path string, field *T, decode func(json.RawMessage) T) {
-	raw, ok := (*extra)[path]
-	if !ok || len(raw) == 0 || raw[0] != '{' {
-		return
-	}
-	*field = decode(raw)
-	if delete(*extra, path); len(*extra) == 0 {
-		*extra = nil
-	}
-}
-
-// DecodeTagged reads an object of a known kind; the discriminator is not kept, because the type says it.
-func DecodeTagged[T any, P interface {
-	*T
-	json.Unmarshaler
-}](raw json.RawMessage, discriminator string) T {
-	var v T
-	_ = P(&v).UnmarshalJSON(withoutMember(raw, discriminator)) // raw is valid JSON and an object; nothing else can fail
-	return v
-}
-
-// withoutMember returns the object without one member, whose name is matched without regard to case.
-func withoutMember(raw json.RawMessage, name string) json.RawMessage {
-	out := []byte{'{'}
-	_ = EachMember(raw, func(member string, value []byte) error {
-		if !strings.EqualFold(member, name) {
-			out = append(append(AppendName(out, member), value...), ',')
+// OneOf tells the codec what stands behind the sealed interface T. The member called discriminator says which kind an
+// object is; it is "" when a field beside the object does (option kind of the field's tag). Kinds are matched without
+// regard to case. An object of any other kind becomes a copy of unknown, a struct with the fields Type (the kind as it was
+// spelt) and Raw (the whole object, written back unchanged). Unknown is nil for a T that is written only.
+//
+// Call it while package variables are initialized. It panics when a kind does not implement T.
+func OneOf[T any](discriminator string, unknown T, kinds ...KindOf) Union[T] {
+	u := &union{discriminator: discriminator, unknown: reflect.TypeOf(unknown), kinds: kinds}
+	for _, k := range kinds {
+		if !k.typ.Implements(reflect.TypeFor[T]()) {
+			panic(fmt.Sprintf("wire: %s is no %s", k.typ, reflect.TypeFor[T]()))
 		}
-		return nil
-	})
-	if len(out) == 1 {
-		return json.RawMessage("{}")
 	}
-	out[len(out)-1] = '}'
-	return out
+	unions.Store(reflect.TypeFor[T](), u)
+	return Union[T]{u}
 }
 
-func RawOrNull(raw json.RawMessage) json.RawMessage {
-	if len(raw) == 0 {
-		return json.RawMessage("null")
-	}
-	return raw
+// Name is the first spelling of the kind of v, "" for a type that is none of the kinds.
+func (u Union[T]) Name(v T) string {
+	value := reflect.Indirect(reflect.ValueOf(v))
+	name, _ := u.spelling(value, false)
+	return name
+}
+
+// KindOf is a struct type with the spellings of its kind.
+type KindOf struct {
+	typ       reflect.Type
+	spellings []string
+}
+
+// Kind is the type of value, under its spellings. All of them are read. The first is written, or the second within a field
+// that has the option snake.
+func Kind(value any, spellings ...string) KindOf {
+	return KindOf{reflect.TypeOf(value), spellings}
 }
 
 // Indirect returns the value behind a pointer, nil for a nil one: callers may write &ModelByID{...} as well.
@@ -66,28 +60,108 @@ func Indirect(v any) any {
 	return p.Elem().Interface()
 }
 
-func Discriminate(raw []byte, discriminator string) (kind string, err error) {
-	if len(raw) == 0 || raw[0] != '{' {
-		return "", nil
-	}
-	err = EachMember(raw, func(name string, value []byte) error {
-		if strings.EqualFold(name, discriminator) && !IsNull(value) {
-			kind, err = Unquote(value)
-		}
-		return err
-	})
-	return kind, err
+type union struct {
+	discriminator string
+	unknown       reflect.Type
+	kinds         []KindOf
 }
 
-// EncodeTagged writes the struct with its discriminator in front.
-func EncodeTagged(v any, discriminator, kind string) ([]byte, error) {
-	b, err := Encode(v, ForCaller)
-	if err != nil {
-		return nil, err
+var unions sync.Map // reflect.Type of the interface → *union
+
+// unionOf is nil for a type that is no interface of ours.
+func unionOf(t reflect.Type) *union {
+	if t.Kind() != reflect.Interface {
+		return nil
 	}
-	out := AppendString(AppendName([]byte{'{'}, discriminator), kind)
-	if len(b) > 2 {
-		out = append(out, ',')
+	u, _ := unions.Load(t)
+	known, _ := u.(*union)
+	return known
+}
+
+// decode reads any value into the interface f; what is no object is of an unknown kind.
+func (u *union) decode(raw []byte, f reflect.Value) error {
+	return u.decodeKind(raw, discriminate(raw, u.discriminator), f)
+}
+
+func (u *union) decodeKind(raw []byte, kind string, f reflect.Value) error {
+	for _, k := range u.kinds {
+		if k.is(kind) {
+			v := reflect.New(k.typ).Elem()
+			c := cursor{data: raw}
+			decodeObject(&c, v, u.discriminator)
+			f.Set(v)
+			return c.end()
+		}
 	}
-	return append(out, b[1:]...), nil
+	if u.unknown == nil {
+		return fmt.Errorf("unknown kind %.100q", kind)
+	}
+	v := reflect.New(u.unknown).Elem()
+	v.FieldByName("Type").SetString(kind)
+	v.FieldByName("Raw").SetBytes(bytes.Clone(raw))
+	f.Set(v)
+	return nil
+}
+
+func (k KindOf) is(kind string) bool {
+	for _, s := range k.spellings {
+		if strings.EqualFold(s, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// discriminate is the text of a member, "" when there is none or raw is no object.
+func discriminate(raw []byte, discriminator string) (kind string) {
+	c := cursor{data: raw}
+	if c.peek() != '{' {
+		return ""
+	}
+	for name := range c.members {
+		if value := c.skip(); strings.EqualFold(string(name), discriminator) {
+			kind, _ = Unquote(value)
+		}
+	}
+	return kind
+}
+
+// encode appends the value in the interface v with its discriminator in front.
+func (u *union) encode(out []byte, v reflect.Value, f form) ([]byte, error) {
+	v = reflect.Indirect(v.Elem())
+	switch {
+	case !v.IsValid():
+		return nil, errors.New("is nil")
+	case v.Type() != u.unknown:
+		name, ok := u.spelling(v, f.snake)
+		if !ok {
+			return nil, fmt.Errorf("a %s has no JSON form here", v.Type())
+		}
+		if u.discriminator == "" {
+			return encodeStruct(out, v, f, "")
+		}
+		return encodeStruct(out, v, f, string(append(appendString(appendName(nil, u.discriminator), name), ',')))
+	case v.FieldByName("Raw").Len() == 0:
+		return append(out, "null"...), nil
+	}
+	return append(out, v.FieldByName("Raw").Bytes()...), nil
+}
+
+// spelling is the word for the kind of a struct.
+func (u *union) spelling(v reflect.Value, snake bool) (name string, ok bool) {
+	if !v.IsValid() {
+		return "", false
+	}
+	if v.Type() == u.unknown {
+		return v.FieldByName("Type").String(), true
+	}
+	for _, k := range u.kinds {
+		if k.typ == v.Type() {
+			if snake {
+				return k.spellings[len(k.spellings)-1], true
+			}
+			return k.spellings[0], true
+		}
+	}
+	return "", false
 }
