@@ -40,6 +40,26 @@ func TestObjectIsForgiving(t *testing.T) {
 	}
 }
 
+func TestMemberNames(t *testing.T) {
+	const text = "\ufeff" + `{"b": 1, "Tags": {"z": "1", "a": {"x": 1}, "m": [],}, "a": null,}`
+	for _, test := range []struct {
+		text string
+		path []string
+		want []string
+	}{
+		{text, nil, []string{"b", "Tags", "a"}},
+		{text, []string{"tags"}, []string{"z", "a", "m"}},
+		{text, []string{"Tags", "A"}, []string{"x"}},
+		{text, []string{"none"}, nil},
+		{text, []string{"b"}, nil},
+		{`[1]`, nil, nil}, {``, nil, nil}, {`{"a"`, nil, nil}, {`{"a": {`, []string{"a"}, nil}, {`{"a": 1, 2`, nil, nil},
+	} {
+		if diff := cmp.Diff(test.want, MemberNames([]byte(test.text), test.path...)); diff != "" {
+			t.Errorf("MemberNames of %s at %v (-want +got):\n%s", test.text, test.path, diff)
+		}
+	}
+}
+
 func FuzzObject(f *testing.F) {
 	for _, text := range []string{`{"a": [1, 2,], "b": ",}",}`, "\ufeff{}", `{"a":"\\"}`, `,}`, `"`, `{"a":1,`} {
 		f.Add([]byte(text))

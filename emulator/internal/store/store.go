@@ -23,6 +23,9 @@ import (
 // and arrays are []any.
 type Document = map[string]any
 
+// ErrClosed is the error of changes after Close.
+var ErrClosed = errors.New("store: closed")
+
 // ErrNotFound says that no document is stored under the given id.
 var ErrNotFound = errors.New("store: no such document")
 
@@ -33,6 +36,7 @@ type Store struct {
 	children map[string]map[string]struct{} // folded ids of the direct children, by folded parent
 	sequence uint64                         // of the last document created
 	disk     *disk                          // nil when memory only
+	closed   bool
 }
 
 // entry is a document with its place in the order of creation.
@@ -61,11 +65,12 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// Close ends the use of the folder, if there is one. The store must not be used afterwards; closing
-// it twice is harmless.
+// Close ends the use of the folder, if there is one. Afterwards the store can be read, but changes
+// fail with ErrClosed. Closing it twice is harmless.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	if s.disk == nil {
 		return nil
 	}
@@ -190,6 +195,9 @@ func (s *Store) Tree(prefix string) []Document {
 
 // write puts an entry on disk and, if that succeeds, in memory.
 func (s *Store) write(e *entry) error {
+	if s.closed {
+		return ErrClosed
+	}
 	if s.disk != nil {
 		if err := s.disk.put(e); err != nil {
 			return err
@@ -213,6 +221,9 @@ func (s *Store) insert(e *entry) {
 
 // remove deletes entries on disk and, if that succeeds, in memory.
 func (s *Store) remove(keys []string) error {
+	if s.closed {
+		return ErrClosed
+	}
 	if s.disk != nil {
 		if err := s.disk.delete(keys); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -206,5 +207,73 @@ func TestFolderIsOpenOnce(t *testing.T) {
 	if second, err := Open(dir); err == nil {
 		t.Error("second Open of the folder succeeded")
 		_ = second.Close()
+	}
+}
+
+func TestClosedStore(t *testing.T) {
+	for name, dir := range map[string]string{"in memory": "", "in a folder": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Put("/a/b", Document{"x": 1}); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, put := s.Put("/a/c", Document{})
+			_, update := s.Update("/a/b", func(Document) error { return nil })
+			_, remove := s.Delete("/a/b")
+			for call, err := range map[string]error{"Put": put, "Update": update, "Delete": remove, "DeleteTree": s.DeleteTree("/a")} {
+				if !errors.Is(err, ErrClosed) {
+					t.Errorf("%s = %v, want ErrClosed", call, err)
+				}
+			}
+			if doc, ok := s.Get("/a/b"); !ok || doc["x"] != json.Number("1") || len(s.List("/a")) != 1 {
+				t.Errorf("the store cannot be read: %v", doc)
+			}
+		})
+	}
+}
+
+func TestMembersOfDocuments(t *testing.T) {
+	doc := Document{"text": "a", "yes": true, "number": json.Number("7"), "in": Document{"text": "b", "in": Document{"text": "c"}}, "list": []any{"x"}}
+	for _, test := range []struct {
+		path []string
+		want string
+	}{
+		{[]string{"text"}, "a"}, {[]string{"in", "text"}, "b"}, {[]string{"in", "in", "text"}, "c"},
+		{[]string{"none"}, ""}, {[]string{"in"}, ""}, {[]string{"text", "text"}, ""}, {[]string{"none", "text"}, ""}, {[]string{"list", "0"}, ""}, {nil, ""},
+	} {
+		if got := Text(doc, test.path...); got != test.want {
+			t.Errorf("Text at %v = %q, want %q", test.path, got, test.want)
+		}
+	}
+	if Text("a") != "a" || Text(nil) != "" || Text(Document(nil), "text") != "" {
+		t.Error("Text of a value, of nothing or of a nil document")
+	}
+	if got := Object(doc, "in", "in"); got["text"] != "c" || Object(doc, "text") != nil || Object(nil, "in") != nil {
+		t.Errorf("Object = %v", got)
+	}
+	if !IsTrue(doc, "yes") || IsTrue(doc, "text") || IsTrue(doc, "none") {
+		t.Error("IsTrue")
+	}
+	if Int(doc, "number") != 7 || Int(doc, "text") != 0 || Int(doc, "none") != 0 {
+		t.Error("Int")
+	}
+	for id, want := range map[string][2]string{"/a/b/c": {"/a/b", "c"}, "a": {"", "a"}, "": {"", ""}, "/a": {"", "a"}} {
+		if got := [2]string{ParentID(id), LastSegment(id)}; got != want {
+			t.Errorf("parent and last segment of %q = %q, want %q", id, got, want)
+		}
+	}
+	at := time.Date(2026, 3, 4, 1, 4, 27, 65_959_900, time.FixedZone("", 3600))
+	for at, want := range map[time.Time]string{at: "2026-03-04T00:04:27.0659599+00:00", at.Truncate(time.Second): "2026-03-04T00:04:27+00:00"} {
+		if got := TimeText(at); got != want {
+			t.Errorf("TimeText = %s, want %s", got, want)
+		}
 	}
 }
