@@ -1,10 +1,13 @@
 package arm
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestPageSizesOfAnyNumber(t *testing.T) {
@@ -18,6 +21,49 @@ func TestPageSizesOfAnyNumber(t *testing.T) {
 }
 
 // TestNameWithoutItsEndpointIsFree: what is left of a create that was cut short between two writes.
+// TestPages follows lists of several pages, in every way in which clients do.
+func TestPages(t *testing.T) {
+	h := newHost(t)
+	var want []string
+	for i := range pageSize + 1 {
+		name := fmt.Sprintf("m%02d", i)
+		h.put("models/"+name+"/versions/1", `{"properties": {"modelUri": "https://h/c/a"}}`).wants(http.StatusCreated)
+		want = append(want, name)
+	}
+	for path, sizes := range map[string][]int{
+		"models": {pageSize, 1}, "models?$top=20": {20, 20, 11}, "models?count=51": {51}, "models?$top=0": {pageSize, 1}, "models?%24top=50": {50, 1},
+	} {
+		var got []string
+		for i, size := range sizes {
+			page := h.get(path).wants(http.StatusOK)
+			names := page.names()
+			if got = append(got, names...); len(names) != size {
+				t.Errorf("page %d of %s has %d items, want %d", i, path, len(names), size)
+			}
+			link, more := page.body["nextLink"].(string)
+			if more != (i+1 < len(sizes)) {
+				t.Fatalf("page %d of %s: next link %v", i, path, more)
+			}
+			if more && (!strings.HasPrefix(link, "https://management.azure.com/") || strings.Count(strings.ToLower(link), "$skiptoken=") != 1) {
+				t.Errorf("link = %s", link)
+			}
+			path = link
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("all pages (-want +got):\n%s", diff)
+		}
+	}
+	next, _ := h.get("models").body["nextLink"].(string)
+	_, token, _ := strings.Cut(next, "$skipToken=")
+	h.get("models?$skip=" + token).hasNames("m50") // as generated clients name it
+	h.get("models?$skip=49").hasNames("m49", "m50")
+	h.get("models?$skip=60").hasNames()
+	h.get("models?$skip=-1&$top=1").hasNames("m00")
+	for _, token := range []string{"!", "bm8", "H4sIAAAAAAAA_w"} {
+		h.get("models?$skipToken=" + token).wants(http.StatusBadRequest).has(map[string]any{"error/code": "UserError"})
+	}
+}
+
 func TestNameWithoutItsEndpointIsFree(t *testing.T) {
 	h := newHost(t)
 	id := workspaceID(testWorkspace.SubscriptionID, testWorkspace.ResourceGroup, testWorkspace.Name) + "/batchEndpoints/vases"

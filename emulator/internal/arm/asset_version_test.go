@@ -112,3 +112,16 @@ func TestListsOfVersions(t *testing.T) {
 	h.get("models/none/versions").wants(http.StatusNotFound)
 	h.get("codes/none/versions").wants(http.StatusOK).hasNames()
 }
+
+func TestDeletedVersions(t *testing.T) {
+	h := newHost(t)
+	for _, version := range []string{"1", "2", "3"} {
+		h.put("models/mugs/versions/"+version, `{"properties": {"modelUri": "https://h/c/a"}}`).wants(http.StatusCreated)
+	}
+	h.get("models/mugs").has(map[string]any{"properties/latestVersion": "3", "properties/nextVersion": "4"})
+	h.do(http.MethodDelete, "models/mugs/versions/3", "").wants(http.StatusOK)
+	h.do(http.MethodDelete, "models/mugs/versions/3", "").wants(http.StatusNoContent)
+	h.get("models/mugs").has(map[string]any{"properties/latestVersion": "2", "properties/nextVersion": "3"})
+	h.get("models/mugs/versions").hasNames("2", "1")
+	h.get("models/mugs/labels/latest").has(map[string]any{"name": "2"})
+}

@@ -208,11 +208,15 @@ type fakeAccounts struct {
 	known      map[string]blob.Account
 	containers []string
 	expiry     time.Time
+	err        error // of every call, if set
 }
 
 func (f *fakeAccounts) AddAccount(account blob.Account) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
 	if f.known == nil {
 		f.known = map[string]blob.Account{}
 	}
@@ -224,7 +228,7 @@ func (f *fakeAccounts) CreateContainer(account, container string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.containers = append(f.containers, account+"/"+container)
-	return nil
+	return f.err
 }
 
 func (f *fakeAccounts) AccountSAS(account, permissions string, expiry time.Time) (string, error) {
@@ -233,10 +237,16 @@ func (f *fakeAccounts) AccountSAS(account, permissions string, expiry time.Time)
 	if _, found := f.known[account]; !found {
 		return "", errors.New("no such account")
 	}
+	if f.err != nil {
+		return "", f.err
+	}
 	f.expiry = expiry
 	return "sv=1&sig=made&srt=co&ss=bf&sp=" + permissions, nil
 }
 
 func (f *fakeAccounts) UserDelegationSAS(_, _, permissions string, _, _ time.Time) (string, error) {
+	if f.err != nil {
+		return "", f.err
+	}
 	return "skoid=1&sr=c&sp=" + permissions + "&sig=made", nil
 }

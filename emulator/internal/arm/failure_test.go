@@ -1,0 +1,132 @@
+package arm
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// TestChangesThatCannotBeStored: every change says so, and changes nothing.
+func TestChangesThatCannotBeStored(t *testing.T) {
+	state, err := store.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, func(o *Options) { o.Store = state })
+	h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated)
+	h.put("batchEndpoints/glaze/deployments/blue", blue).wants(http.StatusCreated)
+	const cluster = `{"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}}`
+	h.put("computes/cluster", cluster).wants(http.StatusCreated)
+	h.put("models/mugs/versions/1", `{"properties": {"modelUri": "https://h/c/a"}}`).wants(http.StatusCreated)
+	h.put("environments/clay/versions/1", `{"properties": {"image": "kiln:1"}}`).wants(http.StatusCreated)
+	h.put("datastores/clay", `{"properties": {"datastoreType": "AzureBlob"}}`).wants(http.StatusCreated)
+	h.put("jobs/fire", `{"properties": {"jobType": "Pipeline"}}`).wants(http.StatusCreated)
+	for _, path := range []string{"batchEndpoints/glaze", "batchEndpoints/glaze/deployments/blue", "computes/cluster"} {
+		h.get(path).wants(http.StatusOK) // ends its operation
+	}
+	if err := state.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ method, path, body string }{
+		{"PUT", "batchEndpoints/new", glaze},
+		{"PUT", "batchEndpoints/glaze", strings.Replace(glaze, `"authMode"`, `"description": "x", "authMode"`, 1)},
+		{"PATCH", "batchEndpoints/glaze", `{"tags": {"a": "b"}}`},
+		{"DELETE", "batchEndpoints/glaze", ""},
+		{"POST", "batchEndpoints/glaze/listkeys", ""},
+		{"PUT", "batchEndpoints/glaze/deployments/blue", blue},
+		{"PATCH", "batchEndpoints/glaze/deployments/blue", `{"tags": {"a": "b"}}`},
+		{"DELETE", "batchEndpoints/glaze/deployments/blue", ""},
+		{"PUT", "computes/cluster", cluster},
+		{"PATCH", "computes/cluster", `{"properties": {"properties": {"scaleSettings": {"maxNodeCount": 4}}}}`},
+		{"DELETE", "computes/cluster?underlyingResourceAction=Delete", ""},
+		{"PUT", "models/new/versions/1", `{"properties": {"modelUri": "https://h/c/a"}}`},
+		{"PUT", "models/mugs/versions/1", `{"properties": {"modelUri": "https://h/c/a", "tags": {"a": "b"}}}`},
+		{"PUT", "environments/clay/versions/2", `{"properties": {"image": "kiln:1"}}`},
+		{"DELETE", "models/mugs/versions/1", ""},
+		{"PUT", "models/new", `{"properties": {}}`},
+		{"PUT", "models/mugs", `{"properties": {"tags": {"a": "b"}}}`},
+		{"DELETE", "models/mugs", ""},
+		{"PUT", "datasets/clay/versions/1", `{"properties": {"paths": [{"folder": "https://h/c/a"}]}}`},
+		{"PUT", "datastores/clay", `{"properties": {"datastoreType": "AzureBlob"}}`},
+		{"PUT", "datastores/clay", `{"properties": {"datastoreType": "AzureBlob", "isDefault": true}}`},
+		{"PUT", "datastores/new", `{"properties": {"datastoreType": "AzureBlob", "credentials": {"credentialsType": "Sas", "secrets": {"sasToken": "s"}}}}`},
+		{"PUT", "datastores/clay", `{"properties": {"datastoreType": "AzureBlob", "credentials": {"credentialsType": "Sas"}}}`},
+		{"DELETE", "datastores/clay", ""},
+		{"PUT", "jobs/new", `{"properties": {"jobType": "Pipeline"}}`},
+		{"PUT", "jobs/fire", `{"properties": {"jobType": "Pipeline", "displayName": "x"}}`},
+		{"DELETE", "jobs/fire", ""},
+		{"POST", "jobs/fire/cancel", ""},
+	} {
+		h.do(test.method, test.path, test.body).wants(http.StatusInternalServerError).has(map[string]any{"error/code": "SystemError"})
+	}
+	h.get("batchEndpoints").hasNames("glaze")
+	h.get("models").hasNames("mugs")
+	h.get("jobs").hasNames("fire")
+	if err := h.CreateWorkspace(Workspace{SubscriptionID: testSubscription, ResourceGroup: "new", Name: "new", Location: "eastus", StorageAccount: "new"}); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("CreateWorkspace = %v, want ErrClosed", err)
+	}
+}
+
+// TestStorageThatCannotBeReached fails the calls that ask for signatures or containers.
+func TestStorageThatCannotBeReached(t *testing.T) {
+	h := newHost(t)
+	h.accounts.err = errors.New("no storage")
+	h.do(http.MethodPost, "codes/a/versions/1/startPendingUpload", "").wants(http.StatusInternalServerError).has(map[string]any{"error/message": "no storage"})
+	secrets := func(h *host) {
+		t.Helper()
+		h.do(http.MethodPost, "datastores/workspaceblobstore/listSecrets", `{"expirableSecret": true}`).wants(http.StatusBadRequest).has(map[string]any{
+			"error/message": "The storage account 'kilnstore' is not reachable.",
+		})
+	}
+	secrets(h)
+	if err := h.CreateWorkspace(Workspace{SubscriptionID: testSubscription, ResourceGroup: "new", Name: "new", Location: "eastus", StorageAccount: "new"}); !errors.Is(err, h.accounts.err) {
+		t.Errorf("CreateWorkspace = %v", err)
+	}
+	alone := newHost(t)
+	alone.Handler.accounts = nil
+	alone.do(http.MethodPost, "codes/a/versions/1/startPendingUpload", "").wants(http.StatusBadRequest)
+	secrets(alone)
+}
+
+func TestBodiesThatCannotBeRead(t *testing.T) {
+	h := newHost(t)
+	url := workspaceID(testSubscription, "pottery", "kilns") + "/models/m/versions/1?api-version=" + testVersion
+	cut := httptest.NewRequestWithContext(t.Context(), http.MethodPut, url, iotest.ErrReader(errors.New("cut")))
+	h.send(cut).wants(http.StatusBadRequest).has(map[string]any{"error/code": "InvalidRequestContent"})
+	large := httptest.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(`"`+strings.Repeat("x", maxBodyBytes)))
+	h.send(large).wants(http.StatusRequestEntityTooLarge).has(map[string]any{"error/code": "RequestContentTooLarge"})
+	for _, body := range []string{"[]", "{} {}", `{"properties": {"tags": []}}`} {
+		h.put("models/m/versions/1", body).wants(http.StatusBadRequest)
+	}
+	h.put("models/m/versions/1", "\ufeff"+`{"Properties": {"ModelURI": "https://h/c/a",},}`).wants(http.StatusCreated)
+}
+
+func TestTagsWithoutAValue(t *testing.T) {
+	h := newHost(t)
+	body := `{"location": "eastus", "properties": {"authMode": "aadToken"}, "tags": {"a0": "", "a1": "x", "a2": null, "a3": "x", "a4": "x", "a5": "x",
+		"a6": "x", "a7": "x", "a8": "x", "a9": "x", "a10": "x", "a11": ""}}`
+	message, _ := h.put("batchEndpoints/glaze", body).wants(http.StatusBadRequest).at("error/message").(string)
+	var at []int
+	for _, tag := range []string{"Tags.Values[0]", "Tags.Values[2]", "Tags.Values[11]"} {
+		at = append(at, strings.Index(message, `"PropertyName": "`+tag+`"`))
+	}
+	if at[0] < 0 || at[0] > at[1] || at[1] > at[2] || strings.Count(message, "PropertyName") != 3 {
+		t.Errorf("message = %s", message)
+	}
+}
+
+// TestAuthors: systemData names the person, else the application of the token.
+func TestAuthors(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.User = "" })
+	h.put("models/m/versions/1", `{"properties": {"modelUri": "https://h/c/a"}}`).has(map[string]any{
+		"systemData/createdBy": zeroGUID, "systemData/createdByType": "Application",
+	})
+	newHost(t).put("models/m/versions/1", `{"properties": {"modelUri": "https://h/c/a"}}`).has(map[string]any{
+		"systemData/createdBy": "A User", "systemData/createdByType": "User",
+	})
+}
