@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -255,4 +256,17 @@ func (b *watchedBlobs) Put(ctx context.Context, account, container, name string,
 	err := b.Service.Put(ctx, account, container, name, r, o)
 	b.events.add("put " + name)
 	return err
+}
+
+// foldersIn are the names in a folder.
+func foldersIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
