@@ -3,6 +3,7 @@ package dataplane
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -164,6 +165,15 @@ func TestRefusalsAreEnvelopes(t *testing.T) {
 		{http.MethodPost, history + "/rundata", `{"runId": "none"}`, http.StatusNotFound},
 		{http.MethodPost, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", `{"values": ["azureml:none:1"]}`, http.StatusNotFound},
 		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/c1/full", `{"metricName": "none"}`, http.StatusNotFound},
+		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/c1/full", `[`, http.StatusBadRequest},
+		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/none/list", "{}", http.StatusNotFound},
+		{http.MethodGet, host + "/metric/v2.0" + workspace + "/runs/c1/list", "", http.StatusNotFound},
+		{http.MethodPost, host + "/discovery", "", http.StatusNotFound},
+		{http.MethodPost, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", `[`, http.StatusBadRequest},
+		{http.MethodGet, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", "", http.StatusNotFound},
+		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none", "", http.StatusNotFound},
+		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/deployments/none", "", http.StatusNotFound},
+		{http.MethodDelete, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none", "", http.StatusNotFound},
 		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/jobs", "", http.StatusNotFound},
 		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/jobs/j", "", http.StatusNotFound},
 	} {
@@ -321,4 +331,86 @@ func TestServiceInstances(t *testing.T) {
 		t.Errorf("service instances (-want +got):\n%s", diff)
 	}
 	do(t, h, http.MethodGet, base+"/runs/none/serviceinstances/0", "", http.StatusNotFound)
+}
+
+// TestMLflowWords: each status of a run has MLflow's word for it.
+func TestMLflowWords(t *testing.T) {
+	for status, want := range map[string]string{
+		"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED", "Running": "RUNNING", "CancelRequested": "RUNNING", "Queued": "SCHEDULED", "Preparing": "SCHEDULED",
+	} {
+		h, s := newHandler(t)
+		put(t, s, map[string]store.Document{"run:" + workspace + "/c1": {"runId": "c1", "status": status, "tags": store.Document{"b": "2", "a": "1"}}})
+		for _, name := range []string{"run_id", "run_uuid"} {
+			run := do(t, h, http.MethodGet, host+"/mlflow/v1.0"+workspace+"/api/2.0/mlflow/runs/get?"+name+"=c1", "", http.StatusOK)["run"].(store.Document)
+			if got := run["info"].(store.Document)["status"]; got != want {
+				t.Errorf("%s is %v, want %s", status, got, want)
+			}
+			tags := []any{store.Document{"key": "a", "value": "1"}, store.Document{"key": "b", "value": "2"}}
+			if diff := cmp.Diff(any(tags), run["data"].(store.Document)["tags"]); diff != "" {
+				t.Errorf("tags (-want +got):\n%s", diff)
+			}
+		}
+	}
+	h, _ := newHandler(t)
+	do(t, h, http.MethodGet, host+"/mlflow/v1.0"+workspace+"/api/2.0/mlflow/runs/get?run_id=none", "", http.StatusNotFound)
+	do(t, h, http.MethodGet, host+"/mlflow/v1.0"+workspace+"/api/2.0/mlflow/runs/search", "", http.StatusNotFound)
+}
+
+// brokenLogs can neither list nor sign.
+type brokenLogs struct {
+	logs
+	sign error
+}
+
+func (b brokenLogs) List(context.Context, string, string, string) iter.Seq2[blob.Properties, error] {
+	return func(yield func(blob.Properties, error) bool) { yield(blob.Properties{}, errors.New("no storage")) }
+}
+
+func (b brokenLogs) UserDelegationSAS(string, string, string, time.Time, time.Time) (string, error) {
+	return "", b.sign
+}
+
+func TestWhatCannotBeServed(t *testing.T) {
+	run := host + "/history/v1.0" + workspace + "/runs/c1"
+	for name, broken := range map[string]brokenLogs{"logs that cannot be listed": {}, "logs that cannot be signed": {sign: errors.New("no key")}} {
+		t.Run(name, func(t *testing.T) {
+			h, _ := newHandler(t, func(o *Options) { o.Logs = broken })
+			answer := do(t, h, http.MethodGet, run+"/details", "", http.StatusInternalServerError)
+			if fault := answer["error"].(store.Document); fault["code"] != "ServiceError" || strings.Contains(fmt.Sprint(fault["message"]), "no ") {
+				t.Errorf("error = %v", fault)
+			}
+		})
+	}
+	h, s := newHandler(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	do(t, h, http.MethodPatch, run, `{"hidden": true}`, http.StatusInternalServerError)
+	for name, o := range map[string]Options{"nothing": {}, "no token check": {Store: s, Logs: logs{}}, "no logs": {Store: s, Verify: h.verify}} {
+		if _, err := New(o); err == nil {
+			t.Errorf("New with %s made a handler", name)
+		}
+	}
+}
+
+func TestRunsWithoutLogsOrOutputs(t *testing.T) {
+	h, s := newHandler(t)
+	if _, err := s.Delete(workspace + "/datastores/workspaceartifactstore"); err != nil {
+		t.Fatal(err)
+	}
+	got := do(t, h, http.MethodGet, host+"/history/v1.0"+workspace+"/runs/j1/details", "", http.StatusOK)
+	if diff := cmp.Diff(any(store.Document{}), got["logFiles"]); diff != "" || got["outputs"] != nil {
+		t.Errorf("logFiles = %v, outputs = %v", got["logFiles"], got["outputs"])
+	}
+	data := do(t, h, http.MethodPost, host+"/history/v1.0"+workspace+"/rundata", `{"runId": "j1"}`, http.StatusOK)
+	for member, value := range data {
+		if value != nil {
+			t.Errorf("%s = %v, which was not asked for", member, value)
+		}
+	}
+	put(t, s, map[string]store.Document{"rundefinition:" + workspace + "/j1": {"script": "a.py"}})
+	data = do(t, h, http.MethodPost, host+"/history/v1.0"+workspace+"/rundata", `{"runId": "j1", "selectRunDefinition": true}`, http.StatusOK)
+	if diff := cmp.Diff(any(store.Document{"script": "a.py"}), data["runDefinition"]); diff != "" {
+		t.Errorf("runDefinition (-want +got):\n%s", diff)
+	}
 }

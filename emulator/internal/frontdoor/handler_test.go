@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -34,7 +36,7 @@ func (s *submitter) Submit(_ context.Context, inv jobs.Invocation) (store.Docume
 	return store.Document{"name": "batchjob-1"}, s.err
 }
 
-func newHandler(t *testing.T) (*Handler, *submitter) {
+func newHandler(t *testing.T, edits ...func(*Options)) (*Handler, *submitter) {
 	t.Helper()
 	s, err := store.Open("")
 	if err != nil {
@@ -54,7 +56,7 @@ func newHandler(t *testing.T) (*Handler, *submitter) {
 		}
 	}
 	jobs := &submitter{}
-	h, err := New(Options{
+	options := Options{
 		Store: s, Cloud: cloud.Public(), Jobs: jobs,
 		Verify: func(header string, audiences ...string) (login.Claims, *login.Refusal) {
 			if header == "Bearer good" && cmp.Equal(audiences, []string{"https://ml.azure.com"}) {
@@ -67,7 +69,11 @@ func newHandler(t *testing.T) (*Handler, *submitter) {
 			_, ok := s.Get(id)
 			return id, ok && region == "eastus"
 		},
-	})
+	}
+	for _, edit := range edits {
+		edit(&options)
+	}
+	h, err := New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,6 +218,52 @@ func TestStatus(t *testing.T) {
 	} {
 		if w := do(h, http.MethodGet, url, ""); w.Code != want {
 			t.Errorf("GET %s: status %d, want %d", url, w.Code, want)
+		}
+	}
+}
+
+func TestBodiesThatCannotBeRead(t *testing.T) {
+	h, submitted := newHandler(t)
+	for name, test := range map[string]struct {
+		body   io.Reader
+		status int
+	}{
+		"cut":       {iotest.ErrReader(errors.New("cut")), http.StatusBadRequest},
+		"too large": {strings.NewReader(strings.Repeat(" ", maxBody+1)), http.StatusRequestEntityTooLarge},
+		"no JSON":   {strings.NewReader("{"), http.StatusBadRequest},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "https://"+host+"/jobs", test.body)
+		r.Header.Set("Authorization", "Bearer good")
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != test.status || !strings.Contains(w.Body.String(), `"code":"UserError"`) {
+			t.Errorf("%s: status %d: %s", name, w.Code, w.Body)
+		}
+	}
+	if len(submitted.got) != 0 {
+		t.Errorf("submitted %+v", submitted.got)
+	}
+}
+
+func TestCallerWithAName(t *testing.T) {
+	h, submitted := newHandler(t, func(o *Options) { o.User = "potter" })
+	if w := do(h, http.MethodPost, "https://"+host+"/jobs", body); w.Code != http.StatusCreated {
+		t.Fatalf("status %d", w.Code)
+	}
+	if diff := cmp.Diff(jobs.Caller{Name: "potter", ObjectID: "o1", TenantID: "t1"}, submitted.got[0].Caller); diff != "" {
+		t.Errorf("caller (-want +got):\n%s", diff)
+	}
+}
+
+func TestOptionsThatAreRequired(t *testing.T) {
+	for name, edit := range map[string]func(*Options){
+		"Store": func(o *Options) { o.Store = nil }, "Verify": func(o *Options) { o.Verify = nil },
+		"Endpoint": func(o *Options) { o.Endpoint = nil }, "Jobs": func(o *Options) { o.Jobs = nil },
+	} {
+		var whole Options
+		newHandler(t, func(o *Options) { whole = *o })
+		edit(&whole)
+		if _, err := New(whole); err == nil {
+			t.Errorf("New without %s made a handler", name)
 		}
 	}
 }
