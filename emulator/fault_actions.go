@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/arm"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
@@ -105,6 +106,10 @@ func (c *faultedCall) slow(w http.ResponseWriter, r *http.Request) {
 
 func (c *faultedCall) truncate(w http.ResponseWriter, r *http.Request) {
 	c.next.ServeHTTP(&shortBody{ResponseWriter: w, left: cmp.Or(c.Bytes, 10), unsized: true}, r)
+}
+
+func (c *faultedCall) failOperation(w http.ResponseWriter, r *http.Request) {
+	c.next.ServeHTTP(w, r.WithContext(arm.WithFailingOperation(r.Context())))
 }
 
 func (c *faultedCall) emptyError(w http.ResponseWriter, _ *http.Request) {

@@ -33,6 +33,8 @@ var actions = map[Action]actionSpec{
 	WrongLink:  {0, nil, (*faultedCall).wrongLink},
 	EmptyError: {http.StatusBadGateway, readStatus, (*faultedCall).emptyError},
 	HTMLError:  {http.StatusBadGateway, readStatus, (*faultedCall).htmlError},
+
+	FailOperation: {0, nil, (*faultedCall).failOperation},
 }
 
 func actionNames() string {
@@ -61,6 +63,7 @@ func actionNames() string {
 //	wrong-link                     next links and poll addresses on another host
 //	empty-error[=STATUS]           502 without a body
 //	html-error[=STATUS]            502 with the HTML page of a proxy
+//	fail-operation                 the operation that the request starts ends as Failed
 //
 // For example: "scoring POST /jobs fail-after=502 times=1".
 func ParseFault(spec string) (Fault, error) {

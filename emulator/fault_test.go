@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/azmlbatch/azmlbatch"
 )
 
 // TestCutDuringCutsShortBodiesToo: a body that is shorter than what may pass does not arrive whole.
@@ -41,5 +43,25 @@ func TestCutDuringCutsShortBodiesToo(t *testing.T) {
 				t.Errorf("%s: %q of %s passed, want %q", transport, got, name, want)
 			}
 		}
+	}
+}
+
+// TestOperationsThatFail: a client learns that, however the operation is followed, and nothing has changed.
+func TestOperationsThatFail(t *testing.T) {
+	client := NewClient(t, &Options{Faults: []Fault{
+		{Host: "management", Method: "DELETE", Action: FailOperation}, {Host: "management", Method: "PUT", Path: "**/bowls", Action: FailOperation},
+	}})
+	ctx := t.Context()
+	if _, err := client.Endpoints().CreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Endpoints().Delete(ctx, "vases", nil); !azmlbatch.HasCode(err, "UserError") {
+		t.Errorf("a deletion that fails = %v, want the service's error", err)
+	}
+	if _, err := client.Endpoints().Get(ctx, "vases"); err != nil {
+		t.Errorf("the endpoint that was not deleted: %v", err)
+	}
+	if _, err := client.Endpoints().CreateOrUpdate(ctx, "bowls", azmlbatch.Endpoint{}, nil); !azmlbatch.HasCode(err, "UserError") {
+		t.Errorf("a create that fails = %v, want the service's error", err)
 	}
 }

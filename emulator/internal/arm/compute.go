@@ -137,7 +137,7 @@ func (c *call) checkCompute(body store.Document) *answer {
 // storeCompute stores doc and starts the operation that completes it with data. The answer has the
 // status URL and no Location.
 func (c *call) storeCompute(doc, data store.Document) answer {
-	op, err := c.h.begin(uuid.NewString(), computePut, store.Text(doc, "id"), computeDuration, data)
+	op, err := c.begin(uuid.NewString(), computePut, store.Text(doc, "id"), computeDuration, data)
 	if err == nil {
 		_, err = c.h.store.Put(store.Text(doc, "id"), doc)
 	}
@@ -214,7 +214,7 @@ func deleteCompute(c *call) answer {
 		return withStatus(http.StatusNoContent, nil)
 	}
 	c.h.settleForWrite(c.computeID())
-	op, err := c.h.begin(uuid.NewString(), computeDelete, store.Text(doc, "id"), deleteDuration, nil)
+	op, err := c.begin(uuid.NewString(), computeDelete, store.Text(doc, "id"), deleteDuration, nil)
 	if err == nil {
 		err = c.h.update(c.computeID(), func(doc store.Document) {
 			store.Object(doc, "properties")["provisioningState"] = stateDeleting

@@ -163,7 +163,7 @@ func deploymentProperties(sent store.Document) store.Document {
 }
 
 func (c *call) storeDeployment(doc store.Document) answer {
-	op, err := c.h.begin(c.newOperationID("bdbes"), deploymentPut, store.Text(doc, "id"), deploymentDuration,
+	op, err := c.begin(c.newOperationID("bdbes"), deploymentPut, store.Text(doc, "id"), deploymentDuration,
 		store.Document{"missing": c.missingReferences(store.Object(doc, "properties"))})
 	if err == nil {
 		_, err = c.h.store.Put(store.Text(doc, "id"), doc)

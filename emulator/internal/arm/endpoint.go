@@ -155,7 +155,7 @@ func (c *call) storeEndpoint(doc store.Document, status int) answer {
 	if store.Text(doc, "properties", "authMode") != "AADToken" {
 		takes = failingDuration
 	}
-	op, err := c.h.begin(c.newOperationID("bebes"), endpointPut, store.Text(doc, "id"), takes, store.Document{"location": c.location})
+	op, err := c.begin(c.newOperationID("bebes"), endpointPut, store.Text(doc, "id"), takes, store.Document{"location": c.location})
 	if err == nil {
 		_, err = c.h.store.Put(store.Text(doc, "id"), doc)
 	}
@@ -241,7 +241,7 @@ func (c *call) deleteLater(id, prefix string, kind operationKind) answer {
 		return withStatus(http.StatusNoContent, nil)
 	}
 	c.h.settleForWrite(id)
-	op, err := c.h.begin(c.newOperationID(prefix), kind, store.Text(doc, "id"), deleteDuration, nil)
+	op, err := c.begin(c.newOperationID(prefix), kind, store.Text(doc, "id"), deleteDuration, nil)
 	if err == nil {
 		err = c.h.update(id, func(doc store.Document) {
 			store.Object(doc, "properties")["provisioningState"] = stateDeleting
@@ -252,6 +252,9 @@ func (c *call) deleteLater(id, prefix string, kind operationKind) answer {
 	}
 	a := c.accepted(withStatus(http.StatusAccepted, jsonNull), op)
 	a.header["Location"] = c.signedURL(resultsCollection, op.ID, "")
+	if op.Fails {
+		delete(a.header, "Azure-AsyncOperation")
+	}
 	return a
 }
 

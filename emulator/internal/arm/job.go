@@ -81,15 +81,15 @@ func cancelJob(c *call) answer {
 		return c.jobNotFound()
 	}
 	id := store.Text(doc, "id")
-	running := c.h.jobs != nil && c.h.jobs.Cancel(id) == nil
+	running := !c.toFail() && c.h.jobs != nil && c.h.jobs.Cancel(id) == nil
 	err := c.h.update(id, func(doc store.Document) {
-		if properties := store.Object(doc, "properties"); properties != nil && !jobs.IsTerminal(store.Text(properties, "status")) {
+		if properties := store.Object(doc, "properties"); properties != nil && !c.toFail() && !jobs.IsTerminal(store.Text(properties, "status")) {
 			properties["status"] = jobs.CancelRequested
 		}
 	})
 	var op *operation
 	if err == nil {
-		op, err = c.h.begin("jc:"+c.workspaceGUID()+":"+store.Text(doc, "name"), jobCancel, id, cancelDuration, store.Document{"running": running})
+		op, err = c.begin("jc:"+c.workspaceGUID()+":"+store.Text(doc, "name"), jobCancel, id, cancelDuration, store.Document{"running": running})
 	}
 	if err != nil {
 		return c.internal(err)

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -66,6 +67,8 @@ type operation struct {
 	Polls   int            `json:"polls"`
 	State   string         `json:"state"`
 	Error   store.Document `json:"error,omitempty"`
+	// Fails says that the operation will fail without any effect, see WithFailingOperation.
+	Fails bool `json:"fails,omitempty"`
 	// Data is what the end of the operation needs to know.
 	Data store.Document `json:"data,omitempty"`
 }
@@ -74,11 +77,25 @@ const operationPrefix = "op:"
 
 func operationKey(id string) string { return operationPrefix + "/" + id }
 
+type failingKey struct{}
+
+// WithFailingOperation returns a context for a request whose operation is to fail. The operation
+// has no effect, and a deletion is followed by its Location alone, whose last answer says Failed
+// with status 200, as some services of Azure do (msrestazure-for-python issue 157).
+func WithFailingOperation(ctx context.Context) context.Context {
+	return context.WithValue(ctx, failingKey{}, true)
+}
+
+// toFail reports whether the operation of the request is to fail.
+func (c *call) toFail() bool { return c.request.Context().Value(failingKey{}) != nil }
+
 // begin starts an operation on target. id is its name in URLs.
-func (h *Handler) begin(id string, kind operationKind, target string, takes time.Duration, data store.Document) (*operation, error) {
-	now := h.now().UTC()
-	op := &operation{ID: id, Kind: kind, Target: target, Started: now, Ends: now.Add(takes), State: stateUpdating, Data: data}
-	if err := h.saveOperation(op); err != nil {
+func (c *call) begin(id string, kind operationKind, target string, takes time.Duration, data store.Document) (*operation, error) {
+	now := c.h.now().UTC()
+	op := &operation{
+		ID: id, Kind: kind, Target: target, Started: now, Ends: now.Add(takes), State: stateUpdating, Data: data, Fails: c.toFail(),
+	}
+	if err := c.h.saveOperation(op); err != nil {
 		return nil, err
 	}
 	return op, nil
@@ -200,7 +217,12 @@ func (h *Handler) settleForWrite(target string) bool {
 // end carries out what the operation is for. It stays active if that is not possible yet, as for a
 // job that is still stopping.
 func (h *Handler) end(op *operation) {
-	done, err := h.finish(op)
+	done, err := true, error(nil)
+	if op.Fails {
+		err = h.fail(op)
+	} else {
+		done, err = h.finish(op)
+	}
 	switch {
 	case err != nil:
 		op.State = stateFailed
@@ -212,6 +234,20 @@ func (h *Handler) end(op *operation) {
 		op.State = stateSucceeded
 	}
 	_ = h.saveOperation(op)
+}
+
+// fail ends an operation that is to fail: it leaves the resource, whose last operation failed.
+func (h *Handler) fail(op *operation) error {
+	op.Error = store.Document{
+		"code": "UserError", "message": "The operation on " + store.LastSegment(op.Target) + " failed, as a fault demands.",
+		"details": []any{}, "additionalInfo": []any{},
+	}
+	if op.Kind == jobCancel {
+		return nil
+	}
+	return h.update(op.Target, func(doc store.Document) {
+		store.Object(doc, "properties")["provisioningState"] = stateFailed
+	})
 }
 
 func (h *Handler) finish(op *operation) (done bool, err error) {

@@ -82,6 +82,10 @@ func operationResult(c *call) answer {
 		next := c.signedURL(resultsCollection, op.ID, "")
 		a.header["Location"], a.header["Azure-AsyncOperation"] = next, next
 		return a
+	case op.State == stateFailed:
+		return ok(store.Document{
+			"name": op.ID, "status": op.State, "properties": store.Document{"provisioningState": op.State}, "error": op.Error,
+		})
 	case op.Kind == jobCancel:
 		return ok(nil)
 	}

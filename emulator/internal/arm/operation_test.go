@@ -163,3 +163,51 @@ func TestResultOfADeletionIsGone(t *testing.T) {
 	h.get("/subscriptions/" + testSubscription + "/providers/Microsoft.MachineLearningServices/locations/eastus/mfeOperationsStatus/bebes:x:y").
 		wants(http.StatusNotFound)
 }
+
+// TestFailingOperations: each kind ends as Failed at every URL that it is polled at, and changes
+// nothing.
+func TestFailingOperations(t *testing.T) {
+	const cluster = `{"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}}`
+	for _, test := range []struct{ name, method, path, body string }{
+		{"an endpoint", http.MethodPut, "batchEndpoints/new", glaze},
+		{"a deployment", http.MethodPut, "batchEndpoints/glaze/deployments/blue", blue},
+		{"a compute", http.MethodPut, "computes/cluster", cluster},
+		{"deleting an endpoint", http.MethodDelete, "batchEndpoints/glaze", ""},
+		{"deleting a deployment", http.MethodDelete, "batchEndpoints/glaze/deployments/blue", ""},
+		{"deleting a compute", http.MethodDelete, "computes/cluster?underlyingResourceAction=Delete", ""},
+		{"canceling a job", http.MethodPost, "jobs/fire/cancel", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			runner := &runningJobs{running: []string{workspaceID(testSubscription, "pottery", "kilns") + "/jobs/fire"}}
+			h := newHost(t, func(o *Options) { o.Jobs = runner })
+			h.poll(h.put("batchEndpoints/glaze", glaze))
+			h.poll(h.put("batchEndpoints/glaze/deployments/blue", blue))
+			h.poll(h.put("computes/cluster", cluster))
+			h.put("jobs/fire", `{"properties": {"jobType": "Pipeline"}}`).wants(http.StatusCreated)
+
+			request := h.request(test.method, test.path, test.body)
+			first := h.send(request.WithContext(WithFailingOperation(request.Context())))
+			status, location := first.header.Get("Azure-AsyncOperation"), first.header.Get("Location")
+			onlyLocation := strings.Contains(location, "/mfeOperationResults/")
+			if (status == "") != onlyLocation {
+				t.Fatalf("status %d, Azure-AsyncOperation %.90s, Location %.90s", first.status, status, location)
+			}
+			if onlyLocation {
+				next := h.get(location).wants(http.StatusAccepted).header.Get("Location")
+				h.get(next).wants(http.StatusOK).has(map[string]any{"status": "Failed", "properties/provisioningState": "Failed", "error/code": "UserError"})
+			} else {
+				h.poll(first).has(map[string]any{"status": "Failed", "error/code": "UserError"})
+			}
+			path, _, _ := strings.Cut(strings.TrimSuffix(test.path, "/cancel"), "?")
+			left := h.get(path).wants(http.StatusOK)
+			if strings.HasPrefix(path, "jobs/") {
+				left.has(map[string]any{"properties/status": "NotStarted"})
+			} else {
+				left.has(map[string]any{"properties/provisioningState": "Failed"})
+			}
+			if len(runner.canceled) != 0 {
+				t.Errorf("canceled %v", runner.canceled)
+			}
+		})
+	}
+}

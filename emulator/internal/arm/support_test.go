@@ -73,6 +73,11 @@ type response struct {
 // absolute URL is used as it is; api-version is added if missing.
 func (h *host) do(method, path, body string) response {
 	h.t.Helper()
+	return h.send(h.request(method, path, body))
+}
+
+func (h *host) request(method, path, body string) *http.Request {
+	h.t.Helper()
 	if !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "https://") {
 		path = workspaceID(testWorkspace.SubscriptionID, testWorkspace.ResourceGroup, testWorkspace.Name) + "/" + path
 	}
@@ -81,7 +86,7 @@ func (h *host) do(method, path, body string) response {
 	}
 	request := httptest.NewRequestWithContext(h.t.Context(), method, path, strings.NewReader(body))
 	request.Host = "management.azure.com"
-	return h.send(request)
+	return request
 }
 
 func (h *host) send(request *http.Request) response {
