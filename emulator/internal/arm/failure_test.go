@@ -84,8 +84,12 @@ func TestStorageThatCannotBeReached(t *testing.T) {
 		})
 	}
 	secrets(h)
-	if err := h.CreateWorkspace(Workspace{SubscriptionID: testSubscription, ResourceGroup: "new", Name: "new", Location: "eastus", StorageAccount: "new"}); !errors.Is(err, h.accounts.err) {
-		t.Errorf("CreateWorkspace = %v", err)
+	for _, call := range []string{"AddAccount", "CreateContainer"} {
+		h.accounts.only = call
+		workspace := Workspace{SubscriptionID: testSubscription, ResourceGroup: "new", Name: "new", Location: "eastus", StorageAccount: "new"}
+		if err := h.CreateWorkspace(workspace); !errors.Is(err, h.accounts.err) {
+			t.Errorf("CreateWorkspace where %s fails = %v", call, err)
+		}
 	}
 	alone := newHost(t)
 	alone.Handler.accounts = nil

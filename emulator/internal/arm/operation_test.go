@@ -130,6 +130,11 @@ func TestOperationURLsAreSigned(t *testing.T) {
 		{"changed, and one more value", appendTo(changed, "&a=1"), http.StatusForbidden},
 		{"cut", cut, http.StatusForbidden},
 		{"without any signature, as in 2023", bare, http.StatusOK},
+		{"with a time alone", appendTo(bare, "&t=1"), http.StatusForbidden},
+		{"with a certificate alone", appendTo(bare, "&c=1"), http.StatusForbidden},
+		{"with a signature alone", appendTo(bare, "&s=1"), http.StatusForbidden},
+		{"with a hash alone", appendTo(bare, "&h=1"), http.StatusForbidden},
+		{"malformed", appendTo(bare, "&%zz"), http.StatusForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) { h.get(test.url.String()).wants(test.status) })
 	}

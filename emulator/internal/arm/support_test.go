@@ -213,14 +213,22 @@ type fakeAccounts struct {
 	known      map[string]blob.Account
 	containers []string
 	expiry     time.Time
-	err        error // of every call, if set
+	err        error  // of every call, if set
+	only       string // the one call that fails; empty means every call
+}
+
+func (f *fakeAccounts) failure(call string) error {
+	if f.only != "" && f.only != call {
+		return nil
+	}
+	return f.err
 }
 
 func (f *fakeAccounts) AddAccount(account blob.Account) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.err != nil {
-		return f.err
+	if err := f.failure("AddAccount"); err != nil {
+		return err
 	}
 	if f.known == nil {
 		f.known = map[string]blob.Account{}
@@ -233,7 +241,7 @@ func (f *fakeAccounts) CreateContainer(account, container string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.containers = append(f.containers, account+"/"+container)
-	return f.err
+	return f.failure("CreateContainer")
 }
 
 func (f *fakeAccounts) AccountSAS(account, permissions string, expiry time.Time) (string, error) {

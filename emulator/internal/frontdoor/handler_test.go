@@ -138,6 +138,15 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
+func TestOtherHosts(t *testing.T) {
+	h, _ := newHandler(t)
+	for _, host := range []string{"management.azure.com", "kiln.blob.core.windows.net", "tiles-ep.example", "eastus.api.azureml.ms"} {
+		if w := do(h, http.MethodPost, "https://"+host+"/jobs", body); w.Code != http.StatusNotFound || !strings.HasPrefix(w.Body.String(), "There is no endpoint") {
+			t.Errorf("%s: status %d: %s", host, w.Code, w.Body)
+		}
+	}
+}
+
 func TestNothingToRouteTo(t *testing.T) {
 	h, submitted := newHandler(t)
 	for _, w := range []*httptest.ResponseRecorder{

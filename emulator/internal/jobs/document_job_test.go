@@ -1,6 +1,10 @@
 package jobs
 
 import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -93,6 +97,51 @@ func TestTimeAndDurationTexts(t *testing.T) {
 	} {
 		if got := durationText(d); got != want {
 			t.Errorf("durationText(%v) = %s, want %s", d, got, want)
+		}
+	}
+}
+
+// TestDocumentsOfAJob compares whole documents, so that a member that comes, goes or changes is seen whatever it is.
+// AZMLBATCH_RECORD=1 writes them anew; the witness tests hold them against recordings of the service.
+func TestDocumentsOfAJob(t *testing.T) {
+	w := newWorld(t, nil)
+	model := w.deployment(sizes, store.Document{"environmentVariables": store.Document{"GLAZE": "blue"}})
+	pipeline := store.Document{"id": "/d/steps", "name": "steps", "properties": store.Document{"deploymentConfiguration": store.Document{
+		"deploymentConfigurationType": "PipelineComponent", "componentId": store.Document{"assetId": "/components/fire/versions/1"},
+		"settings": store.Document{"default_compute": "cluster"},
+	}}}
+	for name, deployment := range map[string]store.Document{"model": model, "pipeline": pipeline} {
+		inv := w.invocation(deployment, "https://kilnstore.blob.core.windows.net/c/p")
+		inv.Overrides.DisplayName, inv.Directed = "monday", false
+		j, err := w.runner.newJob(inv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.name, j.child, j.created = "job-1", "step-1", time.Date(2031, 2, 3, 4, 5, 6, 780_000_000, time.UTC)
+		failed := j.childRun()
+		moveRun(failed, Running, j.created.Add(time.Second), nil)
+		moveRun(failed, Failed, j.created.Add(time.Minute), runError("cracked"))
+		for what, doc := range map[string]store.Document{
+			"arm": j.armDocument(), "step": j.childDocument(), "batch": j.batchDocument(), "parent_run": j.parentRun(), "child_run": j.childRun(),
+			"failed_run": failed, "definition": j.runDefinition(),
+		} {
+			file := filepath.Join("testdata", "golden", name+"_"+what+".json")
+			got, err := json.MarshalIndent(doc, "", " ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if os.Getenv("AZMLBATCH_RECORD") != "" {
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, append(got, '\n'), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", file, diff)
+			}
 		}
 	}
 }
