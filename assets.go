@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -147,11 +146,13 @@ type CreateAssetOptions struct {
 //
 // Not evidenced: what two registrations of different content under one version end as; the service is known to refuse a
 // changed path, and this is then [ErrConflict] or its own text.
-func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *CreateAssetOptions) (_ T, err error) {
+func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *CreateAssetOptions) (T, error) {
+	op := a.op("create", *viewOf(&asset).name)
+	return step(ctx, a.c, op, func(ctx context.Context) (T, error) { return a.create(ctx, op, asset, orZero(options)) })
+}
+
+func (a AssetsClient[T]) create(ctx context.Context, op operation, asset T, options CreateAssetOptions) (T, error) {
 	v := viewOf(&asset)
-	op := a.op("create", *v.name)
-	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
 	if err := checkAsset(op, *v.name, *v.version); err != nil {
 		return asset, err
 	}
@@ -164,7 +165,7 @@ func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *C
 	if *v.version == "" {
 		return a.createNext(ctx, op, asset)
 	}
-	if orZero(options).MustBeNew {
+	if options.MustBeNew {
 		if err := a.mustBeNew(ctx, *v.name, *v.version); err != nil {
 			return asset, err
 		}
@@ -196,36 +197,38 @@ func (a AssetsClient[T]) mustBeNew(ctx context.Context, name, version string) er
 // the service answers as if it had done so and does not, and this is an *[Error] here (seen in the Azure SDK for Python's
 // recording test_environment_archive_restore_version, 2023); archive the name instead.
 func (a AssetsClient[T]) Archive(ctx context.Context, name, version string) (T, error) {
-	return a.setArchived(ctx, a.op("archive", name+":"+version), name, version, true)
+	return a.setArchived(ctx, "archive", name, version, true)
 }
 
 // Restore undoes [AssetsClient.Archive]. The service sets a model's stage to Development.
 func (a AssetsClient[T]) Restore(ctx context.Context, name, version string) (T, error) {
-	return a.setArchived(ctx, a.op("restore", name+":"+version), name, version, false)
+	return a.setArchived(ctx, "restore", name, version, false)
 }
 
-func (a AssetsClient[T]) setArchived(ctx context.Context, op operation, name, version string, archived bool) (_ T, err error) {
-	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
-	asset, err := a.Get(ctx, name, version)
-	if err != nil {
+func (a AssetsClient[T]) setArchived(ctx context.Context, verb, name, version string, archived bool) (T, error) {
+	op := a.op(verb, name+":"+version)
+	return step(ctx, a.c, op, func(ctx context.Context) (T, error) {
+		asset, err := a.Get(ctx, name, version)
+		if err != nil {
+			return asset, err
+		}
+		v := viewOf(&asset)
+		if *v.archived == archived {
+			return asset, nil
+		}
+		*v.archived = archived
+		*v.name, *v.version = name, version
+		if v.stage != nil {
+			*v.stage = "" // the service sets Archived or Development by itself
+		}
+		asset, err = a.put(ctx, op, asset)
+		if err == nil && *viewOf(&asset).archived != archived {
+			err = &Error{Operation: op.String(), StatusCode: http.StatusCreated,
+				Message: "the service took the request and left the version as it was",
+				Remedy:  "archive or restore the whole name, with ArchiveContainer or RestoreContainer"}
+		}
 		return asset, err
-	}
-	v := viewOf(&asset)
-	if *v.archived == archived {
-		return asset, nil
-	}
-	*v.archived = archived
-	*v.name, *v.version = name, version
-	if v.stage != nil {
-		*v.stage = "" // the service sets Archived or Development by itself
-	}
-	asset, err = a.put(ctx, op, asset)
-	if err == nil && *viewOf(&asset).archived != archived {
-		err = &Error{Operation: op.String(), StatusCode: http.StatusCreated, Message: "the service took the request and left the version as it was",
-			Remedy: "archive or restore the whole name, with ArchiveContainer or RestoreContainer"}
-	}
-	return asset, err
+	})
 }
 
 // Delete deletes a version for good; the files in storage stay. A missing one is [ErrNotFound] or no error, as the service

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -62,25 +61,26 @@ func (a AssetsClient[T]) ListContainers(ctx context.Context, options *ListAssets
 
 // ArchiveContainer takes a name out of the lists of active names. Its versions can still be read and used.
 func (a AssetsClient[T]) ArchiveContainer(ctx context.Context, name string) (AssetContainer, error) {
-	return a.setContainerArchived(ctx, a.container(a.op("archive", name), http.MethodPut, name), name, true)
+	return a.setContainerArchived(ctx, "archive", name, true)
 }
 
 // RestoreContainer undoes [AssetsClient.ArchiveContainer].
 func (a AssetsClient[T]) RestoreContainer(ctx context.Context, name string) (AssetContainer, error) {
-	return a.setContainerArchived(ctx, a.container(a.op("restore", name), http.MethodPut, name), name, false)
+	return a.setContainerArchived(ctx, "restore", name, false)
 }
 
 // setContainerArchived always writes, because the container's own GET does not tell whether it is archived.
-func (a AssetsClient[T]) setContainerArchived(ctx context.Context, r request, name string, archived bool) (_ AssetContainer, err error) {
-	ctx, end := a.c.begin(ctx, r.op, slog.LevelInfo)
-	defer end(&err)
-	container, err := a.GetContainer(ctx, name)
-	if err != nil {
-		return container, err
-	}
-	container.IsArchived = archived
-	r.body = body{container}
-	return do[AssetContainer](ctx, a.c, r)
+func (a AssetsClient[T]) setContainerArchived(ctx context.Context, verb, name string, archived bool) (AssetContainer, error) {
+	r := a.container(a.op(verb, name), http.MethodPut, name)
+	return step(ctx, a.c, r.op, func(ctx context.Context) (AssetContainer, error) {
+		container, err := a.GetContainer(ctx, name)
+		if err != nil {
+			return container, err
+		}
+		container.IsArchived = archived
+		r.body = body{container}
+		return do[AssetContainer](ctx, a.c, r)
+	})
 }
 
 // DeleteContainer deletes a name with all its versions for good; the files in storage stay. A missing one is [ErrNotFound]

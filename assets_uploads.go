@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path"
 	"reflect"
 	"strings"
@@ -14,7 +13,40 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// What uploading and downloading share for all kinds of assets. The transfer itself is in upload.go and download.go.
+// assetUpload is what the kinds of assets with files differ in.
+type assetUpload[T Asset] struct {
+	asset     T
+	alwaysNew bool
+	options   *UploadOptions
+	check     func(op operation, files local.Tree) error // of the files, before anything is sent
+	place     func(asset *T, up uploaded)                // notes where they are now
+}
+
+// upload sends local files and registers them, as all kinds of assets but codes do it.
+func (a AssetsClient[T]) upload(ctx context.Context, name, localPath string, u assetUpload[T]) (T, error) {
+	op := a.op("upload", name)
+	return step(ctx, a.c, op, func(ctx context.Context) (T, error) {
+		var zero T
+		v := viewOf(&u.asset)
+		*v.name = name
+		if err := checkAsset(op, name, *v.version); err != nil {
+			return zero, err
+		}
+		files, err := scanLocal(op, localPath)
+		if err != nil {
+			return zero, err
+		}
+		if err := u.check(op, files); err != nil {
+			return zero, err
+		}
+		up, err := a.c.uploadFiles(ctx, op, files, u.options)
+		if err != nil {
+			return zero, err
+		}
+		u.place(&u.asset, up)
+		return a.registerUpload(ctx, op, u.asset, u.alwaysNew)
+	})
+}
 
 // registerUpload registers uploaded content, unless the latest version of the name says all of it already.
 func (a AssetsClient[T]) registerUpload(ctx context.Context, op operation, asset T, alwaysNew bool) (T, error) {
@@ -96,10 +128,14 @@ func checkHolds(op operation, files local.Tree, argument, file, remedy string) e
 // it, and a file appears whole or not at all. A missing version is [ErrNotFound]; one without files, such as a component
 // or an environment without a build context, is *[ArgumentError]. It blocks until everything is there and is retried
 // file by file.
-func (a AssetsClient[T]) Download(ctx context.Context, name, version, dir string, options *DownloadOptions) (_ DownloadResult, err error) {
+func (a AssetsClient[T]) Download(ctx context.Context, name, version, dir string, options *DownloadOptions) (DownloadResult, error) {
 	op := a.op("download", name+":"+version)
-	ctx, end := a.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
+	return step(ctx, a.c, op, func(ctx context.Context) (DownloadResult, error) {
+		return a.download(ctx, op, name, version, dir, options)
+	})
+}
+
+func (a AssetsClient[T]) download(ctx context.Context, op operation, name, version, dir string, options *DownloadOptions) (DownloadResult, error) {
 	asset, err := a.Get(ctx, name, version)
 	if err != nil {
 		return DownloadResult{}, err

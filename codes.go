@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -95,11 +94,12 @@ type UploadCodeOptions struct {
 // Files that .amlignore, or else .gitignore, excludes are left out. It blocks until everything is sent; broken off, it can
 // be repeated. A path that cannot be uploaded, and a script that is not in it, is *[ArgumentError]. Stored files cost
 // what storage costs and stay when the version is deleted.
-func (c CodesClient) Upload(ctx context.Context, name, localPath string, options *UploadCodeOptions) (_ Code, err error) {
+func (c CodesClient) Upload(ctx context.Context, name, localPath string, options *UploadCodeOptions) (Code, error) {
 	op := c.op("upload", name)
-	ctx, end := c.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
-	o := orZero(options)
+	return step(ctx, c.c, op, func(ctx context.Context) (Code, error) { return c.upload(ctx, op, name, localPath, orZero(options)) })
+}
+
+func (c CodesClient) upload(ctx context.Context, op operation, name, localPath string, o UploadCodeOptions) (Code, error) {
 	code := o.Code
 	code.Name = name
 	if err := checkAsset(op, name, code.Version); err != nil {

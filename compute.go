@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -141,14 +140,16 @@ func checkCompute(op operation, compute Compute) (Compute, error) {
 // IdleTimeBeforeScaleDown. It reads the cluster, changes this one thing and writes it back; a cluster that has these
 // numbers already is not written. A missing compute is [ErrNotFound]; a compute that is no cluster, and numbers that no
 // cluster can have, are *[ArgumentError].
-func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNodes int, options *WaitOptions) (_ Compute, err error) {
+func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNodes int, options *WaitOptions) (Compute, error) {
 	op := operation{"scale", "compute", name}
-	ctx, end := c.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
+	return step(ctx, c.c, op, func(ctx context.Context) (Compute, error) { return c.scale(ctx, op, minNodes, maxNodes, options) })
+}
+
+func (c ComputesClient) scale(ctx context.Context, op operation, minNodes, maxNodes int, options *WaitOptions) (Compute, error) {
 	if err := checkNodes(op, "", minNodes, maxNodes); err != nil {
 		return Compute{}, err
 	}
-	compute, err := c.Get(ctx, name)
+	compute, err := c.Get(ctx, op.name)
 	if err != nil {
 		return Compute{}, err
 	}
@@ -162,7 +163,7 @@ func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNod
 	}
 	cluster.MinNodes, cluster.MaxNodes = minNodes, maxNodes
 	compute.Properties = cluster
-	return c.CreateOrUpdate(ctx, name, compute, options)
+	return c.CreateOrUpdate(ctx, op.name, compute, options)
 }
 
 // A ComputeNode is a machine of a cluster.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/local"
@@ -106,35 +105,19 @@ type UploadDataOptions struct {
 // It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
 // uploaded, or does not fit the type, is *[ArgumentError]. Stored files cost what storage costs and stay when the version
 // is deleted.
-func (d DataClient) Upload(ctx context.Context, name, localPath string, options *UploadDataOptions) (_ Data, err error) {
-	op := d.op("upload", name)
-	ctx, end := d.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
+func (d DataClient) Upload(ctx context.Context, name, localPath string, options *UploadDataOptions) (Data, error) {
 	o := orZero(options)
-	data := o.Data
-	data.Name = name
-	if err := checkAsset(op, name, data.Version); err != nil {
-		return Data{}, err
-	}
-	files, err := scanLocal(op, localPath)
-	if err != nil {
-		return Data{}, err
-	}
-	if err := checkDataPath(op, data.DataType, files); err != nil {
-		return Data{}, err
-	}
-	up, err := d.c.uploadFiles(ctx, op, files, o.Upload)
-	if err != nil {
-		return Data{}, err
-	}
-	data.DataURI = Reference{Form: FormPlace, Datastore: up.Datastore, Path: up.Path}.String()
-	if up.IsDir {
-		data.DataURI = strings.TrimSuffix(data.DataURI, "/") + "/"
-	} else if data.DataType == "" {
-		data.DataType = DataTypeURIFile
-	}
-	data.setDefaults()
-	return d.registerUpload(ctx, op, data, o.AlwaysNew)
+	return d.upload(ctx, name, localPath, assetUpload[Data]{asset: o.Data, alwaysNew: o.AlwaysNew, options: o.Upload,
+		check: func(op operation, files local.Tree) error { return checkDataPath(op, o.Data.DataType, files) },
+		place: func(data *Data, up uploaded) {
+			data.DataURI = Reference{Form: FormPlace, Datastore: up.Datastore, Path: up.Path}.String()
+			if up.IsDir {
+				data.DataURI = strings.TrimSuffix(data.DataURI, "/") + "/"
+			} else if data.DataType == "" {
+				data.DataType = DataTypeURIFile
+			}
+			data.setDefaults()
+		}})
 }
 
 // checkDataPath checks a local path against the kind of asset it shall be.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"log/slog"
 	"maps"
 	"net/http"
 
@@ -132,18 +131,19 @@ func (e EndpointsClient) BeginDelete(ctx context.Context, name string) (*Poller[
 // until the endpoint says so. It reads the endpoint, changes this one thing, writes it back and reads it again, because
 // the service has no call for it and no ETag. A neighbour's change after the writing is reported as [ErrConflict] and left
 // as it is; one in the instant between reading and writing cannot be seen.
-func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string, options *WaitOptions) (_ Endpoint, err error) {
+func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string, options *WaitOptions) (Endpoint, error) {
 	r := e.request(http.MethodPut, "set default deployment of", name)
-	op := r.op
-	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
-	if err := checkName(operation{op.verb, "deployment", deployment}, "deployment", deployment); err != nil {
+	return step(ctx, e.c, r.op, func(ctx context.Context) (Endpoint, error) { return e.setDefault(ctx, r, deployment, options) })
+}
+
+func (e EndpointsClient) setDefault(ctx context.Context, r request, deployment string, options *WaitOptions) (Endpoint, error) {
+	if err := checkName(operation{r.op.verb, "deployment", deployment}, "deployment", deployment); err != nil {
 		return Endpoint{}, err
 	}
-	if _, err := e.c.Deployments(name).Get(ctx, deployment); err != nil {
-		return Endpoint{}, fmt.Errorf("azmlbatch: %s: %w", op, err)
+	if _, err := e.c.Deployments(r.op.name).Get(ctx, deployment); err != nil {
+		return Endpoint{}, fmt.Errorf("azmlbatch: %s: %w", r.op, err)
 	}
-	endpoint, err := e.Get(ctx, name) // last, so that little time is left for a neighbour
+	endpoint, err := e.Get(ctx, r.op.name) // last, so that little time is left for a neighbour
 	if err != nil {
 		return Endpoint{}, err
 	}
@@ -157,7 +157,7 @@ func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deploym
 	if endpoint, err = untilDone(ctx, p, err, options); err != nil {
 		return endpoint, err
 	}
-	return endpoint, changedMeanwhile(op, wrote, endpoint)
+	return endpoint, changedMeanwhile(r.op, wrote, endpoint)
 }
 
 // changedMeanwhile compares what was written with what is there after it: a difference is a neighbour's change.

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"strings"
 
+	"github.com/azmlbatch/azmlbatch/internal/local"
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
@@ -153,28 +153,14 @@ type UploadBuildOptions struct {
 //
 // It blocks until everything is sent, not until the image is built: that happens at the first job, on compute that costs
 // money. A folder without the Dockerfile is *[ArgumentError].
-func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string, options *UploadBuildOptions) (_ Environment, err error) {
-	op := e.op("upload", name)
-	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
+func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string, options *UploadBuildOptions) (Environment, error) {
 	o := orZero(options)
 	env := o.Environment
-	env.Name, env.Image = name, ""
+	env.Image = ""
 	env.Build.DockerfilePath = cmp.Or(env.Build.DockerfilePath, "Dockerfile")
-	if err := checkAsset(op, name, env.Version); err != nil {
-		return Environment{}, err
-	}
-	files, err := scanLocal(op, folder)
-	if err != nil {
-		return Environment{}, err
-	}
-	if err := checkFolderHolds(op, files, env.Build.DockerfilePath, "build context"); err != nil {
-		return Environment{}, err
-	}
-	up, err := e.c.uploadFiles(ctx, op, files, o.Upload)
-	if err != nil {
-		return Environment{}, err
-	}
-	env.Build.ContextURI = strings.TrimSuffix(up.URL, "/") + "/"
-	return e.registerUpload(ctx, op, env, o.AlwaysNew)
+	return e.upload(ctx, name, folder, assetUpload[Environment]{asset: env, alwaysNew: o.AlwaysNew, options: o.Upload,
+		check: func(op operation, files local.Tree) error {
+			return checkFolderHolds(op, files, env.Build.DockerfilePath, "build context")
+		},
+		place: func(env *Environment, up uploaded) { env.Build.ContextURI = strings.TrimSuffix(up.URL, "/") + "/" }})
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"maps"
 	"net/http"
 	"regexp"
@@ -29,21 +28,18 @@ import (
 // anything is sent, and [LocalPath] inputs are not uploaded again.
 //
 // It takes one request to read the endpoint, one to read the deployment, and the POST.
-func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invocation) (_ BatchJob, err error) {
+func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invocation) (BatchJob, error) {
 	op := operation{"invoke", "endpoint", endpoint}
-	ctx, end := e.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
-	if err := checkName(op, "endpoint", endpoint); err != nil {
-		return BatchJob{}, err
-	}
-	if err := checkInvocation(op, inv); err != nil {
-		return BatchJob{}, err
-	}
-	target, err := e.target(ctx, op, endpoint, inv.Deployment)
-	if err != nil {
-		return BatchJob{}, err
-	}
-	return target.invoke(ctx, inv)
+	return step(ctx, e.c, op, func(ctx context.Context) (BatchJob, error) {
+		if err := cmp.Or(checkName(op, "endpoint", endpoint), checkInvocation(op, inv)); err != nil {
+			return BatchJob{}, err
+		}
+		target, err := e.target(ctx, op, endpoint, inv.Deployment)
+		if err != nil {
+			return BatchJob{}, err
+		}
+		return target.invoke(ctx, inv)
+	})
 }
 
 // invokeTarget is an endpoint and deployment that have been read, ready to take invocations.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -219,23 +218,23 @@ func (m *manyHandler) checkKey(key string) error {
 }
 
 // start runs in a goroutine of its own.
-func (m *manyHandler) start(ctx context.Context, inv Invocation) (_ BatchJob, err error) {
+func (m *manyHandler) start(ctx context.Context, inv Invocation) (BatchJob, error) {
 	select {
 	case m.slots <- struct{}{}:
 		defer func() { <-m.slots }()
 	case <-ctx.Done():
 		return BatchJob{}, &Error{Operation: m.op.String(), Err: ctx.Err(), Message: "not started"}
 	}
-	ctx, end := m.endpoints.c.begin(ctx, m.op, slog.LevelInfo)
-	defer end(&err)
-	if err := checkInvocation(m.op, inv); err != nil {
-		return BatchJob{}, err
-	}
-	target, err := m.targets.get(ctx, m.endpoints, m.op, inv.Deployment)
-	if err != nil {
-		return BatchJob{}, err
-	}
-	return target.invoke(ctx, inv)
+	return step(ctx, m.endpoints.c, m.op, func(ctx context.Context) (BatchJob, error) {
+		if err := checkInvocation(m.op, inv); err != nil {
+			return BatchJob{}, err
+		}
+		target, err := m.targets.get(ctx, m.endpoints, m.op, inv.Deployment)
+		if err != nil {
+			return BatchJob{}, err
+		}
+		return target.invoke(ctx, inv)
+	})
 }
 
 // abandon starts no more, and takes in what was on its way and has started all the same.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"path"
 	"strings"
 )
@@ -102,17 +101,17 @@ func (j JobsClient) OpenOutput(ctx context.Context, f JobFile) (io.ReadCloser, e
 
 // Download writes the files of a job's output into a folder, which is made if it does not exist. Nothing is written
 // outside of it, and a file appears whole or not at all.
-func (j JobsClient) Download(ctx context.Context, name, dir string, options *DownloadOptions) (_ DownloadResult, err error) {
+func (j JobsClient) Download(ctx context.Context, name, dir string, options *DownloadOptions) (DownloadResult, error) {
 	op := operation{"download outputs of", "job", name}
-	ctx, end := j.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
-	o, err := j.output(ctx, op, name)
-	if err != nil {
-		return DownloadResult{}, err
-	}
-	at, err := j.c.blobPlace(ctx, op, o.folder)
-	if err != nil {
-		return DownloadResult{}, err
-	}
-	return j.c.downloadPrefix(ctx, op, at, dir, options)
+	return step(ctx, j.c, op, func(ctx context.Context) (DownloadResult, error) {
+		o, err := j.output(ctx, op, name)
+		if err != nil {
+			return DownloadResult{}, err
+		}
+		at, err := j.c.blobPlace(ctx, op, o.folder)
+		if err != nil {
+			return DownloadResult{}, err
+		}
+		return j.c.downloadPrefix(ctx, op, at, dir, options)
+	})
 }

@@ -3,8 +3,8 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 
+	"github.com/azmlbatch/azmlbatch/internal/local"
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
@@ -116,31 +116,18 @@ type UploadModelOptions struct {
 //
 // It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
 // uploaded, and a folder without MLmodel for [ModelTypeMLFlow], is *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
-func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (_ Model, err error) {
-	op := m.op("upload", name)
-	ctx, end := m.c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
+func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (Model, error) {
 	o := orZero(options)
-	model := o.Model
-	model.Name = name
-	if err := checkAsset(op, name, model.Version); err != nil {
-		return Model{}, err
-	}
-	files, err := scanLocal(op, localPath)
-	if err != nil {
-		return Model{}, err
-	}
-	model.setDefaults()
-	if model.ModelType == ModelTypeMLFlow {
-		if err := checkFolderHolds(op, files, "MLmodel", string(ModelTypeMLFlow)); err != nil {
-			return Model{}, err
-		}
-	}
-	up, err := m.c.uploadFiles(ctx, op, files, o.Upload)
-	if err != nil {
-		return Model{}, err
-	}
-	// Models are sent with the long spelling of a place, data assets with the short one, as az ml does it.
-	model.ModelURI = Reference{Form: FormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
-	return m.registerUpload(ctx, op, model, o.AlwaysNew)
+	o.Model.setDefaults()
+	return m.upload(ctx, name, localPath, assetUpload[Model]{asset: o.Model, alwaysNew: o.AlwaysNew, options: o.Upload,
+		check: func(op operation, files local.Tree) error {
+			if o.Model.ModelType != ModelTypeMLFlow {
+				return nil
+			}
+			return checkFolderHolds(op, files, "MLmodel", string(ModelTypeMLFlow))
+		},
+		place: func(model *Model, up uploaded) {
+			// Models are sent with the long spelling of a place, data assets with the short one, as az ml does it.
+			model.ModelURI = Reference{Form: FormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
+		}})
 }

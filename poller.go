@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"strings"
 	"time"
 )
@@ -122,10 +121,11 @@ func (p *Poller[T]) Result() (T, error) {
 
 // PollUntilDone polls until the work has ended, and returns its result. It blocks, stops at once when ctx ends, and then
 // says what was seen last. A failed operation is *[Error], a failed job *[JobFailedError].
-func (p *Poller[T]) PollUntilDone(ctx context.Context, options *WaitOptions) (_ T, err error) {
-	ctx, end := p.client.begin(ctx, p.op.waiting(), slog.LevelInfo)
-	defer end(&err)
-	o := orZero(options)
+func (p *Poller[T]) PollUntilDone(ctx context.Context, options *WaitOptions) (T, error) {
+	return step(ctx, p.client, p.op.waiting(), func(ctx context.Context) (T, error) { return p.untilDone(ctx, orZero(options)) })
+}
+
+func (p *Poller[T]) untilDone(ctx context.Context, o WaitOptions) (T, error) {
 	for progress, err := range p.polls(ctx, o.Interval) {
 		if err != nil {
 			return p.result, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/azmlbatch/azmlbatch/internal/local"
 )
@@ -73,11 +72,9 @@ type Uploaded struct {
 // sent once whichever tool sent it first. It registers nothing. Files that .amlignore, or else .gitignore, excludes are
 // left out. It blocks until everything is there; broken off, it can be repeated and goes on where it was. A path that
 // cannot be uploaded is *[ArgumentError]. Stored files cost what storage costs.
-func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (_ Uploaded, err error) {
+func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"upload", "path", localPath}
-	ctx, end := c.begin(ctx, op, slog.LevelInfo)
-	defer end(&err)
-	up, err := c.uploadToDatastore(ctx, op, localPath, options)
+	up, err := step(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.uploadToDatastore(ctx, op, localPath, options) })
 	if err != nil {
 		return Uploaded{}, err
 	}

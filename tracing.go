@@ -27,6 +27,13 @@ func newTracer(p tracing.Provider, ws Workspace) tracing.Tracer {
 	return t
 }
 
+// step runs a step of several requests within a span.
+func step[T any](ctx context.Context, c *Client, op operation, run func(context.Context) (T, error)) (v T, err error) {
+	ctx, end := c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
+	return run(ctx)
+}
+
 // begin opens the span of a step and returns what ends it, with the step's error, and logs it: a step of several requests
 // at slog.LevelInfo, a single request at slog.LevelDebug. A span within another span of this package is left out, as in
 // every Azure SDK; the HTTP spans of its requests are children of the outer one.
