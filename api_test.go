@@ -44,24 +44,22 @@ func TestResultsInPublicSignaturesHaveNoNames(t *testing.T) {
 
 // TestConstantsAreNamedAfterTheirType: the type's whole name, then the value, as in JobStatusCompleted.
 func TestConstantsAreNamedAfterTheirType(t *testing.T) {
-	for _, dir := range []string{".", "emulator", "scoring"} {
-		for _, d := range publicDeclarations(t, dir) {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
+	for _, d := range publicDeclarations(t, ".") {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.CONST {
+			continue
+		}
+		last := ""
+		for _, s := range g.Specs {
+			v, _ := s.(*ast.ValueSpec)
+			if typ, ok := v.Type.(*ast.Ident); ok {
+				last = typ.Name
+			} else if len(v.Values) > 0 {
+				last = ""
 			}
-			last := ""
-			for _, s := range g.Specs {
-				v, _ := s.(*ast.ValueSpec)
-				if typ, ok := v.Type.(*ast.Ident); ok {
-					last = typ.Name
-				} else if len(v.Values) > 0 {
-					last = ""
-				}
-				for _, name := range v.Names {
-					if last != "" && ast.IsExported(last) && name.IsExported() && !strings.HasPrefix(name.Name, last) {
-						t.Errorf("%s: the constant %s of type %s", dir, name.Name, last)
-					}
+			for _, name := range v.Names {
+				if ast.IsExported(last) && name.IsExported() && !strings.HasPrefix(name.Name, last) {
+					t.Errorf("the constant %s of type %s", name.Name, last)
 				}
 			}
 		}

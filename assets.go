@@ -82,8 +82,8 @@ func (a AssetsClient[T]) Latest(ctx context.Context, name string) (T, error) {
 // asked for one item has a next link as long as there are more.
 func latest[T any](ctx context.Context, c *Client, kind ReferenceKind, versions request) (T, error) {
 	versions.query = url.Values{"$orderBy": {"createdtime desc"}, "$top": {"1"}}
-	if kind != KindCode { // the one list that takes no view
-		versions.query.Set("listViewType", string(ViewActiveOnly))
+	if kind != ReferenceKindCode { // the one list that takes no view
+		versions.query.Set("listViewType", string(ListViewActiveOnly))
 	}
 	for v, err := range list[T](ctx, c, versions) {
 		return v, err
@@ -96,19 +96,19 @@ func latest[T any](ctx context.Context, c *Client, kind ReferenceKind, versions 
 // ListView selects by archiving.
 type ListView string
 
-// The views of a list. An empty view means the service's default, which is [ViewActiveOnly].
+// The views of a list. An empty view means the service's default, which is [ListViewActiveOnly].
 const (
-	// ViewActiveOnly leaves out what is archived.
-	ViewActiveOnly ListView = "ActiveOnly"
-	// ViewArchivedOnly shows what is archived, and nothing else.
-	ViewArchivedOnly ListView = "ArchivedOnly"
-	// ViewAll shows both.
-	ViewAll ListView = "All"
+	// ListViewActiveOnly leaves out what is archived.
+	ListViewActiveOnly ListView = "ActiveOnly"
+	// ListViewArchivedOnly shows what is archived, and nothing else.
+	ListViewArchivedOnly ListView = "ArchivedOnly"
+	// ListViewAll shows both.
+	ListViewAll ListView = "All"
 )
 
 // ListAssetsOptions narrow a list of versions or of names. The zero value and nil list what is active.
 type ListAssetsOptions struct {
-	// View is [ViewActiveOnly] when empty. Lists of codes take no view: they always show all.
+	// View is [ListViewActiveOnly] when empty. Lists of codes take no view: they always show all.
 	View ListView
 	// Filter has further members of the service's query, for example "stage" or "tags" for models; View beats a
 	// "listViewType" in it. May be nil; it is not changed. Not evidenced: what the service makes of members it does not know.
@@ -118,8 +118,8 @@ type ListAssetsOptions struct {
 func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 	query := url.Values{}
 	maps.Copy(query, orZero(o).Filter)
-	if kind != KindCode {
-		query.Set("listViewType", string(cmp.Or(orZero(o).View, ViewActiveOnly)))
+	if kind != ReferenceKindCode {
+		query.Set("listViewType", string(cmp.Or(orZero(o).View, ListViewActiveOnly)))
 	}
 	return query
 }
@@ -240,14 +240,14 @@ func (a AssetsClient[T]) Delete(ctx context.Context, name, version string) error
 
 // setAssetName fills in the name of an asset, which the service gives in the id only: a version's own name is the version.
 func setAssetName(kind ReferenceKind, id string, name *string) {
-	if r, err := ParseReference(kind, id); err == nil && r.Form == FormNamed {
+	if r, err := ParseReference(kind, id); err == nil && r.Form == ReferenceFormNamed {
 		*name = r.Name
 	}
 }
 
 // assetRef is what a request takes to refer to an asset.
 func assetRef(v assetView) string {
-	r := Reference{Form: FormNamed, Kind: v.kind, Name: *v.name, Version: *v.version}
+	r := Reference{Form: ReferenceFormNamed, Kind: v.kind, Name: *v.name, Version: *v.version}
 	return cmp.Or(v.id, r.String())
 }
 
@@ -260,7 +260,7 @@ func checkPlace(op operation, argument, uri, upload string) error {
 	if uri == "" {
 		return bad("is empty")
 	}
-	if r, err := ParseReference("", uri); err != nil || r.Form == FormLocal {
+	if r, err := ParseReference("", uri); err != nil || r.Form == ReferenceFormLocal {
 		return bad(fmt.Sprintf("%q is a local path", redact(clip(uri))))
 	}
 	return nil

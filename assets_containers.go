@@ -138,7 +138,7 @@ func (a AssetsClient[T]) nextVersion(ctx context.Context, name string) (string, 
 // when no version is a number. Not evidenced: what containers of codes say.
 func (a AssetsClient[T]) highestVersion(ctx context.Context, name string) (string, error) {
 	highest := 0
-	for asset, err := range a.ListVersions(ctx, name, &ListAssetsOptions{View: ViewAll}) {
+	for asset, err := range a.ListVersions(ctx, name, &ListAssetsOptions{View: ListViewAll}) {
 		if err != nil {
 			return "", err
 		}

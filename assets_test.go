@@ -232,7 +232,7 @@ func TestListsOfVersionsAndNames(t *testing.T) {
 		"GET /codes":                 answer(200, `{"value":[]}`),
 	}}
 	c := service.client(t)
-	options := &ListAssetsOptions{View: ViewAll, Filter: map[string][]string{"stage": {"Production"}}}
+	options := &ListAssetsOptions{View: ListViewAll, Filter: map[string][]string{"stage": {"Production"}}}
 	var versions []string
 	for m, err := range c.Models().ListVersions(t.Context(), "glaze", options) {
 		if err != nil {

@@ -182,7 +182,7 @@ func TestCassetteDeployAndInvoke(t *testing.T) {
 	}
 	job, err := client.Endpoints().Invoke(ctx, "vases", azmlbatch.Invocation{Key: "monday",
 		Inputs: azmlbatch.Inputs{"vases": azmlbatch.URIFolder{URI: "https://shelf.blob.core.windows.net/vases/new"}}})
-	if err != nil || job.Deployment() != "blue" || job.Status != azmlbatch.JobPreparing {
+	if err != nil || job.Deployment() != "blue" || job.Status != azmlbatch.JobStatusPreparing {
 		t.Errorf("Invoke = %+v, %v", job, err)
 	}
 	if err := client.Endpoints().Delete(ctx, "vases", nil); err != nil {

@@ -42,7 +42,7 @@ type Code struct {
 // UnmarshalJSON implements [json.Unmarshaler].
 func (c *Code) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, c)
-	setAssetName(KindCode, c.ID, &c.Name)
+	setAssetName(ReferenceKindCode, c.ID, &c.Name)
 	return err
 }
 
@@ -50,7 +50,7 @@ func (c *Code) UnmarshalJSON(b []byte) error {
 func (c Code) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
 func (c *Code) view() assetView {
-	return assetView{kind: KindCode, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived, content: c.CodeURI}
+	return assetView{kind: ReferenceKindCode, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived, content: c.CodeURI}
 }
 
 // Ref is what [CodeConfiguration].CodeID takes.

@@ -40,7 +40,7 @@ type Component struct {
 // UnmarshalJSON implements [json.Unmarshaler].
 func (c *Component) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, c)
-	setAssetName(KindComponent, c.ID, &c.Name)
+	setAssetName(ReferenceKindComponent, c.ID, &c.Name)
 	return err
 }
 
@@ -48,7 +48,7 @@ func (c *Component) UnmarshalJSON(b []byte) error {
 func (c Component) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
 func (c *Component) view() assetView {
-	return assetView{kind: KindComponent, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived}
+	return assetView{kind: ReferenceKindComponent, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived}
 }
 
 // Ref is what [PipelineComponentDeployment] takes.

@@ -45,10 +45,10 @@ type UnknownCompute struct {
 type VMPriority string
 
 const (
-	// VMDedicated nodes stay until they are idle. The service's default.
-	VMDedicated VMPriority = "Dedicated"
-	// VMLowPriority nodes cost less and can be taken away at any time; the mini-batches they had are tried again.
-	VMLowPriority VMPriority = "LowPriority"
+	// VMPriorityDedicated nodes stay until they are idle. The service's default.
+	VMPriorityDedicated VMPriority = "Dedicated"
+	// VMPriorityLowPriority nodes cost less and can be taken away at any time; the mini-batches they had are tried again.
+	VMPriorityLowPriority VMPriority = "LowPriority"
 )
 
 // AmlCompute is a cluster of virtual machines that Azure ML starts and stops by itself.
@@ -58,7 +58,7 @@ type AmlCompute struct {
 	// VMSize is the size of the machines, for example "STANDARD_DS3_V2"; needed. Its case means nothing and the service
 	// changes it: compare with [AmlCompute.SameVMSize].
 	VMSize string `wire:"vmSize"`
-	// VMPriority is [VMDedicated] when empty.
+	// VMPriority is [VMPriorityDedicated] when empty.
 	VMPriority VMPriority `wire:"vmPriority"`
 	// MaxNodes is the largest number of nodes, at least 1. Jobs that want more nodes wait for ever.
 	MaxNodes int `wire:"scaleSettings/maxNodeCount,always"`
@@ -152,7 +152,7 @@ type NodeStates struct {
 	Unusable int `wire:"unusableNodeCount"`
 	// Leaving nodes are stopping.
 	Leaving int `wire:"leavingNodeCount"`
-	// Preempted nodes were taken away ([VMLowPriority]).
+	// Preempted nodes were taken away ([VMPriorityLowPriority]).
 	Preempted int `wire:"preemptedNodeCount"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage

@@ -38,14 +38,14 @@ func TestCreateCluster(t *testing.T) {
 	p, err := service.client(t).Computes().BeginCreateOrUpdate(t.Context(), "raku", Compute{
 		Description: "small",
 		Tags:        map[string]string{"clay": "red"},
-		Identity:    Identity{Type: IdentitySystemAssigned},
-		Properties: &AmlCompute{VMSize: "Standard_DS2_v2", VMPriority: VMLowPriority, MaxNodes: 2, IdleTimeBeforeScaleDown: 100 * time.Second,
+		Identity:    Identity{Type: IdentityTypeSystemAssigned},
+		Properties: &AmlCompute{VMSize: "Standard_DS2_v2", VMPriority: VMPriorityLowPriority, MaxNodes: 2, IdleTimeBeforeScaleDown: 100 * time.Second,
 			Administrator: NodeAdministrator{UserName: "potter", SSHPublicKey: "ssh-ed25519 AAAA"}, SubnetID: "/subnets/1", EnableNodePublicIP: new(false)},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := p.PollUntilDone(t.Context(), nil); err != nil || c.ProvisioningState != ProvisioningSucceeded {
+	if c, err := p.PollUntilDone(t.Context(), nil); err != nil || c.ProvisioningState != ProvisioningStateSucceeded {
 		t.Errorf("result = %+v, %v", c, err)
 	}
 	want := recordedRequest{Method: "PUT", Path: testWorkspaceID + "/computes/raku", Query: "api-version=2024-04-01", Body: compactJSON(`{

@@ -56,7 +56,7 @@ type Data struct {
 // UnmarshalJSON implements [json.Unmarshaler].
 func (d *Data) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, d)
-	setAssetName(KindData, d.ID, &d.Name)
+	setAssetName(ReferenceKindData, d.ID, &d.Name)
 	return err
 }
 
@@ -64,7 +64,7 @@ func (d *Data) UnmarshalJSON(b []byte) error {
 func (d Data) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
 func (d *Data) view() assetView {
-	return assetView{kind: KindData, id: d.ID, name: &d.Name, version: &d.Version, archived: &d.IsArchived, content: d.DataURI}
+	return assetView{kind: ReferenceKindData, id: d.ID, name: &d.Name, version: &d.Version, archived: &d.IsArchived, content: d.DataURI}
 }
 
 // Ref is what the URI of an input takes: URIFolder{URI: data.Ref()}.
@@ -110,7 +110,7 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 	return d.upload(ctx, name, localPath, assetUpload[Data]{asset: o.Data, alwaysNew: o.AlwaysNew, options: o.Upload,
 		check: func(op operation, files local.Tree) error { return checkDataPath(op, o.Data.DataType, files) },
 		place: func(data *Data, up uploaded) {
-			data.DataURI = Reference{Form: FormPlace, Datastore: up.Datastore, Path: up.Path}.String()
+			data.DataURI = Reference{Form: ReferenceFormPlace, Datastore: up.Datastore, Path: up.Path}.String()
 			if up.IsDir {
 				data.DataURI = strings.TrimSuffix(data.DataURI, "/") + "/"
 			} else if data.DataType == "" {

@@ -19,11 +19,11 @@ type DatastoreType string
 
 // The kinds that the service documents. Blobs can be read and written on the first two.
 const (
-	DatastoreAzureBlob         DatastoreType = "AzureBlob"         // a container of Blob storage; the kind for inputs, uploads and outputs of batch jobs
-	DatastoreAzureDataLakeGen2 DatastoreType = "AzureDataLakeGen2" // a filesystem of Data Lake Storage, read and written through its blob endpoint
-	DatastoreAzureDataLakeGen1 DatastoreType = "AzureDataLakeGen1" // retired by Azure; kept without loss
-	DatastoreAzureFile         DatastoreType = "AzureFile"         // a file share, as workspacefilestore; this package reads no files on it
-	DatastoreOneLake           DatastoreType = "OneLake"           // a lakehouse of Microsoft Fabric; this package reads no files on it
+	DatastoreTypeAzureBlob         DatastoreType = "AzureBlob"         // a container of Blob storage; the kind for inputs, uploads and outputs of batch jobs
+	DatastoreTypeAzureDataLakeGen2 DatastoreType = "AzureDataLakeGen2" // a filesystem of Data Lake Storage, read and written through its blob endpoint
+	DatastoreTypeAzureDataLakeGen1 DatastoreType = "AzureDataLakeGen1" // retired by Azure; kept without loss
+	DatastoreTypeAzureFile         DatastoreType = "AzureFile"         // a file share, as workspacefilestore; this package reads no files on it
+	DatastoreTypeOneLake           DatastoreType = "OneLake"           // a lakehouse of Microsoft Fabric; this package reads no files on it
 )
 
 // A Datastore is a named way to a storage account. Every workspace starts with four: workspaceblobstore (the default),
@@ -50,11 +50,11 @@ type Datastore struct {
 	ResourceGroup string `wire:"properties/resourceGroup"`
 	// AccountName is the storage account.
 	AccountName string `wire:"properties/accountName"`
-	// ContainerName is the container of an [DatastoreAzureBlob] datastore.
+	// ContainerName is the container of an [DatastoreTypeAzureBlob] datastore.
 	ContainerName string `wire:"properties/containerName"`
-	// Filesystem is the container of an [DatastoreAzureDataLakeGen2] datastore.
+	// Filesystem is the container of an [DatastoreTypeAzureDataLakeGen2] datastore.
 	Filesystem string `wire:"properties/filesystem"`
-	// FileShareName is the share of an [DatastoreAzureFile] datastore.
+	// FileShareName is the share of an [DatastoreTypeAzureFile] datastore.
 	FileShareName string `wire:"properties/fileShareName"`
 	// Endpoint is the account's host without account and service, for example "core.windows.net"; empty means the cloud's.
 	Endpoint string `wire:"properties/endpoint"`
@@ -126,7 +126,7 @@ func (d Datastore) check(op operation) error {
 	switch d.Type {
 	case "":
 		return op.invalid("Datastore.Type", "is empty", "name the kind of storage, for example AzureBlob")
-	case DatastoreAzureBlob, DatastoreAzureDataLakeGen2, DatastoreAzureFile:
+	case DatastoreTypeAzureBlob, DatastoreTypeAzureDataLakeGen2, DatastoreTypeAzureFile:
 		if d.AccountName == "" {
 			return op.invalid("Datastore.AccountName", "is empty", "name the storage account")
 		}

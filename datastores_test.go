@@ -13,7 +13,7 @@ import (
 )
 
 func TestCreateDatastores(t *testing.T) {
-	blob := Datastore{Type: DatastoreAzureBlob, AccountName: "shelf", ContainerName: "c"}
+	blob := Datastore{Type: DatastoreTypeAzureBlob, AccountName: "shelf", ContainerName: "c"}
 	with := func(d Datastore, c DatastoreCredentials) Datastore { d.Credentials = c; return d }
 	const blobBody = `"datastoreType":"AzureBlob","accountName":"shelf","containerName":"c","credentials":`
 	tests := []struct {
@@ -30,7 +30,7 @@ func TestCreateDatastores(t *testing.T) {
 		{"certificate", with(blob, CertificateCredentials{ClientID: "i", TenantID: "t", Thumbprint: "h", Certificate: "hush"}),
 			blobBody + `{"credentialsType":"Certificate","clientId":"i","tenantId":"t","thumbprint":"h","secrets":{"secretsType":"Certificate","certificate":"hush"}}`},
 		{"newer credentials", with(blob, UnknownCredentials{Type: "Newer", Raw: []byte(`{"credentialsType":"Newer","a":1}`)}), blobBody + `{"credentialsType":"Newer","a":1}`},
-		{"without an account", Datastore{Type: DatastoreAzureDataLakeGen1, Extra: Datastore{}.Extra}, `"datastoreType":"AzureDataLakeGen1","credentials":{"credentialsType":"None"}`},
+		{"without an account", Datastore{Type: DatastoreTypeAzureDataLakeGen1, Extra: Datastore{}.Extra}, `"datastoreType":"AzureDataLakeGen1","credentials":{"credentialsType":"None"}`},
 		{"newer type", Datastore{Type: "Newer"}, `"datastoreType":"Newer","credentials":{"credentialsType":"None"}`},
 	}
 	for _, tt := range tests {
@@ -55,9 +55,9 @@ func TestDatastoreMistakesAreFoundBeforeSending(t *testing.T) {
 		want  string
 	}{
 		{"shelf", Datastore{AccountName: "a"}, "Datastore.Type"},
-		{"shelf", Datastore{Type: DatastoreAzureBlob}, "Datastore.AccountName"},
-		{"shelf", Datastore{Type: DatastoreAzureFile, FileShareName: "f"}, "Datastore.AccountName"},
-		{"", Datastore{Type: DatastoreAzureBlob, AccountName: "a"}, "name"},
+		{"shelf", Datastore{Type: DatastoreTypeAzureBlob}, "Datastore.AccountName"},
+		{"shelf", Datastore{Type: DatastoreTypeAzureFile, FileShareName: "f"}, "Datastore.AccountName"},
+		{"", Datastore{Type: DatastoreTypeAzureBlob, AccountName: "a"}, "name"},
 	} {
 		service := &fakeService{}
 		var bad *ArgumentError

@@ -16,10 +16,10 @@ import (
 type OutputAction string
 
 const (
-	// AppendRow writes everything that run returns into one file, a row for each item. The service's default.
-	AppendRow OutputAction = "AppendRow"
-	// SummaryOnly counts what run returns and drops it; the script writes its own files.
-	SummaryOnly OutputAction = "SummaryOnly"
+	// OutputActionAppendRow writes everything that run returns into one file, a row for each item. The service's default.
+	OutputActionAppendRow OutputAction = "AppendRow"
+	// OutputActionSummaryOnly counts what run returns and drops it; the script writes its own files.
+	OutputActionSummaryOnly OutputAction = "SummaryOnly"
 )
 
 // LoggingLevel is the verbosity of a job's logs. Unknown values pass through; the service reads them without regard to
@@ -28,9 +28,9 @@ type LoggingLevel string
 
 // The logging levels. Info is the service's default.
 const (
-	LoggingInfo    LoggingLevel = "Info"    // the default
-	LoggingWarning LoggingLevel = "Warning" // warnings and errors only
-	LoggingDebug   LoggingLevel = "Debug"   // everything
+	LoggingLevelInfo    LoggingLevel = "Info"    // the default
+	LoggingLevelWarning LoggingLevel = "Warning" // warnings and errors only
+	LoggingLevelDebug   LoggingLevel = "Debug"   // everything
 )
 
 // A Deployment is a model with everything that scoring with it needs: script, environment, compute and the rules of the
@@ -69,13 +69,13 @@ type Deployment struct {
 	RetrySettings RetrySettings `wire:"properties/retrySettings"`
 	// MiniBatchSize is how many files one call of run gets, 10 when zero.
 	MiniBatchSize int64 `wire:"properties/miniBatchSize"`
-	// LoggingLevel of the jobs, [LoggingInfo] when empty.
+	// LoggingLevel of the jobs, [LoggingLevelInfo] when empty.
 	LoggingLevel LoggingLevel `wire:"properties/loggingLevel"`
 	// MaxConcurrencyPerInstance is how many processes of the script run on one node, 1 when zero.
 	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
-	// OutputAction is what becomes of returned rows, [AppendRow] when empty.
+	// OutputAction is what becomes of returned rows, [OutputActionAppendRow] when empty.
 	OutputAction OutputAction `wire:"properties/outputAction"`
-	// OutputFileName is the file that [AppendRow] writes, predictions.csv when empty.
+	// OutputFileName is the file that [OutputActionAppendRow] writes, predictions.csv when empty.
 	OutputFileName string `wire:"properties/outputFileName"`
 	// Resources say how many nodes a job takes.
 	Resources DeploymentResources `wire:"properties/resources"`
@@ -235,27 +235,27 @@ func (c *Client) resolveDeployment(ctx context.Context, op operation, d Deployme
 		text, err = c.resolve(ctx, op, "Deployment."+argument, kind, text)
 		return text
 	}
-	d.Compute = resolve("Compute", KindCompute, d.Compute)
-	d.EnvironmentID = resolve("EnvironmentID", KindEnvironment, d.EnvironmentID)
-	d.CodeConfiguration.CodeID = resolve("CodeConfiguration.CodeID", KindCode, d.CodeConfiguration.CodeID)
+	d.Compute = resolve("Compute", ReferenceKindCompute, d.Compute)
+	d.EnvironmentID = resolve("EnvironmentID", ReferenceKindEnvironment, d.EnvironmentID)
+	d.CodeConfiguration.CodeID = resolve("CodeConfiguration.CodeID", ReferenceKindCode, d.CodeConfiguration.CodeID)
 	switch m := wire.Indirect(d.Model).(type) {
 	case ModelByID:
 		if m.AssetID == "" && err == nil {
 			err = op.invalid("Deployment.Model", "has an empty AssetID", "register the model and use its Ref method")
 		}
-		m.AssetID = resolve("Model", KindModel, m.AssetID)
+		m.AssetID = resolve("Model", ReferenceKindModel, m.AssetID)
 		d.Model = m
 	case ModelByDataPath:
-		m.DatastoreID = resolve("Model.DatastoreID", KindDatastore, m.DatastoreID)
+		m.DatastoreID = resolve("Model.DatastoreID", ReferenceKindDatastore, m.DatastoreID)
 		d.Model = m
 	case ModelByOutput:
-		m.JobID = resolve("Model.JobID", KindJob, m.JobID)
+		m.JobID = resolve("Model.JobID", ReferenceKindJob, m.JobID)
 		d.Model = m
 	}
 	switch p := wire.Indirect(d.Configuration).(type) {
 	case PipelineComponentDeployment:
 		p.ReferenceType = cmp.Or(p.ReferenceType, "Id")
-		p.ComponentID = resolve("Configuration.ComponentID", KindComponent, p.ComponentID)
+		p.ComponentID = resolve("Configuration.ComponentID", ReferenceKindComponent, p.ComponentID)
 		d.Configuration = p
 	}
 	if d.Location == "" && err == nil {

@@ -98,9 +98,9 @@ func TestCreateDeploymentSendsEveryProperty(t *testing.T) {
 		ErrorThreshold:            new(0),
 		RetrySettings:             RetrySettings{MaxRetries: new(0), Timeout: 100 * time.Second},
 		MiniBatchSize:             5,
-		LoggingLevel:              LoggingDebug,
+		LoggingLevel:              LoggingLevelDebug,
 		MaxConcurrencyPerInstance: 2,
-		OutputAction:              SummaryOnly,
+		OutputAction:              OutputActionSummaryOnly,
 		OutputFileName:            "out.csv",
 		Resources:                 DeploymentResources{InstanceCount: 3, InstanceType: "big", Properties: map[string]json.RawMessage{"x": json.RawMessage("1")}},
 		Extra:                     map[string]json.RawMessage{"/properties/newer": json.RawMessage(`{"a":1}`)},
@@ -109,7 +109,7 @@ func TestCreateDeploymentSendsEveryProperty(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, err := p.PollUntilDone(t.Context(), nil)
-	if err != nil || d.ProvisioningState != ProvisioningSucceeded {
+	if err != nil || d.ProvisioningState != ProvisioningStateSucceeded {
 		t.Errorf("result = %+v, %v", d, err)
 	}
 	want := recordedRequest{Method: "PUT", Path: deploymentPath, Query: "api-version=2024-04-01", Body: compactJSON(`{

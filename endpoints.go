@@ -15,9 +15,9 @@ import (
 // AuthMode says how callers of an endpoint authenticate.
 type AuthMode string
 
-// AADToken is the only mode that batch endpoints take: a Microsoft Entra token. The service accepts Key at first and
+// AuthModeAADToken is the only mode that batch endpoints take: a Microsoft Entra token. The service accepts Key at first and
 // fails the creation after some minutes.
-const AADToken AuthMode = "AADToken"
+const AuthModeAADToken AuthMode = "AADToken"
 
 // An Endpoint is a batch endpoint: a stable name and URL in front of deployments.
 type Endpoint struct {
@@ -34,7 +34,7 @@ type Endpoint struct {
 	Description string `wire:"properties/description"`
 	// Properties are the caller's and the service's own; they can be added, not changed or removed.
 	Properties map[string]string `wire:"properties/properties"`
-	// AuthMode is [AADToken], which is also what empty means.
+	// AuthMode is [AuthModeAADToken], which is also what empty means.
 	AuthMode AuthMode `wire:"properties/authMode"`
 	// DefaultDeployment takes the invocations that name no deployment. Change it with
 	// [EndpointsClient.SetDefaultDeployment].
@@ -100,7 +100,7 @@ func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, e
 		endpoint.Location = location
 	}
 	if endpoint.AuthMode == "" {
-		endpoint.AuthMode = AADToken
+		endpoint.AuthMode = AuthModeAADToken
 	}
 	r.body = body{endpoint}
 	return beginOperation[Endpoint](ctx, e.c, r)

@@ -55,7 +55,7 @@ type Environment struct {
 // UnmarshalJSON implements [json.Unmarshaler].
 func (e *Environment) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, e)
-	setAssetName(KindEnvironment, e.ID, &e.Name)
+	setAssetName(ReferenceKindEnvironment, e.ID, &e.Name)
 	return err
 }
 
@@ -63,7 +63,7 @@ func (e *Environment) UnmarshalJSON(b []byte) error {
 func (e Environment) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
 func (e *Environment) view() assetView {
-	return assetView{kind: KindEnvironment, id: e.ID, name: &e.Name, version: &e.Version, archived: &e.IsArchived, content: e.Build.ContextURI}
+	return assetView{kind: ReferenceKindEnvironment, id: e.ID, name: &e.Name, version: &e.Version, archived: &e.IsArchived, content: e.Build.ContextURI}
 }
 
 // Ref is what [Deployment].EnvironmentID takes.

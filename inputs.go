@@ -9,23 +9,23 @@ import (
 // DataMode says how a job reaches the data of an input or output.
 type DataMode string
 
-// The delivery modes that the service documents. Empty means the service's default: ModeReadOnlyMount for inputs,
-// ModeReadWriteMount for outputs.
+// The delivery modes that the service documents. Empty means the service's default: DataModeReadOnlyMount for inputs,
+// DataModeReadWriteMount for outputs.
 const (
-	// ModeReadOnlyMount mounts the data; files are fetched as they are read.
-	ModeReadOnlyMount DataMode = "ReadOnlyMount"
-	// ModeReadWriteMount mounts an output; files are sent as they are written.
-	ModeReadWriteMount DataMode = "ReadWriteMount"
-	// ModeDownload copies an input to the node before the work begins.
-	ModeDownload DataMode = "Download"
-	// ModeUpload copies an output from the node when the work has ended.
-	ModeUpload DataMode = "Upload"
-	// ModeDirect passes the URI as it is; the code reads it by itself.
-	ModeDirect DataMode = "Direct"
-	// ModeEvalMount evaluates an MLTable and mounts what it names.
-	ModeEvalMount DataMode = "EvalMount"
-	// ModeEvalDownload evaluates an MLTable and copies what it names to the node.
-	ModeEvalDownload DataMode = "EvalDownload"
+	// DataModeReadOnlyMount mounts the data; files are fetched as they are read.
+	DataModeReadOnlyMount DataMode = "ReadOnlyMount"
+	// DataModeReadWriteMount mounts an output; files are sent as they are written.
+	DataModeReadWriteMount DataMode = "ReadWriteMount"
+	// DataModeDownload copies an input to the node before the work begins.
+	DataModeDownload DataMode = "Download"
+	// DataModeUpload copies an output from the node when the work has ended.
+	DataModeUpload DataMode = "Upload"
+	// DataModeDirect passes the URI as it is; the code reads it by itself.
+	DataModeDirect DataMode = "Direct"
+	// DataModeEvalMount evaluates an MLTable and mounts what it names.
+	DataModeEvalMount DataMode = "EvalMount"
+	// DataModeEvalDownload evaluates an MLTable and copies what it names to the node.
+	DataModeEvalDownload DataMode = "EvalDownload"
 )
 
 // An Input is one named input of a job: [URIFolder], [URIFile], [MLTable], [CustomModel], [MLFlowModel], [TritonModel],

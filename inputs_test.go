@@ -63,7 +63,7 @@ func TestInputsKeepWhatTheyDoNotKnow(t *testing.T) {
 	var job Job
 	unmarshal(t, in, &job)
 	want := Inputs{
-		"a": URIFolder{URI: "u", Mode: ModeReadOnlyMount, Extra: map[string]json.RawMessage{"/new": json.RawMessage(`1`)}},
+		"a": URIFolder{URI: "u", Mode: DataModeReadOnlyMount, Extra: map[string]json.RawMessage{"/new": json.RawMessage(`1`)}},
 		"b": UnknownData{Type: "Hologram", Raw: json.RawMessage(`{"jobInputType":"Hologram","x":[1]}`)},
 		"c": Literal{Value: "7"},
 	}

@@ -105,7 +105,7 @@ func keyWithoutPlace(op operation) error {
 // when there is none).
 func (t invokeTarget) complete(ctx context.Context, inv Invocation, key string) (_ Invocation, place string, err error) {
 	if inv.Compute != "" {
-		if inv.Compute, err = t.c.resolve(ctx, t.op, "Invocation.Compute", KindCompute, inv.Compute); err != nil {
+		if inv.Compute, err = t.c.resolve(ctx, t.op, "Invocation.Compute", ReferenceKindCompute, inv.Compute); err != nil {
 			return inv, "", err
 		}
 	}

@@ -317,7 +317,7 @@ func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (Batc
 // placeKey is the same for all spellings of a place. That of a folder ends with a slash.
 func placeKey(uri string) string {
 	r, err := ParseReference("", uri)
-	if err != nil || r.Form != FormPlace {
+	if err != nil || r.Form != ReferenceFormPlace {
 		return uri
 	}
 	return r.Datastore + "/" + strings.TrimPrefix(r.Path, "/")

@@ -224,7 +224,7 @@ func TestInvokeManyWithKeysGoesOnWhereItWas(t *testing.T) {
 	var refused, completed int
 	for r, err := range c.Endpoints().InvokeMany(t.Context(), "digits", nights, nil) {
 		switch {
-		case err == nil && r.Job.Status == JobCompleted:
+		case err == nil && r.Job.Status == JobStatusCompleted:
 			completed++
 		case r.Index == 6 && errors.As(err, new(*ArgumentError)):
 			refused++
@@ -299,7 +299,7 @@ func TestInvokeManyWaitsForAJobToAppear(t *testing.T) {
 	})
 	one := slices.Values([]Invocation{{Input: URIFolder{URI: "https://acc.blob.core.windows.net/con/x"}}})
 	for r, err := range c.Endpoints().InvokeMany(t.Context(), "digits", one, nil) {
-		if err != nil || r.Job.Status != JobCompleted {
+		if err != nil || r.Job.Status != JobStatusCompleted {
 			t.Errorf("job = %+v, %v", r.Job, err)
 		}
 	}

@@ -105,7 +105,7 @@ func TestInvokeSendsTheInputAndAnOutputThatHoldsTheKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if job.Name != "batchjob-1" || job.Status != JobPreparing {
+	if job.Name != "batchjob-1" || job.Status != JobStatusPreparing {
 		t.Errorf("job = %+v", job)
 	}
 	want := []recordedRequest{{"POST", "/jobs", "", compactJSON(`{"properties":{

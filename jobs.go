@@ -123,7 +123,7 @@ type ListJobsOptions struct {
 	Tag string
 	// Properties asks for jobs with these properties: names, or name=value, with commas between.
 	Properties string
-	// View is [ViewActiveOnly] when empty.
+	// View is [ListViewActiveOnly] when empty.
 	View ListView
 
 	pages *int // counts the requests
@@ -209,7 +209,7 @@ func (h *jobHandler) token() resumeToken {
 
 func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
 	s, err := h.ask(ctx)
-	if err == nil && s.done && h.job.Status != JobCompleted {
+	if err == nil && s.done && h.job.Status != JobStatusCompleted {
 		err = h.jobs.explain(ctx, h.job)
 	}
 	return s, err

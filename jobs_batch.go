@@ -221,7 +221,7 @@ func (l jobsOf) goOn(ctx context.Context, refusal error, seen map[string]bool, y
 		return
 	}
 	none := len(seen) == 0
-	for job, err := range l.c.Jobs().List(ctx, &ListJobsOptions{JobType: "Pipeline", View: ViewAll}) {
+	for job, err := range l.c.Jobs().List(ctx, &ListJobsOptions{JobType: "Pipeline", View: ListViewAll}) {
 		if err != nil {
 			yield(BatchJob{}, fmt.Errorf("%w (the data plane had refused: %s)", err, refusal.Error()))
 			return

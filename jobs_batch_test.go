@@ -132,7 +132,7 @@ func TestJobOfTheManagementPlaneAsBatchJob(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := BatchJob{Name: "job-2", Status: JobFailed, DisplayName: "green vase", Tags: job.Tags, Properties: job.Properties,
+		want := BatchJob{Name: "job-2", Status: JobStatusFailed, DisplayName: "green vase", Tags: job.Tags, Properties: job.Properties,
 			Outputs:              Outputs{"score": URIFile{URI: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/predictions.csv"}},
 			InteractionEndpoints: map[string]JobEndpoint{"Studio": {Type: "Studio", Endpoint: "https://ml.azure.com/runs/job-2"}}}
 		if diff := cmp.Diff(want, job); diff != "" {
@@ -151,7 +151,7 @@ func TestListOptionsOfJobs(t *testing.T) {
 		writeJSON(w, 200, `{"value":[{"name":"a","properties":{"experimentName":"digits"}},{"name":"b","properties":{"experimentName":"vases"}}]}`)
 	})
 	var names []string
-	for job, err := range c.Jobs().List(t.Context(), &ListJobsOptions{ExperimentName: "Digits", JobType: "Pipeline", Tag: "team", Properties: "a,b=1", View: ViewArchivedOnly}) {
+	for job, err := range c.Jobs().List(t.Context(), &ListJobsOptions{ExperimentName: "Digits", JobType: "Pipeline", Tag: "team", Properties: "a,b=1", View: ListViewArchivedOnly}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func (k *jobCounter) read(ctx context.Context, status JobStatus) (JobCounts, err
 
 // whole makes all be done of a job that is Completed, whose last metrics may come late, and whose report is all there is.
 func (c JobCounts) whole(status JobStatus) JobCounts {
-	if status == JobCompleted {
+	if status == JobStatusCompleted {
 		c.Files, c.MiniBatches = max(c.Files, c.FilesDone), max(c.MiniBatches, c.MiniBatchesDone)
 		c.FilesDone, c.MiniBatchesDone = c.Files, c.MiniBatches
 	}

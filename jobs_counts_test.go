@@ -204,7 +204,7 @@ func TestCountsThatFailDoNotFailTheWait(t *testing.T) {
 			t.Errorf("Counts = %+v, want nil", p.Counts)
 		}
 	}})
-	if err != nil || job.Status != JobCompleted || polls != 3 {
+	if err != nil || job.Status != JobStatusCompleted || polls != 3 {
 		t.Errorf("Wait = %s, %v after %d polls; want Completed after 3", job.Status, err, polls)
 	}
 	if s.requests["list of logs"] != 2 { // the first poll's and the last one's: less than ten seconds between the others

@@ -77,7 +77,7 @@ func (e *JobFailedError) Unwrap() error { return e.Err }
 // and the few files that hold causes, in the order in which they do.
 func (j JobsClient) explain(ctx context.Context, job Job) error {
 	failed := &JobFailedError{Job: job, MiniBatch: -1, Counts: unknownCounts()}
-	if job.Status == JobCanceled {
+	if job.Status == JobStatusCanceled {
 		failed.Message = "the job was cancelled"
 		return failed
 	}

@@ -87,7 +87,7 @@ func TestFirstFailedMiniBatch(t *testing.T) {
 }
 
 func TestJobFailedErrorReads(t *testing.T) {
-	err := &JobFailedError{Job: Job{Name: "batchjob-1", Status: JobFailed}, Message: "ValueError: no glaze", MiniBatch: 3, File: "b.pgm",
+	err := &JobFailedError{Job: Job{Name: "batchjob-1", Status: JobStatusFailed}, Message: "ValueError: no glaze", MiniBatch: 3, File: "b.pgm",
 		Node: "0", Process: "process001", Log: "azureml://datastores/d/paths/p", Hint: hintFor("No module named 'azureml'"),
 		Traceback: "Traceback (most recent call last):\nValueError: no glaze"}
 	want := `azmlbatch: job "batchjob-1" ended as Failed: ValueError: no glaze (mini-batch 3, file "b.pgm", process001 on node 0, ` +
@@ -115,7 +115,7 @@ func TestGuiltyFileIsNotOneWithinItsName(t *testing.T) {
 
 func TestFailureShowsNoSignatures(t *testing.T) {
 	const url = "https://acc.blob.core.windows.net/con/a.csv?sp=r&sig=secret"
-	err := &JobFailedError{Job: Job{Name: "job-1", Status: JobFailed}, Message: "no glaze at " + url, Traceback: tracebackHead + "\n  get(" + url + ")", MiniBatch: -1}
+	err := &JobFailedError{Job: Job{Name: "job-1", Status: JobStatusFailed}, Message: "no glaze at " + url, Traceback: tracebackHead + "\n  get(" + url + ")", MiniBatch: -1}
 	want := "azmlbatch: job \"job-1\" ended as Failed: no glaze at https://acc.blob.core.windows.net/con/a.csv\n" +
 		tracebackHead + "\n  get(https://acc.blob.core.windows.net/con/a.csv"
 	if got := err.Error(); strings.Contains(got, "secret") || !strings.HasPrefix(got, want) {

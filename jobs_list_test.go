@@ -20,7 +20,7 @@ func TestListSummaries(t *testing.T) {
 			{"name":"b","properties":{"status":"Completed","experimentName":"other"}},
 			{"name":"c","properties":{"status":"Glazing","experimentName":"Digits"},"new":{"x":[]}}]}`)
 	})
-	options := &ListJobsOptions{ExperimentName: "digits", JobType: "Pipeline", Tag: "team", View: ViewAll}
+	options := &ListJobsOptions{ExperimentName: "digits", JobType: "Pipeline", Tag: "team", View: ListViewAll}
 	var got []JobSummary
 	for s, err := range c.Jobs().ListSummaries(t.Context(), options) {
 		if err != nil {
@@ -29,7 +29,7 @@ func TestListSummaries(t *testing.T) {
 		got = append(got, s)
 	}
 	want := []JobSummary{
-		{Name: "a", DisplayName: "blue_jar", ExperimentName: "digits", Status: JobRunning, CreatedAt: time.Date(2026, 2, 27, 17, 5, 24, 363853900, time.UTC)},
+		{Name: "a", DisplayName: "blue_jar", ExperimentName: "digits", Status: JobStatusRunning, CreatedAt: time.Date(2026, 2, 27, 17, 5, 24, 363853900, time.UTC)},
 		{Name: "c", ExperimentName: "Digits", Status: "Glazing"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -46,7 +46,7 @@ func TestListSummaries(t *testing.T) {
 }
 
 func TestJobSummaryAsJSON(t *testing.T) {
-	b, err := json.Marshal(JobSummary{Name: "a", Status: JobFailed})
+	b, err := json.Marshal(JobSummary{Name: "a", Status: JobStatusFailed})
 	if want := `{"name":"a","properties":{"status":"Failed"}}`; err != nil || string(b) != want {
 		t.Errorf("Marshal = %s, %v, want %s", b, err, want)
 	}

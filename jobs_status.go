@@ -5,21 +5,23 @@ type JobStatus string
 
 // The statuses that the service documents. Completed, Failed and Canceled are the ends of a batch job.
 const (
-	JobNotStarted      JobStatus = "NotStarted"      // taken by the service, nothing done yet
-	JobStarting        JobStatus = "Starting"        // being set up
-	JobProvisioning    JobStatus = "Provisioning"    // waiting for compute to be made
-	JobPreparing       JobStatus = "Preparing"       // the state of the answer to an invocation; images are built and data is mounted
-	JobQueued          JobStatus = "Queued"          // waiting for nodes; free ones, or ones that have to start first
-	JobRunning         JobStatus = "Running"         // of a batch job it says nothing about the script: its child may still be queued
-	JobFinalizing      JobStatus = "Finalizing"      // outputs and logs are collected
-	JobCancelRequested JobStatus = "CancelRequested" // somebody has asked for its end
-	JobCompleted       JobStatus = "Completed"       // ended; files may have failed all the same, see [JobsClient.Counts]
-	JobFailed          JobStatus = "Failed"          // ended; [JobFailedError] says why
-	JobCanceled        JobStatus = "Canceled"        // ended because somebody asked for it, or the nodes were lost
-	JobNotResponding   JobStatus = "NotResponding"   // the nodes have not been heard of; it may come back
-	JobPaused          JobStatus = "Paused"          // stopped for the time being
-	JobUnknown         JobStatus = "Unknown"         // the service does not know
+	JobStatusNotStarted      JobStatus = "NotStarted"      // taken by the service, nothing done yet
+	JobStatusStarting        JobStatus = "Starting"        // being set up
+	JobStatusProvisioning    JobStatus = "Provisioning"    // waiting for compute to be made
+	JobStatusPreparing       JobStatus = "Preparing"       // the state of the answer to an invocation; images are built and data is mounted
+	JobStatusQueued          JobStatus = "Queued"          // waiting for nodes; free ones, or ones that have to start first
+	JobStatusRunning         JobStatus = "Running"         // of a batch job it says nothing about the script: its child may still be queued
+	JobStatusFinalizing      JobStatus = "Finalizing"      // outputs and logs are collected
+	JobStatusCancelRequested JobStatus = "CancelRequested" // somebody has asked for its end
+	JobStatusCompleted       JobStatus = "Completed"       // ended; files may have failed all the same, see [JobsClient.Counts]
+	JobStatusFailed          JobStatus = "Failed"          // ended; [JobFailedError] says why
+	JobStatusCanceled        JobStatus = "Canceled"        // ended because somebody asked for it, or the nodes were lost
+	JobStatusNotResponding   JobStatus = "NotResponding"   // the nodes have not been heard of; it may come back
+	JobStatusPaused          JobStatus = "Paused"          // stopped for the time being
+	JobStatusUnknown         JobStatus = "Unknown"         // the service does not know
 )
 
 // Done reports whether the job has ended: Completed, Failed or Canceled.
-func (s JobStatus) Done() bool { return s == JobCompleted || s == JobFailed || s == JobCanceled }
+func (s JobStatus) Done() bool {
+	return s == JobStatusCompleted || s == JobStatusFailed || s == JobStatusCanceled
+}

@@ -87,7 +87,7 @@ func (j JobsClient) ending(ctx context.Context, e endedJob, explain bool) error 
 	switch {
 	case e.err != nil:
 		return e.err
-	case e.job.Status == JobCompleted:
+	case e.job.Status == JobStatusCompleted:
 		return nil
 	case explain:
 		return j.explain(ctx, e.job)
@@ -211,7 +211,7 @@ func (w *watcher) list(ctx context.Context) error {
 		return nil
 	}
 	page, hits, vain := 0, 0, 0
-	for s, err := range w.jobs.ListSummaries(ctx, &ListJobsOptions{View: ViewAll, pages: &w.requests}) {
+	for s, err := range w.jobs.ListSummaries(ctx, &ListJobsOptions{View: ListViewAll, pages: &w.requests}) {
 		if err != nil {
 			return err
 		}

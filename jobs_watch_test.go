@@ -108,7 +108,7 @@ func TestWatchTenThousandJobsInFewRequests(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for job, err := range c.Jobs().Watch(t.Context(), names, nil) {
-		if err != nil || job.Status != JobCompleted || job.ExperimentName != "digits" || seen[job.Name] {
+		if err != nil || job.Status != JobStatusCompleted || job.ExperimentName != "digits" || seen[job.Name] {
 			t.Fatalf("Watch yielded %q, %s, %v", job.Name, job.Status, err)
 		}
 		if seen[job.Name] = true; len(seen) == ended {
@@ -239,7 +239,7 @@ func TestWatchBearsWithAJobThatShowsLate(t *testing.T) {
 	missing := answer(404, `{"error":{"code":"NotFound","message":"no such job"}}`)
 	handler, _ := script(t, missing, missing, answer(200, `{"name":"j1","properties":{"status":"Completed"}}`))
 	for job, err := range newTestClient(t, handler).Jobs().Watch(t.Context(), []string{"j1"}, nil) {
-		if err != nil || job.Status != JobCompleted {
+		if err != nil || job.Status != JobStatusCompleted {
 			t.Errorf("Watch = %s, %v", job.Status, err)
 		}
 	}

@@ -60,7 +60,7 @@ type Model struct {
 // UnmarshalJSON implements [json.Unmarshaler].
 func (m *Model) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, m)
-	setAssetName(KindModel, m.ID, &m.Name)
+	setAssetName(ReferenceKindModel, m.ID, &m.Name)
 	return err
 }
 
@@ -68,7 +68,7 @@ func (m *Model) UnmarshalJSON(b []byte) error {
 func (m Model) MarshalJSON() ([]byte, error) { return wire.Encode(m, wire.ForCaller) }
 
 func (m *Model) view() assetView {
-	return assetView{kind: KindModel, id: m.ID, name: &m.Name, version: &m.Version, archived: &m.IsArchived, content: m.ModelURI, stage: &m.Stage}
+	return assetView{kind: ReferenceKindModel, id: m.ID, name: &m.Name, version: &m.Version, archived: &m.IsArchived, content: m.ModelURI, stage: &m.Stage}
 }
 
 // Ref is what [Deployment].Model takes.
@@ -128,6 +128,6 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 		},
 		place: func(model *Model, up uploaded) {
 			// Models are sent with the long spelling of a place, data assets with the short one, as az ml does it.
-			model.ModelURI = Reference{Form: FormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
+			model.ModelURI = Reference{Form: ReferenceFormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
 		}})
 }

@@ -84,7 +84,7 @@ type operationURLCarrier interface{ operationURL() string }
 
 // operationURLIn is the operation that a resource names. It goes on naming it when the operation has ended long ago.
 func operationURLIn(properties map[string]string, state ProvisioningState) string {
-	if state == ProvisioningSucceeded {
+	if state == ProvisioningStateSucceeded {
 		return ""
 	}
 	return properties["AzureAsyncOperationUri"]

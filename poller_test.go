@@ -346,7 +346,7 @@ func TestWaitBearsWithAJobThatShowsLate(t *testing.T) {
 	missing := answer(404, `{"error":{"code":"NotFound","message":"no such job"}}`)
 	handler, _ := script(t, missing, missing, answer(200, `{"name":"j1","properties":{"status":"Running"}}`),
 		answer(200, `{"name":"j1","properties":{"status":"Completed"}}`))
-	if job, err := newTestClient(t, handler).Jobs().Wait(t.Context(), "j1", nil); err != nil || job.Status != JobCompleted {
+	if job, err := newTestClient(t, handler).Jobs().Wait(t.Context(), "j1", nil); err != nil || job.Status != JobStatusCompleted {
 		t.Errorf("Wait = %s, %v", job.Status, err)
 	}
 	handler, got := script(t, missing, missing, missing, missing, missing, missing)

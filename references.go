@@ -11,20 +11,20 @@ type ReferenceKind string
 
 // The kinds of things that a reference can name. The first five are assets and have versions; the others have none.
 const (
-	KindCode        ReferenceKind = "codes"        // see [Code]
-	KindModel       ReferenceKind = "models"       // see [Model]
-	KindEnvironment ReferenceKind = "environments" // see [Environment]
-	KindData        ReferenceKind = "data"         // see [Data]
-	KindComponent   ReferenceKind = "components"   // see [Component]
-	KindCompute     ReferenceKind = "computes"     // see [Compute]
-	KindDatastore   ReferenceKind = "datastores"   // see [Datastore]
-	KindJob         ReferenceKind = "jobs"         // see [Job]
+	ReferenceKindCode        ReferenceKind = "codes"        // see [Code]
+	ReferenceKindModel       ReferenceKind = "models"       // see [Model]
+	ReferenceKindEnvironment ReferenceKind = "environments" // see [Environment]
+	ReferenceKindData        ReferenceKind = "data"         // see [Data]
+	ReferenceKindComponent   ReferenceKind = "components"   // see [Component]
+	ReferenceKindCompute     ReferenceKind = "computes"     // see [Compute]
+	ReferenceKindDatastore   ReferenceKind = "datastores"   // see [Datastore]
+	ReferenceKindJob         ReferenceKind = "jobs"         // see [Job]
 )
 
 // versioned reports whether things of this kind have versions.
 func (k ReferenceKind) versioned() bool {
 	switch k {
-	case KindCode, KindModel, KindEnvironment, KindData, KindComponent:
+	case ReferenceKindCode, ReferenceKindModel, ReferenceKindEnvironment, ReferenceKindData, ReferenceKindComponent:
 		return true
 	}
 	return false
@@ -32,7 +32,7 @@ func (k ReferenceKind) versioned() bool {
 
 // noun is the word for one of the kind in messages.
 func (k ReferenceKind) noun() string {
-	if k == KindData {
+	if k == ReferenceKindData {
 		return "data asset"
 	}
 	return strings.TrimSuffix(string(k), "s")
@@ -43,16 +43,16 @@ type ReferenceForm string
 
 // The forms of a reference.
 const (
-	// FormNamed is something with a name: Kind, Name and, for assets, Version or Label; Registry or Workspace where given.
-	FormNamed ReferenceForm = "named"
-	// FormPlace is a place in a datastore: Datastore and Path.
-	FormPlace ReferenceForm = "place"
-	// FormOutput is an output of a job: Job, Output (empty for the job's artifacts) and Path.
-	FormOutput ReferenceForm = "output"
-	// FormURL is a place in cloud storage: an https, wasbs, abfss or adl URL, in Path.
-	FormURL ReferenceForm = "url"
-	// FormLocal is a file or folder of this machine, in Path.
-	FormLocal ReferenceForm = "local"
+	// ReferenceFormNamed is something with a name: Kind, Name and, for assets, Version or Label; Registry or Workspace where given.
+	ReferenceFormNamed ReferenceForm = "named"
+	// ReferenceFormPlace is a place in a datastore: Datastore and Path.
+	ReferenceFormPlace ReferenceForm = "place"
+	// ReferenceFormOutput is an output of a job: Job, Output (empty for the job's artifacts) and Path.
+	ReferenceFormOutput ReferenceForm = "output"
+	// ReferenceFormURL is a place in cloud storage: an https, wasbs, abfss or adl URL, in Path.
+	ReferenceFormURL ReferenceForm = "url"
+	// ReferenceFormLocal is a file or folder of this machine, in Path.
+	ReferenceFormLocal ReferenceForm = "local"
 )
 
 // A Reference is a parsed reference, in any of the forms that Azure ML's clients and services write: ARM ids, azureml:
@@ -61,9 +61,9 @@ const (
 type Reference struct {
 	// Form says which of the other members are filled.
 	Form ReferenceForm
-	// Kind of what is named; only in FormNamed.
+	// Kind of what is named; only in ReferenceFormNamed.
 	Kind ReferenceKind
-	// Name of what is named; only in FormNamed.
+	// Name of what is named; only in ReferenceFormNamed.
 	Name string
 	// Version of an asset; empty when Label says it, or when the text names none.
 	Version string
@@ -95,11 +95,11 @@ func (r Reference) String() string {
 		return r.Text
 	}
 	switch r.Form {
-	case FormNamed:
+	case ReferenceFormNamed:
 		return r.named()
-	case FormPlace:
+	case ReferenceFormPlace:
 		return "azureml://" + r.workspacePart() + "datastores/" + r.Datastore + "/paths/" + r.Path
-	case FormOutput:
+	case ReferenceFormOutput:
 		if r.Output == "" {
 			return "runs:/" + r.Job + "/" + r.Path
 		}
@@ -149,7 +149,7 @@ func (r Reference) armID(ws Workspace) string {
 // label of the workspace, which only a call of Latest can resolve.
 func (r Reference) ID(ws Workspace) (string, error) {
 	switch {
-	case r.Form != FormNamed:
+	case r.Form != ReferenceFormNamed:
 		return "", fmt.Errorf("azmlbatch: reference %q names no resource", redact(r.String()))
 	case r.Registry != "":
 		return r.String(), nil
@@ -170,7 +170,7 @@ func (r Reference) ID(ws Workspace) (string, error) {
 // curated reports a curated environment by its name. Python's client sends azureml:AzureML-NAME:VERSION unresolved, and
 // the service takes it (recording test_command_job_invalid_datastore, 2023).
 func (r Reference) curated() bool {
-	return r.Kind == KindEnvironment && r.Version != "" && r.Workspace == Workspace{} && r.WorkspaceID == "" &&
+	return r.Kind == ReferenceKindEnvironment && r.Version != "" && r.Workspace == Workspace{} && r.WorkspaceID == "" &&
 		strings.HasPrefix(r.Name, "AzureML-")
 }
 
@@ -183,13 +183,13 @@ func (r Reference) Equal(o Reference) bool {
 		return false
 	}
 	switch r.Form {
-	case FormNamed:
+	case ReferenceFormNamed:
 		return r.Kind == o.Kind && r.Name == o.Name && r.Version == o.Version && r.Label == o.Label
-	case FormPlace:
+	case ReferenceFormPlace:
 		return r.Datastore == o.Datastore && samePath(r.Path, o.Path)
-	case FormOutput:
+	case ReferenceFormOutput:
 		return r.Job == o.Job && r.Output == o.Output && samePath(r.Path, o.Path)
-	case FormURL:
+	case ReferenceFormURL:
 		return canonicalURL(r.Path) == canonicalURL(o.Path)
 	}
 	return r.Path == o.Path

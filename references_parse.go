@@ -44,10 +44,10 @@ func ParseReference(kind ReferenceKind, text string) (Reference, error) {
 	case scheme == "azureml":
 		return r.parsed(kind, r.segments(text[len("azureml://"):]))
 	case slices.Contains(cloudSchemes, scheme):
-		r.Form, r.Path = FormURL, text
+		r.Form, r.Path = ReferenceFormURL, text
 		return r, nil
 	case hasPrefixFold(text, "runs:/"):
-		r.Form = FormOutput
+		r.Form = ReferenceFormOutput
 		r.Job, r.Path, _ = strings.Cut(strings.TrimLeft(text[len("runs:"):], "/"), "/")
 		return r.parsed(kind, r.Job != "")
 	case hasPrefixFold(text, "azureml:"):
@@ -55,7 +55,7 @@ func ParseReference(kind ReferenceKind, text string) (Reference, error) {
 	case r.bareName(kind, text):
 		return r, nil
 	}
-	r.Form, r.Path = FormLocal, text
+	r.Form, r.Path = ReferenceFormLocal, text
 	return r, nil
 }
 
@@ -77,7 +77,7 @@ func badReference(kind ReferenceKind, text, problem string) error {
 
 // byName reads what follows azureml: when it is a name.
 func (r *Reference) byName(kind ReferenceKind, name string) bool {
-	r.Form, r.Kind = FormNamed, kind
+	r.Form, r.Kind = ReferenceFormNamed, kind
 	if m := namedVersion.FindStringSubmatch(name); m != nil {
 		r.Name, r.Version = m[1], m[2]
 		return true
@@ -138,14 +138,14 @@ func (r *Reference) target(s []string) bool {
 		return false
 	}
 	switch {
-	case kind == KindDatastore && len(rest) > 0:
-		r.Form, r.Datastore, r.Path = FormPlace, name, afterPaths(rest)
+	case kind == ReferenceKindDatastore && len(rest) > 0:
+		r.Form, r.Datastore, r.Path = ReferenceFormPlace, name, afterPaths(rest)
 		return true
-	case kind == KindJob && len(rest) >= 2 && strings.EqualFold(rest[0], "outputs"):
-		r.Form, r.Job, r.Output, r.Path = FormOutput, name, rest[1], afterPaths(rest[2:])
+	case kind == ReferenceKindJob && len(rest) >= 2 && strings.EqualFold(rest[0], "outputs"):
+		r.Form, r.Job, r.Output, r.Path = ReferenceFormOutput, name, rest[1], afterPaths(rest[2:])
 		return true
 	}
-	r.Form, r.Kind, r.Name = FormNamed, kind, name
+	r.Form, r.Kind, r.Name = ReferenceFormNamed, kind, name
 	return r.version(rest)
 }
 

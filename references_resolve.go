@@ -20,7 +20,7 @@ func (c *Client) resolve(ctx context.Context, op operation, argument string, kin
 			return "", bad(cause.Problem, cause.Remedy, err)
 		}
 		return "", bad("cannot be read", "", err)
-	case r.Form != FormNamed:
+	case r.Form != ReferenceFormNamed:
 		return "", bad(fmt.Sprintf("%q is not a reference to a %s", redact(text), kind.noun()),
 			"register or create it first, and pass the result's Ref or ID", nil)
 	case r.Kind != kind:

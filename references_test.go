@@ -12,7 +12,7 @@ var otherWorkspace = Workspace{SubscriptionID: "s", ResourceGroup: "g", Name: "w
 
 func TestParseReference(t *testing.T) {
 	named := func(kind ReferenceKind, name, version string) Reference {
-		return Reference{Form: FormNamed, Kind: kind, Name: name, Version: version}
+		return Reference{Form: ReferenceFormNamed, Kind: kind, Name: name, Version: version}
 	}
 	inWorkspace := func(r Reference) Reference { r.Workspace = otherWorkspace; return r }
 	tests := []struct {
@@ -20,43 +20,43 @@ func TestParseReference(t *testing.T) {
 		text string
 		want Reference
 	}{
-		{"", armPrefix + "/models/glaze/versions/3", inWorkspace(named(KindModel, "glaze", "3"))},
-		{KindModel, "/subscriptions/s/resourcegroups/g/providers/microsoft.machinelearningservices/workspaces/w/models/glaze/versions/3",
-			inWorkspace(named(KindModel, "glaze", "3"))},
-		{"", armPrefix + "/computes/raku", inWorkspace(named(KindCompute, "raku", ""))},
-		{KindCode, armPrefix + "/codes/c1/versions/1", inWorkspace(named(KindCode, "c1", "1"))},
-		{KindModel, "azureml:glaze:3", named(KindModel, "glaze", "3")},
-		{KindModel, "AzureML:glaze:3", named(KindModel, "glaze", "3")},
-		{KindModel, "glaze:3", named(KindModel, "glaze", "3")},
-		{KindModel, "glaze:2022-09-14-20-33", named(KindModel, "glaze", "2022-09-14-20-33")},
-		{KindModel, "azureml:glaze@latest", Reference{Form: FormNamed, Kind: KindModel, Name: "glaze", Label: "latest"}},
-		{KindModel, "azureml:glaze", named(KindModel, "glaze", "")},
-		{KindCompute, "azureml:raku", named(KindCompute, "raku", "")},
-		{KindCompute, "raku", named(KindCompute, "raku", "")},
-		{KindEnvironment, "azureml:AzureML-sklearn-1.0:33", named(KindEnvironment, "AzureML-sklearn-1.0", "33")},
-		{"", "azureml://registries/r/models/glaze/versions/3", Reference{Form: FormNamed, Kind: KindModel, Name: "glaze", Version: "3", Registry: "r"}},
-		{"", "azureml://registries/r/environments/e/labels/latest", Reference{Form: FormNamed, Kind: KindEnvironment, Name: "e", Label: "latest", Registry: "r"}},
-		{"", "azureml://subscriptions/s/resourcegroups/g/workspaces/w/data/clay/versions/1", inWorkspace(named(KindData, "clay", "1"))},
+		{"", armPrefix + "/models/glaze/versions/3", inWorkspace(named(ReferenceKindModel, "glaze", "3"))},
+		{ReferenceKindModel, "/subscriptions/s/resourcegroups/g/providers/microsoft.machinelearningservices/workspaces/w/models/glaze/versions/3",
+			inWorkspace(named(ReferenceKindModel, "glaze", "3"))},
+		{"", armPrefix + "/computes/raku", inWorkspace(named(ReferenceKindCompute, "raku", ""))},
+		{ReferenceKindCode, armPrefix + "/codes/c1/versions/1", inWorkspace(named(ReferenceKindCode, "c1", "1"))},
+		{ReferenceKindModel, "azureml:glaze:3", named(ReferenceKindModel, "glaze", "3")},
+		{ReferenceKindModel, "AzureML:glaze:3", named(ReferenceKindModel, "glaze", "3")},
+		{ReferenceKindModel, "glaze:3", named(ReferenceKindModel, "glaze", "3")},
+		{ReferenceKindModel, "glaze:2022-09-14-20-33", named(ReferenceKindModel, "glaze", "2022-09-14-20-33")},
+		{ReferenceKindModel, "azureml:glaze@latest", Reference{Form: ReferenceFormNamed, Kind: ReferenceKindModel, Name: "glaze", Label: "latest"}},
+		{ReferenceKindModel, "azureml:glaze", named(ReferenceKindModel, "glaze", "")},
+		{ReferenceKindCompute, "azureml:raku", named(ReferenceKindCompute, "raku", "")},
+		{ReferenceKindCompute, "raku", named(ReferenceKindCompute, "raku", "")},
+		{ReferenceKindEnvironment, "azureml:AzureML-sklearn-1.0:33", named(ReferenceKindEnvironment, "AzureML-sklearn-1.0", "33")},
+		{"", "azureml://registries/r/models/glaze/versions/3", Reference{Form: ReferenceFormNamed, Kind: ReferenceKindModel, Name: "glaze", Version: "3", Registry: "r"}},
+		{"", "azureml://registries/r/environments/e/labels/latest", Reference{Form: ReferenceFormNamed, Kind: ReferenceKindEnvironment, Name: "e", Label: "latest", Registry: "r"}},
+		{"", "azureml://subscriptions/s/resourcegroups/g/workspaces/w/data/clay/versions/1", inWorkspace(named(ReferenceKindData, "clay", "1"))},
 		{"", "azureml://subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/data/clay/versions/1",
-			inWorkspace(named(KindData, "clay", "1"))},
+			inWorkspace(named(ReferenceKindData, "clay", "1"))},
 		{"", "azureml://locations/here/workspaces/guid/data/clay/versions/1",
-			Reference{Form: FormNamed, Kind: KindData, Name: "clay", Version: "1", Location: "here", WorkspaceID: "guid"}},
+			Reference{Form: ReferenceFormNamed, Kind: ReferenceKindData, Name: "clay", Version: "1", Location: "here", WorkspaceID: "guid"}},
 		{"", "azureml://locations/here/workspaces/w/data/clay/versions/labels/latest",
-			Reference{Form: FormNamed, Kind: KindData, Name: "clay", Label: "latest", Location: "here", WorkspaceID: "w"}},
-		{"", "azureml://datastores/shelf/paths/a/b", Reference{Form: FormPlace, Datastore: "shelf", Path: "a/b"}},
-		{"", "azureml://datastores/shelf/paths/", Reference{Form: FormPlace, Datastore: "shelf"}},
-		{"", "azureml://datastores/shelf/ExperimentRun/dcid.j", Reference{Form: FormPlace, Datastore: "shelf", Path: "ExperimentRun/dcid.j"}},
-		{"", "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/shelf/paths/a/", inWorkspace(Reference{Form: FormPlace, Datastore: "shelf", Path: "a/"})},
-		{"", "azureml://workspaces/guid/datastores/shelf/paths/a/", Reference{Form: FormPlace, Datastore: "shelf", Path: "a/", WorkspaceID: "guid"}},
-		{"", "azureml://jobs/j/outputs/score/paths/p.csv", Reference{Form: FormOutput, Job: "j", Output: "score", Path: "p.csv"}},
-		{"", "runs:/j/model", Reference{Form: FormOutput, Job: "j", Path: "model"}},
-		{"", "https://shelf.blob.core.windows.net/c/x", Reference{Form: FormURL, Path: "https://shelf.blob.core.windows.net/c/x"}},
-		{"", "wasbs://c@shelf.blob.core.windows.net/x", Reference{Form: FormURL, Path: "wasbs://c@shelf.blob.core.windows.net/x"}},
-		{KindModel, "./glaze", Reference{Form: FormLocal, Path: "./glaze"}},
-		{KindModel, "glaze", Reference{Form: FormLocal, Path: "glaze"}},
-		{KindModel, `C:\glaze`, Reference{Form: FormLocal, Path: `C:\glaze`}},
-		{KindModel, "C:glaze", Reference{Form: FormLocal, Path: "C:glaze"}},
-		{KindModel, "/home/potter/glaze", Reference{Form: FormLocal, Path: "/home/potter/glaze"}},
+			Reference{Form: ReferenceFormNamed, Kind: ReferenceKindData, Name: "clay", Label: "latest", Location: "here", WorkspaceID: "w"}},
+		{"", "azureml://datastores/shelf/paths/a/b", Reference{Form: ReferenceFormPlace, Datastore: "shelf", Path: "a/b"}},
+		{"", "azureml://datastores/shelf/paths/", Reference{Form: ReferenceFormPlace, Datastore: "shelf"}},
+		{"", "azureml://datastores/shelf/ExperimentRun/dcid.j", Reference{Form: ReferenceFormPlace, Datastore: "shelf", Path: "ExperimentRun/dcid.j"}},
+		{"", "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/shelf/paths/a/", inWorkspace(Reference{Form: ReferenceFormPlace, Datastore: "shelf", Path: "a/"})},
+		{"", "azureml://workspaces/guid/datastores/shelf/paths/a/", Reference{Form: ReferenceFormPlace, Datastore: "shelf", Path: "a/", WorkspaceID: "guid"}},
+		{"", "azureml://jobs/j/outputs/score/paths/p.csv", Reference{Form: ReferenceFormOutput, Job: "j", Output: "score", Path: "p.csv"}},
+		{"", "runs:/j/model", Reference{Form: ReferenceFormOutput, Job: "j", Path: "model"}},
+		{"", "https://shelf.blob.core.windows.net/c/x", Reference{Form: ReferenceFormURL, Path: "https://shelf.blob.core.windows.net/c/x"}},
+		{"", "wasbs://c@shelf.blob.core.windows.net/x", Reference{Form: ReferenceFormURL, Path: "wasbs://c@shelf.blob.core.windows.net/x"}},
+		{ReferenceKindModel, "./glaze", Reference{Form: ReferenceFormLocal, Path: "./glaze"}},
+		{ReferenceKindModel, "glaze", Reference{Form: ReferenceFormLocal, Path: "glaze"}},
+		{ReferenceKindModel, `C:\glaze`, Reference{Form: ReferenceFormLocal, Path: `C:\glaze`}},
+		{ReferenceKindModel, "C:glaze", Reference{Form: ReferenceFormLocal, Path: "C:glaze"}},
+		{ReferenceKindModel, "/home/potter/glaze", Reference{Form: ReferenceFormLocal, Path: "/home/potter/glaze"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestParseReferenceRefusesWhatHasNoForm(t *testing.T) {
 	for _, text := range []string{"", "  ", "azureml:", "azureml:a b", "azureml:glaze:3:4", "azureml://", "azureml://datastores",
 		"azureml://registries/r", "/subscriptions/s", armPrefix + "/models/glaze/versions", armPrefix + "/models/glaze/pages/3", "runs:/"} {
 		var bad *ArgumentError
-		if r, err := ParseReference(KindModel, text); !asError(err, &bad) {
+		if r, err := ParseReference(ReferenceKindModel, text); !asError(err, &bad) {
 			t.Errorf("ParseReference(%q) = %+v, %v, want an ArgumentError", text, r, err)
 		}
 	}
@@ -92,19 +92,19 @@ func TestParseReferenceRefusesWhatHasNoForm(t *testing.T) {
 // A reference made by hand prints a text that means the same.
 func TestReferenceStringParsesBack(t *testing.T) {
 	for _, r := range []Reference{
-		{Form: FormNamed, Kind: KindModel, Name: "glaze", Version: "3"},
-		{Form: FormNamed, Kind: KindModel, Name: "glaze", Label: "latest"},
-		{Form: FormNamed, Kind: KindModel, Name: "glaze", Version: "3", Workspace: otherWorkspace},
-		{Form: FormNamed, Kind: KindModel, Name: "glaze", Version: "3", Registry: "r"},
-		{Form: FormNamed, Kind: KindModel, Name: "glaze", Label: "latest", Registry: "r"},
-		{Form: FormNamed, Kind: KindCompute, Name: "raku"},
-		{Form: FormPlace, Datastore: "shelf", Path: "a/b"},
-		{Form: FormPlace, Datastore: "shelf", Path: "a/b", Workspace: otherWorkspace},
-		{Form: FormPlace, Datastore: "shelf", Path: "a/b", WorkspaceID: "guid"},
-		{Form: FormOutput, Job: "j", Output: "score", Path: "p.csv"},
-		{Form: FormOutput, Job: "j", Path: "model"},
-		{Form: FormURL, Path: "https://shelf.example/c"},
-		{Form: FormLocal, Path: "./glaze"},
+		{Form: ReferenceFormNamed, Kind: ReferenceKindModel, Name: "glaze", Version: "3"},
+		{Form: ReferenceFormNamed, Kind: ReferenceKindModel, Name: "glaze", Label: "latest"},
+		{Form: ReferenceFormNamed, Kind: ReferenceKindModel, Name: "glaze", Version: "3", Workspace: otherWorkspace},
+		{Form: ReferenceFormNamed, Kind: ReferenceKindModel, Name: "glaze", Version: "3", Registry: "r"},
+		{Form: ReferenceFormNamed, Kind: ReferenceKindModel, Name: "glaze", Label: "latest", Registry: "r"},
+		{Form: ReferenceFormNamed, Kind: ReferenceKindCompute, Name: "raku"},
+		{Form: ReferenceFormPlace, Datastore: "shelf", Path: "a/b"},
+		{Form: ReferenceFormPlace, Datastore: "shelf", Path: "a/b", Workspace: otherWorkspace},
+		{Form: ReferenceFormPlace, Datastore: "shelf", Path: "a/b", WorkspaceID: "guid"},
+		{Form: ReferenceFormOutput, Job: "j", Output: "score", Path: "p.csv"},
+		{Form: ReferenceFormOutput, Job: "j", Path: "model"},
+		{Form: ReferenceFormURL, Path: "https://shelf.example/c"},
+		{Form: ReferenceFormLocal, Path: "./glaze"},
 	} {
 		got, err := ParseReference(r.Kind, r.String())
 		got.Text = ""
@@ -151,17 +151,17 @@ func TestReferenceID(t *testing.T) {
 		kind       ReferenceKind
 		text, want string // "" for an error
 	}{
-		{KindModel, "azureml:glaze:3", testWorkspaceID + "/models/glaze/versions/3"},
-		{KindModel, armPrefix + "/models/glaze/versions/3", armPrefix + "/models/glaze/versions/3"},
-		{KindModel, "azureml://subscriptions/s/resourcegroups/g/workspaces/w/models/glaze/versions/3", armPrefix + "/models/glaze/versions/3"},
-		{KindData, "azureml://locations/here/workspaces/guid/data/clay/versions/1", testWorkspaceID + "/data/clay/versions/1"},
-		{KindModel, "azureml://registries/r/models/glaze/labels/latest", "azureml://registries/r/models/glaze/labels/latest"},
-		{KindEnvironment, "azureml:AzureML-sklearn-1.0:33", "azureml:AzureML-sklearn-1.0:33"},
-		{KindEnvironment, "AzureML-sklearn-1.0:33", "azureml:AzureML-sklearn-1.0:33"},
-		{KindCompute, "raku", testWorkspaceID + "/computes/raku"},
-		{KindModel, "azureml:glaze", ""},
-		{KindModel, "azureml:glaze@latest", ""},
-		{KindModel, "./glaze", ""},
+		{ReferenceKindModel, "azureml:glaze:3", testWorkspaceID + "/models/glaze/versions/3"},
+		{ReferenceKindModel, armPrefix + "/models/glaze/versions/3", armPrefix + "/models/glaze/versions/3"},
+		{ReferenceKindModel, "azureml://subscriptions/s/resourcegroups/g/workspaces/w/models/glaze/versions/3", armPrefix + "/models/glaze/versions/3"},
+		{ReferenceKindData, "azureml://locations/here/workspaces/guid/data/clay/versions/1", testWorkspaceID + "/data/clay/versions/1"},
+		{ReferenceKindModel, "azureml://registries/r/models/glaze/labels/latest", "azureml://registries/r/models/glaze/labels/latest"},
+		{ReferenceKindEnvironment, "azureml:AzureML-sklearn-1.0:33", "azureml:AzureML-sklearn-1.0:33"},
+		{ReferenceKindEnvironment, "AzureML-sklearn-1.0:33", "azureml:AzureML-sklearn-1.0:33"},
+		{ReferenceKindCompute, "raku", testWorkspaceID + "/computes/raku"},
+		{ReferenceKindModel, "azureml:glaze", ""},
+		{ReferenceKindModel, "azureml:glaze@latest", ""},
+		{ReferenceKindModel, "./glaze", ""},
 		{"", "azureml://datastores/shelf/paths/a", ""},
 	}
 	for _, tt := range tests {
@@ -182,7 +182,7 @@ func FuzzParseReference(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, kind := range []ReferenceKind{"", KindModel, KindCompute} {
+		for _, kind := range []ReferenceKind{"", ReferenceKindModel, ReferenceKindCompute} {
 			r, err := ParseReference(kind, text)
 			if err != nil {
 				continue

@@ -40,10 +40,10 @@ type IdentityType string
 
 // The identity types of ARM.
 const (
-	IdentityNone                       IdentityType = "None"                        // no identity
-	IdentitySystemAssigned             IdentityType = "SystemAssigned"              // one of the resource's own, gone with it
-	IdentityUserAssigned               IdentityType = "UserAssigned"                // those in UserAssignedIdentities
-	IdentitySystemAssignedUserAssigned IdentityType = "SystemAssigned,UserAssigned" // both
+	IdentityTypeNone                       IdentityType = "None"                        // no identity
+	IdentityTypeSystemAssigned             IdentityType = "SystemAssigned"              // one of the resource's own, gone with it
+	IdentityTypeUserAssigned               IdentityType = "UserAssigned"                // those in UserAssignedIdentities
+	IdentityTypeSystemAssignedUserAssigned IdentityType = "SystemAssigned,UserAssigned" // both
 )
 
 // Identity is the managed identity of an endpoint or a compute.
@@ -65,12 +65,12 @@ type ProvisioningState string
 
 // The provisioning states that the service documents. Others may come and pass through unchanged.
 const (
-	ProvisioningCreating  ProvisioningState = "Creating"  // the first operation goes on
-	ProvisioningUpdating  ProvisioningState = "Updating"  // a later operation goes on
-	ProvisioningDeleting  ProvisioningState = "Deleting"  // a deletion goes on
-	ProvisioningSucceeded ProvisioningState = "Succeeded" // ready for use
-	ProvisioningFailed    ProvisioningState = "Failed"    // the last operation failed; try it again
-	ProvisioningCanceled  ProvisioningState = "Canceled"  // the last operation was cancelled
+	ProvisioningStateCreating  ProvisioningState = "Creating"  // the first operation goes on
+	ProvisioningStateUpdating  ProvisioningState = "Updating"  // a later operation goes on
+	ProvisioningStateDeleting  ProvisioningState = "Deleting"  // a deletion goes on
+	ProvisioningStateSucceeded ProvisioningState = "Succeeded" // ready for use
+	ProvisioningStateFailed    ProvisioningState = "Failed"    // the last operation failed; try it again
+	ProvisioningStateCanceled  ProvisioningState = "Canceled"  // the last operation was cancelled
 )
 
 // body wraps a resource so that a request carries it without its read-only members.

@@ -128,7 +128,7 @@ func (w *wholeLines) Read(p []byte) (int, error) {
 
 // RowsOptions tune [Rows] and [ReadRows]. Nil means the defaults.
 type RowsOptions struct {
-	// Format of the file; the zero value is [SpaceSeparated].
+	// Format of the file; the zero value is [RowFormatSpaceSeparated].
 	Format RowFormat
 	// Columns names the columns of the file in their order, for a T that is a struct with row tags or a map. Empty means
 	// that the fields of the struct stand in the order of the columns.
@@ -143,11 +143,11 @@ type RowsOptions struct {
 type RowFormat int
 
 const (
-	// SpaceSeparated is what a script that returns a pandas DataFrame leaves: values separated by one space, quoted where
+	// RowFormatSpaceSeparated is what a script that returns a pandas DataFrame leaves: values separated by one space, quoted where
 	// needed, without header. It also reads lists of text whose elements hold values without spaces. The default.
-	SpaceSeparated RowFormat = iota
-	// Lines is what a script that returns a list leaves: one line per element, nothing quoted.
-	Lines
-	// CommaSeparated is what an MLflow model without a script leaves: row, prediction, file name.
-	CommaSeparated
+	RowFormatSpaceSeparated RowFormat = iota
+	// RowFormatLines is what a script that returns a list leaves: one line per element, nothing quoted.
+	RowFormatLines
+	// RowFormatCommaSeparated is what an MLflow model without a script leaves: row, prediction, file name.
+	RowFormatCommaSeparated
 )

@@ -42,13 +42,13 @@ func (e *RowError) Unwrap() error { return e.Err }
 //     floats; a last field of type []string takes all further columns.
 //   - []string: the columns as they are. The slice is the caller's to keep.
 //   - map[string]string: by Options.Columns.
-//   - string: the whole line, for the format [Lines].
+//   - string: the whole line, for the format [RowFormatLines].
 //
 // Empty values are kept: an empty text for a string, zero for a number (pandas writes None and NaN as nothing). The name
 // appears in errors. Memory does not grow with the file.
 func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T, error] {
 	o := orZero(options)
-	if o.Format == Lines {
+	if o.Format == RowFormatLines {
 		return readLines[T](r, name)
 	}
 	return func(yield func(T, error) bool) {
@@ -94,7 +94,7 @@ func readLines[T any](r io.Reader, name string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if reflect.TypeFor[T]().Kind() != reflect.String {
-			yield(zero, operation{"read", "rows", ""}.invalid("T", "the format Lines gives text",
+			yield(zero, operation{"read", "rows", ""}.invalid("T", "the format RowFormatLines gives text",
 				"use Rows[string], or another format"))
 			return
 		}
@@ -129,7 +129,7 @@ func newRowAssigner(row reflect.Value, columns []string) (rowAssigner, error) {
 	if row.Kind() == reflect.String {
 		return func(record []string) error {
 			if len(record) != 1 {
-				return fmt.Errorf("%d columns for one text; use the format Lines for whole lines", len(record))
+				return fmt.Errorf("%d columns for one text; use the format RowFormatLines for whole lines", len(record))
 			}
 			row.SetString(record[0])
 			return nil
@@ -290,7 +290,7 @@ func newRowReader(r io.Reader, format RowFormat, reuse bool) *rowReader {
 	quoted := csv.NewReader(lines) // takes a large bufio.Reader as it is, so it reads nothing ahead
 	quoted.FieldsPerRecord = -1
 	quoted.ReuseRecord = reuse
-	if format == SpaceSeparated {
+	if format == RowFormatSpaceSeparated {
 		quoted.Comma = ' '
 	}
 	return &rowReader{lines: lines, quoted: quoted, comma: string(quoted.Comma), reuse: reuse}

@@ -55,11 +55,11 @@ func TestReadRows(t *testing.T) {
 	check(t, "a.png  1\n", nil, []pot{{"a.png", 0, 1}})
 	check(t, "\"two\nlines\" 1 2\n", nil, []pot{{"two\nlines", 1, 2}})
 	check(t, "a,b c\n\"\"\n", nil, [][]string{{"a,b", "c"}, {""}})
-	check(t, "0,cat,\"a, b.png\"\n", &RowsOptions{Format: CommaSeparated}, [][]string{{"0", "cat", "a, b.png"}})
+	check(t, "0,cat,\"a, b.png\"\n", &RowsOptions{Format: RowFormatCommaSeparated}, [][]string{{"0", "cat", "a, b.png"}})
 	check(t, "x.png 0.25\n", &RowsOptions{Columns: []string{"file", "p"}}, []tagged{{Score: 0.25, Name: "x.png"}})
 	check(t, "x.png 1 2 3\ny.png\n", nil, []open{{"x.png", []string{"1", "2", "3"}}, {"y.png", []string{}}})
 	check(t, "x 1\n", &RowsOptions{Columns: []string{"a", "b"}}, []map[string]string{{"a": "x", "b": "1"}})
-	check(t, "['a', 1]\nno \"quotes here\n", &RowsOptions{Format: Lines}, []string{"['a', 1]", `no "quotes here`})
+	check(t, "['a', 1]\nno \"quotes here\n", &RowsOptions{Format: RowFormatLines}, []string{"['a', 1]", `no "quotes here`})
 	check(t, "True 1\n", nil, []struct {
 		Ok bool
 		N  uint8
@@ -100,7 +100,7 @@ func TestRowsRefuseTypesThatCannotTakeARow(t *testing.T) {
 	if _, err := collectRows[pot]("1\n", &RowsOptions{Columns: []string{"other"}}); !asError(err, new(*ArgumentError)) {
 		t.Errorf("a missing column name: %v, want an ArgumentError", err)
 	}
-	if _, err := collectRows[pot]("1\n", &RowsOptions{Format: Lines}); !asError(err, new(*ArgumentError)) {
+	if _, err := collectRows[pot]("1\n", &RowsOptions{Format: RowFormatLines}); !asError(err, new(*ArgumentError)) {
 		t.Errorf("lines into a struct: %v, want an ArgumentError", err)
 	}
 }
@@ -130,7 +130,7 @@ func FuzzReadRows(f *testing.F) {
 		Rest []string
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for format, comma := range map[RowFormat]rune{SpaceSeparated: ' ', CommaSeparated: ','} {
+		for format, comma := range map[RowFormat]rune{RowFormatSpaceSeparated: ' ', RowFormatCommaSeparated: ','} {
 			compareWithCSV(t, strings.NewReader(text), text, format, comma)
 			compareWithCSV(t, iotest.OneByteReader(strings.NewReader(text)), text, format, comma)
 			got, err := collectRows[[]string](text, &RowsOptions{Format: format})
@@ -142,7 +142,7 @@ func FuzzReadRows(f *testing.F) {
 			}
 			_, _ = collectRows[pot](text, &RowsOptions{Format: format})
 		}
-		lines, err := collectRows[string](text, &RowsOptions{Format: Lines})
+		lines, err := collectRows[string](text, &RowsOptions{Format: RowFormatLines})
 		if want := strings.Count(text, "\n"); err != nil || len(lines) != want && len(lines) != want+1 {
 			t.Errorf("%d lines of %q, %v", len(lines), text, err)
 		}

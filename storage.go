@@ -17,14 +17,14 @@ import (
 type StorageCredential string
 
 const (
-	// StorageAuto uses the client's own credential; where storage refuses it, the signature (SAS) that the workspace
+	// StorageCredentialAuto uses the client's own credential; where storage refuses it, the signature (SAS) that the workspace
 	// hands out for the datastore; and the account's key only where there is no signature. What worked is remembered.
-	StorageAuto StorageCredential = ""
-	// StorageIdentity uses the client's own credential and nothing else.
-	StorageIdentity StorageCredential = "identity"
-	// StorageSecrets asks the workspace for the datastore's secrets at once, and uses the client's own credential only
+	StorageCredentialAuto StorageCredential = ""
+	// StorageCredentialIdentity uses the client's own credential and nothing else.
+	StorageCredentialIdentity StorageCredential = "identity"
+	// StorageCredentialSecrets asks the workspace for the datastore's secrets at once, and uses the client's own credential only
 	// where there are none or the account takes no keys.
-	StorageSecrets StorageCredential = "secrets"
+	StorageCredentialSecrets StorageCredential = "secrets"
 )
 
 // way is one way into a container.
@@ -42,11 +42,11 @@ func waysIn(at place, prefer StorageCredential) []way {
 	switch {
 	case at.sas != "":
 		return []way{bySignature}
-	case prefer == StorageIdentity || at.keyless:
+	case prefer == StorageCredentialIdentity || at.keyless:
 		return []way{byIdentity}
 	case at.datastore == "": // secrets: only if the account is that of the default datastore
 		return []way{byIdentity, bySecrets, anonymously}
-	case prefer == StorageSecrets:
+	case prefer == StorageCredentialSecrets:
 		return []way{bySecrets, byIdentity}
 	}
 	return []way{byIdentity, bySecrets}

@@ -74,7 +74,7 @@ func (c *Client) blobPage(ctx context.Context, op operation, at place, marker st
 		query.Set("marker", marker)
 	}
 	var page blobList
-	err := c.blobCall(ctx, op, at.at(""), StorageAuto, func(ctx context.Context, b *blockblob.Client) error {
+	err := c.blobCall(ctx, op, at.at(""), StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
 		target := ctx.Value(blobTargetKey{}).(blobTarget)
 		listing := *target.url
 		listing.RawQuery = query.Encode()

@@ -149,7 +149,7 @@ func (c *Client) openBlob(ctx context.Context, op operation, at place) (io.ReadC
 // openBlobAt reads a blob from an offset to its end.
 func (c *Client) openBlobAt(ctx context.Context, op operation, at place, offset int64) (io.ReadCloser, error) {
 	var body io.ReadCloser
-	err := c.blobCall(ctx, op, at, StorageAuto, func(ctx context.Context, b *blockblob.Client) error {
+	err := c.blobCall(ctx, op, at, StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
 		resp, err := b.DownloadStream(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: offset}})
 		if err == nil {
 			body = resp.NewRetryReader(ctx, &blob.RetryReaderOptions{})

@@ -60,9 +60,9 @@ func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place
 		return place{}, err
 	}
 	switch r.Form {
-	case FormURL:
+	case ReferenceFormURL:
 		return c.urlPlace(op, r.Path)
-	case FormPlace:
+	case ReferenceFormPlace:
 		same, err := c.sameWorkspace(ctx, r)
 		if err != nil {
 			return place{}, err

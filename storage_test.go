@@ -77,10 +77,10 @@ func TestWaysIntoStorage(t *testing.T) {
 		{name: "signature where the identity has no role, and then at once", store: keyedBlobstore, uri: inStore, secrets: sasOne, open: "signature one",
 			tried: "identity, signature one, signature one"},
 		{name: "key where there is no signature", store: keyedBlobstore, uri: inStore, secrets: keyOne, open: "key", tried: "identity key key"},
-		{name: "secrets first when asked", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageSecrets, open: "signature one", tried: "signature one, signature one"},
-		{name: "identity when the account takes no keys", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageSecrets, open: "identity",
+		{name: "secrets first when asked", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageCredentialSecrets, open: "signature one", tried: "signature one, signature one"},
+		{name: "identity when the account takes no keys", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageCredentialSecrets, open: "identity",
 			code: "KeyBasedAuthenticationNotPermitted", tried: "signature one, identity identity"},
-		{name: "identity alone when asked", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageIdentity, tried: "identity identity", err: ErrForbidden},
+		{name: "identity alone when asked", store: keyedBlobstore, uri: inStore, secrets: sasOne, prefer: StorageCredentialIdentity, tried: "identity identity", err: ErrForbidden},
 		{name: "identity alone without secrets", store: blobstore, uri: inStore, secrets: sasOne, tried: "identity identity", err: ErrForbidden},
 		{name: "no other way around network rules", store: keyedBlobstore, uri: inStore, secrets: sasOne, code: "AuthorizationFailure", tried: "identity identity", err: ErrForbidden},
 		{name: "a URL in the account of the default datastore", store: keyedBlobstore, uri: byURL, secrets: keyOne, open: "key", tried: "identity key key"},
@@ -147,7 +147,7 @@ func TestSecretsAreRenewed(t *testing.T) {
 				if wait == 10*time.Minute {
 					storage.open = map[string]bool{tt.after: true}
 				}
-				if err := readBlob(c, t.Context(), at, StorageSecrets); err != nil {
+				if err := readBlob(c, t.Context(), at, StorageCredentialSecrets); err != nil {
 					t.Errorf("after %v more: %v", wait, err)
 				}
 			}
@@ -213,7 +213,7 @@ func TestSecretsWhereTheIdentityGivesNoToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.cred = noCredential{broken}
-		err = readBlob(c, t.Context(), at, StorageAuto)
+		err = readBlob(c, t.Context(), at, StorageCredentialAuto)
 		if secrets := store == keyedBlobstore; secrets && err != nil || !secrets && !errors.Is(err, broken) {
 			t.Errorf("read = %v, with secrets %v", err, secrets)
 		}
@@ -229,7 +229,7 @@ func TestBrokenConnectionDoesNotShowTheSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = readBlob(c, t.Context(), at, StorageAuto)
+	err = readBlob(c, t.Context(), at, StorageCredentialAuto)
 	if !errors.Is(err, errReset) {
 		t.Errorf("read = %v, want %v", err, errReset)
 	}

@@ -153,7 +153,7 @@ func TestCompletedJobWithFailedFilesSaysHowMany(t *testing.T) {
 	job, err := s.client.Endpoints().Invoke(t.Context(), "vases", inv)
 	s.must(err)
 	done, err := s.wait(job.Name)
-	if err != nil || done.Status != azmlbatch.JobCompleted {
+	if err != nil || done.Status != azmlbatch.JobStatusCompleted {
 		t.Fatalf("Wait = %s, %v; want Completed, as the service says", done.Status, err)
 	}
 	want := azmlbatch.JobCounts{Files: 2, FilesDone: 2, FilesFailed: 1, MiniBatches: 2, MiniBatchesDone: 2}

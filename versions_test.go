@@ -33,7 +33,7 @@ func TestEveryAPIVersion(t *testing.T) {
 			_, err = s.wait(job.Name)
 			s.must(err)
 			var rows []string
-			for row, err := range azmlbatch.Rows[string](s.ctx, s.client, job.Name, &azmlbatch.RowsOptions{Format: azmlbatch.Lines}) {
+			for row, err := range azmlbatch.Rows[string](s.ctx, s.client, job.Name, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatLines}) {
 				s.must(err)
 				rows = append(rows, row)
 			}

@@ -336,7 +336,7 @@ var blobOperations = []witnessOperation{
 		}},
 	{name: "blob get", method: http.MethodGet, path: regexp.MustCompile(blobPattern),
 		play: func(ctx context.Context, s *stage) error {
-			return s.c.blobCall(ctx, operation{"read", "blob", ""}, s.blobOf(), StorageAuto, func(ctx context.Context, b *blockblob.Client) error {
+			return s.c.blobCall(ctx, operation{"read", "blob", ""}, s.blobOf(), StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
 				resp, err := b.DownloadStream(ctx, nil)
 				if err == nil {
 					err = resp.Body.Close()

@@ -42,7 +42,7 @@ func score(t *testing.T, client *azmlbatch.Client, endpoint string) ([]string, e
 		return nil, err
 	}
 	var rows []string
-	for row, err := range azmlbatch.Rows[string](t.Context(), client, job.Name, &azmlbatch.RowsOptions{Format: azmlbatch.Lines}) {
+	for row, err := range azmlbatch.Rows[string](t.Context(), client, job.Name, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatLines}) {
 		if err != nil {
 			t.Fatalf("Rows: %v", err)
 		}

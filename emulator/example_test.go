@@ -48,7 +48,7 @@ func Example() {
 	if _, err := client.Jobs().Wait(ctx, job.Name, nil); err != nil {
 		log.Fatal(err)
 	}
-	for row, err := range azmlbatch.Rows[string](ctx, client, job.Name, &azmlbatch.RowsOptions{Format: azmlbatch.Lines}) {
+	for row, err := range azmlbatch.Rows[string](ctx, client, job.Name, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatLines}) {
 		fmt.Println(row, err)
 	}
 	// Output:

@@ -63,7 +63,7 @@ func TestSuiteMLflowWithoutScriptOrEnvironment(t *testing.T) {
 		File            string
 	}
 	rows, seen := map[string]int{}, map[int]bool{}
-	for row, err := range azmlbatch.Rows[prediction](t.Context(), client, job, &azmlbatch.RowsOptions{Format: azmlbatch.CommaSeparated}) {
+	for row, err := range azmlbatch.Rows[prediction](t.Context(), client, job, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatCommaSeparated}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestSuiteEnvironmentOfTheDeployment(t *testing.T) {
 	}
 	_, job := run(t, azure, endpoint, filepath.Join(code, "score.py"))
 	var rows []string
-	for row, err := range azmlbatch.Rows[string](ctx, client, job, &azmlbatch.RowsOptions{Format: azmlbatch.Lines}) {
+	for row, err := range azmlbatch.Rows[string](ctx, client, job, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatLines}) {
 		if err != nil {
 			t.Fatal(err)
 		}

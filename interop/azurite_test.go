@@ -199,7 +199,7 @@ func (a *azurite) open(t *testing.T, credentials azmlbatch.DatastoreCredentials)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.Datastores().CreateOrUpdate(t.Context(), "azurite", azmlbatch.Datastore{Type: azmlbatch.DatastoreAzureBlob,
+	_, err = client.Datastores().CreateOrUpdate(t.Context(), "azurite", azmlbatch.Datastore{Type: azmlbatch.DatastoreTypeAzureBlob,
 		AccountName: azuriteAccount, ContainerName: azuriteContainer, Credentials: credentials})
 	if err != nil {
 		t.Fatal(err)
@@ -259,9 +259,9 @@ func TestAzurite(t *testing.T) {
 
 func preferred(c azmlbatch.DatastoreCredentials) azmlbatch.StorageCredential {
 	if _, none := c.(azmlbatch.NoCredentials); none {
-		return azmlbatch.StorageAuto
+		return azmlbatch.StorageCredentialAuto
 	}
-	return azmlbatch.StorageSecrets
+	return azmlbatch.StorageCredentialSecrets
 }
 
 func mustDownload(t *testing.T, client *azmlbatch.Client, model azmlbatch.Model, want map[string]string) {
