@@ -93,7 +93,7 @@ func TestJobFailsWithTheScript(t *testing.T) {
 	w := newWorld(t, nil)
 	job := w.run(w.invocation(w.deployment(raises, nil), w.upload("tiles", threeTiles)), Failed)
 	got := w.failure(job)
-	if !strings.Contains(got, "exited with status code 42") || !strings.Contains(got, "/azureml-envs/azureml_") {
+	if !strings.Contains(got, "exited with status code 42") || !strings.Contains(got, "/azureml-envs/azureml_"+compactID(testWorkspace+"/environments/clay/versions/2")+"/bin/python") {
 		t.Errorf("error of the step = %q", got)
 	}
 	if strings.Contains(got, "cracked glaze") {
