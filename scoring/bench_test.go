@@ -1,8 +1,6 @@
 package scoring
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,9 +16,8 @@ import (
 // are the best of a few rounds, which is what a machine with other work still measures well. AZMLBATCH_BENCH_FULL=1 makes
 // the ones that need much disk or time as large as the figures that the project publishes: a gigabyte of rows, 100,000 files.
 const (
-	benchRounds      = 3
-	benchFull        = "AZMLBATCH_BENCH_FULL"
-	benchJobVariable = "AZMLBATCH_BENCH_JOB"
+	benchRounds = 3
+	benchFull   = "AZMLBATCH_BENCH_FULL"
 )
 
 // full gives the size of the published figures, or else the small one.
@@ -261,18 +258,8 @@ func BenchmarkMemoryByRows(b *testing.B) {
 // memoryOf runs a job in a process of its own and gives the most memory that the process had, in bytes.
 func memoryOf(b *testing.B, job Job) int64 {
 	b.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
 	job.Output = filepath.Join(b.TempDir(), "out")
-	text, err := json.Marshal(benchJob{job.Code, job.Script, job.Input, job.Output, job.Python, job.MaxConcurrencyPerInstance})
-	if err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.CommandContext(b.Context(), self)
-	cmd.Env = append(os.Environ(), benchJobVariable+"="+string(text))
-	out, err := cmd.CombinedOutput()
+	out, err := jobProcess(b, job).CombinedOutput()
 	if err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
@@ -285,27 +272,4 @@ func memoryOf(b *testing.B, job Job) int64 {
 		b.Skip("this system does not tell the most memory that a process had")
 	}
 	return kilobytes << 10
-}
-
-// benchJob is what of a job the process of memoryOf is told.
-type benchJob struct {
-	Code, Script, Input, Output, Python string
-	Workers                             int
-}
-
-// runBenchJob is what that process does.
-func runBenchJob(text string) int {
-	var job benchJob
-	if err := json.Unmarshal([]byte(text), &job); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if _, err := Run(context.Background(), Job{Code: job.Code, Script: job.Script, Input: job.Input, Output: job.Output, Python: job.Python,
-		MaxConcurrencyPerInstance: job.Workers}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	status, err := os.ReadFile("/proc/self/status") // its resource usage would have that of the processes before it, too
-	fmt.Println(string(status), err)
-	return 0
 }

@@ -52,11 +52,17 @@
 //
 // # What it leaves behind
 //
-// Worker processes run in process groups of their own and end with the job, together with what they started. Code and
-// model folders are only read. Temporary folders are removed. A failed or cancelled job has no output file; what its
-// processes had written stays in the output folder in files named temp_…, as the service leaves it. On Linux a child that
-// has left its process group is found by the environment that it was started with; one that was started with an empty
-// environment and has left the group survives.
+// Worker processes run in process groups of their own and end with the job, together with what they
+// started. On Linux a child that has left its process group is found by the environment that it was
+// started with; one that was started with an empty environment and has left the group survives.
+//
+// Code and model folders are only read. Temporary folders are removed. A failed or cancelled job has
+// no output file; what its processes had written stays in the output folder in files named temp_…,
+// as the service leaves it.
+//
+// When the engine itself is killed, a small Python process beside it ends the workers and their
+// children and removes the temporary folder. Should that process be killed as well, the next job on
+// this machine does both.
 //
 // # Limits
 //

@@ -16,6 +16,7 @@ type engine struct {
 	logs        *logTree
 	interpreter *interpreter
 	starter     *starter
+	guard       *guard
 	mark        string // in the environment of all processes of the job
 	input       *listing
 	queue       *queue

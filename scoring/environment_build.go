@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
 )
 
 // venv is a virtual environment in the cache. It is built where it stays, because it cannot be moved: its scripts carry its
@@ -24,7 +26,8 @@ type venv struct {
 	log   string // file for what pip prints
 	base  baseInterpreter
 
-	keepsLog bool // the log stays after the job
+	mark     string // in the environment of pip and of what it starts
+	keepsLog bool   // the log stays after the job
 }
 
 // baseInterpreter is the Python that an environment is made of.
@@ -61,7 +64,10 @@ func (e *engine) prepareEnvironment(ctx context.Context) error {
 		e.logs.overview("Environment: %s is used as an earlier job built it.", v.dir)
 	} else {
 		e.logs.overview("Environment: %s is built with %d requirements; pip's output is in %s.", v.dir, len(v.lines), buildLogFile)
-		if err := v.build(ctx); err != nil {
+		e.guard.start(v.base.path, os.Environ())
+		err := v.build(ctx)
+		endMarked(e.mark + ".") // pip's own processes end with its group; this is about those that left it
+		if err != nil {
 			return err
 		}
 	}
@@ -88,7 +94,8 @@ func (e *engine) newVenv(ctx context.Context) (*venv, error) {
 	}
 	content := append([]string{base.path, base.version}, e.packages.lines...)
 	sum := sha256.Sum256([]byte(strings.Join(content, "\n")))
-	v := &venv{dir: filepath.Join(root, fmt.Sprintf("python%s-%x", base.version, sum[:8])), lines: e.packages.lines, base: base, keepsLog: e.Logs != ""}
+	v := &venv{dir: filepath.Join(root, fmt.Sprintf("python%s-%x", base.version, sum[:8])), lines: e.packages.lines, base: base,
+		mark: e.mark + ".environment", keepsLog: e.Logs != ""}
 	if v.log, err = e.logs.path(buildLogFile); err != nil {
 		return nil, fmt.Errorf("scoring: %w", err)
 	}
@@ -189,7 +196,7 @@ func (v *venv) lock(ctx context.Context) (*os.File, error) {
 	again := time.NewTicker(lockInterval)
 	defer again.Stop()
 	for {
-		locked, err := tryLock(file)
+		locked, err := scratch.TryLock(file)
 		if locked {
 			return file, nil
 		}
@@ -230,8 +237,9 @@ func (v *venv) step(ctx context.Context, lock *os.File, name string, arguments .
 	}
 	defer log.Close()
 	cmd := exec.Command(name, arguments...)
-	cmd.Stdout, cmd.Stderr = log, log // and the environment of this process: Job.Env is for the script
-	cmd.ExtraFiles = []*os.File{lock} // should this process be killed, the lock lasts as long as pip does
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), workerVariable+"="+v.mark) // Job.Env is for the script
+	cmd.ExtraFiles = []*os.File{lock}                         // should this process be killed, the lock lasts as long as pip does
 	if err = runInGroup(ctx, cmd); err == nil {
 		return nil
 	}

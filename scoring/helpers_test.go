@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,10 +18,53 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if job := os.Getenv(benchJobVariable); job != "" {
-		os.Exit(runBenchJob(job)) // a benchmark measures the memory of this process
+	if job := os.Getenv(jobVariable); job != "" {
+		os.Exit(runJobProcess(job))
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// jobVariable makes this program run one job: a test kills it, a benchmark measures its memory.
+const jobVariable = "AZMLBATCH_TEST_JOB"
+
+// processJob is what of a job its process is told.
+type processJob struct {
+	Code, Script, Model, Input, Output, Logs, Python string
+	Env                                              map[string]string
+	Workers                                          int
+}
+
+// jobProcess is a process that runs a job and prints its own status.
+func jobProcess(t testing.TB, job Job) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(processJob{job.Code, job.Script, job.Model, job.Input, job.Output, job.Logs, job.Python, job.Env, job.MaxConcurrencyPerInstance})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(os.Environ(), jobVariable+"="+string(text))
+	return cmd
+}
+
+// runJobProcess is what that process does.
+func runJobProcess(text string) int {
+	var job processJob
+	if err := json.Unmarshal([]byte(text), &job); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if _, err := Run(context.Background(), Job{Code: job.Code, Script: job.Script, Model: job.Model, Input: job.Input, Output: job.Output, Logs: job.Logs,
+		Python: job.Python, Env: job.Env, MaxConcurrencyPerInstance: job.Workers}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	status, err := os.ReadFile("/proc/self/status") // its resource usage would have that of the processes before it, too
+	fmt.Println(string(status), err)
+	return 0
 }
 
 // helperModule lies beside every test's script: once is true for the first caller in the job, note tells the test.

@@ -55,17 +55,15 @@ func (p *process) load(ctx context.Context) error {
 	if err != nil {
 		return p.startError(err)
 	}
+	p.launch.guard.start(hello.text(3), environ) // before anything of the script runs
 	if p.told, err = hello.int(2); err != nil {
 		return fmt.Errorf("scoring: worker process: %w", err)
 	}
-	imported, err := p.await(ctx, PhaseImport, 0)
-	if err != nil {
-		return err
+	imported, err := p.ask(ctx, PhaseImport, 0, "import")
+	if err == nil && !imported.ok() {
+		err = imported.failure()
 	}
-	if !imported.ok() {
-		return imported.failure()
-	}
-	return nil
+	return err
 }
 
 func tell(ask bool) string {

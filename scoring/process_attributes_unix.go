@@ -13,6 +13,9 @@ func workerAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }
 
+// guardAttributes keeps the guard out of reach of the signals that a terminal sends to this process.
+func guardAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
 // waitForGroup waits for the process and then ends the rest of its group: these systems have no way to look at an ended
 // child without reaping it.
 func waitForGroup(cmd *exec.Cmd, endGroup func()) {

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
 )
 
 // Run scores all files of the input and returns when every worker process has ended.
@@ -27,6 +30,7 @@ func Run(ctx context.Context, job Job) (Result, error) {
 
 // jobDirs are the temporary folders of a job.
 type jobDirs struct {
+	scratch  *scratch.Dir
 	root     string
 	driver   string // the unpacked python/ files
 	model    string // what AZUREML_MODEL_DIR names
@@ -34,12 +38,26 @@ type jobDirs struct {
 	tracking string // what MLflow logs to unless the caller says otherwise
 }
 
-func newJobDirs() (jobDirs, error) {
-	root, err := os.MkdirTemp("", "azmlbatch-score-")
+// markFile holds the mark of the job, so that the processes of a killed engine can be ended later.
+const markFile = "mark"
+
+// newJobDirs makes the folders. Those of engines that were killed are removed, and what is left of
+// their processes ends.
+func newJobDirs(mark string) (jobDirs, error) {
+	dir, err := scratch.New("", "azmlbatch-score-", func(abandoned string) {
+		if mark, err := os.ReadFile(filepath.Join(abandoned, markFile)); err == nil && len(mark) > 0 {
+			endMarked(string(mark) + ".")
+		}
+	})
 	if err != nil {
 		return jobDirs{}, fmt.Errorf("scoring: %w", err)
 	}
+	root := dir.Path
+	if err := os.WriteFile(filepath.Join(root, markFile), []byte(mark), 0o600); err != nil {
+		return jobDirs{}, errors.Join(fmt.Errorf("scoring: %w", err), dir.Remove())
+	}
 	d := jobDirs{
+		scratch:  dir,
 		root:     root,
 		driver:   filepath.Join(root, "driver"),
 		model:    filepath.Join(root, "model"),
@@ -47,21 +65,6 @@ func newJobDirs() (jobDirs, error) {
 		tracking: filepath.Join(root, "mlruns"),
 	}
 	return d, nil
-}
-
-// remove ends the folders. A script may have made some of them unwritable.
-func (d jobDirs) remove() error {
-	err := os.RemoveAll(d.root)
-	if err == nil {
-		return nil
-	}
-	_ = filepath.WalkDir(d.root, func(path string, entry fs.DirEntry, err error) error {
-		if entry != nil && entry.IsDir() {
-			return os.Chmod(path, 0o700)
-		}
-		return nil
-	})
-	return os.RemoveAll(d.root)
 }
 
 //go:embed python
@@ -77,12 +80,13 @@ func unpackDriver(dir string) error {
 }
 
 func (s *settings) run(ctx context.Context) (result Result, err error) {
-	dirs, err := newJobDirs()
+	mark := rand.Text()
+	dirs, err := newJobDirs(mark)
 	if err != nil {
 		return Result{Status: Failed}, err
 	}
 	defer func() {
-		if removeErr := dirs.remove(); removeErr != nil && err == nil {
+		if removeErr := dirs.scratch.Remove(); removeErr != nil && err == nil {
 			err = fmt.Errorf("scoring: %w", removeErr)
 		}
 	}()
@@ -94,7 +98,8 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 	if err != nil {
 		return Result{Status: Failed}, err
 	}
-	e := &engine{settings: s, dirs: dirs, logs: logs}
+	e := &engine{settings: s, dirs: dirs, logs: logs, mark: mark, guard: newGuard(dirs, mark)}
+	defer e.guard.stop()
 	logs.start()
 	err = e.score(ctx)
 	result, err = e.conclude(ctx, err)
@@ -111,6 +116,11 @@ func (e *engine) score(ctx context.Context) error {
 	}
 	if err := e.prepareInput(ctx); err != nil {
 		return err
+	}
+	if e.Func == nil {
+		if err := unpackDriver(e.dirs.driver); err != nil {
+			return fmt.Errorf("scoring: %w", err)
+		}
 	}
 	if err := e.prepareEnvironment(ctx); err != nil {
 		return err

@@ -83,6 +83,7 @@ type launch struct {
 	limit      time.Duration
 	shutdown   time.Duration // how long a process may take to end by itself
 	starter    *starter
+	guard      *guard
 }
 
 // workerVariable marks the environment of a worker and of everything that it starts, so that a child which left the

@@ -2,7 +2,6 @@ package scoring
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,12 +30,8 @@ func (e *engine) prepareInput(ctx context.Context) error {
 func (e *engine) prepareWorkers(ctx context.Context) error {
 	e.started = e.now()
 	e.logs.write(reportFile, csvLine(reportColumns...))
-	e.mark = rand.Text()
 	if e.Func != nil {
 		return nil
-	}
-	if err := unpackDriver(e.dirs.driver); err != nil {
-		return fmt.Errorf("scoring: %w", err)
 	}
 	if err := showModel(ctx, e.Model, e.dirs.model); err != nil {
 		return fmt.Errorf("scoring: model: %w", err)
@@ -61,8 +56,8 @@ func (e *engine) newWorker(s *slot) (worker, error) {
 	return newProcess(e.interpreter, launch), nil
 }
 
-// endPatience is how long a process may take to end after its shutdown has returned.
-const endPatience = 2 * time.Second
+// leavingTime is how long a process may take to end by itself after its shutdown has returned.
+const leavingTime = 2 * time.Second
 
 // launch says how to start the process of a slot, and makes its files and folders.
 func (e *engine) launch(s *slot) (launch, error) {
@@ -75,8 +70,9 @@ func (e *engine) launch(s *slot) (launch, error) {
 		rowsFile:   e.rowsFile(s.node.number, name),
 		word:       fmt.Sprintf("%s.%s", e.mark, id),
 		limit:      e.limit,
-		shutdown:   endPatience,
+		shutdown:   leavingTime,
 		starter:    e.starter,
+		guard:      e.guard,
 	}
 	var err error
 	if l.stdout, err = e.logs.path(fmt.Sprintf("%s/%s/%s.stdout.txt", stdoutFolder, s.node.name, name)); err != nil {

@@ -23,8 +23,11 @@ type command struct {
 	Version  kong.VersionFlag `help:"Print the version and exit."`
 }
 
-// usageError is exit code 2, which every verb has for wrong usage.
-const usageError = 2
+// Exit codes of every verb beside 0 and 1.
+const (
+	usageError  = 2
+	interrupted = 130 // by Ctrl-C or another signal, as shells have it
+)
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
@@ -88,6 +91,9 @@ func exitCode(err error, stderr io.Writer) int {
 		return usageError
 	case errors.As(err, &child) && child.ExitCode() >= 0:
 		return child.ExitCode()
+	case errors.Is(err, context.Canceled): // only a signal cancels
+		fmt.Fprintln(stderr, "azmlbatch:", err)
+		return interrupted
 	}
 	fmt.Fprintln(stderr, "azmlbatch:", err)
 	return 1

@@ -45,10 +45,10 @@ type scoreCmd struct {
 
 // Help follows the verb's one line.
 func (scoreCmd) Help() string {
-	return "The exit code is 0 when the job completed, 1 when it failed or was interrupted, 2 for wrong usage. " +
+	return "The exit code is 0 when the job completed, 1 when it failed, 2 for wrong usage and 130 when it was interrupted. " +
 		"With the error threshold -1 a job whose files failed completes, too: the counts tell. " +
-		"Without --logs the logs go to a temporary folder; it is removed when every file succeeded at the first try and " +
-		"when the job was interrupted, else kept and named on standard error."
+		"Without --logs the logs go to a temporary folder. It is removed when every file succeeded at the first try, " +
+		"else kept and named on standard error."
 }
 
 // Example is shown at the end of the verb's help.
@@ -158,8 +158,8 @@ func (s *scoreCmd) Run(ctx context.Context, c console) (err error) {
 	if invalid := asInvalidJob(err); invalid != nil {
 		return errors.Join(&usageMistake{flagName(invalid.Field), invalid.Reason}, s.dropLogs(job.Logs))
 	}
-	if s.Logs == "" && (result.Status == scoring.Canceled || err == nil && result.ScriptErrors == 0 && result.Items.Failed == 0) {
-		err = errors.Join(err, s.dropLogs(job.Logs))
+	if s.Logs == "" && err == nil && result.ScriptErrors == 0 && result.Items.Failed == 0 {
+		err = s.dropLogs(job.Logs)
 		job.Logs = ""
 	}
 	return s.tell(c, result, job.Logs, err)

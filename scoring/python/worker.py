@@ -271,6 +271,8 @@ def main():
     CONFIG = config
     environment = as_hex("\0".join("=".join(item) for item in os.environ.items())) if config.tell == "yes" else "-"
     link.send("done", "start", os.getpid(), as_hex(sys.executable), environment)
+    if link.receive()[0] != "import":
+        return
     try:
         prepare(config)
         script = load(config)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
@@ -130,6 +131,7 @@ func New(o Options) (*Runner, error) {
 			return nil, fmt.Errorf("jobs: %w", err)
 		}
 	}
+	scratch.RemoveAbandoned(r.tempDir, jobFolderPrefix, nil)
 	r.failUnfinished()
 	return r, nil
 }

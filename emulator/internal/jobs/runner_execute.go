@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
@@ -60,6 +60,9 @@ func (r *Runner) tooLate(e *execution) error {
 	return context.Cause(e.ctx)
 }
 
+// jobFolderPrefix begins the name of the folder of a running job.
+const jobFolderPrefix = "azmlbatch-job-"
+
 // attempt does the work of a job: fetch, run, upload. A *failure is an error that the job would
 // have in Azure too. Any other error is the emulator's or the machine's; it becomes the job's error
 // as well.
@@ -68,12 +71,13 @@ func (r *Runner) attempt(e *execution, logs *jobLogs) error {
 		r.advance(e, Running, Preparing)
 		return failf("This emulator runs model deployments only. The deployment %q runs a pipeline component, which needs Azure.", e.deployment)
 	}
-	dir, err := os.MkdirTemp(r.tempDir, "azmlbatch-job-")
+	folder, err := scratch.New(r.tempDir, jobFolderPrefix, nil)
 	if err != nil {
 		return err
 	}
+	dir := folder.Path
 	defer func() {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := folder.Remove(); err != nil {
 			r.log.Warn("job folder stays", "job", e.name, "error", err)
 		}
 	}()

@@ -1,0 +1,194 @@
+//go:build linux
+
+package scoring
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// TestRobustProcessBeingStarted checks that no process is taken for one without a mark while the system is
+// still setting it up. Whoever starts it takes it for running by then.
+func TestRobustProcessBeingStarted(t *testing.T) {
+	const mark = workerVariable + "=job.process"
+	for range 500 {
+		cmd := exec.CommandContext(t.Context(), "sleep", "1000")
+		cmd.Env = []string{"FIRST=1", mark}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if marked, known := isMarked(cmd.Process.Pid, []byte(mark)); known && !marked {
+			t.Error("a process that carries the mark is known not to")
+		}
+		endMarked("job.")
+		err := cmd.Wait() // hangs when it was not found
+		if err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("it ended by itself: %v", err)
+		}
+	}
+}
+
+// TestRobustProcessesWithoutAMark checks that a process without an environment is no reason to wait.
+func TestRobustProcessesWithoutAMark(t *testing.T) {
+	empty := exec.CommandContext(t.Context(), "/bin/sh", "-c", "echo; exec 0<&0; read _")
+	empty.Env = []string{}
+	stdin, err := empty.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := empty.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := empty.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Read(make([]byte, 1)); err != nil { // it runs
+		t.Fatal(err)
+	}
+	zombie := exec.CommandContext(t.Context(), "true")
+	if err := zombie.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Waitid(unix.P_PID, zombie.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, pid := range map[string]int{"without an environment": empty.Process.Pid, "a zombie": zombie.Process.Pid, "none": 1 << 30, "another one": os.Getpid()} {
+		if marked, known := isMarked(pid, []byte("no such mark")); marked || !known {
+			t.Errorf("%s: marked %v, known %v", name, marked, known)
+		}
+	}
+	stdin.Close()
+	_ = empty.Wait() // read fails at the end of its input
+	_ = zombie.Wait()
+}
+
+// killedEngine runs a job in a process of its own and kills that process in the middle, with whatever
+// kill kills before.
+func killedEngine(t *testing.T, job Job, kill func(engine int)) {
+	t.Helper()
+	here := filepath.Join(job.Env["MARKS"], "here")
+	if err := syscall.Mkfifo(here, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := jobProcess(t, job)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	readFile(t, here) // waits for the script
+	if kill != nil {
+		kill(cmd.Process.Pid)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+}
+
+// folders lists the temporary folders of engines.
+func folders(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), "azmlbatch-score-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{}, found...)
+}
+
+// TestRobustKilledEngine kills the engine itself: the processes of the script end, wherever they are, and the
+// temporary folder goes at once, or else when the next job starts.
+func TestRobustKilledEngine(t *testing.T) {
+	const head = "import helper, os, signal, subprocess, sys\nhelper.process()\n" +
+		"def stay():\n    helper.process(subprocess.Popen(['sleep', '1000']).pid)\n    helper.process(subprocess.Popen(['sleep', '1000'], start_new_session=True).pid)\n" +
+		"    open(helper.fifo('here'), 'w').close()\n    while True:\n        signal.pause()\n"
+	scripts := []struct{ name, script string }{
+		{"in the import", head + "stay()"},
+		{"in init", head + "def init():\n    stay()\ndef run(b):\n    return b"},
+		{"in run", head + "def run(b):\n    stay()"},
+		{"with a daemon", head + "def run(b):\n    if os.fork() == 0:\n        os.setsid()\n        if os.fork() == 0:\n            helper.process()\n            os.closerange(0, 3)\n            stay()\n        os._exit(0)\n    os.wait()\n    stay()"},
+		{"with an unwritable folder", head + "def run(b):\n    os.mkdir('sub')\n    open('sub/file', 'w').close()\n    os.chmod('sub', 0)\n    stay()"},
+	}
+	kills := []struct {
+		name string
+		kill func(t *testing.T) func(int)
+	}{
+		{"", func(*testing.T) func(int) { return nil }},
+		{", with its guard", func(t *testing.T) func(int) { return func(engine int) { killGuard(t, engine) } }},
+	}
+	for _, tt := range scripts {
+		for _, k := range kills {
+			t.Run(tt.name+k.name, func(t *testing.T) {
+				t.Setenv("TMPDIR", t.TempDir())
+				job := newJob(t, tt.script, 1)
+				killedEngine(t, job, k.kill(t))
+				if k.name == "" { // nobody else has to come
+					checkClean(t, job)
+				}
+				next := newJob(t, echo, 1)
+				if got, err := Run(t.Context(), next); err != nil {
+					t.Errorf("the next job: %+v, %v", got, err)
+				}
+				checkClean(t, job)
+				if diff := cmp.Diff([]string{}, folders(t)); diff != "" {
+					t.Errorf("temporary folders (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestRobustGuardEndsWithTheJob checks that no guard stays, whatever way the job ends.
+func TestRobustGuardEndsWithTheJob(t *testing.T) {
+	for name, script := range map[string]string{"completed": echo, "failed": "def run(b):\n    raise ValueError()", "no import": "import no_such_module"} {
+		t.Run(name, func(t *testing.T) {
+			_, _ = Run(t.Context(), newJob(t, script, 1))
+			if pids := guards(t, os.Getpid()); len(pids) > 0 {
+				t.Errorf("guards %v are left", pids)
+			}
+		})
+	}
+}
+
+// killGuard kills the guard of an engine, which may be just about to start it.
+func killGuard(t *testing.T, engine int) {
+	var pids []int
+	for len(pids) == 0 && t.Context().Err() == nil {
+		pids = guards(t, engine)
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil || len(pids) > 1 {
+			t.Errorf("the engine has the guards %v, want one; kill: %v", pids, err)
+		}
+	}
+}
+
+// guards are the processes of an engine that run guard.py.
+func guards(t *testing.T, engine int) (pids []int) {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		command, _ := os.ReadFile(filepath.Join(name, "cmdline"))
+		status, _ := os.ReadFile(filepath.Join(name, "status"))
+		if strings.Contains(string(command), "guard.py") && strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", engine)) {
+			pid, err := strconv.Atoi(filepath.Base(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
