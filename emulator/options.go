@@ -41,6 +41,10 @@ type Options struct {
 	DataDir string
 	// Python is the interpreter that runs scoring scripts. Empty means the python3 found in PATH.
 	Python string
+	// ScriptEnv names variables of this process that scoring scripts see beside those that every
+	// program needs, such as PATH and HOME. Scripts see nothing else of this process's environment,
+	// and so none of its secrets. A name that ends in * stands for all names that begin so.
+	ScriptEnv []string
 	// Environments is which Python packages scripts get. Empty means [EnvironmentsHost].
 	Environments Environments
 	// EnvironmentsDir is the folder of the virtual environments of [EnvironmentsVenv]. Emulators

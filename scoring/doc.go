@@ -27,6 +27,10 @@
 // not given take the service's defaults. AZUREML_MODEL_DIR, AZUREML_BI_OUTPUT_PATH, the driver's options in sys.argv
 // and azureml_user.parallel_run.EntryScript are there.
 //
+// Of the environment of this process a script sees the variables that every program needs, such as
+// PATH and HOME, and those that [Job.ScriptEnv] names. That keeps secrets from slipping into scripts and
+// their logs. It is no wall: a script runs as the user of this process and can read what that user can.
+//
 // A Go function can take the script's place: see [Func].
 //
 // # MLflow models without a script

@@ -11,9 +11,30 @@ import (
 	"time"
 )
 
-// jobEnviron is the environment of this process with the job's own variables over it.
+// inherited are the variables of this process that every script sees: what programs, and Python above
+// all, need to start and to find their files. All others may hold secrets. A star at the end stands
+// for any end.
+var inherited = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LC_*",
+	"PYTHON*", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYENV_*", "ASDF_*",
+	"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_*", "NVIDIA_*",
+}
+
+// inheritedEnviron is the part of this process's environment that the script sees.
+func (s *settings) inheritedEnviron() []string {
+	names := slices.Concat(inherited, s.ScriptEnv)
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return !slices.ContainsFunc(names, func(pattern string) bool {
+			head, open := strings.CutSuffix(pattern, "*")
+			return name == pattern || open && strings.HasPrefix(name, head)
+		})
+	})
+}
+
+// jobEnviron is the environment of the job's processes without what the engine sets.
 func (s *settings) jobEnviron() []string {
-	environ := append(os.Environ(), s.venvEnviron()...)
+	environ := append(s.inheritedEnviron(), s.venvEnviron()...)
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
 		environ = append(environ, name+"="+s.Env[name])
 	}
@@ -40,12 +61,14 @@ func (s *settings) processEnviron(dirs jobDirs, node int) []string {
 	return environ
 }
 
-// variable is a variable of the job, or of this process.
+// variable is the value of a variable that the script sees.
 func (s *settings) variable(name string) string {
-	if value, ok := s.Env[name]; ok {
-		return value
+	for _, variable := range slices.Backward(s.jobEnviron()) {
+		if value, found := strings.CutPrefix(variable, name+"="); found {
+			return value
+		}
 	}
-	return os.Getenv(name)
+	return ""
 }
 
 // nodeIP is the address of a simulated node: each has a loopback address of its own.

@@ -12,7 +12,8 @@ import (
 )
 
 // Environment is what a deployment's environment asks for, as far as it can be had without Docker: its Python packages
-// are installed with pip into a virtual environment of [Job.Python]. It needs the package index that pip is set up for.
+// are installed with pip into a virtual environment of [Job.Python]. It needs the package index that pip is set up for; pip
+// gets the whole environment of this process, with its proxies and credentials.
 //
 // What cannot be had is told in the job's progress log: conda packages other than Python and pip, another version of
 // Python, a Docker image. Packages that only Azure's own driver needs, such as azureml-core, are left out. pip's output is

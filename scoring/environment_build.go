@@ -64,7 +64,7 @@ func (e *engine) prepareEnvironment(ctx context.Context) error {
 		e.logs.overview("Environment: %s is used as an earlier job built it.", v.dir)
 	} else {
 		e.logs.overview("Environment: %s is built with %d requirements; pip's output is in %s.", v.dir, len(v.lines), buildLogFile)
-		e.guard.start(v.base.path, os.Environ())
+		e.guard.start(v.base.path, e.jobEnviron())
 		err := v.build(ctx)
 		endMarked(e.mark + ".") // pip's own processes end with its group; this is about those that left it
 		if err != nil {

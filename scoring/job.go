@@ -97,9 +97,14 @@ type Job struct {
 
 	// LoggingLevel is Info when empty.
 	LoggingLevel LoggingLevel
-	// Env is set for the script's processes, over the environment of this process. The variables of the engine itself,
-	// such as AZUREML_MODEL_DIR, win over it.
+	// Env is set for the script's processes. The variables of the engine itself, such as
+	// AZUREML_MODEL_DIR, win over it.
 	Env map[string]string
+	// ScriptEnv names variables of this process that the script's processes get beside the few that
+	// every program needs: PATH, HOME, TMPDIR, those of language and time zone, of Python and its
+	// version managers, and of CUDA. Nothing else is passed on, so that no script sees a secret of its
+	// caller. A name that ends in * stands for all that begin so; names that are not set are ignored.
+	ScriptEnv []string
 	// Python is the interpreter, a path or a name looked for on PATH; "python3" when empty.
 	Python string
 	// Environment, when not nil, is installed into a virtual environment of Python, in which the job runs. Nil means that

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // argvOf runs a job whose script tells the driver's options that it finds.
@@ -42,7 +43,7 @@ func TestRulesDefaults(t *testing.T) {
 		"--run_invocation_timeout": "30", "--run_max_try": "3", "--append_row_file_name": "predictions.csv", "--output": job.Output, "--process_count_per_node": "1",
 		"--client_sdk_version": "1.0.0", "--create_snapshot_at_runtime": "True", "--input_fds_0": job.Input,
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("argv (-want +got):\n%s", diff)
 	}
 }
@@ -89,6 +90,73 @@ func TestRulesSettings(t *testing.T) {
 	})
 }
 
+// seen gives the variables that a script sees, without those of the tests and of the engine.
+func seen(t *testing.T, change func(*Job)) []string {
+	t.Helper()
+	job := newJob(t, "import os\ndef run(b):\n    return sorted(n + '=' + v for n, v in os.environ.items())", 1)
+	change(&job)
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(lines(t, got.OutputFile), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains([]string{"MARKS", workerVariable, "AZUREML_MODEL_DIR", "AZUREML_BI_OUTPUT_PATH", "AZUREML_NODE_COUNT", "AZ_BATCHAI_GPU_COUNT_FOUND",
+			"AZ_BATCH_NODE_LIST", "AZ_BATCH_MASTER_NODE", "AZ_BATCH_IS_CURRENT_NODE_MASTER", "MLFLOW_TRACKING_URI", "PYTHONDONTWRITEBYTECODE",
+			"LC_CTYPE"}, name) // Python itself may set the last one
+	})
+}
+
+// TestRulesCleanEnvironment checks that a script sees what a program needs, what it was given, and nothing
+// else of its caller.
+func TestRulesCleanEnvironment(t *testing.T) {
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value) // which puts it back at the end
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	needed := []string{"ASDF_DIR", "CONDA_DEFAULT_ENV", "CONDA_PREFIX", "CUDA_HOME", "DYLD_LIBRARY_PATH", "HOME", "LANG", "LANGUAGE", "LC_TIME", "LD_LIBRARY_PATH",
+		"LOGNAME", "NVIDIA_VISIBLE", "PATH", "PYENV_VERSION", "PYTHONHASHSEED", "SHELL", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"}
+	var want []string
+	for _, name := range needed {
+		value := map[string]string{"PYTHONHASHSEED": "1", "TMPDIR": os.TempDir()}[name]
+		t.Setenv(name, cmp.Or(value, "of "+name))
+		want = append(want, name+"="+os.Getenv(name))
+	}
+	for _, name := range []string{"AZURE_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_URI", "GLAZE", "GLAZE_RED", "GLAZED", "HOMER", "PYTHO"} {
+		t.Setenv(name, "secret")
+	}
+	tests := []struct {
+		name   string
+		change func(*Job)
+		more   []string
+	}{
+		{"nothing else", func(*Job) {}, nil},
+		{"by name", func(j *Job) { j.ScriptEnv = []string{"GLAZE", "NOT_SET"} }, []string{"GLAZE=secret"}},
+		{"by the beginning of names", func(j *Job) { j.ScriptEnv = []string{"GLAZE_*", "HOMER"} }, []string{"GLAZE_RED=secret", "HOMER=secret"}},
+		{"with a value of its own", func(j *Job) { j.Env["GLAZE"], j.ScriptEnv = "ash", []string{"GLAZE"} }, []string{"GLAZE=ash"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			all := slices.Sorted(slices.Values(append(tt.more, want...)))
+			if diff := gocmp.Diff(all, seen(t, tt.change)); diff != "" {
+				t.Errorf("variables (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for _, trackTo := range []string{"MLFLOW_TRACKING_URI", "MLFLOW_*"} { // of the caller only when it is asked for
+		s := &settings{Job: Job{ScriptEnv: []string{trackTo}}}
+		if got := s.variable("MLFLOW_TRACKING_URI"); got != "secret" {
+			t.Errorf("with ScriptEnv %s MLFLOW_TRACKING_URI is %q", trackTo, got)
+		}
+	}
+	if got := (&settings{}).variable("MLFLOW_TRACKING_URI"); got != "" {
+		t.Errorf("MLFLOW_TRACKING_URI is %q, want none", got)
+	}
+}
+
 // TestRulesVariables: the variables that the engine sets, by node and process.
 func TestRulesVariables(t *testing.T) {
 	variables := []string{"AZUREML_BI_OUTPUT_PATH", "AZUREML_NODE_COUNT", "AZ_BATCHAI_GPU_COUNT_FOUND", "AZ_BATCH_NODE_LIST", "AZ_BATCH_MASTER_NODE", "AZ_BATCH_IS_CURRENT_NODE_MASTER"}
@@ -99,7 +167,7 @@ func TestRulesVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	common := job.Output + " 2 0 127.0.0.1;127.0.0.2 127.0.0.1:6000 "
-	if diff := cmp.Diff([]string{common + "false", common + "true"}, lines(t, got.OutputFile)); diff != "" {
+	if diff := gocmp.Diff([]string{common + "false", common + "true"}, lines(t, got.OutputFile)); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}
 }
@@ -160,7 +228,7 @@ func TestRulesModelFolder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, readFile(t, got.OutputFile)); diff != "" {
+			if diff := gocmp.Diff(tt.want, readFile(t, got.OutputFile)); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
 		})
@@ -184,7 +252,7 @@ def run(b):
 		t.Fatal(err)
 	}
 	logDir := filepath.Join(job.Logs, "logs", "user", "entry_script_log", "0")
-	if diff := cmp.Diff([]string{"process000", job.Output, logDir, "True", job.Code}, strings.Split(strings.TrimSpace(readFile(t, got.OutputFile)), "\n")); diff != "" {
+	if diff := gocmp.Diff([]string{"process000", job.Output, logDir, "True", job.Code}, strings.Split(strings.TrimSpace(readFile(t, got.OutputFile)), "\n")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if text := readFile(t, filepath.Join(logDir, "process000.log.txt")); !strings.Contains(text, "|127.0.0.1_process000|INFO|") || !strings.Contains(text, "|run()|fired\n") || strings.Contains(text, "unseen") {
@@ -246,6 +314,9 @@ func TestRulesRefusedSettings(t *testing.T) {
 		"an unknown level":               {"LoggingLevel", func(j *Job) { j.LoggingLevel = "loud" }},
 		"a variable without a name":      {"Env", func(j *Job) { j.Env[""] = "x" }},
 		"a variable with = in its name":  {"Env", func(j *Job) { j.Env["A=B"] = "x" }},
+		"a passed variable without name": {"ScriptEnv", func(j *Job) { j.ScriptEnv = []string{""} }},
+		"a passed variable with a value": {"ScriptEnv", func(j *Job) { j.ScriptEnv = []string{"A=B"} }},
+		"a passed variable with NUL":     {"ScriptEnv", func(j *Job) { j.ScriptEnv = []string{"A\x00"} }},
 		"a variable with NUL":            {"Env", func(j *Job) { j.Env["A"] = "\x00" }},
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {

@@ -147,6 +147,11 @@ func (s *settings) checkOutput() error {
 }
 
 func (s *settings) checkEnv() error {
+	for _, name := range s.ScriptEnv {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return &InvalidJobError{"ScriptEnv", fmt.Sprintf("%q cannot be the name of an environment variable; give names without values", name)}
+		}
+	}
 	for name, value := range s.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
 			return &InvalidJobError{"Env", fmt.Sprintf("%q cannot be the name of an environment variable with the value %q", name, value)}

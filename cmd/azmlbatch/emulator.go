@@ -29,6 +29,7 @@ type emulatorFlags struct {
 	Data         string   `help:"Keep the state in this folder over a restart; in memory by default." placeholder:"DIR"`
 	Seed         []string `help:"Show a local folder as blobs, ACCOUNT/CONTAINER[/PREFIX]=DIR. May be repeated." placeholder:"SPEC" sep:"none"`
 	Python       string   `help:"Interpreter that runs scoring scripts; python3 of the PATH by default." placeholder:"PATH"`
+	ScriptEnv    []string `help:"Variable of this process that scoring scripts see; by default they see none but those that every program needs. NAME, or the beginning of names with * after it. May be repeated." placeholder:"NAME" sep:"none"`
 	Environments string   `help:"Packages of scripts: host, those of this machine's Python; or venv, the pip part of the deployment's own environment." enum:"host,venv" default:"host"`
 	Pace         string   `help:"How long operations take: instant, or real as in Azure." enum:"instant,real" default:"instant"`
 	Fault        []string `help:"Disturb matching requests, for example 'scoring POST /jobs cut-after times=1'. May be repeated." placeholder:"SPEC" sep:"none"`
@@ -36,7 +37,7 @@ type emulatorFlags struct {
 }
 
 func (f emulatorFlags) options(c console) (*emulator.Options, error) {
-	o := &emulator.Options{Listen: f.Listen, DataDir: f.Data, Python: f.Python, Environments: emulator.Environments(f.Environments), Pace: emulator.Pace(f.Pace)}
+	o := &emulator.Options{Listen: f.Listen, DataDir: f.Data, Python: f.Python, ScriptEnv: f.ScriptEnv, Environments: emulator.Environments(f.Environments), Pace: emulator.Pace(f.Pace)}
 	for _, spec := range f.Seed {
 		seed, err := emulator.ParseSeed(spec)
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,8 +10,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	sdk "github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
@@ -122,5 +125,55 @@ func TestStartUntilInterrupted(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after an interrupt: %v", err)
+	}
+}
+
+// TestScriptEnvOfTheEmulator runs a job on an emulator whose process has a secret.
+func TestScriptEnvOfTheEmulator(t *testing.T) {
+	t.Setenv("GLAZE_RED", "a=b")
+	t.Setenv("GLAZE_SECRET", "secret")
+	options, err := emulatorFlags{ScriptEnv: []string{"GLAZE_RED"}}.options(console{io.Discard, io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	azure, err := emulator.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer azure.Close()
+	code := filepath.Join(t.TempDir(), "code")
+	const script = "import os\ndef run(mini_batch):\n    return [[n, v] for n, v in sorted(os.environ.items()) if n[:5] == 'GLAZE']\n"
+	for path, text := range map[string]string{filepath.Join(code, "score.py"): script, filepath.Join(filepath.Dir(code), "in", "a.txt"): ""} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	endpoint, err := azure.Deploy(t.Context(), emulator.Script{Dir: code}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := azure.Client(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := client.Endpoints().Invoke(t.Context(), endpoint, sdk.Invocation{Input: sdk.LocalPath{Path: filepath.Join(filepath.Dir(code), "in")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Jobs().Wait(t.Context(), job.Name, nil); err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for row, err := range sdk.Rows[string](t.Context(), client, job.Name, &sdk.RowsOptions{Format: sdk.RowFormatLines}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	if diff := cmp.Diff([]string{"['GLAZE_RED', 'a=b']"}, rows); diff != "" {
+		t.Errorf("variables that the script sees (-want +got):\n%s", diff)
 	}
 }

@@ -37,10 +37,11 @@ type scoreCmd struct {
 	OutputFileName            string      `help:"File that append_row writes into the output folder; ${default} by default." default:"predictions.csv" placeholder:"NAME"`
 	LoggingLevel              string      `help:"Level for the script and its logger: warning, info or debug; ${default} by default." enum:"warning,info,debug" default:"info" placeholder:"LEVEL"`
 
-	Env    []variable `help:"Environment variable of the script. May be repeated." placeholder:"K=V" sep:"none"`
-	Python string     `help:"Interpreter; python3 of the PATH by default." placeholder:"PATH"`
-	Logs   string     `help:"Folder for the job's logs; a temporary one by default." placeholder:"DIR"`
-	JSON   bool       `help:"Print the outcome as one JSON object: status, items, miniBatches, outputFile, error." name:"json"`
+	Env       []variable `help:"Environment variable of the script. May be repeated." placeholder:"K=V" sep:"none"`
+	ScriptEnv []string   `help:"Variable of this process that the script sees; by default it sees none but those that every program needs. NAME, or the beginning of names with * after it. May be repeated." placeholder:"NAME" sep:"none"`
+	Python    string     `help:"Interpreter; python3 of the PATH by default." placeholder:"PATH"`
+	Logs      string     `help:"Folder for the job's logs; a temporary one by default." placeholder:"DIR"`
+	JSON      bool       `help:"Print the outcome as one JSON object: status, items, miniBatches, outputFile, error." name:"json"`
 }
 
 // Help follows the verb's one line.
@@ -128,6 +129,7 @@ func (s *scoreCmd) job() scoring.Job {
 		OutputFileName:            s.OutputFileName,
 		LoggingLevel:              scoring.LoggingLevel(s.LoggingLevel),
 		Env:                       map[string]string{},
+		ScriptEnv:                 s.ScriptEnv,
 		Python:                    s.Python,
 		Logs:                      s.Logs,
 	}

@@ -211,6 +211,19 @@ func TestScoreSettingsReachTheScript(t *testing.T) {
 	}
 }
 
+// TestScriptEnvOfScore: of the caller's variables a script sees only those that are named.
+func TestScriptEnvOfScore(t *testing.T) {
+	t.Setenv("GLAZE_RED", "a=b")
+	t.Setenv("GLAZE_SECRET", "secret")
+	t.Setenv("ASH", "wood")
+	dir, args := scoreFiles(t, "import os\ndef run(mini_batch):\n    return [[n, v] for n, v in sorted(os.environ.items()) if n[:5] == 'GLAZE' or n == 'ASH']\n")
+	code, _, stderr := azmlbatch(append(args, "--script-env=GLAZE_RED", "--script-env", "A*H,ASH*")...)
+	b, err := os.ReadFile(filepath.Join(dir, "scored", "predictions.csv"))
+	if want := "['GLAZE_RED', 'a=b']\n"; err != nil || string(b) != want {
+		t.Errorf("exit code %d, %v: %q, want %q\n%s", code, err, b, want, stderr)
+	}
+}
+
 // realPython is an interpreter by its own path.
 func realPython(t *testing.T) string {
 	t.Helper()
@@ -241,6 +254,7 @@ func TestScoreWrongUsage(t *testing.T) {
 		{"a path for a name", []string{"--output-file-name", "a/b"}, "--output-file-name"},
 		{"an unknown level", []string{"--logging-level", "loud"}, "--logging-level"},
 		{"a variable without a value", []string{"--env", "GLAZE"}, `"GLAZE" is not NAME=VALUE`},
+		{"a passed variable with a value", []string{"--script-env", "GLAZE=ash"}, "--script-env: "},
 		{"an unknown flag", []string{"--no-such"}, "unknown flag"},
 	}
 	for _, tt := range tests {

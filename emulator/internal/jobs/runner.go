@@ -37,6 +37,9 @@ type Options struct {
 	// Python is the interpreter that runs scoring scripts; empty means the engine's default,
 	// python3 on the PATH.
 	Python string
+	// ScriptEnv names variables of this process that scripts see beside those that every program
+	// needs; see scoring.Job.ScriptEnv.
+	ScriptEnv []string
 	// Venv lets every job run in a virtual environment with the packages of its deployment's
 	// environment, built with Python and pip and kept in VenvDir. Otherwise jobs get the packages
 	// that Python has.
@@ -59,17 +62,18 @@ type Options struct {
 // Runner runs batch jobs. It is safe for concurrent use. Make one with [New] and end it with
 // [Runner.Close].
 type Runner struct {
-	store   *store.Store
-	blobs   Blobs
-	cloud   cloud.Cloud
-	now     func() time.Time
-	python  string
-	venv    bool
-	venvDir string
-	funcs   func(codeID string) scoring.Func
-	limit   int
-	tempDir string
-	log     *slog.Logger
+	store     *store.Store
+	blobs     Blobs
+	cloud     cloud.Cloud
+	now       func() time.Time
+	python    string
+	scriptEnv []string
+	venv      bool
+	venvDir   string
+	funcs     func(codeID string) scoring.Func
+	limit     int
+	tempDir   string
+	log       *slog.Logger
 
 	group sync.WaitGroup // of jobs that have not ended
 
@@ -111,7 +115,7 @@ func New(o Options) (*Runner, error) {
 		return nil, errors.New("jobs: a store and a blob service are required")
 	}
 	r := &Runner{
-		store: o.Store, blobs: o.Blobs, cloud: o.Cloud, now: o.Now, python: o.Python, venv: o.Venv, venvDir: o.VenvDir, funcs: o.Func,
+		store: o.Store, blobs: o.Blobs, cloud: o.Cloud, now: o.Now, python: o.Python, scriptEnv: o.ScriptEnv, venv: o.Venv, venvDir: o.VenvDir, funcs: o.Func,
 		limit: o.Limit, tempDir: o.TempDir, log: o.Logger, active: map[string]*execution{},
 	}
 	if r.now == nil {

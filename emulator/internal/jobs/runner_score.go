@@ -39,6 +39,7 @@ func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring
 		ErrorThreshold:            &s.errorThreshold,
 		LoggingLevel:              scoring.LoggingLevel(s.loggingLevel),
 		Env:                       s.environment,
+		ScriptEnv:                 r.scriptEnv,
 		Python:                    r.python,
 		Environment:               environment,
 		OnProgress:                progress,
