@@ -17,11 +17,13 @@ type engine struct {
 	interpreter *interpreter
 	starter     *starter
 	guard       *guard
+	echo        *scriptEcho
 	mark        string // in the environment of all processes of the job
 	input       *listing
 	queue       *queue
 	nodes       []*node
 	started     time.Time
+	workers     int // that run at the same time
 	spare       int // mini-batches that must be left for a worker to get one in advance
 
 	validated chan struct{} // closed when the first worker has imported the script
@@ -87,11 +89,11 @@ func (e *engine) slots() []*slot {
 		e.nodes[i] = &node{number: i, name: fmt.Sprint(i)}
 	}
 	total := e.progress.MiniBatches.Total
-	wanted := min(e.InstanceCount*min(e.MaxConcurrencyPerInstance, total), total)
-	if wanted > 1 {
-		e.spare = 4 * wanted * maxAhead
+	e.workers = min(e.InstanceCount*min(e.MaxConcurrencyPerInstance, total), total)
+	if e.workers > 1 {
+		e.spare = 4 * e.workers * maxAhead
 	}
-	slots := make([]*slot, wanted)
+	slots := make([]*slot, e.workers)
 	for i := range slots {
 		slots[i] = &slot{engine: e, node: e.nodes[i%e.InstanceCount], index: i / e.InstanceCount, first: i == 0}
 	}

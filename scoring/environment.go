@@ -74,7 +74,7 @@ func (s *settings) checkEnvironment() error {
 	}
 	p, err := environment.packages()
 	if err != nil {
-		return &InvalidJobError{"Environment", err.Error()}
+		return &InvalidJobError{"Environment", "must be one that can be built, but " + err.Error()}
 	}
 	if s.scriptless() && !slices.ContainsFunc(p.lines, isMLflow) {
 		p.lines = append(p.lines, "mlflow")

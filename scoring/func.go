@@ -116,4 +116,6 @@ func (w *funcWorker) close() {
 
 func (w *funcWorker) pid() int { return os.Getpid() }
 
+func (w *funcWorker) logs() []string { return nil }
+
 func (w *funcWorker) rows() part { return part{w.path, w.size} }

@@ -47,5 +47,5 @@ func (e *engine) missingModuleHint(module string) string {
 	}
 	return fmt.Sprintf("%s has no module %s, and neither has the code folder. The job runs with the packages of that Python, "+
 		"whatever the conda file or the image of its environment names. Install the package there, choose another Python (--python), "+
-		"or build the environment (emulator: --environments venv; in Go: Job.Environment)", e.pythonName(), module)
+		"or build the environment (emulator: --environments venv)", e.pythonName(), module)
 }

@@ -41,7 +41,7 @@ type realInterpreter struct {
 func findInterpreter(python string, environ []string) (*interpreter, error) {
 	path, err := exec.LookPath(python)
 	if err != nil {
-		return nil, fmt.Errorf("scoring: no Python interpreter: %w; name one in Job.Python", err)
+		return nil, fmt.Errorf("scoring: no Python interpreter: %w", err)
 	}
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("scoring: %w", err)

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -76,6 +77,10 @@ type Job struct {
 	// without any of ~ " # % & * : < > ? / \ { | }.
 	OutputFileName string
 
+	// Overwrite lets AppendRow replace a file of the output's name. The file is replaced when the job
+	// completes; a job that fails leaves it as it is.
+	Overwrite bool
+
 	// MiniBatchSize is the number of files that one call of run gets; 0 means 10.
 	MiniBatchSize int
 	// MaxConcurrencyPerInstance is the number of worker processes of an instance; 0 means 1, and 65536 is the most.
@@ -115,6 +120,10 @@ type Job struct {
 	// scoring job and readable while the job runs. Logs of an earlier job in it stay, and this job's lines follow theirs.
 	// Empty means that no logs are kept.
 	Logs string
+	// Echo, when not nil, gets what the script's processes print to standard output and standard error
+	// while they run, in whole lines. With more than one process a line begins with its node and its
+	// process, such as "0/process001: ". Errors of the writer are ignored.
+	Echo io.Writer
 	// OnProgress, when not nil, is called when the job starts, after every mini-batch and at the end. Calls do not
 	// overlap; the job waits for each.
 	OnProgress func(Progress)

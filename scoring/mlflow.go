@@ -44,18 +44,18 @@ func (s *settings) scriptless() bool { return s.Func == nil && s.Script == "" }
 // checkScriptless refuses a job without a script whose model is none for that.
 func (s *settings) checkScriptless() error {
 	if s.Code != "" {
-		return &InvalidJobError{"Script", "empty, but there is a code folder; name the scoring script in it"}
+		return &InvalidJobError{"Script", "must name the scoring script in the code folder"}
 	}
 	if s.Model == "" || !isMLflowModel(s.Model) {
-		return &InvalidJobError{"Script", "empty; only an MLflow model, which is a folder with a file MLmodel, is scored without a script"}
+		return &InvalidJobError{"Script", "must name the scoring script; only an MLflow model, which is a folder with a file MLmodel, is scored without one"}
 	}
 	names, err := flavors(s.Model)
 	if err != nil {
-		return &InvalidJobError{"Model", err.Error()}
+		return &InvalidJobError{"Model", "must be a readable MLflow model, but " + err.Error()}
 	}
 	if !slices.Contains(names, pythonFunction) {
-		return &InvalidJobError{"Model", fmt.Sprintf("the MLflow model has the flavors %s and not %s; give a scoring script that loads one of them",
-			strings.Join(names, ", "), pythonFunction)}
+		return &InvalidJobError{"Model", fmt.Sprintf("must have the flavor %s to be scored without a script, but has %s; "+
+			"give a scoring script that loads one of them", pythonFunction, strings.Join(names, ", "))}
 	}
 	return nil
 }
@@ -88,8 +88,7 @@ type NoMLflowError struct {
 // Error names the interpreter and the ways out.
 func (e *NoMLflowError) Error() string {
 	return fmt.Sprintf("scoring: an MLflow model without a scoring script is scored by the Python package mlflow, and %s cannot import it: %s; "+
-		"install mlflow, pandas and what the model needs there, name another Python, or let the job have a virtual environment "+
-		"(Job.Environment) with the model's own requirements", e.Python, e.Missing)
+		"install mlflow, pandas and what the model needs there, or choose another Python (--python)", e.Python, e.Missing)
 }
 
 // importFailure is the end of a job whose script cannot be imported.

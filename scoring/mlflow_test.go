@@ -28,8 +28,8 @@ func TestWithoutAScriptOnlyMLflowModelsAreScored(t *testing.T) {
 	}{
 		{"no model", anMLModel, func(j *Job) { j.Model = "" }, "Script", "only an MLflow model"},
 		{"another model", anMLModel, func(j *Job) { j.Model = filepath.Join(j.Model, "weights.txt") }, "Script", "only an MLflow model"},
-		{"a code folder", anMLModel, func(j *Job) { j.Code = j.Input }, "Script", "name the scoring script"},
-		{"no python_function", "flavors:\n  sklearn: {}\n  keras: {}\n", nil, "Model", "the flavors keras, sklearn and not python_function"},
+		{"a code folder", anMLModel, func(j *Job) { j.Code = j.Input }, "Script", "must name the scoring script in the code folder"},
+		{"no python_function", "flavors:\n  sklearn: {}\n  keras: {}\n", nil, "Model", "must have the flavor python_function to be scored without a script, but has keras, sklearn"},
 		{"no YAML", "flavors: [", nil, "Model", "MLmodel cannot be read"},
 	}
 	for _, tt := range tests {

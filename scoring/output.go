@@ -26,30 +26,21 @@ func (e *engine) rowsFile(node int, process string) string {
 	return filepath.Join(e.Output, fmt.Sprintf("temp_%s_%s_%s", nodeIP(node), process, e.OutputFileName))
 }
 
-// prepareOutput makes the folder and refuses an output file that is there.
+// refuseOutputFile fails the job when there is a file of the output's name, unless it may be replaced.
 //
-// Choice: sources disagree on an existing file (the job fails; nothing is written; it is overwritten). Failing loses
-// nobody's data. Whether today's service still lower-cases the name is not evidenced; here it stays as given.
-func (e *engine) prepareOutput() error {
-	if e.OutputAction == AppendRow {
-		if err := e.refuseOutputFile(); err != nil {
-			return err
-		}
-	}
-	if err := os.MkdirAll(e.Output, 0o755); err != nil {
-		return fmt.Errorf("scoring: output: %w", err)
-	}
-	return nil
-}
-
-// refuseOutputFile fails the job when there is a file of the output's name.
+// Choice: sources disagree on an existing file (the job fails; nothing is written; it is overwritten).
+// Failing loses nobody's data. Whether today's service still lower-cases the name is not evidenced; here
+// it stays as given.
 func (e *engine) refuseOutputFile() error {
-	_, err := os.Lstat(e.outputFile())
+	if e.OutputAction == SummaryOnly {
+		return nil
+	}
+	info, err := os.Lstat(e.outputFile())
 	switch {
+	case err == nil && e.Overwrite && !info.IsDir(), errors.Is(err, fs.ErrNotExist):
+		return nil
 	case err == nil:
 		return e.failure(pathExists, e.outputFile())
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
 	}
 	return fmt.Errorf("scoring: output: %w", err)
 }

@@ -214,6 +214,8 @@ func (p *process) close() {
 
 func (p *process) pid() int { return p.told }
 
+func (p *process) logs() []string { return []string{p.launch.stdout, p.launch.stderr} }
+
 func (p *process) rows() part { return part{p.launch.rowsFile, p.size} }
 
 // ask makes one exchange, with the limit's time for each direction; what goes wrong with the process is a *callError.

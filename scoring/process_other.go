@@ -30,3 +30,4 @@ func (process) shutdown(context.Context) error         { return nil }
 func (process) close()                                 {}
 func (process) pid() int                               { return 0 }
 func (process) rows() part                             { return part{} }
+func (process) logs() []string                         { return nil }

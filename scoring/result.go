@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -187,6 +188,13 @@ func (f *Failure) Error() string {
 	return text.String() + "\n" + f.Cause.Error() + f.Cause.below(traceback)
 }
 
+// ErrOutputExists is what errors.Is finds in a [*Failure] when the output file was there before the job
+// and [Job.Overwrite] is not set.
+var ErrOutputExists = errors.New("scoring: the output file exists")
+
+// Is reports whether the job failed for the reason that target stands for.
+func (f *Failure) Is(target error) bool { return target == ErrOutputExists && f.Reason == pathExists }
+
 // Unwrap gives the failed call of the script, so that errors.As finds a [*ScriptError].
 func (f *Failure) Unwrap() error {
 	if f.Cause == nil {
@@ -213,11 +221,11 @@ SystemExit: 42`
 type InvalidJobError struct {
 	// Field is the name of the Job's field, such as "MiniBatchSize".
 	Field string
-	// Reason says what is wrong and how to put it right.
+	// Reason goes on after the field's name: "must not be negative, but is -1".
 	Reason string
 }
 
-// Error names the field.
+// Error names the field and gives the reason.
 func (e *InvalidJobError) Error() string {
-	return "scoring: invalid job: " + e.Field + ": " + e.Reason
+	return "scoring: invalid job: " + e.Field + " " + e.Reason
 }

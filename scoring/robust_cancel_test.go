@@ -168,3 +168,21 @@ func TestRobustLogsWhileItRuns(t *testing.T) {
 		t.Errorf("Run = %+v, %v", got, err)
 	}
 }
+
+// TestEchoWhileItRuns checks that a line is there before the call that prints it returns.
+func TestEchoWhileItRuns(t *testing.T) {
+	job := newJob(t, "import helper\ndef run(b):\n    print('here')\n    return [open(helper.fifo('go on')).read()]", 1)
+	pipe := filepath.Join(job.Env["MARKS"], "go on")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	job.Echo = &writes{heard: func(line string) {
+		if err := os.WriteFile(pipe, []byte(line), 0); err != nil {
+			t.Error(err)
+		}
+	}}
+	got, err := Run(t.Context(), job)
+	if err != nil || readFile(t, got.OutputFile) != "here\n\n" {
+		t.Errorf("Run = %+v, %v", got, err)
+	}
+}

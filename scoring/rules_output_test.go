@@ -133,10 +133,57 @@ func TestRulesExistingOutput(t *testing.T) {
 	})
 }
 
+// TestRulesOutputExists: a caller can tell this failure from others.
+func TestRulesOutputExists(t *testing.T) {
+	job := newJob(t, "def run(b):\n    return []", 1)
+	_, err := Run(t.Context(), job)
+	if err == nil || errors.Is(err, ErrOutputExists) {
+		t.Errorf("a job without rows = %v", err)
+	}
+	writeFile(t, filepath.Join(job.Output, "predictions.csv"), "")
+	if _, err := Run(t.Context(), job); !errors.Is(err, ErrOutputExists) {
+		t.Errorf("Run = %v, want ErrOutputExists", err)
+	}
+}
+
+// TestRulesOverwrite: an output file is replaced when the job completes, and not before.
+func TestRulesOverwrite(t *testing.T) {
+	old := func(j *Job) {
+		_ = os.MkdirAll(j.Output, 0o750)
+		_ = os.WriteFile(filepath.Join(j.Output, "predictions.csv"), []byte("old and longer\n"), 0o600)
+		j.Overwrite = true
+	}
+	checkRules(t, []rule{
+		{name: "a file of the name", script: "import os\ndef run(b):\n    return [open(os.path.join(os.environ['AZUREML_BI_OUTPUT_PATH'], 'predictions.csv')).read().strip()]", change: old, text: "old and longer\n"},
+		{name: "a link of the name", script: echo, change: func(j *Job) {
+			_ = os.MkdirAll(j.Output, 0o750)
+			_ = os.Symlink(filepath.Join(j.Input, "a00.txt"), filepath.Join(j.Output, "predictions.csv"))
+			j.Overwrite = true
+		}, text: "a00.txt\n", after: func(t *testing.T, j Job) {
+			if text := readFile(t, filepath.Join(j.Input, "a00.txt")); text != "0" {
+				t.Errorf("the file that the link names is %q", text)
+			}
+		}},
+		{name: "a folder of the name", script: echo, change: func(j *Job) {
+			_ = os.MkdirAll(filepath.Join(j.Output, "predictions.csv"), 0o750)
+			j.Overwrite = true
+		}, reason: pathExists},
+		{name: "nothing there", script: echo, change: func(j *Job) { j.Overwrite = true }, text: "a00.txt\n"},
+	})
+	job := newJob(t, "def run(b):\n    raise ValueError()", 1)
+	old(&job)
+	if _, err := Run(t.Context(), job); err == nil {
+		t.Fatal("Run succeeded")
+	}
+	if text := readFile(t, filepath.Join(job.Output, "predictions.csv")); text != "old and longer\n" {
+		t.Errorf("after a job that failed the file is %q", text)
+	}
+}
+
 // TestRulesFileName: names that the output file must not have.
 func TestRulesFileName(t *testing.T) {
-	bad := []string{".", "..", "a\x00b", strings.Repeat("x", maxFileName+1)}
-	for _, c := range forbiddenInFileName {
+	bad := []string{".", "..", "...", " ", "a.", "a ", "a\x00b", "a\nb", "a\x7fb", strings.Repeat("x", maxFileName+1)}
+	for _, c := range "~\"#%&*:<>?/\\{|}" {
 		bad = append(bad, "a"+string(c)+"b")
 	}
 	for _, name := range bad {

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -284,7 +285,13 @@ func TestRulesRefusedSettings(t *testing.T) {
 		field  string
 		change func(*Job)
 	}{
-		"no code folder":                 {"Script", func(j *Job) { j.Code += "-gone" }},
+		"an input that is not there":     {"Input", func(j *Job) { j.Input += "-gone" }},
+		"a device for input":             {"Input", func(j *Job) { j.Input = os.DevNull }},
+		"a file for output":              {"Output", func(j *Job) { j.Output = filepath.Join(j.Input, "a00.txt") }},
+		"a file for logs":                {"Logs", func(j *Job) { j.Logs = filepath.Join(j.Input, "a00.txt") }},
+		"a file for code":                {"Code", func(j *Job) { j.Code = filepath.Join(j.Code, j.Script) }},
+		"a Python that is not there":     {"Python", func(j *Job) { j.Python = "no-such-python" }},
+		"no code folder":                 {"Code", func(j *Job) { j.Code += "-gone" }},
 		"an empty code folder":           {"Code", func(j *Job) { j.Code = "" }},
 		"no script there":                {"Script", func(j *Job) { j.Script = "other.py" }},
 		"a folder for a script":          {"Script", func(j *Job) { j.Script = "." }},
@@ -329,8 +336,11 @@ func TestRulesRefusedSettings(t *testing.T) {
 			if !errors.As(err, &invalid) || invalid.Field != tt.field || got.Status != Failed {
 				t.Errorf("Run = %s, %v; want a mistake in %s", got.Status, err, tt.field)
 			}
-			if _, err := os.Stat(job.Logs); len(notes(t, job)) > 0 || err == nil {
+			if info, err := os.Stat(job.Logs); len(notes(t, job)) > 0 || err == nil && info.IsDir() {
 				t.Errorf("it started: notes %v, logs %v", notes(t, job), err)
+			}
+			if info, err := os.Stat(job.Output); err == nil && info.IsDir() && job.Output != job.Input+"/../input" {
+				t.Errorf("it made the output folder")
 			}
 		})
 	}
@@ -342,15 +352,6 @@ func copyScript(job *Job, name string) {
 	_ = os.MkdirAll(filepath.Dir(path), 0o750)
 	_ = os.Rename(filepath.Join(job.Code, job.Script), path)
 	job.Script = name
-}
-
-func TestRulesScriptThatCannotBeImported(t *testing.T) {
-	job := newJob(t, echo, 1)
-	copyScript(&job, "sub.d/batch-score.v2.py")
-	_, err := Run(t.Context(), job)
-	if want := `rename it to "sub_d/batch-score_v2.py"`; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("Run = %v, want %q", err, want)
-	}
 }
 
 // TestRulesPythonOfThePath: the default, here a wrapper such as version managers have.
@@ -370,13 +371,45 @@ func TestRulesPythonOfThePath(t *testing.T) {
 	}
 }
 
-func TestRulesUnknownPython(t *testing.T) {
-	job := newJob(t, echo, 1)
-	job.Python = "no-such-python"
-	_, err := Run(t.Context(), job)
-	var failure *Failure
-	if err == nil || errors.As(err, &failure) || !strings.Contains(err.Error(), "Job.Python") {
-		t.Errorf("Run = %v, want an error that is no failed job", err)
+// TestRulesInvalidJobs pins the words of what is refused, and their limits.
+func TestRulesInvalidJobs(t *testing.T) {
+	tests := []struct {
+		change func(*Job)
+		want   string
+	}{
+		{func(j *Job) { j.MiniBatchSize = -1 }, "MiniBatchSize must not be negative, but is -1"},
+		{func(j *Job) { j.MaxConcurrencyPerInstance = 65537 }, "MaxConcurrencyPerInstance must be at most 65536, not 65537"},
+		{func(j *Job) { j.InstanceCount = 1001 }, "InstanceCount must be at most 1000, not 1001"},
+		{func(j *Job) { j.MaxRetries = new(-2) }, "MaxRetries must not be negative, but is -2"},
+		{func(j *Job) { j.Timeout = -time.Second }, "Timeout must not be negative, but is -1s"},
+		{func(j *Job) { j.Timeout = 87600*time.Hour + 1 }, "Timeout must be at most 87600h0m0s, not 87600h0m0.000000001s"},
+		{func(j *Job) { j.TimeoutGrace = 87600*time.Hour + 1 }, "TimeoutGrace must be at most 87600h0m0s, not 87600h0m0.000000001s"},
+		{func(j *Job) { j.LoggingLevel = "loud" }, `LoggingLevel must be warning, info or debug, not "loud"`},
+		{func(j *Job) { j.OutputAction = "explode" }, `OutputAction must be append_row or summary_only, not "explode"`},
+		{func(j *Job) { j.OutputFileName = "a/b" }, `OutputFileName must be a plain name without control characters and any of ~"#%&*:<>?/\{|}, not "a/b"`},
+		{func(j *Job) { j.OutputFileName = "a. " }, `OutputFileName must not end in a dot or a space, as "a. " does`},
+		{func(j *Job) { j.OutputFileName = strings.Repeat("x", 221) }, "OutputFileName must have at most 220 bytes, not 221"},
+		{func(j *Job) { j.Input = "" }, "Input must name a folder of files, or one file"},
+		{func(j *Job) { j.Input = "/no/such" }, `Input must name a folder or a file; there is none at "/no/such"`},
+		{func(j *Job) { j.Output = "" }, "Output must name a folder for the results"},
+		{func(j *Job) { j.Output = j.Input }, "Output must not be the input folder; name another, which may lie in it"},
+		{func(j *Job) { j.Env = map[string]string{"A=B": ""} }, `Env must have names of environment variables, not "A=B"`},
+		{func(j *Job) { j.Env = map[string]string{"A": "secret\x00"} }, "Env must have values without NUL, not as A"},
+		{func(j *Job) { j.ScriptEnv = []string{"A=B"} }, `ScriptEnv must have names of environment variables without values, not "A=B"`},
+		{func(j *Job) { j.Code = "" }, "Code must name the folder that holds the scoring script"},
+		{func(j *Job) { j.Code = "/no/such" }, `Code must name a folder; there is none at "/no/such"`},
+		{func(j *Job) { j.Script = "../score.py" }, `Script must be a path inside the code folder, not "../score.py"`},
+		{func(j *Job) { copyScript(j, "a.b.py") }, `Script must have no further dot in its path, because no import finds "a.b.py" then; rename it to "a_b.py"`},
+		{func(j *Job) { copyScript(j, "a.txt") }, `Script must end in .py, because it is imported as a Python module; "a.txt" does not`},
+		{func(j *Job) { j.Python = "no-such" }, `Python must name a Python interpreter: exec: "no-such": executable file not found in $PATH`},
+		{func(j *Job) { j.Func = func(context.Context, []string) ([]string, error) { return nil, nil } }, "Func must not be set together with Script: only one of them can score"},
+	}
+	for _, tt := range tests {
+		job := newJob(t, echo, 1)
+		tt.change(&job)
+		if _, err := Run(t.Context(), job); err == nil || err.Error() != "scoring: invalid job: "+tt.want {
+			t.Errorf("Run = %v, want %s", err, tt.want)
+		}
 	}
 }
 

@@ -100,6 +100,8 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 	}
 	e := &engine{settings: s, dirs: dirs, logs: logs, mark: mark, guard: newGuard(dirs, mark)}
 	defer e.guard.stop()
+	e.echo = newEcho(s.Echo)
+	defer e.echo.close()
 	logs.start()
 	err = e.score(ctx)
 	result, err = e.conclude(ctx, err)
@@ -111,11 +113,14 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 
 // score does the work up to and with the joined output file.
 func (e *engine) score(ctx context.Context) error {
-	if err := e.prepareOutput(); err != nil {
+	if err := e.refuseOutputFile(); err != nil {
 		return err
 	}
 	if err := e.prepareInput(ctx); err != nil {
 		return err
+	}
+	if err := os.MkdirAll(e.Output, 0o755); err != nil {
+		return fmt.Errorf("scoring: output: %w", err)
 	}
 	if e.Func == nil {
 		if err := unpackDriver(e.dirs.driver); err != nil {

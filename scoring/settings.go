@@ -1,12 +1,19 @@
 package scoring
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"math"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // settings is a Job that has been checked, with every default in its place and every path absolute.
@@ -49,16 +56,12 @@ const (
 func newSettings(job Job) (*settings, error) {
 	s := &settings{Job: job, now: time.Now}
 	s.applyDefaults()
-	for _, check := range []func() error{s.checkNumbers, s.checkOutput, s.checkEnv, s.checkScript, s.checkModel, s.checkEnvironment} {
+	for _, check := range []func() error{
+		s.checkNumbers, s.checkOutput, s.checkFolders, s.checkEnv, s.checkScript, s.checkModel, s.checkPython, s.checkEnvironment, s.absolutePaths,
+	} {
 		if err := check(); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.absolutePaths(); err != nil {
-		return nil, err
-	}
-	if err := s.checkFolders(); err != nil {
-		return nil, err
 	}
 	// Choice: the grace is short by default, so that a hanging script is found soon; the service's own 30 seconds are
 	// there by TimeoutGrace. The patience with a job that does not move is the service's, 3 × (timeout + 30 s), and never
@@ -82,7 +85,10 @@ func (s *settings) applyDefaults() {
 	// that can be meant.
 	s.tries = DefaultMaxRetries
 	if s.MaxRetries != nil {
-		s.tries = max(1, *s.MaxRetries)
+		s.tries = *s.MaxRetries
+		if s.tries == 0 {
+			s.tries = 1
+		}
 	}
 	s.threshold = DefaultErrorThreshold
 	if s.ErrorThreshold != nil {
@@ -98,50 +104,54 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 func (s *settings) checkNumbers() error {
-	switch {
-	case s.MiniBatchSize < 0:
-		return &InvalidJobError{"MiniBatchSize", fmt.Sprintf("%d is negative", s.MiniBatchSize)}
-	case s.MaxConcurrencyPerInstance < 0:
-		return &InvalidJobError{"MaxConcurrencyPerInstance", fmt.Sprintf("%d is negative", s.MaxConcurrencyPerInstance)}
-	case s.InstanceCount < 0:
-		return &InvalidJobError{"InstanceCount", fmt.Sprintf("%d is negative", s.InstanceCount)}
-	case s.MaxConcurrencyPerInstance > maxConcurrency:
-		return &InvalidJobError{"MaxConcurrencyPerInstance", fmt.Sprintf("%d is more than %d", s.MaxConcurrencyPerInstance, maxConcurrency)}
-	case s.InstanceCount > maxInstances:
-		return &InvalidJobError{"InstanceCount", fmt.Sprintf("%d is more than %d", s.InstanceCount, maxInstances)}
-	case s.MaxRetries != nil && *s.MaxRetries < 0:
-		return &InvalidJobError{"MaxRetries", fmt.Sprintf("%d is negative", *s.MaxRetries)}
-	case s.Timeout < 0:
-		return &InvalidJobError{"Timeout", fmt.Sprintf("%v is negative", s.Timeout)}
-	case s.Timeout > maxTimeout:
-		return &InvalidJobError{"Timeout", fmt.Sprintf("%v is longer than %v", s.Timeout, maxTimeout)}
-	case s.TimeoutGrace < 0:
-		return &InvalidJobError{"TimeoutGrace", fmt.Sprintf("%v is negative", s.TimeoutGrace)}
-	case s.TimeoutGrace > maxTimeout:
-		return &InvalidJobError{"TimeoutGrace", fmt.Sprintf("%v is longer than %v", s.TimeoutGrace, maxTimeout)}
+	for _, n := range []struct {
+		field       string
+		value, most int
+	}{
+		{"MiniBatchSize", s.MiniBatchSize, math.MaxInt},
+		{"MaxConcurrencyPerInstance", s.MaxConcurrencyPerInstance, maxConcurrency},
+		{"InstanceCount", s.InstanceCount, maxInstances},
+		{"MaxRetries", s.tries, math.MaxInt},
+	} {
+		switch {
+		case n.value < 0:
+			return &InvalidJobError{n.field, fmt.Sprintf("must not be negative, but is %d", n.value)}
+		case n.value > n.most:
+			return &InvalidJobError{n.field, fmt.Sprintf("must be at most %d, not %d", n.most, n.value)}
+		}
+	}
+	for _, t := range []struct {
+		field string
+		value time.Duration
+	}{{"Timeout", s.Timeout}, {"TimeoutGrace", s.TimeoutGrace}} {
+		switch {
+		case t.value < 0:
+			return &InvalidJobError{t.field, fmt.Sprintf("must not be negative, but is %v", t.value)}
+		case t.value > maxTimeout:
+			return &InvalidJobError{t.field, fmt.Sprintf("must be at most %v, not %v", maxTimeout, t.value)}
+		}
 	}
 	switch s.LoggingLevel {
 	case Warning, Info, Debug:
 		return nil
 	}
-	return &InvalidJobError{"LoggingLevel", fmt.Sprintf("%q is none of warning, info, debug", s.LoggingLevel)}
+	return &InvalidJobError{"LoggingLevel", fmt.Sprintf("must be warning, info or debug, not %q", s.LoggingLevel)}
 }
 
 func (s *settings) checkOutput() error {
 	name := s.OutputFileName
+	invalid := func(format string, values ...any) error {
+		return &InvalidJobError{"OutputFileName", fmt.Sprintf(format, values...)}
+	}
 	switch {
-	case s.Input == "":
-		return &InvalidJobError{"Input", "empty; name a folder of files to score, or one file"}
-	case s.Output == "":
-		return &InvalidJobError{"Output", "empty; name a folder for the results"}
 	case s.OutputAction != AppendRow && s.OutputAction != SummaryOnly:
-		return &InvalidJobError{"OutputAction", fmt.Sprintf("%q is neither append_row nor summary_only", s.OutputAction)}
-	case strings.ContainsAny(name, forbiddenInFileName):
-		return &InvalidJobError{"OutputFileName", fmt.Sprintf("%q holds one of %s", name, forbiddenInFileName)}
-	case !filepath.IsLocal(name) || name == "." || strings.Contains(name, "\x00"):
-		return &InvalidJobError{"OutputFileName", fmt.Sprintf("%q is no file name", name)}
+		return &InvalidJobError{"OutputAction", fmt.Sprintf("must be append_row or summary_only, not %q", s.OutputAction)}
+	case strings.ContainsAny(name, forbiddenInFileName), strings.ContainsFunc(name, unicode.IsControl):
+		return invalid("must be a plain name without control characters and any of %s, not %q", forbiddenInFileName, name)
+	case strings.Trim(name, ". ") == "", strings.TrimRight(name, ". ") != name:
+		return invalid("must not end in a dot or a space, as %q does", name)
 	case len(name) > maxFileName:
-		return &InvalidJobError{"OutputFileName", fmt.Sprintf("%d bytes are more than %d", len(name), maxFileName)}
+		return invalid("must have at most %d bytes, not %d", maxFileName, len(name))
 	}
 	return nil
 }
@@ -149,12 +159,15 @@ func (s *settings) checkOutput() error {
 func (s *settings) checkEnv() error {
 	for _, name := range s.ScriptEnv {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
-			return &InvalidJobError{"ScriptEnv", fmt.Sprintf("%q cannot be the name of an environment variable; give names without values", name)}
+			return &InvalidJobError{"ScriptEnv", fmt.Sprintf("must have names of environment variables without values, not %q", name)}
 		}
 	}
-	for name, value := range s.Env {
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
-			return &InvalidJobError{"Env", fmt.Sprintf("%q cannot be the name of an environment variable with the value %q", name, value)}
+	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return &InvalidJobError{"Env", fmt.Sprintf("must have names of environment variables, not %q", name)}
+		}
+		if strings.Contains(s.Env[name], "\x00") {
+			return &InvalidJobError{"Env", fmt.Sprintf("must have values without NUL, not as %s", name)}
 		}
 	}
 	return nil
@@ -164,21 +177,28 @@ func (s *settings) checkEnv() error {
 func (s *settings) checkScript() error {
 	switch {
 	case s.Func != nil && s.Script != "":
-		return &InvalidJobError{"Func", "set together with Script; only one of them can score"}
+		return &InvalidJobError{"Func", "must not be set together with Script: only one of them can score"}
 	case s.Func != nil:
 		return nil
 	case s.Script == "":
 		return s.checkScriptless()
 	case s.Code == "":
-		return &InvalidJobError{"Code", "empty; name the folder that holds the scoring script"}
+		return &InvalidJobError{"Code", "must name the folder that holds the scoring script"}
+	case !isFolder(s.Code):
+		return &InvalidJobError{"Code", fmt.Sprintf("must name a folder; there is none at %q", s.Code)}
 	case !filepath.IsLocal(s.scriptInCode()):
-		return &InvalidJobError{"Script", fmt.Sprintf("%q leaves the code folder", s.Script)}
+		return &InvalidJobError{"Script", fmt.Sprintf("must be a path inside the code folder, not %q", s.Script)}
 	}
 	info, err := os.Stat(s.scriptPath())
 	if err != nil || !info.Mode().IsRegular() {
-		return &InvalidJobError{"Script", fmt.Sprintf("there is no file %q in the code folder %q", s.Script, s.Code)}
+		return &InvalidJobError{"Script", fmt.Sprintf("must name a file in the code folder; there is no %q in %q", s.Script, s.Code)}
 	}
 	return s.checkModuleName()
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // checkModuleName refuses a script that no import can find: Python takes every dot of a module name
@@ -187,9 +207,9 @@ func (s *settings) checkModuleName() error {
 	name, isPython := strings.CutSuffix(path.Clean(filepath.ToSlash(s.scriptInCode())), ".py")
 	switch {
 	case !isPython:
-		return &InvalidJobError{"Script", fmt.Sprintf("%q is imported as a Python module; its name must end in .py", s.Script)}
+		return &InvalidJobError{"Script", fmt.Sprintf("must end in .py, because it is imported as a Python module; %q does not", s.Script)}
 	case strings.Contains(name, "."):
-		return &InvalidJobError{"Script", fmt.Sprintf("%q cannot be imported as a Python module: a dot in its path stands for a folder; "+
+		return &InvalidJobError{"Script", fmt.Sprintf("must have no further dot in its path, because no import finds %q then; "+
 			"rename it to %q", s.Script, strings.ReplaceAll(name, ".", "_")+".py")}
 	}
 	return nil
@@ -205,11 +225,47 @@ func (s *settings) scriptInCode() string {
 }
 
 func (s *settings) checkModel() error {
-	if s.Model == "" {
+	if s.Model == "" || s.Func != nil {
 		return nil
 	}
 	if _, err := os.Stat(s.Model); err != nil {
-		return &InvalidJobError{"Model", fmt.Sprintf("cannot be read: %v", err)}
+		return &InvalidJobError{"Model", fmt.Sprintf("must name a file or a folder: %v", err)}
+	}
+	return nil
+}
+
+// checkPython looks for the interpreter.
+func (s *settings) checkPython() error {
+	if s.Func != nil {
+		return nil
+	}
+	if _, err := exec.LookPath(s.Python); err != nil {
+		return &InvalidJobError{"Python", fmt.Sprintf("must name a Python interpreter: %v", err)}
+	}
+	return nil
+}
+
+// checkFolders refuses folders that cannot be what they are named for, and results among the input: the next job would
+// score them.
+func (s *settings) checkFolders() error {
+	in, err := os.Stat(s.Input)
+	switch {
+	case s.Input == "":
+		return &InvalidJobError{"Input", "must name a folder of files, or one file"}
+	case errors.Is(err, fs.ErrNotExist):
+		return &InvalidJobError{"Input", fmt.Sprintf("must name a folder or a file; there is none at %q", s.Input)}
+	case err == nil && !in.IsDir() && !in.Mode().IsRegular():
+		return &InvalidJobError{"Input", fmt.Sprintf("must name a folder or a file; %q is neither", s.Input)}
+	case s.Output == "":
+		return &InvalidJobError{"Output", "must name a folder for the results"}
+	}
+	for _, folder := range []struct{ field, path string }{{"Output", s.Output}, {"Logs", s.Logs}} {
+		if info, err := os.Stat(folder.path); err == nil && !info.IsDir() {
+			return &InvalidJobError{folder.field, fmt.Sprintf("must name a folder; %q is none", folder.path)}
+		}
+	}
+	if out, statErr := os.Stat(s.Output); statErr == nil && err == nil && os.SameFile(in, out) {
+		return &InvalidJobError{"Output", "must not be the input folder; name another, which may lie in it"}
 	}
 	return nil
 }
@@ -225,18 +281,6 @@ func (s *settings) absolutePaths() error {
 			return fmt.Errorf("scoring: %w", err)
 		}
 		*path = absolute
-	}
-	return nil
-}
-
-// checkFolders refuses results among the input: the next job would score them.
-func (s *settings) checkFolders() error {
-	in, err := os.Stat(s.Input)
-	if err != nil {
-		return nil //nolint:nilerr // what cannot be read fails the job, in the service's words
-	}
-	if out, err := os.Stat(s.Output); err == nil && os.SameFile(in, out) {
-		return &InvalidJobError{"Output", "it is the input folder; name another, which may lie in it"}
 	}
 	return nil
 }

@@ -291,6 +291,7 @@ func (s *slot) shutdown(ctx context.Context) error {
 func (s *slot) drop() {
 	if s.worker != nil {
 		s.worker.close()
+		s.engine.echo.end(s.worker.logs()...)
 		s.logMain("INFO", "The %s ends.", processName(s.process))
 		s.engine.logs.closeProcess(s.node.number, processName(s.process))
 	}

@@ -28,6 +28,8 @@ type worker interface {
 	pid() int
 	// rows is the file with the rows of this worker and how much of it belongs to acknowledged mini-batches.
 	rows() part
+	// logs are the files that the process prints to.
+	logs() []string
 }
 
 // reply is what a worker tells about a call of run that returned.

@@ -81,6 +81,12 @@ func (e *engine) launch(s *slot) (launch, error) {
 	if l.stderr, err = e.logs.path(stderrFile(s.node.number, name)); err != nil {
 		return l, err
 	}
+	label := ""
+	if e.workers > 1 {
+		label = s.node.name + "/" + name + ": "
+	}
+	e.echo.follow(l.stdout, label)
+	e.echo.follow(l.stderr, label)
 	l.environ = append(e.processEnviron(e.dirs, s.node.number), workerVariable+"="+l.word)
 	l.environ = append(l.environ, gpuEnviron(s.index, e.gpus())...)
 	l.config = e.workerConfig(s, l)

@@ -41,7 +41,9 @@ type scoreCmd struct {
 	ScriptEnv []string   `help:"Variable of this process that the script sees; by default it sees none but those that every program needs. NAME, or the beginning of names with * after it. May be repeated." placeholder:"NAME" sep:"none"`
 	Python    string     `help:"Interpreter; python3 of the PATH by default." placeholder:"PATH"`
 	Logs      string     `help:"Folder for the job's logs; a temporary one by default." placeholder:"DIR"`
-	JSON      bool       `help:"Print the outcome as one JSON object: status, items, miniBatches, outputFile, error." name:"json"`
+	Force     bool       `help:"Replace an output file that is there, once the job has completed."`
+	Verbose   bool       `help:"Show what the script prints, on standard error while it runs." short:"v"`
+	JSON      bool       `help:"Print the outcome as one JSON object: status, items, miniBatches, outputFile, and error with message, reason, phase, file, traceback, hint and log." name:"json"`
 }
 
 // Help follows the verb's one line.
@@ -104,14 +106,14 @@ func (s *scoreCmd) Validate() error {
 		"mini-batch-size": s.MiniBatchSize, "max-concurrency-per-instance": s.MaxConcurrencyPerInstance, "instance-count": s.InstanceCount,
 	} {
 		if n < 1 {
-			return fmt.Errorf("--%s: %d is less than 1", flag, n)
+			return fmt.Errorf("--%s must be at least 1, not %d", flag, n)
 		}
 	}
 	if s.Timeout <= 0 {
-		return fmt.Errorf("--timeout: %v is no time at all", time.Duration(s.Timeout))
+		return errors.New("--timeout must be greater than 0")
 	}
 	if s.OutputFileName == "" {
-		return errors.New("--output-file-name: empty")
+		return errors.New("--output-file-name must not be empty")
 	}
 	return nil
 }
@@ -132,6 +134,7 @@ func (s *scoreCmd) job() scoring.Job {
 		ScriptEnv:                 s.ScriptEnv,
 		Python:                    s.Python,
 		Logs:                      s.Logs,
+		Overwrite:                 s.Force,
 	}
 	for _, v := range s.Env {
 		job.Env[v.name] = v.value
@@ -154,6 +157,10 @@ func (s *scoreCmd) Run(ctx context.Context, c console) (err error) {
 		return s.tell(c, scoring.Result{Status: scoring.Failed}, "", err)
 	}
 	progress := newProgress(c.err)
+	if s.Verbose {
+		both := &lockedWriter{to: c.err}
+		job.Echo, progress = both, &progressLines{writer: both}
+	}
 	job.OnProgress = progress.show
 	result, err := scoring.Run(ctx, job)
 	progress.end()
@@ -177,15 +184,13 @@ func (s *scoreCmd) dropLogs(dir string) error {
 
 // tell prints the outcome and gives the error for standard error, with all that helps to find the cause.
 func (s *scoreCmd) tell(c console, result scoring.Result, logs string, err error) error {
-	if err != nil {
-		err = explained(err, logs)
-	}
 	printed := s.print(c, result, err)
 	if err != nil {
-		return errors.Join(err, printed)
+		return errors.Join(explained(err, logs), printed)
 	}
 	if result.FirstError != nil {
-		fmt.Fprintf(c.err, "%d calls of the script failed; the first: %v\n", result.ScriptErrors, result.FirstError)
+		fmt.Fprintf(c.err, "calls of the script that failed or returned too few rows: %d; the first:\n%s\n", result.ScriptErrors,
+			result.FirstError.Details()+filesOf(result.FirstError))
 	}
 	if logs != "" {
 		fmt.Fprintln(c.err, "logs:", logs)
@@ -215,45 +220,100 @@ type scoreOutcome struct {
 	Items       scoring.Items       `json:"items"`
 	MiniBatches scoring.MiniBatches `json:"miniBatches"`
 	OutputFile  string              `json:"outputFile"` // empty when there is none
-	Error       string              `json:"error"`      // empty when the exit code is 0
+	Error       *scoreError         `json:"error"`      // null when the exit code is 0
+}
+
+// scoreError says why the job did not complete. What is unknown is empty.
+type scoreError struct {
+	Message   string        `json:"message"` // the cause in one line
+	Reason    string        `json:"reason"`  // why the job failed, in the service's words
+	Phase     scoring.Phase `json:"phase"`
+	File      string        `json:"file"`
+	Traceback string        `json:"traceback"`
+	Hint      string        `json:"hint"`
+	Log       string        `json:"log"`
+}
+
+func newScoreError(err error) *scoreError {
+	if err == nil {
+		return nil
+	}
+	message, _, _ := strings.Cut(withoutPrefix(err), "\n")
+	outcome := &scoreError{Message: message}
+	var failure *scoring.Failure
+	if errors.As(err, &failure) {
+		outcome.Reason = failure.Reason
+	}
+	var unbuilt *scoring.EnvironmentError
+	if errors.As(err, &unbuilt) {
+		outcome.Log = unbuilt.Log
+	}
+	var cause *scoring.ScriptError
+	if errors.As(err, &cause) {
+		outcome.Message, outcome.Phase, outcome.File = cause.Message, cause.Phase, cause.File
+		outcome.Traceback, outcome.Hint, outcome.Log = cause.Traceback, cause.Hint, cause.Log
+	}
+	return outcome
 }
 
 func printJSON(c console, result scoring.Result, err error) error {
-	outcome := scoreOutcome{Status: result.Status, Items: result.Items, MiniBatches: result.MiniBatches, OutputFile: result.OutputFile}
-	if err != nil {
-		outcome.Error = err.Error()
-	}
 	encoder := json.NewEncoder(c.out)
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(outcome)
+	return encoder.Encode(scoreOutcome{
+		Status: result.Status, Items: result.Items, MiniBatches: result.MiniBatches, OutputFile: result.OutputFile, Error: newScoreError(err),
+	})
+}
+
+// withoutPrefix is the text of an error without the name of the package, which says nothing here.
+func withoutPrefix(err error) string { return strings.TrimPrefix(err.Error(), "scoring: ") }
+
+// explainedError is an error whose text has been extended.
+type explainedError struct {
+	text string
+	err  error
+}
+
+func (e *explainedError) Error() string { return e.text }
+func (e *explainedError) Unwrap() error { return e.err }
+
+// explained adds the files of the mini-batch and the place of the logs.
+func explained(err error, logs string) error {
+	text := withoutPrefix(err)
+	if errors.Is(err, scoring.ErrOutputExists) {
+		text += "; --force replaces it"
+	}
+	var cause *scoring.ScriptError
+	if errors.As(err, &cause) {
+		text += filesOf(cause)
+	}
+	if logs != "" {
+		text += "\nlogs: " + logs
+	}
+	return &explainedError{text, err}
 }
 
 // maxNamedFiles bounds the file names in an error.
 const maxNamedFiles = 10
 
-// explained adds the files of the mini-batch, when the engine could not tell which one it was, and the logs.
-func explained(err error, logs string) error {
-	var cause *scoring.ScriptError
-	if errors.As(err, &cause) && cause.File == "" && len(cause.Files) > 0 {
-		names := make([]string, 0, maxNamedFiles)
-		for _, file := range cause.Files[:min(len(cause.Files), maxNamedFiles)] {
-			names = append(names, fmt.Sprintf("%q", filepath.Base(file)))
-		}
-		if len(cause.Files) > maxNamedFiles {
-			names = append(names, "…")
-		}
-		err = fmt.Errorf("%w\nfiles of mini-batch %d: %s", err, cause.MiniBatch, strings.Join(names, ", "))
+// filesOf is a line with the files of the mini-batch, empty when the engine knows which one it was.
+func filesOf(cause *scoring.ScriptError) string {
+	if cause.File != "" || len(cause.Files) == 0 {
+		return ""
 	}
-	if logs != "" {
-		err = fmt.Errorf("%w\nlogs: %s", err, logs)
+	names := make([]string, 0, maxNamedFiles+1)
+	for _, file := range cause.Files[:min(len(cause.Files), maxNamedFiles)] {
+		names = append(names, fmt.Sprintf("%q", filepath.Base(file)))
 	}
-	return err
+	if len(cause.Files) > maxNamedFiles {
+		names = append(names, "…")
+	}
+	return fmt.Sprintf("\nfiles of mini-batch %d: %s", cause.MiniBatch, strings.Join(names, ", "))
 }
 
 // usageMistake is a setting that the engine refused before anything ran.
 type usageMistake struct{ flag, reason string }
 
-func (m *usageMistake) Error() string { return fmt.Sprintf("--%s: %s", m.flag, m.reason) }
+func (m *usageMistake) Error() string { return fmt.Sprintf("--%s %s", m.flag, m.reason) }
 
 func asInvalidJob(err error) *scoring.InvalidJobError {
 	var invalid *scoring.InvalidJobError

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -72,4 +73,16 @@ func (b *progressBar) end() {
 	if b.bar != nil {
 		_ = b.bar.Clear()
 	}
+}
+
+// lockedWriter lets the progress and the script's output share a terminal, line by line.
+type lockedWriter struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (w *lockedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(p)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -79,22 +78,34 @@ func TestScoreCompleted(t *testing.T) {
 }
 
 func TestScoreJSON(t *testing.T) {
+	emptyFolder := t.TempDir()
 	tests := []struct {
 		name, script string
 		args         []string
 		code         int
-		want         scoreOutcome // OutputFile without its folder; Error only by what is in it
+		want         scoreOutcome // OutputFile, File and Log without their folders; Traceback only by its end
 	}{
 		{"completed", echoNames, nil, 0,
-			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "predictions.csv", ""}},
+			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "predictions.csv", nil}},
 		{"completed with failed files", oneCracks, []string{"--mini-batch-size", "1"}, 0,
-			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 4, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 4, Failed: 1}, "predictions.csv", ""}},
+			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 4, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 4, Failed: 1}, "predictions.csv", nil}},
 		{"an output file of another name", echoNames, []string{"--output-file-name", "rows.txt"}, 0,
-			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "rows.txt", ""}},
+			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "rows.txt", nil}},
 		{"summary only", echoNames, []string{"--output-action", "summary_only"}, 0,
-			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "", ""}},
+			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "", nil}},
 		{"failed", oneCracks, []string{"--mini-batch-size", "1", "--error-threshold=0", "--max-retries", "1"}, 1,
-			scoreOutcome{scoring.Failed, scoring.Items{Total: 5, Succeeded: 3, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 3, Failed: 1}, "", "exceeds error threshold 0"}},
+			scoreOutcome{scoring.Failed, scoring.Items{Total: 5, Succeeded: 3, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 3, Failed: 1}, "",
+				&scoreError{Message: "ValueError: cracked", Reason: "The number of failed items is 1, which exceeds error threshold 0.", Phase: scoring.PhaseRun, File: "a3.txt",
+					Traceback: "ValueError: cracked\n", Log: "process000.txt"}}},
+		{"failed before the script", echoNames, []string{"--input", emptyFolder}, 1,
+			scoreOutcome{scoring.Failed, scoring.Items{}, scoring.MiniBatches{}, "", &scoreError{
+				Message: "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='" + emptyFolder + "', name='None', version=None). Source of the dataset is either not accessible or doesn't contain any data." +
+					" (there is no file at the top level of the folder; sub-folders are not explored)",
+				Reason: "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='" + emptyFolder + "', name='None', version=None). Source of the dataset is either not accessible or doesn't contain any data."}}},
+		{"too few rows", "def run(mini_batch):\n    return []\n", []string{"--mini-batch-size", "3"}, 1,
+			scoreOutcome{scoring.Failed, scoring.Items{Total: 5, Failed: 5}, scoring.MiniBatches{Total: 2, Processed: 2}, "",
+				&scoreError{Message: "run() returned 0 rows for 3 files", Reason: "No succeeded mini batch item returned from run(). Please check 'response: run()' in https://aka.ms/batch-inference-documentation.",
+					Phase: scoring.PhaseRun, Hint: "return as many rows as files; a file without a row counts as failed", Log: "process000.txt"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,10 +115,20 @@ func TestScoreJSON(t *testing.T) {
 			if err := json.Unmarshal([]byte(out), &got); err != nil || code != tt.code {
 				t.Fatalf("exit code %d, want %d; %v\n%s%s", code, tt.code, err, out, stderr)
 			}
-			if !strings.Contains(got.Error, tt.want.Error) || (got.Error == "") != (tt.want.Error == "") {
-				t.Errorf("error %q, want %q in it", got.Error, tt.want.Error)
+			if got.Error != nil {
+				for _, path := range []*string{&got.Error.File, &got.Error.Log} {
+					if *path == "" {
+						continue
+					}
+					if _, err := os.Stat(*path); err != nil {
+						t.Error(err)
+					}
+					*path = filepath.Base(*path)
+				}
+				if _, end, found := strings.Cut(got.Error.Traceback, "Traceback (most recent call last):\n"); found {
+					got.Error.Traceback = end[strings.LastIndex(strings.TrimSuffix(end, "\n"), "\n")+1:]
+				}
 			}
-			got.Error = tt.want.Error
 			if got.OutputFile != "" {
 				if _, err := os.Stat(got.OutputFile); err != nil {
 					t.Error(err)
@@ -127,7 +148,7 @@ func TestScoreJSONWithoutATemporaryFolder(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(dir, "no-such-folder"))
 	code, out, stderr := azmlbatch(append(args, "--json")...)
 	var got scoreOutcome
-	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 1 || got.Status != scoring.Failed || !strings.Contains(got.Error, "no-such-folder") {
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 1 || got.Status != scoring.Failed || got.Error == nil || !strings.Contains(got.Error.Message, "no-such-folder") {
 		t.Errorf("exit code %d, %v: %q\n%s", code, err, out, stderr)
 	}
 }
@@ -137,7 +158,7 @@ func TestScoreJSONNamesTheLogs(t *testing.T) {
 	dir, args := scoreFiles(t, oneCracks)
 	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "1", "--json")...)
 	left := temporary(t, dir)
-	if code != 0 || len(left) != 1 || !strings.Contains(stderr, "logs: "+left[0]+"\n") || !strings.Contains(stderr, "3 calls of the script failed; the first: ") {
+	if code != 0 || len(left) != 1 || !strings.Contains(stderr, "logs: "+left[0]+"\n") || !strings.Contains(stderr, "calls of the script that failed or returned too few rows: 3; the first:\nrun() failed in process000") {
 		t.Errorf("exit code %d, folders left %v\n%s%s", code, left, out, stderr)
 	}
 }
@@ -183,6 +204,77 @@ func TestScoreNamesTheFilesOfTheMiniBatch(t *testing.T) {
 	code, _, stderr := azmlbatch(append(args, "--mini-batch-size", "3")...)
 	if code != 1 || !strings.Contains(stderr, `files of mini-batch 0: "a0.txt", "a1.txt", "a2.txt"`) {
 		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
+// TestScoreTellsOfFilesThatFailed: also when the job completes, in all detail.
+func TestScoreTellsOfFilesThatFailed(t *testing.T) {
+	dir, args := scoreFiles(t, oneCracks)
+	code, _, stderr := azmlbatch(append(args, "--mini-batch-size", "2", "--max-retries", "1")...)
+	for _, want := range []string{"calls of the script that failed or returned too few rows: 1; the first:\n", filepath.Join(dir, "input", "a3.txt"), "score.py\", line 5, in run", "ValueError: cracked"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in\n%s", want, stderr)
+		}
+	}
+	if code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+}
+
+// TestScoreSaysWhatHelps: what is known beyond the exception.
+func TestScoreSaysWhatHelps(t *testing.T) {
+	tests := []struct {
+		name, script string
+		want         []string
+	}{
+		{"a missing module", "import no_such_module\n", []string{realPython(t) + " has no module no_such_module", "--python"}},
+		{"arguments", "import argparse\nargparse.ArgumentParser().parse_args()\n", []string{"standard error ends with:", "error: unrecognized arguments: ", "parse_known_args()"}},
+		{"too few rows", "def run(mini_batch):\n    return []\n", []string{"run() returned 0 rows for 5 files", "as many rows as files", `"a0.txt", "a1.txt"`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, args := scoreFiles(t, tt.script)
+			code, _, stderr := azmlbatch(append(args, "--python", realPython(t))...)
+			for _, want := range tt.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("no %q in\n%s", want, stderr)
+				}
+			}
+			if code != 1 || !strings.HasPrefix(stderr[strings.Index(stderr, "azmlbatch: "):], "azmlbatch: ") || strings.Contains(stderr, "scoring: ") || strings.Contains(stderr, "Job.") {
+				t.Errorf("exit code %d, want 1\n%s", code, stderr)
+			}
+		})
+	}
+}
+
+func TestScoreForce(t *testing.T) {
+	dir, args := scoreFiles(t, echoNames)
+	rows := filepath.Join(dir, "scored", "predictions.csv")
+	if code, _, stderr := azmlbatch(args...); code != 0 {
+		t.Fatalf("the first job: exit code %d\n%s", code, stderr)
+	}
+	if code, _, stderr := azmlbatch(args...); code != 1 || !strings.Contains(stderr, "the path already exists ("+rows+"); --force replaces it") {
+		t.Errorf("without --force: exit code %d\n%s", code, stderr)
+	}
+	if err := os.WriteFile(rows, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := azmlbatch(append(args, "--force")...)
+	if b, err := os.ReadFile(rows); code != 0 || err != nil || !strings.HasPrefix(string(b), "a0.txt\n") {
+		t.Errorf("with --force: exit code %d, %q, %v\n%s", code, b, err, stderr)
+	}
+}
+
+func TestScoreVerbose(t *testing.T) {
+	_, args := scoreFiles(t, "import sys\ndef run(mini_batch):\n    print('out')\n    print('err', file=sys.stderr)\n    return mini_batch\n")
+	for _, flag := range []string{"-v", "--verbose"} {
+		code, out, stderr := azmlbatch(append(args, flag, "--force")...)
+		if code != 0 || !strings.Contains(stderr, "out\n") || !strings.Contains(stderr, "err\n") || strings.Contains(out, "err\n") {
+			t.Errorf("%s: exit code %d\n%s%s", flag, code, out, stderr)
+		}
+	}
+	if _, _, stderr := azmlbatch(append(args, "--force")...); strings.Contains(stderr, "out\n") {
+		t.Errorf("without -v:\n%s", stderr)
 	}
 }
 
@@ -240,21 +332,29 @@ func TestScoreWrongUsage(t *testing.T) {
 		args []string
 		text string
 	}{
-		{"a script that is not there", []string{"--script", "other.py"}, "--script: there is no file"},
-		{"a script outside of the folder", []string{"--script", "../score.py"}, "--script:"},
-		{"a model that is not there", []string{"--model", "no-such-model"}, "--model:"},
-		{"a mini-batch of nothing", []string{"--mini-batch-size", "0"}, "--mini-batch-size: 0 is less than 1"},
-		{"no processes", []string{"--max-concurrency-per-instance=-1"}, "--max-concurrency-per-instance: -1"},
-		{"no instances", []string{"--instance-count", "0"}, "--instance-count: 0"},
-		{"negative tries", []string{"--max-retries=-1"}, "--max-retries: -1 is negative"},
+		{"an input that is not there", []string{"--input", "no-such-input"}, `--input must name a folder or a file; there is none at "no-such-input"`},
+		{"a code folder that is not there", []string{"--code", "no-such-code"}, `--code must name a folder; there is none at "no-such-code"`},
+		{"a file for output", []string{"--output", "score_test.go"}, `--output must name a folder; "score_test.go" is none`},
+		{"a file for logs", []string{"--logs", "score_test.go"}, "--logs must name a folder; "},
+		{"a Python that is not there", []string{"--python", "no-such-python"}, "--python must name a Python interpreter"},
+		{"a script that is not there", []string{"--script", "other.py"}, "--script must name a file in the code folder"},
+		{"a script outside of the folder", []string{"--script", "../score.py"}, "--script must be a path inside the code folder"},
+		{"a script without a code folder", []string{"--code="}, "--code must name the folder"},
+		{"a model that is not there", []string{"--model", "no-such-model"}, "--model must name a file or a folder"},
+		{"a mini-batch of nothing", []string{"--mini-batch-size", "0"}, "--mini-batch-size must be at least 1, not 0"},
+		{"no processes", []string{"--max-concurrency-per-instance=-1"}, "--max-concurrency-per-instance must be at least 1, not -1"},
+		{"no instances", []string{"--instance-count", "0"}, "--instance-count must be at least 1, not 0"},
+		{"too many instances", []string{"--instance-count", "1001"}, "--instance-count must be at most 1000, not 1001"},
+		{"negative tries", []string{"--max-retries=-1"}, "--max-retries must not be negative, but is -1"},
 		{"a time in words", []string{"--timeout", "soon"}, `"soon" is neither a duration`},
-		{"no time", []string{"--timeout", "0"}, "--timeout"},
+		{"no time", []string{"--timeout", "0"}, "--timeout must be greater than 0"},
+		{"no file name", []string{"--output-file-name="}, "--output-file-name must not be empty"},
 		{"half a file", []string{"--error-threshold", "0.5"}, "whole number"},
 		{"an unknown action", []string{"--output-action", "explode"}, "--output-action"},
-		{"a path for a name", []string{"--output-file-name", "a/b"}, "--output-file-name"},
+		{"a path for a name", []string{"--output-file-name", "a/b"}, "--output-file-name must be a plain name"},
 		{"an unknown level", []string{"--logging-level", "loud"}, "--logging-level"},
 		{"a variable without a value", []string{"--env", "GLAZE"}, `"GLAZE" is not NAME=VALUE`},
-		{"a passed variable with a value", []string{"--script-env", "GLAZE=ash"}, "--script-env: "},
+		{"a passed variable with a value", []string{"--script-env", "GLAZE=ash"}, "--script-env must have names"},
 		{"an unknown flag", []string{"--no-such"}, "unknown flag"},
 	}
 	for _, tt := range tests {
@@ -266,6 +366,9 @@ func TestScoreWrongUsage(t *testing.T) {
 			}
 			if left := temporary(t, dir); len(left) > 0 {
 				t.Errorf("temporary folders left: %v", left)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "scored")); err == nil {
+				t.Error("it made the output folder")
 			}
 		})
 	}
@@ -281,61 +384,6 @@ func TestScoreHelpEndsWithAnExample(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if last := strings.TrimSpace(lines[len(lines)-1]); code != 0 || !strings.HasPrefix(last, "azmlbatch score --code") {
 		t.Errorf("exit code %d, the last line is %q", code, last)
-	}
-}
-
-// TestScoreInterrupted runs the command as a process and ends it in the middle of run.
-func TestScoreInterrupted(t *testing.T) {
-	for name, end := range map[string]syscall.Signal{"an interrupt": syscall.SIGINT, "a closed terminal": syscall.SIGHUP} {
-		t.Run(name, func(t *testing.T) {
-			if signal.Ignored(end) {
-				t.Skip("these tests were started so that it does not matter")
-			}
-			const hang = "print('here', flush=True)\n    os.mkfifo('never')\n    open(os.environ['STARTED'], 'w').write(str(os.getpid()))\n    open('never').read()\n"
-			checkInterrupted(t, end, "import os\ndef run(mini_batch):\n    "+hang)
-			checkInterrupted(t, end, "import os\nif True:\n    "+hang+"def run(mini_batch):\n    return mini_batch\n")
-		})
-	}
-}
-
-func checkInterrupted(t *testing.T, end syscall.Signal, script string) {
-	t.Helper()
-	dir, args := scoreFiles(t, script)
-	started := filepath.Join(dir, "started")
-	fifo(t, started)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, append(args, "--json", "--env", "STARTED="+started)...)
-	cmd.Env = append(os.Environ(), "AZMLBATCH_TEST_MAIN=1")
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	pid, err := os.ReadFile(started) // waits for run to begin
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Process.Signal(end); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // its outcome is in ProcessState
-	if cmd.ProcessState.ExitCode() != interrupted || !strings.Contains(out.String(), `"status":"Canceled"`) || !strings.Contains(stderr.String(), "cancelled") {
-		t.Errorf("exit code %d\n%s%s", cmd.ProcessState.ExitCode(), &out, &stderr)
-	}
-	if _, err := os.Stat("/proc/" + string(pid)); err == nil {
-		t.Errorf("the worker %s is still there", pid)
-	}
-	// The logs are needed more than ever, and nothing else stays.
-	left := temporary(t, dir)
-	if len(left) != 1 || !strings.Contains(stderr.String(), "logs: "+left[0]+"\n") {
-		t.Fatalf("temporary folders left: %v, want the logs\n%s", left, &stderr)
-	}
-	printed, err := os.ReadFile(filepath.Join(left[0], "logs", "user", "stdout", "0", "process000.stdout.txt"))
-	if err != nil || string(printed) != "here\n" {
-		t.Errorf("log of standard output %q, %v", printed, err)
 	}
 }
 

@@ -64,7 +64,7 @@ func scoringFailure(j *job, err error) error {
 	}
 	var invalid *scoring.InvalidJobError
 	if errors.As(err, &invalid) {
-		return failf("The deployment cannot run: %s: %s.", invalid.Field, invalid.Reason)
+		return failf("The deployment cannot run: %s %s.", invalid.Field, invalid.Reason)
 	}
 	var unbuilt *scoring.EnvironmentError
 	if errors.As(err, &unbuilt) {
