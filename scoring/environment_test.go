@@ -27,6 +27,10 @@ func TestPackagesOfAnEnvironment(t *testing.T) {
 			packages{python: ">=3.6", notes: []string{conda + "conda-forge::numpy=1.21, pip<22.0, gcc_linux-64."}}},
 		{"what only Azure needs", Environment{CondaFile: "dependencies: [{pip: ['azureml-core', 'AzureML_Dataset.Runtime[fuse]>=1.40', azureml-mlflow]}]", Requirements: "azureml-defaults\n"},
 			packages{lines: []string{"azureml-mlflow"}, notes: []string{azure + "azureml-core, AzureML_Dataset.Runtime[fuse]>=1.40, azureml-defaults."}}},
+		{"each package that only Azure needs", Environment{Requirements: "azureml-core\nazureml-dataset-runtime\nazureml-defaults\nazureml-dataprep\nazureml-dataprep-native\nazureml-dataprep-rslex\n" +
+			"azureml-inference-server-http\nazureml-sdk\nazureml-telemetry\nazureml\n"},
+			packages{lines: []string{"azureml"}, notes: []string{azure + "azureml-core, azureml-dataset-runtime, azureml-defaults, azureml-dataprep, azureml-dataprep-native, azureml-dataprep-rslex, " +
+				"azureml-inference-server-http, azureml-sdk, azureml-telemetry."}}},
 		{"requirements and conda file together", Environment{CondaFile: "dependencies: [{pip: [a]}]", Requirements: "# tools\n\n b ; python_version > '3'\r\n--extra-index-url https://example.com\n"},
 			packages{lines: []string{"a", "b ; python_version > '3'", "--extra-index-url https://example.com"}}},
 		{"variables", Environment{CondaFile: "variables: {A: b}"},

@@ -49,6 +49,26 @@ func TestRulesDefaults(t *testing.T) {
 	}
 }
 
+// TestRulesNumbers pins numbers that no script sees.
+func TestRulesNumbers(t *testing.T) {
+	s, err := newSettings(newJob(t, echo, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff([]time.Duration{31 * time.Second, 3 * time.Minute}, []time.Duration{s.limit, s.noProgress}); diff != "" {
+		t.Errorf("limit of a call, patience (-want +got):\n%s", diff)
+	}
+	if diff := gocmp.Diff([]string{"127.0.0.1", "127.0.0.255", "127.0.1.0", "127.0.3.232"}, []string{nodeIP(0), nodeIP(254), nodeIP(255), nodeIP(999)}); diff != "" {
+		t.Errorf("addresses of nodes (-want +got):\n%s", diff)
+	}
+	if diff := gocmp.Diff([]int{10, 3, -1, 42}, []int{DefaultMiniBatchSize, DefaultMaxRetries, DefaultErrorThreshold, ExitCode}); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+	if DefaultTimeout != 30*time.Second || DefaultTimeoutGrace != time.Second || DefaultOutputFileName != "predictions.csv" {
+		t.Errorf("defaults: %v, %v, %s", DefaultTimeout, DefaultTimeoutGrace, DefaultOutputFileName)
+	}
+}
+
 // TestRulesSettingsInArgv: what it finds of the settings that were.
 func TestRulesSettingsInArgv(t *testing.T) {
 	tests := []struct {
@@ -58,6 +78,7 @@ func TestRulesSettingsInArgv(t *testing.T) {
 		{"--mini_batch_size", "7", func(j *Job) { j.MiniBatchSize = 7 }},
 		{"--process_count_per_node", "4", func(j *Job) { j.MaxConcurrencyPerInstance = 4 }},
 		{"--run_max_try", "5", func(j *Job) { j.MaxRetries = new(5) }},
+		{"--run_invocation_timeout", "1", func(j *Job) { j.Timeout = time.Second - 1 }},
 		{"--run_invocation_timeout", "90", func(j *Job) { j.Timeout = 90 * time.Second }},
 		{"--error_threshold", "12", func(j *Job) { j.ErrorThreshold = new(12) }},
 		{"--append_row_file_name", "rows.txt", func(j *Job) { j.OutputFileName = "rows.txt" }},

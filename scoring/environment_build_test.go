@@ -1,0 +1,260 @@
+//go:build linux
+
+package scoring
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
+)
+
+// playedPython is an interpreter whose venv and pip take no time: pieces of shell script stand for them, in which
+// $1 is the folder of the environment, or the file of the requirements. A worker is run by the real one.
+func playedPython(t *testing.T, venv, pip string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "python")
+	writeFile(t, path, `#!/bin/sh
+venv() {
+	:
+`+venv+`
+}
+pip() {
+	:
+`+pip+`
+}
+case "$1$3" in
+-c) printf '%s\0003.11.7\0A=B' "$0"; exit ;;
+-Ivenv) venv "$4"; exit ;;
+-Ipip) for last; do :; done; pip "$last"; exit ;;
+esac
+exec '`+realPython()+`' "$@"
+`)
+	if err := os.Chmod(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// makesVenv gives the environment the interpreter that stands for it.
+const makesVenv = `mkdir -p "$1/bin" && ln -s "$0" "$1/bin/python" && echo made >>"$1/steps"`
+
+func buildJob(t *testing.T, venv, pip string) Job {
+	t.Helper()
+	job := newJob(t, "import os\ndef run(b):\n    return [os.environ['VIRTUAL_ENV'], os.environ['PATH'].partition(':')[0]]", 1)
+	job.Python = playedPython(t, venv, pip)
+	job.Environment = &Environment{Requirements: "kiln==1\n\n# fired\nglaze\n", CacheDir: filepath.Join(t.TempDir(), "cache")}
+	return job
+}
+
+// built gives the only environment in the cache, "" for none.
+func built(t *testing.T, job Job) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(job.Environment.CacheDir, "python3.11.7-*[0-9a-f]"))
+	if err != nil || len(found) > 1 {
+		t.Fatalf("in the cache: %q, %v", found, err)
+	}
+	return strings.Join(found, "")
+}
+
+// TestEnvironmentIsBuiltOnceAndKept checks the whole way with a venv and a pip that take no time.
+func TestEnvironmentIsBuiltOnceAndKept(t *testing.T) {
+	job := buildJob(t, makesVenv, `cp "$1" "$(dirname "$1")/installed"; echo installed`)
+	for i := range 2 {
+		job.Output = filepath.Join(t.TempDir(), "output")
+		got, err := Run(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := built(t, job)
+		if diff := cmp.Diff([]string{dir, filepath.Join(dir, "bin")}, lines(t, got.OutputFile)); diff != "" {
+			t.Errorf("job %d: VIRTUAL_ENV and PATH (-want +got):\n%s", i, diff)
+		}
+		if steps := readFile(t, filepath.Join(dir, "steps")); steps != "made\n" {
+			t.Errorf("job %d: it was made %q", i, steps)
+		}
+		if diff := cmp.Diff("kiln==1\nglaze\n", readFile(t, filepath.Join(dir, "installed"))); diff != "" {
+			t.Errorf("requirements (-want +got):\n%s", diff)
+		}
+	}
+	if log := logText(t, job, buildLogFile); log != "installed\n" {
+		t.Errorf("log of the build %q", log)
+	}
+	overview := logText(t, job, "logs/job_progress_overview.*.txt")
+	for _, want := range []string{"is built with 2 requirements; pip's output is in azureml-logs/20_image_build_log.txt.", "is used as an earlier job built it."} {
+		if strings.Count(overview, want) != 1 {
+			t.Errorf("%q is not once in\n%s", want, overview)
+		}
+	}
+}
+
+// TestEnvironmentThatCannotBeBuilt checks what stops each step.
+func TestEnvironmentThatCannotBeBuilt(t *testing.T) {
+	tests := []struct {
+		name, venv, pip string
+		change          func(*testing.T, *Job)
+		reason          string // of an EnvironmentError
+		text            string // in any other
+	}{
+		{"venv fails", "echo 'Error: no ensurepip'; return 3", "", nil, "python -m venv: no ensurepip", ""},
+		{"venv fails without a word", "return 3", "", nil, "python -m venv: exit status 3", ""},
+		{"pip fails", makesVenv, "echo 'ERROR: no clay'; return 1", nil, "python -m pip: no clay", ""},
+		{"pip is killed", makesVenv, "kill -9 $$", nil, "python -m pip: signal: killed", ""},
+		{"venv makes no interpreter", "mkdir -p \"$1\"", "", nil, "", "bin/python: no such file or directory"},
+		{"venv makes no folder", ":", "", nil, "", "requirements.txt: no such file or directory"},
+		{"the cache is a file", makesVenv, "", func(t *testing.T, j *Job) { writeFile(t, j.Environment.CacheDir, "") }, "", "not a directory"},
+		{"the lock is a folder", makesVenv, "", func(t *testing.T, j *Job) {
+			s, err := newSettings(*j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, filepath.Join(newVenvOf(t, s).dir+".lock", "file"), "")
+		}, "", "is a directory"},
+		{"a python that says nothing", "", "", func(t *testing.T, j *Job) { script(t, j.Python, "exit 0") }, "", "does not tell its version"},
+		{"a python that fails", "", "", func(t *testing.T, j *Job) { script(t, j.Python, "echo no clay >&2; exit 4") }, "", "exit status 4\n\tno clay"},
+		{"a python that does not start", "", "", func(t *testing.T, j *Job) { writeFile(t, j.Python, "#!/no/such/shell\n") }, "", "no such file or directory"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			job := buildJob(t, tt.venv, tt.pip)
+			if tt.change != nil {
+				tt.change(t, &job)
+			}
+			got, err := Run(t.Context(), job)
+			var failed *EnvironmentError
+			switch {
+			case err == nil || got.Status != Failed || got.OutputFile != "":
+				t.Errorf("Run = %+v, %v; want an error", got, err)
+			case tt.reason != "" && (!errors.As(err, &failed) || failed.Reason != tt.reason):
+				t.Errorf("Run = %v, want the reason %q", err, tt.reason)
+			case !strings.Contains(err.Error(), tt.text):
+				t.Errorf("Run = %v, want %q in it", err, tt.text)
+			}
+			if left := built(t, job); left != "" {
+				t.Errorf("%s stays", left)
+			}
+		})
+	}
+}
+
+// script makes a file a shell script.
+func script(t *testing.T, path, text string) {
+	t.Helper()
+	writeFile(t, path, "#!/bin/sh\n"+text+"\n")
+	if err := os.Chmod(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newVenvOf is the environment that a job needs.
+func newVenvOf(t *testing.T, s *settings) *venv {
+	t.Helper()
+	logs, err := newLogTree(t.TempDir(), s.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer logs.close() //nolint:errcheck // an empty log
+	v, err := (&engine{settings: s, logs: logs}).newVenv(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestEnvironmentsOfDefault(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("HOME", cache)
+	user, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := buildJob(t, makesVenv, "")
+	folders := map[string]bool{}
+	for _, environment := range []Environment{{Requirements: "kiln==1"}, {CondaFile: "dependencies: [{pip: [kiln==1]}]"}, {Requirements: "kiln==2"}, {}} {
+		job.Environment = &environment
+		s, err := newSettings(job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := newVenvOf(t, s).dir
+		if want := filepath.Join(user, "azmlbatch", "environments", "python3.11.7-"); !strings.HasPrefix(dir, want) || len(dir) != len(want)+16 {
+			t.Errorf("folder %s, want %s and 16 digits", dir, want)
+		}
+		folders[dir] = true
+	}
+	if len(folders) != 3 { // equal packages share one
+		t.Errorf("folders %v, want three", folders)
+	}
+	t.Setenv("XDG_CACHE_HOME", "")
+	t.Setenv("HOME", "")
+	if _, err := Run(t.Context(), job); err == nil || !strings.Contains(err.Error(), "Environment.CacheDir") {
+		t.Errorf("without a cache folder: Run = %v", err)
+	}
+}
+
+// TestEnvironmentOfAnotherBuilder checks that a job waits while another builds, and no longer than it is wanted.
+func TestEnvironmentOfAnotherBuilder(t *testing.T) {
+	job := buildJob(t, makesVenv, "")
+	s, err := newSettings(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newVenvOf(t, s)
+	writeFile(t, v.dir+".lock", "")
+	lock, err := os.OpenFile(v.dir+".lock", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if locked, err := scratch.TryLock(lock); !locked || err != nil {
+		t.Fatalf("TryLock = %v, %v", locked, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := v.lock(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("lock = %v, want that the context has ended", err)
+	}
+	wait := started(t.Context(), job)
+	writeFile(t, filepath.Join(v.dir, completeMark), "") // the other has built it, and lets go
+	if err := os.MkdirAll(filepath.Join(v.dir, "bin"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(realPython(), v.python()); err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
+	got, err := wait()
+	if err != nil || readFile(t, got.OutputFile) != v.dir+"\n"+v.dir+"/bin\n" {
+		t.Errorf("Run = %+v, %v", got, err)
+	}
+}
+
+// TestEnvironmentBuildEndsWithTheJob checks that nothing of pip goes on after a job that is cancelled, and that
+// nothing stays of what it has made.
+func TestEnvironmentBuildEndsWithTheJob(t *testing.T) {
+	job := buildJob(t, makesVenv, `sleep 1000 & echo "process $!" >>"$MARKS_OF_PIP/notes"; setsid sleep 1000 & echo "process $!" >>"$MARKS_OF_PIP/notes"; echo >"$MARKS_OF_PIP/here"; wait`)
+	t.Setenv("MARKS_OF_PIP", job.Env["MARKS"])
+	here := filepath.Join(job.Env["MARKS"], "here")
+	if err := syscall.Mkfifo(here, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	wait := started(ctx, job)
+	readFile(t, here)
+	cancel()
+	if got, err := wait(); !errors.Is(err, context.Canceled) || got.Status != Canceled {
+		t.Errorf("Run = %+v, %v", got, err)
+	}
+	if left := built(t, job); left != "" {
+		t.Errorf("%s stays", left)
+	}
+	checkClean(t, job)
+}
