@@ -6,42 +6,61 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"slices"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
-// input is a local folder with files of the given contents.
-func input(files map[string]string) azmlbatch.Input {
-	return azmlbatch.LocalPath{Path: folder("files", files)}
-}
-
 func ExampleEndpointsClient_Invoke_overrides() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{
-		Input:         input(map[string]string{"a.txt": "clay", "b.txt": "glaze"}),
+		Input:         azmlbatch.LocalPath{Path: "testdata/vases"},
 		Deployment:    "blue",
 		MiniBatchSize: 1, // the rest is the deployment's
 		DisplayName:   "one by one",
 	})
-	check(err)
-	fmt.Println(job.DisplayName, job.Parameters()["mini_batch_size"], job.Parameters()["error_threshold"])
-	// Output: one by one 1 0
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(job.DisplayName, job.Parameters()["mini_batch_size"])
+	// Output: one by one 1
 }
 
 func ExampleEndpointsClient_InvokeMany() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	shards := []azmlbatch.Invocation{
-		{Key: "shard-0", Input: input(map[string]string{"a.txt": "clay"})},
-		{Key: "shard-1", Input: input(map[string]string{"empty.txt": ""})},
-		{Key: "shard-2", Input: input(map[string]string{"c.txt": "glaze"})},
+		{Key: "shard-0", Input: azmlbatch.LocalPath{Path: "testdata/vases"}},
+		{Key: "shard-1", Input: azmlbatch.LocalPath{Path: "testdata/cracked"}},
+		{Key: "shard-2", Input: azmlbatch.LocalPath{Path: "testdata/vases"}},
 	}
 	outcomes := make([]string, len(shards))
 	for r, err := range client.Endpoints().InvokeMany(ctx, "lengths", slices.Values(shards), &azmlbatch.InvokeManyOptions{Concurrency: 2}) {
@@ -60,77 +79,164 @@ func ExampleEndpointsClient_InvokeMany() {
 }
 
 func ExampleEndpointsClient_ListJobs() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	score(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Jobs().Wait(ctx, started.Name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	for job, err := range client.Endpoints().ListJobs(ctx, "lengths", &azmlbatch.ListBatchJobsOptions{Deployment: "blue"}) {
-		check(err)
+		if err != nil {
+			log.Fatal(err)
+		}
 		fmt.Println(job.Deployment(), job.Status)
 	}
-	// Output: blue Completed
+	one, err := client.Endpoints().GetJob(ctx, "lengths", started.Name)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(one.Name == started.Name)
+	// Output:
+	// blue Completed
+	// true
 }
 
 func ExampleJobsClient_List() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	score(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Jobs().Wait(ctx, started.Name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	for job, err := range client.Jobs().List(ctx, &azmlbatch.ListJobsOptions{ExperimentName: "lengths", JobType: "Pipeline"}) {
-		check(err)
+		if err != nil {
+			log.Fatal(err)
+		}
 		fmt.Println(job.Status, job.IsBatch(), job.Parameters()["mini_batch_size"])
 	}
 	// Output: Completed true 10
 }
 
 func ExampleJobsClient_Wait_progress() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{
-		Input: input(map[string]string{"a.txt": "clay", "b.txt": "glaze", "c.txt": "fire"}),
+		Input: azmlbatch.LocalPath{Path: "testdata/vases"},
 	})
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	var last azmlbatch.Progress
 	_, err = client.Jobs().Wait(ctx, job.Name, &azmlbatch.WaitOptions{OnProgress: func(p azmlbatch.Progress) {
 		last = p // a program shows it
 	}})
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Printf("%s: %d of %d files, %d failed\n", last.Status, last.Counts.FilesDone, last.Counts.Files, last.Counts.FilesFailed)
-	// Output: Completed: 3 of 3 files, 0 failed
+	// Output: Completed: 2 of 2 files, 0 failed
 }
 
 func ExampleJobsClient_Counts() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{
-		Input:          input(map[string]string{"a.txt": "clay", "empty.txt": ""}),
+		Input:          azmlbatch.LocalPath{Path: "testdata/cracked"},
 		MiniBatchSize:  1,
 		ErrorThreshold: new(-1), // the service's own default: failed files do not fail the job
 	})
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	done, err := client.Jobs().Wait(ctx, job.Name, nil)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	counts, err := client.Jobs().Counts(ctx, job.Name)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(done.Status, "but", counts.FilesFailed, "of", counts.Files, "files failed")
 	// Output: Completed but 1 of 2 files failed
 }
 
 func ExampleJobsClient_Watch() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	var names []string
 	for range 3 {
-		job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: input(map[string]string{"a.txt": "clay"})})
-		check(err)
+		job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+		if err != nil {
+			log.Fatal(err)
+		}
 		names = append(names, job.Name)
 	}
 	ended := 0
@@ -139,7 +245,9 @@ func ExampleJobsClient_Watch() {
 			fmt.Println("there is no job", job.Name)
 			continue
 		}
-		check(err)
+		if err != nil {
+			log.Fatal(err)
+		}
 		ended++
 	}
 	fmt.Println(ended, "jobs ended")
@@ -149,14 +257,28 @@ func ExampleJobsClient_Watch() {
 }
 
 func ExampleJobsClient_FollowLogs() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: input(map[string]string{"a.txt": "clay"})})
-	check(err)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
 	for line, err := range client.Jobs().FollowLogs(ctx, job.Name, nil) { // until the job has ended
-		check(err)
+		if err != nil {
+			log.Fatal(err)
+		}
 		if line.Log == "user_logs/std_log_0.txt" && strings.HasPrefix(line.Text, "Azure") {
 			fmt.Println(line.Text)
 		}
@@ -167,53 +289,122 @@ func ExampleJobsClient_FollowLogs() {
 }
 
 func ExampleJobsClient_OpenLog() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	job := score(ctx, client)
-	for l, err := range client.Jobs().Logs(ctx, job) {
-		check(err)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	job, err := client.Jobs().Wait(ctx, started.Name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for l, err := range client.Jobs().Logs(ctx, job.Name) {
+		if err != nil {
+			log.Fatal(err)
+		}
 		if l.Name != "logs/sys/job_report/processed_mini-batches.csv" {
 			continue
 		}
 		r, err := client.Jobs().OpenLog(ctx, l)
-		check(err)
+		if err != nil {
+			log.Fatal(err)
+		}
 		first, _, err := bufio.NewReader(r).ReadLine()
-		check(err)
-		check(r.Close())
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			log.Fatal(err)
+		}
 		fmt.Println(strings.Join(strings.Split(string(first), ",")[4:7], " "))
 	}
 	// Output: Total Succeeded Failed
 }
 
 func ExampleJobsClient_Outputs() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	job := score(ctx, client)
-	for f, err := range client.Jobs().Outputs(ctx, job) {
-		check(err)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	job, err := client.Jobs().Wait(ctx, started.Name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for f, err := range client.Jobs().Outputs(ctx, job.Name) {
+		if err != nil {
+			log.Fatal(err)
+		}
 		r, err := client.Jobs().OpenOutput(ctx, f)
-		check(err)
+		if err != nil {
+			log.Fatal(err)
+		}
 		text, err := io.ReadAll(r)
-		check(err)
-		check(r.Close())
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			log.Fatal(err)
+		}
 		fmt.Printf("%s, %d bytes: %q\n", f.Name, f.Size, text)
 	}
 	// Output: predictions.csv, 16 bytes: "a.txt 4\nb.txt 5\n"
 }
 
 func ExampleRows_partial() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	job := score(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	job, err := client.Jobs().Wait(ctx, started.Name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	// The same while the job runs: then these are the rows that there are so far.
-	for row, err := range azmlbatch.Rows[[]string](ctx, client, job, &azmlbatch.RowsOptions{Partial: true}) {
-		check(err)
+	for row, err := range azmlbatch.Rows[[]string](ctx, client, job.Name, &azmlbatch.RowsOptions{Partial: true}) {
+		if err != nil {
+			log.Fatal(err)
+		}
 		fmt.Println(row)
 	}
 	// Output:
@@ -222,14 +413,35 @@ func ExampleRows_partial() {
 }
 
 func ExampleJobsClient_Cancel() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	job := score(ctx, client)
-	check(client.Jobs().Cancel(ctx, job, nil))
-	after, err := client.Jobs().Get(ctx, job)
-	check(err)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	job, err := client.Jobs().Wait(ctx, started.Name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := client.Jobs().Cancel(ctx, job.Name, nil); err != nil {
+		log.Fatal(err)
+	}
+	after, err := client.Jobs().Get(ctx, job.Name)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(after.Status) // it had ended already
 	// Output: Completed
 }

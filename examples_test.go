@@ -14,84 +14,77 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
-// laptop returns a client of an emulator of its own. A program for Azure calls azmlbatch.NewClient instead.
-func laptop() (*azmlbatch.Client, func()) {
+// The whole flow: a model and a script behind a batch endpoint, a job over a local folder, its predictions as typed rows.
+// Against Azure only the client is made in another way, see ExampleNewClient.
+func Example() {
+	ctx := context.Background()
 	azure, err := emulator.New(nil)
-	check(err)
-	client, err := azure.Client(nil)
-	check(err)
-	return client, func() { check(azure.Close()) }
-}
-
-func check(err error) {
 	if err != nil {
 		log.Fatal(err)
 	}
-}
-
-// folder writes files into a new folder with the given name.
-func folder(name string, files map[string]string) string {
-	dir, err := os.MkdirTemp("", "azmlbatch-example-")
-	check(err)
-	exampleDirs = append(exampleDirs, dir)
-	dir = filepath.Join(dir, name)
-	check(os.MkdirAll(dir, 0o750))
-	for name, content := range files {
-		check(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
 	}
-	return dir
-}
 
-// lengths is a scoring script that needs no model: it says how long each file is, and fails for an empty one.
-const lengths = `
-import os
-
-def run(mini_batch):
-    rows = []
-    for path in mini_batch:
-        size = os.path.getsize(path)
-        if size == 0:
-            raise ValueError(f"{os.path.basename(path)} is empty")
-        rows.append(f"{os.path.basename(path)} {size}")
-    return rows
-`
-
-// deploy makes the endpoint lengths with the default deployment blue.
-func deploy(ctx context.Context, client *azmlbatch.Client) {
-	code, err := client.Codes().Upload(ctx, "lengths", folder("code", map[string]string{"score.py": lengths}), nil)
-	check(err)
-	model, err := client.Models().Upload(ctx, "lengths", folder("model", map[string]string{"unit.txt": "bytes"}), nil)
-	check(err)
+	model, err := client.Models().Upload(ctx, "vases", "testdata/vases", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	code, err := client.Codes().Upload(ctx, "lengths", "testdata/lengths", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	environment, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil)
-	check(err)
-	_, err = client.Computes().CreateOrUpdate(ctx, "batch-cluster",
-		azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 2}}, nil)
-	check(err)
-	_, err = client.Endpoints().CreateOrUpdate(ctx, "lengths", azmlbatch.Endpoint{}, nil)
-	check(err)
-	_, err = client.Deployments("lengths").CreateOrUpdate(ctx, "blue", azmlbatch.Deployment{
-		Model: model.Ref(), Compute: "batch-cluster", EnvironmentID: environment.Ref(), ErrorThreshold: new(0),
+	if err != nil {
+		log.Fatal(err)
+	}
+	cluster := azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 2}}
+	if _, err := client.Computes().CreateOrUpdate(ctx, "cluster", cluster, nil); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Endpoints().CreateOrUpdate(ctx, "lengths", azmlbatch.Endpoint{}, nil); err != nil {
+		log.Fatal(err)
+	}
+	blue := azmlbatch.Deployment{
+		Model: model.Ref(), EnvironmentID: environment.Ref(), Compute: "cluster",
 		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"},
-	}, nil)
-	check(err)
-	_, err = client.Endpoints().SetDefaultDeployment(ctx, "lengths", "blue", nil)
-	check(err)
-}
+	}
+	if _, err := client.Deployments("lengths").CreateOrUpdate(ctx, "blue", blue, nil); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Endpoints().SetDefaultDeployment(ctx, "lengths", "blue", nil); err != nil {
+		log.Fatal(err)
+	}
 
-// score runs a job over two files and waits for it.
-func score(ctx context.Context, client *azmlbatch.Client) string {
-	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{
-		Inputs: azmlbatch.Inputs{"files": azmlbatch.LocalPath{Path: folder("files", map[string]string{"a.txt": "clay", "b.txt": "glaze"})}},
-	})
-	check(err)
-	_, err = client.Jobs().Wait(ctx, job.Name, nil)
-	check(err)
-	return job.Name
+	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Jobs().Wait(ctx, job.Name, nil); err != nil {
+		log.Fatal(err)
+	}
+	type prediction struct {
+		File   string
+		Length int
+	}
+	for row, err := range azmlbatch.Rows[prediction](ctx, client, job.Name, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(row.File, row.Length)
+	}
+	// Output:
+	// a.txt 4
+	// b.txt 5
 }
 
 func ExampleNewClient() {
 	azure, err := emulator.New(nil)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer azure.Close()
 	// Against Azure: cred, err := azidentity.NewDefaultAzureCredential(nil), and no options.
 	w := azure.Workspaces()[0]
@@ -100,9 +93,13 @@ func ExampleNewClient() {
 	client, err := azmlbatch.NewClient(azmlbatch.Workspace{
 		SubscriptionID: w.SubscriptionID, ResourceGroup: w.ResourceGroup, Name: w.Name,
 	}, azure.Credential(), options)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	access, err := client.Authenticate(context.Background())
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	for _, a := range access {
 		fmt.Println(a.Audience)
 	}
@@ -112,17 +109,27 @@ func ExampleNewClient() {
 }
 
 func ExampleCodesClient_Upload() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	code := folder("code", map[string]string{"score.py": lengths})
-	_, err := client.Codes().Upload(ctx, "lengths", code, &azmlbatch.UploadCodeOptions{Script: "Score.py"})
+	_, err = client.Codes().Upload(ctx, "lengths", "testdata/lengths", &azmlbatch.UploadCodeOptions{Script: "Score.py"})
 	var bad *azmlbatch.ArgumentError
 	fmt.Println(errors.As(err, &bad))
-	first, err := client.Codes().Upload(ctx, "lengths", code, nil)
-	check(err)
-	again, err := client.Codes().Upload(ctx, "lengths", code, nil)
-	check(err)
+	first, err := client.Codes().Upload(ctx, "lengths", "testdata/lengths", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	again, err := client.Codes().Upload(ctx, "lengths", "testdata/lengths", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(first.Version, again.Version) // equal content is found, and nothing is sent
 	// Output:
 	// true
@@ -130,54 +137,99 @@ func ExampleCodesClient_Upload() {
 }
 
 func ExampleModelsClient_Upload() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	model, err := client.Models().Upload(context.Background(), "digits", "examples/quickstart/digits/model", nil)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(model.Name, model.Version, model.ModelType)
 	// Output: digits 1 custom_model
 }
 
 func ExampleClient_Environments() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	environment, err := client.Environments().CreateOrUpdate(context.Background(), azmlbatch.Environment{
 		Name: "digits", Image: "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04",
 		CondaFile: "name: digits\ndependencies:\n- python=3.11\n",
 	}, nil)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(environment.Name, environment.Version, environment.OSType)
 	// Output: digits 1 Linux
 }
 
 func ExampleDataClient_Upload() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	data, err := client.Data().Upload(context.Background(), "images", "examples/quickstart/digits/images", nil)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(data.Name, data.Version, data.DataType)
 	// Output: images 1 uri_folder
 }
 
 func ExampleComputesClient_CreateOrUpdate() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 	cluster, err := client.Computes().CreateOrUpdate(ctx, "batch-cluster", azmlbatch.Compute{
 		Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 5, IdleTimeBeforeScaleDown: 2 * time.Minute},
 	}, nil)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(cluster.Name, cluster.ProvisioningState)
 	// Output: batch-cluster Succeeded
 }
 
 func ExampleEndpointsClient_CreateOrUpdate() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 	endpoint, err := client.Endpoints().CreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{Tags: map[string]string{"team": "post"}},
 		&azmlbatch.WaitOptions{OnProgress: func(p azmlbatch.Progress) { fmt.Println(p.Status) }})
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(endpoint.ScoringURI)
 	// Output:
 	// Updating
@@ -186,78 +238,144 @@ func ExampleEndpointsClient_CreateOrUpdate() {
 }
 
 func ExampleEndpointsClient_List() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	for endpoint, err := range client.Endpoints().List(ctx) {
-		check(err)
+		if err != nil {
+			log.Fatal(err)
+		}
 		fmt.Println(endpoint.Name, endpoint.DefaultDeployment)
 	}
 	// Output: lengths blue
 }
 
 func ExampleDeploymentsClient_CreateOrUpdate() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	deployment, err := client.Deployments("lengths").Get(ctx, "blue")
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	deployment.MiniBatchSize = 20 // get, change one thing, send it back
 	deployment, err = client.Deployments("lengths").CreateOrUpdate(ctx, "blue", deployment, nil)
-	check(err)
-	fmt.Println(deployment.MiniBatchSize, deployment.CodeConfiguration.ScoringScript, *deployment.ErrorThreshold)
-	// Output: 20 score.py 0
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(deployment.MiniBatchSize, deployment.CodeConfiguration.ScoringScript)
+	// Output: 20 score.py
 }
 
 func ExampleEndpointsClient_Invoke() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	nightly := azmlbatch.Invocation{
-		Key:    "night-of-2026-03-01", // a second call with this key returns the first job
-		Inputs: azmlbatch.Inputs{"files": azmlbatch.LocalPath{Path: folder("files", map[string]string{"a.txt": "clay"})}},
+		Key:   "night-of-2026-03-01", // a second call with this key returns the first job
+		Input: azmlbatch.LocalPath{Path: "testdata/vases"},
 	}
 	first, err := client.Endpoints().Invoke(ctx, "lengths", nightly)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	second, err := client.Endpoints().Invoke(ctx, "lengths", nightly)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(first.Name == second.Name)
 	// Output: true
 }
 
 func ExampleJobsClient_Wait() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{
-		Inputs: azmlbatch.Inputs{"files": azmlbatch.LocalPath{Path: folder("files", map[string]string{"a.txt": "clay"})}},
+		Input: azmlbatch.LocalPath{Path: "testdata/vases"},
 	})
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	done, err := client.Jobs().Wait(ctx, job.Name, nil)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(done.Status, done.ExperimentName)
 	// Output: Completed lengths
 }
 
 func ExampleJobFailedError() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	job, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{
-		Inputs: azmlbatch.Inputs{"files": azmlbatch.LocalPath{Path: folder("files", map[string]string{"empty.txt": ""})}},
+		Input: azmlbatch.LocalPath{Path: "testdata/cracked"},
 	})
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	_, err = client.Jobs().Wait(ctx, job.Name, nil)
 	var failed *azmlbatch.JobFailedError
 	if errors.As(err, &failed) {
 		fmt.Println(failed.Message)
 		fmt.Println("mini-batch", failed.MiniBatch, "file", failed.File)
-		fmt.Println(strings.Contains(failed.Traceback, `score.py", line 9, in run`))
+		fmt.Println(strings.Contains(failed.Traceback, `score.py", line 11, in run`))
 	}
 	// Output:
 	// ValueError: empty.txt is empty
@@ -266,17 +384,36 @@ func ExampleJobFailedError() {
 }
 
 func ExampleRows() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	job := score(ctx, client)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	job, err := client.Jobs().Wait(ctx, started.Name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	type row struct {
 		File string
 		Size int
 	}
-	for r, err := range azmlbatch.Rows[row](ctx, client, job, nil) {
-		check(err)
+	for r, err := range azmlbatch.Rows[row](ctx, client, job.Name, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
 		fmt.Println(r.File, r.Size)
 	}
 	// Output:
@@ -292,7 +429,9 @@ func ExampleReadRows() {
 		Score float64
 	}
 	for r, err := range azmlbatch.ReadRows[row](strings.NewReader(predictions), "predictions.csv", nil) {
-		check(err)
+		if err != nil {
+			log.Fatal(err)
+		}
 		fmt.Printf("%+v\n", r)
 	}
 	// Output:
@@ -301,16 +440,41 @@ func ExampleReadRows() {
 }
 
 func ExampleJobsClient_Download() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	job := score(ctx, client)
-	target := filepath.Join(folder("results", nil), "new")
-	result, err := client.Jobs().Download(ctx, job, target, nil)
-	check(err)
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	started, err := client.Endpoints().Invoke(ctx, "lengths", azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	job, err := client.Jobs().Wait(ctx, started.Name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	target, err := os.MkdirTemp("", "results-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(target)
+	result, err := client.Jobs().Download(ctx, job.Name, target, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	content, err := os.ReadFile(filepath.Join(target, "predictions.csv"))
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Printf("%d file\n%s", result.Files, content)
 	// Output:
 	// 1 file
@@ -319,30 +483,57 @@ func ExampleJobsClient_Download() {
 }
 
 func ExampleEndpointsClient_Delete() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
-	deploy(ctx, client)
-	check(client.Endpoints().Delete(ctx, "lengths", nil))
-	_, err := client.Endpoints().Get(ctx, "lengths")
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := client.Endpoints().Delete(ctx, "lengths", nil); err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Endpoints().Get(ctx, "lengths")
 	fmt.Println(errors.Is(err, azmlbatch.ErrNotFound))
 	// Output: true
 }
 
 func ExampleResume() {
-	client, stop := laptop()
-	defer stop()
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 	begun, err := client.Endpoints().BeginCreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{})
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	token, err := begun.ResumeToken()
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 
 	// Later, in another process perhaps:
 	resumed, err := azmlbatch.Resume[azmlbatch.Endpoint](client, token)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	endpoint, err := resumed.PollUntilDone(ctx, nil)
-	check(err)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(endpoint.Name, endpoint.ProvisioningState)
 	// Output: digits Succeeded
 }
