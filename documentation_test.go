@@ -65,7 +65,7 @@ func TestExportedFunctionsAreUsedByTests(t *testing.T) {
 			})
 		}
 	}
-	called := []string{"Error", "Unwrap", "String", "GoString", "Format", "LogValue", "MarshalJSON", "UnmarshalJSON", "Is"} // by fmt, errors and json
+	called := []string{"Error", "Unwrap", "String", "GoString", "Format", "LogValue", "MarshalJSON", "UnmarshalJSON", "Is", "NonRetriable"} // by fmt, errors, json and azcore
 	for _, room := range publicRooms {
 		for _, f := range parse(t, room, false) {
 			for _, d := range f.Decls {
