@@ -52,11 +52,14 @@ type member struct {
 	readOnly bool
 	always   bool
 	snake    bool
-	kind     string    // the field that tells the kind of a union; "" when a discriminator within the object does
-	with     [2]string // name and value of a member that is written beside this one
-	inner    bool      // a struct that this codec reads
-	text     bool      // a string type without a JSON form of its own
+	kind     string   // the field that tells the kind of a union; "" when a discriminator within the object does
+	with     constant // is written next to this member
+	inner    bool     // a struct that this codec reads
+	text     bool     // a string type without a JSON form of its own
 }
+
+// constant is a member that always has the same value.
+type constant struct{ name, value string }
 
 type layout struct {
 	root  node
@@ -134,7 +137,7 @@ func newMember(t reflect.Type, options []string) *member {
 		case "kind":
 			m.kind = value
 		case "with":
-			m.with[0], m.with[1], _ = strings.Cut(value, ":")
+			m.with.name, m.with.value, _ = strings.Cut(value, ":")
 		default:
 			panic("wire: unknown option " + option)
 		}

@@ -41,8 +41,6 @@ type foot struct {
 
 func (v *vase) UnmarshalJSON(b []byte) error { return Decode(b, v) }
 func (v vase) MarshalJSON() ([]byte, error)  { return Encode(v, ForCaller) }
-func (f *foot) UnmarshalJSON(b []byte) error { return Decode(b, f) }
-func (f foot) MarshalJSON() ([]byte, error)  { return Encode(f, ForCaller) }
 
 func TestDecode(t *testing.T) {
 	tests := []struct {

@@ -10,27 +10,30 @@ import (
 	"time"
 )
 
-// Encode writes the struct v, or the struct that v points to, as a JSON object by its tags. An entry of Extra for which the
-// struct has no place is an error.
+// Encode writes the struct v, or the struct that v points to, as a JSON object. An entry of Extra with a key that the
+// struct has no place for is an error.
 func Encode(v any, mode Mode) ([]byte, error) {
-	return encodeStruct(nil, reflect.Indirect(reflect.ValueOf(v)), form{mode: mode}, "")
+	return form{mode: mode}.appendStruct(nil, reflect.Indirect(reflect.ValueOf(v)), constant{})
 }
 
-// form says how values are written. It holds for all that is nested in them.
+// form says how values are written. It holds for everything nested in them, too.
 type form struct {
 	mode  Mode
 	snake bool // kinds in their second spelling
 }
 
-// encodeStruct appends the struct v; head, where it is not empty, is the first member of the object.
-func encodeStruct(out []byte, v reflect.Value, f form, head string) ([]byte, error) {
+// appendStruct appends the struct v. The member first, unless it is zero, comes before all others.
+func (f form) appendStruct(out []byte, v reflect.Value, first constant) ([]byte, error) {
 	l := layoutOf(v.Type())
-	e := structEncoder{value: v, form: f}
+	e := structEncoder{form: f, value: v}
 	if l.extra >= 0 {
 		e.extra = v.Field(l.extra).Interface().(map[string]json.RawMessage)
 	}
+	if e.extra != nil {
+		e.used = map[string]bool{}
+	}
 	start := len(out)
-	out, err := e.object(append(out, '{'), &l.root, "", head)
+	out, err := e.object(out, &l.root, "", first)
 	switch {
 	case err != nil:
 		return nil, err
@@ -46,53 +49,45 @@ type structEncoder struct {
 	form
 	value  reflect.Value
 	extra  map[string]json.RawMessage
-	placed int // entries of extra that belong to an object of the struct
+	used   map[string]bool // the paths of known members, in lower case: Extra must not repeat them; nil without Extra
+	placed int             // how many entries of Extra belong to an object of the struct
 }
 
-// object appends the object at path, whose bracket stands in out already; nothing when it would be empty.
-func (e *structEncoder) object(out []byte, n *node, path, head string) ([]byte, error) {
-	start := len(out) - 1
-	out = append(out, head...)
-	var used map[string]bool // known members, in lower case: one in Extra in another case would go out twice
-	if e.extra != nil {
-		used = map[string]bool{}
+// object appends the object at path, or nothing when it would be empty.
+func (e *structEncoder) object(out []byte, n *node, path string, first constant) ([]byte, error) {
+	start := len(out)
+	out = append(out, '{')
+	if first.name != "" {
+		out = e.constant(out, path, first)
 	}
 	for _, m := range n.members {
 		if m.readOnly && e.mode == ForRequest {
-			if used != nil {
-				used[strings.ToLower(m.path)] = true
-			}
+			e.use(m.path)
 			continue
 		}
 		before := len(out)
 		out = appendName(out, m.name)
 		nameEnd := len(out)
 		var err error
-		switch {
-		case m.nested != nil:
-			out, err = e.object(append(out, '{'), m.nested, m.path, "")
-		default:
+		if m.nested != nil {
+			out, err = e.object(out, m.nested, m.path, constant{})
+		} else {
 			out, err = e.field(out, m)
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("%s: %w", m.path, err)
-		}
-		if len(out) == nameEnd {
+		case len(out) == nameEnd:
 			out = out[:before]
 			continue
 		}
 		out = append(out, ',')
-		if used != nil {
-			used[strings.ToLower(m.path)] = true
-		}
-		if name, value := m.with[0], m.with[1]; name != "" {
-			out = append(appendString(appendName(out, name), value), ',')
-			if used != nil {
-				used[strings.ToLower(path+"/"+name)] = true
-			}
+		e.use(m.path)
+		if m.with.name != "" {
+			out = e.constant(out, path, m.with)
 		}
 	}
-	out = e.appendExtra(out, path, used)
+	out = e.appendExtra(out, path)
 	if out[len(out)-1] != ',' {
 		return out[:start], nil
 	}
@@ -100,19 +95,32 @@ func (e *structEncoder) object(out []byte, n *node, path, head string) ([]byte, 
 	return out, nil
 }
 
-// appendExtra writes the members of Extra that belong directly to the object at path, in a stable order.
-func (e *structEncoder) appendExtra(out []byte, path string, used map[string]bool) []byte {
-	var at []string
+func (e *structEncoder) constant(out []byte, path string, c constant) []byte {
+	if e.used != nil {
+		e.use(path + "/" + escapePointer(c.name))
+	}
+	return append(appendString(appendName(out, c.name), c.value), ',')
+}
+
+func (e *structEncoder) use(path string) {
+	if e.used != nil {
+		e.used[strings.ToLower(path)] = true
+	}
+}
+
+// appendExtra writes the entries of Extra that are members of the object at path, in a stable order.
+func (e *structEncoder) appendExtra(out []byte, path string) []byte {
+	var here []string
 	for p := range e.extra {
 		if i := strings.LastIndexByte(p, '/'); i >= 0 && p[:i] == path {
 			e.placed++
-			if !used[strings.ToLower(p)] {
-				at = append(at, p)
+			if !e.used[strings.ToLower(p)] {
+				here = append(here, p)
 			}
 		}
 	}
-	slices.Sort(at)
-	for _, p := range at {
+	slices.Sort(here)
+	for _, p := range here {
 		out = appendName(out, unescapePointer(p[len(path)+1:]))
 		out = append(out, e.extra[p]...)
 		out = append(out, ',')
@@ -120,7 +128,7 @@ func (e *structEncoder) appendExtra(out []byte, path string, used map[string]boo
 	return out
 }
 
-// keeps reports whether Extra has what stood at path, or around it.
+// keeps reports whether Extra holds the member at path, or an object around it.
 func (e *structEncoder) keeps(path string) bool {
 	for path != "" {
 		if _, ok := e.extra[path]; ok {
@@ -135,7 +143,7 @@ func (e *structEncoder) keeps(path string) bool {
 func (e *structEncoder) misplaced(root *node) error {
 	for _, p := range slices.Sorted(maps.Keys(e.extra)) {
 		if i := strings.LastIndexByte(p, '/'); i < 0 || !root.hasObject(p[:i], "") {
-			return fmt.Errorf("Extra has %q: no object of the struct has this place", p)
+			return fmt.Errorf("Extra has the key %q, which is no place for a member of %s", p, e.value.Type())
 		}
 	}
 	return nil
@@ -166,7 +174,7 @@ func (f form) appendValue(out []byte, v reflect.Value) ([]byte, error) {
 	case v.Kind() == reflect.Pointer && !v.IsNil():
 		return f.appendValue(out, v.Elem())
 	case hasLayout(t):
-		return encodeStruct(out, v, f, "")
+		return f.appendStruct(out, v, constant{})
 	case unionOf(t) != nil:
 		return unionOf(t).encode(out, v, f)
 	case v.Kind() == reflect.Map && (unionOf(t.Elem()) != nil || hasLayout(t.Elem())):

@@ -126,7 +126,7 @@ func discriminate(raw []byte, discriminator string) (kind string) {
 	return kind
 }
 
-// encode appends the value in the interface v with its discriminator in front.
+// encode appends the value in the interface v, with its discriminator in front.
 func (u *union) encode(out []byte, v reflect.Value, f form) ([]byte, error) {
 	v = reflect.Indirect(v.Elem())
 	switch {
@@ -135,12 +135,9 @@ func (u *union) encode(out []byte, v reflect.Value, f form) ([]byte, error) {
 	case v.Type() != u.unknown:
 		name, ok := u.spelling(v, f.snake)
 		if !ok {
-			return nil, fmt.Errorf("a %s has no JSON form here", v.Type())
+			return nil, fmt.Errorf("a %s cannot be sent here", v.Type())
 		}
-		if u.discriminator == "" {
-			return encodeStruct(out, v, f, "")
-		}
-		return encodeStruct(out, v, f, string(append(appendString(appendName(nil, u.discriminator), name), ',')))
+		return f.appendStruct(out, v, constant{u.discriminator, name})
 	case v.FieldByName("Raw").Len() == 0:
 		return append(out, "null"...), nil
 	}
