@@ -12,7 +12,7 @@ import (
 // ComputeType is a type of compute. Types that this version does not know pass through unchanged.
 type ComputeType string
 
-// The types of compute that workspaces usually have; the service documents some more, for data. This package knows the
+// The types of compute that workspaces usually have. The service documents some more, for data. This package knows the
 // properties of [ComputeTypeAmlCompute].
 const (
 	ComputeTypeAmlCompute      ComputeType = "AmlCompute"      // a cluster, what batch deployments run on
@@ -25,7 +25,7 @@ const (
 
 func (t ComputeType) equal(o ComputeType) bool { return strings.EqualFold(string(t), string(o)) }
 
-// ComputeProperties are what belongs to a type of compute: [AmlCompute] or [UnknownCompute].
+// ComputeProperties are the properties of a type of compute: [AmlCompute] or [UnknownCompute].
 type ComputeProperties interface{ computeType() ComputeType }
 
 func (AmlCompute) computeType() ComputeType       { return ComputeTypeAmlCompute }
@@ -33,72 +33,72 @@ func (u UnknownCompute) computeType() ComputeType { return u.Type }
 
 var _ = wire.OneOf[ComputeProperties]("", UnknownCompute{}, wire.Kind(AmlCompute{}, string(ComputeTypeAmlCompute)))
 
-// UnknownCompute are the properties of a type that this version does not know in detail. They are sent back unchanged.
+// UnknownCompute are the properties of a type that this package does not know. They are sent back exactly as received.
 type UnknownCompute struct {
 	// Type is the type of the compute, for example [ComputeTypeComputeInstance].
 	Type ComputeType
-	// Raw is the JSON object of the type's own properties.
+	// Raw is the JSON object of the properties.
 	Raw json.RawMessage
 }
 
-// VMPriority says whether nodes can be taken away.
+// VMPriority says whether Azure may take nodes away.
 type VMPriority string
 
 const (
 	// VMPriorityDedicated nodes stay until they are idle. The service's default.
 	VMPriorityDedicated VMPriority = "Dedicated"
-	// VMPriorityLowPriority nodes cost less and can be taken away at any time; the mini-batches they had are tried again.
+	// VMPriorityLowPriority nodes cost less. Azure may take them away at any time; their mini-batches are then tried again.
 	VMPriorityLowPriority VMPriority = "LowPriority"
 )
 
-// AmlCompute is a cluster of virtual machines that Azure ML starts and stops by itself.
+// AmlCompute is a cluster of virtual machines that Azure ML starts and stops as jobs need them.
 type AmlCompute struct {
-	// OSType is "Linux", which is what empty means to the service, or "Windows".
+	// OSType is "Linux" or "Windows". Empty means Linux.
 	OSType string `wire:"osType"`
-	// VMSize is the size of the machines, for example "STANDARD_DS3_V2"; needed. Its case means nothing and the service
-	// changes it: compare with [AmlCompute.SameVMSize].
+	// VMSize is the size of the machines, for example "STANDARD_DS3_V2". Required. Case does not matter, and the service may
+	// answer in another case: compare with [AmlCompute.SameVMSize].
 	VMSize string `wire:"vmSize"`
 	// VMPriority is [VMPriorityDedicated] when empty.
 	VMPriority VMPriority `wire:"vmPriority"`
-	// MaxNodes is the largest number of nodes, at least 1. Jobs that want more nodes wait for ever.
+	// MaxNodes is the largest number of nodes, at least 1. A job that wants more nodes waits forever.
 	MaxNodes int `wire:"scaleSettings/maxNodeCount,always"`
-	// MinNodes is the number of nodes that run, and cost, also without jobs. 0 lets the cluster stop costing when idle;
-	// the first job then waits some minutes for its nodes.
+	// MinNodes is the number of nodes that run, and cost money, even without jobs. With 0 an idle cluster costs nothing, and
+	// the first job waits some minutes for its nodes.
 	MinNodes int `wire:"scaleSettings/minNodeCount,always"`
-	// IdleTimeBeforeScaleDown is how long a node without work runs on. Zero means the service's default, two minutes.
+	// IdleTimeBeforeScaleDown is how long an idle node keeps running. Zero means the service's default, two minutes.
 	IdleTimeBeforeScaleDown time.Duration `wire:"scaleSettings/nodeIdleTimeBeforeScaleDown"`
-	// Administrator is the account for SSH on the nodes; usually left empty.
+	// Administrator is the account for SSH on the nodes, usually empty.
 	Administrator NodeAdministrator `wire:"userAccountCredentials"`
-	// SubnetID is the ARM id of the subnet that the nodes are in; empty for none.
+	// SubnetID is the ARM id of the subnet of the nodes, empty for none.
 	SubnetID string `wire:"subnet/id"`
 	// RemoteLogin says whether SSH is open at public addresses: "Enabled", "Disabled" or "NotSpecified".
 	RemoteLogin string `wire:"remoteLoginPortPublicAccess"`
-	// EnableNodePublicIP gives nodes public addresses; nil means the service's default, true.
+	// EnableNodePublicIP gives nodes public addresses. Nil means the service's default, true.
 	EnableNodePublicIP *bool `wire:"enableNodePublicIp"`
-	// EnableBatchPrivateLink is for virtual networks without public addresses.
+	// EnableBatchPrivateLink lets the nodes work in a virtual network without public addresses.
 	EnableBatchPrivateLink bool `wire:"enableBatchPrivateLink"`
-	// IsolatedNetwork says that the nodes are cut off from the network.
+	// IsolatedNetwork cuts the nodes off from the network.
 	IsolatedNetwork bool `wire:"isolatedNetwork"`
-	// VirtualMachineImageID is the ARM id of an image of your own; empty for the service's.
+	// VirtualMachineImageID is the ARM id of an image of your own. Empty means the service's image.
 	VirtualMachineImageID string `wire:"virtualMachineImage/id"`
-	// CurrentNodeCount is how many nodes there are, zero while the cluster is being made.
+	// CurrentNodeCount is how many nodes there are, zero while the cluster is being created.
 	CurrentNodeCount int `wire:"currentNodeCount,readonly"`
-	// TargetNodeCount is how many nodes there shall be.
+	// TargetNodeCount is the node count the cluster is scaling to.
 	TargetNodeCount int `wire:"targetNodeCount,readonly"`
-	// NodeStates counts the nodes by what they do.
+	// NodeStates counts the nodes by state.
 	NodeStates NodeStates `wire:"nodeStateCounts,readonly"`
 	// AllocationState is "Steady" or "Resizing"; a ready cluster can be either.
 	AllocationState string `wire:"allocationState,readonly"`
-	// AllocationStateTransitionTime is when AllocationState changed last.
+	// AllocationStateTransitionTime is when AllocationState last changed.
 	AllocationStateTransitionTime time.Time `wire:"allocationStateTransitionTime,readonly"`
-	// Errors are the service's reasons why nodes did not start, for example a quota, as JSON.
+	// Errors say, as JSON, why nodes did not start, for example because of a quota.
 	Errors []json.RawMessage `wire:"errors,readonly"`
 	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
 	Extra map[string]json.RawMessage
 }
 
-// SameVMSize reports whether the machines have this size. The service answers in capitals whatever was sent, and since
-// 2024 a GET has the sender's case again.
+// SameVMSize reports whether the machines have this size, without regard to case: older versions of the service answer in
+// capitals whatever was sent.
 func (a AmlCompute) SameVMSize(size string) bool { return strings.EqualFold(a.VMSize, size) }
 
 func (a AmlCompute) check(op operation) error {
@@ -112,12 +112,12 @@ func (a AmlCompute) check(op operation) error {
 	return checkNodes(op, within, a.MinNodes, a.MaxNodes)
 }
 
-// checkNodes checks the numbers of nodes of a cluster, which stand within something or are arguments of their own.
+// checkNodes checks the numbers of nodes of a cluster. The prefix within is "" when they are arguments of their own.
 func checkNodes(op operation, within string, minNodes, maxNodes int) error {
 	switch {
 	case minNodes < 0:
 		return op.invalid(within+"MinNodes", fmt.Sprintf("is %d", minNodes),
-			"0 lets the cluster stop costing when idle")
+			"use 0 or more; with 0 an idle cluster costs nothing")
 	case maxNodes < 1:
 		return op.invalid(within+"MaxNodes", fmt.Sprintf("is %d", maxNodes),
 			"allow at least one node, or no job ever runs")
@@ -132,27 +132,27 @@ func checkNodes(op operation, within string, minNodes, maxNodes int) error {
 type NodeAdministrator struct {
 	// UserName to log in with.
 	UserName string `wire:"adminUserName"`
-	// Password to log in with; it does not come back from the service. Empty with SSHPublicKey.
+	// Password to log in with. The service never answers it. Leave it empty with SSHPublicKey.
 	Password Secret `wire:"adminUserPassword"`
-	// SSHPublicKey is the key in OpenSSH's one-line form.
+	// SSHPublicKey is the public key in OpenSSH's one-line format.
 	SSHPublicKey string `wire:"adminUserSshPublicKey"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
 
-// NodeStates counts the nodes of a cluster by what they do.
+// NodeStates counts the nodes of a cluster by state.
 type NodeStates struct {
-	// Preparing nodes are starting.
+	// Preparing nodes are starting up.
 	Preparing int `wire:"preparingNodeCount"`
-	// Running nodes work on a job.
+	// Running nodes are working on a job.
 	Running int `wire:"runningNodeCount"`
-	// Idle nodes wait and cost.
+	// Idle nodes have no work and still cost money.
 	Idle int `wire:"idleNodeCount"`
 	// Unusable nodes have failed.
 	Unusable int `wire:"unusableNodeCount"`
-	// Leaving nodes are stopping.
+	// Leaving nodes are shutting down.
 	Leaving int `wire:"leavingNodeCount"`
-	// Preempted nodes were taken away ([VMPriorityLowPriority]).
+	// Preempted nodes were taken away by Azure ([VMPriorityLowPriority]).
 	Preempted int `wire:"preemptedNodeCount"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage

@@ -6,12 +6,13 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// DatastoreCredentials are what a datastore opens its storage with: [NoCredentials], [AccountKeyCredentials],
-// [SASCredentials], [ServicePrincipalCredentials], [CertificateCredentials] or [UnknownCredentials]. The service never
-// shows their secrets; [DatastoresClient.Secrets] asks for them. A secret left empty is not sent.
+// DatastoreCredentials are the credentials with which a datastore opens its storage: [NoCredentials],
+// [AccountKeyCredentials], [SASCredentials], [ServicePrincipalCredentials], [CertificateCredentials] or
+// [UnknownCredentials]. The service answers them without their secrets; [DatastoresClient.Secrets] asks for those. An empty
+// secret is not sent.
 type DatastoreCredentials interface{ credentials() }
 
-// NoCredentials means that whoever uses the datastore does so with an identity of its own.
+// NoCredentials means that everybody uses the datastore with an identity of their own.
 type NoCredentials struct {
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -19,7 +20,7 @@ type NoCredentials struct {
 
 // AccountKeyCredentials are a key of the storage account.
 type AccountKeyCredentials struct {
-	// Key in Base64; only for Create, never in an answer.
+	// Key in Base64. It is sent and never answered.
 	Key Secret `wire:"secrets/key,with=secretsType:AccountKey"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -27,7 +28,7 @@ type AccountKeyCredentials struct {
 
 // SASCredentials are a shared access signature.
 type SASCredentials struct {
-	// Token is the query string of the signature; only for Create, never in an answer.
+	// Token is the query string of the signature. It is sent and never answered.
 	Token Secret `wire:"secrets/sasToken,with=secretsType:Sas"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -35,15 +36,15 @@ type SASCredentials struct {
 
 // ServicePrincipalCredentials are an application with a password.
 type ServicePrincipalCredentials struct {
-	// AuthorityURL is the login host; empty means the cloud's.
+	// AuthorityURL is the login host. Empty means the cloud's.
 	AuthorityURL string `wire:"authorityUrl"`
 	// ClientID is the application's id.
 	ClientID string `wire:"clientId"`
 	// TenantID is the application's tenant.
 	TenantID string `wire:"tenantId"`
-	// ResourceURL is the audience of the token; empty means storage.
+	// ResourceURL is the audience of the token. Empty means storage.
 	ResourceURL string `wire:"resourceUrl"`
-	// ClientSecret is the password; only for Create, never in an answer.
+	// ClientSecret is the password. It is sent and never answered.
 	ClientSecret Secret `wire:"secrets/clientSecret,with=secretsType:ServicePrincipal"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -51,23 +52,23 @@ type ServicePrincipalCredentials struct {
 
 // CertificateCredentials are an application with a certificate.
 type CertificateCredentials struct {
-	// AuthorityURL is the login host; empty means the cloud's.
+	// AuthorityURL is the login host. Empty means the cloud's.
 	AuthorityURL string `wire:"authorityUrl"`
 	// ClientID is the application's id.
 	ClientID string `wire:"clientId"`
 	// TenantID is the application's tenant.
 	TenantID string `wire:"tenantId"`
-	// ResourceURL is the audience of the token; empty means storage.
+	// ResourceURL is the audience of the token. Empty means storage.
 	ResourceURL string `wire:"resourceUrl"`
 	// Thumbprint of the certificate.
 	Thumbprint string `wire:"thumbprint"`
-	// Certificate with its private key; only for Create, never in an answer.
+	// Certificate with its private key. It is sent and never answered.
 	Certificate Secret `wire:"secrets/certificate,with=secretsType:Certificate"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
 
-// UnknownCredentials are of a kind that this version does not know. They are sent back unchanged.
+// UnknownCredentials are of a kind that is newer than this package. They are sent back exactly as received.
 type UnknownCredentials struct {
 	// Type is the value of credentialsType, possibly empty.
 	Type string
@@ -123,7 +124,7 @@ var _ = wire.OneOf[DatastoreSecrets]("secretsType", UnknownSecrets{},
 	wire.Kind(AccountKeySecrets{}, "AccountKey"),
 	wire.Kind(SASSecrets{}, "Sas"))
 
-// readSecrets reads an answer. Secrets of a known kind that are not there are of no use as that kind.
+// readSecrets reads an answer. One that names a known kind and lacks its secret is of no use as that kind.
 func readSecrets(raw json.RawMessage) (secrets DatastoreSecrets, err error) {
 	err = wire.Unmarshal(raw, &secrets)
 	switch secrets {

@@ -18,10 +18,9 @@ type ModelByID struct {
 	Extra map[string]json.RawMessage
 }
 
-// ModelByDataPath is a model that lies in a datastore and is not registered.
+// ModelByDataPath is a file or folder in a datastore that is not registered as a model.
 type ModelByDataPath struct {
-	// DatastoreID is the ARM id of the datastore; a plain name is accepted and sent as the id. Empty means the default
-	// datastore.
+	// DatastoreID is the datastore's name or ARM id. A name is sent as the ARM id. Empty means the default datastore.
 	DatastoreID string `wire:"datastoreId"`
 	// Path of the file or folder in the datastore.
 	Path string `wire:"path"`
@@ -29,9 +28,9 @@ type ModelByDataPath struct {
 	Extra map[string]json.RawMessage
 }
 
-// ModelByOutput is a model that a job has written.
+// ModelByOutput is a model that a job wrote.
 type ModelByOutput struct {
-	// JobID is the ARM id of the job; a plain name is accepted and sent as the id.
+	// JobID is the job's name or ARM id. A name is sent as the ARM id.
 	JobID string `wire:"jobId"`
 	// Path of the file or folder in the job's output.
 	Path string `wire:"path"`
@@ -39,7 +38,7 @@ type ModelByOutput struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnknownModelReference is a kind of reference that this version does not know. It is sent back unchanged.
+// UnknownModelReference is a kind of reference that is newer than this package. It is sent back exactly as received.
 type UnknownModelReference struct {
 	// Type is the value of referenceType, possibly empty.
 	Type string
@@ -57,13 +56,13 @@ var _ = wire.OneOf[ModelReference]("referenceType", UnknownModelReference{},
 	wire.Kind(ModelByDataPath{}, "DataPath"),
 	wire.Kind(ModelByOutput{}, "OutputPath"))
 
-// DeploymentConfiguration makes a deployment something else than a model with a script:
-// [PipelineComponentDeployment], or [UnknownDeploymentConfiguration] for one that is newer than this package.
+// DeploymentConfiguration makes a deployment something other than a model with a script: [PipelineComponentDeployment], or
+// [UnknownDeploymentConfiguration] for a kind that is newer than this package.
 type DeploymentConfiguration interface{ deploymentConfiguration() }
 
 // PipelineComponentDeployment runs a pipeline component for each job. Such a deployment takes no Model.
 //
-// Not evidenced by a recording: no successful creation of one is public. The members are those of the published API.
+// Its members are those of the published API. No recording of a successful creation is public.
 type PipelineComponentDeployment struct {
 	// ComponentID is the component version, in any form that [ParseReference] reads as one. Get it from [Component.Ref].
 	ComponentID string `wire:"componentId/assetId"`
@@ -73,13 +72,14 @@ type PipelineComponentDeployment struct {
 	Settings map[string]string `wire:"settings"`
 	// Tags of the jobs.
 	Tags map[string]string `wire:"tags"`
-	// ReferenceType is how ComponentID refers; empty means "Id", the only one that is known.
+	// ReferenceType says what ComponentID is. Empty means "Id", the only known value.
 	ReferenceType string `wire:"componentId/referenceType"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
 
-// UnknownDeploymentConfiguration is a kind of deployment that this version does not know. It is sent back unchanged.
+// UnknownDeploymentConfiguration is a kind of deployment that is newer than this package. It is sent back exactly as
+// received.
 type UnknownDeploymentConfiguration struct {
 	// Type is the value of deploymentConfigurationType, possibly empty.
 	Type string

@@ -9,22 +9,22 @@ import (
 // DataMode says how a job reaches the data of an input or output.
 type DataMode string
 
-// The delivery modes that the service documents. Empty means the service's default: DataModeReadOnlyMount for inputs,
+// The modes that the service documents. Empty means the service's default: DataModeReadOnlyMount for inputs,
 // DataModeReadWriteMount for outputs.
 const (
-	// DataModeReadOnlyMount mounts the data; files are fetched as they are read.
+	// DataModeReadOnlyMount mounts an input. Files are fetched when they are read.
 	DataModeReadOnlyMount DataMode = "ReadOnlyMount"
-	// DataModeReadWriteMount mounts an output; files are sent as they are written.
+	// DataModeReadWriteMount mounts an output. Files are sent while they are written.
 	DataModeReadWriteMount DataMode = "ReadWriteMount"
-	// DataModeDownload copies an input to the node before the work begins.
+	// DataModeDownload copies an input to the node before the job starts work.
 	DataModeDownload DataMode = "Download"
-	// DataModeUpload copies an output from the node when the work has ended.
+	// DataModeUpload copies an output from the node after the work has ended.
 	DataModeUpload DataMode = "Upload"
-	// DataModeDirect passes the URI as it is; the code reads it by itself.
+	// DataModeDirect passes the URI to the code, which reads the data itself.
 	DataModeDirect DataMode = "Direct"
-	// DataModeEvalMount evaluates an MLTable and mounts what it names.
+	// DataModeEvalMount evaluates an MLTable and mounts the data it names.
 	DataModeEvalMount DataMode = "EvalMount"
-	// DataModeEvalDownload evaluates an MLTable and copies what it names to the node.
+	// DataModeEvalDownload evaluates an MLTable and copies the data it names to the node.
 	DataModeEvalDownload DataMode = "EvalDownload"
 )
 
@@ -33,16 +33,16 @@ const (
 type Input interface{ input() }
 
 // An Output is one named output of a job: [URIFolder], [URIFile], [MLTable], [CustomModel], [MLFlowModel], [TritonModel]
-// or [UnknownData]. A model deployment takes at most one, a [URIFile] that names the predictions file on a blob datastore
-// and does not exist yet; the service calls it "score" whatever its name.
+// or [UnknownData]. A model deployment takes at most one: a [URIFile] that names the predictions file on a blob datastore.
+// The file must not exist yet. The service names this output "score", whatever its name in the request.
 type Output interface{ output() }
 
-// URIFolder is a folder of files. Of an input, only the files directly in it are scored; sub-folders are not explored.
+// URIFolder is a folder of files. A batch job scores the files directly in it and ignores its sub-folders.
 type URIFolder struct {
 	// URI is an https URL of blob storage, a datastore path (azureml://datastores/D/paths/P) or a registered data asset
 	// (its ARM id, azureml:NAME:VERSION, or azureml:NAME@latest).
 	URI string `wire:"uri"`
-	// Mode is how the job reaches the data; empty means the service's default.
+	// Mode is how the job reaches the data. Empty means the service's default.
 	Mode DataMode `wire:"mode"`
 	// Description is free text.
 	Description string `wire:"description"`
@@ -50,10 +50,10 @@ type URIFolder struct {
 	Extra map[string]json.RawMessage
 }
 
-// URIFile is one file; its fields are those of [URIFolder].
+// URIFile is one file. Its fields are those of [URIFolder].
 type URIFile URIFolder
 
-// MLTable is an mltable asset. Pipeline-component deployments take it; model deployments do not.
+// MLTable is an mltable asset, for pipeline-component deployments.
 type MLTable URIFolder
 
 // CustomModel is a model of no particular format, for pipeline-component deployments.
@@ -67,19 +67,19 @@ type TritonModel URIFolder
 
 // Literal is a plain value, for pipeline-component deployments only.
 type Literal struct {
-	// Value is a string, number or boolean. The service's description says text, and what is read back is text as a rule; a
-	// number that is read is a float64, or a [json.Number] when it is an integer with more digits than a float64 keeps.
+	// Value is a string, number or boolean. The service usually answers with a string. A number that it answers is a
+	// float64, or a [json.Number] for an integer with more digits than a float64 holds.
 	Value any `wire:"value"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
 
-// LocalPath is a local file or folder. [EndpointsClient.Invoke] uploads it to the default datastore first, reusing equal
-// content that is there already, and sends the place as [URIFile] or [URIFolder]. It is an input only.
+// LocalPath is a local file or folder, as an input. [EndpointsClient.Invoke] uploads it to the default datastore and sends
+// its place as [URIFile] or [URIFolder]. Content that is there already is not uploaded again.
 type LocalPath struct {
 	// Path of the file or folder. A folder must have at least one file directly in it.
 	Path string
-	// Options tune the upload; nil means the defaults.
+	// Options tune the upload. Nil means the defaults.
 	Options *UploadOptions
 }
 
@@ -109,8 +109,8 @@ func (MLFlowModel) output() {}
 func (TritonModel) output() {}
 func (UnknownData) output() {}
 
-// The kinds of inputs and outputs. The batch data plane writes the first spelling, ARM's job API the second. A [LocalPath]
-// has none: it is uploaded before the request is made.
+// The kinds of inputs and outputs. The batch data plane writes the first spelling, ARM's job API the second. LocalPath is
+// not among them: it is uploaded before the request is made.
 var (
 	outputKinds = wire.OneOf[Output]("jobOutputType", UnknownData{}, dataKinds...)
 	inputKinds  = wire.OneOf[Input]("jobInputType", UnknownData{}, append(dataKinds, wire.Kind(Literal{}, "Literal", "literal"))...)

@@ -36,13 +36,13 @@ const (
 	ForRequest Mode = true  // without the members that only the service sets
 )
 
-// node is one level of JSON object; the zero node has no members.
+// node is an object: the struct itself, or an object within it that the tags name. The zero node has no members.
 type node struct {
 	members []*member
 	byName  map[string]*member // by wire name
 }
 
-// member is one known member of an object: a field, or a nested object that holds fields.
+// member is a known member of an object: a field, or an object within that holds fields.
 type member struct {
 	name     string
 	path     string // JSON Pointer
@@ -168,7 +168,7 @@ func (n *node) append(m *member) {
 	n.byName[m.name] = m
 }
 
-// find looks for a member, first as the service writes it, then in any case.
+// find looks for a member by its exact name, then in any case.
 func (n *node) find(name []byte) *member {
 	if m, ok := n.byName[string(name)]; ok {
 		return m

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A cursor reads one JSON text from left to right, once, and checks all of it, what it skips too. It allocates nothing.
-// The first error stays, and ends every loop:
+// A cursor reads a JSON text once, from left to right. It checks everything, including what it skips, and allocates
+// nothing. It keeps the first error, which ends every loop:
 //
 //	c := cursor{data: data}
 //	for name := range c.members {
@@ -48,7 +48,7 @@ func (c *cursor) fail(want string) {
 	c.at = len(c.data)
 }
 
-// end reports the first error. White space may follow the value, and nothing else.
+// end returns the first error. Only white space may follow the value.
 func (c *cursor) end() error {
 	if c.peek() != 0 || c.at < len(c.data) {
 		c.fail("the end")
@@ -56,7 +56,7 @@ func (c *cursor) end() error {
 	return c.err
 }
 
-// members yields the name of each member of the object at the cursor. The loop's body must move over the value.
+// members yields the name of each member of the object at the cursor. The loop body must read the value or skip it.
 func (c *cursor) members(yield func(name []byte) bool) {
 	if !c.open('{', "an object") {
 		return
@@ -68,7 +68,7 @@ func (c *cursor) members(yield func(name []byte) bool) {
 	}
 }
 
-// elements yields for each element of the array at the cursor. The loop's body must move over the element.
+// elements yields once for each element of the array at the cursor. The loop body must read the element or skip it.
 func (c *cursor) elements(yield func() bool) {
 	if !c.open('[', "an array") {
 		return
@@ -94,7 +94,7 @@ func (c *cursor) open(bracket byte, want string) bool {
 	return false
 }
 
-// more reports whether a member or an element follows, and moves there; else it moves out.
+// more moves to the next member or element and returns true, or moves past the closing bracket.
 func (c *cursor) more(first bool, bracket byte) bool {
 	switch b := c.peek(); {
 	case c.err != nil:
@@ -130,7 +130,7 @@ func (c *cursor) name() (name []byte, ok bool) {
 	return []byte(text), err == nil
 }
 
-// skip moves over the value at the cursor and returns it as it stands, nil after an error.
+// skip moves past the value at the cursor and returns its text, nil after an error.
 func (c *cursor) skip() []byte {
 	b := c.peek()
 	start := c.at
@@ -180,7 +180,7 @@ func (c *cursor) skipString() {
 	c.fail("the end of a text")
 }
 
-// escapeLength is the length of the escape at the beginning of text, 0 if it is none.
+// escapeLength is the length of the escape sequence at the start of text, 0 if there is none.
 func escapeLength(text []byte) int {
 	switch {
 	case len(text) < 2:
@@ -245,7 +245,7 @@ func (c *cursor) skipWord() {
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-// isNumber reports whether text is a number of JSON's grammar and nothing else.
+// isNumber reports whether text is a JSON number.
 func isNumber(text []byte) bool {
 	if len(text) == 0 || text[0] != '-' && !isDigit(text[0]) {
 		return false
@@ -255,12 +255,12 @@ func isNumber(text []byte) bool {
 	return c.end() == nil
 }
 
-// isPlain reports whether a quoted text means what stands between its quotes.
+// isPlain reports whether a quoted text has nothing to decode between its quotes.
 func isPlain(quoted []byte) bool {
 	return bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted)
 }
 
-// EachMember calls fn for each member of a JSON object with the member's value as it stands.
+// EachMember calls fn for each member of a JSON object, with the text of its value. It stops at the first error.
 func EachMember(data []byte, fn func(name string, value []byte) error) error {
 	c := cursor{data: data}
 	for name := range c.members {

@@ -47,16 +47,16 @@ func Unmarshal(data []byte, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// structDecoder fills one struct. The cursor is no field of it, so that it need not be on the heap.
+// structDecoder fills one struct. The cursor is passed along and not a field, which keeps it off the heap.
 type structDecoder struct {
 	value         reflect.Value
 	layout        *layout
 	extra         map[string]json.RawMessage
-	discriminator string // the member that the caller has read already; "" for none
+	discriminator string // a member that the caller has read already; "" for none
 	late          []lateMember
 }
 
-// lateMember is a member whose kind may stand behind it in the text.
+// lateMember is a member that is decoded after all others, because its kind may come later in the text.
 type lateMember struct {
 	*member
 	raw []byte
@@ -103,7 +103,7 @@ func (d *structDecoder) object(c *cursor, n *node, path string) {
 		default:
 			raw := c.skip()
 			if c.err == nil && (m.nested != nil || decodeValue(raw, m.value(d.value)) != nil) {
-				d.keep(m.path, raw) // another kind than we know: nothing is lost
+				d.keep(m.path, raw) // it does not fit the field: keep it
 			}
 		}
 	}
@@ -119,7 +119,7 @@ func (d *structDecoder) keep(path string, raw []byte) {
 	d.extra[path] = bytes.Clone(raw)
 }
 
-// decodeValue reads one value, which is not null, into a field; the field stays zero when the value does not fit.
+// decodeValue reads a value other than null into a field. When the value does not fit, the field stays zero.
 func decodeValue(raw []byte, f reflect.Value) (err error) {
 	switch p := f.Addr().Interface().(type) {
 	case *string:
@@ -155,7 +155,7 @@ func decodeValue(raw []byte, f reflect.Value) (err error) {
 		}
 		f.Set(p)
 		return nil
-	case reflect.Map: // all our maps have text as keys
+	case reflect.Map: // the keys of all our maps are strings
 		return decodeMap(raw, f)
 	case reflect.Interface:
 		if raw[0] != '{' {
@@ -176,16 +176,16 @@ func decodeValue(raw []byte, f reflect.Value) (err error) {
 		return decodeScalar(raw, f)
 	}
 	if err = json.Unmarshal(raw, f.Addr().Interface()); err != nil {
-		f.SetZero() // half of a slice may be there
+		f.SetZero() // part of a slice may have been read
 	}
 	return err
 }
 
-// errZeroDuration keeps a duration of zero, which a field has for "the service's default", in Extra.
+// errZeroDuration keeps a duration of zero in Extra, because a zero field means the service's default.
 var errZeroDuration = errors.New("a duration of zero")
 
-// decodeScalar reads a boolean or a number, also as text: the service takes numbers as text, and some of its answers carry
-// booleans as "True".
+// decodeScalar reads a boolean or a number, which may also be text: the service accepts numbers as text, and some of its
+// answers have booleans as "True".
 func decodeScalar(raw []byte, f reflect.Value) error {
 	if raw[0] == '"' {
 		s, err := Unquote(raw)
@@ -238,7 +238,7 @@ func decodeAny(raw []byte) (v any, err error) {
 	return v, err
 }
 
-// decodeTexts reads tags and properties, of which every resource has some. Null is an empty text.
+// decodeTexts reads tags and properties, quickly, because every resource has some. Null becomes an empty text.
 func decodeTexts(raw []byte) (map[string]string, error) {
 	m := map[string]string{}
 	c := cursor{data: raw}
@@ -260,7 +260,7 @@ func decodeTexts(raw []byte) (map[string]string, error) {
 	return m, nil
 }
 
-// decodeMap reads a map with text as its keys.
+// decodeMap reads a map whose keys are strings.
 func decodeMap(raw []byte, f reflect.Value) error {
 	m := reflect.MakeMap(f.Type())
 	u := unionOf(f.Type().Elem())

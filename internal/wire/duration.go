@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// isoDuration is the part of ISO 8601 that has a fixed length: weeks, days, hours, minutes and seconds. Years and months have
-// none, so a duration with them is not read.
+// isoDuration matches the durations of ISO 8601 that have a fixed length: weeks, days, hours, minutes and seconds. Years and
+// months have none and do not match.
 var isoDuration = regexp.MustCompile(`^(-)?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,9}))?S)?)?$`)
 
 const day = 24 * time.Hour
 
-// ParseDuration reads an ISO 8601 duration such as PT1M40S, exactly or not at all.
+// ParseDuration reads an ISO 8601 duration such as PT1M40S. A duration that a [time.Duration] cannot hold exactly is an error.
 func ParseDuration(s string) (time.Duration, error) {
 	bad := fmt.Errorf("not an ISO 8601 duration: %.100q", s)
 	part := isoDuration.FindStringSubmatch(strings.TrimSpace(s))
@@ -30,7 +30,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		}
 		n, err := strconv.ParseInt(numbers[i], 10, 64)
 		if err != nil || n > int64(math.MaxInt64/unit) || d+time.Duration(n)*unit < 0 {
-			return 0, bad // the service's "for ever" is longer than a time.Duration can be
+			return 0, bad // the service's "forever" does not fit into a time.Duration
 		}
 		d += time.Duration(n) * unit
 	}
@@ -40,7 +40,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatDuration writes days and what is smaller, as .NET does: it reads no weeks, and months of another length.
+// FormatDuration writes an ISO 8601 duration in days and smaller units. The service is written in .NET, which reads no
+// weeks.
 func FormatDuration(d time.Duration) string {
 	if d < 0 {
 		return "-" + FormatDuration(-max(d, -math.MaxInt64))

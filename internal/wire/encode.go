@@ -139,7 +139,7 @@ func (e *structEncoder) keeps(path string) bool {
 	return false
 }
 
-// misplaced names an entry of Extra that belongs to no object of the struct.
+// misplaced returns an error for an entry of Extra that belongs to no object of the struct.
 func (e *structEncoder) misplaced(root *node) error {
 	for _, p := range slices.Sorted(maps.Keys(e.extra)) {
 		if i := strings.LastIndexByte(p, '/'); i < 0 || !root.hasObject(p[:i], "") {
@@ -155,7 +155,7 @@ func (n *node) hasObject(path, at string) bool {
 	})
 }
 
-// field appends the value of m, or nothing when it is zero and not asked for.
+// field appends the value of m, or nothing when it is zero and need not be written.
 func (e *structEncoder) field(out []byte, m *member) ([]byte, error) {
 	v := m.value(e.value)
 	if v.IsZero() && (!m.always || e.keeps(m.path)) {

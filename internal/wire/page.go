@@ -2,14 +2,13 @@ package wire
 
 import "strings"
 
-// Page is the form of every list of the service; that of a cluster's nodes says "nodes" for value. The last page has no
-// nextLink.
+// Page is one page of a list. The list of a cluster's nodes calls its value "nodes". The last page has no NextLink.
 type Page[T any] struct {
 	Value    []T    `json:"value"`
 	NextLink string `json:"nextLink"`
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. It uses the room that Value has.
+// UnmarshalJSON implements [json.Unmarshaler]. It reuses the memory of Value.
 func (p *Page[T]) UnmarshalJSON(data []byte) error {
 	p.Reset()
 	c := cursor{data: data}
@@ -42,4 +41,5 @@ func (p *Page[T]) UnmarshalJSON(data []byte) error {
 	return c.end()
 }
 
+// Reset empties the page and keeps the memory of Value.
 func (p *Page[T]) Reset() { p.Value, p.NextLink = p.Value[:0], "" }

@@ -68,7 +68,7 @@ type union struct {
 
 var unions sync.Map // reflect.Type of the interface → *union
 
-// unionOf is nil for a type that is no interface of ours.
+// unionOf returns nil for a type that OneOf has not been told about.
 func unionOf(t reflect.Type) *union {
 	if t.Kind() != reflect.Interface {
 		return nil
@@ -78,7 +78,7 @@ func unionOf(t reflect.Type) *union {
 	return known
 }
 
-// decode reads any value into the interface f; what is no object is of an unknown kind.
+// decode reads any value into the interface f. A value that is not an object is of an unknown kind.
 func (u *union) decode(raw []byte, f reflect.Value) error {
 	return u.decodeKind(raw, discriminate(raw, u.discriminator), f)
 }
@@ -112,7 +112,7 @@ func (k KindOf) is(kind string) bool {
 	return false
 }
 
-// discriminate is the text of a member, "" when there is none or raw is no object.
+// discriminate returns the text of a member, "" when there is none or raw is not an object.
 func discriminate(raw []byte, discriminator string) (kind string) {
 	c := cursor{data: raw}
 	if c.peek() != '{' {
