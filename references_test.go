@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,9 +12,6 @@ const armPrefix = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Machine
 var otherWorkspace = Workspace{SubscriptionID: "s", ResourceGroup: "g", Name: "w"}
 
 func TestParseReference(t *testing.T) {
-	named := func(kind ReferenceKind, name, version string) Reference {
-		return Reference{Form: ReferenceFormNamed, Kind: kind, Name: name, Version: version}
-	}
 	inWorkspace := func(r Reference) Reference { r.Workspace = otherWorkspace; return r }
 	tests := []struct {
 		kind ReferenceKind
@@ -76,6 +74,66 @@ func TestParseReference(t *testing.T) {
 	got, err := ParseReference("", "azureml:"+armPrefix+"/models/glaze/versions/3")
 	if err != nil || got.Text != armPrefix+"/models/glaze/versions/3" {
 		t.Errorf("an id behind azureml: is %q, %v, want it without the prefix", got.Text, err)
+	}
+}
+
+func named(kind ReferenceKind, name, version string) Reference {
+	return Reference{Form: ReferenceFormNamed, Kind: kind, Name: name, Version: version}
+}
+
+// TestEveryKindOfReference reads each kind by its name and by its id; assets have versions, the others have none.
+func TestEveryKindOfReference(t *testing.T) {
+	for _, tt := range []struct {
+		kind   ReferenceKind
+		noun   string
+		byName string
+		id     string // below the workspace
+		want   Reference
+	}{
+		{ReferenceKindCode, "code", "azureml:clay:1", "/codes/clay/versions/1", named(ReferenceKindCode, "clay", "1")},
+		{ReferenceKindModel, "model", "azureml:clay:1", "/models/clay/versions/1", named(ReferenceKindModel, "clay", "1")},
+		{ReferenceKindEnvironment, "environment", "azureml:clay:1", "/environments/clay/versions/1", named(ReferenceKindEnvironment, "clay", "1")},
+		{ReferenceKindData, "data asset", "azureml:clay:1", "/data/clay/versions/1", named(ReferenceKindData, "clay", "1")},
+		{ReferenceKindComponent, "component", "azureml:clay:1", "/components/clay/versions/1", named(ReferenceKindComponent, "clay", "1")},
+		{ReferenceKindCompute, "compute", "azureml:clay", "/computes/clay", named(ReferenceKindCompute, "clay", "")},
+		{ReferenceKindDatastore, "datastore", "azureml:clay", "/datastores/clay", named(ReferenceKindDatastore, "clay", "")},
+		{ReferenceKindJob, "job", "azureml:clay", "/jobs/clay", named(ReferenceKindJob, "clay", "")},
+	} {
+		for _, text := range []string{tt.byName, strings.TrimPrefix(tt.byName, "azureml:")} {
+			r, err := ParseReference(tt.kind, text)
+			if err != nil {
+				t.Errorf("ParseReference(%q, %q) = %v", tt.kind, text, err)
+				continue
+			}
+			if id, err := r.ID(testWorkspace); id != testWorkspaceID+tt.id || err != nil {
+				t.Errorf("ID of the %s %q = %q, %v, want %q", tt.kind, text, id, err, testWorkspaceID+tt.id)
+			}
+			r.Text = ""
+			if diff := cmp.Diff(tt.want, r); diff != "" {
+				t.Errorf("ParseReference(%q, %q) (-want +got):\n%s", tt.kind, text, diff)
+			}
+		}
+		r, err := ParseReference("", testWorkspaceID+tt.id)
+		r.Text, r.Workspace = "", Workspace{}
+		if diff := cmp.Diff(tt.want, r); err != nil || diff != "" {
+			t.Errorf("ParseReference of the id of the %s: %v (-want +got):\n%s", tt.kind, err, diff)
+		}
+		if got := tt.kind.noun(); got != tt.noun {
+			t.Errorf("noun of %s = %q, want %q", tt.kind, got, tt.noun)
+		}
+	}
+}
+
+func TestEverySchemeOfCloudStorage(t *testing.T) {
+	for _, scheme := range []string{"https", "http", "wasbs", "wasb", "abfss", "abfs", "adl", "HTTPS"} {
+		text := scheme + "://shelf.example/c/x"
+		want := Reference{Form: ReferenceFormURL, Path: text, Text: text}
+		if got, err := ParseReference("", text); err != nil || got != want {
+			t.Errorf("ParseReference(%q) = %+v, %v", text, got, err)
+		}
+	}
+	if got, err := ParseReference("", "ftp://shelf.example/x"); err != nil || got.Form != ReferenceFormLocal {
+		t.Errorf("another scheme is %+v, %v, want a local path", got, err)
 	}
 }
 

@@ -18,7 +18,10 @@ func TestFindWorkspace(t *testing.T) {
 		{"config.json above", "config.json", good, false, testWorkspace},
 		{"in .azureml above", ".azureml/config.json", good, false, testWorkspace},
 		{"the environment comes first", "config.json", good, true, Workspace{"sub-2", "g", "w"}},
-		{"a member is missing", "config.json", `{"subscription_id":"sub-1"}`, false, Workspace{}},
+		{"only the subscription", "config.json", `{"subscription_id":"sub-1"}`, false, Workspace{}},
+		{"no subscription", "config.json", `{"resource_group":"pottery","workspace_name":"kiln"}`, false, Workspace{}},
+		{"no resource group", "config.json", `{"subscription_id":"sub-1","workspace_name":"kiln"}`, false, Workspace{}},
+		{"no workspace", "config.json", `{"subscription_id":"sub-1","resource_group":"pottery"}`, false, Workspace{}},
 		{"not JSON", "config.json", `{`, false, Workspace{}},
 		{"none at all", "other.json", good, false, Workspace{}},
 	}
@@ -52,6 +55,31 @@ func TestFindWorkspace(t *testing.T) {
 				t.Errorf("FindWorkspace = %v", err)
 			}
 		})
+	}
+}
+
+// TestFindWorkspaceInAPartOfTheEnvironment takes all three variables or none, and never mixes them with a file.
+func TestFindWorkspaceInAPartOfTheEnvironment(t *testing.T) {
+	names := []string{envSubscription, envResourceGroup, envWorkspace}
+	withFile, without := t.TempDir(), t.TempDir()
+	const content = `{"subscription_id":"sub-1","resource_group":"pottery","workspace_name":"kiln"}`
+	if err := os.WriteFile(filepath.Join(withFile, "config.json"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for set := range 1<<len(names) - 1 { // every part but the whole
+		for i, name := range names {
+			value := ""
+			if set&(1<<i) != 0 {
+				value = "elsewhere"
+			}
+			t.Setenv(name, value)
+		}
+		if got, err := FindWorkspace(withFile); err != nil || got != testWorkspace {
+			t.Errorf("FindWorkspace with the variables %03b and a file = %+v, %v, want the file's", set, got, err)
+		}
+		if got, err := FindWorkspace(without); got != (Workspace{}) || !asError(err, new(*ArgumentError)) {
+			t.Errorf("FindWorkspace with the variables %03b and no file = %+v, %v, want an ArgumentError", set, got, err)
+		}
 	}
 }
 
