@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ type vase struct {
 	Cooling  *time.Duration    `wire:"properties/cooling"`
 	Fired    time.Time         `wire:"properties/fired"`
 	Height   int               `wire:"properties/height"`
+	Weight   float64           `wire:"properties/weight"`
 	Handles  *int              `wire:"properties/handles"`
 	MinNodes int               `wire:"properties/minNodes,always"`
 	Cracked  bool              `wire:"properties/cracked"`
@@ -51,8 +53,19 @@ func TestDecode(t *testing.T) {
 			vase{Label: Label{ID: "/x"}, Glaze: "celadon", Height: 12}},
 		{"names in any case", `{"ID":"/x","Properties":{"GLAZE":"celadon"}}`, vase{Label: Label{ID: "/x"}, Glaze: "celadon"}},
 		{"null is absent", `{"properties":{"glaze":null,"handles":null,"foot":null},"systemData":null}`, vase{}},
-		{"numbers and booleans as text", `{"properties":{"height":"7","handles":"0","cracked":"True"}}`,
-			vase{Height: 7, Handles: new(0), Cracked: true}},
+		{"an empty text is nothing", `{"properties":{"glaze":""}}`, vase{}},
+		{"numbers and booleans as text", `{"properties":{"height":"7","handles":"0","cracked":"True","weight":"1.5E+1"}}`,
+			vase{Height: 7, Handles: new(0), Cracked: true, Weight: 15}},
+		{"numbers in every form", `{"new":[-0,0.5,-1e3,1E-3,1e+3],"properties":{"height":-7,"weight":2.5e-1}}`,
+			vase{Height: -7, Weight: 0.25, Extra: map[string]json.RawMessage{"/new": json.RawMessage(`[-0,0.5,-1e3,1E-3,1e+3]`)}}},
+		{"what is no number or boolean is kept", `{"properties":{"height":"-","handles":1.5,"weight":"1e999","cracked":1,"minNodes":9223372036854775808}}`,
+			vase{Extra: map[string]json.RawMessage{"/properties/height": json.RawMessage(`"-"`), "/properties/handles": json.RawMessage(`1.5`),
+				"/properties/weight": json.RawMessage(`"1e999"`), "/properties/cracked": json.RawMessage(`1`), "/properties/minNodes": json.RawMessage(`9223372036854775808`)}}},
+		{"texts of a map", `{"properties":{"labels":{"a":"b","c":null,"":""}}}`, vase{Labels: map[string]string{"a": "b", "c": "", "": ""}}},
+		{"a map with what is no text is kept", `{"properties":{"labels":{"a":1}}}`, vase{Extra: map[string]json.RawMessage{"/properties/labels": json.RawMessage(`{"a":1}`)}}},
+		{"white space, words and hexadecimal digits", "\t{\r\n \"id\" : \"\\u00e9\\u00E9\" ,\n\"new\":[true , false,null]}\n",
+			vase{Label: Label{ID: "éé"}, Extra: map[string]json.RawMessage{"/new": json.RawMessage(`[true , false,null]`)}}},
+		{"a member without a name", `{"":1}`, vase{Extra: map[string]json.RawMessage{"/": json.RawMessage(`1`)}}},
 		{"durations and times", `{"properties":{"hold":"PT1M40S","cooling":"PT0S","fired":"2026-02-27T17:05:24.3638539+00:00"}}`,
 			vase{Hold: 100 * time.Second, Cooling: new(time.Duration(0)), Fired: time.Date(2026, 2, 27, 17, 5, 24, 363853900, time.UTC)}},
 		{"unknown members at every level", `{"etag":"e","properties":{"hue":{"a":1},"foot":{"width":3,"ring":true}}}`,
@@ -131,12 +144,63 @@ func TestDecodeChecksByItself(t *testing.T) {
 		{`["id"]`, "JSON, byte 0: an object was expected"},
 		{`nonsense`, "JSON, byte 0: a value was expected"},
 		{``, "unexpected end of JSON input"},
+		{`{"id":"\n`, "unexpected end of JSON input"},
+		{`{"id":"\u0041`, "unexpected end of JSON input"},
+		{`{"id":"\`, "JSON, byte 7: an escape of JSON was expected"},
+		{`{"id":"\u004`, "JSON, byte 7: an escape of JSON was expected"},
+		{`{"id":"\u004g"}`, "JSON, byte 7: an escape of JSON was expected"},
+		{`{"id":"\u004@"}`, "JSON, byte 7: an escape of JSON was expected"},
+		{`{"id":"\v"}`, "JSON, byte 7: an escape of JSON was expected"},
+		{"{\"id\":\"\t\"}", "JSON, byte 7: an escaped control character was expected"},
+		{`{"new":-}`, "JSON, byte 8: a digit was expected"},
+		{`{"new":1.}`, "JSON, byte 9: a digit was expected"},
+		{`{"new":1e+}`, "JSON, byte 10: a digit was expected"},
+		{`{"new":01}`, "JSON, byte 8: a comma or the end of the object or array was expected"},
+		{`{"new":1`, "unexpected end of JSON input"},
+		{`{id:1}`, "JSON, byte 1: a name was expected"},
 		{`{"new":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `}`, "JSON, byte 10006: less depth was expected"},
 	}
 	for _, tt := range tests {
 		if err := new(vase).UnmarshalJSON([]byte(tt.in)); err == nil || err.Error() != tt.want {
 			t.Errorf("UnmarshalJSON(%.40s) = %v, want %s", tt.in, err, tt.want)
 		}
+	}
+}
+
+func TestEachMember(t *testing.T) {
+	var got []string
+	stop := errors.New("stop")
+	err := EachMember([]byte(` {"a":1,"\u0062": {"c":[]} ,"d":null}`), func(name string, value []byte) error {
+		got = append(got, name+" "+string(value))
+		if name == "b" {
+			return stop
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]string{"a 1", `b {"c":[]}`}, got); err != stop || diff != "" {
+		t.Errorf("EachMember = %v, want the error of the function at once (-want +got):\n%s", err, diff)
+	}
+	for text, want := range map[string]string{`{"a":1,"b":}`: "JSON, byte 11: a value was expected", `{"a":1} 2`: "JSON, byte 8: the end was expected"} {
+		calls := 0
+		if err := EachMember([]byte(text), func(string, []byte) error { calls++; return nil }); calls != 1 || errorText(err) != want {
+			t.Errorf("EachMember(%s) = %v after %d calls, want %s after 1", text, err, calls, want)
+		}
+	}
+}
+
+func TestEveryCharacterIsWrittenAsEncodingJSONDoes(t *testing.T) {
+	for r := range rune(0x250) {
+		want, err := json.Marshal("a" + string(r))
+		if got := appendString([]byte("x"), "a"+string(r)); err != nil || string(got) != "x"+string(want) {
+			t.Errorf("%q is written as %s, want %s", r, got, want)
+		}
+	}
+}
+
+func TestExtraIsWrittenInOrder(t *testing.T) {
+	in := foot{Extra: map[string]json.RawMessage{"/a~1b": json.RawMessage(`1`), "/a~0b": json.RawMessage(`2`), "/c": json.RawMessage(`3`), "/d": json.RawMessage(`4`), "/e": json.RawMessage(`5`)}}
+	if got, err := Encode(in, ForCaller); err != nil || string(got) != `{"a~b":2,"a/b":1,"c":3,"d":4,"e":5}` {
+		t.Errorf("Encode = %s, %v", got, err)
 	}
 }
 
