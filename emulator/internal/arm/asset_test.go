@@ -78,6 +78,8 @@ func TestPlacesOfModelsAndData(t *testing.T) {
 	const rest = "/pottery/workspaces/kilns/datastores/workspaceblobstore/paths/"
 	for _, test := range []struct{ path, sent, want string }{
 		{"models/a/versions/1", `"modelUri": "` + subscription + `/resourcegroups` + rest + `x"`, subscription + "/resourceGroups" + rest + "x"},
+		{"models/c/versions/1", `"modelUri": "azureml://subscriptions/s"`, "azureml://subscriptions/s"},
+		{"models/d/versions/1", `"modelUri": "azureml://subscriptions/s/x/y"`, "azureml://subscriptions/s/x/y"},
 		{"models/b/versions/1", `"modelUri": "azureml://datastores/workspaceblobstore/paths/x"`, "azureml://datastores/workspaceblobstore/paths/x"},
 		{"data/a/versions/1", `"dataUri": "azureml://datastores/workspaceblobstore/paths/x"`, subscription + "/resourcegroups" + rest + "x/"},
 		{"data/b/versions/1", `"dataType": "uri_file", "dataUri": "azureml://datastores/workspaceblobstore/paths/x.csv"`, subscription + "/resourcegroups" + rest + "x.csv"},

@@ -114,6 +114,11 @@ func TestSecretsOfOtherCredentials(t *testing.T) {
 		h.do(http.MethodPost, "datastores/"+name+"/listSecrets", `{"expirableSecret": true}`).wants(http.StatusOK).
 			has(map[string]any{"secretsType": name})
 	}
+	h.put("datastores/elsewhere", `{"properties": {"datastoreType": "AzureBlob", "accountName": "elsewhere", "credentials": {"credentialsType": "AccountKey"}}}`).
+		wants(http.StatusCreated)
+	h.do(http.MethodPost, "datastores/elsewhere/listSecrets", "").wants(http.StatusBadRequest).
+		has(map[string]any{"error/message": "No secrets were stored for the datastore elsewhere."})
+	h.do(http.MethodPost, "datastores/none/listSecrets", "").wants(http.StatusNotFound)
 	h.get("datastores/ServicePrincipal").has(map[string]any{
 		"properties/credentials/clientId": "c", "properties/credentials/secrets": "absent",
 	})
