@@ -63,10 +63,11 @@ func (v apiVersion) exists(now time.Time) bool {
 // checkVersion refuses a version that Azure ML's provider does not have, as ARM does (azure-docs issue
 // 92520). Other providers have other versions, which are not checked.
 func (c *call) checkVersion() *answer {
-	at := slices.IndexFunc(c.segments, func(s string) bool { return strings.EqualFold(s, provider) })
-	if at < 0 || c.version.exists(c.h.now()) {
+	owner := c.route.path[strings.LastIndex(c.route.path, "/providers/")+1:]
+	if !strings.HasPrefix(owner, "providers/"+provider+"/") || c.version.exists(c.h.now()) {
 		return nil
 	}
+	at := slices.IndexFunc(c.segments, func(s string) bool { return strings.EqualFold(s, provider) })
 	var kinds []string
 	for i := at + 1; i < len(c.segments); i += 2 {
 		kinds = append(kinds, c.segments[i])

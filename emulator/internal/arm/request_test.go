@@ -194,5 +194,13 @@ func TestVersionsOfTheAPI(t *testing.T) {
 			t.Errorf("message = %q, want it to begin with %q", message, want)
 		}
 	}
-	h.get("/subscriptions?api-version=2022-12-01").wants(http.StatusOK) // another provider's
+	// Other providers have other versions.
+	const subscription = "/subscriptions/" + testSubscription
+	for _, path := range []string{
+		"/subscriptions", subscription + "/providers/Microsoft.MachineLearningServices", subscription + "/resourceGroups/pottery/resources",
+		subscription + "/resourceGroups/pottery/providers/Microsoft.Storage/storageAccounts",
+		workspaceID(testSubscription, "pottery", "kilns") + "/providers/Microsoft.Authorization/roleAssignments",
+	} {
+		h.get(path + "?api-version=2022-12-01").wants(http.StatusOK)
+	}
 }

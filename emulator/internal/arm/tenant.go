@@ -2,6 +2,7 @@ package arm
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
@@ -20,8 +21,6 @@ func (h *Handler) tenantRoutes() []route {
 		{method: http.MethodGet, path: subscriptionPath + "/resourceGroups", serve: listGroups},
 		{method: http.MethodGet, path: groupPath, serve: getGroup},
 		{method: http.MethodHead, path: groupPath, serve: headGroup},
-		{method: http.MethodGet, path: subscriptionPath + "/providers/{provider}", serve: getProvider},
-		{method: http.MethodPost, path: subscriptionPath + "/providers/{provider}/register", serve: getProvider},
 	}
 }
 
@@ -55,22 +54,25 @@ func getSubscription(c *call) answer {
 
 // listLocations lists the regions that have a workspace.
 func listLocations(c *call) answer {
-	subscription := subscriptionID(c.param("subscription"))
-	seen := map[string]bool{}
 	var locations []store.Document
-	for _, group := range c.h.store.List(subscription + "/resourceGroups") {
-		name := store.Text(group, "location")
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
+	for _, name := range c.regions() {
 		locations = append(locations, store.Document{
-			"id": subscription + "/locations/" + name, "name": name, "type": "Region",
+			"id": subscriptionID(c.param("subscription")) + "/locations/" + name, "name": name, "type": "Region",
 			"displayName": name, "regionalDisplayName": name,
 			"metadata": store.Document{"regionType": "Physical", "regionCategory": "Recommended"},
 		})
 	}
 	return ok(valueOf(locations))
+}
+
+// regions are the regions of the subscription that have a workspace.
+func (c *call) regions() (names []string) {
+	for _, group := range c.h.store.List(subscriptionID(c.param("subscription")) + "/resourceGroups") {
+		if name := store.Text(group, "location"); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func listGroups(c *call) answer {
@@ -83,15 +85,6 @@ func getGroup(c *call) answer {
 }
 
 func headGroup(*call) answer { return withStatus(http.StatusNoContent, nil) }
-
-// getProvider says that every resource provider is registered, also when asked to register one.
-func getProvider(c *call) answer {
-	namespace := c.param("provider")
-	return ok(store.Document{
-		"id": subscriptionID(c.param("subscription")) + "/providers/" + namespace, "namespace": namespace,
-		"registrationState": "Registered", "registrationPolicy": "RegistrationRequired", "resourceTypes": []any{},
-	})
-}
 
 // valueOf is a list that fits one page.
 func valueOf(docs []store.Document) store.Document {

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -49,4 +50,43 @@ func TestAboveResourceGroups(t *testing.T) {
 	}
 	h.do(http.MethodPost, group+accounts+"/none/listKeys", "").wants(http.StatusNotFound)
 	h.get(group + workspaces + "/none/computes").wants(http.StatusNotFound).has(map[string]any{"error/code": "ResourceNotFound"})
+}
+
+// TestWhatTheCLIAsksForAResource: the types and api-versions of its provider, then the resource.
+func TestWhatTheCLIAsksForAResource(t *testing.T) {
+	h := newHost(t)
+	const subscription, group = "/subscriptions/" + testSubscription, "/subscriptions/" + testSubscription + "/resourceGroups/pottery"
+	for _, namespace := range []string{"Microsoft.MachineLearningServices", "microsoft.machinelearningservices"} {
+		r := h.get(subscription + "/providers/" + namespace).wants(http.StatusOK).has(map[string]any{
+			"namespace": "Microsoft.MachineLearningServices", "registrationState": "Registered",
+			"resourceTypes/0/resourceType": "workspaces", "resourceTypes/0/apiVersions/0": "2025-10-01-preview", "resourceTypes/0/locations/0": "eastus",
+			"resourceTypes/1/resourceType": "workspaces/batchEndpoints",
+		})
+		types, _ := r.at("resourceTypes").([]any)
+		for _, kind := range types { // each is a resource that the host knows
+			version := at(kind, "apiVersions/2").(string)
+			path := "/providers/Microsoft.MachineLearningServices"
+			for _, segment := range strings.Split(at(kind, "resourceType").(string), "/") {
+				path += "/" + segment + "/" + map[bool]string{true: "kilns", false: "x"}[segment == "workspaces"]
+			}
+			if got := h.get(group + path + "?api-version=" + version); strings.Contains(got.text, "InvalidResourceType") || got.status >= 500 {
+				t.Errorf("GET %s: status %d: %s", path, got.status, got.text)
+			}
+		}
+	}
+	h.get(subscription + "/providers/X").has(map[string]any{"namespace": "X", "registrationState": "Registered", "resourceTypes": []any{}})
+	h.get(subscription + "/providers").has(map[string]any{
+		"value/0/namespace": "Microsoft.MachineLearningServices", "value/1/namespace": "Microsoft.Storage", "value/1/resourceTypes/0/resourceType": "storageAccounts", "value/2": "absent",
+	})
+	for _, scope := range []string{subscription, group} {
+		h.get(scope+"/resources").hasNames("kilns", "kilnstore")
+		h.get(scope + "/resources?$top=1").hasNames("kilns")
+	}
+	h.get(group + "/resources").has(map[string]any{
+		"value/0/type": "Microsoft.MachineLearningServices/workspaces", "value/0/location": "eastus", "value/0/properties": "absent",
+		"value/1/type": "Microsoft.Storage/storageAccounts",
+	})
+	for _, scope := range []string{subscription, group, group + "/providers/Microsoft.Storage/storageAccounts/kilnstore", workspaceID(testSubscription, "pottery", "kilns")} {
+		h.get(scope + "/providers/Microsoft.Authorization/roleAssignments").wants(http.StatusOK).hasNames()
+	}
 }
