@@ -146,8 +146,9 @@ type CreateAssetOptions struct {
 //
 // Not evidenced: what two registrations of different content under one version end as; the service is known to refuse a
 // changed path, and this is then [ErrConflict] or its own text.
-func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, asset T, options *CreateAssetOptions) (T, error) {
-	op := a.op("create", *viewOf(&asset).name)
+func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, name string, asset T, options *CreateAssetOptions) (T, error) {
+	op := a.op("create", name)
+	*viewOf(&asset).name = name
 	return step(ctx, a.c, op, func(ctx context.Context) (T, error) { return a.create(ctx, op, asset, orZero(options)) })
 }
 

@@ -68,7 +68,7 @@ func TestCreateVersions(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			service := &fakeService{answers: tt.answers}
-			got, err := service.client(t).Models().CreateOrUpdate(t.Context(), tt.model, tt.options)
+			got, err := service.client(t).Models().CreateOrUpdate(t.Context(), tt.model.Name, tt.model, tt.options)
 			if tt.err != nil && !isError(err, tt.err) || tt.err == nil && err != nil {
 				t.Errorf("err = %v, want %v", err, tt.err)
 			}
@@ -92,30 +92,30 @@ func TestCreateBodies(t *testing.T) {
 		want   recordedRequest
 	}{
 		{"code", func(c *Client) error {
-			_, err := c.Codes().CreateOrUpdate(t.Context(), Code{Name: "a", Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
+			_, err := c.Codes().CreateOrUpdate(t.Context(), "a", Code{Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
 				CodeURI: "https://shelf.blob.core.windows.net/c/src"}, nil)
 			return err
 		}, recordedRequest{Path: "/codes/a/versions/1", Body: `"codeUri":"https://shelf.blob.core.windows.net/c/src"`}},
 		{"model", func(c *Client) error {
-			_, err := c.Models().CreateOrUpdate(t.Context(), Model{Name: "a", Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
+			_, err := c.Models().CreateOrUpdate(t.Context(), "a", Model{Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
 				ModelURI: "azureml://datastores/shelf/paths/m", JobName: "j", Stage: "Production",
 				Flavors: map[string]ModelFlavor{"sklearn": {Data: map[string]string{"v": "1"}}}}, nil)
 			return err
 		}, recordedRequest{Path: "/models/a/versions/1", Body: `"modelType":"custom_model","modelUri":"azureml://datastores/shelf/paths/m","jobName":"j",
 			"stage":"Production","flavors":{"sklearn":{"data":{"v":"1"}}}`}},
 		{"data", func(c *Client) error {
-			_, err := c.Data().CreateOrUpdate(t.Context(), Data{Name: "a", Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
+			_, err := c.Data().CreateOrUpdate(t.Context(), "a", Data{Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
 				DataURI: "https://shelf.example/x", ReferencedURIs: []string{"https://shelf.example/y"}}, nil)
 			return err
 		}, recordedRequest{Path: "/data/a/versions/1", Body: `"dataType":"uri_folder","dataUri":"https://shelf.example/x","referencedUris":["https://shelf.example/y"]`}},
 		{"environment", func(c *Client) error {
-			_, err := c.Environments().CreateOrUpdate(t.Context(), Environment{Name: "a", Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
+			_, err := c.Environments().CreateOrUpdate(t.Context(), "a", Environment{Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
 				Image: "img", CondaFile: "name: x\n", OSType: "Linux", AutoRebuild: "Disabled", InferenceConfig: InferenceConfig{ScoringRoute: InferenceRoute{Path: "/s", Port: 80}}}, nil)
 			return err
 		}, recordedRequest{Path: "/environments/a/versions/1", Body: `"image":"img","condaFile":"name: x\n","osType":"Linux","autoRebuild":"Disabled",
 			"inferenceConfig":{"scoringRoute":{"path":"/s","port":80}}`}},
 		{"component", func(c *Client) error {
-			_, err := c.Components().CreateOrUpdate(t.Context(), Component{Name: "a", Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
+			_, err := c.Components().CreateOrUpdate(t.Context(), "a", Component{Version: "1", Description: "d", Tags: tags, Properties: properties, IsAnonymous: true,
 				Spec: json.RawMessage(`{"type":"pipeline","is_deterministic":true}`)}, nil)
 			return err
 		}, recordedRequest{Path: "/components/a/versions/1", Body: `"componentSpec":{"type":"pipeline","is_deterministic":true}`}},
@@ -143,43 +143,43 @@ func TestAssetMistakesAreFoundBeforeSending(t *testing.T) {
 		call           func(c *Client) error
 	}{
 		{"no name", "Name", func(c *Client) error {
-			_, err := c.Models().CreateOrUpdate(t.Context(), Model{ModelURI: place}, nil)
+			_, err := c.Models().CreateOrUpdate(t.Context(), "", Model{ModelURI: place}, nil)
 			return err
 		}},
 		{"bad name", "Name", func(c *Client) error {
-			_, err := c.Models().CreateOrUpdate(t.Context(), Model{Name: "a/b", ModelURI: place}, nil)
+			_, err := c.Models().CreateOrUpdate(t.Context(), "a/b", Model{ModelURI: place}, nil)
 			return err
 		}},
 		{"label for version", "Version", func(c *Client) error {
-			_, err := c.Models().CreateOrUpdate(t.Context(), Model{Name: "a", Version: "@latest", ModelURI: place}, nil)
+			_, err := c.Models().CreateOrUpdate(t.Context(), "a", Model{Version: "@latest", ModelURI: place}, nil)
 			return err
 		}},
 		{"no place", "Model.ModelURI", func(c *Client) error {
-			_, err := c.Models().CreateOrUpdate(t.Context(), Model{Name: "a"}, nil)
+			_, err := c.Models().CreateOrUpdate(t.Context(), "a", Model{}, nil)
 			return err
 		}},
 		{"local code", "Code.CodeURI", func(c *Client) error {
-			_, err := c.Codes().CreateOrUpdate(t.Context(), Code{Name: "a", CodeURI: "./code"}, nil)
+			_, err := c.Codes().CreateOrUpdate(t.Context(), "a", Code{CodeURI: "./code"}, nil)
 			return err
 		}},
 		{"no data", "Data.DataURI", func(c *Client) error {
-			_, err := c.Data().CreateOrUpdate(t.Context(), Data{Name: "a"}, nil)
+			_, err := c.Data().CreateOrUpdate(t.Context(), "a", Data{}, nil)
 			return err
 		}},
 		{"no image", "Environment.Image", func(c *Client) error {
-			_, err := c.Environments().CreateOrUpdate(t.Context(), Environment{Name: "a", CondaFile: "name: x\n"}, nil)
+			_, err := c.Environments().CreateOrUpdate(t.Context(), "a", Environment{CondaFile: "name: x\n"}, nil)
 			return err
 		}},
 		{"conda path", "Environment.CondaFile", func(c *Client) error {
-			_, err := c.Environments().CreateOrUpdate(t.Context(), Environment{Name: "a", Image: "img", CondaFile: "./conda.yml"}, nil)
+			_, err := c.Environments().CreateOrUpdate(t.Context(), "a", Environment{Image: "img", CondaFile: "./conda.yml"}, nil)
 			return err
 		}},
 		{"two images", "Environment.Build", func(c *Client) error {
-			_, err := c.Environments().CreateOrUpdate(t.Context(), Environment{Name: "a", Image: "img", Build: BuildContext{ContextURI: "https://x/"}}, nil)
+			_, err := c.Environments().CreateOrUpdate(t.Context(), "a", Environment{Image: "img", Build: BuildContext{ContextURI: "https://x/"}}, nil)
 			return err
 		}},
 		{"no specification", "Component.Spec", func(c *Client) error {
-			_, err := c.Components().CreateOrUpdate(t.Context(), Component{Name: "a"}, nil)
+			_, err := c.Components().CreateOrUpdate(t.Context(), "a", Component{}, nil)
 			return err
 		}},
 		{"get without version", "version", func(c *Client) error { _, err := c.Data().Get(t.Context(), "a", ""); return err }},
@@ -208,8 +208,8 @@ func TestLatestReadsOneItemOfOnePage(t *testing.T) {
 	if err != nil || m.Name != "glaze" || m.Version != "bar" {
 		t.Errorf("Latest = %+v, %v", m, err)
 	}
-	if diff := cmp.Diff(ModelReference(ModelByID{AssetID: m.ID}), m.Ref()); diff != "" {
-		t.Errorf("Ref (-want +got):\n%s", diff)
+	if m.Ref() != m.ID {
+		t.Errorf("Ref = %q, want the id %q", m.Ref(), m.ID)
 	}
 	if _, err := c.Codes().Latest(t.Context(), "glaze"); !isError(err, ErrNotFound) {
 		t.Errorf("Latest of no versions = %v, want ErrNotFound", err)

@@ -166,7 +166,7 @@ func TestUploadToADatastoreReusesTheLatestVersion(t *testing.T) {
 			return d.Version, err
 		}, `{"isArchived":false,"dataType":"uri_folder","dataUri":"azureml://datastores/workspaceblobstore/paths/LocalUpload/HASH/src/"}`},
 		{"environment", "environments", func(c *Client, dir, description string) (string, error) {
-			e, err := c.Environments().UploadBuild(t.Context(), "clay", dir, &UploadBuildOptions{Environment: Environment{Description: description}})
+			e, err := c.Environments().Upload(t.Context(), "clay", dir, &UploadEnvironmentOptions{Environment: Environment{Description: description}})
 			return e.Version, err
 		}, `{"isArchived":false,"build":{"contextUri":"https://shelf.blob.core.windows.net/blobs/LocalUpload/HASH/src/","dockerfilePath":"Dockerfile"}}`},
 	}
@@ -231,7 +231,7 @@ func TestUploadChecksThePathAgainstTheType(t *testing.T) {
 			return err
 		}},
 		{"no Dockerfile", func(c *Client) error {
-			_, err := c.Environments().UploadBuild(t.Context(), "clay", dir, nil)
+			_, err := c.Environments().Upload(t.Context(), "clay", dir, nil)
 			return err
 		}},
 		{"missing", func(c *Client) error { _, err := c.Models().Upload(t.Context(), "clay", file+".none", nil); return err }},
@@ -294,8 +294,8 @@ func TestUploadRegistersWhatTheLatestVersionDoesNotSay(t *testing.T) {
 func TestUploadChecksTheFilesThatAreSent(t *testing.T) {
 	files := map[string]string{"MLmodel": "", "MLTable": "", "Dockerfile": "", "dir/Other": "", "keep": "", ".amlignore": "MLmodel\nMLTable\nDockerfile\n"}
 	dir := storeFiles(t, files)
-	build := func(path string) *UploadBuildOptions {
-		return &UploadBuildOptions{Environment: Environment{Build: BuildContext{DockerfilePath: path}}}
+	build := func(path string) *UploadEnvironmentOptions {
+		return &UploadEnvironmentOptions{Environment: Environment{Build: BuildContext{DockerfilePath: path}}}
 	}
 	tests := []struct {
 		want string
@@ -310,11 +310,11 @@ func TestUploadChecksTheFilesThatAreSent(t *testing.T) {
 			return err
 		}},
 		{`"Dockerfile" is not among the files`, func(c *Client) error {
-			_, err := c.Environments().UploadBuild(t.Context(), "clay", dir, nil)
+			_, err := c.Environments().Upload(t.Context(), "clay", dir, nil)
 			return err
 		}},
 		{`did you mean "dir/Other"? Case matters`, func(c *Client) error {
-			_, err := c.Environments().UploadBuild(t.Context(), "clay", dir, build("dir/other"))
+			_, err := c.Environments().Upload(t.Context(), "clay", dir, build("dir/other"))
 			return err
 		}},
 	}

@@ -159,7 +159,7 @@ func scrub(i *cassette.Interaction) error {
 // TestCassetteDeployAndInvoke is the way from nothing to a job, as the emulator told it.
 func TestCassetteDeployAndInvoke(t *testing.T) {
 	client, ctx := tape(t, "deploy-and-invoke", false), t.Context()
-	env, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Version: "1", Image: "python:3.11"}, nil)
+	env, err := client.Environments().CreateOrUpdate(ctx, "plain", azmlbatch.Environment{Version: "1", Image: "python:3.11"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,18 +190,12 @@ func (n *ComputeNode) UnmarshalJSON(b []byte) error { return wire.Decode(b, n) }
 // MarshalJSON implements [json.Marshaler].
 func (n ComputeNode) MarshalJSON() ([]byte, error) { return wire.Encode(n, wire.ForCaller) }
 
-// Nodes lists the nodes that a cluster has now; a cluster at rest has none. A missing compute is [ErrNotFound].
-func (c ComputesClient) Nodes(ctx context.Context, name string) ([]ComputeNode, error) {
+// ListNodes iterates over the nodes that a cluster has now; a cluster at rest has none. A missing compute is
+// [ErrNotFound].
+func (c ComputesClient) ListNodes(ctx context.Context, name string) iter.Seq2[ComputeNode, error] {
 	r := c.request(http.MethodPost, "list nodes of", name, "listNodes")
 	r.reads = true
-	var nodes []ComputeNode
-	for node, err := range list[ComputeNode](ctx, c.c, r) {
-		if err != nil {
-			return nodes, err
-		}
-		nodes = append(nodes, node)
-	}
-	return nodes, nil
+	return list[ComputeNode](ctx, c.c, r)
 }
 
 // DeleteComputeOptions tune [ComputesClient.Delete]. The zero value and nil are the defaults.

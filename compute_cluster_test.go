@@ -32,17 +32,17 @@ func TestNodesOfSeveralPages(t *testing.T) {
 		"POST /computes/raku/listNodes": answer(200, `{"computeType":"AmlCompute","nodes":[{"nodeId":"n1","nodeState":"idle","port":50000,"newer":1}],"nextLink":"`+more+`"}`),
 		"GET /computes/raku/listNodes":  answer(200, `{"nodes":[{"nodeId":"n2","runId":"r"}]}`),
 	}
-	nodes, err := service.client(t).Computes().Nodes(t.Context(), "raku")
+	nodes, err := collect(service.client(t).Computes().ListNodes(t.Context(), "raku"))
 	want := []ComputeNode{{NodeID: "n1", State: "idle", Port: 50000, Extra: map[string]json.RawMessage{"/newer": json.RawMessage("1")}}, {NodeID: "n2", RunID: "r"}}
 	if diff := cmp.Diff(want, nodes); err != nil || diff != "" {
-		t.Errorf("Nodes, %v (-want +got):\n%s", err, diff)
+		t.Errorf("ListNodes, %v (-want +got):\n%s", err, diff)
 	}
 	if len(service.requests) != 2 || !strings.Contains(service.requests[1].Query, "$skip=1") {
 		t.Errorf("requests %q", service.routes())
 	}
 	service.answers["GET /computes/raku/listNodes"] = answer(200, `{"nodes":[],"nextLink":"`+more+`"}`)
-	if _, err := service.client(t).Computes().Nodes(t.Context(), "raku"); !isError(err, errRepeatedLink) {
-		t.Errorf("Nodes with a link that repeats = %v, want an error", err)
+	if _, err := collect(service.client(t).Computes().ListNodes(t.Context(), "raku")); !isError(err, errRepeatedLink) {
+		t.Errorf("ListNodes with a link that repeats = %v, want an error", err)
 	}
 }
 

@@ -171,9 +171,9 @@ func TestComputeCalls(t *testing.T) {
 	if diff := cmp.Diff(compactJSON(instanceJSON), compactJSON(string(again))); err != nil || diff != "" {
 		t.Errorf("instance written again, %v (-want +got):\n%s", err, diff)
 	}
-	nodes, err := computes.Nodes(t.Context(), "raku")
+	nodes, err := collect(computes.ListNodes(t.Context(), "raku"))
 	if diff := cmp.Diff([]ComputeNode{{NodeID: "n1", State: "idle", Port: 50000}}, nodes); err != nil || diff != "" {
-		t.Errorf("Nodes, %v (-want +got):\n%s", err, diff)
+		t.Errorf("ListNodes, %v (-want +got):\n%s", err, diff)
 	}
 	for _, options := range []*DeleteComputeOptions{nil, {Detach: true}} {
 		if err := computes.Delete(t.Context(), "raku", options); err != nil {

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
@@ -103,20 +104,42 @@ func (d DatastoresClient) Default(ctx context.Context) (Datastore, error) {
 		Err: ErrNotFound, Remedy: "name a datastore in the options"}
 }
 
+// ListDatastoresOptions narrow [DatastoresClient.List]. The zero value and nil list all datastores of the workspace.
+type ListDatastoresOptions struct {
+	// Names asks for the datastores of these names.
+	Names []string
+	// SearchText asks for datastores whose name contains the text.
+	SearchText string
+}
+
 // List iterates over the datastores, a page at a time as the loop asks for more.
-func (d DatastoresClient) List(ctx context.Context) iter.Seq2[Datastore, error] {
-	return list[Datastore](ctx, d.c, request{op: operation{"list", "datastores", ""}, url: d.c.armURL("datastores")})
+func (d DatastoresClient) List(ctx context.Context, options *ListDatastoresOptions) iter.Seq2[Datastore, error] {
+	o := orZero(options)
+	query := url.Values{}
+	if len(o.Names) > 0 {
+		query.Set("names", strings.Join(o.Names, ","))
+	}
+	if o.SearchText != "" {
+		query.Set("searchText", o.SearchText)
+	}
+	return list[Datastore](ctx, d.c, request{op: operation{"list", "datastores", ""}, url: d.c.armURL("datastores"), query: query})
+}
+
+// CreateDatastoreOptions tune [DatastoresClient.CreateOrUpdate]. The zero value and nil are the defaults.
+type CreateDatastoreOptions struct {
+	// Validate lets the service check that it can reach the storage, and refuse the datastore if not. Without it nothing
+	// is checked, as with az ml.
+	Validate bool
 }
 
 // CreateOrUpdate registers a storage account's container, or replaces the datastore of that name. The storage itself is
-// neither made nor, here, reached: the service's own validation is skipped, as az ml does it. Secrets do not come back from
-// Get; not evidenced: that a request without them leaves them as they are.
-func (d DatastoresClient) CreateOrUpdate(ctx context.Context, name string, store Datastore) (Datastore, error) {
+// not created. Get does not return the secrets; whether an update without them keeps them is not documented by the service.
+func (d DatastoresClient) CreateOrUpdate(ctx context.Context, name string, store Datastore, options *CreateDatastoreOptions) (Datastore, error) {
 	r := d.request(http.MethodPut, "create", name)
 	if store.Credentials == nil {
 		store.Credentials = NoCredentials{}
 	}
-	r.query, r.body, r.invalid = url.Values{"skipValidation": {"true"}}, body{store}, cmp.Or(r.invalid, store.check(r.op))
+	r.query, r.body, r.invalid = url.Values{"skipValidation": {strconv.FormatBool(!orZero(options).Validate)}}, body{store}, cmp.Or(r.invalid, store.check(r.op))
 	defer d.c.storage.forget(name)
 	return do[Datastore](ctx, d.c, r)
 }

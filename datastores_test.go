@@ -35,7 +35,7 @@ func TestCreateDatastores(t *testing.T) {
 	}
 	for _, tt := range tests {
 		service := &fakeService{answers: map[string]http.HandlerFunc{"PUT /datastores/shelf": answer(201, `{"name":"shelf"}`)}}
-		got, err := service.client(t).Datastores().CreateOrUpdate(t.Context(), "shelf", tt.store)
+		got, err := service.client(t).Datastores().CreateOrUpdate(t.Context(), "shelf", tt.store, nil)
 		if err != nil || got.Name != "shelf" {
 			t.Errorf("%s: CreateOrUpdate = %+v, %v", tt.name, got, err)
 			continue
@@ -61,7 +61,7 @@ func TestDatastoreMistakesAreFoundBeforeSending(t *testing.T) {
 	} {
 		service := &fakeService{}
 		var bad *ArgumentError
-		_, err := service.client(t).Datastores().CreateOrUpdate(t.Context(), tt.name, tt.store)
+		_, err := service.client(t).Datastores().CreateOrUpdate(t.Context(), tt.name, tt.store, nil)
 		if !asError(err, &bad) || !strings.Contains(err.Error(), tt.want) || len(service.requests) != 0 {
 			t.Errorf("%+v: %v after %d requests, want an ArgumentError about %s", tt.store, err, len(service.requests), tt.want)
 		}
@@ -72,7 +72,7 @@ func TestDatastoreCalls(t *testing.T) {
 	service := storeService(keyedBlobstore)
 	service.answers["DELETE /datastores/workspaceblobstore"] = answer(200, ``)
 	c := service.client(t)
-	for d, err := range c.Datastores().List(t.Context()) {
+	for d, err := range c.Datastores().List(t.Context(), nil) {
 		if err != nil || d.Name != "workspaceblobstore" || !d.IsDefault {
 			t.Errorf("List gives %+v, %v", d, err)
 		}
@@ -135,5 +135,24 @@ func TestSecretsDoNotShow(t *testing.T) {
 	}
 	if Secret("").String() != "" {
 		t.Error("no secret prints as one")
+	}
+}
+
+func TestDatastoreOptionsAreQueries(t *testing.T) {
+	service := &fakeService{answers: map[string]http.HandlerFunc{
+		"GET /datastores":       answer(200, `{"value":[]}`),
+		"PUT /datastores/shelf": answer(201, `{"name":"shelf"}`),
+	}}
+	c := service.client(t)
+	if _, err := collect(c.Datastores().List(t.Context(), &ListDatastoresOptions{Names: []string{"shelf", "kiln"}, SearchText: "el"})); err != nil {
+		t.Error(err)
+	}
+	store := Datastore{Type: DatastoreTypeAzureBlob, AccountName: "a"}
+	if _, err := c.Datastores().CreateOrUpdate(t.Context(), "shelf", store, &CreateDatastoreOptions{Validate: true}); err != nil {
+		t.Error(err)
+	}
+	want := []string{"GET /datastores?names=shelf%2Ckiln&searchText=el", "PUT /datastores/shelf?skipValidation=false"}
+	if diff := cmp.Diff(want, service.routes()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }

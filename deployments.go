@@ -47,8 +47,8 @@ type Deployment struct {
 	Description string `wire:"properties/description"`
 	// Properties are the caller's and the service's own; they can be added, not changed or removed.
 	Properties map[string]string `wire:"properties/properties"`
-	// Model to score with; needed unless Configuration names a pipeline component. Get it from [Model.Ref], or write
-	// [ModelByID], [ModelByDataPath] or [ModelByOutput].
+	// Model to score with; needed unless Configuration names a pipeline component. Write [ModelByID] with
+	// [Model.Ref], [ModelByDataPath] or [ModelByOutput].
 	Model ModelReference `wire:"properties/model"`
 	// CodeConfiguration names code and script. Leave it empty for an MLflow model, which needs none.
 	CodeConfiguration CodeConfiguration `wire:"properties/codeConfiguration"`

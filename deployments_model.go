@@ -10,6 +10,17 @@ import (
 // [UnknownModelReference] for one that is newer than this package.
 type ModelReference interface{ modelReference() }
 
+// Serves reports whether the deployment's model is this version of a registered one, however the two are spelt.
+func (d Deployment) Serves(m Model) bool {
+	byID, ok := wire.Indirect(d.Model).(ModelByID)
+	if !ok {
+		return false
+	}
+	have, errHave := ParseReference(ReferenceKindModel, byID.AssetID)
+	want, errWant := ParseReference(ReferenceKindModel, m.Ref())
+	return errHave == nil && errWant == nil && have.Equal(want)
+}
+
 // ModelByID is a registered model.
 type ModelByID struct {
 	// AssetID is the model, in any form that [ParseReference] reads as one; an ARM id when it comes from the service.

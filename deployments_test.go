@@ -324,3 +324,27 @@ func TestDeploymentResumes(t *testing.T) {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
+
+func TestDeploymentServes(t *testing.T) {
+	const id = testWorkspaceID + "/models/glaze/versions/3"
+	glaze := Model{Meta: Meta{ID: id}, Name: "glaze", Version: "3"}
+	for _, tt := range []struct {
+		name  string
+		model ModelReference
+		want  bool
+	}{
+		{"the id", ModelByID{AssetID: id}, true},
+		{"a pointer to the id", &ModelByID{AssetID: id}, true},
+		{"the service's other spelling", ModelByID{AssetID: strings.Replace(id, "resourceGroups", "resourcegroups", 1)}, true},
+		{"name and version", ModelByID{AssetID: "azureml:glaze:3"}, true},
+		{"another version", ModelByID{AssetID: "azureml:glaze:4"}, false},
+		{"another workspace", ModelByID{AssetID: strings.Replace(id, "/workspaces/", "/workspaces/x", 1)}, false},
+		{"a registry", ModelByID{AssetID: "azureml://registries/r/models/glaze/versions/3"}, false},
+		{"an output of a job", ModelByOutput{JobID: "j", Path: "glaze"}, false},
+		{"none", nil, false},
+	} {
+		if got := (Deployment{Model: tt.model}).Serves(glaze); got != tt.want {
+			t.Errorf("%s: Serves = %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}

@@ -22,7 +22,7 @@
 //
 //	model, err := client.Models().Upload(ctx, "digits", "./model", nil)
 //	code, err := client.Codes().Upload(ctx, "score-digits", "./code", nil)
-//	environment, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "digits", Image: image, CondaFile: conda}, nil)
+//	environment, err := client.Environments().CreateOrUpdate(ctx, "digits", azmlbatch.Environment{Image: image, CondaFile: conda}, nil)
 //	…                    // a cluster, an endpoint, a deployment: see the examples
 //	job, err := client.Endpoints().Invoke(ctx, "digits", azmlbatch.Invocation{
 //		Inputs: azmlbatch.Inputs{"images": azmlbatch.URIFolder{URI: "https://…/images"}},

@@ -34,7 +34,7 @@ type Environment struct {
 	// CondaFile is the text, not the path, of a conda file as YAML or JSON. The service returns YAML as pretty-printed
 	// JSON, so compare its meaning. Empty for none.
 	CondaFile string `wire:"properties/condaFile"`
-	// Build makes the image from a Dockerfile; see [EnvironmentsClient.UploadBuild].
+	// Build makes the image from a Dockerfile; see [EnvironmentsClient.Upload].
 	Build BuildContext `wire:"properties/build"`
 	// OSType is "Linux", which is what empty means, or "Windows".
 	OSType string `wire:"properties/osType"`
@@ -74,7 +74,7 @@ func (e Environment) check(op operation) error {
 	case e.ID != "": // made by the service or a curator: it may have neither
 	case e.Image == "" && e.Build.ContextURI == "":
 		return op.invalid("Environment.Image", "is empty and there is no Build",
-			"name a container image, or upload a folder with a Dockerfile by UploadBuild")
+			"name a container image, or upload a folder with a Dockerfile by Environments().Upload")
 	case e.Image != "" && e.Build.ContextURI != "":
 		return op.invalid("Environment.Build", "is given beside Image", "leave one of the two out")
 	}
@@ -135,8 +135,8 @@ func (c *Client) Environments() EnvironmentsClient {
 	return EnvironmentsClient{AssetsClient[Environment]{c}}
 }
 
-// UploadBuildOptions tune [EnvironmentsClient.UploadBuild]. The zero value and nil are the defaults.
-type UploadBuildOptions struct {
+// UploadEnvironmentOptions tune [EnvironmentsClient.Upload]. The zero value and nil are the defaults.
+type UploadEnvironmentOptions struct {
 	// Environment has the other members of the version, such as Version, Description, Tags and Build.DockerfilePath. Its
 	// Name, Image and Build.ContextURI are not used.
 	Environment Environment
@@ -147,13 +147,13 @@ type UploadBuildOptions struct {
 	Upload *UploadOptions
 }
 
-// UploadBuild sends a local folder with a Dockerfile to a datastore and registers it as an environment. Equal content that
+// Upload sends a local folder with a Dockerfile to a datastore and registers it as an environment. Equal content that
 // lies there already is not sent again; when the latest active version of the name has this content, and all that the
 // options say of it, that version is returned and nothing is registered.
 //
 // It blocks until everything is sent, not until the image is built: that happens at the first job, on compute that costs
 // money. A folder without the Dockerfile is *[ArgumentError].
-func (e EnvironmentsClient) UploadBuild(ctx context.Context, name, folder string, options *UploadBuildOptions) (Environment, error) {
+func (e EnvironmentsClient) Upload(ctx context.Context, name, folder string, options *UploadEnvironmentOptions) (Environment, error) {
 	o := orZero(options)
 	env := o.Environment
 	env.Image = ""

@@ -36,7 +36,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	environment, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil)
+	environment, err := client.Environments().CreateOrUpdate(ctx, "plain", azmlbatch.Environment{Image: "python:3.11"}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	blue := azmlbatch.Deployment{
-		Model: model.Ref(), EnvironmentID: environment.Ref(), Compute: "cluster",
+		Model: azmlbatch.ModelByID{AssetID: model.Ref()}, EnvironmentID: environment.Ref(), Compute: "cluster",
 		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"},
 	}
 	if _, err := client.Deployments("lengths").CreateOrUpdate(ctx, "blue", blue, nil); err != nil {
@@ -164,8 +164,8 @@ func ExampleClient_Environments() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	environment, err := client.Environments().CreateOrUpdate(context.Background(), azmlbatch.Environment{
-		Name: "digits", Image: "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04",
+	environment, err := client.Environments().CreateOrUpdate(context.Background(), "digits", azmlbatch.Environment{
+		Image:     "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04",
 		CondaFile: "name: digits\ndependencies:\n- python=3.11\n",
 	}, nil)
 	if err != nil {

@@ -121,8 +121,8 @@ type ListJobsOptions struct {
 	JobType string
 	// Tag asks for jobs with the tag of this name.
 	Tag string
-	// Properties asks for jobs with these properties: names, or name=value, with commas between.
-	Properties string
+	// Properties asks for jobs that have all of these properties. An empty value asks for the name alone.
+	Properties map[string]string
 	// View is [ListViewActiveOnly] when empty.
 	View ListView
 
@@ -284,11 +284,22 @@ func (j JobsClient) ListSummaries(ctx context.Context, options *ListJobsOptions)
 	return listJobs(ctx, j, options, func(s JobSummary) string { return s.ExperimentName })
 }
 
+// propertiesFilter is the service's spelling: names, or name=value, with commas between.
+func propertiesFilter(properties map[string]string) string {
+	filter := sortedKeys(properties)
+	for i, name := range filter {
+		if value := properties[name]; value != "" {
+			filter[i] = name + "=" + value
+		}
+	}
+	return strings.Join(filter, ",")
+}
+
 // listJobs lists the jobs of the workspace as whole jobs or summaries.
 func listJobs[T any](ctx context.Context, j JobsClient, options *ListJobsOptions, experiment func(T) string) iter.Seq2[T, error] {
 	o := orZero(options)
 	query := url.Values{}
-	for name, value := range map[string]string{"jobType": o.JobType, "tag": o.Tag, "properties": o.Properties, "listViewType": string(o.View)} {
+	for name, value := range map[string]string{"jobType": o.JobType, "tag": o.Tag, "properties": propertiesFilter(o.Properties), "listViewType": string(o.View)} {
 		if value != "" {
 			query.Set(name, value)
 		}

@@ -151,7 +151,7 @@ func TestListOptionsOfJobs(t *testing.T) {
 		writeJSON(w, 200, `{"value":[{"name":"a","properties":{"experimentName":"digits"}},{"name":"b","properties":{"experimentName":"vases"}}]}`)
 	})
 	var names []string
-	for job, err := range c.Jobs().List(t.Context(), &ListJobsOptions{ExperimentName: "Digits", JobType: "Pipeline", Tag: "team", Properties: "a,b=1", View: ListViewArchivedOnly}) {
+	for job, err := range c.Jobs().List(t.Context(), &ListJobsOptions{ExperimentName: "Digits", JobType: "Pipeline", Tag: "team", Properties: map[string]string{"b": "1", "a": ""}, View: ListViewArchivedOnly}) {
 		if err != nil {
 			t.Fatal(err)
 		}

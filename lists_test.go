@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"strings"
 	"testing"
@@ -222,4 +223,15 @@ func TestNextLinkMaySpellTheHostInAnyCase(t *testing.T) {
 	if len(*got) != 2 {
 		t.Errorf("%d requests, want 2", len(*got))
 	}
+}
+
+// collect reads a list to its end, or to its first error.
+func collect[T any](items iter.Seq2[T, error]) (all []T, err error) {
+	for item, err := range items {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, item)
+	}
+	return all, nil
 }

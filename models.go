@@ -71,8 +71,8 @@ func (m *Model) view() assetView {
 	return assetView{kind: ReferenceKindModel, id: m.ID, name: &m.Name, version: &m.Version, archived: &m.IsArchived, content: m.ModelURI, stage: &m.Stage}
 }
 
-// Ref is what [Deployment].Model takes.
-func (m Model) Ref() ModelReference { return ModelByID{AssetID: assetRef(m.view())} }
+// Ref is what [ModelByID] takes: Deployment{Model: ModelByID{AssetID: model.Ref()}}. [Deployment.Serves] compares.
+func (m Model) Ref() string { return assetRef(m.view()) }
 
 func (m *Model) setDefaults() {
 	if m.ModelType == "" {

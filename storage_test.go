@@ -180,7 +180,7 @@ func TestDatastoreIsReadOnceAndAgainAfterAChange(t *testing.T) {
 	}
 	store, err := c.Datastores().Get(t.Context(), "workspaceblobstore")
 	if err == nil {
-		_, err = c.Datastores().CreateOrUpdate(t.Context(), "workspaceblobstore", store)
+		_, err = c.Datastores().CreateOrUpdate(t.Context(), "workspaceblobstore", store, nil)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -83,13 +83,13 @@ func (s *shop) deploy(script string) {
 	s.must(err)
 	model, err := c.Models().Upload(ctx, "vases", files(s.t, "model", map[string]string{"weights.txt": "1"}), nil)
 	s.must(err)
-	env, err := c.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil)
+	env, err := c.Environments().CreateOrUpdate(ctx, "plain", azmlbatch.Environment{Image: "python:3.11"}, nil)
 	s.must(err)
 	_, err = c.Computes().CreateOrUpdate(ctx, "cluster", azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}, nil)
 	s.must(err)
 	_, err = c.Endpoints().CreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil)
 	s.must(err)
-	_, err = c.Deployments("vases").CreateOrUpdate(ctx, "blue", azmlbatch.Deployment{Model: model.Ref(), EnvironmentID: env.Ref(), Compute: "cluster",
+	_, err = c.Deployments("vases").CreateOrUpdate(ctx, "blue", azmlbatch.Deployment{Model: azmlbatch.ModelByID{AssetID: model.Ref()}, EnvironmentID: env.Ref(), Compute: "cluster",
 		MiniBatchSize: 1, ErrorThreshold: new(0), CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"}}, nil)
 	s.must(err)
 	_, err = c.Endpoints().SetDefaultDeployment(ctx, "vases", "blue", nil)
@@ -346,7 +346,7 @@ func TestFaultsOfTheWay(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newShop(t, nil)
 			for i := range 60 { // more than a page, for the link
-				_, err := s.client.Environments().CreateOrUpdate(t.Context(), azmlbatch.Environment{Name: "plain", Version: string(rune('a'+i/26)) + string(rune('a'+i%26)), Image: "python"}, nil)
+				_, err := s.client.Environments().CreateOrUpdate(t.Context(), "plain", azmlbatch.Environment{Version: string(rune('a'+i/26)) + string(rune('a'+i%26)), Image: "python"}, nil)
 				s.must(err)
 			}
 			fault, err := emulator.ParseFault(tt.fault)

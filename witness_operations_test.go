@@ -191,7 +191,7 @@ var computeOperations = []witnessOperation{
 			return ignoreResult(s.c.Computes().BeginDelete(ctx, s.m[0], &DeleteComputeOptions{Detach: s.x.url.Query().Get("underlyingResourceAction") == "Detach"}))
 		}},
 	{name: "compute nodes", method: http.MethodPost, path: atWorkspace(`/computes/([^/]+)/listNodes`),
-		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.Computes().Nodes(ctx, s.m[0])) }},
+		play: func(ctx context.Context, s *stage) error { return first(s.c.Computes().ListNodes(ctx, s.m[0])) }},
 }
 
 var datastoreOperations = []witnessOperation{
@@ -203,12 +203,12 @@ var datastoreOperations = []witnessOperation{
 		play:  func(ctx context.Context, s *stage) error { return ignoreResult(s.c.Datastores().Default(ctx)) }},
 	{name: "datastore list", method: http.MethodGet, path: atWorkspace(`/datastores`), answer: pageOf[Datastore],
 		rules: []queryRule{ignoring("the recorded client asks for an order; ours takes the service's", "count", "orderByAsc")},
-		play:  func(ctx context.Context, s *stage) error { return first(s.c.Datastores().List(ctx)) }},
+		play:  func(ctx context.Context, s *stage) error { return first(s.c.Datastores().List(ctx, nil)) }},
 	{name: "datastore get", method: http.MethodGet, path: atWorkspace(`/datastores/([^/]+)`), answer: func() any { return new(Datastore) },
 		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.Datastores().Get(ctx, s.m[0])) }},
 	{name: "datastore put", method: http.MethodPut, path: atWorkspace(`/datastores/([^/]+)`), answer: func() any { return new(Datastore) },
 		play: func(ctx context.Context, s *stage) error {
-			return ignoreResult(s.c.Datastores().CreateOrUpdate(ctx, s.m[0], recordedBody[Datastore](s)))
+			return ignoreResult(s.c.Datastores().CreateOrUpdate(ctx, s.m[0], recordedBody[Datastore](s), nil))
 		}},
 	{name: "datastore delete", method: http.MethodDelete, path: atWorkspace(`/datastores/([^/]+)`),
 		play: func(ctx context.Context, s *stage) error { return s.c.Datastores().Delete(ctx, s.m[0]) }},

@@ -112,7 +112,7 @@ func deploy(ctx context.Context, client *azmlbatch.Client, o DeployOptions) erro
 	}
 	if d.EnvironmentID == "" && d.CodeConfiguration.CodeID != "" {
 		env, err := client.Environments().CreateOrUpdate(ctx,
-			azmlbatch.Environment{Name: DeployEnvironment, Version: "1", Image: "python:3"}, nil)
+			DeployEnvironment, azmlbatch.Environment{Version: "1", Image: "python:3"}, nil)
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func registerCode(ctx context.Context, client *azmlbatch.Client, d *azmlbatch.De
 		return err
 	}
 	d.CodeConfiguration = azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: o.Script}
-	d.Model = registered.Ref()
+	d.Model = azmlbatch.ModelByID{AssetID: registered.Ref()}
 	return nil
 }
 
@@ -155,7 +155,7 @@ func (m MLFlowModel) register(ctx context.Context, _ *Emulator, client *azmlbatc
 	}
 	model, err := client.Models().Upload(ctx, "deploy-model", m.Dir,
 		&azmlbatch.UploadModelOptions{Model: azmlbatch.Model{ModelType: azmlbatch.ModelTypeMLFlow}})
-	d.CodeConfiguration, d.Model = azmlbatch.CodeConfiguration{}, model.Ref()
+	d.CodeConfiguration, d.Model = azmlbatch.CodeConfiguration{}, azmlbatch.ModelByID{AssetID: model.Ref()}
 	return err
 }
 

@@ -146,7 +146,7 @@ func TestDeployOnOwnClusterAndEnvironment(t *testing.T) {
 	if _, err := client.Computes().CreateOrUpdate(ctx, "kiln", cluster, nil); err != nil {
 		t.Fatal(err)
 	}
-	env, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "glazes", Version: "3", Image: "kiln:1"}, nil)
+	env, err := client.Environments().CreateOrUpdate(ctx, "glazes", azmlbatch.Environment{Version: "3", Image: "kiln:1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,7 @@ func TestSuiteEnvironmentOfTheDeployment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "small", Image: "kiln:1",
+	env, err := client.Environments().CreateOrUpdate(ctx, "small", azmlbatch.Environment{Image: "kiln:1",
 		CondaFile: "dependencies:\n- python=2.7\n- pip:\n  - iniconfig==2.0.0\n  - azureml-core\n"}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -200,7 +200,7 @@ func (a *azurite) open(t *testing.T, credentials azmlbatch.DatastoreCredentials)
 		t.Fatal(err)
 	}
 	_, err = client.Datastores().CreateOrUpdate(t.Context(), "azurite", azmlbatch.Datastore{Type: azmlbatch.DatastoreTypeAzureBlob,
-		AccountName: azuriteAccount, ContainerName: azuriteContainer, Credentials: credentials})
+		AccountName: azuriteAccount, ContainerName: azuriteContainer, Credentials: credentials}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,11 @@ func main() {
 	client := must(azure.Client(nil)) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
 	model := must(client.Models().Upload(ctx, "digits", "examples/quickstart/digits/model", nil))
 	code := must(client.Codes().Upload(ctx, "score", "examples/quickstart/digits/code", nil))
-	env := must(client.Environments().CreateOrUpdate(ctx, azmlbatch.Environment{Name: "plain", Image: "python:3.11"}, nil))
+	env := must(client.Environments().CreateOrUpdate(ctx, "plain", azmlbatch.Environment{Image: "python:3.11"}, nil))
 	cluster := azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}
 	must(client.Computes().CreateOrUpdate(ctx, "cluster", cluster, nil))
 	must(client.Endpoints().CreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{}, nil))
-	blue := azmlbatch.Deployment{Model: model.Ref(), EnvironmentID: env.Ref(), Compute: "cluster",
+	blue := azmlbatch.Deployment{Model: azmlbatch.ModelByID{AssetID: model.Ref()}, EnvironmentID: env.Ref(), Compute: "cluster",
 		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"}}
 	must(client.Deployments("digits").CreateOrUpdate(ctx, "blue", blue, nil))
 	images := azmlbatch.Inputs{"images": azmlbatch.LocalPath{Path: "examples/quickstart/digits/images"}}

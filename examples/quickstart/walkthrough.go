@@ -108,7 +108,7 @@ func (t *tour) createEnvironment(ctx context.Context) (string, error) {
 		return "", err
 	}
 	t.environment, err = t.client.Environments().CreateOrUpdate(ctx,
-		azmlbatch.Environment{Name: "digits", Image: image, CondaFile: string(conda)}, nil)
+		"digits", azmlbatch.Environment{Image: image, CondaFile: string(conda)}, nil)
 	return t.environment.Name + ":" + t.environment.Version, err
 }
 
@@ -126,7 +126,7 @@ func (t *tour) createEndpoint(ctx context.Context) (string, error) {
 
 func (t *tour) createDeployment(ctx context.Context) (string, error) {
 	d, err := t.client.Deployments(t.endpoint).CreateOrUpdate(ctx, blue, azmlbatch.Deployment{
-		Model:                     t.model.Ref(),
+		Model:                     azmlbatch.ModelByID{AssetID: t.model.Ref()},
 		CodeConfiguration:         azmlbatch.CodeConfiguration{CodeID: t.code.Ref(), ScoringScript: "score.py"},
 		EnvironmentID:             t.environment.Ref(),
 		Compute:                   cluster,
@@ -154,7 +154,7 @@ func (t *tour) invokeFolder(ctx context.Context) (string, error) {
 
 func (t *tour) invokeAsset(ctx context.Context) (string, error) {
 	var err error
-	t.data, err = t.client.Data().CreateOrUpdate(ctx, azmlbatch.Data{Name: "digits", DataType: azmlbatch.DataTypeURIFolder, DataURI: t.images.URI}, nil)
+	t.data, err = t.client.Data().CreateOrUpdate(ctx, "digits", azmlbatch.Data{DataType: azmlbatch.DataTypeURIFolder, DataURI: t.images.URI}, nil)
 	if err != nil {
 		return "", err
 	}
