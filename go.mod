@@ -21,6 +21,7 @@ require (
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
 	gopkg.in/dnaeon/go-vcr.v3 v3.2.0
+	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
 require (

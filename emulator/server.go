@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,8 +31,10 @@ const headerWait = 30 * time.Second
 type Server struct {
 	emulator *Emulator
 	address  string
-	folder   string // temporary; holds the CA file
-	ca       string
+	folder   string // temporary; holds ca and trustStore
+
+	ca         string // path of the authority's certificate, PEM
+	trustStore string // path of the same for Java
 
 	stop    context.CancelFunc
 	servers []*http.Server
@@ -60,11 +63,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.folder, err = os.MkdirTemp("", "azmlbatch-emulator-"); err != nil {
-		return err
-	}
-	s.ca = filepath.Join(s.folder, "ca.pem")
-	if err := os.WriteFile(s.ca, authority.pem(), 0o600); err != nil {
+	if err := s.writeCA(authority); err != nil {
 		return err
 	}
 	listen := o.Listen
@@ -80,6 +79,22 @@ func (s *Server) start(ctx context.Context) error {
 	ctx, s.stop = context.WithCancel(ctx)
 	s.serve(ctx, socket, authority)
 	return nil
+}
+
+// writeCA writes the files that clients trust.
+func (s *Server) writeCA(authority *authority) (err error) {
+	if s.folder, err = os.MkdirTemp("", "azmlbatch-emulator-"); err != nil {
+		return err
+	}
+	s.ca, s.trustStore = filepath.Join(s.folder, "ca.pem"), filepath.Join(s.folder, "ca.p12")
+	if err := os.WriteFile(s.ca, authority.pem(), 0o600); err != nil {
+		return err
+	}
+	store, err := authority.trustStore()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.trustStore, store, 0o600)
 }
 
 // serve starts the sorter of connections, the TLS server and the proxy, which run until the server
@@ -109,9 +124,7 @@ func (s *Server) proxy(secure *handedListener) http.Handler {
 			return
 		}
 		if _, ok := s.emulator.cloud.Route(r.Host); !ok {
-			err := &UnknownHostError{Host: cloud.HostName(r.Host)}
-			s.emulator.options.Logger.WarnContext(r.Context(), err.Error(), "host", err.Host)
-			http.Error(w, err.Error(), http.StatusBadGateway)
+			s.refuse(w, r)
 			return
 		}
 		conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -126,6 +139,30 @@ func (s *Server) proxy(secure *handedListener) http.Handler {
 		_ = conn.SetDeadline(time.Time{})
 		secure.hand(&peekedConn{conn, buffered.Reader})
 	})
+}
+
+// refuse answers CONNECT for a host that is not played. Most clients show only the reason phrase of
+// such an answer, and net/http cannot set it, so this writes to the connection.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
+	refusal := &UnknownHostError{Host: cloud.HostName(r.Host)}
+	s.emulator.options.Logger.WarnContext(r.Context(), refusal.Error(), "host", refusal.Host)
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, refusal.Error(), http.StatusBadGateway)
+		return
+	}
+	text := strings.Map(printable, refusal.Error())
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
+		http.StatusBadGateway, text, len(text)+1, text) // a client that is gone needs no answer
+	_ = conn.Close()
+}
+
+// printable replaces what cannot be part of a status line.
+func printable(c rune) rune {
+	if c < ' ' || c > '~' {
+		return '?'
+	}
+	return c
 }
 
 // Emulator returns the emulator that the server serves.

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	pkcs12 "software.sslmate.com/src/go-pkcs12"
+
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
@@ -105,6 +107,12 @@ func loopbackRanges() []*net.IPNet {
 // pem returns the authority's certificate in the format of a CA file.
 func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
+}
+
+// trustStore returns the authority's certificate in the format that Java reads: PKCS #12, with the
+// password that is Java's default.
+func (a *authority) trustStore() ([]byte, error) {
+	return pkcs12.Modern2023.EncodeTrustStore([]*x509.Certificate{a.cert}, pkcs12.DefaultPassword)
 }
 
 // certificate is a tls.Config.GetCertificate: it returns a certificate for the host that the client

@@ -1,20 +1,25 @@
 package emulator
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	pkcs12 "software.sslmate.com/src/go-pkcs12"
 
 	"github.com/azmlbatch/azmlbatch"
 )
@@ -107,8 +112,8 @@ func TestAHostThatIsNotPlayedIsRefused(t *testing.T) {
 		resp.Body.Close()
 		t.Fatal("example.com was reached")
 	}
-	if !strings.Contains(err.Error(), "Bad Gateway") {
-		t.Errorf("the refusal reads %v", err)
+	if want := (&UnknownHostError{Host: "example.com"}).Error(); !strings.Contains(err.Error(), want) {
+		t.Errorf("the refusal reads %v, want %q", err, want)
 	}
 	e, err := New(nil)
 	if err != nil {
@@ -127,6 +132,40 @@ func TestAHostThatIsNotPlayedIsRefused(t *testing.T) {
 	}
 }
 
+// TestRefusedConnect reads the answer as it is on the wire: a whole response, whose status line no host name can break.
+func TestRefusedConnect(t *testing.T) {
+	s := startServer(t, nil)
+	for host, want := range map[string]string{
+		"example.com:443":            "the azmlbatch emulator does not play the host example.com; nothing was sent",
+		"management.azure.com.:8443": "", // played
+		"kiln.example:443":           "the azmlbatch emulator does not play the host kiln.example; nothing was sent",
+		"gl%C3%A4ze.example:443":     "the azmlbatch emulator does not play the host gl?ze.example; nothing was sent",
+	} {
+		conn, err := net.Dial("tcp", s.Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "CONNECT "+host+" HTTP/1.1\r\nHost: example.com\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodConnect})
+		if err != nil {
+			t.Fatalf("%s: %v", host, err)
+		}
+		if want == "" && resp.StatusCode != http.StatusOK || want != "" && resp.Status != "502 "+want {
+			t.Errorf("CONNECT %s = %q, want %q", host, resp.Status, want)
+		}
+		if want != "" {
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || string(body) != want+"\n" || resp.ContentLength != int64(len(want))+1 {
+				t.Errorf("CONNECT %s: body %q, %v", host, body, err)
+			}
+		}
+		_ = resp.Body.Close()
+		_ = conn.Close()
+	}
+}
+
 func TestCloseLeavesNothing(t *testing.T) {
 	s := startServer(t, nil)
 	ca, address := s.CAFile(), s.Address()
@@ -137,8 +176,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(ca); err == nil {
-		t.Errorf("the CA file is still there")
+	if _, err := os.Stat(filepath.Dir(ca)); err == nil {
+		t.Errorf("the folder of the CA file is still there")
 	}
 	var config net.ListenConfig
 	l, err := config.Listen(t.Context(), "tcp", address)
@@ -161,6 +200,7 @@ func TestContextEndsTheServer(t *testing.T) {
 }
 
 func TestEnvNamesWhatClientsRead(t *testing.T) {
+	t.Setenv("JAVA_TOOL_OPTIONS", "-Xmx64m")
 	s := startServer(t, nil)
 	got := map[string]string{}
 	for _, v := range s.Env() {
@@ -171,6 +211,45 @@ func TestEnvNamesWhatClientsRead(t *testing.T) {
 		"AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME"} {
 		if got[name] == "" {
 			t.Errorf("%s is not set", name)
+		}
+	}
+	host, port, err := net.SplitHostPort(s.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := filepath.Join(filepath.Dir(s.CAFile()), "ca.p12")
+	want := "-Xmx64m -Dhttps.proxyHost=" + host + " -Dhttps.proxyPort=" + port + ` -Djavax.net.ssl.trustStore="` + store +
+		`" -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=changeit`
+	if got["JAVA_TOOL_OPTIONS"] != want {
+		t.Errorf("JAVA_TOOL_OPTIONS = %s, want %s", got["JAVA_TOOL_OPTIONS"], want)
+	}
+	if got["NODE_USE_ENV_PROXY"] != "1" {
+		t.Errorf("NODE_USE_ENV_PROXY = %q, want 1", got["NODE_USE_ENV_PROXY"])
+	}
+}
+
+// TestTrustStore reads what Java reads, and finds in it what every other client finds in the CA file.
+func TestTrustStore(t *testing.T) {
+	s := startServer(t, nil)
+	data, err := os.ReadFile(s.trustStore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := pkcs12.DecodeTrustStore(data, "changeit")
+	if err != nil || len(trusted) != 1 {
+		t.Fatalf("%d certificates, %v", len(trusted), err)
+	}
+	file, err := os.ReadFile(s.CAFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(file)
+	if block == nil || !bytes.Equal(block.Bytes, trusted[0].Raw) {
+		t.Error("the trust store has another certificate than the CA file")
+	}
+	for _, path := range []string{s.trustStore, s.CAFile()} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", path, info, err)
 		}
 	}
 }
