@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -20,19 +23,19 @@ import (
 
 type emulatorCmd struct {
 	Start startCmd `cmd:"" help:"Run the emulator until interrupted."`
-	Exec  execCmd  `cmd:"" help:"Run a command against an emulator, and end with its exit code."`
+	Exec  execCmd  `cmd:"" help:"Run a command against an emulator and exit with the command's exit code."`
 }
 
 // emulatorFlags are the flags of both verbs.
 type emulatorFlags struct {
-	Listen       string   `help:"Address to listen on, HOST:PORT; a free port of this machine by default." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
-	Data         string   `help:"Keep the state in this folder over a restart; in memory by default." placeholder:"DIR"`
-	Seed         []string `help:"Show a local folder as blobs, ACCOUNT/CONTAINER[/PREFIX]=DIR. May be repeated." placeholder:"SPEC" sep:"none"`
-	Python       string   `help:"Interpreter that runs scoring scripts; python3 of the PATH by default." placeholder:"PATH"`
-	ScriptEnv    []string `help:"Variable of this process that scoring scripts see; by default they see none but those that every program needs. NAME, or the beginning of names with * after it. May be repeated." placeholder:"NAME" sep:"none"`
-	Environments string   `help:"Packages of scripts: host, those of this machine's Python; or venv, the pip part of the deployment's own environment." enum:"host,venv" default:"host"`
+	Listen       string   `help:"Address to listen on, HOST:PORT; by default a free port of this machine." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
+	Data         string   `help:"Folder that keeps the state across restarts; by default the state is in memory." placeholder:"DIR"`
+	Seed         []string `help:"Show a local folder as blobs: ACCOUNT/CONTAINER[/PREFIX]=DIR. May be repeated." placeholder:"SPEC" sep:"none"`
+	Python       string   `help:"Interpreter for scoring scripts; by default python3 from PATH." placeholder:"PATH"`
+	ScriptEnv    []string `help:"Variable of the emulator's environment that scoring scripts get too: a NAME, or the beginning of names followed by *. By default they get only what every program needs. May be repeated." placeholder:"NAME" sep:"none"`
+	Environments string   `help:"Packages for scripts: host uses those of the interpreter, venv installs the pip packages of the deployment's environment." enum:"host,venv" default:"host"`
 	Pace         string   `help:"How long operations take: instant, or real as in Azure." enum:"instant,real" default:"instant"`
-	Fault        []string `help:"Disturb matching requests, for example 'scoring POST /jobs cut-after times=1'. May be repeated." placeholder:"SPEC" sep:"none"`
+	Fault        []string `help:"Make matching requests fail, for example 'scoring POST /jobs cut-after times=1'. May be repeated." placeholder:"SPEC" sep:"none"`
 	Verbose      bool     `help:"Log every request to standard error: method, host, path and status."`
 }
 
@@ -52,25 +55,44 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 		}
 		o.Faults = append(o.Faults, fault)
 	}
-	if f.Verbose {
-		o.Logger = slog.New(slog.NewTextHandler(c.err, nil))
-	}
+	o.Logger = f.logger(c)
 	if host, _, err := net.SplitHostPort(f.Listen); err == nil && host != "localhost" {
 		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-			fmt.Fprintf(c.err, "azmlbatch: warning: %s can be reached from other machines; who knows the secret can run Python here\n", f.Listen)
+			fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", f.Listen)
 		}
 	}
 	return o, nil
 }
 
+// logger logs warnings, one per line: why a job failed, and hosts that were refused. Verbose adds the
+// requests and the time.
+func (f emulatorFlags) logger(c console) *slog.Logger {
+	if f.Verbose {
+		return slog.New(slog.NewTextHandler(c.err, nil))
+	}
+	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{
+		Level: slog.LevelWarn,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+}
+
 type startCmd struct {
 	emulatorFlags
-	EnvFile string `help:"Write the environment for clients to this file, as shell exports. It holds a secret." placeholder:"FILE"`
+	EnvFile string `help:"File for the environment of clients, as shell exports; by default a temporary file. It holds a secret and is removed when the emulator ends." placeholder:"FILE"`
 }
 
 // Example is shown at the end of the verb's help.
 func (startCmd) Example() string {
-	return "azmlbatch emulator start --env-file /tmp/azure.env &\n. /tmp/azure.env\ncurl https://management.azure.com/subscriptions?api-version=2022-12-01"
+	return `azmlbatch emulator start --env-file azure.env &
+until [ -s azure.env ]; do sleep 0.1; done
+. ./azure.env
+curl https://eastus.api.azureml.ms/discovery
+kill $!`
 }
 
 // Run serves until the context ends.
@@ -84,26 +106,45 @@ func (s *startCmd) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	if s.EnvFile != "" {
-		if err := maybe.WriteFile(s.EnvFile, exports(server.Env()), 0o600); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.out, "environment for clients: . %s\n", s.EnvFile)
+	file, err := filepath.Abs(cmp.Or(s.EnvFile, filepath.Join(filepath.Dir(server.CAFile()), "azure.env")))
+	if err != nil {
+		return err
 	}
+	content := exports(server.Env())
+	if err := maybe.WriteFile(file, content, 0o600); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, removeOwn(file, content)) }()
 	fmt.Fprintf(c.out, "HTTPS proxy %s, CA file %s; interrupt to stop\n", server.ProxyURL(), server.CAFile())
+	fmt.Fprintf(c.out, "sign a shell in with: . %s\n", shellQuote(file))
 	<-ctx.Done()
 	return nil
 }
 
-// exports quotes the variables for a shell.
+// removeOwn removes the file unless somebody has put another content there.
+func removeOwn(path string, content []byte) error {
+	now, err := os.ReadFile(path)
+	if err == nil && bytes.Equal(now, content) {
+		err = os.Remove(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// exports writes the variables as shell exports.
 func exports(env []string) []byte {
 	var b strings.Builder
 	for _, v := range env {
 		name, value, _ := strings.Cut(v, "=")
-		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+		fmt.Fprintf(&b, "export %s=%s\n", name, shellQuote(value))
 	}
 	return []byte(b.String())
 }
+
+// shellQuote quotes a word for any POSIX shell.
+func shellQuote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 type execCmd struct {
 	emulatorFlags
@@ -112,19 +153,19 @@ type execCmd struct {
 
 // Example is shown at the end of the verb's help.
 func (execCmd) Example() string {
-	return "azmlbatch emulator exec -- bash interop/curl/walkthrough.sh"
+	return "azmlbatch emulator exec -- curl https://eastus.api.azureml.ms/discovery"
 }
 
 // killDelay is how long the command may take to end after an interrupt.
 const killDelay = 10 * time.Second
 
-// Run starts an emulator, gives the command what any Azure client reads, and returns its exit code.
+// Run runs the command with the environment of an emulator, and returns the command's error.
 func (e *execCmd) Run(ctx context.Context, c console) (err error) {
 	if len(e.Command) > 0 && e.Command[0] == "--" {
 		e.Command = e.Command[1:]
 	}
 	if len(e.Command) == 0 {
-		return fmt.Errorf("emulator exec: no command; put it after --")
+		return errors.New("emulator exec: there is no command; put one after --")
 	}
 	options, err := e.options(c)
 	if err != nil {

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -87,44 +85,6 @@ func TestHelpEndsWithAnExample(t *testing.T) {
 		if code != 0 || !strings.Contains(out, "Example:") {
 			t.Errorf("emulator %s --help: exit code %d\n%s", verb, code, out)
 		}
-	}
-}
-
-// TestStartUntilInterrupted runs the command as a process, and interrupts it once it says that it
-// listens.
-func TestStartUntilInterrupted(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := filepath.Join(t.TempDir(), "azure.env")
-	cmd := exec.CommandContext(t.Context(), self, "emulator", "start", "--env-file", env)
-	cmd.Env = append(os.Environ(), "AZMLBATCH_TEST_MAIN=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	seen := ""
-	buffer := make([]byte, 1024)
-	for !strings.Contains(seen, "interrupt to stop") {
-		n, err := out.Read(buffer)
-		seen += string(buffer[:n])
-		if err != nil {
-			t.Fatalf("it ended early: %v\n%s", err, seen)
-		}
-	}
-	info, err := os.Stat(env)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the env file: %v, %v", info, err)
-	}
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("after an interrupt: %v", err)
 	}
 }
 

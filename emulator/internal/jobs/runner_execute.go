@@ -5,17 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/scratch"
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// failure is an error for the user: its message becomes the error of the child run.
-type failure struct{ message string }
+// failure is an error for the user: its message becomes the error of the child run. The cause is
+// what the message does not tell, nil if it tells everything.
+type failure struct {
+	message string
+	cause   error
+}
 
 func (f *failure) Error() string { return f.message }
+func (f *failure) Unwrap() error { return f.cause }
 
-func failf(format string, args ...any) error { return &failure{fmt.Sprintf(format, args...)} }
+func failf(format string, args ...any) error { return &failure{message: fmt.Sprintf(format, args...)} }
+
+// reasonOf says in one line why a job failed, with the first error of its script.
+func reasonOf(err error) string {
+	text := err.Error()
+	var failed *scoring.Failure
+	if errors.As(err, &failed) {
+		text = failed.Reason
+		if failed.Cause != nil {
+			text = failed.Cause.Error() + "; " + failed.Reason
+		}
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
 
 // stoppedMessage is the error of a job that was running when the emulator was stopped.
 const stoppedMessage = "The emulator was stopped before this job ended. Invoke the endpoint again."
@@ -44,6 +63,7 @@ func (r *Runner) execute(e *execution) {
 	default:
 		end.status, end.message = Failed, err.Error()
 		logs.failed(end.message)
+		r.log.Warn("job failed", "job", e.name, "endpoint", e.endpoint, "reason", reasonOf(err))
 	}
 	if end.status == Completed && !isPipeline(e.invocation.Deployment) {
 		end.score = e.scoreURI()

@@ -92,14 +92,14 @@ func (r *Runner) fetchInput(e *execution, folder string) error {
 	switch e.input.Kind {
 	case UriFile, UriFolder, "":
 	default:
-		return &failure{noDataset}
+		return &failure{message: noDataset}
 	}
 	from, err := r.resolver(e.workspace).resolve(e.input.URI, "data")
 	if err != nil {
 		return mountFailure(e.job, err)
 	}
 	if from.kind == "mltable" {
-		return &failure{noDataset}
+		return &failure{message: noDataset}
 	}
 	if e.input.Kind == UriFile {
 		err = r.copyInto(e.ctx, from, folder)

@@ -77,7 +77,7 @@ func scoringFailure(j *job, err error) error {
 	shown := *failed
 	environment := store.Text(j.invocation.Deployment, "properties", "environmentId")
 	shown.Python = "/azureml-envs/azureml_" + compactID(environment) + "/bin/python"
-	return &failure{shown.ServiceMessage()}
+	return &failure{shown.ServiceMessage(), failed}
 }
 
 // Names of the metrics of a step. They are those of the engine of 2020, except that it wrote "Total

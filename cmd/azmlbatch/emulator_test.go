@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	sdk "github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/emulator"
+)
+
+// asCommand makes "azmlbatch" a command of shells: this test binary. It returns the environment.
+func asCommand(t *testing.T) []string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	script := "#!/bin/sh\nAZMLBATCH_TEST_MAIN=1 exec " + shellQuote(self) + ` "$@"` + "\n"
+	if err := os.WriteFile(filepath.Join(bin, "azmlbatch"), []byte(script), 0o700); err != nil { //nolint:gosec // it has to be executable
+		t.Fatal(err)
+	}
+	return append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+}
+
+// TestHelpExamplesRun runs the example of every verb as printed, in a folder that has what the examples name.
+func TestHelpExamplesRun(t *testing.T) {
+	parser, err := kong.New(&command{}, kong.Vars{"version": "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digits := filepath.Join("..", "..", "examples", "quickstart", "digits")
+	env := asCommand(t)
+	for _, leaf := range parser.Model.Leaves(false) {
+		t.Run(leaf.Path(), func(t *testing.T) {
+			t.Parallel()
+			shown, ok := leaf.Target.Interface().(interface{ Example() string })
+			if !ok {
+				t.Fatal("its help has no example")
+			}
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(digits)); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), "sh", "-ec", shown.Example()+"\nwait\n")
+			cmd.Dir, cmd.Env = dir, env
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s\n%s", err, shown.Example(), out)
+			} else if strings.Contains(shown.Example(), "discovery") && !strings.Contains(string(out), `"history"`) {
+				t.Errorf("the discovery document is not in the output:\n%s", out)
+			}
+		})
+	}
+}
+
+// started is "azmlbatch emulator start" in a process of its own, with what it has printed up to its last line.
+type started struct {
+	*exec.Cmd
+	output string
+}
+
+func startEmulator(t *testing.T, flags ...string) *started {
+	t.Helper()
+	s := &started{Cmd: exec.CommandContext(t.Context(), "azmlbatch", append([]string{"emulator", "start"}, flags...)...)}
+	s.Env = asCommand(t)
+	for _, v := range s.Env {
+		if bin, ok := strings.CutPrefix(v, "PATH="); ok {
+			s.Path = filepath.Join(filepath.SplitList(bin)[0], "azmlbatch")
+		}
+	}
+	s.Err = nil // of the look-up in this process's own PATH
+	out, err := s.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	for !strings.Contains(s.output, "sign a shell in with") {
+		line, err := lines.ReadString('\n')
+		s.output += line
+		if err != nil {
+			t.Fatalf("it ended early: %v\n%s", err, s.output)
+		}
+	}
+	return s
+}
+
+func (s *started) interrupt(t *testing.T) {
+	t.Helper()
+	if err := s.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(); err != nil {
+		t.Errorf("after an interrupt: %v", err)
+	}
+}
+
+// signIn is the command that the emulator prints for a shell, and the file that it reads.
+func (s *started) signIn(t *testing.T) (command, file string) {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^sign a shell in with: (\. '(.*)')$`).FindStringSubmatch(s.output)
+	if m == nil {
+		t.Fatalf("it does not say how to sign in:\n%s", s.output)
+	}
+	return m[1], strings.ReplaceAll(m[2], `'\''`, "'")
+}
+
+// TestStartSaysHowToSignIn does what is printed, in a shell of its own.
+func TestStartSaysHowToSignIn(t *testing.T) {
+	chosen := filepath.Join(t.TempDir(), "Kate's env", "azure.env")
+	if err := os.Mkdir(filepath.Dir(chosen), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for name, flags := range map[string][]string{"no file named": nil, "a file named": {"--env-file", chosen}} {
+		t.Run(name, func(t *testing.T) {
+			s := startEmulator(t, flags...)
+			command, file := s.signIn(t)
+			if flags != nil && file != chosen {
+				t.Errorf("the file is %s, want %s", file, chosen)
+			}
+			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("the env file: %v, %v", info, err)
+			}
+			out, err := exec.CommandContext(t.Context(), "sh", "-ec", command+`
+curl -sS --fail-with-body "https://login.microsoftonline.com/$AZURE_TENANT_ID/oauth2/v2.0/token" -d grant_type=client_credentials \
+	-d "client_id=$AZURE_CLIENT_ID" -d "client_secret=$AZURE_CLIENT_SECRET" -d scope=https://management.azure.com/.default`).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "access_token") {
+				t.Errorf("signing in: %v\n%s", err, out)
+			}
+			s.interrupt(t)
+			if _, err := os.Stat(file); err == nil {
+				t.Errorf("%s is there after the end of the emulator", file)
+			}
+		})
+	}
+}
+
+// TestStartLeavesAForeignEnvFile: what has been put in the file's place meanwhile is not the emulator's to remove.
+func TestStartLeavesAForeignEnvFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "azure.env")
+	s := startEmulator(t, "--env-file", file)
+	if err := os.WriteFile(file, []byte("export MINE=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.interrupt(t)
+	if got, err := os.ReadFile(file); err != nil || string(got) != "export MINE=1\n" {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+}
+
+// TestFailedJobIsReported: the reason of a failed job is one line of the emulator's own output, with or without --verbose.
+func TestFailedJobIsReported(t *testing.T) {
+	for _, verbose := range []bool{false, true} {
+		var stderr lockedBuffer
+		options, err := emulatorFlags{Verbose: verbose}.options(console{io.Discard, &stderr})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, endpoint, data := deployFailing(t, options)
+		job, err := client.Endpoints().Invoke(t.Context(), endpoint, sdk.Invocation{Inputs: sdk.Inputs{"in": sdk.LocalPath{Path: data}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Jobs().Wait(t.Context(), job.Name, nil); err == nil {
+			t.Fatal("the job has not failed")
+		}
+		var told []string
+		for line := range strings.Lines(stderr.String()) {
+			if strings.Contains(line, "job failed") {
+				told = append(told, line)
+			} else if !verbose {
+				t.Errorf("unexpected line %q", line)
+			}
+		}
+		if len(told) != 1 || !strings.Contains(told[0], job.Name) || !strings.Contains(told[0], "ValueError: the glaze ran") || !strings.Contains(told[0], "vases") {
+			t.Errorf("verbose %v: lines about failed jobs %q, want one with job, endpoint and exception", verbose, told)
+		}
+	}
+}
+
+// lockedBuffer is written to by the emulator's goroutines.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+// deployFailing makes an endpoint whose jobs fail, and returns a client, its name and data for it.
+func deployFailing(t *testing.T, options *emulator.Options) (client *sdk.Client, endpoint, data string) {
+	t.Helper()
+	azure := emulator.NewTest(t, options)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"score.py": "def run(mini_batch):\n    raise ValueError('the glaze ran')\n", "in.txt": "clay"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	endpoint, err := azure.Deploy(t.Context(), emulator.Script{Dir: dir}, &emulator.DeployOptions{Endpoint: "vases", Deployment: sdk.Deployment{ErrorThreshold: new(0)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if client, err = azure.Client(nil); err != nil {
+		t.Fatal(err)
+	}
+	return client, endpoint, filepath.Join(dir, "in.txt")
+}
