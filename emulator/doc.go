@@ -49,8 +49,9 @@
 //   - Docker images do not run. Scripts run with the Python of this machine, and the job's log says
 //     so. The pip part of a conda file is installed only if [Options.Environments] asks for it.
 //     MLflow models without a scoring script need a Python with mlflow.
-//   - Scoring scripts run without a sandbox. They have the environment of the emulator's process,
-//     including its credentials and excluding [Server.Env], and can reach the network.
+//   - Scoring scripts run without a sandbox: they can read files and reach the network. Of the
+//     variables of the emulator's process they get only those that every program needs and those of
+//     [Options.ScriptEnv].
 //   - Nothing expires: jobs, logs and operations stay until the emulator is closed or, with a
 //     DataDir, until the folder is removed.
 //   - Roles are not checked: the service principal may do everything.

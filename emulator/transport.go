@@ -30,6 +30,11 @@ func (e *Emulator) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
+	return roundTrip(e.ctx, e.serve, r)
+}
+
+// roundTrip answers a request with a handler. When closing ends, unfinished bodies fail.
+func roundTrip(closing context.Context, handler http.HandlerFunc, r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	inner, err := serverRequest(ctx, r)
 	if err != nil {
@@ -37,7 +42,7 @@ func (e *Emulator) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	x := newExchange(r, cancel)
-	go x.run(e.ctx, e.serve, inner)
+	go x.run(closing, handler, inner)
 	select {
 	case answer := <-x.answered:
 		return answer.response, answer.err

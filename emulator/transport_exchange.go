@@ -121,9 +121,6 @@ func (x *exchange) WriteHeader(status int) {
 func (x *exchange) Write(p []byte) (int, error) {
 	x.WriteHeader(http.StatusOK)
 	switch {
-	case x.request.Method == http.MethodHead:
-		x.written += int64(len(p))
-		return len(p), nil
 	case !hasBody(x.status):
 		return 0, http.ErrBodyNotAllowed
 	case x.declared >= 0 && x.written+int64(len(p)) > x.declared:
@@ -137,8 +134,14 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if err := x.stream(p); err != nil {
 		return 0, err
 	}
+	if x.isHead() {
+		return len(p), nil
+	}
 	return x.out.Write(p)
 }
+
+// isHead reports whether the client wants no body.
+func (x *exchange) isHead() bool { return x.request.Method == http.MethodHead }
 
 // Flush passes on what has been written so far.
 func (x *exchange) Flush() { _ = x.FlushError() }
@@ -146,7 +149,7 @@ func (x *exchange) Flush() { _ = x.FlushError() }
 // FlushError is Flush for http.ResponseController.
 func (x *exchange) FlushError() error {
 	x.WriteHeader(http.StatusOK)
-	if x.request.Method == http.MethodHead || !hasBody(x.status) {
+	if !hasBody(x.status) {
 		return nil
 	}
 	return x.stream(nil)
@@ -158,11 +161,15 @@ func (x *exchange) stream(next []byte) error {
 	if !x.streams {
 		x.sniff(slices.Concat(x.buffer, next[:min(len(next), 512)]))
 		x.streams = true
-		x.answered <- answer{response: x.response(x.declared, &streamedBody{x})}
+		var body io.ReadCloser = &streamedBody{x}
+		if x.isHead() {
+			body = http.NoBody
+		}
+		x.answered <- answer{response: x.response(x.declared, body)}
 	}
 	buffered := x.buffer
 	x.buffer = nil
-	if len(buffered) == 0 {
+	if len(buffered) == 0 || x.isHead() {
 		return nil
 	}
 	_, err := x.out.Write(buffered)
@@ -183,8 +190,10 @@ func (x *exchange) response(length int64, body io.ReadCloser) *http.Response {
 func asRead(h http.Header) http.Header {
 	read := make(http.Header, len(h))
 	for name, values := range h {
-		name = http.CanonicalHeaderKey(name)
-		read[name] = append(read[name], values...)
+		if len(values) > 0 {
+			name = http.CanonicalHeaderKey(name)
+			read[name] = append(read[name], values...)
+		}
 	}
 	return read
 }

@@ -9,27 +9,25 @@ import (
 
 // whole returns the answer of a handler that has returned and whose body is all in the buffer.
 func (x *exchange) whole() answer {
-	head := x.request.Method == http.MethodHead
-	switch {
-	case head && x.declared < 0 && x.written > 0:
-		x.declared = x.written
-		x.sent.Set("Content-Length", strconv.FormatInt(x.written, 10))
-	case head || !hasBody(x.status):
-	case x.declared > x.written:
-		// The handler declared a longer body: on a connection it would end early.
-		return answer{response: x.response(x.declared, io.NopCloser(io.MultiReader(bytes.NewReader(x.buffer), brokenReader{})))}
-	default:
+	if hasBody(x.status) {
 		x.sniff(x.buffer)
-		x.declared = x.written
-		x.sent.Set("Content-Length", strconv.FormatInt(x.written, 10))
-	}
-	length := x.declared
-	if !hasBody(x.status) {
-		length = 0
+		if x.declared < 0 && (x.written > 0 || !x.isHead()) {
+			x.declared = x.written
+			x.sent.Set("Content-Length", strconv.FormatInt(x.written, 10))
+		}
 	}
 	var body io.ReadCloser = http.NoBody
-	if len(x.buffer) > 0 {
+	switch {
+	case x.isHead() || !hasBody(x.status):
+	case x.declared > x.written:
+		// The handler declared a longer body: on a connection it would end early.
+		body = io.NopCloser(io.MultiReader(bytes.NewReader(x.buffer), brokenReader{}))
+	case len(x.buffer) > 0:
 		body = io.NopCloser(bytes.NewReader(x.buffer))
+	}
+	length := x.declared
+	if !hasBody(x.status) && !x.isHead() {
+		length = 0
 	}
 	return answer{response: x.response(length, body)}
 }
