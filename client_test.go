@@ -27,7 +27,10 @@ type fakeCredential struct {
 	scopes []string
 }
 
-func (f *fakeCredential) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (f *fakeCredential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	if err := ctx.Err(); err != nil {
+		return azcore.AccessToken{}, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.scopes = append(f.scopes, o.Scopes...)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -183,7 +182,8 @@ func (d DatastoresClient) Secrets(ctx context.Context, name string) (DatastoreSe
 		}
 		return nil, err
 	}
-	return readSecrets(raw)
+	secrets, err := readSecrets(raw)
+	return secrets, r.op.failed(err)
 }
 
 // knownDatastore reads a datastore at most once per client; "" is the default one.
@@ -192,19 +192,19 @@ func (c *Client) knownDatastore(ctx context.Context, op operation, name string) 
 	if name == "" {
 		standard, err := c.storage.defaultStore().get(ctx, nil, c.Datastores().Default)
 		if err != nil {
-			return standard, fmt.Errorf("azmlbatch: %s: %w", op, err)
+			return standard, op.failed(err)
 		}
 		name, read = standard.Name, func(context.Context) (Datastore, error) { return standard, nil }
 	}
 	d, err := c.storage.store(name).get(ctx, nil, read)
 	if err != nil {
-		return d, fmt.Errorf("azmlbatch: %s: %w", op, err)
+		return d, op.failed(err)
 	}
 	return d, nil
 }
 
 // defaultDatastore is the name of the default datastore, read at most once per client.
 func (c *Client) defaultDatastore(ctx context.Context) (string, error) {
-	d, err := c.knownDatastore(ctx, operation{"find", "default datastore", ""}, "")
+	d, err := c.knownDatastore(ctx, operation{"get", "default datastore", ""}, "")
 	return d.Name, err
 }

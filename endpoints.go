@@ -141,7 +141,7 @@ func (e EndpointsClient) setDefault(ctx context.Context, r request, deployment s
 		return Endpoint{}, err
 	}
 	if _, err := e.c.Deployments(r.op.name).Get(ctx, deployment); err != nil {
-		return Endpoint{}, fmt.Errorf("azmlbatch: %s: %w", r.op, err)
+		return Endpoint{}, r.op.failed(err)
 	}
 	endpoint, err := e.Get(ctx, r.op.name) // last, so that little time is left for a neighbour
 	if err != nil {

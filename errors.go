@@ -61,7 +61,7 @@ func (e *Error) Code() string {
 // Error returns operation, status, code, message, request id and remedy on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("azmlbatch: ")
+	b.WriteString(prefix)
 	b.WriteString(e.Operation)
 	if e.StatusCode != 0 {
 		fmt.Fprintf(&b, ": %d %s", e.StatusCode, cmp.Or(e.Code(), http.StatusText(e.StatusCode)))
@@ -118,6 +118,45 @@ func HasCode(err error, codes ...string) bool {
 	})
 }
 
+// failed gives an error of a step the operation that it was a step of. Errors of this package already name one, their own;
+// any other, such as that of a context, becomes an [*Error].
+func (o operation) failed(err error) error {
+	switch {
+	case err == nil || strings.HasPrefix(err.Error(), prefix+o.String()+":"):
+		return err
+	case strings.HasPrefix(err.Error(), prefix):
+		return &stepError{o, err}
+	}
+	return transportError(o, err)
+}
+
+// prefix is how the text of every error of this package begins.
+const prefix = "azmlbatch: "
+
+// bare is the text of an error that goes into the text of another.
+func bare(err error) string { return strings.TrimPrefix(shown(err), prefix) }
+
+// stepError is the failure of a step, with the operation that it was a step of.
+type stepError struct {
+	op  operation
+	err error
+}
+
+func (e *stepError) Error() string { return prefix + e.op.String() + ": " + bare(e.err) }
+
+func (e *stepError) Unwrap() error { return e.err }
+
+// alsoError is an error whose text tells of an earlier one too. What it is, the later one says alone: a neighbour's 404 must
+// not make it ErrNotFound.
+type alsoError struct {
+	err, before error
+	words       string // that lead to the earlier one
+}
+
+func (e *alsoError) Error() string { return fmt.Sprintf("%v (%s: %s)", e.err, e.words, bare(e.before)) }
+
+func (e *alsoError) Unwrap() error { return e.err }
+
 // rawResponse is the HTTP answer inside err, or nil.
 func rawResponse(err error) *http.Response {
 	var resp *azcore.ResponseError
@@ -143,7 +182,7 @@ type ArgumentError struct {
 
 // Error returns operation, argument, problem and remedy on one line.
 func (e *ArgumentError) Error() string {
-	s := fmt.Sprintf("azmlbatch: %s: %s: %s", e.Operation, e.Argument, e.Problem)
+	s := prefix + e.Operation + ": " + e.Argument + ": " + oneLine(redact(e.Problem))
 	if e.Remedy != "" {
 		s += "; " + e.Remedy
 	}
@@ -186,14 +225,14 @@ type AmbiguousInvokeError struct {
 func (e *AmbiguousInvokeError) Error() string {
 	search := fmt.Sprintf("no job with key %q is listed", e.Key)
 	if e.Lookup != nil {
-		search = fmt.Sprintf("the search for a job with key %q failed (%s)", e.Key, shown(e.Lookup))
+		search = fmt.Sprintf("the search for a job with key %q failed (%s)", e.Key, bare(e.Lookup))
 	}
 	remedy := "invoke again with the same key"
 	if e.Output == "" { // then nothing was searched for, and a key does not help
 		search, remedy = "the job has no output to find it by", "look at the endpoint's jobs before invoking again"
 	}
 	return fmt.Sprintf("azmlbatch: invoke endpoint %q: the answer was lost and %s; "+
-		"it may have started: %s (%s)", e.Endpoint, search, remedy, shown(e.Err))
+		"it may have started: %s (%s)", e.Endpoint, search, remedy, bare(e.Err))
 }
 
 // Unwrap returns what came instead of an answer.

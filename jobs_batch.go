@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -223,7 +222,7 @@ func (l jobsOf) goOn(ctx context.Context, refusal error, seen map[string]bool, y
 	none := len(seen) == 0
 	for job, err := range l.c.Jobs().List(ctx, &ListJobsOptions{JobType: "Pipeline", View: ListViewAll}) {
 		if err != nil {
-			yield(BatchJob{}, fmt.Errorf("%w (the data plane had refused: %s)", err, refusal.Error()))
+			yield(BatchJob{}, &alsoError{err, refusal, "the data plane had refused"})
 			return
 		}
 		if seen[job.Name] || !l.started(job) {

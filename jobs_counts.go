@@ -3,7 +3,6 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -82,12 +81,15 @@ func (k *jobCounter) read(ctx context.Context, status JobStatus) (JobCounts, err
 	default:
 		k.logsRead = now
 	}
-	fromLogs, logErr := k.jobs.logCounts(ctx, *k.step, status.Done())
+	fromLogs, logErr := k.jobs.logCounts(ctx, k.name, *k.step, status.Done())
 	k.fromLogs = fromLogs
 	if counts = fromLogs.or(counts).whole(status); counts != unknownCounts() {
 		return counts, nil
 	}
-	return counts, errors.Join(err, logErr)
+	if err != nil && logErr != nil {
+		return counts, &alsoError{logErr, err, "the metrics had not told"}
+	}
+	return counts, cmp.Or(err, logErr)
 }
 
 // whole makes all be done of a job that is Completed, whose last metrics may come late, and whose report is all there is.
@@ -166,8 +168,8 @@ func totalAndDone(metrics map[string]int, total, remaining string) (int, int) {
 
 // logCounts reads the counts from a step's logs: from the engine's report, which has a line for each try of a mini-batch
 // and all of a job that has ended, else from the newest overview.
-func (j JobsClient) logCounts(ctx context.Context, step ChildJob, ended bool) (JobCounts, error) {
-	logs, err := j.listLogs(ctx, step)
+func (j JobsClient) logCounts(ctx context.Context, job string, step ChildJob, ended bool) (JobCounts, error) {
+	logs, err := j.listLogs(ctx, job, step)
 	if err != nil {
 		return unknownCounts(), err
 	}

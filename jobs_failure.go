@@ -111,7 +111,7 @@ const (
 )
 
 func (j JobsClient) readCause(ctx context.Context, child ChildJob, failed *JobFailedError) error {
-	logs, err := j.listLogs(ctx, child)
+	logs, err := j.listLogs(ctx, failed.Job.Name, child)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (j JobsClient) Logs(ctx context.Context, name string) iter.Seq2[JobLog, err
 			yield(JobLog{}, err)
 			return
 		}
-		logs, err := j.listLogs(ctx, child)
+		logs, err := j.listLogs(ctx, name, child)
 		if err != nil {
 			yield(JobLog{}, err)
 			return
@@ -61,8 +61,9 @@ func (j JobsClient) Logs(ctx context.Context, name string) iter.Seq2[JobLog, err
 	}
 }
 
-func (j JobsClient) listLogs(ctx context.Context, child ChildJob) ([]JobLog, error) {
-	op := operation{"list logs of", "job", child.Name}
+// listLogs lists the logs of a step of a job.
+func (j JobsClient) listLogs(ctx context.Context, job string, child ChildJob) ([]JobLog, error) {
+	op := operation{"list logs of", "job", job}
 	prefix := artifactPrefix(child.artifacts())
 	at, err := j.c.blobPlace(ctx, op, placeURI(artifactStore, prefix))
 	if err != nil {

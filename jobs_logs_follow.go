@@ -102,7 +102,7 @@ func (f *logFollower) news(ctx context.Context, yield func(LogLine) bool) error 
 		}
 		f.step = &step
 	}
-	logs, err := f.jobs.listLogs(ctx, *f.step)
+	logs, err := f.jobs.listLogs(ctx, f.name, *f.step)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"iter"
 	"path"
@@ -44,7 +43,7 @@ func (j JobsClient) output(ctx context.Context, op operation, name string) (outp
 	o := output{file: cmp.Or(file, "predictions.csv")}
 	child, err := j.scoringStep(ctx, name)
 	if err != nil {
-		return output{}, fmt.Errorf("azmlbatch: %s: %w", op, err)
+		return output{}, op.failed(err)
 	}
 	store, err := j.c.defaultDatastore(ctx)
 	o.folder = placeURI(store, "azureml/"+child.artifacts()+"/score/")

@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -52,7 +51,7 @@ func reportCounts(r io.Reader) (JobCounts, error) {
 	last := map[int]result{}
 	for line, err := range reportLines(r) {
 		if err != nil {
-			return unknownCounts(), fmt.Errorf("azmlbatch: read %s: %w", miniBatchReport, err)
+			return unknownCounts(), operation{"read", "log", miniBatchReport}.failed(err)
 		}
 		id, files, failed := count(line("Mini-batch Id")), count(line("Total")), count(line("Failed"))
 		if id < 0 || files < 0 || failed < 0 {

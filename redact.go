@@ -50,5 +50,13 @@ func withoutQuery(err error) error {
 	return &url.Error{Op: u.Op, URL: redact(u.URL), Err: withoutQuery(u.Err)} // a caller's transport may have wrapped it, too
 }
 
-// shown is the text of an error that may be of another package.
-func shown(err error) string { return oneLine(redact(fmt.Sprint(err))) }
+// shown is the text of an error that may be of another package. Of the request that got no answer it keeps the host.
+func shown(err error) string {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		if u, bad := url.Parse(failed.URL); bad == nil && u.Host != "" {
+			return u.Host + ": " + oneLine(redact(fmt.Sprint(failed.Err)))
+		}
+	}
+	return oneLine(redact(fmt.Sprint(err)))
+}

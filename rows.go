@@ -27,13 +27,14 @@ func Rows[T any](ctx context.Context, c *Client, job string, options *RowsOption
 		defer end(&err)
 		files, err := c.Jobs().predictions(ctx, op, job, orZero(options).Partial)
 		if err != nil {
+			err = op.failed(err)
 			yield(zero, err)
 			return
 		}
 		for _, f := range files {
 			for v, rowErr := range fileRows[T](ctx, c.Jobs(), f, options) {
-				err = rowErr
-				if !yield(v, rowErr) || rowErr != nil {
+				err = op.failed(rowErr)
+				if !yield(v, err) || err != nil {
 					return
 				}
 			}

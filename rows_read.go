@@ -29,7 +29,7 @@ type RowError struct {
 
 // Error names file, line, text and problem on one line.
 func (e *RowError) Error() string {
-	return fmt.Sprintf("azmlbatch: %s line %d: %v: %q", e.File, e.Line, e.Err, e.Text)
+	return fmt.Sprintf("%s%s line %d: %s: %q", prefix, redact(e.File), e.Line, shown(e.Err), redact(e.Text))
 }
 
 // Unwrap returns what does not fit.
@@ -87,7 +87,10 @@ func readError(name string, line int, record []string, err error) error {
 	if errors.As(err, &parse) {
 		return &RowError{File: name, Line: line, Text: clip(strings.Join(record, " ")), Err: parse.Err}
 	}
-	return fmt.Errorf("azmlbatch: read %s: %w", name, err)
+	if strings.HasPrefix(err.Error(), prefix) {
+		return err // it names the file already
+	}
+	return operation{"read", "rows of", name}.failed(err)
 }
 
 func readLines[T any](r io.Reader, name string) iter.Seq2[T, error] {
@@ -112,7 +115,7 @@ func readLines[T any](r io.Reader, name string) iter.Seq2[T, error] {
 				return
 			}
 			if err != nil {
-				yield(zero, fmt.Errorf("azmlbatch: read %s: %w", name, err))
+				yield(zero, readError(name, 0, nil, err))
 				return
 			}
 		}

@@ -152,11 +152,25 @@ func (c *Client) openBlobAt(ctx context.Context, op operation, at place, offset 
 	err := c.blobCall(ctx, op, at, StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
 		resp, err := b.DownloadStream(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: offset}})
 		if err == nil {
-			body = resp.NewRetryReader(ctx, &blob.RetryReaderOptions{})
+			body = blobBody{resp.NewRetryReader(ctx, &blob.RetryReaderOptions{}), op}
 		}
 		return err
 	})
 	return body, err
+}
+
+// blobBody is the content of a blob. Its errors are those of this package.
+type blobBody struct {
+	io.ReadCloser
+	op operation
+}
+
+func (b blobBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = storageError(b.op, err)
+	}
+	return n, err
 }
 
 // blobCall makes one call of azblob for the place, with the first way in that storage does not refuse. The call may run
@@ -262,8 +276,8 @@ type fileError struct {
 }
 
 func (e *fileError) Error() string {
-	prefix := "azmlbatch: " + e.op.String() + ": "
-	return fmt.Sprintf("%sfile %q (%s): %s", prefix, e.file, e.state, strings.TrimPrefix(e.err.Error(), prefix))
+	own := e.op.String() + ": "
+	return fmt.Sprintf("%s%sfile %q (%s): %s", prefix, own, redact(e.file), e.state, strings.TrimPrefix(bare(e.err), own))
 }
 
 func (e *fileError) Unwrap() error { return e.err }

@@ -73,7 +73,8 @@ func (c *Client) WorkspaceDetails(ctx context.Context) (WorkspaceDetails, error)
 
 // knownDetails reads the workspace at most once per client.
 func (c *Client) knownDetails(ctx context.Context) (WorkspaceDetails, error) {
-	return c.details.get(ctx, nil, c.WorkspaceDetails)
+	d, err := c.details.get(ctx, nil, c.WorkspaceDetails)
+	return d, operation{"get", "workspace", c.workspace.Name}.failed(err)
 }
 
 // location is the region in which the workspace's resources are made.
@@ -94,7 +95,12 @@ func (c *Client) dataPlaneURL(ctx context.Context, service string, segments ...s
 
 // dataPlaneBase is where the data plane is, read at most once per client.
 func (c *Client) dataPlaneBase(ctx context.Context) (string, error) {
-	return c.api.get(ctx, nil, c.discover)
+	base, err := c.api.get(ctx, nil, c.discover)
+	return base, c.discovering().failed(err)
+}
+
+func (c *Client) discovering() operation {
+	return operation{"discover", "hosts of workspace", c.workspace.Name}
 }
 
 // discover reads the discovery document. The Azure ML clients use its member "api" for everything, although "history" names
@@ -104,7 +110,7 @@ func (c *Client) discover(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	op := operation{"discover", "hosts of workspace", c.workspace.Name}
+	op := c.discovering()
 	doc, err := do[struct {
 		API string `json:"api"`
 	}](ctx, c, request{op: op, plane: c.data, method: http.MethodGet, url: d.DiscoveryURL})
