@@ -216,3 +216,23 @@ func TestFailingOperations(t *testing.T) {
 		})
 	}
 }
+
+func TestStateThatCannotBeRead(t *testing.T) {
+	for id, doc := range map[string]store.Document{
+		signerKey: {"key": "!"}, operationKey("bebes:x"): {"started": "yesterday"},
+	} {
+		state, err := store.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := state.Put(id, doc); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(Options{Store: state, Cloud: cloud.Public()}); err == nil {
+			t.Errorf("New with a broken %s made a handler", id)
+		}
+	}
+	if _, err := New(Options{}); err == nil {
+		t.Error("New without a store made a handler")
+	}
+}

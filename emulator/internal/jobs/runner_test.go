@@ -99,6 +99,9 @@ func TestJobFailsWithTheScript(t *testing.T) {
 	if strings.Contains(got, "cracked glaze") {
 		t.Errorf("error of the step names the cause, which Azure shows in the logs only: %q", got)
 	}
+	if log := w.read("azureml", artifactPath(job)+executionLog); !strings.Contains(log, "Execution of experiment failed, update experiment status") {
+		t.Errorf("log of the job = %q", log)
+	}
 	if log := w.childLog(job, "logs/user/error/0/process000.txt"); !strings.Contains(log, "ValueError: cracked glaze") {
 		t.Errorf("error log of the script = %q", log)
 	}
@@ -349,6 +352,9 @@ func TestCancelRunningJob(t *testing.T) {
 		t.Errorf("status = %s, want Canceled", got)
 	}
 	w.events.await(t, job+" CancelRequested")
+	if log := w.read("azureml", artifactPath(job)+executionLog); !strings.Contains(log, "User cancelled the run.") {
+		t.Errorf("log of the job = %q", log)
+	}
 	if got := w.child(job); got["status"] != Canceled || got["error"] != nil {
 		t.Errorf("child = %v, error %v", got["status"], got["error"])
 	}
