@@ -21,8 +21,8 @@ import (
 // An exportedCall is a function or method of this package that can fail, with arguments for which it does not.
 type exportedCall struct {
 	name string
-	call any // the function, or the method of a client
-	args []any
+	call any   // the function, or the method of a client
+	args []any // without the options at the end
 }
 
 // callPaths are the local files that calls are given. Each file is new for each call.
@@ -49,27 +49,27 @@ const callPlace = "azureml://datastores/workspaceblobstore/paths/vases"
 func exportedCalls(c *Client, p callPaths) []exportedCall {
 	ctx := context.Background() // the walks put their own in its place
 	calls := []exportedCall{
-		{"NewClient", NewClient, []any{testWorkspace, &fakeCredential{}, (*ClientOptions)(nil)}},
+		{"NewClient", NewClient, []any{testWorkspace, &fakeCredential{}}},
 		{"FindWorkspace", FindWorkspace, []any{filepath.Dir(p.file)}},
 		{"ParseReference", ParseReference, []any{ReferenceKindModel, "azureml:vases:1"}},
 		{"Resume", Resume[Nothing], []any{c, `{"version":2,"verb":"delete","kind":"endpoint","name":"digits","result":"Nothing","poll":"` + strings.ReplaceAll(operationURL, "&", `\u0026`) + `"}`}},
-		{"Rows", Rows[string], []any{ctx, c, "job-1", (*RowsOptions)(nil)}},
-		{"ReadRows", ReadRows[string], []any{io.Reader(strings.NewReader("a\n")), "predictions.csv", (*RowsOptions)(nil)}},
+		{"Rows", Rows[string], []any{ctx, c, "job-1"}},
+		{"ReadRows", ReadRows[string], []any{io.Reader(strings.NewReader("a\n")), "predictions.csv"}},
 		{"Client.Authenticate", c.Authenticate, []any{ctx}},
 		{"Client.WorkspaceDetails", c.WorkspaceDetails, []any{ctx}},
-		{"Client.Upload", c.Upload, []any{ctx, p.model, (*UploadOptions)(nil)}},
+		{"Client.Upload", c.Upload, []any{ctx, p.model}},
 		{"ComputesClient.Get", c.Computes().Get, []any{ctx, "cluster"}},
 		{"ComputesClient.List", c.Computes().List, []any{ctx}},
-		{"ComputesClient.CreateOrUpdate", c.Computes().CreateOrUpdate, []any{ctx, "cluster", Compute{Properties: AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}, (*WaitOptions)(nil)}},
+		{"ComputesClient.CreateOrUpdate", c.Computes().CreateOrUpdate, []any{ctx, "cluster", Compute{Properties: AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}}},
 		{"ComputesClient.BeginCreateOrUpdate", c.Computes().BeginCreateOrUpdate, []any{ctx, "cluster", Compute{Properties: AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}}},
-		{"ComputesClient.Scale", c.Computes().Scale, []any{ctx, "cluster", 0, 1, (*WaitOptions)(nil)}},
-		{"ComputesClient.Nodes", c.Computes().Nodes, []any{ctx, "cluster"}},
-		{"ComputesClient.Delete", c.Computes().Delete, []any{ctx, "cluster", (*DeleteComputeOptions)(nil)}},
-		{"ComputesClient.BeginDelete", c.Computes().BeginDelete, []any{ctx, "cluster", (*DeleteComputeOptions)(nil)}},
-		{"CodesClient.Upload", c.Codes().Upload, []any{ctx, "score", p.model, (*UploadCodeOptions)(nil)}},
-		{"DataClient.Upload", c.Data().Upload, []any{ctx, "vases", p.model, (*UploadDataOptions)(nil)}},
-		{"ModelsClient.Upload", c.Models().Upload, []any{ctx, "vases", p.model, (*UploadModelOptions)(nil)}},
-		{"EnvironmentsClient.UploadBuild", c.Environments().UploadBuild, []any{ctx, "plain", p.model, (*UploadBuildOptions)(nil)}},
+		{"ComputesClient.Scale", c.Computes().Scale, []any{ctx, "cluster", 0, 1}},
+		{"ComputesClient.ListNodes", c.Computes().ListNodes, []any{ctx, "cluster"}},
+		{"ComputesClient.Delete", c.Computes().Delete, []any{ctx, "cluster"}},
+		{"ComputesClient.BeginDelete", c.Computes().BeginDelete, []any{ctx, "cluster"}},
+		{"CodesClient.Upload", c.Codes().Upload, []any{ctx, "score", p.model}},
+		{"DataClient.Upload", c.Data().Upload, []any{ctx, "vases", p.model}},
+		{"ModelsClient.Upload", c.Models().Upload, []any{ctx, "vases", p.model}},
+		{"EnvironmentsClient.Upload", c.Environments().Upload, []any{ctx, "plain", p.model}},
 		{"DatastoresClient.Get", c.Datastores().Get, []any{ctx, "store"}},
 		{"DatastoresClient.Default", c.Datastores().Default, []any{ctx}},
 		{"DatastoresClient.List", c.Datastores().List, []any{ctx}},
@@ -78,41 +78,41 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"DatastoresClient.Secrets", c.Datastores().Secrets, []any{ctx, "store"}},
 		{"DeploymentsClient.Get", c.Deployments("digits").Get, []any{ctx, "blue"}},
 		{"DeploymentsClient.List", c.Deployments("digits").List, []any{ctx}},
-		{"DeploymentsClient.CreateOrUpdate", c.Deployments("digits").CreateOrUpdate, []any{ctx, "blue", callDeployment(), (*WaitOptions)(nil)}},
+		{"DeploymentsClient.CreateOrUpdate", c.Deployments("digits").CreateOrUpdate, []any{ctx, "blue", callDeployment()}},
 		{"DeploymentsClient.BeginCreateOrUpdate", c.Deployments("digits").BeginCreateOrUpdate, []any{ctx, "blue", callDeployment()}},
-		{"DeploymentsClient.Update", c.Deployments("digits").Update, []any{ctx, "blue", DeploymentPatch{Description: new("d")}, (*WaitOptions)(nil)}},
-		{"DeploymentsClient.Delete", c.Deployments("digits").Delete, []any{ctx, "blue", (*WaitOptions)(nil)}},
+		{"DeploymentsClient.Update", c.Deployments("digits").Update, []any{ctx, "blue", DeploymentPatch{Description: new("d")}}},
+		{"DeploymentsClient.Delete", c.Deployments("digits").Delete, []any{ctx, "blue"}},
 		{"DeploymentsClient.BeginDelete", c.Deployments("digits").BeginDelete, []any{ctx, "blue"}},
 		{"EndpointsClient.Get", c.Endpoints().Get, []any{ctx, "digits"}},
 		{"EndpointsClient.List", c.Endpoints().List, []any{ctx}},
-		{"EndpointsClient.CreateOrUpdate", c.Endpoints().CreateOrUpdate, []any{ctx, "digits", Endpoint{}, (*WaitOptions)(nil)}},
+		{"EndpointsClient.CreateOrUpdate", c.Endpoints().CreateOrUpdate, []any{ctx, "digits", Endpoint{}}},
 		{"EndpointsClient.BeginCreateOrUpdate", c.Endpoints().BeginCreateOrUpdate, []any{ctx, "digits", Endpoint{}}},
-		{"EndpointsClient.Delete", c.Endpoints().Delete, []any{ctx, "digits", (*WaitOptions)(nil)}},
+		{"EndpointsClient.Delete", c.Endpoints().Delete, []any{ctx, "digits"}},
 		{"EndpointsClient.BeginDelete", c.Endpoints().BeginDelete, []any{ctx, "digits"}},
-		{"EndpointsClient.SetDefaultDeployment", c.Endpoints().SetDefaultDeployment, []any{ctx, "digits", "blue", (*WaitOptions)(nil)}},
+		{"EndpointsClient.SetDefaultDeployment", c.Endpoints().SetDefaultDeployment, []any{ctx, "digits", "blue"}},
 		{"EndpointsClient.Keys", c.Endpoints().Keys, []any{ctx, "digits"}},
 		{"EndpointsClient.Invoke", c.Endpoints().Invoke, []any{ctx, "digits", callInvocation(p)}},
-		{"EndpointsClient.InvokeMany", c.Endpoints().InvokeMany, []any{ctx, "digits", slices.Values([]Invocation{callInvocation(p)}), (*InvokeManyOptions)(nil)}},
+		{"EndpointsClient.InvokeMany", c.Endpoints().InvokeMany, []any{ctx, "digits", slices.Values([]Invocation{callInvocation(p)})}},
 		{"EndpointsClient.GetJob", c.Endpoints().GetJob, []any{ctx, "digits", "job-1"}},
-		{"EndpointsClient.ListJobs", c.Endpoints().ListJobs, []any{ctx, "digits", (*ListBatchJobsOptions)(nil)}},
+		{"EndpointsClient.ListJobs", c.Endpoints().ListJobs, []any{ctx, "digits"}},
 		{"JobsClient.Get", c.Jobs().Get, []any{ctx, "job-1"}},
-		{"JobsClient.List", c.Jobs().List, []any{ctx, (*ListJobsOptions)(nil)}},
-		{"JobsClient.ListSummaries", c.Jobs().ListSummaries, []any{ctx, (*ListJobsOptions)(nil)}},
-		{"JobsClient.Cancel", c.Jobs().Cancel, []any{ctx, "job-1", (*WaitOptions)(nil)}},
+		{"JobsClient.List", c.Jobs().List, []any{ctx}},
+		{"JobsClient.ListSummaries", c.Jobs().ListSummaries, []any{ctx}},
+		{"JobsClient.Cancel", c.Jobs().Cancel, []any{ctx, "job-1"}},
 		{"JobsClient.BeginCancel", c.Jobs().BeginCancel, []any{ctx, "job-1"}},
-		{"JobsClient.Delete", c.Jobs().Delete, []any{ctx, "job-1", (*WaitOptions)(nil)}},
+		{"JobsClient.Delete", c.Jobs().Delete, []any{ctx, "job-1"}},
 		{"JobsClient.BeginDelete", c.Jobs().BeginDelete, []any{ctx, "job-1"}},
-		{"JobsClient.Wait", c.Jobs().Wait, []any{ctx, "job-1", (*WaitOptions)(nil)}},
+		{"JobsClient.Wait", c.Jobs().Wait, []any{ctx, "job-1"}},
 		{"JobsClient.Poller", c.Jobs().Poller, []any{"job-1"}},
 		{"JobsClient.Counts", c.Jobs().Counts, []any{ctx, "job-1"}},
 		{"JobsClient.Logs", c.Jobs().Logs, []any{ctx, "job-1"}},
 		{"JobsClient.OpenLog", c.Jobs().OpenLog, []any{ctx, JobLog{Name: "logs/job_result.txt", URI: callPlace + "/a"}}},
-		{"JobsClient.FollowLogs", c.Jobs().FollowLogs, []any{ctx, "job-1", (*FollowLogsOptions)(nil)}},
+		{"JobsClient.FollowLogs", c.Jobs().FollowLogs, []any{ctx, "job-1"}},
 		{"JobsClient.Outputs", c.Jobs().Outputs, []any{ctx, "job-1"}},
 		{"JobsClient.OpenOutput", c.Jobs().OpenOutput, []any{ctx, JobFile{Name: "predictions.csv", URI: callPlace + "/a"}}},
-		{"JobsClient.Download", c.Jobs().Download, []any{ctx, "job-1", p.results, (*DownloadOptions)(nil)}},
+		{"JobsClient.Download", c.Jobs().Download, []any{ctx, "job-1", p.results}},
 		{"JobsClient.Children", c.Jobs().Children, []any{ctx, "job-1"}},
-		{"JobsClient.Watch", c.Jobs().Watch, []any{ctx, []string{"job-1", "job-2"}, (*WatchOptions)(nil)}},
+		{"JobsClient.Watch", c.Jobs().Watch, []any{ctx, []string{"job-1", "job-2"}}},
 	}
 	calls = append(calls, assetCalls("CodesClient", c.Codes().AssetsClient, Code{Name: "score", Version: "1", CodeURI: "https://acc.blob.core.windows.net/con/a"}, p)...)
 	calls = append(calls, assetCalls("ModelsClient", c.Models().AssetsClient, Model{Name: "vases", Version: "1", ModelURI: callPlace}, p)...)
@@ -122,24 +122,24 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 }
 
 func assetCalls[T Asset](client string, a AssetsClient[T], asset T, p callPaths) []exportedCall {
-	ctx := context.Background()
+	ctx, name := context.Background(), "vases"
 	const of = "AssetsClient."
 	calls := []exportedCall{
 		{of + "Get", a.Get, []any{ctx, "vases", "1"}},
 		{of + "Latest", a.Latest, []any{ctx, "vases"}},
-		{of + "ListVersions", a.ListVersions, []any{ctx, "vases", (*ListAssetsOptions)(nil)}},
-		{of + "CreateOrUpdate", a.CreateOrUpdate, []any{ctx, asset, (*CreateAssetOptions)(nil)}},
+		{of + "ListVersions", a.ListVersions, []any{ctx, "vases"}},
+		{of + "CreateOrUpdate", a.CreateOrUpdate, []any{ctx, name, asset}},
 		{of + "Archive", a.Archive, []any{ctx, "vases", "1"}},
 		{of + "Restore", a.Restore, []any{ctx, "vases", "1"}},
 		{of + "Delete", a.Delete, []any{ctx, "vases", "1"}},
 		{of + "GetContainer", a.GetContainer, []any{ctx, "vases"}},
-		{of + "ListContainers", a.ListContainers, []any{ctx, (*ListAssetsOptions)(nil)}},
+		{of + "ListContainers", a.ListContainers, []any{ctx}},
 		{of + "ArchiveContainer", a.ArchiveContainer, []any{ctx, "vases"}},
 		{of + "RestoreContainer", a.RestoreContainer, []any{ctx, "vases"}},
 		{of + "DeleteContainer", a.DeleteContainer, []any{ctx, "vases"}},
 	}
 	if client != "ComponentsClient" { // which has no files
-		calls = append(calls, exportedCall{of + "Download", a.Download, []any{ctx, "vases", "1", p.results, (*DownloadOptions)(nil)}})
+		calls = append(calls, exportedCall{of + "Download", a.Download, []any{ctx, "vases", "1", p.results}})
 	}
 	for i := range calls {
 		calls[i].name = client + "." + calls[i].name
@@ -228,17 +228,28 @@ func TestEveryExportedCallIsWalked(t *testing.T) {
 	}
 }
 
+// arguments are those of the table, each of the type that the call takes. What the table leaves out, which are options, is nil.
+func (e exportedCall) arguments() []reflect.Value {
+	types := reflect.TypeOf(e.call)
+	in := make([]reflect.Value, types.NumIn())
+	for i := range in {
+		in[i] = reflect.New(types.In(i)).Elem()
+		if i < len(e.args) {
+			in[i].Set(reflect.ValueOf(e.args[i]))
+		}
+	}
+	return in
+}
+
 // run makes the call with another context, and follows what it gives to its end: loops, pollers and readers.
 func (e exportedCall) run(ctx context.Context) error {
-	f := reflect.ValueOf(e.call)
-	in := make([]reflect.Value, len(e.args))
-	for i, a := range e.args {
-		in[i] = reflect.ValueOf(a)
-		if _, ok := a.(context.Context); ok {
+	in := e.arguments()
+	for i, v := range in {
+		if v.Type() == reflect.TypeFor[context.Context]() {
 			in[i] = reflect.ValueOf(ctx)
 		}
 	}
-	out := f.Call(in)
+	out := reflect.ValueOf(e.call).Call(in)
 	if last := out[len(out)-1]; last.Kind() == reflect.Interface {
 		if err, ok := last.Interface().(error); ok {
 			return err
