@@ -12,15 +12,16 @@ import (
 	"time"
 )
 
-// The benchmarks compare the engine with what a user would have without it, in the same run, and report the ratios. Times
-// are the best of a few rounds, which is what a machine with other work still measures well. AZMLBATCH_BENCH_FULL=1 makes
-// the ones that need much disk or time as large as the figures that the project publishes: a gigabyte of rows, 100,000 files.
+// The benchmarks compare the engine with what a user would run without it, in the same run, and
+// report ratios. Each time is the best of a few rounds, which works even on a busy machine. With
+// AZMLBATCH_BENCH_FULL=1, the benchmarks that need much disk or time have the size of the published
+// figures: a gigabyte of rows, 100,000 files.
 const (
 	benchRounds = 3
 	benchFull   = "AZMLBATCH_BENCH_FULL"
 )
 
-// full gives the size of the published figures, or else the small one.
+// full returns the size of the published figures, or else the small one.
 func full(large, small int) int {
 	if os.Getenv(benchFull) != "" {
 		return large
@@ -28,7 +29,7 @@ func full(large, small int) int {
 	return small
 }
 
-// sha256Script is work over files: it reads and hashes each.
+// sha256Script reads and hashes each file.
 const sha256Script = `
 import hashlib, os
 
@@ -40,8 +41,8 @@ def run(mini_batch):
     return rows
 `
 
-// bareLoop is the same without an engine: import the script, cut the listing, call run, write the rows. poolLoop is it with
-// the standard library's pool of processes.
+// bareLoop does the same without an engine: it imports the script, splits the listing, calls run
+// and writes the rows. poolLoop uses the standard library's pool of processes.
 const (
 	loopHead = `
 import os, sys
@@ -66,7 +67,7 @@ with open(sys.argv[3], "w") as out, multiprocessing.Pool(int(sys.argv[5])) as po
 `
 )
 
-// benchDir is a job over input files of a size.
+// benchDir creates a job with input files of one size.
 func benchDir(b *testing.B, script string, files, fileSize int) (job Job) {
 	b.Helper()
 	dir := b.TempDir()
@@ -85,7 +86,7 @@ func benchDir(b *testing.B, script string, files, fileSize int) (job Job) {
 	return job
 }
 
-// benchRun runs a job into a fresh output folder and gives the time that it took.
+// benchRun runs a job with a new output folder and returns how long it took.
 func benchRun(b *testing.B, job Job) time.Duration {
 	b.Helper()
 	job.Output = filepath.Join(b.TempDir(), "out")
@@ -96,7 +97,7 @@ func benchRun(b *testing.B, job Job) time.Duration {
 	return time.Since(began)
 }
 
-// benchPython runs a program and gives the time that it took.
+// benchPython runs a program and returns how long it took.
 func benchPython(b *testing.B, args ...string) time.Duration {
 	b.Helper()
 	began := time.Now()
@@ -108,7 +109,7 @@ func benchPython(b *testing.B, args ...string) time.Duration {
 	return time.Since(began)
 }
 
-// best measures several things in turn, a few rounds long, and gives the best time of each.
+// best measures several functions in turn for a few rounds, and returns the best time of each.
 func best(b *testing.B, measure ...func() time.Duration) []time.Duration {
 	b.Helper()
 	times := make([]time.Duration, len(measure))
@@ -122,8 +123,9 @@ func best(b *testing.B, measure ...func() time.Duration) []time.Duration {
 	return times
 }
 
-// BenchmarkFiles hashes 10,000 files of 10 KiB in mini-batches of ten. x-bare is the engine's time over that of a bare
-// Python loop (aim with one worker: 1.25), x-pool over that of multiprocessing.Pool with as many processes (aim: below 1).
+// BenchmarkFiles hashes 10,000 files of 10 KiB in mini-batches of ten. x-bare is the engine's time
+// divided by that of a bare Python loop (target with one worker: 1.25). x-pool is the engine's time
+// divided by that of multiprocessing.Pool with as many processes (target: below 1).
 func BenchmarkFiles(b *testing.B) {
 	job := benchDir(b, sha256Script, 10_000, 10<<10)
 	rows := filepath.Join(filepath.Dir(job.Code), "rows")
@@ -144,8 +146,8 @@ func BenchmarkFiles(b *testing.B) {
 	}
 }
 
-// BenchmarkTwoWorkers is about a script that only computes: speedup is one worker's time over two workers' (aim on two
-// idle cores: 1.8).
+// BenchmarkTwoWorkers runs a script that only computes. speedup is the time with one worker divided
+// by the time with two (target on two idle cores: 1.8).
 func BenchmarkTwoWorkers(b *testing.B) {
 	job := benchDir(b, "def run(b):\n    x = 0\n    for i in range(200000):\n        x += i * i\n    return [x] * len(b)", 300, 1)
 	job.MiniBatchSize = 1
@@ -157,8 +159,8 @@ func BenchmarkTwoWorkers(b *testing.B) {
 	}
 }
 
-// BenchmarkFirstResult is the time from the start of a job to its first mini-batch, beyond that of the interpreter to run
-// nothing at all (aim: 150 ms).
+// BenchmarkFirstResult is the time until the first mini-batch is done, minus the time in which the
+// interpreter runs an empty program (target: 150 ms).
 func BenchmarkFirstResult(b *testing.B) {
 	job := benchDir(b, "import os\ndef run(b):\n    return [os.path.basename(p) for p in b]", 10, 1)
 	for b.Loop() {
@@ -177,8 +179,8 @@ func BenchmarkFirstResult(b *testing.B) {
 	}
 }
 
-// BenchmarkJoin joins the rows of four workers, 128 MiB in all, or a GiB in full size. x-cat is its time over that of cat
-// (aim: 1.5).
+// BenchmarkJoin joins the rows of four workers, 128 MiB, or 1 GiB in full size. x-cat is its time
+// divided by that of cat (target: 1.5).
 func BenchmarkJoin(b *testing.B) {
 	const workers = 4
 	dir, size := b.TempDir(), int64(full(1<<30, 128<<20))/workers
@@ -229,8 +231,8 @@ func BenchmarkJoin(b *testing.B) {
 	}
 }
 
-// BenchmarkMemoryByFiles is the memory of the process that runs the engine, with 20,000 files, or 100,000 in full size.
-// x-1000 is that over its memory with 1,000 files (aim: 2).
+// BenchmarkMemoryByFiles is the memory of the engine with 20,000 files, or 100,000 in full size.
+// x-1000 is that divided by its memory with 1,000 files (target: 2).
 func BenchmarkMemoryByFiles(b *testing.B) {
 	const script = "import os\ndef run(b):\n    return [os.path.basename(p) for p in b]"
 	few, many := benchDir(b, script, 1000, 0), benchDir(b, script, full(100_000, 20_000), 0)
@@ -241,8 +243,8 @@ func BenchmarkMemoryByFiles(b *testing.B) {
 	}
 }
 
-// BenchmarkMemoryByRows is the memory of the process that runs the engine while its workers write 128 MiB of rows, or a
-// GiB in full size. x-none is that over its memory when they write next to none.
+// BenchmarkMemoryByRows is the memory of the engine while its workers write 128 MiB of rows, or 1
+// GiB in full size. x-none is that divided by its memory with nearly no rows.
 func BenchmarkMemoryByRows(b *testing.B) {
 	const files = 128
 	script := "def run(b):\n    return ['x' * %d] * len(b)"
@@ -255,7 +257,7 @@ func BenchmarkMemoryByRows(b *testing.B) {
 	}
 }
 
-// memoryOf runs a job in a process of its own and gives the most memory that the process had, in bytes.
+// memoryOf runs a job in a process of its own and returns the peak memory of that process in bytes.
 func memoryOf(b *testing.B, job Job) int64 {
 	b.Helper()
 	job.Output = filepath.Join(b.TempDir(), "out")

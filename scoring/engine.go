@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// engine is one job at work.
+// engine is a running job.
 type engine struct {
 	*settings
 	dirs        jobDirs
@@ -23,8 +23,8 @@ type engine struct {
 	queue       *queue
 	nodes       []*node
 	started     time.Time
-	workers     int // that run at the same time
-	spare       int // mini-batches that must be left for a worker to get one in advance
+	workers     int // number that runs at the same time
+	reserve     int // a worker gets mini-batches in advance only while more than this are left
 
 	validated chan struct{} // closed when the first worker has imported the script
 	abort     context.CancelCauseFunc
@@ -35,17 +35,18 @@ type engine struct {
 	firstError   *ScriptError
 	scriptErrors int
 	initFailures int
-	tellAgain    time.Time // when the overview log shall tell the progress again
+	nextOverview time.Time // when to write to the overview log next
 }
 
-// work runs all slots to their end and says why the job failed, if it did.
+// work runs all slots and returns why the job failed, if it did.
 func (e *engine) work(ctx context.Context) error {
 	ctx, e.abort = context.WithCancelCause(ctx)
 	defer e.abort(nil)
 	e.validated = make(chan struct{})
 	e.queue = newQueue(e.progress.MiniBatches.Total)
 	defer context.AfterFunc(ctx, e.queue.close)()
-	// Not evidenced for today's engine; the one of 2020 gave up after 3 × (timeout + 30 s) without any progress.
+	// Not documented for today's engine. The engine of 2020 gave up after 3 × (timeout + 30 s)
+	// without progress.
 	e.watchdog = time.AfterFunc(e.noProgress, func() {
 		e.abort(e.failure(fmt.Sprintf(noProgress, int(e.noProgress.Seconds())), ""))
 	})
@@ -62,17 +63,18 @@ func (e *engine) work(ctx context.Context) error {
 	}
 	slots.Wait()
 	e.endOrphans()
-	e.summarise()
+	e.writeSums()
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if e.queue.unsettled() > 0 { // every node gave up
+	if e.queue.remaining() > 0 { // every node gave up
 		return e.failure(runFailed, "init() keeps failing")
 	}
 	return nil
 }
 
-// endOrphans ends what scripts have started and left behind, wherever it moved to.
+// endOrphans ends the processes that scripts have started and left behind, whatever their process
+// group.
 func (e *engine) endOrphans() {
 	if e.starter != nil {
 		e.starter.close()
@@ -80,9 +82,9 @@ func (e *engine) endOrphans() {
 	}
 }
 
-// slots gives one slot for each process that can get a mini-batch, spread over the nodes in turn.
+// slots returns one slot per process, distributed over the nodes in turn.
 //
-// Choice: a process that would find nothing left to do is not started.
+// Choice: no more processes are started than there are mini-batches.
 func (e *engine) slots() []*slot {
 	e.nodes = make([]*node, e.InstanceCount)
 	for i := range e.nodes {
@@ -91,7 +93,7 @@ func (e *engine) slots() []*slot {
 	total := e.progress.MiniBatches.Total
 	e.workers = min(e.InstanceCount*min(e.MaxConcurrencyPerInstance, total), total)
 	if e.workers > 1 {
-		e.spare = 4 * e.workers * maxAhead
+		e.reserve = 4 * e.workers * maxAhead
 	}
 	slots := make([]*slot, e.workers)
 	for i := range slots {
@@ -100,10 +102,10 @@ func (e *engine) slots() []*slot {
 	return slots
 }
 
-// alive puts off the end of a job in which nothing happens.
-func (e *engine) alive() { e.watchdog.Reset(e.noProgress) }
+// resetWatchdog tells the watchdog that something has happened.
+func (e *engine) resetWatchdog() { e.watchdog.Reset(e.noProgress) }
 
-// recordError counts a failed call of the script and writes it into the logs.
+// recordError counts an error of the script and writes it to the logs.
 func (e *engine) recordError(failed *ScriptError) {
 	if e.Func == nil && (failed.Exited || isSystemExit(failed.Message)) {
 		failed.Stderr = e.logs.lastStderr(failed.Node, failed.Process)
@@ -116,13 +118,13 @@ func (e *engine) recordError(failed *ScriptError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.scriptErrors++
-	// An exception tells more than rows that are missing, even when it came later.
+	// An exception explains a failure better than missing rows, even if it came later.
 	if e.firstError == nil || e.firstError.TooFewRows && !failed.TooFewRows {
 		e.firstError = failed
 	}
 }
 
-// pythonName is the interpreter of the job, as far as it is known.
+// pythonName is the path of the interpreter, or what the caller named before it is found.
 func (e *engine) pythonName() string {
 	if e.interpreter != nil {
 		return e.interpreter.name()
@@ -130,8 +132,9 @@ func (e *engine) pythonName() string {
 	return e.Python
 }
 
-// settle counts a mini-batch that is done with: ok and failed are its files.
-func (e *engine) settle(ok, failed int, processed bool) {
+// count counts a finished mini-batch with its succeeded and failed files. It fails the job when too
+// many files have failed.
+func (e *engine) count(ok, failed int, processed bool) {
 	e.mu.Lock()
 	e.progress.Items.Succeeded += ok
 	e.progress.Items.Failed += failed
@@ -143,11 +146,12 @@ func (e *engine) settle(ok, failed int, processed bool) {
 	e.reportLocked()
 	allFailed := e.progress.Items.Failed
 	e.mu.Unlock()
-	// Choice: the threshold is checked after every mini-batch, where the service looks every ten seconds and at the end.
+	// Choice: the threshold is checked after every mini-batch. The service checks it every ten
+	// seconds and at the end.
 	if e.threshold >= 0 && allFailed > e.threshold {
 		e.abort(e.failure(fmt.Sprintf(thresholdExceeded, allFailed, e.threshold), ""))
 	}
-	e.queue.settled()
+	e.queue.done()
 }
 
 // report tells the caller and the overview log how far the job is.
@@ -157,8 +161,8 @@ func (e *engine) report() {
 	e.reportLocked()
 }
 
-// The overview log tells the progress every ten seconds, and every two minutes of a job with more than five to go: so did
-// the engine of 2020.
+// The overview log gets the progress every ten seconds, or every two minutes when more than five
+// minutes remain. The engine of 2020 did the same.
 const (
 	overviewInterval     = 10 * time.Second
 	longOverviewInterval = 2 * time.Minute
@@ -174,26 +178,27 @@ func (e *engine) reportLocked() {
 	switch {
 	case done == batches.Total:
 		e.logs.overview("All %d mini batches have been processed.", batches.Total)
-	case now.Before(e.tellAgain):
+	case now.Before(e.nextOverview):
 	case done == 0:
 		e.logs.overview("No task has been processed yet.")
-		e.tellAgain = now.Add(overviewInterval)
+		e.nextOverview = now.Add(overviewInterval)
 	default:
 		spent := now.Sub(e.started)
 		left := spent / time.Duration(done) * time.Duration(batches.Total-done)
 		e.logs.overview("Processed %d of %d mini batches in %s. Estimate remaining %s.",
 			done, batches.Total, duration(spent), duration(left))
-		e.tellAgain = now.Add(overviewInterval)
+		e.nextOverview = now.Add(overviewInterval)
 		if left > longJob {
-			e.tellAgain = now.Add(longOverviewInterval)
+			e.nextOverview = now.Add(longOverviewInterval)
 		}
 	}
 }
 
-// initFailed counts a worker that did not get ready, and says whether its node shall give up.
+// initFailed counts a worker that could not start, and reports whether its node gives up.
 //
-// The numbers are those of Microsoft Learn: how-to-debug-parallel-run-step. A node gives up after three failures for
-// each of its processes, the job when two for each process have happened in more than two minutes.
+// The numbers come from Microsoft Learn: how-to-debug-parallel-run-step. A node gives up after
+// three failures per process. The job gives up when it has run for more than two minutes and has
+// had two failures per process.
 func (e *engine) initFailed(n *node) (giveUp bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -206,9 +211,9 @@ func (e *engine) initFailed(n *node) (giveUp bool) {
 	return n.initFailures >= 3*processes
 }
 
-// summarise writes the sums of the report.
-func (e *engine) summarise() {
-	for _, file := range []string{nodeSummaryFile, processSummary} {
+// writeSums writes what each node and each process did to the report.
+func (e *engine) writeSums() {
+	for _, file := range []string{nodeSummaryFile, processSummaryFile} {
 		e.logs.write(file, csvLine(summaryColumns...))
 	}
 	for _, n := range e.nodes {
@@ -219,14 +224,15 @@ func (e *engine) summarise() {
 			sum.ok += t.ok
 			sum.failed += t.failed
 			sum.run += t.run
-			e.logs.write(processSummary, t.line(n.name+"/"+processName(i)))
+			e.logs.write(processSummaryFile, t.line(n.name+"/"+processName(i)))
 		}
 		e.logs.write(nodeSummaryFile, sum.line(n.name))
 	}
 }
 
-// asScriptError puts a failed call into its place in the job; nil when err is not the script's.
-func asScriptError(err error) *callError {
+// asCallError returns the failed call of the script in err. It returns nil if err is not the fault
+// of the script.
+func asCallError(err error) *callError {
 	var call *callError
 	if errors.As(err, &call) {
 		return call

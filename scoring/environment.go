@@ -11,43 +11,47 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Environment is what a deployment's environment asks for, as far as it can be had without Docker: its Python packages
-// are installed with pip into a virtual environment of [Job.Python]. It needs the package index that pip is set up for; pip
-// gets the whole environment of this process, with its proxies and credentials.
+// Environment has the Python packages that a deployment's environment asks for. They are installed
+// with pip into a virtual environment of [Job.Python]. pip gets the whole environment of this
+// process, including proxies and credentials, and uses the package index that it is configured for.
 //
-// What cannot be had is told in the job's progress log: conda packages other than Python and pip, another version of
-// Python, a Docker image. Packages that only Azure's own driver needs, such as azureml-core, are left out. pip's output is
-// in azureml-logs/20_image_build_log.txt, where Azure has that of its image build; what pip refuses fails the job with an
-// [*EnvironmentError].
+// The job's progress log lists what is not installed: conda packages other than Python and pip,
+// another version of Python, a Docker image. Packages that only Azure's own driver needs, such as
+// azureml-core, are left out. The output of pip is in azureml-logs/20_image_build_log.txt, where
+// Azure has the log of its image build. If pip fails, the job fails with an [*EnvironmentError].
 //
-// An environment is built once for the same interpreter and the same packages, by one process at a time, and kept: later
-// jobs find it. Nothing removes it; the folder may be deleted when no job runs.
+// A virtual environment is built once per interpreter and set of packages, by one process at a
+// time, and cached for later jobs. It is never removed; you can delete the folder while no job
+// runs.
 //
-// The zero value is an environment without packages, or for an MLflow model without a script the one that the model itself
-// names in its conda.yaml or requirements.txt, with mlflow added when it is missing there.
+// The zero value is an environment without packages. For an MLflow model without a script, it is
+// the environment that the model's own conda.yaml or requirements.txt describes; mlflow is added if
+// it is missing.
 type Environment struct {
-	// CondaFile is the text of a conda file, YAML or JSON. Empty means none.
+	// CondaFile is the text of a conda file, in YAML or JSON. Empty means none.
 	CondaFile string
-	// Requirements is the text of a requirements.txt, installed together with the pip part of CondaFile. Empty means none.
+	// Requirements is the text of a requirements.txt. Its packages are installed together with the
+	// pip part of CondaFile. Empty means none.
 	Requirements string
-	// Image is the Docker image, which is not run; it is only named in the log. Empty means that there is none.
+	// Image is the Docker image. It is not run, only mentioned in the log. Empty means none.
 	Image string
-	// CacheDir is the folder of the environments; empty means azmlbatch/environments in os.UserCacheDir.
+	// CacheDir is the folder of all virtual environments. Empty means azmlbatch/environments in
+	// os.UserCacheDir.
 	CacheDir string
 }
 
-// EnvironmentError tells that the packages of [Job.Environment] could not be installed.
+// EnvironmentError means that the packages of [Job.Environment] could not be installed.
 type EnvironmentError struct {
-	// Reason names the step that failed and gives its own line about the cause, such as
-	// "python -m pip: No matching distribution found for torch==1.0".
+	// Reason names the step that failed and gives its own message, such as "python -m pip: No
+	// matching distribution found for torch==1.0".
 	Reason string
 	// Output is the end of what the step printed.
 	Output string
-	// Log is the path of the log with all that it printed. Empty without [Job.Logs].
+	// Log is the path of the log with everything that the step printed. Empty without [Job.Logs].
 	Log string
 }
 
-// Error gives the reason and the log, and below them the output.
+// Error gives the reason and the path of the log, followed by the output.
 func (e *EnvironmentError) Error() string {
 	text := "scoring: the environment cannot be built: " + e.Reason
 	if e.Log != "" {
@@ -56,14 +60,14 @@ func (e *EnvironmentError) Error() string {
 	return text + indent(e.Output)
 }
 
-// packages is what is to be installed.
+// packages is what to install.
 type packages struct {
 	lines  []string // of a requirements file
-	python string   // what is asked of the version of Python, such as "=3.8.5"; empty for anything
-	notes  []string // what is not done, a sentence each
+	python string   // the requested version of Python, such as "=3.8.5"; empty for any
+	notes  []string // what is not installed or not set, one sentence each
 }
 
-// checkEnvironment reads what the environment asks for.
+// checkEnvironment reads which packages the environment asks for.
 func (s *settings) checkEnvironment() error {
 	if s.Environment == nil || s.Func != nil {
 		return nil
@@ -74,7 +78,7 @@ func (s *settings) checkEnvironment() error {
 	}
 	p, err := environment.packages()
 	if err != nil {
-		return &InvalidJobError{"Environment", "must be one that can be built, but " + err.Error()}
+		return invalid("Environment", "must be one that can be built, but %v", err)
 	}
 	if s.scriptless() && !slices.ContainsFunc(p.lines, isMLflow) {
 		p.lines = append(p.lines, "mlflow")
@@ -88,7 +92,7 @@ func isMLflow(line string) bool {
 	return name == "mlflow" || name == "mlflow-skinny"
 }
 
-// modelEnvironment is the one that MLflow saves with a model.
+// modelEnvironment adds the environment that MLflow saved with the model.
 func (s *settings) modelEnvironment(environment Environment) Environment {
 	if text, err := os.ReadFile(filepath.Join(s.Model, "conda.yaml")); err == nil {
 		environment.CondaFile = string(text)
@@ -98,11 +102,12 @@ func (s *settings) modelEnvironment(environment Environment) Environment {
 	return environment
 }
 
-// packages sorts what the environment asks for.
+// packages returns what to install, and notes what cannot be installed.
 func (environment Environment) packages() (packages, error) {
 	var p packages
 	if environment.Image != "" {
-		p.note("The image %s is not run: the job gets a virtual environment of this machine's Python.", environment.Image)
+		p.note("The image %s is not run. The job gets a virtual environment of this machine's Python.",
+			environment.Image)
 	}
 	pip, err := p.addConda(environment.CondaFile)
 	if err != nil {
@@ -116,7 +121,7 @@ func (p *packages) note(format string, values ...any) {
 	p.notes = append(p.notes, fmt.Sprintf(format, values...))
 }
 
-// addConda takes in a conda file and gives the lines of its pip part.
+// addConda reads a conda file and returns the lines of its pip part.
 func (p *packages) addConda(text string) (pip []string, err error) {
 	var file struct {
 		Dependencies []any          `yaml:"dependencies"`
@@ -133,28 +138,34 @@ func (p *packages) addConda(text string) (pip []string, err error) {
 		case map[string]any:
 			lines, ok := dependency["pip"].([]any)
 			if !ok || len(dependency) != 1 {
-				return nil, fmt.Errorf("the conda file cannot be read: a dependency is neither a package nor a list named pip: %v", dependency)
+				return nil, badDependency(dependency)
 			}
 			for _, line := range lines {
 				pip = append(pip, fmt.Sprint(line))
 			}
 		default:
-			return nil, fmt.Errorf("the conda file cannot be read: a dependency is neither a package nor a list named pip: %v", dependency)
+			return nil, badDependency(dependency)
 		}
 	}
 	if len(others) > 0 {
-		p.note("Packages of conda are not installed, only those of its pip part are. Missing: %s.", strings.Join(others, ", "))
+		p.note("Only the pip part of the conda file is installed. Missing: %s.", strings.Join(others, ", "))
 	}
 	if len(file.Variables) > 0 {
-		p.note("The variables of the conda file are not set; give them to the deployment as environment variables.")
+		p.note("The variables of the conda file are not set. Set them as environment variables of the deployment.")
 	}
 	return pip, nil
 }
 
-// condaName takes a conda package apart: [channel::]name, and what is asked of its version.
+func badDependency(dependency any) error {
+	return fmt.Errorf("the conda file cannot be read: a dependency is neither a package nor a list named pip: %v",
+		dependency)
+}
+
+// condaName matches a conda package: [channel::]name and the requested version.
 var condaName = regexp.MustCompile(`^\s*(?:[^\s:]+::)?([A-Za-z0-9._-]+)\s*(.*?)\s*$`)
 
-// addCondaPackage takes in a package of conda itself and gives it back when it cannot be had.
+// addCondaPackage handles a package outside of the pip part. It returns the package if it cannot be
+// installed.
 func (p *packages) addCondaPackage(text string) (missing []string) {
 	parts := condaName.FindStringSubmatch(text)
 	if parts == nil {
@@ -170,13 +181,16 @@ func (p *packages) addCondaPackage(text string) (missing []string) {
 	return []string{text}
 }
 
-// azureOnly are the packages that the service's driver needs in an environment and a script does not (Microsoft Learn:
-// how-to-use-batch-model-deployments, how-to-troubleshoot-batch-endpoints), and those that only bring them along. Several
-// of them cannot be installed beside a Python or libraries of today.
-var azureOnly = []string{"azureml-core", "azureml-dataset-runtime", "azureml-defaults", "azureml-dataprep", "azureml-dataprep-native",
-	"azureml-dataprep-rslex", "azureml-inference-server-http", "azureml-sdk", "azureml-telemetry"}
+// azureOnly are the packages that the service's driver needs in an environment, and packages that
+// only exist for them (Microsoft Learn: how-to-use-batch-model-deployments,
+// how-to-troubleshoot-batch-endpoints). Scripts do not need them, and several cannot be installed
+// with a current Python.
+var azureOnly = []string{
+	"azureml-core", "azureml-dataset-runtime", "azureml-defaults", "azureml-dataprep", "azureml-dataprep-native",
+	"azureml-dataprep-rslex", "azureml-inference-server-http", "azureml-sdk", "azureml-telemetry",
+}
 
-// addPip takes in the lines of a requirements file.
+// addPip adds the lines of a requirements file.
 func (p *packages) addPip(lines []string) {
 	var skipped []string
 	for _, line := range lines {
@@ -190,7 +204,7 @@ func (p *packages) addPip(lines []string) {
 		}
 	}
 	if len(skipped) > 0 {
-		p.note("Only Azure's own driver needs these packages; they are not installed: %s.", strings.Join(skipped, ", "))
+		p.note("These packages are not installed, because only Azure's own driver needs them: %s.", strings.Join(skipped, ", "))
 	}
 }
 
@@ -199,15 +213,15 @@ var (
 	nameSeparator = regexp.MustCompile(`[-_.]+`)
 )
 
-// packageName is the name in a requirement, in the spelling that makes equal names equal; empty for an option of pip.
+// packageName is the normalized name in a requirement. It is empty for an option of pip.
 func packageName(line string) string {
 	return nameSeparator.ReplaceAllString(strings.ToLower(pipName.FindString(line)), "-")
 }
 
 var exactPython = regexp.MustCompile(`^={0,2}\s*(\d+(?:\.\d+)?)(?:\.[\d*]+)*$`)
 
-// pythonFits tells whether a version of Python is the one that a conda file asks for, whatever the patch. A range, such as
-// >=3.6, is not judged but told, as every other version is.
+// pythonFits reports whether a version of Python is the one that a conda file asks for, whatever
+// its patch version. A range, such as >=3.6, does not fit: the log mentions it instead.
 func pythonFits(wanted, version string) bool {
 	if wanted == "" {
 		return true

@@ -17,20 +17,20 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/scratch"
 )
 
-// venv is a virtual environment in the cache. It is built where it stays, because it cannot be moved: its scripts carry its
-// path. Whoever builds it holds a lock, which ends with the process, and writes the mark when all is there; a folder
-// without the mark is what a process left that was killed, and built anew.
+// venv is a virtual environment in the cache. It is built in place, because its scripts contain its
+// path. The builder holds a lock, which ends with the process, and writes completeMark at the end.
+// A folder without that file was left by a builder that was killed; it is built again.
 type venv struct {
 	dir   string
 	lines []string
-	log   string // file for what pip prints
+	log   string // file for the output of pip
 	base  baseInterpreter
 
 	mark     string // in the environment of pip and of what it starts
 	keepsLog bool   // the log stays after the job
 }
 
-// baseInterpreter is the Python that an environment is made of.
+// baseInterpreter is the Python that the environment is created with.
 type baseInterpreter struct {
 	path    string
 	version string
@@ -41,10 +41,11 @@ const (
 	completeMark     = "complete"
 	requirementsFile = "requirements.txt"
 	lockInterval     = 200 * time.Millisecond
-	shownOfOutput    = 12 // lines of a step that failed
+	shownOfOutput    = 12 // lines shown of a step that failed
 )
 
-// prepareEnvironment makes the virtual environment that the job asks for, or finds it, and the job's Python the one in it.
+// prepareEnvironment builds the virtual environment that the job asks for, or finds it in the
+// cache. Then it sets Job.Python to the interpreter in it.
 func (e *engine) prepareEnvironment(ctx context.Context) error {
 	if e.Environment == nil || e.Func != nil {
 		return nil
@@ -55,18 +56,20 @@ func (e *engine) prepareEnvironment(ctx context.Context) error {
 	}
 	notes := e.packages.notes
 	if !pythonFits(e.packages.python, v.base.version) {
-		notes = append(notes, fmt.Sprintf("The conda file asks for Python %s; the job gets Python %s of %s.", e.packages.python, v.base.version, v.base.path))
+		notes = append(notes, fmt.Sprintf("The conda file asks for Python %s. The job gets Python %s of %s.",
+			e.packages.python, v.base.version, v.base.path))
 	}
 	for _, note := range notes {
 		e.logs.overview("Environment: %s", note)
 	}
 	if v.complete() {
-		e.logs.overview("Environment: %s is used as an earlier job built it.", v.dir)
+		e.logs.overview("Environment: %s is reused from an earlier job.", v.dir)
 	} else {
-		e.logs.overview("Environment: %s is built with %d requirements; pip's output is in %s.", v.dir, len(v.lines), buildLogFile)
+		e.logs.overview("Environment: building %s with %d requirements. The output of pip is in %s.",
+			v.dir, len(v.lines), buildLogFile)
 		e.guard.start(v.base.path, e.jobEnviron())
 		err := v.build(ctx)
-		endMarked(e.mark + ".") // pip's own processes end with its group; this is about those that left it
+		endMarked(e.mark + ".") // for processes that left the group of pip
 		if err != nil {
 			return err
 		}
@@ -75,9 +78,9 @@ func (e *engine) prepareEnvironment(ctx context.Context) error {
 	return nil
 }
 
-// newVenv says which environment the job needs and where it is.
+// newVenv returns which environment the job needs and where it is.
 func (e *engine) newVenv(ctx context.Context) (*venv, error) {
-	base, err := e.askInterpreter(ctx)
+	base, err := e.describeInterpreter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -94,21 +97,23 @@ func (e *engine) newVenv(ctx context.Context) (*venv, error) {
 	}
 	content := append([]string{base.path, base.version}, e.packages.lines...)
 	sum := sha256.Sum256([]byte(strings.Join(content, "\n")))
-	v := &venv{dir: filepath.Join(root, fmt.Sprintf("python%s-%x", base.version, sum[:8])), lines: e.packages.lines, base: base,
-		mark: e.mark + ".environment", keepsLog: e.Logs != ""}
+	v := &venv{
+		dir:   filepath.Join(root, fmt.Sprintf("python%s-%x", base.version, sum[:8])),
+		lines: e.packages.lines, base: base, mark: e.mark + ".environment", keepsLog: e.Logs != "",
+	}
 	if v.log, err = e.logs.path(buildLogFile); err != nil {
 		return nil, fmt.Errorf("scoring: %w", err)
 	}
 	return v, nil
 }
 
-// askSelf makes an interpreter tell its path, its version and its environment.
-const askSelf = `import os, sys
+// describeSelf prints the path, version and environment of the interpreter that runs it.
+const describeSelf = `import os, sys
 told = [sys.executable, "%d.%d.%d" % sys.version_info[:3]] + ["=".join(item) for item in os.environ.items()]
 sys.stdout.buffer.write(os.fsencode("\0".join(told)))`
 
-// askInterpreter finds out which interpreter Job.Python is.
-func (e *engine) askInterpreter(ctx context.Context) (baseInterpreter, error) {
+// describeInterpreter finds out which interpreter Job.Python is.
+func (e *engine) describeInterpreter(ctx context.Context) (baseInterpreter, error) {
 	in, err := findInterpreter(e.Python, e.jobEnviron())
 	if err != nil {
 		return baseInterpreter{}, err
@@ -117,18 +122,18 @@ func (e *engine) askInterpreter(ctx context.Context) (baseInterpreter, error) {
 	if err != nil {
 		return baseInterpreter{}, err
 	}
-	cmd := exec.Command(path, "-c", askSelf)
+	cmd := exec.Command(path, "-c", describeSelf)
 	cmd.Env = environ
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = runInGroup(ctx, cmd)
 	told := strings.Split(stdout.String(), "\x00")
 	if err == nil && len(told) < 2 {
-		err = errors.New("it does not tell its version")
+		err = errors.New("it did not report its version")
 	}
 	if err != nil {
 		if ask {
-			in.learn("", nil)
+			in.resolved("", nil)
 		}
 		if ctx.Err() != nil {
 			return baseInterpreter{}, context.Cause(ctx)
@@ -136,7 +141,7 @@ func (e *engine) askInterpreter(ctx context.Context) (baseInterpreter, error) {
 		return baseInterpreter{}, fmt.Errorf("scoring: the interpreter %s: %w%s", path, err, indent(stderr.String()))
 	}
 	if ask {
-		in.learn(told[0], told[2:])
+		in.resolved(told[0], told[2:])
 	}
 	return baseInterpreter{path: told[0], version: told[1]}, nil
 }
@@ -144,12 +149,14 @@ func (e *engine) askInterpreter(ctx context.Context) (baseInterpreter, error) {
 // python is the interpreter in the environment.
 func (v *venv) python() string { return filepath.Join(v.dir, "bin", "python") }
 
-// venvEnviron is what activating the environment sets: programs that a script starts by name come from it, too.
+// venvEnviron is what activating the environment sets, so that programs that a script starts by
+// name come from it too.
 func (s *settings) venvEnviron() []string {
 	if s.venv == "" {
 		return nil
 	}
-	return []string{"VIRTUAL_ENV=" + s.venv, "PATH=" + filepath.Join(s.venv, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")}
+	path := filepath.Join(s.venv, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")
+	return []string{"VIRTUAL_ENV=" + s.venv, "PATH=" + path}
 }
 
 func (v *venv) complete() bool {
@@ -157,7 +164,8 @@ func (v *venv) complete() bool {
 	return err == nil
 }
 
-// build builds the environment, unless another process or job has done so by the time that it has the lock.
+// build builds the environment, unless another job or process did so while this one waited for the
+// lock.
 func (v *venv) build(ctx context.Context) (err error) {
 	if err := os.MkdirAll(filepath.Dir(v.dir), 0o755); err != nil {
 		return fmt.Errorf("scoring: environment: %w", err)
@@ -175,7 +183,7 @@ func (v *venv) build(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.RemoveAll(v.dir) // what stays has no mark
+			_ = os.RemoveAll(v.dir) // what cannot be removed has no completeMark
 		}
 	}()
 	if err := v.install(ctx, lock); err != nil {
@@ -187,7 +195,7 @@ func (v *venv) build(ctx context.Context) (err error) {
 	return nil
 }
 
-// lock waits for the right to build.
+// lock waits until it has the lock for building.
 func (v *venv) lock(ctx context.Context) (*os.File, error) {
 	file, err := os.OpenFile(v.dir+".lock", os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -213,9 +221,9 @@ func (v *venv) lock(ctx context.Context) (*os.File, error) {
 	}
 }
 
-// install makes the environment and lets pip fill it.
+// install creates the environment and runs pip in it.
 func (v *venv) install(ctx context.Context, lock *os.File) error {
-	// -I: what a PYTHONPATH holds must not count as installed.
+	// -I: packages in PYTHONPATH must not count as installed.
 	if err := v.step(ctx, lock, v.base.path, "-I", "-m", "venv", v.dir); err != nil {
 		return err
 	}
@@ -226,10 +234,11 @@ func (v *venv) install(ctx context.Context, lock *os.File) error {
 	if len(v.lines) == 0 {
 		return nil
 	}
-	return v.step(ctx, lock, v.python(), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off", "-r", requirements)
+	return v.step(ctx, lock, v.python(), "-I", "-m", "pip", "install",
+		"--no-input", "--disable-pip-version-check", "--progress-bar=off", "-r", requirements)
 }
 
-// step runs one command, whose output goes to the job's log.
+// step runs one command and appends its output to the log.
 func (v *venv) step(ctx context.Context, lock *os.File, name string, arguments ...string) error {
 	log, err := openLog(v.log)
 	if err != nil {
@@ -238,8 +247,9 @@ func (v *venv) step(ctx context.Context, lock *os.File, name string, arguments .
 	defer log.Close()
 	cmd := exec.Command(name, arguments...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), workerVariable+"="+v.mark) // Job.Env is for the script
-	cmd.ExtraFiles = []*os.File{lock}                         // should this process be killed, the lock lasts as long as pip does
+	cmd.Env = append(os.Environ(), workerVariable+"="+v.mark) // Job.Env is only for the script
+	// If this process is killed, the lock lasts as long as pip.
+	cmd.ExtraFiles = []*os.File{lock}
 	if err = runInGroup(ctx, cmd); err == nil {
 		return nil
 	}
@@ -253,7 +263,7 @@ func (v *venv) step(ctx context.Context, lock *os.File, name string, arguments .
 	return v.failure(arguments[2], exit, readTail(v.log))
 }
 
-// failure explains a step that failed by the end of what it printed.
+// failure returns the error of a failed step, from the end of its output.
 func (v *venv) failure(step string, exit error, output string) error {
 	lines := strings.Split(strings.TrimSpace(output), "\n")
 	failed := &EnvironmentError{
@@ -266,8 +276,8 @@ func (v *venv) failure(step string, exit error, output string) error {
 	return failed
 }
 
-// ownError is the line in which pip, or venv, says why it failed; empty when there is none. pip's
-// last one is about the package that was asked for, unless it only names a web page.
+// ownError is the line in which pip or venv says why it failed; empty if there is none. With pip it
+// is the last error that does not only point to a web page.
 func ownError(lines []string) string {
 	for _, head := range []string{"ERROR: ", "error: ", "Error: "} {
 		for _, line := range slices.Backward(lines) {

@@ -16,8 +16,9 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/scratch"
 )
 
-// playedPython is an interpreter whose venv and pip take no time: pieces of shell script stand for them, in which
-// $1 is the folder of the environment, or the file of the requirements. A worker is run by the real one.
+// playedPython creates a fake interpreter whose venv and pip are shell scripts, so that they take
+// no time. $1 is the folder of the environment, or the file with the requirements. Workers run the
+// real Python.
 func playedPython(t *testing.T, venv, pip string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "python")
@@ -43,7 +44,7 @@ exec '`+realPython()+`' "$@"
 	return path
 }
 
-// makesVenv gives the environment the interpreter that stands for it.
+// makesVenv creates an environment whose interpreter is the fake one.
 const makesVenv = `mkdir -p "$1/bin" && ln -s "$0" "$1/bin/python" && echo made >>"$1/steps"`
 
 func buildJob(t *testing.T, venv, pip string) Job {
@@ -54,7 +55,7 @@ func buildJob(t *testing.T, venv, pip string) Job {
 	return job
 }
 
-// built gives the only environment in the cache, "" for none.
+// built returns the only environment in the cache, "" for none.
 func built(t *testing.T, job Job) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(job.Environment.CacheDir, "python3.11.7-*[0-9a-f]"))
@@ -64,7 +65,7 @@ func built(t *testing.T, job Job) string {
 	return strings.Join(found, "")
 }
 
-// TestEnvironmentIsBuiltOnceAndKept checks the whole way with a venv and a pip that take no time.
+// TestEnvironmentIsBuiltOnceAndKept builds an environment and uses it twice.
 func TestEnvironmentIsBuiltOnceAndKept(t *testing.T) {
 	job := buildJob(t, makesVenv, `cp "$1" "$(dirname "$1")/installed"; echo installed`)
 	for i := range 2 {
@@ -88,14 +89,14 @@ func TestEnvironmentIsBuiltOnceAndKept(t *testing.T) {
 		t.Errorf("log of the build %q", log)
 	}
 	overview := logText(t, job, "logs/job_progress_overview.*.txt")
-	for _, want := range []string{"is built with 2 requirements; pip's output is in azureml-logs/20_image_build_log.txt.", "is used as an earlier job built it."} {
+	for _, want := range []string{"with 2 requirements. The output of pip is in azureml-logs/20_image_build_log.txt.", "is reused from an earlier job."} {
 		if strings.Count(overview, want) != 1 {
 			t.Errorf("%q is not once in\n%s", want, overview)
 		}
 	}
 }
 
-// TestEnvironmentThatCannotBeBuilt checks what stops each step.
+// TestEnvironmentThatCannotBeBuilt fails each step of a build.
 func TestEnvironmentThatCannotBeBuilt(t *testing.T) {
 	tests := []struct {
 		name, venv, pip string
@@ -117,7 +118,7 @@ func TestEnvironmentThatCannotBeBuilt(t *testing.T) {
 			}
 			writeFile(t, filepath.Join(newVenvOf(t, s).dir+".lock", "file"), "")
 		}, "", "is a directory"},
-		{"a python that says nothing", "", "", func(t *testing.T, j *Job) { script(t, j.Python, "exit 0") }, "", "does not tell its version"},
+		{"a python that says nothing", "", "", func(t *testing.T, j *Job) { script(t, j.Python, "exit 0") }, "", "did not report its version"},
 		{"a python that fails", "", "", func(t *testing.T, j *Job) { script(t, j.Python, "echo no clay >&2; exit 4") }, "", "exit status 4\n\tno clay"},
 		{"a python that does not start", "", "", func(t *testing.T, j *Job) { writeFile(t, j.Python, "#!/no/such/shell\n") }, "", "no such file or directory"},
 	}
@@ -144,7 +145,7 @@ func TestEnvironmentThatCannotBeBuilt(t *testing.T) {
 	}
 }
 
-// script makes a file a shell script.
+// script writes an executable shell script.
 func script(t *testing.T, path, text string) {
 	t.Helper()
 	writeFile(t, path, "#!/bin/sh\n"+text+"\n")
@@ -153,7 +154,7 @@ func script(t *testing.T, path, text string) {
 	}
 }
 
-// newVenvOf is the environment that a job needs.
+// newVenvOf returns the environment that a job needs.
 func newVenvOf(t *testing.T, s *settings) *venv {
 	t.Helper()
 	logs, err := newLogTree(t.TempDir(), s.now)
@@ -200,7 +201,8 @@ func TestEnvironmentsOfDefault(t *testing.T) {
 	}
 }
 
-// TestEnvironmentOfAnotherBuilder checks that a job waits while another builds, and no longer than it is wanted.
+// TestEnvironmentOfAnotherBuilder checks that a job waits while another builds, until its context
+// ends.
 func TestEnvironmentOfAnotherBuilder(t *testing.T) {
 	job := buildJob(t, makesVenv, "")
 	s, err := newSettings(job)
@@ -236,8 +238,8 @@ func TestEnvironmentOfAnotherBuilder(t *testing.T) {
 	}
 }
 
-// TestEnvironmentBuildEndsWithTheJob checks that nothing of pip goes on after a job that is cancelled, and that
-// nothing stays of what it has made.
+// TestEnvironmentBuildEndsWithTheJob checks that a cancelled job leaves no process of pip, and no
+// unfinished environment.
 func TestEnvironmentBuildEndsWithTheJob(t *testing.T) {
 	job := buildJob(t, makesVenv, `sleep 1000 & echo "process $!" >>"$MARKS_OF_PIP/notes"; setsid sleep 1000 & echo "process $!" >>"$MARKS_OF_PIP/notes"; echo >"$MARKS_OF_PIP/here"; wait`)
 	t.Setenv("MARKS_OF_PIP", job.Env["MARKS"])

@@ -11,8 +11,8 @@ import (
 )
 
 func TestPackagesOfAnEnvironment(t *testing.T) {
-	const conda = "Packages of conda are not installed, only those of its pip part are. Missing: "
-	const azure = "Only Azure's own driver needs these packages; they are not installed: "
+	const conda = "Only the pip part of the conda file is installed. Missing: "
+	const azure = "These packages are not installed, because only Azure's own driver needs them: "
 	tests := []struct {
 		name        string
 		environment Environment
@@ -34,8 +34,8 @@ func TestPackagesOfAnEnvironment(t *testing.T) {
 		{"requirements and conda file together", Environment{CondaFile: "dependencies: [{pip: [a]}]", Requirements: "# tools\n\n b ; python_version > '3'\r\n--extra-index-url https://example.com\n"},
 			packages{lines: []string{"a", "b ; python_version > '3'", "--extra-index-url https://example.com"}}},
 		{"variables", Environment{CondaFile: "variables: {A: b}"},
-			packages{notes: []string{"The variables of the conda file are not set; give them to the deployment as environment variables."}}},
-		{"an image", Environment{Image: "kiln:1"}, packages{notes: []string{"The image kiln:1 is not run: the job gets a virtual environment of this machine's Python."}}},
+			packages{notes: []string{"The variables of the conda file are not set. Set them as environment variables of the deployment."}}},
+		{"an image", Environment{Image: "kiln:1"}, packages{notes: []string{"The image kiln:1 is not run. The job gets a virtual environment of this machine's Python."}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,7 +108,8 @@ func TestPythonFits(t *testing.T) {
 	}
 }
 
-// TestAModelOfMLflowIsNoLink: MLflow follows links and refuses what it then finds out of the folder.
+// TestAModelOfMLflowIsNoLink: MLflow follows symbolic links and refuses files outside of the
+// folder.
 func TestAModelOfMLflowIsNoLink(t *testing.T) {
 	job := mlflowModel(t, anMLModel)
 	if err := os.Symlink(filepath.Join(job.Model, "weights.txt"), filepath.Join(job.Model, "link")); err != nil {
@@ -127,7 +128,7 @@ func TestAModelOfMLflowIsNoLink(t *testing.T) {
 	}
 }
 
-// TestEnvironmentErrorGivesTheToolsOwnLine checks it with what pip and venv print.
+// TestEnvironmentErrorGivesTheToolsOwnLine uses output of pip and venv.
 func TestEnvironmentErrorGivesTheToolsOwnLine(t *testing.T) {
 	tests := []struct{ name, step, output, reason string }{
 		{"a version that there is not", "pip", "Looking in indexes: https://example.com\nERROR: Could not find a version that satisfies the requirement torch==1.0 (from versions: none)\nERROR: No matching distribution found for torch==1.0\n",

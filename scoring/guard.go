@@ -7,23 +7,23 @@ import (
 	"sync"
 )
 
-// guard is a process that waits for the end of this one. When the engine is killed it ends what the
-// job has started, and removes the job's temporary folder: workers end by themselves then, but not
-// the processes that a script has started.
+// guard is a process that waits for the end of this one. If the engine is killed, the guard kills
+// what the job has started and removes its temporary folder. The workers would end by themselves,
+// but not the processes that a script has started.
 type guard struct {
 	script, mark, root string
 
 	once  sync.Once
-	cmd   *exec.Cmd      // nil when it does not run
-	alive io.WriteCloser // closed by the system when this process ends
+	cmd   *exec.Cmd      // nil if it is not running
+	alive io.WriteCloser // the system closes it when this process ends
 }
 
 func newGuard(dirs jobDirs, mark string) *guard {
 	return &guard{script: filepath.Join(dirs.driver, "guard.py"), mark: mark, root: dirs.root}
 }
 
-// start starts the guard, unless it runs already. A job without one runs as well; what a killed
-// engine leaves then goes when the next job starts.
+// start starts the guard, unless it is running. If it cannot be started, the job runs without it,
+// and what a killed engine leaves is removed when the next job starts.
 func (g *guard) start(python string, environ []string) {
 	g.once.Do(func() {
 		cmd := exec.Command(python, "-I", "-S", g.script, g.mark, g.root)
@@ -39,9 +39,9 @@ func (g *guard) start(python string, environ []string) {
 	})
 }
 
-// stop ends the guard, when nothing of the job runs any more.
+// stop ends the guard. Nothing of the job may be running.
 func (g *guard) stop() {
-	g.once.Do(func() {}) // too late to start
+	g.once.Do(func() {}) // from now on start does nothing
 	if g.cmd == nil {
 		return
 	}

@@ -27,14 +27,14 @@ func TestMain(m *testing.M) {
 // jobVariable makes this program run one job: a test kills it, a benchmark measures its memory.
 const jobVariable = "AZMLBATCH_TEST_JOB"
 
-// processJob is what of a job its process is told.
+// processJob has the fields of a job that its process gets.
 type processJob struct {
 	Code, Script, Model, Input, Output, Logs, Python string
 	Env                                              map[string]string
 	Workers                                          int
 }
 
-// jobProcess is a process that runs a job and prints its own status.
+// jobProcess returns a process that runs a job and prints its own status.
 func jobProcess(t testing.TB, job Job) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -50,7 +50,7 @@ func jobProcess(t testing.TB, job Job) *exec.Cmd {
 	return cmd
 }
 
-// runJobProcess is what that process does.
+// runJobProcess runs the job in that process.
 func runJobProcess(text string) int {
 	var job processJob
 	if err := json.Unmarshal([]byte(text), &job); err != nil {
@@ -62,12 +62,14 @@ func runJobProcess(text string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	status, err := os.ReadFile("/proc/self/status") // its resource usage would have that of the processes before it, too
+	// The resource usage would include that of earlier processes.
+	status, err := os.ReadFile("/proc/self/status")
 	fmt.Println(string(status), err)
 	return 0
 }
 
-// helperModule lies beside every test's script: once is true for the first caller in the job, note tells the test.
+// helperModule is in the code folder of every test. once is true for the first caller in the job.
+// note sends a line to the test.
 const helperModule = `
 import os
 
@@ -105,12 +107,12 @@ def names(mini_batch):
     return [os.path.basename(path) for path in mini_batch]
 `
 
-// meeting shows that two processes are in run at the same time: it hangs with one.
+// meeting needs two processes that are in run at the same time: it hangs with one.
 const meeting = "import helper\ndef run(mini_batch):\n    helper.meet()\n    return helper.names(mini_batch)\n"
 
 const echo = "import helper\ndef run(mini_batch):\n    return helper.names(mini_batch)\n"
 
-// newJob is a job over n files a00.txt, a01.txt, … whose content is their number.
+// newJob returns a job with n files a00.txt, a01.txt, … whose content is their number.
 func newJob(t testing.TB, script string, n int) Job {
 	t.Helper()
 	dir := t.TempDir()
@@ -129,8 +131,8 @@ func newJob(t testing.TB, script string, n int) Job {
 		Python: realPython(), Env: map[string]string{"MARKS": filepath.Join(dir, "marks")}}
 }
 
-// realPython is the interpreter behind a wrapper on the PATH, which would cost every test half a second; the name itself
-// where it does not answer.
+// realPython is the interpreter behind a wrapper in PATH, which would cost every test half a
+// second. If it does not answer, realPython is the name itself.
 var realPython = sync.OnceValue(func() string {
 	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable, end='')").Output()
 	if err != nil {
@@ -139,7 +141,7 @@ var realPython = sync.OnceValue(func() string {
 	return string(out)
 })
 
-// writeFile writes a file and makes its folder.
+// writeFile writes a file and creates its folder.
 func writeFile(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
@@ -159,7 +161,7 @@ func readFile(t testing.TB, path string) string {
 	return string(b)
 }
 
-// lines gives the lines of a file by value: the order of mini-batches is not promised.
+// lines returns the sorted lines of a file: the order of mini-batches is not defined.
 func lines(t testing.TB, path string) []string {
 	t.Helper()
 	text := readFile(t, path)
@@ -171,13 +173,13 @@ func lines(t testing.TB, path string) []string {
 	return all
 }
 
-// notes gives what the script told with helper.note, by value.
+// notes returns the sorted lines that the script sent with helper.note.
 func notes(t testing.TB, job Job) []string {
 	t.Helper()
 	return lines(t, filepath.Join(job.Env["MARKS"], "notes"))
 }
 
-// logText gives a log; the pattern stands for one file.
+// logText returns the text of a log. The pattern must match one file.
 func logText(t testing.TB, job Job, pattern string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(job.Logs, filepath.FromSlash(pattern)))
@@ -284,7 +286,7 @@ func (r rule) check(t *testing.T, job Job, got Result) {
 	}
 }
 
-// entries lists a folder, with all that is in it.
+// entries lists everything in a folder.
 func entries(t testing.TB, dir string) []string {
 	t.Helper()
 	var names []string
@@ -300,7 +302,7 @@ func entries(t testing.TB, dir string) []string {
 	return names
 }
 
-// snapshot is the content of all files of a folder.
+// snapshot is the content of all files in a folder.
 func snapshot(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -312,7 +314,7 @@ func snapshot(t testing.TB, dir string) map[string]string {
 	return files
 }
 
-// started runs a job beside the test. wait gives its outcome.
+// started runs a job in the background. wait returns its outcome.
 func started(ctx context.Context, job Job) (wait func() (Result, error)) {
 	type outcome struct {
 		result Result

@@ -13,21 +13,24 @@ import (
 	"slices"
 )
 
-// listing is the names of the input files in order, kept in one block of memory: a folder may hold a million.
+// listing has the names of the input files in order. All names share one block of memory, because
+// there may be a million.
 type listing struct {
-	dir   string // with a separator at the end
+	dir   string // ends with a separator
 	names []byte
-	ends  []uint32 // where each name ends in names, unsorted
-	order []uint32 // the numbers of the names by their order
+	ends  []uint32 // where each name ends in names, in the order of reading
+	order []uint32 // numbers of the names, sorted by name
 }
 
-// namesAtOnce bounds the directory entries that are held while a folder is read.
+// namesAtOnce is how many directory entries are read at a time.
 const namesAtOnce = 512
 
-// listInput finds the input files: one file, or the regular files at the top level of a folder, by name.
+// listInput returns the input files sorted by name: one file, or the regular files at the top level
+// of a folder.
 //
-// Choice: Azure cuts the input in listing order and does not say which; by name makes a run repeatable. Hidden and empty
-// files count, as nothing says that they do not. A symbolic link counts as what it points to.
+// Azure splits the input in listing order, and does not document that order. Choice: sorting by
+// name makes a run repeatable. Hidden and empty files count, because no source says that they do
+// not. A symbolic link counts as its target.
 func listInput(ctx context.Context, path string) (*listing, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -39,7 +42,7 @@ func listInput(ctx context.Context, path string) (*listing, error) {
 		l.sort()
 		return l, nil
 	}
-	if !info.IsDir() { // opening a named pipe would wait for somebody who writes to it
+	if !info.IsDir() { // opening a named pipe would wait for a writer
 		return nil, fmt.Errorf("%s is neither a folder nor a file", path)
 	}
 	folder, err := os.Open(path)
@@ -104,7 +107,7 @@ func (l *listing) batches(size int) int {
 	if l.len() == 0 {
 		return 0
 	}
-	return (l.len()-1)/size + 1 // which cannot overflow: the largest size there is means all files at once
+	return (l.len()-1)/size + 1 // cannot overflow, even with the largest size
 }
 
 // batchLen is the number of files in a mini-batch.
@@ -112,7 +115,7 @@ func (l *listing) batchLen(batch, size int) int {
 	return min(size, l.len()-batch*size)
 }
 
-// batch gives the full paths of a mini-batch's files.
+// batch returns the full paths of the files in a mini-batch.
 func (l *listing) batch(batch, size int) []string {
 	first := batch * size
 	paths := make([]string, 0, l.batchLen(batch, size))

@@ -12,32 +12,33 @@ import (
 	"sync"
 )
 
-// interpreter is the Python that workers are started with.
+// interpreter is the Python that runs the workers.
 //
-// What PATH calls python3 is often a shell script of a version manager, which looks for the real interpreter half a
-// second long at every start. The first worker is started through it and tells what it is and with which environment;
-// all others, in this job and in later ones of this process, start that at once.
+// The python3 in PATH is often a wrapper: a shell script of a version manager, which takes half a
+// second to find the real interpreter. The first worker is started through the wrapper and reports
+// the real interpreter and its environment. All other workers, in this job and in later jobs of
+// this process, start the real one directly.
 type interpreter struct {
-	key string // of the memory of wrappers; empty when path is no wrapper
+	key string // in realInterpreters; empty if path is not a wrapper
 
 	mu      sync.Mutex
 	path    string
 	environ []string
 	known   bool
-	asked   chan struct{} // closed when the first worker has told, or failed to; nil when none was asked
+	asked   chan struct{} // closed when the first worker has reported; nil if none was asked
 }
 
-// realInterpreters remembers what wrappers were found to start. Its key holds all that a wrapper decides by, short of
-// files that change while this process runs.
+// realInterpreters caches the real interpreters of wrappers. The key has everything that a wrapper
+// looks at, except files.
 var realInterpreters sync.Map
 
-// realInterpreter is what a wrapper starts, and the environment it gives it.
+// realInterpreter is what a wrapper starts, and with which environment.
 type realInterpreter struct {
 	path    string
 	environ []string
 }
 
-// findInterpreter looks for python as a shell would, without starting it.
+// findInterpreter finds the interpreter in PATH, as a shell would. It does not start it.
 func findInterpreter(python string, environ []string) (*interpreter, error) {
 	path, err := exec.LookPath(python)
 	if err != nil {
@@ -76,8 +77,8 @@ func isShellScript(path string) bool {
 	return bytes.Equal(start[:n], []byte("#!"))
 }
 
-// command gives what to start a worker with. With ask, the worker shall tell the real interpreter and its environment,
-// and the caller hand them to learn; other callers wait for that.
+// command returns how to start a worker. If ask is true, the worker must report the real
+// interpreter, and the caller must call resolved. Other callers wait until then.
 func (in *interpreter) command(ctx context.Context) (path string, environ []string, ask bool, err error) {
 	for {
 		in.mu.Lock()
@@ -100,8 +101,8 @@ func (in *interpreter) command(ctx context.Context) (path string, environ []stri
 	}
 }
 
-// learn takes what the asked worker told; an empty path means that it could not.
-func (in *interpreter) learn(path string, environ []string) {
+// resolved stores what a worker reported. An empty path means that it failed to.
+func (in *interpreter) resolved(path string, environ []string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	close(in.asked)
@@ -113,7 +114,7 @@ func (in *interpreter) learn(path string, environ []string) {
 	realInterpreters.Store(in.key, realInterpreter{path, environ})
 }
 
-// name is the path as far as it is known.
+// name is the path of the interpreter, as far as it is known.
 func (in *interpreter) name() string {
 	in.mu.Lock()
 	defer in.mu.Unlock()

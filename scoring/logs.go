@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// logTree writes a job's logs where Azure puts them, each line as it happens.
+// logTree writes the logs of a job in Azure's layout, each line as it happens.
 //
-// Layout and line formats are seen in Microsoft Learn: how-to-troubleshoot-batch-endpoints and
-// how-to-debug-parallel-run-step, and in azure-sdk-for-python issue 31839. The wording of today's overview and result
-// files is not evidenced; a reader must not parse it strictly.
+// The layout and the formats of lines come from Microsoft Learn
+// (how-to-troubleshoot-batch-endpoints, how-to-debug-parallel-run-step) and azure-sdk-for-python
+// issue 31839. The current wording of the overview and result logs is not documented, so readers
+// must not parse them strictly.
 type logTree struct {
 	dir     string
 	now     func() time.Time
@@ -22,7 +23,7 @@ type logTree struct {
 
 	mu    sync.Mutex
 	files map[string]*os.File
-	err   error // the first one: a full disk must not pass for a complete log
+	err   error // the first one; a log that is not complete must not pass for one that is
 }
 
 const (
@@ -51,7 +52,7 @@ func newLogTree(dir string, now func() time.Time) (*logTree, error) {
 
 const hourStamp = "2006010215"
 
-// overviewFile is a new one every day.
+// overviewFile is the name of the overview log, which changes every day.
 func (l *logTree) overviewFile() string {
 	days := l.now().UTC().Sub(l.started).Truncate(24 * time.Hour)
 	return "logs/job_progress_overview." + l.started.Add(days).Format(hourStamp) + ".txt"
@@ -74,7 +75,7 @@ func stderrFile(node int, process string) string {
 	return fmt.Sprintf("logs/user/stderr/%d/%s.stderr.txt", node, process)
 }
 
-// path gives the place of a log in the file system and makes its folder.
+// path returns the path of a log and creates its folder.
 func (l *logTree) path(name string) (string, error) {
 	path := filepath.Join(l.dir, filepath.FromSlash(name))
 	return path, os.MkdirAll(filepath.Dir(path), 0o755)
@@ -91,73 +92,74 @@ func (l *logTree) write(name, text string) {
 			file, err = openLog(path)
 		}
 		if err != nil {
-			l.keep(err)
+			l.keepError(err)
 			return
 		}
 		l.files[name] = file
 	}
 	if _, err := file.WriteString(text); err != nil {
-		l.keep(err)
+		l.keepError(err)
 	}
 }
 
-func (l *logTree) keep(err error) {
+func (l *logTree) keepError(err error) {
 	if l.err == nil {
 		l.err = fmt.Errorf("scoring: logs: %w", err)
 	}
 }
 
-// openLog opens a file that several may append to.
+// openLog opens a file for appending. Several writers can do so at once.
 func openLog(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 }
 
-// line gives a text the form of the progress, error and result logs.
+// line formats a line of the progress, error and result logs.
 func (l *logTree) line(text string) string {
 	return l.now().UTC().Format(logTime) + " " + text + "\n"
 }
 
-// overview tells the job's progress in words.
+// overview adds a line to the progress log.
 func (l *logTree) overview(format string, values ...any) {
 	l.write(l.overviewFile(), l.line(fmt.Sprintf(format, values...)))
 }
 
-// result tells the outcome.
+// result adds a line to the result log.
 func (l *logTree) result(text string) {
 	l.write(jobResultFile, l.line(text))
 }
 
-// system writes a line of a system log: time, level, process, thread and text.
+// system adds a line to a system log: time, level, process, thread and text.
 func (l *logTree) system(name, level string, pid, thread int, format string, values ...any) {
 	stamp := strings.Replace(l.now().UTC().Format("2006-01-02 15:04:05.000"), ".", ",", 1)
 	l.write(name, fmt.Sprintf("%s|%s|%d|%d|%s\n", stamp, level, pid, thread, fmt.Sprintf(format, values...)))
 }
 
-// master writes to the log of the head process.
+// master adds a line to the log of the head process.
 func (l *logTree) master(level, format string, values ...any) {
 	l.system(l.masterFile(), level, os.Getpid(), 0, format, values...)
 }
 
-// node writes to the log of one of a node's processes, or of its main process.
+// node adds a line to the log of one of a node's processes, or of its main process.
 func (l *logTree) node(node int, process, level string, pid, thread int, format string, values ...any) {
 	l.system(nodeFile(node, process), level, pid, thread, format, values...)
 }
 
-// closeProcess closes the logs of a process that has ended: a job may have very many, one after another.
-func (l *logTree) closeProcess(node int, process string) {
+// closeLogsOf closes the logs of a process that has ended. A job may have a great many processes,
+// one after another.
+func (l *logTree) closeLogsOf(node int, process string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, name := range []string{nodeFile(node, process), processErrorFile(node, process)} {
 		if file := l.files[name]; file != nil {
 			delete(l.files, name)
 			if err := file.Close(); err != nil {
-				l.keep(err)
+				l.keepError(err)
 			}
 		}
 	}
 }
 
-// scriptError puts a failed call of the script into the logs that are about them.
+// scriptError writes an error of the script to the logs for errors.
 func (l *logTree) scriptError(e *ScriptError) {
 	text := e.Traceback
 	if text == "" || e.TimedOut || e.Exited {
@@ -166,21 +168,22 @@ func (l *logTree) scriptError(e *ScriptError) {
 	if e.TooFewRows {
 		text += fmt.Sprintf(" of mini-batch %d", e.MiniBatch)
 	}
-	line := l.line(fmt.Sprintf("The %s on node %d failed with error: %s", e.Process, e.Node, strings.TrimRight(text, "\n")))
-	if e.Hint != "" { // the service has no such line
+	text = strings.TrimRight(text, "\n")
+	line := l.line(fmt.Sprintf("The %s on node %d failed with error: %s", e.Process, e.Node, text))
+	if e.Hint != "" { // the service does not write such a line
 		line += l.line(hintHead + e.Hint)
 	}
 	l.write(l.errorFile(), line)
 	l.write(processErrorFile(e.Node, e.Process), l.line(e.Error())+line)
 }
 
-// hintHead begins the line after an error that says what usually helps.
+// hintHead begins the line with the hint, after an error.
 const hintHead = "Hint: "
 
-// shownOfStderr is how many lines of a process's standard error go into an error.
+// shownOfStderr is how many lines of standard error an error shows.
 const shownOfStderr = 10
 
-// lastStderr gives the last lines that a process wrote to standard error.
+// lastStderr returns the last lines that a process wrote to standard error.
 func (l *logTree) lastStderr(node int, process string) string {
 	path, err := l.path(stderrFile(node, process))
 	if err != nil {
@@ -190,12 +193,12 @@ func (l *logTree) lastStderr(node int, process string) string {
 	return strings.Join(lines[max(0, len(lines)-shownOfStderr):], "\n")
 }
 
-// std writes the lines of the head process's own output. The cause of a failure is not among them in Azure either.
+// std writes to the head process's own output. As in Azure, it does not say why a job failed.
 func (l *logTree) std(lines ...string) {
 	l.write(stdLogFile, strings.Join(lines, "\n")+"\n")
 }
 
-// start writes what stands in the logs before any work.
+// start writes the first lines of the logs.
 func (l *logTree) start() {
 	l.std("Azure Machine Learning Batch Inference Start",
 		l.now().UTC().Format("[2006-01-02 15:04:05.000000] ")+"No started flag set. Skip creating started flag.")
@@ -214,19 +217,19 @@ func (l *logTree) end(reason string, lines ...string) {
 	l.master("INFO", "End: %s", reason)
 }
 
-// close ends the writing and gives the first error that occurred.
+// close closes all logs and returns the first error that occurred.
 func (l *logTree) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, file := range l.files {
 		if err := file.Close(); err != nil {
-			l.keep(err)
+			l.keepError(err)
 		}
 	}
 	return l.err
 }
 
-// readTail gives the last part of a log for an error message. The log may be huge.
+// readTail returns the end of a log for an error message. The log may be huge.
 func readTail(path string) string {
 	const most = 4 << 10
 	file, err := os.Open(path)
@@ -235,7 +238,7 @@ func readTail(path string) string {
 	}
 	defer file.Close()
 	if end, err := file.Seek(0, io.SeekEnd); err == nil {
-		_, _ = file.Seek(max(0, end-most), io.SeekStart) // fails as the read does
+		_, _ = file.Seek(max(0, end-most), io.SeekStart) // if it fails, so does the read
 	}
 	text, err := io.ReadAll(io.LimitReader(file, most))
 	if err != nil {
@@ -244,8 +247,8 @@ func readTail(path string) string {
 	return strings.ToValidUTF8(string(text), "\uFFFD")
 }
 
-// number gives a count and the word for what is counted.
-func number(n int, word string) string {
+// plural returns a count with its noun.
+func plural(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// pythonFunction is the flavour by which MLflow gives a model a predict, whatever library it was made with. Batch
-// endpoints support no other without a script (Microsoft Learn: how-to-mlflow-batch).
+// pythonFunction is the flavor that gives a model a predict function, whatever library made it.
+// Batch endpoints need it to run a model without a script (Microsoft Learn: how-to-mlflow-batch).
 const pythonFunction = "python_function"
 
-// mlModelFile makes a folder an MLflow model.
+// mlModelFile is the file that makes a folder an MLflow model.
 const mlModelFile = "MLmodel"
 
 func isMLflowModel(folder string) bool {
@@ -23,7 +23,7 @@ func isMLflowModel(folder string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// flavors reads the names of the ways in which an MLflow model can be loaded.
+// flavors returns the names of the flavors of an MLflow model.
 func flavors(folder string) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(folder, mlModelFile))
 	if err != nil {
@@ -38,60 +38,63 @@ func flavors(folder string) ([]string, error) {
 	return slices.Sorted(maps.Keys(file.Flavors)), nil
 }
 
-// scriptless tells that the model is scored by the engine's own driver for MLflow models.
+// scriptless reports whether the engine's own driver for MLflow models runs instead of a script.
 func (s *settings) scriptless() bool { return s.Func == nil && s.Script == "" }
 
-// checkScriptless refuses a job without a script whose model is none for that.
+// checkScriptless checks that a job without a script has a model that needs none.
 func (s *settings) checkScriptless() error {
 	if s.Code != "" {
-		return &InvalidJobError{"Script", "must name the scoring script in the code folder"}
+		return invalid("Script", "must name the scoring script in the code folder")
 	}
 	if s.Model == "" || !isMLflowModel(s.Model) {
-		return &InvalidJobError{"Script", "must name the scoring script; only an MLflow model, which is a folder with a file MLmodel, is scored without one"}
+		return invalid("Script", "must name the scoring script; "+
+			"only an MLflow model, which is a folder with a file MLmodel, is scored without one")
 	}
 	names, err := flavors(s.Model)
 	if err != nil {
-		return &InvalidJobError{"Model", "must be a readable MLflow model, but " + err.Error()}
+		return invalid("Model", "must be a readable MLflow model, but %v", err)
 	}
 	if !slices.Contains(names, pythonFunction) {
-		return &InvalidJobError{"Model", fmt.Sprintf("must have the flavor %s to be scored without a script, but has %s; "+
-			"give a scoring script that loads one of them", pythonFunction, strings.Join(names, ", "))}
+		return invalid("Model", "must have the flavor %s to be scored without a script, but has %s; "+
+			"give a scoring script that loads one of them", pythonFunction, strings.Join(names, ", "))
 	}
 	return nil
 }
 
-// entry is what a worker process imports, and how it writes DataFrames.
+// entry is what a worker process imports, and how it separates the values of a DataFrame.
 type entry struct{ code, script, module, separator string }
 
-// entry gives the user's script, or the driver for MLflow models: python/lib/azmlbatch_mlflow.py.
+// entry returns the user's script, or the driver for MLflow models: python/lib/azmlbatch_mlflow.py.
 func (e *engine) entry(l launch) entry {
 	if e.scriptless() {
-		// No code folder: the scratch folder takes its place on sys.path. Every sample reads the rows with commas. Not
-		// evidenced: how a text that holds a comma is quoted; pandas quotes it as CSV readers expect, and nothing else.
+		// There is no code folder, so the working directory takes its place on sys.path. All
+		// samples read the rows with commas. How the service quotes a text that has a comma is not
+		// documented; pandas quotes as CSV readers expect.
 		return entry{code: l.workingDir, module: mlflowDriver, separator: ","}
 	}
-	// The service writes one space between the values of a DataFrame.
+	// The service separates the values of a DataFrame by one space.
 	return entry{code: e.Code, script: e.scriptPath(), module: moduleName(e.Script), separator: " "}
 }
 
 const mlflowDriver = "azmlbatch_mlflow"
 
-// NoMLflowError tells that an MLflow model without a script cannot be scored because the Python interpreter lacks mlflow,
-// or what mlflow itself needs. Azure brings its own; here it must be there.
+// NoMLflowError means that an MLflow model without a script cannot be scored, because the Python
+// interpreter lacks mlflow or a package that mlflow needs. Azure provides them; here they must be
+// installed.
 type NoMLflowError struct {
 	// Python is the interpreter.
 	Python string
-	// Missing is what the import said, such as "No module named 'mlflow'".
+	// Missing is the message of the failed import, such as "No module named 'mlflow'".
 	Missing string
 }
 
-// Error names the interpreter and the ways out.
+// Error names the interpreter and says what to install.
 func (e *NoMLflowError) Error() string {
 	return fmt.Sprintf("scoring: an MLflow model without a scoring script is scored by the Python package mlflow, and %s cannot import it: %s; "+
 		"install mlflow, pandas and what the model needs there, or choose another Python (--python)", e.Python, e.Missing)
 }
 
-// importFailure is the end of a job whose script cannot be imported.
+// importFailure is the error of a job whose script cannot be imported.
 func (e *engine) importFailure(call *callError) error {
 	if missing, found := strings.CutPrefix(call.message, mlflowDriver+".NoMLflow: "); found && e.scriptless() {
 		return &NoMLflowError{Python: e.interpreter.name(), Missing: missing}

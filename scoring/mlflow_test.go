@@ -11,7 +11,7 @@ import (
 
 const anMLModel = "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n  sklearn:\n    pickled_model: model.pkl\n"
 
-// mlflowModel is a job without a script over one file, with this MLmodel file.
+// mlflowModel returns a job without a script with one file and this MLmodel file.
 func mlflowModel(t *testing.T, mlModel string) Job {
 	t.Helper()
 	job := newJob(t, echo, 1)

@@ -9,12 +9,13 @@ import (
 	"path/filepath"
 )
 
-// showModel makes dir into the folder that AZUREML_MODEL_DIR names: the model stands in it under the last segment of
-// its path, and nothing else does. Folders are made anew and files are links, so that a script which walks the folders
-// finds them and one that adds a file leaves the model as it is.
+// linkModel creates the folder that AZUREML_MODEL_DIR names. It contains the model under the last
+// segment of its path, and nothing else. Folders are created and files are symbolic links: a script
+// that walks the tree finds them, and one that adds a file does not change the model.
 //
-// Not evidenced: where a model that is a single file stands; here it is $AZUREML_MODEL_DIR/<file name>.
-func showModel(ctx context.Context, model, dir string) error {
+// The place of a model that is a single file is not documented; here it is $AZUREML_MODEL_DIR/<file
+// name>.
+func linkModel(ctx context.Context, model, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil || model == "" {
 		return err
 	}
@@ -30,7 +31,7 @@ func showModel(ctx context.Context, model, dir string) error {
 	if isMLflowModel(model) {
 		link = linkContent
 	}
-	// A link that is the model itself would not be walked.
+	// WalkDir would not follow a link to the model itself.
 	if model, err = filepath.EvalSymlinks(model); err != nil {
 		return err
 	}
@@ -49,8 +50,8 @@ func showModel(ctx context.Context, model, dir string) error {
 	})
 }
 
-// linkContent makes a file that no one can tell from the original: MLflow, since 2026, refuses a model whose files are
-// links out of its folder. Only another file system makes it a copy.
+// linkContent creates a hard link, or a copy on another file system. Since 2026 MLflow refuses a
+// model with files that are symbolic links to places outside of its folder.
 func linkContent(path, name string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// outputFile is where the joined rows go.
+// outputFile is the path of the file with all rows.
 func (e *engine) outputFile() string {
 	return filepath.Join(e.Output, e.OutputFileName)
 }
 
-// rowsFile is where a worker process writes its rows while the job runs: the service shows temp_<ip>_<pid>_<name> in
-// the output folder, and leaves it there when a job fails or is cancelled. The process's name stands for its id, which
-// a replacement may get again.
+// rowsFile is where a worker process writes its rows while the job runs. The service has such files
+// as temp_<ip>_<pid>_<name> in the output folder, and leaves them there when a job fails or is
+// cancelled. Here the name of the process replaces its id, which can be used twice.
 func (e *engine) rowsFile(node int, process string) string {
 	if e.OutputAction == SummaryOnly {
 		return ""
@@ -26,11 +26,11 @@ func (e *engine) rowsFile(node int, process string) string {
 	return filepath.Join(e.Output, fmt.Sprintf("temp_%s_%s_%s", nodeIP(node), process, e.OutputFileName))
 }
 
-// refuseOutputFile fails the job when there is a file of the output's name, unless it may be replaced.
+// refuseOutputFile fails the job if the output file exists and may not be replaced.
 //
-// Choice: sources disagree on an existing file (the job fails; nothing is written; it is overwritten).
-// Failing loses nobody's data. Whether today's service still lower-cases the name is not evidenced; here
-// it stays as given.
+// Choice: sources disagree about an existing file (the job fails; nothing is written; it is
+// overwritten). Failing loses no data. Whether the current service still lower-cases the name is
+// not documented; here it stays as given.
 func (e *engine) refuseOutputFile() error {
 	if e.OutputAction == SummaryOnly {
 		return nil
@@ -45,10 +45,11 @@ func (e *engine) refuseOutputFile() error {
 	return fmt.Errorf("scoring: output: %w", err)
 }
 
-// joinOutput joins what the workers wrote. The first worker's file becomes the output and the others are appended, so
-// that the rows of one worker are not copied at all; it gets its name when it is whole.
+// joinOutput joins the workers' files. The first worker's file becomes the output file, so its rows
+// are not copied, and the other files are appended to it. It gets its final name when it is
+// complete.
 //
-// Choice: by node and process, where the service takes them in the order of a folder listing.
+// Choice: the order is by node and process. The service uses the order of a folder listing.
 func (e *engine) joinOutput(ctx context.Context) error {
 	started := e.now()
 	parts, empty := e.writtenParts()
@@ -60,14 +61,15 @@ func (e *engine) joinOutput(ctx context.Context) error {
 	if err := joinParts(ctx, parts); err != nil {
 		return fmt.Errorf("scoring: join the output: %w", err)
 	}
-	if err := e.refuseOutputFile(); err != nil { // the script may have made one itself
+	if err := e.refuseOutputFile(); err != nil { // the script may have created one
 		return err
 	}
 	if err := os.Rename(parts[0].path, e.outputFile()); err != nil {
 		return fmt.Errorf("scoring: join the output: %w", err)
 	}
 	for _, p := range append(parts[1:], empty...) {
-		if err := os.Remove(p.path); err != nil && !errors.Is(err, fs.ErrNotExist) { // a process that never wrote may have none
+		// A process that never wrote has no file.
+		if err := os.Remove(p.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("scoring: join the output: %w", err)
 		}
 	}
@@ -75,8 +77,8 @@ func (e *engine) joinOutput(ctx context.Context) error {
 	return nil
 }
 
-// writtenParts gives the workers' files by node and process: those with rows, of which there is one at least, and those
-// without, such as that of a process which died at once.
+// writtenParts returns the workers' files by node and process: those with rows, at least one, and
+// those without, such as the file of a process that died at once.
 func (e *engine) writtenParts() (parts, empty []part) {
 	for _, n := range e.nodes {
 		for _, p := range n.parts {
@@ -87,16 +89,17 @@ func (e *engine) writtenParts() (parts, empty []part) {
 			}
 		}
 	}
-	if len(parts) == 0 { // rows without any text
+	if len(parts) == 0 { // all rows are empty
 		return empty[:1], empty[1:]
 	}
 	return parts, empty
 }
 
-// joinParts appends all parts to the first, each up to the end of its last acknowledged mini-batch: a process that was
-// killed while it wrote leaves half a row behind, and its mini-batch has been scored again.
+// joinParts appends all parts to the first. Each part ends with its last mini-batch that was
+// acknowledged: a process that was killed may have left half a row, and its mini-batch has been
+// scored again.
 func joinParts(ctx context.Context, parts []part) error {
-	// Not opened for appending: the system copies between files by itself only without.
+	// Not opened for appending, because the system cannot copy between files then.
 	first, err := os.OpenFile(parts[0].path, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -116,7 +119,7 @@ func joinParts(ctx context.Context, parts []part) error {
 	return first.Close()
 }
 
-// copiedAtOnce bounds the time until a cancelled job notices.
+// copiedAtOnce limits how long a cancelled job goes on copying.
 const copiedAtOnce = 64 << 20
 
 func appendPart(ctx context.Context, to *os.File, p part) error {

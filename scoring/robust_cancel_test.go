@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRobustCancel: a job that is cancelled ends at once, wherever it is. A test that hangs is one that fails; goroutines
-// that are left are found when all tests are done.
+// TestRobustCancel: a job that is cancelled ends at once, whatever it is doing. A test that hangs
+// has failed. Leaked goroutines are found when all tests are done.
 func TestRobustCancel(t *testing.T) {
 	const head = "import helper, os, signal, subprocess, sys\nhelper.process()\nhelper.note('folder', os.getcwd())\n" +
 		"def stay():\n    open(helper.fifo('here'), 'w').close()\n    while True:\n        signal.pause()\n"
@@ -61,7 +61,7 @@ func TestRobustCancel(t *testing.T) {
 	}
 }
 
-// TestRobustCancelByProgress: at every step of the job that its caller hears of.
+// TestRobustCancelByProgress cancels a job at each call of OnProgress.
 func TestRobustCancelByProgress(t *testing.T) {
 	for at := range 5 {
 		job := newJob(t, echo, 4)
@@ -92,7 +92,7 @@ func TestRobustCancelledBefore(t *testing.T) {
 	}
 }
 
-// TestRobustCancelAtTheStart: the interpreter does not come up.
+// TestRobustCancelAtTheStart: the interpreter does not start a worker.
 func TestRobustCancelAtTheStart(t *testing.T) {
 	for name, script := range map[string]string{
 		"a wrapper that hangs":             "#!/bin/sh\necho > \"$MARKS/here\"\nexec sleep 1000\n",
@@ -144,7 +144,7 @@ func TestRobustCancelTheJoin(t *testing.T) {
 	}
 }
 
-// TestRobustLogsWhileItRuns: the logs can be read while the script is at work.
+// TestRobustLogsWhileItRuns: the logs can be read while the job runs.
 func TestRobustLogsWhileItRuns(t *testing.T) {
 	job := newJob(t, "import helper\ndef run(b):\n    print('scoring', helper.names(b))\n    if 'a01' in b[0]:\n        open(helper.fifo('here'), 'w').close()\n        open(helper.fifo('go on')).close()\n    if 'a00' in b[0]:\n        raise ValueError('cracked')\n    return b", 2)
 	job.MiniBatchSize, job.MaxRetries = 1, new(1)
@@ -169,7 +169,7 @@ func TestRobustLogsWhileItRuns(t *testing.T) {
 	}
 }
 
-// TestEchoWhileItRuns checks that a line is there before the call that prints it returns.
+// TestEchoWhileItRuns checks that a line arrives before the call that prints it returns.
 func TestEchoWhileItRuns(t *testing.T) {
 	job := newJob(t, "import helper\ndef run(b):\n    print('here')\n    return [open(helper.fifo('go on')).read()]", 1)
 	pipe := filepath.Join(job.Env["MARKS"], "go on")

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestRobustProcessBeingStarted checks that no process is taken for one without a mark while the system is
-// still setting it up. Whoever starts it takes it for running by then.
+// TestRobustProcessBeingStarted checks that a process with the mark is not mistaken for one without
+// it while it is being started.
 func TestRobustProcessBeingStarted(t *testing.T) {
 	const mark = workerVariable + "=job.process"
 	for range 500 {
@@ -37,7 +37,7 @@ func TestRobustProcessBeingStarted(t *testing.T) {
 	}
 }
 
-// TestRobustProcessesWithoutAMark checks that a process without an environment is no reason to wait.
+// TestRobustProcessesWithoutAMark checks that a process without an environment is not waited for.
 func TestRobustProcessesWithoutAMark(t *testing.T) {
 	empty := exec.CommandContext(t.Context(), "/bin/sh", "-c", "echo; exec 0<&0; read _")
 	empty.Env = []string{}
@@ -72,8 +72,8 @@ func TestRobustProcessesWithoutAMark(t *testing.T) {
 	_ = zombie.Wait()
 }
 
-// killedEngine runs a job in a process of its own and kills that process in the middle, with whatever
-// kill kills before.
+// killedEngine runs a job in a process of its own and kills that process while the script runs.
+// kill is called before.
 func killedEngine(t *testing.T, job Job, kill func(engine int)) {
 	t.Helper()
 	here := filepath.Join(job.Env["MARKS"], "here")
@@ -105,8 +105,8 @@ func folders(t *testing.T) []string {
 	return append([]string{}, found...)
 }
 
-// TestRobustKilledEngine kills the engine itself: the processes of the script end, wherever they are, and the
-// temporary folder goes at once, or else when the next job starts.
+// TestRobustKilledEngine kills the engine itself. The processes of the script end, and the
+// temporary folder is removed, by the guard or by the next job.
 func TestRobustKilledEngine(t *testing.T) {
 	const head = "import helper, os, signal, subprocess, sys\nhelper.process()\n" +
 		"def stay():\n    helper.process(subprocess.Popen(['sleep', '1000']).pid)\n    helper.process(subprocess.Popen(['sleep', '1000'], start_new_session=True).pid)\n" +
@@ -147,7 +147,7 @@ func TestRobustKilledEngine(t *testing.T) {
 	}
 }
 
-// TestRobustGuardEndsWithTheJob checks that no guard stays, whatever way the job ends.
+// TestRobustGuardEndsWithTheJob checks that the guard ends, however the job ends.
 func TestRobustGuardEndsWithTheJob(t *testing.T) {
 	for name, script := range map[string]string{"completed": echo, "failed": "def run(b):\n    raise ValueError()", "no import": "import no_such_module"} {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestRobustGuardEndsWithTheJob(t *testing.T) {
 	}
 }
 
-// killGuard kills the guard of an engine, which may be just about to start it.
+// killGuard kills the guard of an engine, which may not have started it yet.
 func killGuard(t *testing.T, engine int) {
 	var pids []int
 	for len(pids) == 0 && t.Context().Err() == nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// oddNames are names that a file may have. Some file systems refuse those that are not UTF-8.
+// oddNames are valid names of files. Some file systems refuse those that are not UTF-8.
 func oddNames() []string {
 	names := []string{"with space", " ", "new\nline", "tab\t", "quote'\"", "-dash", "--input=x", "a=b", "*?[", `back\slash`, "%s%d", "é", "青磁", "🏺", "e\u0301",
 		"\x01\x7f", "\r", "trailing.", strings.Repeat("x", 255), strings.Repeat("ä", 127)}
@@ -23,7 +23,7 @@ func oddNames() []string {
 	return names
 }
 
-// TestRobustNames: names reach the script as they are, and come back as they were.
+// TestRobustNames: scripts get file names unchanged.
 func TestRobustNames(t *testing.T) {
 	job := newJob(t, "import os\ndef run(b):\n    return [os.fsencode(os.path.basename(p)).hex() + ' ' + open(p).read() for p in b]", 0)
 	job.MiniBatchSize = 3
@@ -42,7 +42,7 @@ func TestRobustNames(t *testing.T) {
 	}
 }
 
-// TestRobustNamesAsRows: a script that returns names writes their very bytes.
+// TestRobustNamesAsRows: names that a script returns are written unchanged.
 func TestRobustNamesAsRows(t *testing.T) {
 	job := newJob(t, echo, 0)
 	job.MiniBatchSize = 1
@@ -60,7 +60,7 @@ func TestRobustNamesAsRows(t *testing.T) {
 	}
 }
 
-// hardNames are few that hold what the many do, where a job for each name would take long.
+// hardNames have the same difficulties in fewer names, for tests with one job per name.
 func hardNames() []string {
 	names := []string{"a\nb 'c' \"d\" *?[ %s \\ é青🏺 =,;", strings.Repeat("x", 255)}
 	if runtime.GOOS == "linux" {
@@ -69,7 +69,7 @@ func hardNames() []string {
 	return names
 }
 
-// TestRobustNamesInErrors: the file that a script was at is told by its very name, and printing it is no error.
+// TestRobustNamesInErrors: errors have the unchanged name of the file, and scripts can print it.
 func TestRobustNamesInErrors(t *testing.T) {
 	for _, name := range hardNames() {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestRobustNamesInErrors(t *testing.T) {
 	}
 }
 
-// TestRobustFolderNames: all folders of a job, and its script, may be called anything.
+// TestRobustFolderNames: all folders of a job, and its script, can have any name.
 func TestRobustFolderNames(t *testing.T) {
 	for _, name := range hardNames() {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,8 @@ func TestRobustFolderNames(t *testing.T) {
 	}
 }
 
-// TestRobustUntouchedFolders: nothing is written into the folders of code, model and input, and least of all bytecode.
+// TestRobustUntouchedFolders: nothing is written to the folders of code, model and input, not even
+// bytecode.
 func TestRobustUntouchedFolders(t *testing.T) {
 	job := newJob(t, `
 import os, subprocess, sys

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkClean fails when a process that the script told of is still alive, or a scratch folder of the job is there.
+// checkClean fails if a process that the script noted is alive, or a temporary folder of the job
+// exists.
 func checkClean(t *testing.T, job Job) {
 	t.Helper()
 	for _, line := range notes(t, job) {
@@ -31,7 +32,7 @@ func checkClean(t *testing.T, job Job) {
 	}
 }
 
-// checkGone waits for a process that has been killed: the system may take a moment to carry that out.
+// checkGone waits for a process that was killed: the system may take a moment.
 func checkGone(t *testing.T, pid int) {
 	t.Helper()
 	fd, err := unix.PidfdOpen(pid, 0)
@@ -52,7 +53,7 @@ func checkGone(t *testing.T, pid int) {
 	}
 }
 
-// beginning of a script that tells of its process and its folder.
+// telling begins a script that notes its process and its folder.
 const telling = `
 import ctypes, multiprocessing, os, resource, signal, subprocess, sys, threading, time
 import helper
@@ -66,7 +67,7 @@ def run(mini_batch):
 
 `
 
-// strange is a script that does it once, at its first call of run.
+// strange returns a script that does something once, in its first call of run.
 func strange(body string) string {
 	return telling + "def strange():\n    " + strings.ReplaceAll(body, "\n", "\n    ") + "\n"
 }
@@ -83,7 +84,7 @@ func checkStrange(t *testing.T, rules []rule) {
 	checkRules(t, rules)
 }
 
-// TestRobustDyingProcesses: one try is lost, and the mini-batch is scored by another process.
+// TestRobustDyingProcesses: one try fails, and another process scores the mini-batch.
 func TestRobustDyingProcesses(t *testing.T) {
 	checkStrange(t, []rule{
 		{name: "kill -9", script: strange("os.kill(os.getpid(), signal.SIGKILL)"), tries: 1, cause: "ended by signal 9 (killed), returncode -9"},
@@ -100,7 +101,7 @@ func TestRobustDyingProcesses(t *testing.T) {
 	})
 }
 
-// TestRobustBlame: a mini-batch whose process ends is the one that fails, and none that was done before or was waiting.
+// TestRobustBlame: if a process ends, the mini-batch that it was working on fails, and no other.
 func TestRobustBlame(t *testing.T) {
 	var want []string
 	for i, name := range namesOf(90) {
@@ -113,7 +114,7 @@ func TestRobustBlame(t *testing.T) {
 		rows:   want, items: Items{90, 60, 30}, batches: MiniBatches{90, 60, 30}, tries: 30}})
 }
 
-// TestRobustMemory: a process that gets no more memory.
+// TestRobustMemory: a process runs out of memory.
 func TestRobustMemory(t *testing.T) {
 	const limit = "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\nresource.setrlimit(resource.RLIMIT_AS, (used + (32 << 20),) * 2)\n"
 	checkStrange(t, []rule{
@@ -123,7 +124,7 @@ func TestRobustMemory(t *testing.T) {
 	})
 }
 
-// TestRobustHanging: a call that does not return is ended, whatever it has done to signals and groups.
+// TestRobustHanging: a call that does not return is killed, whatever it did to signals and groups.
 func TestRobustHanging(t *testing.T) {
 	checkStrange(t, []rule{
 		{name: "a busy loop", script: strange("while True:\n    pass"), change: quick, tries: 1, cause: "in strange"},
@@ -139,7 +140,8 @@ func TestRobustHanging(t *testing.T) {
 	})
 }
 
-// TestRobustStreams: what a script does to its streams and to descriptors that are not its own changes nothing.
+// TestRobustStreams: it does not matter what a script does to its streams and to other file
+// descriptors.
 func TestRobustStreams(t *testing.T) {
 	checkStrange(t, []rule{
 		{name: "a million lines", script: strange("for i in range(1000):\n    print('here\\n' * 1000, end='')")},
@@ -186,7 +188,7 @@ func TestRobustChildren(t *testing.T) {
 	})
 }
 
-// TestRobustFolders: working folders are the script's to do with as it likes.
+// TestRobustFolders: scripts can do anything with their working folder.
 func TestRobustFolders(t *testing.T) {
 	checkStrange(t, []rule{
 		{name: "chdir", script: strange("os.chdir('/')")},
@@ -197,7 +199,7 @@ func TestRobustFolders(t *testing.T) {
 	})
 }
 
-// TestRobustExceptions: exceptions that are hard to tell.
+// TestRobustExceptions: exceptions that are hard to describe.
 func TestRobustExceptions(t *testing.T) {
 	checkStrange(t, []rule{
 		{name: "a text of 50 million characters", script: strange("raise ValueError('x' * 50000000)"), tries: 1, cause: "xxx"},
@@ -209,7 +211,7 @@ func TestRobustExceptions(t *testing.T) {
 	})
 }
 
-// TestRobustFewDescriptors: an interpreter that is started with a low limit of open files.
+// TestRobustFewDescriptors: the interpreter has a low limit of open files.
 func TestRobustFewDescriptors(t *testing.T) {
 	job := newJob(t, echo, 3)
 	wrapper := filepath.Join(filepath.Dir(job.Code), "python")
@@ -223,7 +225,8 @@ func TestRobustFewDescriptors(t *testing.T) {
 	}
 }
 
-// TestRobustHangingBeforeMore: a call hangs while the engine hands over the next mini-batches, which the pipe cannot hold.
+// TestRobustHangingBeforeMore: a call hangs while the engine submits more mini-batches than the
+// pipe can hold.
 func TestRobustHangingBeforeMore(t *testing.T) {
 	job := newJob(t, "import helper, signal\ncalls = 0\ndef run(b):\n    global calls\n    calls += 1\n    if calls == 3 and helper.once():\n        signal.pause()\n    return ['x'] * len(b)", 0)
 	const batches, size = 6, 500
@@ -241,8 +244,8 @@ func TestRobustHangingBeforeMore(t *testing.T) {
 	}
 }
 
-// TestRobustFullDisk: rows that cannot be stored end the job at once. They are no failure of the script, which a threshold
-// of -1 would let pass.
+// TestRobustFullDisk: if rows cannot be stored, the job ends at once. The script is not to blame,
+// and the threshold does not matter.
 func TestRobustFullDisk(t *testing.T) {
 	job := newJob(t, "import helper\ndef run(b):\n    helper.note('run')\n    return b", 3)
 	job.MiniBatchSize = 1
@@ -262,7 +265,8 @@ func TestRobustFullDisk(t *testing.T) {
 	}
 }
 
-// TestRobustLogsOfLostProcesses: no log stays open for a process that is gone, and its last line names it.
+// TestRobustLogsOfLostProcesses: the logs of a process that ended are closed, and their last line
+// has its id.
 func TestRobustLogsOfLostProcesses(t *testing.T) {
 	const lost = 12
 	job := newJob(t, "import os\ndef run(b):\n    os._exit(1)", lost)
@@ -281,7 +285,7 @@ func TestRobustLogsOfLostProcesses(t *testing.T) {
 	}
 }
 
-// TestRobustLogsThatCannotBeMade: nothing stays open.
+// TestRobustLogsThatCannotBeMade: no file stays open.
 func TestRobustLogsThatCannotBeMade(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Unix(1_700_000_000, 0)
@@ -296,7 +300,7 @@ func TestRobustLogsThatCannotBeMade(t *testing.T) {
 	}
 }
 
-// openBelow counts the files of a folder that this process has open.
+// openBelow counts the files in a folder that this process has open.
 func openBelow(t *testing.T, dir string) (n int) {
 	t.Helper()
 	descriptors, err := os.ReadDir("/proc/self/fd")

@@ -12,14 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// quick makes calls time out soon. A process must be able to answer in the time, also on a machine with other work.
+// quick makes calls time out soon. Even on a busy machine a process must be able to answer in time.
 func quick(j *Job) { j.Timeout, j.TimeoutGrace = time.Second, time.Millisecond }
 
 const (
 	oneAtATime = "import helper, os, signal, time\ncalls = 0\ndef run(b):\n    global calls\n    calls += 1\n"
 )
 
-// TestRulesCounting has the rows of what counts as succeeded and what is tried again.
+// TestRulesCounting: what counts as succeeded, and what is tried again.
 func TestRulesCounting(t *testing.T) {
 	checkRules(t, []rule{
 		{name: "returned as many as files", script: echo, files: 3, items: Items{3, 3, 0}, batches: MiniBatches{1, 1, 0}},
@@ -61,7 +61,7 @@ func TestRulesTries(t *testing.T) {
 	checkRules(t, rules)
 }
 
-// TestRulesTime: the limit of one call.
+// TestRulesTime: the time limit of a call.
 func TestRulesTime(t *testing.T) {
 	checkRules(t, []rule{
 		{name: "init is held to the limit", script: "import helper, signal\ndef init():\n    if helper.once():\n        signal.pause()\ndef run(b):\n    return b", change: quick,
@@ -91,7 +91,7 @@ func TestRulesNoProgress(t *testing.T) {
 	}
 }
 
-// TestRulesInitFailures: init that keeps failing.
+// TestRulesInitFailures: init fails again and again.
 func TestRulesInitFailures(t *testing.T) {
 	const always = "import helper\ndef init():\n    helper.note('init')\n    raise OSError('no model')\ndef run(b):\n    helper.note('run')\n    return b"
 	checkRules(t, []rule{
@@ -105,7 +105,8 @@ func TestRulesInitFailures(t *testing.T) {
 	})
 }
 
-// TestRulesInitFailuresOfAJob: a job that has run for over two minutes gives up at two failures for each process.
+// TestRulesInitFailuresOfAJob: a job that has run for more than two minutes gives up after two
+// failures per process.
 func TestRulesInitFailuresOfAJob(t *testing.T) {
 	tests := []struct {
 		name                       string
@@ -142,7 +143,7 @@ func TestRulesInitFailuresOfAJob(t *testing.T) {
 	}
 }
 
-// TestRulesErrorThreshold: failed files over the whole input.
+// TestRulesErrorThreshold counts failed files over the whole input.
 func TestRulesErrorThreshold(t *testing.T) {
 	const half = "def run(b):\n    return [p for p in b if int(open(p).read()) % 2]"
 	threshold := func(n int) func(*Job) {
@@ -163,7 +164,8 @@ func TestRulesErrorThreshold(t *testing.T) {
 	})
 }
 
-// TestRulesAtLeastOnce: a mini-batch whose result was not acknowledged is run again, and what the script wrote stays.
+// TestRulesAtLeastOnce: a mini-batch whose result was not received runs again, and what the script
+// wrote stays.
 func TestRulesAtLeastOnce(t *testing.T) {
 	checkRules(t, []rule{
 		{name: "a process that dies while its rows are written", script: "import helper, os\nclass Row:\n    def __str__(self):\n        if helper.once():\n            os._exit(1)\n        return 'last'\n" +

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRulesFailures has the rows of how a job ends badly that no other test of the rules shows.
+// TestRulesFailures: failures that no other test of the rules covers.
 func TestRulesFailures(t *testing.T) {
 	checkRules(t, []rule{
 		{name: "an exception in init beyond what is allowed", script: "def init():\n    raise OSError('no model')\ndef run(b):\n    return b",
@@ -47,7 +47,7 @@ func TestRulesServiceMessage(t *testing.T) {
 	}
 }
 
-// TestRulesErrorTellsTheCause: file, mini-batch, process and the user's own traceback.
+// TestRulesErrorTellsTheCause: file, mini-batch, process and the script's own traceback.
 func TestRulesErrorTellsTheCause(t *testing.T) {
 	job := newJob(t, "def read(path):\n    if open(path).read() == '3':\n        raise ValueError('cannot read')\n    return path\ndef run(b):\n    return [read(p) for p in b]", 5)
 	job.MiniBatchSize, job.ErrorThreshold = 2, new(0)
@@ -92,7 +92,7 @@ func TestRulesCancelled(t *testing.T) {
 	}
 }
 
-// TestRulesFailureWhileAnotherCallFails: the threshold, or the patience, ends a job while a process records its error.
+// TestRulesFailureWhileAnotherCallFails: the job fails while a process records its error.
 func TestRulesFailureWhileAnotherCallFails(t *testing.T) {
 	logs, err := newLogTree(t.TempDir(), time.Now)
 	if err != nil {
@@ -112,7 +112,7 @@ func TestRulesFailureWhileAnotherCallFails(t *testing.T) {
 	}
 }
 
-// TestRulesImportFailureTellsTheTracebackOnce: it is in the service's sentence.
+// TestRulesImportFailureTellsTheTracebackOnce: it is in the service's message.
 func TestRulesImportFailureTellsTheTracebackOnce(t *testing.T) {
 	job := newJob(t, "import no_such_module", 1)
 	_, err := Run(t.Context(), job)

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// inputs makes more files of the input folder, names with a slash at their end as folders.
+// inputs adds files to the input folder. A name that ends in a slash is a folder.
 func inputs(t *testing.T, job Job, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -26,7 +26,7 @@ func inputs(t *testing.T, job Job, names ...string) {
 	}
 }
 
-// TestRulesCutting: mini-batches by number of files.
+// TestRulesCutting: mini-batches are split by number of files.
 func TestRulesCutting(t *testing.T) {
 	const lengths = "def run(b):\n    return [len(b)] * len(b)"
 	size := func(n int) func(*Job) { return func(j *Job) { j.MiniBatchSize = n } }
@@ -112,7 +112,7 @@ func TestRulesNumbering(t *testing.T) {
 	}
 }
 
-// TestRulesNoInput: an input that is not there or holds nothing fails the job in the service's words.
+// TestRulesNoInput: an input without files fails the job with the service's message.
 func TestRulesNoInput(t *testing.T) {
 	tests := []struct {
 		name   string

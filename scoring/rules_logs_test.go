@@ -11,11 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// crackedOnce scores a00 and fails for good at a01.
+// crackedOnce scores a00 and fails on every try of a01.
 const crackedOnce = "import sys\nfrom azureml_user.parallel_run import EntryScript\ndef run(b):\n    print('at', len(b))\n    print('warn', file=sys.stderr)\n" +
 	"    EntryScript().logger.warning('hot')\n    if 'a01' in b[0]:\n        raise ValueError('cracked')\n    return b"
 
-// TestRulesLogTree: every file of the tree, and the form of its lines.
+// TestRulesLogTree: all files of the log tree, and the format of their lines.
 func TestRulesLogTree(t *testing.T) {
 	job := newJob(t, crackedOnce, 2)
 	job.MiniBatchSize = 1
@@ -48,7 +48,7 @@ func TestRulesLogTree(t *testing.T) {
 	}
 }
 
-// TestRulesReport: one line for each try of a mini-batch.
+// TestRulesReport: one line per try of a mini-batch.
 func TestRulesReport(t *testing.T) {
 	job := newJob(t, "import helper, signal\ndef run(b):\n    if 'a01' in b[0] and helper.once():\n        raise ValueError('cracked')\n    if 'a02' in b[0] and helper.once('slow'):\n        signal.pause()\n    return b", 3)
 	job.MiniBatchSize = 1
@@ -79,7 +79,7 @@ func TestRulesReport(t *testing.T) {
 	}
 }
 
-// TestRulesLogsOfReplacedProcesses: a replacement has a number and files of its own.
+// TestRulesLogsOfReplacedProcesses: a replacement has its own number and files.
 func TestRulesLogsOfReplacedProcesses(t *testing.T) {
 	job := newJob(t, "import helper, os, signal\ndef run(b):\n    print('here')\n    if helper.once():\n        os.kill(os.getpid(), signal.SIGKILL)\n    return b", 1)
 	if _, err := Run(t.Context(), job); err != nil {
@@ -97,7 +97,7 @@ func TestRulesLogsOfReplacedProcesses(t *testing.T) {
 	}
 }
 
-// TestRulesLogsOfAFailedJob: where the outcome is, and where it is not.
+// TestRulesLogsOfAFailedJob: which logs have the outcome, and which do not.
 func TestRulesLogsOfAFailedJob(t *testing.T) {
 	job := newJob(t, "def run(b):\n    raise ValueError('cracked')", 1)
 	if _, err := Run(t.Context(), job); err == nil {
@@ -114,7 +114,7 @@ func TestRulesLogsOfAFailedJob(t *testing.T) {
 	}
 }
 
-// TestRulesLogsOfManyProcesses: a log is not kept open for a process that has ended.
+// TestRulesLogsOfManyProcesses: the logs of a process that ended are closed.
 func TestRulesLogsOfManyProcesses(t *testing.T) {
 	logs, err := newLogTree(t.TempDir(), time.Now)
 	if err != nil {
@@ -124,7 +124,7 @@ func TestRulesLogsOfManyProcesses(t *testing.T) {
 	for range 2 {
 		logs.node(0, "process000", "INFO", 1, 0, "here")
 		logs.scriptError(&ScriptError{Process: "process000", Message: "cracked"})
-		logs.closeProcess(0, "process000")
+		logs.closeLogsOf(0, "process000")
 	}
 	if len(logs.files) != open {
 		t.Errorf("%d files are open, want %d", len(logs.files), open)
@@ -137,7 +137,7 @@ func TestRulesLogsOfManyProcesses(t *testing.T) {
 	}
 }
 
-// TestRulesLogging: the root logger writes to the file of the standard output at INFO.
+// TestRulesLogging: the root logger writes to the log of standard output at INFO.
 func TestRulesLogging(t *testing.T) {
 	job := newJob(t, "import logging\nlogging.info('on import')\ndef run(b):\n    logging.getLogger('kiln').warning('hot')\n    logging.debug('unseen')\n    return b", 1)
 	if _, err := Run(t.Context(), job); err != nil {
@@ -148,7 +148,8 @@ func TestRulesLogging(t *testing.T) {
 	}
 }
 
-// TestRulesOverviewByTime: every ten seconds, every two minutes of a job with more than five to go, a new file every day.
+// TestRulesOverviewByTime: a line every ten seconds, or every two minutes when more than five
+// minutes remain, and a new file every day.
 func TestRulesOverviewByTime(t *testing.T) {
 	start := time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)
 	now := start

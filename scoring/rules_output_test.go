@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRulesRows: what a list becomes in the output file. DataFrames have a suite of their own, which needs pandas.
+// TestRulesRows: how a list is written. DataFrames are in the suite, because they need pandas.
 func TestRulesRows(t *testing.T) {
 	list := func(elements string) string { return "def run(b):\n    return [" + elements + "]" }
 	checkRules(t, []rule{
@@ -53,7 +53,7 @@ func doubled(n int) string {
 	return text.String()
 }
 
-// TestRulesOutputFolder: what lies in the output folder afterwards.
+// TestRulesOutputFolder: what is in the output folder afterwards.
 func TestRulesOutputFolder(t *testing.T) {
 	const writesOwn = "import os\nOUT = os.environ['AZUREML_BI_OUTPUT_PATH']\ndef run(b):\n    for p in b:\n        open(os.path.join(OUT, os.path.basename(p) + '.out'), 'w').close()\n"
 	tests := []struct {
@@ -94,7 +94,7 @@ func TestRulesOutputFolder(t *testing.T) {
 	}
 }
 
-// TestRulesTemporaries: while the job runs, every process has a file of its own in the output folder.
+// TestRulesTemporaries: while the job runs, each process has a file in the output folder.
 func TestRulesTemporaries(t *testing.T) {
 	job := newJob(t, "import helper, os\ndef run(b):\n    helper.meet()\n    for name in os.listdir(os.environ['AZUREML_BI_OUTPUT_PATH']):\n        helper.note(name)\n    return b", 2)
 	job.MiniBatchSize, job.InstanceCount = 1, 2
@@ -107,7 +107,7 @@ func TestRulesTemporaries(t *testing.T) {
 	}
 }
 
-// TestRulesExistingOutput: nobody's data is overwritten.
+// TestRulesExistingOutput: no existing file is overwritten.
 func TestRulesExistingOutput(t *testing.T) {
 	checkRules(t, []rule{
 		{name: "a file of the name", script: echo, change: func(j *Job) {
@@ -133,7 +133,7 @@ func TestRulesExistingOutput(t *testing.T) {
 	})
 }
 
-// TestRulesOutputExists: a caller can tell this failure from others.
+// TestRulesOutputExists: callers can detect this failure.
 func TestRulesOutputExists(t *testing.T) {
 	job := newJob(t, "def run(b):\n    return []", 1)
 	_, err := Run(t.Context(), job)
@@ -146,7 +146,7 @@ func TestRulesOutputExists(t *testing.T) {
 	}
 }
 
-// TestRulesOverwrite: an output file is replaced when the job completes, and not before.
+// TestRulesOverwrite: an output file is replaced when the job completes, not before.
 func TestRulesOverwrite(t *testing.T) {
 	old := func(j *Job) {
 		_ = os.MkdirAll(j.Output, 0o750)
@@ -180,7 +180,7 @@ func TestRulesOverwrite(t *testing.T) {
 	}
 }
 
-// TestRulesFileName: names that the output file must not have.
+// TestRulesFileName: which names an output file can have.
 func TestRulesFileName(t *testing.T) {
 	bad := []string{".", "..", "...", " ", "a.", "a ", "a\x00b", "a\nb", "a\x7fb", strings.Repeat("x", maxFileName+1)}
 	for _, c := range "~\"#%&*:<>?/\\{|}" {
@@ -205,7 +205,7 @@ func TestRulesFileName(t *testing.T) {
 	}
 }
 
-// TestRulesUnwritableOutput: an output that cannot be written is told as such, and not as a fault of the script.
+// TestRulesUnwritableOutput: if the output cannot be written, the script is not to blame.
 func TestRulesUnwritableOutput(t *testing.T) {
 	job := newJob(t, echo, 1)
 	const rows = "temp_127.0.0.1_process000_predictions.csv"

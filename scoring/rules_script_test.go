@@ -2,10 +2,10 @@ package scoring
 
 import "testing"
 
-// own is a script that tells its module name.
+// own is a script that returns its module name.
 const own = "def run(b):\n    return [__name__]"
 
-// TestRulesLoading: how the script is imported, and what it must be.
+// TestRulesLoading: how the script is imported, and what it must have.
 func TestRulesLoading(t *testing.T) {
 	checkRules(t, []rule{
 		{name: "the path becomes a module name", code: map[string]string{"sub/deep/score.py": own}, change: func(j *Job) { j.Script = "sub/deep/score.py" },
@@ -35,7 +35,7 @@ func TestRulesLoading(t *testing.T) {
 		{name: "sys.exit on import does", script: "import sys\nsys.exit(3)", reason: "Entry script validation failed for SystemExit: 3"},
 		{name: "a process that ends on import does", script: "import os\nos._exit(7)", reason: "Entry script validation failed for the process ended by itself, returncode 7"},
 		{name: "the name of a module that Python has loaded does", code: map[string]string{"sys.py": echo}, change: func(j *Job) { j.Script = "sys.py" },
-			reason: "Entry script validation failed", cause: "give the script another name"},
+			reason: "Entry script validation failed", cause: "rename the script"},
 	})
 }
 
@@ -62,7 +62,7 @@ func TestRulesCalls(t *testing.T) {
 	})
 }
 
-// refused is the text for a value of a type that run must not return.
+// refused is the message for a value that run must not return.
 func refused(pythonType string) string {
 	return "The run() method in the entry script should return a list or a pandas DataFrame. " +
 		"The length of returned result is considered as succeeded number of items. " +
@@ -70,7 +70,8 @@ func refused(pythonType string) string {
 		"The actual type of output is " + pythonType + "."
 }
 
-// TestRulesReturnValues: what run may return. DataFrames have a suite of their own, which needs pandas.
+// TestRulesReturnValues: what run can return. DataFrames are in the suite, because they need
+// pandas.
 func TestRulesReturnValues(t *testing.T) {
 	rules := []rule{
 		{name: "a list", script: "def run(b):\n    return ['x', 'y']", files: 2, text: "x\ny\n", items: Items{2, 2, 0}},

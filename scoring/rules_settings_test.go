@@ -17,7 +17,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// argvOf runs a job whose script tells the driver's options that it finds.
+// argvOf runs a job and returns the options of the driver in sys.argv.
 func argvOf(t *testing.T, change func(*Job)) (map[string]string, Job) {
 	t.Helper()
 	job := newJob(t, "import sys\ndef run(b):\n    return sys.argv[1:] if len(sys.argv) % 2 else ['odd']", 1)
@@ -36,7 +36,7 @@ func argvOf(t *testing.T, change func(*Job)) (map[string]string, Job) {
 	return argv, job
 }
 
-// TestRulesDefaults: what the script finds of every setting that was not given.
+// TestRulesDefaults: what the script finds for settings that are not given.
 func TestRulesDefaults(t *testing.T) {
 	got, job := argvOf(t, nil)
 	want := map[string]string{
@@ -49,7 +49,7 @@ func TestRulesDefaults(t *testing.T) {
 	}
 }
 
-// TestRulesNumbers pins numbers that no script sees.
+// TestRulesNumbers pins numbers that scripts do not see.
 func TestRulesNumbers(t *testing.T) {
 	s, err := newSettings(newJob(t, echo, 1))
 	if err != nil {
@@ -69,7 +69,7 @@ func TestRulesNumbers(t *testing.T) {
 	}
 }
 
-// TestRulesSettingsInArgv: what it finds of the settings that were.
+// TestRulesSettingsInArgv: what the script finds for settings that are given.
 func TestRulesSettingsInArgv(t *testing.T) {
 	tests := []struct {
 		option, value string
@@ -95,7 +95,7 @@ func TestRulesSettingsInArgv(t *testing.T) {
 	}
 }
 
-// TestRulesSettings: what the settings do, where no other test of the rules shows it.
+// TestRulesSettings: effects of settings that no other test of the rules covers.
 func TestRulesSettings(t *testing.T) {
 	checkRules(t, []rule{
 		{name: "max_concurrency_per_instance processes at once", script: meeting, files: 2, change: func(j *Job) { j.MiniBatchSize, j.MaxConcurrencyPerInstance = 1, 2 },
@@ -112,7 +112,7 @@ func TestRulesSettings(t *testing.T) {
 	})
 }
 
-// seen gives the variables that a script sees, without those of the tests and of the engine.
+// seen returns the variables that a script sees, without those of the tests and of the engine.
 func seen(t *testing.T, change func(*Job)) []string {
 	t.Helper()
 	job := newJob(t, "import os\ndef run(b):\n    return sorted(n + '=' + v for n, v in os.environ.items())", 1)
@@ -129,8 +129,8 @@ func seen(t *testing.T, change func(*Job)) []string {
 	})
 }
 
-// TestRulesCleanEnvironment checks that a script sees what a program needs, what it was given, and nothing
-// else of its caller.
+// TestRulesCleanEnvironment: of its caller, a script sees what every program needs and what the job
+// names.
 func TestRulesCleanEnvironment(t *testing.T) {
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
@@ -168,7 +168,7 @@ func TestRulesCleanEnvironment(t *testing.T) {
 			}
 		})
 	}
-	for _, trackTo := range []string{"MLFLOW_TRACKING_URI", "MLFLOW_*"} { // of the caller only when it is asked for
+	for _, trackTo := range []string{"MLFLOW_TRACKING_URI", "MLFLOW_*"} {
 		s := &settings{Job: Job{ScriptEnv: []string{trackTo}}}
 		if got := s.variable("MLFLOW_TRACKING_URI"); got != "secret" {
 			t.Errorf("with ScriptEnv %s MLFLOW_TRACKING_URI is %q", trackTo, got)
@@ -194,7 +194,7 @@ func TestRulesVariables(t *testing.T) {
 	}
 }
 
-// TestRulesGPUs: worker i gets GPU i while there are any left, and a replacement its predecessor's.
+// TestRulesGPUs: worker i has GPU i, if there is one. A replacement has its predecessor's.
 func TestRulesGPUs(t *testing.T) {
 	const tell = "helper.note(os.environ.get('CUDA_VISIBLE_DEVICES', 'not set'))\n"
 	const perSlot = "import helper, os\ndef init():\n    " + tell + meeting
@@ -213,7 +213,8 @@ func TestRulesGPUs(t *testing.T) {
 	})
 }
 
-// TestRulesModelFolder: the model lies in AZUREML_MODEL_DIR under the last segment of its path, and nothing else does.
+// TestRulesModelFolder: AZUREML_MODEL_DIR has the model under the last segment of its path, and
+// nothing else.
 func TestRulesModelFolder(t *testing.T) {
 	const walk = "import os\ndef run(b):\n    root = os.environ['AZUREML_MODEL_DIR']\n    return sorted(os.path.relpath(os.path.join(d, f), root) for d, _, fs in os.walk(root) for f in fs) or ['empty']"
 	tree := func(j *Job) string { return filepath.Dir(j.Model) }
@@ -282,7 +283,7 @@ def run(b):
 	}
 }
 
-// TestRulesWorkingFolder: a scratch folder of the process, and neither the code's nor the caller's.
+// TestRulesWorkingFolder: each process has its own, which is not that of the code or of the caller.
 func TestRulesWorkingFolder(t *testing.T) {
 	job := newJob(t, meeting+"import os\nopen('scratch', 'w').close()\nhelper.note(os.getcwd())\n", 2)
 	job.MiniBatchSize, job.MaxConcurrencyPerInstance = 1, 2
@@ -300,7 +301,7 @@ func TestRulesWorkingFolder(t *testing.T) {
 	}
 }
 
-// TestRulesRefusedSettings: mistakes that are found before anything starts.
+// TestRulesRefusedSettings: mistakes are found before anything starts.
 func TestRulesRefusedSettings(t *testing.T) {
 	tests := map[string]struct {
 		field  string
@@ -367,7 +368,7 @@ func TestRulesRefusedSettings(t *testing.T) {
 	}
 }
 
-// copyScript gives a job's script another name.
+// copyScript renames the script of a job.
 func copyScript(job *Job, name string) {
 	path := filepath.Join(job.Code, filepath.FromSlash(name))
 	_ = os.MkdirAll(filepath.Dir(path), 0o750)
@@ -375,7 +376,7 @@ func copyScript(job *Job, name string) {
 	job.Script = name
 }
 
-// TestRulesPythonOfThePath: the default, here a wrapper such as version managers have.
+// TestRulesPythonOfThePath: the default interpreter, here a wrapper like those of version managers.
 func TestRulesPythonOfThePath(t *testing.T) {
 	job := newJob(t, "import sys\ndef run(b):\n    return [sys.executable]", 1)
 	wrapper := filepath.Join(filepath.Dir(job.Code), "bin", "python3")
@@ -392,7 +393,7 @@ func TestRulesPythonOfThePath(t *testing.T) {
 	}
 }
 
-// TestRulesInvalidJobs pins the words of what is refused, and their limits.
+// TestRulesInvalidJobs pins the messages, and the limits of numbers.
 func TestRulesInvalidJobs(t *testing.T) {
 	tests := []struct {
 		change func(*Job)
@@ -434,7 +435,7 @@ func TestRulesInvalidJobs(t *testing.T) {
 	}
 }
 
-// TestRulesLargestSettings: numbers at their limits are numbers like others.
+// TestRulesLargestSettings: the largest values work.
 func TestRulesLargestSettings(t *testing.T) {
 	checkRules(t, []rule{
 		{name: "all files at once", script: echo, files: 3, change: func(j *Job) { j.MiniBatchSize = math.MaxInt }, items: Items{3, 3, 0}, batches: MiniBatches{1, 1, 0}},
@@ -443,7 +444,7 @@ func TestRulesLargestSettings(t *testing.T) {
 	})
 }
 
-// TestRulesPatienceIsLongerThanACall: a call may use up all its grace.
+// TestRulesPatienceIsLongerThanACall: a call may use all its grace.
 func TestRulesPatienceIsLongerThanACall(t *testing.T) {
 	job := newJob(t, echo, 1)
 	job.Timeout, job.TimeoutGrace = time.Second, 10*time.Minute

@@ -14,12 +14,15 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/scratch"
 )
 
-// Run scores all files of the input and returns when every worker process has ended.
+// Run scores all files of the input. It returns when all worker processes have ended.
 //
-// A job that fails as it would in Azure returns a [*Failure], a job with a mistake in it an [*InvalidJobError], and one
-// whose context ended an error that wraps the context's. Any other error is this machine's: a full disk, an interpreter
-// that does not start. The Result is filled as far as the job came in every case; its Status is Completed beside an error when
-// the rows are whole but the logs could not be kept.
+// If the job fails as it would in Azure, the error is a [*Failure]. A mistake in the job is an
+// [*InvalidJobError], found before anything starts. If the context ends, the error wraps its cause.
+// Packages that cannot be installed are an [*EnvironmentError], and an MLflow model without mlflow
+// is a [*NoMLflowError]. Any other error is a problem of this machine, such as a full disk.
+//
+// The Result is filled in every case, as far as the job got. If the rows are complete but the logs
+// could not be written, its Status is Completed and there is an error as well.
 func Run(ctx context.Context, job Job) (Result, error) {
 	s, err := newSettings(job)
 	if err != nil {
@@ -35,14 +38,14 @@ type jobDirs struct {
 	driver   string // the unpacked python/ files
 	model    string // what AZUREML_MODEL_DIR names
 	work     string // the workers' working directories
-	tracking string // what MLflow logs to unless the caller says otherwise
+	tracking string // what MLflow logs to by default
 }
 
-// markFile holds the mark of the job, so that the processes of a killed engine can be ended later.
+// markFile has the mark of the job, by which the processes of a killed engine are found later.
 const markFile = "mark"
 
-// newJobDirs makes the folders. Those of engines that were killed are removed, and what is left of
-// their processes ends.
+// newJobDirs creates the folders. It also removes those of engines that were killed, and kills what
+// is left of their processes.
 func newJobDirs(mark string) (jobDirs, error) {
 	dir, err := scratch.New("", "azmlbatch-score-", func(abandoned string) {
 		if mark, err := os.ReadFile(filepath.Join(abandoned, markFile)); err == nil && len(mark) > 0 {
@@ -70,7 +73,7 @@ func newJobDirs(mark string) (jobDirs, error) {
 //go:embed python
 var pythonFiles embed.FS
 
-// unpackDriver writes the Python side of the engine into the folder.
+// unpackDriver writes the Python side of the engine to a folder.
 func unpackDriver(dir string) error {
 	files, err := fs.Sub(pythonFiles, "python")
 	if err != nil {
@@ -111,7 +114,7 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 	return result, err
 }
 
-// score does the work up to and with the joined output file.
+// score runs the job, up to and including the output file.
 func (e *engine) score(ctx context.Context) error {
 	if err := e.refuseOutputFile(); err != nil {
 		return err
@@ -145,8 +148,9 @@ func (e *engine) score(ctx context.Context) error {
 	return e.joinOutput(ctx)
 }
 
-// The service's sentences for a failed job. Witnesses: Microsoft Learn, how-to-troubleshoot-batch-endpoints; the two
-// numbers and the path: the driver's messages as users' issues show them.
+// The service's messages for a failed job. Sources: Microsoft Learn,
+// how-to-troubleshoot-batch-endpoints; for the two numbers and the path, messages of the driver in
+// users' issues.
 const (
 	noSuccess = "No succeeded mini batch item returned from run(). Please check 'response: run()' in " +
 		"https://aka.ms/batch-inference-documentation."
@@ -161,7 +165,7 @@ const (
 	userCancelled = "User cancelled the run."
 )
 
-// failure makes the error of a failed job, with the first failed call of the script as its cause.
+// failure returns the error of a failed job, caused by the first error of the script.
 func (e *engine) failure(reason, detail string) *Failure {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -172,7 +176,7 @@ func (e *engine) failureLocked(reason, detail string) *Failure {
 	return &Failure{Reason: reason, Detail: detail, Cause: e.firstError, Logs: e.Logs, Python: e.pythonName()}
 }
 
-// conclude gives the outcome of a job and writes it into the logs.
+// conclude returns the outcome of the job and writes it to the logs.
 func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 	result := Result{
 		Status:       Completed,
@@ -181,7 +185,7 @@ func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 		ScriptErrors: e.scriptErrors,
 		FirstError:   e.firstError,
 	}
-	if result.Items.Total > 0 { // with a threshold of -1 nothing but the counts tells whether all is well
+	if result.Items.Total > 0 { // with a threshold of -1, only the counts tell whether all is well
 		e.logs.result(fmt.Sprintf("%d items: %d succeeded, %d failed. %d mini batches: %d processed, %d given up.",
 			result.Items.Total, result.Items.Succeeded, result.Items.Failed,
 			result.MiniBatches.Total, result.MiniBatches.Processed, result.MiniBatches.Failed))
@@ -193,7 +197,7 @@ func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 			result.OutputFile = e.outputFile()
 		}
 		e.logs.end("")
-	case errors.As(err, &failure): // also when the context ended while the processes of a failed job did
+	case errors.As(err, &failure): // even if the context has ended since
 		result.Status = Failed
 		e.logs.end(failure.Reason, exitTraceback)
 		e.logs.overview("Progress update stopped for reasons: [%q].", failure.Reason)
@@ -203,7 +207,8 @@ func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 		return result, fmt.Errorf("scoring: the job was cancelled: %w", context.Cause(ctx))
 	default:
 		result.Status = Failed
-		reason := strings.ReplaceAll(err.Error(), e.logs.dir+string(filepath.Separator), "") // as the log tree is read elsewhere, too
+		// The logs can be read elsewhere, so they have relative paths.
+		reason := strings.ReplaceAll(err.Error(), e.logs.dir+string(filepath.Separator), "")
 		e.logs.system("logs/sys/error/0/_main.txt", "ERROR", os.Getpid(), 0, "%s", reason)
 		e.logs.end(reason, exitTraceback)
 	}

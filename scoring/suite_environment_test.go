@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// asksPlace tells where the script's Python is and what it has.
+// asksPlace returns where the script's Python is and which package it has.
 const asksPlace = "import iniconfig, shutil, sys\nfrom importlib.metadata import version\ndef run(b):\n    return [version('iniconfig'), sys.prefix, shutil.which('python')]\n"
 
 const smallConda = "dependencies:\n- python=2.7\n- numpy=1.21\n- pip\n- pip:\n  - iniconfig==2.0.0\n  - azureml-core\n"
@@ -23,7 +23,7 @@ func environmentJob(t *testing.T, script, cache string, environment Environment)
 	return job
 }
 
-// onlyFolder gives the one environment in the cache, "" when there is none.
+// onlyFolder returns the only environment in the cache, "" for none.
 func onlyFolder(t *testing.T, cache string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(cache, "python*[0-9a-f]"))
@@ -33,7 +33,8 @@ func onlyFolder(t *testing.T, cache string) string {
 	return strings.Join(found, "")
 }
 
-// TestSuiteEnvironment builds one, finds it again, and builds it anew when its builder was killed.
+// TestSuiteEnvironment builds an environment, reuses it, and builds it again after its builder was
+// killed.
 func TestSuiteEnvironment(t *testing.T) {
 	cache := t.TempDir()
 	run := func() (overview, pip string) {
@@ -58,12 +59,12 @@ func TestSuiteEnvironment(t *testing.T) {
 	if !strings.Contains(pip, "Successfully installed iniconfig-2.0.0\n") {
 		t.Errorf("pip's output is not in the log: %s", pip)
 	}
-	for _, want := range []string{"The image kiln:1 is not run", "Missing: numpy=1.21.", "not installed: azureml-core.", "asks for Python =2.7; the job gets Python 3."} {
+	for _, want := range []string{"The image kiln:1 is not run", "Missing: numpy=1.21.", "driver needs them: azureml-core.", "asks for Python =2.7. The job gets Python 3."} {
 		if strings.Count(overview, want) != 1 {
 			t.Errorf("%q stands %d times in %s", want, strings.Count(overview, want), overview)
 		}
 	}
-	if overview, pip = run(); !strings.Contains(overview, "as an earlier job built it") || pip != "" {
+	if overview, pip = run(); !strings.Contains(overview, "is reused from an earlier job") || pip != "" {
 		t.Errorf("the second job did not find the environment: %s\n%s", overview, pip)
 	}
 	folder := onlyFolder(t, cache)
@@ -79,7 +80,8 @@ func TestSuiteEnvironment(t *testing.T) {
 	}
 }
 
-// TestSuiteEnvironmentTwoAtOnce: one of two jobs builds, the other waits for it. Their Python is a version manager's wrapper.
+// TestSuiteEnvironmentTwoAtOnce: one of two jobs builds, and the other waits. Their Python is a
+// version manager's wrapper.
 func TestSuiteEnvironmentTwoAtOnce(t *testing.T) {
 	cache, wrapper := t.TempDir(), filepath.Join(t.TempDir(), "python3")
 	writeFile(t, wrapper, "#!/bin/sh\nexec '"+suitePython(t)+"' \"$@\"\n")
@@ -133,7 +135,8 @@ func TestSuiteEnvironmentThatPipRefuses(t *testing.T) {
 	}
 }
 
-// TestSuiteEnvironmentCancelled ends pip's process group and leaves no half of an environment.
+// TestSuiteEnvironmentCancelled kills the process group of pip and leaves no unfinished
+// environment.
 func TestSuiteEnvironmentCancelled(t *testing.T) {
 	cache := t.TempDir()
 	job := environmentJob(t, asksPlace, cache, Environment{Requirements: "iniconfig==2.0.0\n"})

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// suiteModels makes the models and inputs of testdata/suite_models.py.
+// suiteModels creates the models and inputs of testdata/suite_models.py.
 func suiteModels(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -27,7 +27,8 @@ func suiteModels(t *testing.T) string {
 	return folder
 }
 
-// suiteOutput runs Python by itself and gives what it prints. MLflow leaves a folder mlruns where it runs.
+// suiteOutput runs Python and returns what it prints. MLflow leaves a folder mlruns in the working
+// directory.
 func suiteOutput(t *testing.T, arguments ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), suitePython(t), arguments...)
@@ -41,14 +42,14 @@ func suiteOutput(t *testing.T, arguments ...string) string {
 	return string(out)
 }
 
-// mlflowJob has no script: a model and an input of the folder.
+// mlflowJob returns a job without a script, with a model and an input of the folder.
 func mlflowJob(t *testing.T, folder, model, input string) Job {
 	dir := t.TempDir()
 	return Job{Model: filepath.Join(folder, model, "model"), Input: filepath.Join(folder, input), Python: suitePython(t),
 		Output: filepath.Join(dir, "output"), Logs: filepath.Join(dir, "logs"), MaxRetries: new(1), Timeout: 5 * time.Minute}
 }
 
-// TestSuiteMLflow scores without a script.
+// TestSuiteMLflow scores models without a script.
 func TestSuiteMLflow(t *testing.T) {
 	folder := suiteModels(t)
 	const values = `,"(1, 1099511627776, 0.10000000149011612, 0.1, '007', True, Timestamp('2024-01-02 00:00:00'))",int32;int64;float32;float64;object;bool;datetime64[ns],`
@@ -93,7 +94,7 @@ func TestSuiteMLflow(t *testing.T) {
 	t.Run("the threshold", func(t *testing.T) { t.Parallel(); exceedThreshold(t, folder) })
 }
 
-// scoreIris compares with what the model predicts without the engine, over two processes.
+// scoreIris compares with what the model predicts without the engine, with two processes.
 func scoreIris(t *testing.T, folder string) {
 	job := mlflowJob(t, folder, "iris", "iris/input")
 	job.MiniBatchSize, job.MaxConcurrencyPerInstance = 2, 2
@@ -115,12 +116,13 @@ func scoreIris(t *testing.T, folder string) {
 	if diff := cmp.Diff(want, lines(t, got.OutputFile)); diff != "" || len(want) != 150 {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(Items{3, 3, 0}, got.Items); diff != "" { // rows beyond the files do not count
+	// Rows beyond the number of files do not count.
+	if diff := cmp.Diff(Items{3, 3, 0}, got.Items); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 }
 
-// loadInScript: the folder that AZUREML_MODEL_DIR names must be one that MLflow takes, too.
+// loadInScript: MLflow accepts the folder that AZUREML_MODEL_DIR names.
 func loadInScript(t *testing.T, folder string) {
 	job := newJob(t, "import glob, os\nimport mlflow.pyfunc\nimport pandas\ndef init():\n    global model\n    model = mlflow.pyfunc.load_model(glob.glob(os.environ['AZUREML_MODEL_DIR'] + '/*/')[0])\n"+
 		"def run(mini_batch):\n    return [len(model.predict(pandas.read_csv(path))) for path in mini_batch]\n", 0)
@@ -135,7 +137,7 @@ func loadInScript(t *testing.T, folder string) {
 	}
 }
 
-// refuseFiles: a job without one readable file, whose log has a line for each.
+// refuseFiles: no file can be read, and the log has a line for each.
 func refuseFiles(t *testing.T, folder string) {
 	model := map[string]string{"unreadable": "untyped", "misfit": "types"}
 	first := map[string]string{"unreadable": "broken.PNG'. Exception: cannot identify image file", "misfit": "day.csv'. Exception: "}
@@ -173,7 +175,7 @@ func refuseFiles(t *testing.T, folder string) {
 	}
 }
 
-// refuseOne: its mini-batch fails as a whole, and the failure names the file.
+// refuseOne: one bad file fails its whole mini-batch, and the error names it.
 func refuseOne(t *testing.T, folder string) {
 	input := t.TempDir()
 	for _, name := range []string{"a.csv", "c.csv"} {
@@ -206,7 +208,8 @@ func exceedThreshold(t *testing.T, folder string) {
 	}
 }
 
-// TestSuiteHeartClassifier runs Microsoft's own sample as its deployment says: the model with its pickle, and the data.
+// TestSuiteHeartClassifier runs Microsoft's own sample as its deployment does, with its pickled
+// model and its data.
 func TestSuiteHeartClassifier(t *testing.T) {
 	python, corpus := suitePython(t), os.Getenv("AZMLBATCH_CORPUS_DIR")
 	if corpus == "" {

@@ -10,7 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The suite runs what needs other people's Python packages. Its tests are named TestSuite….
+// The suite has the tests that need other people's Python packages. Their names begin with
+// TestSuite.
 
 // suitePython is a Python with the packages of testdata/suite-requirements.txt.
 func suitePython(t *testing.T) string {
@@ -22,7 +23,7 @@ func suitePython(t *testing.T) string {
 	return python
 }
 
-// TestSuiteDataFrames holds what pandas writes for the values of a DataFrame, byte by byte.
+// TestSuiteDataFrames pins what pandas writes for the values of a DataFrame, byte by byte.
 func TestSuiteDataFrames(t *testing.T) {
 	tests := []struct{ name, frame, text string }{
 		{"plain values", `DataFrame([["a.png", 3, 0.5]])`, "a.png 3 0.5\n"},
@@ -70,7 +71,7 @@ func TestSuiteDataFrames(t *testing.T) {
 	}
 }
 
-// TestSuiteParquet: a script's own files, which the next job reads.
+// TestSuiteParquet: a script writes its own files, and the next job reads them.
 func TestSuiteParquet(t *testing.T) {
 	writer := newJob(t, "import os\nimport pandas\nOUT = os.environ['AZUREML_BI_OUTPUT_PATH']\ndef run(mini_batch):\n    for path in mini_batch:\n"+
 		"        name = os.path.basename(path)\n        pandas.DataFrame({'name': [name], 'n': [int(open(path).read())]}).to_parquet(os.path.join(OUT, name + '.parquet'))\n"+

@@ -6,37 +6,38 @@ import (
 	"time"
 )
 
-// worker is one process that has the script, or what stands in for one.
+// worker has imported the script and calls it, or calls a Go function.
 //
-// The calls return a *callError when the script is to blame, the context's error when it ended, and another error when
-// this machine is. A worker whose call failed by a *callError that is lost is of no use any more.
+// The methods return a *callError if the script is to blame, the context's error if the context
+// ended, and any other error if this machine is to blame.
 type worker interface {
 	// load imports the script.
 	load(ctx context.Context) error
 	// init calls the script's init.
 	init(ctx context.Context) error
-	// submit hands over a mini-batch for the script's run. More than one may be waiting.
+	// submit hands over a mini-batch for run. Several can be waiting.
 	submit(ctx context.Context, files []string) error
-	// result waits until the oldest mini-batch that was handed over is done.
+	// result waits for the result of the oldest mini-batch that was submitted.
 	result(ctx context.Context) (reply, error)
-	// shutdown calls the script's shutdown and lets the process end by itself.
+	// shutdown calls the script's shutdown and lets the process end.
 	shutdown(ctx context.Context) error
-	// close ends the process and all that it started, now. It may be called twice.
+	// close kills the process and everything that it started. It can be called twice.
 	close()
 
 	// pid is the process id, 0 before there is one.
 	pid() int
-	// rows is the file with the rows of this worker and how much of it belongs to acknowledged mini-batches.
+	// rows is the file with the rows of this worker, and how much of it belongs to results that
+	// were received.
 	rows() part
 	// logs are the files that the process prints to.
 	logs() []string
 }
 
-// reply is what a worker tells about a call of run that returned.
+// reply describes a call of run that returned.
 type reply struct {
-	count   int           // the length of what run returned
-	run     time.Duration // spent in run
-	process time.Duration // spent in the process for this mini-batch
+	count int           // number of rows that run returned
+	run   time.Duration // spent in run
+	total time.Duration // spent in the process on this mini-batch
 }
 
 // part is one worker's share of the output file.
@@ -53,17 +54,17 @@ type callError struct {
 	file      string
 	timedOut  bool
 	exited    bool
-	// tooFewRows: the call returned, but with fewer rows than files.
+	// tooFewRows means that run returned, but fewer rows than files.
 	tooFewRows bool
-	exit       int // of a process that exited: its exit code, or the number of the signal below zero
+	exit       int // exit code of a process that exited, or minus the number of the signal
 }
 
 func (e *callError) Error() string { return fmt.Sprintf("%s: %s", e.phase, e.message) }
 
-// lost tells that the process is gone or must go.
-func (e *callError) lost() bool { return e.timedOut || e.exited || e.phase != PhaseRun }
+// needsNewProcess reports whether the process is gone or must be replaced.
+func (e *callError) needsNewProcess() bool { return e.timedOut || e.exited || e.phase != PhaseRun }
 
-// category is the word of the report for a failed call of run.
+// category is the status of a failed call of run in the report.
 func (e *callError) category() string {
 	if e.timedOut {
 		return "RUN_TIMEOUT"
@@ -71,7 +72,7 @@ func (e *callError) category() string {
 	return "RUN_EXCEPTION"
 }
 
-// launch is all that a worker process is started with.
+// launch has all that is needed to start a worker process.
 type launch struct {
 	driver     string   // folder of the unpacked python/ files
 	config     []string // "name=value" settings for worker.py
@@ -81,13 +82,13 @@ type launch struct {
 	workingDir string
 	traceFile  string
 	rowsFile   string
-	word       string
+	token      string
 	limit      time.Duration
-	shutdown   time.Duration // how long a process may take to end by itself
+	shutdown   time.Duration // time limit for the process to end by itself after shutdown
 	starter    *starter
 	guard      *guard
 }
 
-// workerVariable marks the environment of a worker and of everything that it starts, so that a child which left the
-// process group is found.
+// workerVariable marks the environment of a worker and of everything that it starts, so that a
+// child that left the process group can be found.
 const workerVariable = "AZMLBATCH_WORKER"

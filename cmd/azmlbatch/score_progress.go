@@ -13,13 +13,13 @@ import (
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// scoreProgress tells how far a job is.
+// scoreProgress shows how far a job is.
 type scoreProgress interface {
 	show(scoring.Progress)
 	end()
 }
 
-// newProgress gives a bar on a terminal and plain lines elsewhere.
+// newProgress returns a bar for a terminal, and plain lines for anything else.
 func newProgress(w io.Writer) scoreProgress {
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return &progressBar{writer: w, every: redrawInterval}
@@ -47,14 +47,14 @@ func (l *progressLines) show(p scoring.Progress) {
 
 func (l *progressLines) end() {}
 
-// progressBar draws a bar in the last line of a terminal, which it clears at the end.
+// progressBar draws a bar in the last line of a terminal and clears it at the end.
 type progressBar struct {
 	writer io.Writer
 	every  time.Duration // the shortest time between two drawings
 	bar    *progressbar.ProgressBar
 }
 
-// redrawInterval keeps the drawing cheap: mini-batches may take less than a millisecond.
+// redrawInterval limits the cost of drawing: mini-batches may take less than a millisecond.
 const redrawInterval = 100 * time.Millisecond
 
 func (b *progressBar) show(p scoring.Progress) {
@@ -66,7 +66,7 @@ func (b *progressBar) show(p scoring.Progress) {
 	if p.Items.Failed > 0 {
 		b.bar.Describe(fmt.Sprintf("%d files failed", p.Items.Failed))
 	}
-	_ = b.bar.Set(p.MiniBatches.Processed + p.MiniBatches.Failed) // a terminal that is gone is no reason to stop
+	_ = b.bar.Set(p.MiniBatches.Processed + p.MiniBatches.Failed) // fails if the terminal is gone
 }
 
 func (b *progressBar) end() {
@@ -75,7 +75,7 @@ func (b *progressBar) end() {
 	}
 }
 
-// lockedWriter lets the progress and the script's output share a terminal, line by line.
+// lockedWriter lets the progress and the output of the script share a terminal line by line.
 type lockedWriter struct {
 	mu sync.Mutex
 	to io.Writer

@@ -16,8 +16,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
-// scoreFiles makes a code folder with the script and an input folder of five files, keeps temporary folders inside the
-// test's own, and gives the flags for them.
+// scoreFiles makes a code folder with the script and an input folder of five files, keeps temporary
+// folders inside the test's own, and gives the flags for them.
 func scoreFiles(t *testing.T, script string) (dir string, args []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -83,7 +83,8 @@ func TestScoreJSON(t *testing.T) {
 		name, script string
 		args         []string
 		code         int
-		want         scoreOutcome // OutputFile, File and Log without their folders; Traceback only by its end
+		// OutputFile, File and Log have no folders; Traceback has only its last line.
+		want scoreOutcome
 	}{
 		{"completed", echoNames, nil, 0,
 			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "predictions.csv", nil}},
@@ -153,7 +154,8 @@ func TestScoreJSONWithoutATemporaryFolder(t *testing.T) {
 	}
 }
 
-// TestScoreJSONNamesTheLogs: those of a job that completed with failed files are kept, so their place must be told.
+// TestScoreJSONNamesTheLogs: those of a job that completed with failed files are kept, so their
+// place must be told.
 func TestScoreJSONNamesTheLogs(t *testing.T) {
 	dir, args := scoreFiles(t, oneCracks)
 	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "1", "--json")...)
@@ -168,7 +170,8 @@ type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-// TestScoreOutcomeThatCannotBePrinted: a program that reads the outcome must not take its absence for success.
+// TestScoreOutcomeThatCannotBePrinted: a program that reads the outcome must not take its absence
+// for success.
 func TestScoreOutcomeThatCannotBePrinted(t *testing.T) {
 	for _, format := range [][]string{nil, {"--json"}} {
 		_, args := scoreFiles(t, echoNames)
@@ -179,7 +182,8 @@ func TestScoreOutcomeThatCannotBePrinted(t *testing.T) {
 	}
 }
 
-// TestScoreFailureTellsEverything: the service's sentence, file, mini-batch, the user's traceback and logs that are there.
+// TestScoreFailureTellsEverything: the service's sentence, file, mini-batch, the user's traceback
+// and logs that are there.
 func TestScoreFailureTellsEverything(t *testing.T) {
 	dir, args := scoreFiles(t, oneCracks)
 	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "2", "--error-threshold", "0")...)
@@ -387,7 +391,8 @@ func TestScoreHelpEndsWithAnExample(t *testing.T) {
 	}
 }
 
-// TestScoreWhoseReaderIsGone ends as a job ends, and leaves nothing: a broken pipe is no end in the middle.
+// TestScoreWhoseReaderIsGone ends as a job ends, and leaves nothing: a broken pipe is no end in the
+// middle.
 func TestScoreWhoseReaderIsGone(t *testing.T) {
 	dir, args := scoreFiles(t, "def run(mini_batch):\n    return ['x' for _ in mini_batch]\n")
 	self, err := os.Executable()

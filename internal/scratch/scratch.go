@@ -26,8 +26,8 @@ const lockFile = "lock"
 // New makes a folder in dir whose name begins with prefix, after it has removed the folders of that
 // kind that killed processes left. An empty dir is the system's folder for temporary files.
 //
-// before is called for each folder that is about to be removed; nil means that nothing is to be done
-// with it.
+// before is called for each folder that is about to be removed; nil means that nothing is to be
+// done with it.
 func New(dir, prefix string, before func(path string)) (*Dir, error) {
 	dir = cmp.Or(dir, os.TempDir())
 	RemoveAbandoned(dir, prefix, before)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("SCRATCH_TEST_DIR"); dir != "" { // a process that is killed while it has a folder
+	if dir := os.Getenv("SCRATCH_TEST_DIR"); dir != "" { // a process that a test kills
 		d, err := New(dir, "kiln-", nil)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,7 +1,7 @@
-"""Ends what a job has started when the engine is killed, and removes the job's temporary folder.
+"""Kills the processes of a job if the engine is killed, and removes the job's temporary folder.
 
-The arguments are the mark of the job and the folder. Standard input is a pipe whose other end only the engine has:
-its end is the end of the engine. At the normal end of a job the engine kills this process.
+The arguments are the mark of the job and the folder. Standard input is a pipe that only the engine
+has open: it ends when the engine ends. When a job ends normally, the engine kills this process.
 """
 
 import os
@@ -10,7 +10,9 @@ import sys
 import time
 
 VARIABLE = b"AZMLBATCH_WORKER="
-QUIET = 0.5  # seconds without a process that carries the mark: one that has just begun does not show it yet
+# Seconds without finding a process, after which the search ends. A process that is being started
+# does not show its environment yet.
+QUIET = 0.5
 
 
 def main():
@@ -31,12 +33,12 @@ def end_all(mark):
 
 
 def end(mark):
-    """Kills every process whose environment carries the mark, and tells whether there was one."""
+    """Kills all processes whose environment has the mark. Reports whether there were any."""
     found = False
     try:
         names = os.listdir("/proc")
     except OSError:
-        return False  # this system does not show the environment of other processes
+        return False  # the system does not show the environment of processes
     for name in filter(str.isdigit, names):
         try:
             with open(os.path.join("/proc", name, "environ"), "rb") as file:
@@ -44,7 +46,7 @@ def end(mark):
             if any(variable.startswith(mark) for variable in environment.split(b"\0")):
                 os.kill(int(name), signal.SIGKILL)
                 found = True
-        except OSError:  # it has ended, or belongs to another user
+        except OSError:  # it has ended or belongs to another user
             pass
     return found
 

@@ -1,11 +1,12 @@
-"""One worker process of a batch scoring job: imports the user's script and calls it for one mini-batch after another.
+"""A worker process of a batch scoring job: imports the user's script and calls it per mini-batch.
 
-Requests come on one private pipe and answers go out on another; the script's standard streams are files. The pipes are
-moved to high descriptors at once, so that a script that reads, writes or closes the usual ones cannot meet them, and
-an answer starts a line of its own with a secret word, so that what a script may write there all the same is skipped.
+Requests come from one private pipe, and answers go to another. The standard streams of the script
+are files. The pipes are moved to high file descriptors, so that a script that reads, writes or
+closes the usual ones does not touch them. An answer is a line that begins with a token, so that
+anything that the script writes to the pipe can be skipped.
 
-A request is a line "verb length" and that many bytes: strings, each ended by a NUL. An answer is a line
-"word verb field..." with text as hexadecimal digits.
+A request is a line "verb length" and that many bytes: strings, each terminated by NUL. An answer is
+a line "token verb field...", with text in hexadecimal.
 """
 
 import errno
@@ -19,8 +20,10 @@ import time
 
 REQUESTS, ANSWERS = 3, 4  # as inherited
 FIRST_PRIVATE_FD = 200
-FAR_AWAY = 1 << 40  # where a script's stray write to the descriptor of the rows lands, and is cut off with the join
-ROWS_AT_ONCE = 10000  # elements of a list made into text at a time, which bounds the memory on top of the script's own
+# Position of the file descriptor for the rows. If the script writes to it by mistake, the bytes
+# land there, and are cut off when the rows are joined.
+FAR_AWAY = 1 << 40
+ROWS_AT_ONCE = 10000  # elements of a list that are converted to text at a time
 
 RETURN_TEXT = (
     "The run() method in the entry script should return a list or a pandas DataFrame. "
@@ -32,7 +35,7 @@ RETURN_TEXT = (
 
 
 def private(fd):
-    """Moves a descriptor out of the way of user code and of the programs that it starts."""
+    """Moves a file descriptor away from those that user code and its child processes use."""
     try:
         moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_PRIVATE_FD)
     except OSError:  # the limit of open files is lower
@@ -60,11 +63,11 @@ class Link:
     def __init__(self):
         self.requests = os.fdopen(private(REQUESTS), "rb", buffering=65536)
         self.answers = private(ANSWERS)
-        self.word = b""
+        self.token = b""
         self.owner = os.getpid()
 
     def receive(self):
-        """The next (verb, strings), or (None, []) when the engine is gone."""
+        """Returns the next (verb, strings), or (None, []) if the engine is gone."""
         verb, _, length = self.requests.readline().partition(b" ")
         if not length:
             return None, []
@@ -73,13 +76,16 @@ class Link:
         return verb.decode(), strings
 
     def end_forks(self):
-        """Ends a fork of the script's that came back from run: it must neither write rows nor answer."""
+        """Ends a child process that the script forked and that returned from run.
+
+        It must not write rows or answer.
+        """
         if os.getpid() != self.owner:
             os._exit(0)
 
     def send(self, *fields):
         self.end_forks()
-        write_all(self.answers, b"\n%s %s\n" % (self.word, " ".join(map(str, fields)).encode()))
+        write_all(self.answers, b"\n%s %s\n" % (self.token, " ".join(map(str, fields)).encode()))
 
     def send_failure(self, verb, error, paths=()):
         import azmlbatch_failure as failure
@@ -92,33 +98,34 @@ FS_ENCODING, FS_ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerr
 
 
 def as_hex(text):
-    return text.encode(FS_ENCODING, FS_ERRORS if FS_ERRORS == "surrogateescape" else "backslashreplace").hex() or "-"
+    errors = FS_ERRORS if FS_ERRORS == "surrogateescape" else "backslashreplace"
+    return text.encode(FS_ENCODING, errors).hex() or "-"
 
 
 class NotWritten(OSError):
-    """This machine cannot store rows, which is not the script's fault: no other try can help, and the job ends."""
+    """This machine cannot store rows. The script is not to blame, and another try cannot help."""
 
 
 MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 class Rows:
-    """This process's own part of the output file."""
+    """This process's part of the output file."""
 
     def __init__(self, path, separator):
         self.path = path
         self.separator = separator
-        self.size = 0  # everything up to here belongs to mini-batches that returned
+        self.size = 0  # all bytes up to here belong to mini-batches that returned
         self.fd = None
         if path:
             self.fd = private(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644))
             try:
                 os.lseek(self.fd, FAR_AWAY, os.SEEK_SET)
-            except OSError:  # this file system has no such places
+            except OSError:  # the file system does not support such positions
                 pass
 
     def add(self, result):
-        """Writes what run returned, or only counts it, and gives the number of items."""
+        """Writes what run returned, or only counts it. Returns the number of items."""
         if isinstance(result, tuple):
             result = list(result)
         if isinstance(result, list):
@@ -141,7 +148,7 @@ class Rows:
         except NotWritten:
             raise
         except BaseException:
-            os.ftruncate(self.fd, self.size)  # no row of a mini-batch that is tried again may stay
+            os.ftruncate(self.fd, self.size)  # the mini-batch may be tried again
             raise
         self.size = written
 
@@ -154,7 +161,7 @@ class Rows:
             raise
 
     def frame_pieces(self, frame):
-        if len(frame):  # one without rows leaves no trace, not even the quotes pandas writes for one without columns
+        if len(frame):  # pandas would write quotes for a frame without rows and columns
             yield frame.to_csv(sep=self.separator, header=False, index=False)
 
 
@@ -165,18 +172,19 @@ def list_pieces(result):
 
 def encode(text):
     try:
-        return text.encode("utf-8", "surrogateescape")  # gives a file name that is not UTF-8 its own bytes back
+        # A file name that is not UTF-8 gets its own bytes back.
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace")
 
 
 def is_data_frame(result):
-    pandas = sys.modules.get("pandas")  # whoever returns a DataFrame has imported it
+    pandas = sys.modules.get("pandas")  # a script that returns a DataFrame has imported it
     return pandas is not None and isinstance(result, pandas.DataFrame)
 
 
 class Config:
-    """The settings that the engine sends first: "name=value" strings, argv once for each argument."""
+    """The settings that the engine sends first: "name=value" strings, argv once per argument."""
 
     def __init__(self, strings):
         self.argv = []
@@ -189,19 +197,19 @@ class Config:
 
 
 def prepare(config):
-    """Makes the process what a script expects to find itself in."""
+    """Sets up the process as scripts expect it."""
     sys.dont_write_bytecode = True
     trace = private(os.open(config.trace_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
     faulthandler.enable(file=trace)
-    # The engine asks with this signal where a script hangs; the default action then ends the process.
+    # The engine sends this signal to a script that hangs. The default action then ends the process.
     faulthandler.register(signal.SIGUSR2, file=trace, all_threads=True, chain=True)
     sys.argv = config.argv
-    # The code folder comes first, in the place of the folder of this file, which Python's safe path leaves out.
+    # The code folder replaces the folder of this file, which Python's safe path mode leaves out.
     if not getattr(sys.flags, "safe_path", False):
         del sys.path[0]
     sys.path.insert(0, config.code)
     os.chdir(config.working_dir)
-    # Lines appear in the logs while the script runs, also the last one before a hang.
+    # Lines appear in the logs while the script runs, including the last one before it hangs.
     if hasattr(sys.stdout, "reconfigure"):  # since Python 3.7
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
         sys.stderr.reconfigure(line_buffering=True)  # the default since Python 3.9
@@ -213,12 +221,12 @@ def prepare(config):
 
 def load(config):
     """Imports the script and checks that it is one."""
-    __import__(config.module)  # and not importlib, whose frames would stand in the user's traceback
+    __import__(config.module)  # the frames of importlib would be in the user's traceback
     script = sys.modules[config.module]
     path = os.path.realpath(getattr(script, "__file__", None) or "")
     if config.script and path != os.path.realpath(config.script):
         raise ImportError(
-            "module {!r} is {} and not the scoring script {}: give the script another name".format(
+            "module {!r} is {}, not the scoring script {}: rename the script".format(
                 config.module, path or "built in", config.script))
     if not callable(getattr(script, "run", None)):
         raise AttributeError("the scoring script {} has no run(mini_batch)".format(config.script))
@@ -231,7 +239,7 @@ def call(function, *arguments):
 
 
 def serve(link, script, rows):
-    """Answers requests until the engine has no more."""
+    """Answers requests until the engine closes the pipe."""
     while True:
         verb, strings = link.receive()
         started = time.perf_counter()
@@ -251,7 +259,7 @@ def serve(link, script, rows):
                 link.send("done", verb)
             else:
                 return
-        except BaseException as error:  # SystemExit too: a script's sys.exit() fails its call, as any exception
+        except BaseException as error:  # sys.exit() fails the call like any other exception
             if isinstance(error, NotWritten):
                 verb = "output"
             link.send_failure(verb, error, strings)
@@ -264,13 +272,15 @@ def main():
     link = Link()
     _, strings = link.receive()
     config = Config(strings)
-    link.word = config.word.encode()
+    link.token = config.token.encode()
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path.append(os.path.join(here, "lib"))  # last: the user's modules win
+    sys.path.append(os.path.join(here, "lib"))  # last, so that the user's modules take precedence
     global CONFIG
     CONFIG = config
-    environment = as_hex("\0".join("=".join(item) for item in os.environ.items())) if config.tell == "yes" else "-"
-    link.send("done", "start", os.getpid(), as_hex(sys.executable), environment)
+    environment = ""
+    if config.describe == "yes":
+        environment = "\0".join("=".join(item) for item in os.environ.items())
+    link.send("done", "start", os.getpid(), as_hex(sys.executable), as_hex(environment))
     if link.receive()[0] != "import":
         return
     try:
@@ -281,7 +291,7 @@ def main():
         return
     try:
         rows = Rows(config.rows_file, config.separator)
-    except OSError as error:  # the output folder cannot be written to, which is not the script's fault
+    except OSError as error:  # the output folder cannot be written to
         link.send_failure("output", error)
         return
     link.send("done", "import")

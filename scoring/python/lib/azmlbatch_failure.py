@@ -1,15 +1,15 @@
-"""Puts a script's exception into words: only imported when there is one."""
+"""Describes the exception of a script. Imported only if there is one."""
 
 import os
 import sys
 import traceback
 
-LINE = 3000  # characters kept of the one line, which is also all that the service keeps of a run's error message
-HEAD, TAIL = 8 << 10, 56 << 10  # characters kept of a traceback that is longer than both
+LINE = 3000  # characters of the message; the service also keeps that many of an error message
+HEAD, TAIL = 8 << 10, 56 << 10  # characters kept of a longer traceback
 
 
 def describe(error, paths, driver):
-    """(one line, the traceback without the driver's frames, the input file that the script was at or "")."""
+    """Returns the message, the traceback without the driver's frames, and the input file or ""."""
     frames = error.__traceback__
     at = current_file(frames, paths)
     own = os.path.join(os.path.dirname(driver), "")
@@ -25,16 +25,19 @@ def describe(error, paths, driver):
 
 
 def flush_streams():
-    """Lets the logs show what the script printed before its exception."""
+    """Writes what the script has printed so far to the logs."""
     for stream in sys.stdout, sys.stderr:
         try:
             stream.flush()
-        except Exception:  # the script has replaced or closed it
+        except Exception:  # the script replaced or closed the stream
             pass
 
 
 def current_file(frames, paths):
-    """The one file of the mini-batch that a local variable of the innermost possible frame names."""
+    """Returns the file that the script was working on, or "".
+
+    It is the one that local variables name, in the innermost frame where they name exactly one.
+    """
     if len(paths) == 1:
         return paths[0]
     known = {os.path.basename(path): path for path in paths}

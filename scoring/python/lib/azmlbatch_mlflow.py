@@ -1,17 +1,18 @@
-"""Scores files with an MLflow model that has no scoring script, as the service's own driver for such models does.
+"""Scores files with an MLflow model that has no scoring script, like the service's own driver.
 
-What it reads and writes is told by Microsoft Learn: how-to-mlflow-batch, how-to-image-processing-batch and
-how-to-troubleshoot-batch-endpoints; the driver itself is not public. What they leave open is marked as a choice.
+Microsoft Learn documents what the driver reads and writes: how-to-mlflow-batch,
+how-to-image-processing-batch and how-to-troubleshoot-batch-endpoints. The driver is not public.
+What these pages leave open is marked as a choice.
 """
 
 import logging
 import os
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow 3 would tell its makers of each model loaded
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow 3 reports each loaded model
 
 
 class NoMLflow(ImportError):
-    """This Python cannot run MLflow models; the engine knows the class by its name."""
+    """This Python cannot run MLflow models. The engine recognizes the name of the class."""
 
 
 try:
@@ -33,11 +34,12 @@ def init():
 
 
 def run(paths):
-    """One DataFrame with the rows of all files: their numbers if they are tabular, the predictions, the files' names.
+    """Returns the rows of all files: numbers of rows if tabular, predictions, names of files.
 
-    Choice: one page says that an unsupported file fails the job, another that a mini-batch fails with the words of
-    pandas.concat when all its files are unreadable. Here a file that cannot be read fails its mini-batch in either
-    case, so that no row is missing unnoticed. The first reason is told before those words, which say nothing alone.
+    Choice: one page says that an unsupported file fails the job. Another says that a mini-batch
+    fails with the message of pandas.concat if none of its files can be read. Here any file that
+    cannot be read fails its mini-batch, so that no row is missing unnoticed. The message begins
+    with the reason of the first such file, because that of pandas.concat alone says nothing.
     """
     scored, refused, readable = score_all(paths)
     if refused:
@@ -53,7 +55,7 @@ def run(paths):
 
 
 def score_all(paths):
-    """What each file predicts, the files that cannot be read and why, and the number of those that can."""
+    """Returns predictions, files that cannot be read with the reason, and the number of others."""
     scored, refused, readable = [], [], 0
     for path in paths:
         try:
@@ -62,7 +64,7 @@ def score_all(paths):
             refused.append((path, refusal(path, error)))
             continue
         readable += 1
-        if not refused:  # otherwise the mini-batch fails; only the log shall know all its bad files
+        if not refused: # otherwise only the log needs the other bad files
             tabular = isinstance(data, pandas.DataFrame)
             scored.append((path, tabular, as_frame(MODEL.predict(data), tabular)))
     return scored, refused, readable
@@ -75,7 +77,7 @@ def refusal(path, error):
     return Exception(text)
 
 
-def fail(path, error):  # path: the engine looks for the file that a call was at among the variables
+def fail(path, error):  # the engine finds the file in the variable path
     raise error
 
 
@@ -92,9 +94,10 @@ def read(path):
 
 def read_csv(path):
     types = column_types(pandas.read_csv(path, nrows=0).columns)
-    # The wide types: pandas would cut a number that is too large for a narrow one without a word.
+    # Wide types, because pandas silently truncates a number that is too large for a narrow type.
     wide = {"i": "int64", "f": "float64", "b": "bool", "O": object}
-    frame = pandas.read_csv(path, dtype={name: wide[wanted.kind] for name, wanted in types.items() if wanted.kind in wide})
+    dtype = {name: wide[wanted.kind] for name, wanted in types.items() if wanted.kind in wide}
+    frame = pandas.read_csv(path, dtype=dtype)
     return fit(frame, types)
 
 
@@ -104,7 +107,7 @@ def read_parquet(path):
 
 
 def fit(frame, types):
-    """Choice: a column of another type than the signature's is cast if no value is lost by it."""
+    """Choice: a column of another type than in the signature is cast if no value changes."""
     for name, wanted in types.items():
         column = frame[name]
         if wanted.kind == "O" or column.dtype == wanted:
@@ -123,13 +126,13 @@ def is_lossy(column, cast):
 
 
 def column_types(columns):
-    """The types that the model's column signature gives to these columns; unnamed inputs are matched by position."""
+    """Returns the types of columns in the model's signature. Unnamed inputs go by position."""
     schema = MODEL.metadata.get_input_schema()
     if schema is None or schema.is_tensor_spec():
         return {}
     names = schema.input_names() if schema.has_input_names() else columns
     types = {name: spec.type for name, spec in zip(names, schema.inputs)}
-    # Arrays, objects and maps, which newer signatures may have, are left as they are.
+    # Arrays, objects and maps of newer signatures stay as they are.
     return {name: numpy.dtype(types[name].to_pandas()) for name in columns if hasattr(types.get(name), "to_pandas")}
 
 
@@ -137,27 +140,27 @@ def read_image(path):
     try:
         from PIL import Image
     except ImportError:
-        raise ImportError("images are read with Pillow, which this Python does not have: pip install pillow") from None
+        raise ImportError("this Python lacks Pillow, which reads images: pip install pillow") from None
     with Image.open(path) as image:
-        # Choice: a palette's numbers are no picture.
+        # Choice: the numbers of a palette are not pixels.
         pixels = numpy.asarray(image.convert("RGB") if image.mode == "P" else image)
     schema = MODEL.metadata.get_input_schema()
     if schema is None:
         return pixels.astype(numpy.uint8, casting="safe")
     if not schema.is_tensor_spec():
-        return pixels  # MLflow tells what it misses
+        return pixels  # the error of MLflow says what is missing
     if len(schema.inputs) != 1:
-        raise ValueError("the model's signature has {} tensors, an image is one".format(len(schema.inputs)))
+        raise ValueError("the model's signature has {} tensors; an image is one".format(len(schema.inputs)))
     [spec] = schema.inputs
     tensor = reshape(pixels, spec.shape).astype(spec.type, casting="safe")
     return {spec.name: tensor} if spec.name else tensor
 
 
 def reshape(pixels, shape):
-    """The image in the shape of the signature, in which -1 stands for any number.
+    """Returns the image in the shape of the signature, where -1 is any number.
 
-    Choice: an image is one data point. Where it does not fit as it is, it may lack the axes of the data points, of the
-    channels, or both; only then it is really reshaped.
+    Choice: an image is one data point. If it does not fit, the axis of the data points, of the
+    channels, or both are added. Only if that does not help, it is reshaped.
     """
     for axes in ((), (0,), (-1,), (0, -1)):
         candidate = numpy.expand_dims(pixels, axes)
@@ -179,8 +182,11 @@ READERS = {
 
 
 def as_frame(prediction, tabular):
-    """Choice: the columns of a two-dimensional array are columns, as those of a DataFrame are; what has more dimensions is
-    written as text. An image has one row, so a flat prediction of several values for it lies in one row."""
+    """Returns the prediction as a DataFrame.
+
+    Choice: the columns of a two-dimensional array become columns. Arrays with more dimensions are
+    written as text. An image has one row, so several values for it are in one row.
+    """
     if isinstance(prediction, pandas.DataFrame):
         return prediction
     if isinstance(prediction, dict):

@@ -1,4 +1,4 @@
-"""The helper that scripts of Azure Machine Learning's parallel run may import: EntryScript, one for each process."""
+"""The helper that scoring scripts of Azure Machine Learning may import: EntryScript."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ import time
 
 
 class EntryScript:
-    """Where a script's process may log and write, and what it is called."""
+    """Where the script can log and write, and the name of its process. There is one per process."""
 
     _instance = None
 
@@ -25,20 +25,20 @@ class EntryScript:
 
     @property
     def log_dir(self):
-        """The folder of the log file that logger writes."""
+        """The folder of the log that logger writes."""
         os.makedirs(self._config.entry_log_dir, exist_ok=True)
         return self._config.entry_log_dir
 
     @property
     def output_dir(self):
-        """The folder of the job's output, which all processes share."""
+        """The folder of the job's output, shared by all processes."""
         path = os.environ["AZUREML_BI_OUTPUT_PATH"]
         os.makedirs(path, exist_ok=True)
         return path
 
     @property
     def working_dir(self):
-        """The process's scratch folder, removed with the job."""
+        """The working folder of the process. It is removed with the job."""
         return self._config.working_dir
 
     @property
@@ -48,7 +48,7 @@ class EntryScript:
 
     @property
     def logger(self):
-        """Logs to <log_dir>/<agent_name>.log.txt at the level of the deployment's settings."""
+        """Logs to <log_dir>/<agent_name>.log.txt at the logging level of the deployment."""
         if self._logger is None:
             self._logger = self._make_logger()
         return self._logger

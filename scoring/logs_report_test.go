@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// reported gives the lines of a report as one text for each.
+// reported returns the lines of a report, each as one string.
 func reported(t *testing.T, dir, file string) []string {
 	t.Helper()
 	rows, err := csv.NewReader(strings.NewReader(logText(t, Job{Logs: dir}, file))).ReadAll()
@@ -26,7 +26,7 @@ func reported(t *testing.T, dir, file string) []string {
 	return lines
 }
 
-// TestReportOfTries pins what a line of the report holds, and its limits.
+// TestReportOfTries pins the content of a line, and its limits.
 func TestReportOfTries(t *testing.T) {
 	dir := t.TempDir()
 	logs, err := newLogTree(dir, time.Now)
@@ -39,10 +39,10 @@ func TestReportOfTries(t *testing.T) {
 		many = append(many, fmt.Sprintf("/in/%d", i))
 	}
 	for _, one := range []try{
-		{task: task{3, 1}, process: "process002", started: born, files: 5, ok: 4, failed: 1, elapsed: 1500 * time.Millisecond,
-			reply: reply{run: time.Millisecond, process: 2 * time.Millisecond}},
-		{task: task{4, 2}, process: "process003", started: born, files: 2, failed: 2, err: &callError{phase: PhaseRun, message: strings.Repeat("x", 501)}, paths: many},
-		{task: task{5, 3}, process: "process003", started: born, files: 2, err: &callError{phase: PhaseRun, message: "m", file: "/in/b \"q\"", timedOut: true}, paths: many},
+		{task: task{3, 1}, worker: "process002", started: born, files: 5, ok: 4, failed: 1, elapsed: 1500 * time.Millisecond,
+			reply: reply{run: time.Millisecond, total: 2 * time.Millisecond}},
+		{task: task{4, 2}, worker: "process003", started: born, files: 2, failed: 2, err: &callError{phase: PhaseRun, message: strings.Repeat("x", 501)}, paths: many},
+		{task: task{5, 3}, worker: "process003", started: born, files: 2, err: &callError{phase: PhaseRun, message: "m", file: "/in/b \"q\"", timedOut: true}, paths: many},
 	} {
 		logs.reportTry(one)
 	}
@@ -63,7 +63,7 @@ func TestReportOfTries(t *testing.T) {
 	}
 }
 
-// TestReportSums adds up what processes and nodes did.
+// TestReportSums checks the sums by process and by node.
 func TestReportSums(t *testing.T) {
 	job := newJob(t, "import helper, os\ndef run(b):\n    if 'a01' in b[0] and helper.once():\n        os._exit(1)\n    return b[:1]", 5)
 	job.MiniBatchSize, job.MaxRetries = 2, new(2)
@@ -93,7 +93,7 @@ func TestDurationInLogs(t *testing.T) {
 	}
 }
 
-// TestLogsThatCannotBeKept: a log that is not whole must not pass for one, and the rows are there all the same.
+// TestLogsThatCannotBeKept: incomplete logs are an error, but the rows are there.
 func TestLogsThatCannotBeKept(t *testing.T) {
 	for _, file := range []string{"logs/sys/job_report/processed_mini-batches.csv", "logs/job_result.txt", "user_logs/std_log_0.txt"} {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestLogsThatCannotBeKept(t *testing.T) {
 	}
 }
 
-// TestReadTail reads the end of a log that is larger than what it shows.
+// TestReadTail reads the end of a log that is longer than what is shown.
 func TestReadTail(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	if got := readTail(path); got != "" {

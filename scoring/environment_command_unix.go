@@ -9,7 +9,8 @@ import (
 	"syscall"
 )
 
-// runInGroup runs a command in a process group of its own, which ends with the context and with the command.
+// runInGroup runs a command in its own process group. The group is killed when the context or the
+// command ends.
 func runInGroup(ctx context.Context, cmd *exec.Cmd) error {
 	starter := newStarter()
 	defer starter.close()

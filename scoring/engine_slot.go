@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// slot is the place of one worker at a time: a process and the replacements of it.
+// slot runs one worker at a time: a process, and its replacements.
 type slot struct {
 	engine *engine
 	node   *node
@@ -14,20 +14,21 @@ type slot struct {
 	first  bool
 
 	worker  worker
-	process int // number of the worker on its node
+	number  int // of the worker on its node
 	ready   bool
-	born    time.Time
+	started time.Time
 
-	submitted []submission  // to the worker and not yet answered, the oldest first
-	pace      time.Duration // that the last mini-batch took; 0 when none has
+	submitted []submission  // handed to the worker and not yet answered, oldest first
+	took      time.Duration // by the last mini-batch; 0 before there is one
 }
 
-// serve takes mini-batches until there are none.
+// serve takes mini-batches until there are none left.
 //
-// Choice: the first worker's import is the validation of the script that the service makes on the head node; the others
-// import meanwhile and wait for it.
+// The service validates the script on the head node before any work. Choice: here the first
+// worker's import is the validation. The other workers import the script at the same time and wait
+// for the outcome.
 func (s *slot) serve(ctx context.Context) error {
-	defer s.drop()
+	defer s.closeWorker()
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (s *slot) serve(ctx context.Context) error {
 		if !ok {
 			return s.finish(ctx)
 		}
-		ready, err := s.prepare(ctx)
+		ready, err := s.ensureReady(ctx)
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func (s *slot) serve(ctx context.Context) error {
 // begin starts the slot's first worker and waits until the script is known to be importable.
 func (s *slot) begin(ctx context.Context) error {
 	err := s.start(ctx)
-	call := asScriptError(err)
+	call := asCallError(err)
 	switch {
 	case err == nil && s.first:
 		close(s.engine.validated)
@@ -68,86 +69,89 @@ func (s *slot) begin(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if call != nil { // the import works, but not here
-		s.failedToGetReady(call)
+	if call != nil { // it works in the first worker, but not in this one
+		s.startFailed(call)
 	}
 	return nil
 }
 
 // start starts a worker and lets it import the script.
 func (s *slot) start(ctx context.Context) error {
-	s.process, s.ready, s.born = s.node.newProcess(), false, s.engine.now()
+	s.number, s.ready, s.started = s.node.newWorker(), false, s.engine.now()
 	worker, err := s.engine.newWorker(s)
 	if err != nil {
 		return err
 	}
 	s.worker = worker
-	s.node.wrote(s.process, worker.rows())
-	s.logMain("INFO", "The %s starts.", processName(s.process))
+	s.node.setRows(s.number, worker.rows())
+	s.logMain("INFO", "The %s starts.", processName(s.number))
 	err = s.worker.load(ctx)
-	s.engine.alive()
+	s.engine.resetWatchdog()
 	return err
 }
 
-// prepare makes sure of a worker whose init has returned. It reports false when the node gives up.
+// ensureReady starts a worker and calls init, unless that has been done. It returns false when the
+// node gives up.
 //
-// Choice: init is called when the first mini-batch is there; its failures use up no try of the mini-batch.
-func (s *slot) prepare(ctx context.Context) (bool, error) {
+// Choice: init is called once there is a mini-batch. Failures of init do not use up tries of the
+// mini-batch.
+func (s *slot) ensureReady(ctx context.Context) (bool, error) {
 	for !s.ready {
 		if s.node.gaveUp(s.engine) {
 			return false, nil
 		}
-		err := s.initialise(ctx)
-		call := asScriptError(err)
+		err := s.callInit(ctx)
+		call := asCallError(err)
 		switch {
 		case err == nil:
 			s.ready = true
 		case call == nil:
 			return false, err
-		case s.failedToGetReady(call):
+		case s.startFailed(call):
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-func (s *slot) initialise(ctx context.Context) error {
+func (s *slot) callInit(ctx context.Context) error {
 	if s.worker == nil {
 		if err := s.start(ctx); err != nil {
 			return err
 		}
 	}
 	err := s.worker.init(ctx)
-	s.engine.alive()
+	s.engine.resetWatchdog()
 	return err
 }
 
-// failedToGetReady records the failure, drops the worker and says whether the node gives up.
-func (s *slot) failedToGetReady(call *callError) (giveUp bool) {
+// startFailed records why the worker could not start, closes it, and reports whether the node gives
+// up.
+func (s *slot) startFailed(call *callError) (giveUp bool) {
 	s.recordError(call, task{batch: -1}, nil)
-	s.drop()
+	s.closeWorker()
 	return s.engine.initFailed(s.node)
 }
 
-// score makes one try of a mini-batch, and of those that can follow it at once in the same worker.
+// score tries a mini-batch, and then those that the worker was given in advance.
 func (s *slot) score(ctx context.Context, t task) error {
 	if err := s.submit(ctx, t); err != nil {
 		return err
 	}
 	for len(s.submitted) > 0 {
-		if ctx.Err() != nil { // the last mini-batch may have ended the job
+		if ctx.Err() != nil { // the last mini-batch may have failed the job
 			return context.Cause(ctx)
 		}
 		if err := s.submitAhead(ctx); err != nil {
 			return err
 		}
 		if len(s.submitted) == 0 {
-			return nil // the worker was lost while it should take one more, and all are given back
+			return nil // the worker died while it was given another one; all are back in the queue
 		}
 		began := time.Now()
 		r, err := s.worker.result(ctx)
-		s.engine.alive()
-		s.pace = max(time.Since(began), r.process)
+		s.engine.resetWatchdog()
+		s.took = max(time.Since(began), r.total)
 		if err := s.conclude(r, err); err != nil {
 			return err
 		}
@@ -155,12 +159,15 @@ func (s *slot) score(ctx context.Context, t task) error {
 	return nil
 }
 
-// conclude counts the oldest submitted mini-batch.
+// conclude handles the outcome of the oldest submitted mini-batch.
 func (s *slot) conclude(r reply, err error) error {
 	now := s.submitted[0]
 	s.submitted = s.submitted[1:]
-	tried := try{task: now.task, process: processName(s.process), started: s.born, files: len(now.files), elapsed: s.pace, reply: r}
-	tried.err = asScriptError(err)
+	tried := try{
+		task: now.task, worker: processName(s.number), started: s.started,
+		files: len(now.files), elapsed: s.took, reply: r,
+	}
+	tried.err = asCallError(err)
 	switch {
 	case err == nil:
 		s.returned(tried, now.files)
@@ -172,7 +179,7 @@ func (s *slot) conclude(r reply, err error) error {
 	return nil
 }
 
-// submission is a mini-batch that a worker has got.
+// submission is a mini-batch that was handed to the worker.
 type submission struct {
 	task  task
 	files []string
@@ -186,24 +193,25 @@ func (s *slot) submit(ctx context.Context, t task) error {
 	if err == nil {
 		return nil
 	}
-	s.pace = 0
+	s.took = 0
 	return s.conclude(reply{}, err)
 }
 
-// A worker whose mini-batches are short would wait for us longer than it works: it gets a few in advance, no more than
-// take about aheadTime. Near the end of the input others could need them.
+// If mini-batches are short, a worker would spend more time waiting for the engine than working. So
+// it gets a few in advance, as many as take about aheadTime. Near the end of the input none are
+// given in advance, because other workers may need them.
 const (
 	aheadTime = 5 * time.Millisecond
 	maxAhead  = 8
 )
 
 func (s *slot) submitAhead(ctx context.Context) error {
-	if s.pace == 0 {
-		return nil // nothing is known of this worker yet
+	if s.took == 0 {
+		return nil // it is not known yet how long a mini-batch takes
 	}
-	depth := min(maxAhead, int(aheadTime/s.pace))
+	depth := min(maxAhead, int(aheadTime/s.took))
 	for s.ready && len(s.submitted) < depth {
-		t, ok := s.engine.queue.takeAhead(s.engine.spare)
+		t, ok := s.engine.queue.takeAhead(s.engine.reserve)
 		if !ok {
 			return nil
 		}
@@ -214,27 +222,28 @@ func (s *slot) submitAhead(ctx context.Context) error {
 	return nil
 }
 
-// returned counts a mini-batch whose run returned: items by the values returned, never more than files.
+// returned handles a mini-batch for which run returned. Each row counts as one succeeded file, up
+// to the number of files.
 func (s *slot) returned(tried try, files []string) {
 	tried.ok = min(tried.reply.count, tried.files)
 	tried.failed = tried.files - tried.ok
-	s.node.wrote(s.process, s.worker.rows())
+	s.node.setRows(s.number, s.worker.rows())
 	if tried.reply.count > tried.files {
 		s.log("WARNING", "Mini-batch %d: run() returned %d items for %d files; %d are counted.",
 			tried.task.batch, tried.reply.count, tried.files, tried.files)
 	}
 	if tried.failed > 0 {
-		tooFew := &callError{phase: PhaseRun, tooFewRows: true,
-			message: fmt.Sprintf("run() returned %s for %s", number(tried.reply.count, "row"), number(tried.files, "file"))}
-		s.recordError(tooFew, tried.task, files)
+		message := fmt.Sprintf("run() returned %s for %s", plural(tried.reply.count, "row"), plural(tried.files, "file"))
+		s.recordError(&callError{phase: PhaseRun, message: message, tooFewRows: true}, tried.task, files)
 	}
 	s.write(tried, true)
-	s.engine.settle(tried.ok, tried.failed, true)
+	s.engine.count(tried.ok, tried.failed, true)
 }
 
-// failed gives a mini-batch back for another try, or up when it had all.
+// failed handles a failed try: the mini-batch goes back to the queue, or is given up if it has had
+// all its tries.
 //
-// Choice: an exception leaves the process as it is; a process that took too long or ended is replaced.
+// Choice: after an exception the process continues. A process that timed out or ended is replaced.
 func (s *slot) failed(tried try, files []string) {
 	tried.paths = files
 	s.recordError(tried.err, tried.task, files)
@@ -246,40 +255,42 @@ func (s *slot) failed(tried try, files []string) {
 	if givenUp {
 		s.log("ERROR", "Mini-batch %d is given up after %d tries.", tried.task.batch, tried.task.tries)
 	}
-	if tried.err.lost() {
-		s.drop() // after the last line in the log of its process, which closes, and before another process gets the files
+	if tried.err.needsNewProcess() {
+		// This closes the log of the process, and must come before another process gets the files.
+		s.closeWorker()
 	}
 	if givenUp {
-		s.engine.settle(0, tried.failed, false)
+		s.engine.count(0, tried.failed, false)
 	} else {
 		s.engine.queue.putBack(tried.task)
 	}
 }
 
-// write puts a try into the report and into the log of its process.
+// write adds a try to the report and to the log of its process.
 func (s *slot) write(tried try, settled bool) {
 	s.engine.logs.reportTry(tried)
-	s.node.did(s.process, tried, settled)
+	s.node.addTry(s.number, tried, settled)
 	s.log("INFO", "Mini-batch %d, try %d: %d files, %d succeeded, %d failed, %s seconds.",
 		tried.task.batch, tried.task.tries, tried.files, tried.ok, tried.failed, seconds(tried.elapsed))
 }
 
-// finish lets the worker call shutdown and end. What shutdown raises is logged and changes nothing: the rows are there.
+// finish calls shutdown and lets the worker end. An error of shutdown is only logged: all rows are
+// there.
 //
-// Choice: shutdown is called at a normal end only.
+// Choice: shutdown is called only when the job ends normally.
 func (s *slot) finish(ctx context.Context) error {
 	if ctx.Err() != nil || s.worker == nil {
-		return nil //nolint:nilerr // a cancelled job ends without shutdown, and its caller knows of the context
+		return nil //nolint:nilerr // a cancelled job ends without shutdown
 	}
 	failure := s.shutdown(ctx)
-	if call := asScriptError(failure); call != nil {
+	if call := asCallError(failure); call != nil {
 		s.recordError(call, task{batch: -1}, nil)
 		failure = nil
 	}
 	return failure
 }
 
-// shutdown calls the script's shutdown in a worker that has called init.
+// shutdown calls the script's shutdown, if init has been called.
 func (s *slot) shutdown(ctx context.Context) error {
 	if !s.ready {
 		return nil
@@ -287,46 +298,46 @@ func (s *slot) shutdown(ctx context.Context) error {
 	return s.worker.shutdown(ctx)
 }
 
-// drop ends the worker.
-func (s *slot) drop() {
+// closeWorker ends the worker.
+func (s *slot) closeWorker() {
 	if s.worker != nil {
 		s.worker.close()
 		s.engine.echo.end(s.worker.logs()...)
-		s.logMain("INFO", "The %s ends.", processName(s.process))
-		s.engine.logs.closeProcess(s.node.number, processName(s.process))
+		s.logMain("INFO", "The %s ends.", processName(s.number))
+		s.engine.logs.closeLogsOf(s.node.number, processName(s.number))
 	}
-	s.worker, s.ready, s.pace = nil, false, 0
-	for _, waiting := range s.submitted { // it has not come to these: they have had no try
+	s.worker, s.ready, s.took = nil, false, 0
+	for _, waiting := range s.submitted { // these have not been tried
 		waiting.task.tries--
 		s.engine.queue.putBack(waiting.task)
 	}
 	s.submitted = nil
 }
 
-// recordError gives a failed call its place in the job.
+// recordError records a failed call.
 func (s *slot) recordError(call *callError, t task, files []string) {
 	failed := &ScriptError{
 		Phase: call.phase, Message: call.message, Traceback: call.traceback, File: call.file,
 		MiniBatch: t.batch, Try: t.tries, Files: files,
-		Node: s.node.number, Process: processName(s.process), PID: s.worker.pid(),
+		Node: s.node.number, Process: processName(s.number), PID: s.worker.pid(),
 		TimedOut: call.timedOut, Exited: call.exited, TooFewRows: call.tooFewRows,
 	}
 	switch {
 	case call.exited:
 		s.logMain("ERROR", "%s exits with returncode %d.", failed.Process, call.exit)
 	case call.timedOut:
-		s.log("WARNING", "%s() took longer than run_invocation_timeout. A larger retry_settings.timeout gives it more time, "+
-			"a smaller mini_batch_size less to do.", call.phase)
+		s.log("WARNING", "%s() took longer than run_invocation_timeout. "+
+			"A larger retry_settings.timeout gives it more time, a smaller mini_batch_size less to do.", call.phase)
 	}
 	s.engine.recordError(failed)
 }
 
 // log writes to the log of the slot's process.
 func (s *slot) log(level, format string, values ...any) {
-	s.logAs(processName(s.process), level, format, values...)
+	s.logAs(processName(s.number), level, format, values...)
 }
 
-// logMain writes to it and to the log of the node's main process.
+// logMain also writes to the log of the node's main process.
 func (s *slot) logMain(level, format string, values ...any) {
 	s.log(level, format, values...)
 	s.logAs("_main", level, format, values...)

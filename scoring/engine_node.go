@@ -12,12 +12,12 @@ type node struct {
 	initFailures int // guarded by the engine's mutex
 
 	mu      sync.Mutex
-	parts   []part  // by process
-	tallies []tally // by process
+	parts   []part  // by number of the worker
+	tallies []tally // by number of the worker
 }
 
-// newProcess gives the number of the node's next process: a replaced one gets a new number.
-func (n *node) newProcess() int {
+// newWorker returns the number of the next worker. A replacement gets a new number.
+func (n *node) newWorker() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.parts = append(n.parts, part{})
@@ -25,28 +25,28 @@ func (n *node) newProcess() int {
 	return len(n.parts) - 1
 }
 
-// wrote keeps what a process has written.
-func (n *node) wrote(process int, p part) {
+// setRows records what a worker has written.
+func (n *node) setRows(number int, p part) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.parts[process] = p
+	n.parts[number] = p
 }
 
-// did adds a try to a process's tally.
-func (n *node) did(process int, t try, settled bool) {
+// addTry adds a try to a worker's tally.
+func (n *node) addTry(number int, t try, settled bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.tallies[process].add(t, settled)
+	n.tallies[number].add(t, settled)
 }
 
-// gaveUp tells that too many of the node's processes have failed in init.
+// gaveUp reports whether too many of the node's workers have failed to start.
 func (n *node) gaveUp(e *engine) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return n.initFailures >= 3*e.MaxConcurrencyPerInstance
 }
 
-// processName is the name of a process in the logs.
+// processName is the name of a worker in the logs.
 func processName(number int) string {
 	return fmt.Sprintf("process%03d", number)
 }

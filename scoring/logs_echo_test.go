@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// writes collects what is written, one element for each call.
+// writes collects what is written, one element per call.
 type writes struct {
 	mu    sync.Mutex
 	lines []string
@@ -28,7 +28,7 @@ func (w *writes) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestEcho checks what a writer gets of what scripts print.
+// TestEcho checks what the writer gets of what scripts print.
 func TestEcho(t *testing.T) {
 	tests := []struct {
 		name, script string

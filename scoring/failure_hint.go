@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// missingModule matches the last line of the traceback of an import that finds nothing.
+// missingModule matches the message of an import that finds no module.
 var missingModule = regexp.MustCompile(`^(?:ModuleNotFoundError|ImportError): No module named '?([^\s';]+)`)
 
-// hint says what usually helps against a failed call of the script. It is empty when the cause is
-// not a known one.
+// hint says what usually helps. It is empty when the cause is not a known one.
 func (e *engine) hint(failed *ScriptError) string {
 	module := missingModule.FindStringSubmatch(failed.Message)
 	switch {
@@ -24,28 +23,31 @@ func (e *engine) hint(failed *ScriptError) string {
 		return "the process may have run out of memory; lower the mini-batch size or the number of processes"
 	case module != nil:
 		return e.missingModuleHint(module[1])
-	case isSystemExit(failed.Message) && strings.Contains(failed.Stderr, "error: unrecognized arguments:"):
-		return "sys.argv holds the options of the driver; parse it with parse_known_args()"
-	case isSystemExit(failed.Message) && strings.Contains(failed.Stderr, "error: the following arguments are required:"):
+	case !isSystemExit(failed.Message):
+		return ""
+	case strings.Contains(failed.Stderr, "error: unrecognized arguments:"):
+		return "sys.argv has the options of the driver; parse it with parse_known_args()"
+	case strings.Contains(failed.Stderr, "error: the following arguments are required:"):
 		return "a deployment cannot pass arguments to its script; read an environment variable instead"
 	}
 	return ""
 }
 
-// isSystemExit reports whether the script ended itself, as sys.exit and argparse do. What they have
-// to say stands on standard error.
+// isSystemExit reports whether the script ended itself, as sys.exit and argparse do. They write the
+// reason to standard error.
 func isSystemExit(message string) bool {
 	return message == "SystemExit" || strings.HasPrefix(message, "SystemExit:")
 }
 
-// missingModuleHint says which Python lacks a module and where the module could come from.
+// missingModuleHint says which Python lacks a module, and where to install it.
 func (e *engine) missingModuleHint(module string) string {
 	if e.venv != "" {
 		return fmt.Sprintf("the virtual environment %s has no module %s, and neither has the code folder. %s "+
-			"Add the package to the pip part of the conda file or to the requirements",
-			e.venv, module, strings.Join(append([]string{"It holds the packages that pip installed."}, e.packages.notes...), " "))
+			"Add the package to the pip part of the conda file or to the requirements", e.venv, module,
+			strings.Join(append([]string{"It has the packages that pip installed."}, e.packages.notes...), " "))
 	}
-	return fmt.Sprintf("%s has no module %s, and neither has the code folder. The job runs with the packages of that Python, "+
-		"whatever the conda file or the image of its environment names. Install the package there, choose another Python (--python), "+
+	return fmt.Sprintf("%s has no module %s, and neither has the code folder. "+
+		"The job uses the packages of this Python, whatever the conda file or image of its environment has. "+
+		"Install the package there, choose another Python (--python), "+
 		"or build the environment (emulator: --environments venv)", e.pythonName(), module)
 }

@@ -17,46 +17,46 @@ import (
 	"time"
 )
 
-// process is a worker that runs the user's script in a Python process.
-type process struct {
+// pythonWorker calls the user's script in a Python process.
+type pythonWorker struct {
 	launch launch
 	in     *interpreter
 
-	link   *link
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when the process has been reaped and its group ended
-	told   int           // the process id as the worker sees it: a wrapper may have forked
+	link        *link
+	cmd         *exec.Cmd
+	exited      chan struct{} // closed when the process is reaped and its group is killed
+	reportedPID int           // as the worker itself sees it; a wrapper may have forked
 
 	mu      sync.Mutex
 	reaped  bool
-	leaving bool // it has been asked to end by itself
+	leaving bool // it was asked to end by itself
 	size    int64
 }
 
-func newProcess(in *interpreter, l launch) worker {
-	return &process{launch: l, in: in}
+func newPythonWorker(in *interpreter, l launch) worker {
+	return &pythonWorker{launch: l, in: in}
 }
 
-func (p *process) load(ctx context.Context) error {
+func (p *pythonWorker) load(ctx context.Context) error {
 	path, environ, ask, err := p.in.command(ctx)
 	if err != nil {
 		return err
 	}
 	if err := p.start(path, environ); err != nil {
 		if ask {
-			p.in.learn("", nil)
+			p.in.resolved("", nil)
 		}
 		return err
 	}
-	hello, err := p.ask(ctx, PhaseImport, 0, "config", append(p.launch.config, tell(ask))...)
+	hello, err := p.ask(ctx, PhaseImport, 0, "config", append(p.launch.config, describeFlag(ask))...)
 	if ask {
-		p.learn(hello)
+		p.resolved(hello)
 	}
 	if err != nil {
 		return p.startError(err)
 	}
-	p.launch.guard.start(hello.text(3), environ) // before anything of the script runs
-	if p.told, err = hello.int(2); err != nil {
+	p.launch.guard.start(hello.text(3), environ) // before any code of the script runs
+	if p.reportedPID, err = hello.int(2); err != nil {
 		return fmt.Errorf("scoring: worker process: %w", err)
 	}
 	imported, err := p.ask(ctx, PhaseImport, 0, "import")
@@ -66,25 +66,26 @@ func (p *process) load(ctx context.Context) error {
 	return err
 }
 
-func tell(ask bool) string {
+func describeFlag(ask bool) string {
 	if ask {
-		return "tell=yes"
+		return "describe=yes"
 	}
-	return "tell=no"
+	return "describe=no"
 }
 
-// learn hands on what the first worker told about the real interpreter.
-func (p *process) learn(hello answer) {
+// resolved stores what the worker reported about the real interpreter.
+func (p *pythonWorker) resolved(hello answer) {
 	own := func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.ContainsFunc(p.launch.environ, func(v string) bool { return strings.HasPrefix(v, name+"=") })
 	}
 	environ := slices.DeleteFunc(strings.Split(hello.text(4), "\x00"), own)
-	p.in.learn(hello.text(3), environ)
+	p.in.resolved(hello.text(3), environ)
 }
 
-// start starts the process in a group of its own with the two pipes as descriptors 3 and 4.
-func (p *process) start(path string, environ []string) error {
+// start starts the process in its own process group, with the two pipes as file descriptors 3 and
+// 4.
+func (p *pythonWorker) start(path string, environ []string) error {
 	requests, toWorker, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("scoring: %w", err)
@@ -96,7 +97,7 @@ func (p *process) start(path string, environ []string) error {
 		return fmt.Errorf("scoring: %w", err)
 	}
 	defer answers.Close()
-	p.link = newLink(toWorker, fromWorker, p.launch.word)
+	p.link = newLink(toWorker, fromWorker, p.launch.token)
 	p.cmd = exec.Command(path, filepath.Join(p.launch.driver, "worker.py"))
 	p.cmd.Env = append(slices.Clone(environ), p.launch.environ...)
 	p.cmd.ExtraFiles = []*os.File{requests, answers}
@@ -110,8 +111,8 @@ func (p *process) start(path string, environ []string) error {
 	return nil
 }
 
-// startWithStreams gives the process its log files as standard streams: whatever it floods them with costs no memory.
-func (p *process) startWithStreams() error {
+// startWithStreams uses the log files as standard streams, so that output costs no memory here.
+func (p *pythonWorker) startWithStreams() error {
 	stdout, err := openLog(p.launch.stdout)
 	if err != nil {
 		return err
@@ -126,8 +127,8 @@ func (p *process) startWithStreams() error {
 	return p.launch.starter.start(p.cmd)
 }
 
-// reap waits for the process, then ends what is left of its group.
-func (p *process) reap() {
+// reap waits for the process and then kills the rest of its group.
+func (p *pythonWorker) reap() {
 	defer close(p.exited)
 	leaving := false
 	waitForGroup(p.cmd, func() {
@@ -137,17 +138,17 @@ func (p *process) reap() {
 		p.reaped, leaving = true, p.leaving
 	})
 	if !leaving {
-		endMarked(p.launch.word) // its forks may hold the pipes open in other groups
+		endMarked(p.launch.token) // its forks may keep the pipes open in other groups
 	}
 }
 
-func (p *process) killGroup() {
+func (p *pythonWorker) killGroup() {
 	if !p.reaped {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	}
 }
 
-func (p *process) init(ctx context.Context) error {
+func (p *pythonWorker) init(ctx context.Context) error {
 	done, err := p.ask(ctx, PhaseInit, p.launch.limit, "init")
 	if err == nil && !done.ok() {
 		return done.callError()
@@ -155,17 +156,17 @@ func (p *process) init(ctx context.Context) error {
 	return err
 }
 
-func (p *process) submit(ctx context.Context, files []string) error {
+func (p *pythonWorker) submit(ctx context.Context, files []string) error {
 	stop := context.AfterFunc(ctx, p.interrupt)
 	defer stop()
 	err := p.link.send(p.launch.limit, "run", files)
 	if errors.Is(err, syscall.EPIPE) {
-		return nil // it has ended, maybe after answers that are still to be read: result will tell
+		return nil // it has ended; result may still find answers in the pipe, and returns the error
 	}
-	return p.explain(ctx, PhaseRun, err)
+	return p.exchangeError(ctx, PhaseRun, err)
 }
 
-func (p *process) result(ctx context.Context) (reply, error) {
+func (p *pythonWorker) result(ctx context.Context) (reply, error) {
 	done, err := p.await(ctx, PhaseRun, p.launch.limit)
 	if err != nil {
 		return reply{}, err
@@ -178,13 +179,13 @@ func (p *process) result(ctx context.Context) (reply, error) {
 	run, errRun := done.seconds(4)
 	whole, errWhole := done.seconds(5)
 	if err := errors.Join(errCount, errSize, errRun, errWhole); err != nil {
-		return reply{}, fmt.Errorf("scoring: worker process %d: %w", p.told, err)
+		return reply{}, fmt.Errorf("scoring: worker process %d: %w", p.reportedPID, err)
 	}
 	p.size = int64(size)
-	return reply{count: count, run: run, process: whole}, nil
+	return reply{count: count, run: run, total: whole}, nil
 }
 
-func (p *process) shutdown(ctx context.Context) error {
+func (p *pythonWorker) shutdown(ctx context.Context) error {
 	done, err := p.ask(ctx, PhaseShutdown, p.launch.limit, "shutdown")
 	if err == nil && !done.ok() {
 		err = done.callError()
@@ -197,13 +198,13 @@ func (p *process) shutdown(ctx context.Context) error {
 	defer timer.Stop()
 	select {
 	case <-p.exited:
-	case <-timer.C: // a thread of the script keeps it; there is nothing left to wait for
+	case <-timer.C: // a thread of the script keeps it alive; nothing more is needed from it
 	case <-ctx.Done():
 	}
 	return err
 }
 
-func (p *process) close() {
+func (p *pythonWorker) close() {
 	if p.exited == nil {
 		return
 	}
@@ -212,42 +213,46 @@ func (p *process) close() {
 	p.link.close()
 }
 
-func (p *process) pid() int { return p.told }
+func (p *pythonWorker) pid() int { return p.reportedPID }
 
-func (p *process) logs() []string { return []string{p.launch.stdout, p.launch.stderr} }
+func (p *pythonWorker) logs() []string { return []string{p.launch.stdout, p.launch.stderr} }
 
-func (p *process) rows() part { return part{p.launch.rowsFile, p.size} }
+func (p *pythonWorker) rows() part { return part{p.launch.rowsFile, p.size} }
 
-// ask makes one exchange, with the limit's time for each direction; what goes wrong with the process is a *callError.
-func (p *process) ask(ctx context.Context, phase Phase, limit time.Duration, verb string, strings ...string) (answer, error) {
+// ask sends a request and waits for its answer, each at most for the limit. If the process has a
+// problem, the error is a *callError.
+func (p *pythonWorker) ask(
+	ctx context.Context, phase Phase, limit time.Duration, verb string, strings ...string,
+) (answer, error) {
 	stop := context.AfterFunc(ctx, p.interrupt)
 	defer stop()
 	err := p.link.send(limit, verb, strings)
 	if err != nil {
-		return nil, p.explain(ctx, phase, err)
+		return nil, p.exchangeError(ctx, phase, err)
 	}
 	a, err := p.link.receive(limit)
-	return a, p.explain(ctx, phase, err)
+	return a, p.exchangeError(ctx, phase, err)
 }
 
 // await waits for an answer.
-func (p *process) await(ctx context.Context, phase Phase, limit time.Duration) (answer, error) {
+func (p *pythonWorker) await(ctx context.Context, phase Phase, limit time.Duration) (answer, error) {
 	stop := context.AfterFunc(ctx, p.interrupt)
 	defer stop()
 	a, err := p.link.receive(limit)
-	return a, p.explain(ctx, phase, err)
+	return a, p.exchangeError(ctx, phase, err)
 }
 
-// interrupt ends the process so that a waiting exchange ends too.
-func (p *process) interrupt() {
+// interrupt kills the process group, which also ends a pending exchange.
+func (p *pythonWorker) interrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.killGroup()
-	_ = p.cmd.Process.Kill() // a script can make it leave its group
+	_ = p.cmd.Process.Kill() // the script may have left the group
 }
 
-// explain turns the end of an exchange into the end of the process, and that into words.
-func (p *process) explain(ctx context.Context, phase Phase, err error) error {
+// exchangeError closes the worker after a failed exchange and turns the error into a *callError, or
+// into the error of the context.
+func (p *pythonWorker) exchangeError(ctx context.Context, phase Phase, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -255,40 +260,43 @@ func (p *process) explain(ctx context.Context, phase Phase, err error) error {
 		p.close()
 		return context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		p.askWhere()
+		p.dumpStack()
 		p.close()
 		message := fmt.Sprintf("%s() took longer than the timeout; the limit of a call is %v", phase, p.launch.limit)
 		return &callError{phase: phase, message: message, traceback: p.trace(), timedOut: true}
 	}
-	// The pipe is closed. Mostly the process has ended; one that only closed its descriptors is ended here.
+	// The pipe is closed. Usually the process has ended; if it only closed its file descriptors, it
+	// is killed here.
 	message := p.endedBy()
 	p.close()
 	if message == "" {
 		message = describeExit(p.cmd.ProcessState)
 	}
-	return &callError{phase: phase, message: message, traceback: p.trace(), exited: true, exit: exitNumber(p.cmd.ProcessState)}
+	return &callError{
+		phase: phase, message: message, traceback: p.trace(), exited: true, exit: exitNumber(p.cmd.ProcessState),
+	}
 }
 
-// patience is how long a process that is expected to end may take to.
+// patience is how long to wait for a process that should be ending.
 const patience = 500 * time.Millisecond
 
-// askWhere makes a hanging process write down where it hangs, and end.
-func (p *process) askWhere() {
-	if p.told > 0 {
-		_ = syscall.Kill(p.told, syscall.SIGUSR2)
+// dumpStack makes a hanging process write its stack to the trace file and end.
+func (p *pythonWorker) dumpStack() {
+	if p.reportedPID > 0 {
+		_ = syscall.Kill(p.reportedPID, syscall.SIGUSR2)
 	}
 	p.awaitEnd()
 }
 
-// endedBy is empty when the process ended by itself.
-func (p *process) endedBy() string {
+// endedBy says why the process is about to be killed. It is empty if the process ended by itself.
+func (p *pythonWorker) endedBy() string {
 	if p.awaitEnd() {
 		return ""
 	}
 	return "the process closed its connection to the engine"
 }
 
-func (p *process) awaitEnd() bool {
+func (p *pythonWorker) awaitEnd() bool {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -299,8 +307,9 @@ func (p *process) awaitEnd() bool {
 	}
 }
 
-// startError tells a worker that never came up, which is this machine's fault, from a context that ended.
-func (p *process) startError(err error) error {
+// startError turns a worker that never started into an error of this machine. The context's error
+// is returned as it is.
+func (p *pythonWorker) startError(err error) error {
 	var call *callError
 	if !errors.As(err, &call) {
 		return err
@@ -309,7 +318,7 @@ func (p *process) startError(err error) error {
 		indent(readTail(p.launch.stderr)))
 }
 
-// describeExit gives the end of a process in words, with the number that the service's logs show for it.
+// describeExit says how a process ended, with the return code as in the service's logs.
 func describeExit(state *os.ProcessState) string {
 	exit := exitNumber(state)
 	if exit < 0 {
@@ -318,7 +327,7 @@ func describeExit(state *os.ProcessState) string {
 	return fmt.Sprintf("the process ended by itself, returncode %d", exit)
 }
 
-// exitNumber is the exit code of a process, or the number of the signal that ended it below zero.
+// exitNumber is the exit code of a process, or minus the number of the signal that ended it.
 func exitNumber(state *os.ProcessState) int {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return -int(status.Signal())
@@ -326,11 +335,11 @@ func exitNumber(state *os.ProcessState) int {
 	return state.ExitCode()
 }
 
-// maxTrace bounds what is read of a process's last words.
+// maxTrace is how much is read of a trace file.
 const maxTrace = 64 << 10
 
-// trace is the stack that the process left behind when it crashed or hung, without the engine's own frames.
-func (p *process) trace() string {
+// trace is the stack that a crashed or hanging process wrote, without the engine's own frames.
+func (p *pythonWorker) trace() string {
 	file, err := os.Open(p.launch.traceFile)
 	if err != nil {
 		return ""

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// inherited are the variables of this process that every script sees: what programs, and Python above
-// all, need to start and to find their files. All others may hold secrets. A star at the end stands
-// for any end.
+// inherited are the variables of this process that every script sees: those that programs, and
+// Python above all, need to start and to find their files. Any other variable may hold a secret. A
+// name that ends in * matches all names that begin so.
 var inherited = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LC_*",
 	"PYTHON*", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYENV_*", "ASDF_*",
@@ -32,7 +32,7 @@ func (s *settings) inheritedEnviron() []string {
 	})
 }
 
-// jobEnviron is the environment of the job's processes without what the engine sets.
+// jobEnviron is the environment of the job's processes, without the variables of the engine.
 func (s *settings) jobEnviron() []string {
 	environ := append(s.inheritedEnviron(), s.venvEnviron()...)
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
@@ -41,8 +41,8 @@ func (s *settings) jobEnviron() []string {
 	return environ
 }
 
-// processEnviron is what the engine sets for the workers of a node.
-func (s *settings) processEnviron(dirs jobDirs, node int) []string {
+// workerEnviron has the variables that the engine sets for the workers of a node.
+func (s *settings) workerEnviron(dirs jobDirs, node int) []string {
 	environ := []string{
 		"AZUREML_MODEL_DIR=" + dirs.model,
 		"AZUREML_BI_OUTPUT_PATH=" + s.Output,
@@ -51,17 +51,18 @@ func (s *settings) processEnviron(dirs jobDirs, node int) []string {
 		"AZ_BATCH_NODE_LIST=" + s.nodeList(),
 		"AZ_BATCH_MASTER_NODE=" + nodeIP(0) + ":6000",
 		"AZ_BATCH_IS_CURRENT_NODE_MASTER=" + strconv.FormatBool(node == 0),
-		// The code folder is not written to.
+		// The code folder must not be written to.
 		"PYTHONDONTWRITEBYTECODE=1",
 	}
-	// Samples call mlflow.log_metric without any set-up, so a place to track to is there. What they log goes with the job.
+	// Samples call mlflow.log_metric without any setup, so there is a place to log to. It is
+	// removed with the job.
 	if s.variable("MLFLOW_TRACKING_URI") == "" {
 		environ = append(environ, "MLFLOW_TRACKING_URI=file://"+filepath.ToSlash(dirs.tracking))
 	}
 	return environ
 }
 
-// variable is the value of a variable that the script sees.
+// variable returns the value of a variable that the script sees.
 func (s *settings) variable(name string) string {
 	for _, variable := range slices.Backward(s.jobEnviron()) {
 		if value, found := strings.CutPrefix(variable, name+"="); found {
@@ -71,7 +72,7 @@ func (s *settings) variable(name string) string {
 	return ""
 }
 
-// nodeIP is the address of a simulated node: each has a loopback address of its own.
+// nodeIP is the address of a simulated node. Each node has its own loopback address.
 func nodeIP(node int) string {
 	return fmt.Sprintf("127.0.%d.%d", (node+1)/256, (node+1)%256)
 }
@@ -84,7 +85,7 @@ func (s *settings) nodeList() string {
 	return strings.Join(nodes, ";")
 }
 
-// gpus is the number of NVIDIA devices, or what the variable of the service says.
+// gpus is the number of NVIDIA devices, or the value of the service's variable.
 func (s *settings) gpus() int {
 	if count, err := strconv.Atoi(s.variable("AZ_BATCHAI_GPU_COUNT_FOUND")); err == nil {
 		return count
@@ -93,8 +94,8 @@ func (s *settings) gpus() int {
 	return len(devices)
 }
 
-// gpuEnviron gives the worker in a slot the GPU of that number while there are any left, and later ones none. A
-// replacement has its predecessor's slot and so its GPU.
+// gpuEnviron gives worker i of a node GPU i, and no GPU to workers beyond their number. A
+// replacement has the slot of its predecessor, and so its GPU.
 func gpuEnviron(slot, gpus int) []string {
 	switch {
 	case gpus == 0:
@@ -105,8 +106,8 @@ func gpuEnviron(slot, gpus int) []string {
 	return []string{"CUDA_VISIBLE_DEVICES="}
 }
 
-// argv is the script's sys.argv: the driver's own options, as azureml-pipeline-core and Microsoft Learn's
-// troubleshooting page name them.
+// argv is the script's sys.argv. It has the options of the driver, with the names in
+// azureml-pipeline-core and on Microsoft Learn's troubleshooting page.
 func (s *settings) argv() []string {
 	argv := []string{
 		"driver/amlbi_main.py",

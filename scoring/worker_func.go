@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// funcWorker is a worker that calls a Go function.
+// funcWorker calls a Go function.
 type funcWorker struct {
 	function Func
 	path     string
@@ -65,10 +65,10 @@ func (w *funcWorker) result(ctx context.Context) (reply, error) {
 	if err := w.write(rows); err != nil {
 		return reply{}, fmt.Errorf("scoring: %w", err)
 	}
-	return reply{count: len(rows), run: spent, process: time.Since(began)}, nil
+	return reply{count: len(rows), run: spent, total: time.Since(began)}, nil
 }
 
-// call calls the function and makes its error, or its panic, a failed call.
+// call calls the function. An error or a panic becomes a failed call.
 func (w *funcWorker) call(ctx context.Context, files []string) (rows []string, err error) {
 	failed := &callError{phase: PhaseRun}
 	if len(files) == 1 {
@@ -95,7 +95,7 @@ func (w *funcWorker) write(rows []string) error {
 	buffer := bufio.NewWriterSize(w.file, 64<<10)
 	size := w.size
 	for _, row := range rows {
-		_, _ = buffer.WriteString(row) // the error stays in the buffer for Flush
+		_, _ = buffer.WriteString(row) // Flush returns the error
 		_ = buffer.WriteByte('\n')
 		size += int64(len(row)) + 1
 	}

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// The report of a job: one line for each try of a mini-batch while the job runs, and sums at its end. The columns of
-// the first are those of Microsoft's performance tuning guide for parallel runs; those of the two sums are not
-// evidenced.
+// The report of a job has one line per try of a mini-batch, written while the job runs, and sums at
+// the end. The columns of the tries are those in Microsoft's performance tuning guide for parallel
+// runs. The columns of the sums are not documented.
 const (
-	reportFile        = "logs/sys/job_report/processed_mini-batches.csv"
-	nodeSummaryFile   = "logs/sys/job_report/node_summary.csv"
-	processSummary    = "logs/sys/job_report/process_summary.csv"
-	statusDone        = "RUN_DONE"
-	reportTime        = "2006-01-02 15:04:05.000000"
-	maxReportedDetail = 500
+	reportFile         = "logs/sys/job_report/processed_mini-batches.csv"
+	nodeSummaryFile    = "logs/sys/job_report/node_summary.csv"
+	processSummaryFile = "logs/sys/job_report/process_summary.csv"
+	statusDone         = "RUN_DONE"
+	reportTime         = "2006-01-02 15:04:05.000000"
+	maxReportedDetail  = 500
 )
 
 var reportColumns = []string{"Mini-batch Id", "Picked Count", "Process", "Process Start Time", "Total", "Succeeded", "Failed",
@@ -27,18 +27,18 @@ var reportColumns = []string{"Mini-batch Id", "Picked Count", "Process", "Proces
 
 var summaryColumns = []string{"Name", "Mini-batches", "Tries", "Items Succeeded", "Items Failed", "Run Method Seconds"}
 
-// try is one try of a mini-batch for the report.
+// try is one try of a mini-batch.
 type try struct {
 	task    task
-	process string
-	started time.Time // when the process was
+	worker  string    // name of the process
+	started time.Time // when the process was started
 	files   int
 	failed  int
 	ok      int
 	elapsed time.Duration
 	reply   reply
 	err     *callError
-	paths   []string // of a failed try: the files of the mini-batch
+	paths   []string // of the files, for a failed try
 }
 
 func (l *logTree) reportTry(t try) {
@@ -47,16 +47,16 @@ func (l *logTree) reportTry(t try) {
 		status, category = t.err.category(), "USER_ERROR"
 		message = t.err.message[:min(len(t.err.message), maxReportedDetail)]
 	}
-	l.write(reportFile, csvLine(strconv.Itoa(t.task.batch), strconv.Itoa(t.task.tries), t.process,
+	l.write(reportFile, csvLine(strconv.Itoa(t.task.batch), strconv.Itoa(t.task.tries), t.worker,
 		t.started.UTC().Format(reportTime), strconv.Itoa(t.files), strconv.Itoa(t.ok), strconv.Itoa(t.failed),
-		seconds(t.elapsed), seconds(t.reply.process), seconds(t.reply.run), status, category, message, t.detail()))
+		seconds(t.elapsed), seconds(t.reply.total), seconds(t.reply.run), status, category, message, t.detail()))
 }
 
-// maxReportedFiles bounds the names in one line of the report.
+// maxReportedFiles is how many file names a line of the report can have.
 const maxReportedFiles = 20
 
-// detail names the files of a failed try as a JSON list: the one that the exception points at, else those of the
-// mini-batch. Not evidenced: what the service writes into this column.
+// detail is a JSON list of the files of a failed try: the one that the traceback points to, or else
+// all files of the mini-batch. What the service writes in this column is not documented.
 func (t try) detail() string {
 	if t.err == nil {
 		return ""
@@ -69,11 +69,11 @@ func (t try) detail() string {
 	for i, f := range files {
 		names[i] = filepath.Base(f)
 	}
-	b, _ := json.Marshal(names) // texts always marshal
+	b, _ := json.Marshal(names) // strings can always be marshaled
 	return string(b)
 }
 
-// tally sums up what one process or node did.
+// tally adds up what a process or a node did.
 type tally struct {
 	batches, tries, ok, failed int
 	run                        time.Duration
@@ -90,7 +90,8 @@ func (t *tally) add(one try, settled bool) {
 }
 
 func (t *tally) line(name string) string {
-	return csvLine(name, strconv.Itoa(t.batches), strconv.Itoa(t.tries), strconv.Itoa(t.ok), strconv.Itoa(t.failed), seconds(t.run))
+	return csvLine(name, strconv.Itoa(t.batches), strconv.Itoa(t.tries), strconv.Itoa(t.ok), strconv.Itoa(t.failed),
+		seconds(t.run))
 }
 
 func seconds(d time.Duration) string {
@@ -100,12 +101,12 @@ func seconds(d time.Duration) string {
 func csvLine(fields ...string) string {
 	var line strings.Builder
 	w := csv.NewWriter(&line)
-	_ = w.Write(fields) // a strings.Builder takes everything
+	_ = w.Write(fields) // a strings.Builder returns no errors
 	w.Flush()
 	return line.String()
 }
 
-// duration gives a time in the words of the progress log, h:mm:ss.
+// duration formats a time as h:mm:ss, as in the progress log.
 func duration(d time.Duration) string {
 	s := int(d.Seconds())
 	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)

@@ -11,24 +11,26 @@ import (
 	"time"
 )
 
-// link is the engine's side of the two private pipes to a worker process: python/worker.py tells their language.
+// link is the engine's side of the two private pipes to a worker process. python/worker.py
+// describes the protocol.
 type link struct {
 	requests *os.File
 	answers  *os.File
 	reader   *bufio.Reader
-	word     []byte // begins each genuine answer; all else in the pipe is the script's own noise
+	token    []byte // begins each real answer; all else in the pipe comes from the script
 	buffer   []byte
 }
 
-// maxAnswer bounds an answer. The longest carries a traceback, which the worker has cut.
+// maxAnswer limits the length of an answer. The longest has a traceback, which the worker shortens.
 const maxAnswer = 1 << 20
 
-func newLink(requests, answers *os.File, word string) *link {
-	return &link{requests: requests, answers: answers, reader: bufio.NewReaderSize(answers, 4<<10), word: []byte(word + " ")}
+func newLink(requests, answers *os.File, token string) *link {
+	reader := bufio.NewReaderSize(answers, 4<<10)
+	return &link{requests: requests, answers: answers, reader: reader, token: []byte(token + " ")}
 }
 
-// send writes one request, in one write where the pipe takes it. A worker that hangs may also not read: the error is
-// os.ErrDeadlineExceeded when that takes longer than the limit. A limit of 0 is none.
+// send writes one request. A worker that hangs may not read it: if the pipe stays full for longer
+// than the limit, the error is os.ErrDeadlineExceeded. 0 means no limit.
 func (l *link) send(limit time.Duration, verb string, strings []string) error {
 	length := 0
 	for _, s := range strings {
@@ -57,7 +59,7 @@ func deadline(limit time.Duration) time.Time {
 	return time.Now().Add(limit)
 }
 
-// receive waits for the next genuine answer, as long as the limit says, and skips everything else.
+// receive waits for the next real answer, at most for the limit, and skips everything else.
 func (l *link) receive(limit time.Duration) (answer, error) {
 	if err := l.answers.SetReadDeadline(deadline(limit)); err != nil {
 		return nil, err
@@ -67,13 +69,13 @@ func (l *link) receive(limit time.Duration) (answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if fields, found := bytes.CutPrefix(line, l.word); found {
+		if fields, found := bytes.CutPrefix(line, l.token); found {
 			return answer(bytes.Split(bytes.Clone(fields), []byte(" "))), nil
 		}
 	}
 }
 
-// readLine reads one line of which it keeps no more than the longest answer.
+// readLine reads one line and keeps at most maxAnswer bytes of it.
 func (l *link) readLine() ([]byte, error) {
 	var line []byte
 	for {
@@ -98,12 +100,13 @@ func (l *link) close() {
 	l.answers.Close()
 }
 
-// answer is the fields of one answer: "done" or "failed", the verb that it answers, and what belongs to it.
+// answer has the fields of an answer: "done" or "failed", the verb of the request, and what depends
+// on the verb.
 type answer [][]byte
 
 func (a answer) ok() bool { return len(a) > 0 && string(a[0]) == "done" }
 
-// text decodes the hexadecimal field at i; "-" is the empty text.
+// text decodes the hexadecimal field at i; "-" stands for the empty string.
 func (a answer) text(i int) string {
 	if i >= len(a) {
 		return ""
@@ -130,10 +133,11 @@ func (a answer) seconds(i int) (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), err
 }
 
-// phaseOutput is a worker's work on its own part of the output file.
+// phaseOutput is the phase of a worker that cannot store its rows.
 const phaseOutput Phase = "output"
 
-// failure reads the answer of a call that failed: the script's fault, or that of a machine which cannot store its rows.
+// failure returns the error of a failed answer: a *callError, or an error of this machine if rows
+// could not be stored.
 func (a answer) failure() error {
 	call := a.callError()
 	if call.phase == phaseOutput {
@@ -142,7 +146,7 @@ func (a answer) failure() error {
 	return call
 }
 
-// callError reads the answer of a call that failed.
+// callError returns the failed call that the answer describes.
 func (a answer) callError() *callError {
 	if len(a) < 2 {
 		return &callError{phase: PhaseRun, message: "the worker's answer cannot be read"}

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pipes gives a link and the other ends of its pipes.
+// pipes returns a link and the other ends of its pipes.
 func pipes(t *testing.T, word string) (l *link, requests, answers *os.File) {
 	t.Helper()
 	requests, toWorker, err := os.Pipe()
@@ -52,7 +52,7 @@ func TestLinkSends(t *testing.T) {
 	}
 }
 
-// TestLinkReceives checks which lines are taken for answers.
+// TestLinkReceives checks which lines are answers.
 func TestLinkReceives(t *testing.T) {
 	tests := []struct{ name, pipe, want string }{
 		{"an answer", "word done run 3\n", "done run 3"},

@@ -2,16 +2,16 @@ package scoring
 
 import "sync"
 
-// task is one mini-batch with the number of tries that it has had.
+// task is a mini-batch with the number of tries that it has had.
 type task struct {
 	batch int
 	tries int
 }
 
-// queue hands out mini-batches: first those to be tried again, then the next of the input.
+// queue hands out mini-batches: first those to be tried again, then the next ones of the input.
 //
-// Choice: Azure does not say when a failed mini-batch comes again. At once means that a script which cannot work fails
-// the job early.
+// Choice: Azure does not document when a failed mini-batch is tried again. Trying it at once makes
+// a script that cannot work fail the job early.
 type queue struct {
 	mu       sync.Mutex
 	changed  *sync.Cond
@@ -28,7 +28,7 @@ func newQueue(total int) *queue {
 	return q
 }
 
-// take waits for a mini-batch. It returns false when all are settled or the queue is closed.
+// take waits for a mini-batch. It returns false when all are done or the queue is closed.
 func (q *queue) take() (task, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -43,11 +43,11 @@ func (q *queue) take() (task, bool) {
 	}
 }
 
-// takeAhead gives a mini-batch without waiting, if so many are left that nobody will miss it.
-func (q *queue) takeAhead(spare int) (task, bool) {
+// takeAhead returns a mini-batch without waiting, if more than reserve are left.
+func (q *queue) takeAhead(reserve int) (task, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.total-q.next < spare {
+	if q.total-q.next < reserve {
 		return task{}, false
 	}
 	return q.pop()
@@ -70,8 +70,8 @@ func (q *queue) pop() (t task, ok bool) {
 	return t, true
 }
 
-// settled tells that a taken mini-batch is done with.
-func (q *queue) settled() {
+// done marks a mini-batch that was taken as finished.
+func (q *queue) done() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.inFlight--
@@ -80,7 +80,7 @@ func (q *queue) settled() {
 	}
 }
 
-// putBack gives a taken mini-batch to whoever asks next.
+// putBack returns a mini-batch to the queue.
 func (q *queue) putBack(t task) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -89,7 +89,7 @@ func (q *queue) putBack(t task) {
 	q.changed.Signal()
 }
 
-// close ends the waiting of everyone.
+// close makes all pending and future calls of take return false.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -97,8 +97,8 @@ func (q *queue) close() {
 	q.changed.Broadcast()
 }
 
-// unsettled is the number of mini-batches that nobody will take any more.
-func (q *queue) unsettled() int {
+// remaining is the number of mini-batches that are not done.
+func (q *queue) remaining() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.total - q.next + len(q.again) + q.inFlight

@@ -9,8 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// firstError runs a job and returns the first failed call of its script, also that of a job that
-// completed.
+// firstError runs a job and returns its FirstError, even if the job completed.
 func firstError(t *testing.T, job Job) *ScriptError {
 	t.Helper()
 	got, err := Run(t.Context(), job)
@@ -24,8 +23,7 @@ func firstError(t *testing.T, job Job) *ScriptError {
 	return got.FirstError
 }
 
-// TestHints checks that a failure whose cause is known says what helps: in the error, in the logs,
-// and for a job that completed, too.
+// TestHints checks that the error and the logs say what helps, if the cause is a known one.
 func TestHints(t *testing.T) {
 	tests := []struct {
 		name, script  string
@@ -88,8 +86,8 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// TestHintOfAMissingModule checks that the hint says which interpreter lacks the module and where it could
-// come from: the conda file plays no part when the job runs with this machine's Python.
+// TestHintOfAMissingModule checks that the hint names the interpreter and says where the module
+// could come from. The conda file is not used when a job runs with this machine's Python.
 func TestHintOfAMissingModule(t *testing.T) {
 	const script = "import no_such_module\ndef run(b):\n    return b"
 	tests := []struct {
@@ -118,7 +116,7 @@ func TestHintOfAMissingModule(t *testing.T) {
 	}
 }
 
-// TestHintOfAMissingModuleInAnEnvironment checks that it says what the environment does not have.
+// TestHintOfAMissingModuleInAnEnvironment checks that the hint lists what was not installed.
 func TestHintOfAMissingModuleInAnEnvironment(t *testing.T) {
 	environment := Environment{
 		CondaFile: "dependencies: [numpy=1.21, pip, {pip: [azureml-core, pandas]}]", Image: "kiln:1",
@@ -129,7 +127,7 @@ func TestHintOfAMissingModuleInAnEnvironment(t *testing.T) {
 	}
 	e := &engine{settings: &settings{Job: Job{Environment: &environment}, packages: p, venv: "/cache/python3.11.7-00"}}
 	got := e.hint(&ScriptError{Phase: PhaseImport, Message: "ModuleNotFoundError: No module named 'numpy'"})
-	for _, want := range []string{"/cache/python3.11.7-00", "no module numpy", "Missing: numpy=1.21.", "not installed: azureml-core.", "The image kiln:1 is not run", "pip part of the conda file"} {
+	for _, want := range []string{"/cache/python3.11.7-00", "no module numpy", "Missing: numpy=1.21.", "only Azure's own driver needs them: azureml-core.", "The image kiln:1 is not run", "pip part of the conda file"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %q", want, got)
 		}
@@ -139,8 +137,8 @@ func TestHintOfAMissingModuleInAnEnvironment(t *testing.T) {
 	}
 }
 
-// TestTooFewRowsIsNotTheCauseBesideAnException checks that an exception explains a failed job better than
-// rows that are missing.
+// TestTooFewRowsIsNotTheCauseBesideAnException: an exception explains a failed job better than
+// missing rows.
 func TestTooFewRowsIsNotTheCauseBesideAnException(t *testing.T) {
 	job := newJob(t, "def run(b):\n    if 'a01' in b[0]:\n        raise ValueError('cracked')\n    return []", 3)
 	job.MiniBatchSize, job.MaxRetries = 1, new(1)
@@ -150,7 +148,7 @@ func TestTooFewRowsIsNotTheCauseBesideAnException(t *testing.T) {
 	}
 }
 
-// TestTooFewRowsNamesTheMiniBatch checks all that is told of rows that are missing.
+// TestTooFewRowsNamesTheMiniBatch checks all that is known about missing rows.
 func TestTooFewRowsNamesTheMiniBatch(t *testing.T) {
 	job := newJob(t, "def run(b):\n    return b if 'a00' in b[0] else b[:1]", 5)
 	job.MiniBatchSize, job.ErrorThreshold = 2, new(0)
@@ -174,7 +172,7 @@ func TestTooFewRowsNamesTheMiniBatch(t *testing.T) {
 	}
 }
 
-// TestStderrIsOnlyItsEnd checks that a flood of standard error stays out of errors.
+// TestStderrIsOnlyItsEnd checks that an error has only the end of a long standard error.
 func TestStderrIsOnlyItsEnd(t *testing.T) {
 	job := newJob(t, "import sys\ndef run(b):\n    for i in range(100000):\n        print('line', i, file=sys.stderr)\n    sys.stderr.buffer.write(b'half a rune \\xc3')\n    sys.exit(1)", 1)
 	job.MaxRetries = new(1)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// prepareInput lists the input. No files fail the job as an input that cannot be mounted does.
+// prepareInput lists the input. An input without files fails the job, as one that cannot be mounted
+// does.
 func (e *engine) prepareInput(ctx context.Context) error {
 	input, err := listInput(ctx, e.Input)
 	if ctx.Err() != nil {
@@ -18,7 +19,8 @@ func (e *engine) prepareInput(ctx context.Context) error {
 		return e.failure(fmt.Sprintf(cannotMount, e.Input), err.Error())
 	}
 	if input.len() == 0 {
-		return e.failure(fmt.Sprintf(cannotMount, e.Input), "there is no file at the top level of the folder; sub-folders are not explored")
+		return e.failure(fmt.Sprintf(cannotMount, e.Input),
+			"there is no file at the top level of the folder; sub-folders are not explored")
 	}
 	e.input = input
 	e.progress.Items.Total = input.len()
@@ -26,14 +28,14 @@ func (e *engine) prepareInput(ctx context.Context) error {
 	return nil
 }
 
-// prepareWorkers makes what all workers share.
+// prepareWorkers prepares what all workers share.
 func (e *engine) prepareWorkers(ctx context.Context) error {
 	e.started = e.now()
 	e.logs.write(reportFile, csvLine(reportColumns...))
 	if e.Func != nil {
 		return nil
 	}
-	if err := showModel(ctx, e.Model, e.dirs.model); err != nil {
+	if err := linkModel(ctx, e.Model, e.dirs.model); err != nil {
 		return fmt.Errorf("scoring: model: %w", err)
 	}
 	interpreter, err := findInterpreter(e.Python, e.jobEnviron())
@@ -44,31 +46,31 @@ func (e *engine) prepareWorkers(ctx context.Context) error {
 	return nil
 }
 
-// newWorker makes the worker of a slot, not yet started.
+// newWorker creates the worker of a slot. It is not started yet.
 func (e *engine) newWorker(s *slot) (worker, error) {
 	if e.Func != nil {
-		return newFuncWorker(e.Func, e.rowsFile(s.node.number, processName(s.process)), e.limit), nil
+		return newFuncWorker(e.Func, e.rowsFile(s.node.number, processName(s.number)), e.limit), nil
 	}
 	launch, err := e.launch(s)
 	if err != nil {
 		return nil, fmt.Errorf("scoring: %w", err)
 	}
-	return newProcess(e.interpreter, launch), nil
+	return newPythonWorker(e.interpreter, launch), nil
 }
 
-// leavingTime is how long a process may take to end by itself after its shutdown has returned.
+// leavingTime is how long a process may take to end by itself after shutdown.
 const leavingTime = 2 * time.Second
 
-// launch says how to start the process of a slot, and makes its files and folders.
+// launch returns how to start the process of a slot, and creates its files and folders.
 func (e *engine) launch(s *slot) (launch, error) {
-	name := processName(s.process)
+	name := processName(s.number)
 	id := fmt.Sprintf("%s-%s", s.node.name, name)
 	l := launch{
 		driver:     e.dirs.driver,
 		workingDir: filepath.Join(e.dirs.work, id),
 		traceFile:  filepath.Join(e.dirs.root, "trace-"+id+".txt"),
 		rowsFile:   e.rowsFile(s.node.number, name),
-		word:       fmt.Sprintf("%s.%s", e.mark, id),
+		token:      fmt.Sprintf("%s.%s", e.mark, id),
 		limit:      e.limit,
 		shutdown:   leavingTime,
 		starter:    e.starter,
@@ -87,17 +89,17 @@ func (e *engine) launch(s *slot) (launch, error) {
 	}
 	e.echo.follow(l.stdout, label)
 	e.echo.follow(l.stderr, label)
-	l.environ = append(e.processEnviron(e.dirs, s.node.number), workerVariable+"="+l.word)
+	l.environ = append(e.workerEnviron(e.dirs, s.node.number), workerVariable+"="+l.token)
 	l.environ = append(l.environ, gpuEnviron(s.index, e.gpus())...)
 	l.config = e.workerConfig(s, l)
 	return l, os.MkdirAll(l.workingDir, 0o755)
 }
 
-// workerConfig is what python/worker.py needs to know.
+// workerConfig is the configuration for python/worker.py.
 func (e *engine) workerConfig(s *slot, l launch) []string {
 	entry := e.entry(l)
 	config := []string{
-		"word=" + l.word,
+		"token=" + l.token,
 		"code=" + entry.code,
 		"script=" + entry.script,
 		"module=" + entry.module,
@@ -105,7 +107,7 @@ func (e *engine) workerConfig(s *slot, l launch) []string {
 		"trace_file=" + l.traceFile,
 		"rows_file=" + l.rowsFile,
 		"separator=" + entry.separator,
-		"agent_name=" + processName(s.process),
+		"agent_name=" + processName(s.number),
 		"node_ip=" + nodeIP(s.node.number),
 		"entry_log_dir=" + filepath.Join(e.logs.dir, filepath.FromSlash(entryScriptFolder), s.node.name),
 		"logging_level=" + string(e.LoggingLevel),

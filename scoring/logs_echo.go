@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// scriptEcho copies what the processes of a job print to a writer while they run. It reads the log files
-// that they print to, so that a slow writer does not hold up a script.
+// scriptEcho copies what the processes of a job print to a writer while they run. It reads it from
+// the log files, so that a slow writer does not delay a script.
 type scriptEcho struct {
 	to      io.Writer
 	stopped chan struct{}
@@ -29,10 +29,10 @@ type echoStream struct {
 
 const (
 	echoInterval = 50 * time.Millisecond
-	maxEchoLine  = 64 << 10 // a longer line is broken
+	maxEchoLine  = 64 << 10 // longer lines are split
 )
 
-// newEcho starts copying. A nil writer gets nothing.
+// newEcho starts copying. A nil writer turns it off.
 func newEcho(to io.Writer) *scriptEcho {
 	e := &scriptEcho{to: to, stopped: make(chan struct{}), streams: map[string]*echoStream{}}
 	if to == nil {
@@ -53,13 +53,13 @@ func newEcho(to io.Writer) *scriptEcho {
 	return e
 }
 
-// follow copies what is added to a log from now on.
+// follow copies what is appended to a log from now on.
 func (e *scriptEcho) follow(path, label string) {
 	if e.to == nil {
 		return
 	}
 	s := &echoStream{path: path, label: label}
-	if info, err := os.Stat(path); err == nil { // of an earlier job
+	if info, err := os.Stat(path); err == nil { // has lines of an earlier job
 		s.offset = info.Size()
 	}
 	e.mu.Lock()
@@ -67,7 +67,7 @@ func (e *scriptEcho) follow(path, label string) {
 	e.streams[path] = s
 }
 
-// end copies the rest of logs that nobody writes to any more.
+// end copies the rest of logs that are complete.
 func (e *scriptEcho) end(paths ...string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -79,7 +79,7 @@ func (e *scriptEcho) end(paths ...string) {
 	}
 }
 
-// close copies the rest of all logs and stops copying.
+// close copies the rest of all logs and stops.
 func (e *scriptEcho) close() {
 	close(e.stopped)
 	e.ended.Wait()
@@ -94,7 +94,7 @@ func (e *scriptEcho) copyAll(last bool) {
 	}
 }
 
-// copy copies the lines that are whole, and at last also one that is not.
+// copy copies complete lines. The last time it also copies a line without its end.
 func (s *echoStream) copy(to io.Writer, last bool) {
 	file, err := os.Open(s.path)
 	if err != nil {
@@ -120,12 +120,12 @@ func (s *echoStream) copy(to io.Writer, last bool) {
 	}
 }
 
-// print writes one line at once. An error of the writer is its own matter.
+// print writes one line.
 func (s *echoStream) print(to io.Writer) {
 	line := append([]byte(s.label), s.line...)
 	s.line = s.line[:0]
 	if !bytes.HasSuffix(line, []byte("\n")) {
 		line = append(line, '\n')
 	}
-	_, _ = to.Write(line)
+	_, _ = to.Write(line) // Job.Echo ignores errors
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// newFuncJob is a job over n files that a Go function scores.
+// newFuncJob returns a job with n files that a Go function scores.
 func newFuncJob(t *testing.T, n int, function Func) Job {
 	t.Helper()
 	job := newJob(t, "", n)
@@ -19,7 +19,7 @@ func newFuncJob(t *testing.T, n int, function Func) Job {
 	return job
 }
 
-// TestFunc: a Go function takes the script's place, by the same rules.
+// TestFunc: a Go function replaces the script, with the same rules.
 func TestFunc(t *testing.T) {
 	upper := func(_ context.Context, files []string) ([]string, error) {
 		var rows []string
@@ -109,7 +109,8 @@ func TestFuncTogetherWithAScript(t *testing.T) {
 	}
 }
 
-// TestFuncCancelledAfterTheFailure: a job that has failed stays one, and its cause is told.
+// TestFuncCancelledAfterTheFailure: a job that failed stays failed, with its cause, even if it is
+// cancelled then.
 func TestFuncCancelledAfterTheFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -5,8 +5,8 @@ import (
 	"runtime"
 )
 
-// starter starts all processes of a job from one thread that lives as long as the job: Linux takes the death of the
-// thread that started a process for the death of the parent.
+// starter starts all processes of a job from one thread that lives as long as the job. On Linux a
+// child gets its parent-death signal when the thread that started it ends.
 type starter struct {
 	commands chan func()
 	done     chan struct{}
@@ -31,7 +31,7 @@ func (s *starter) start(cmd *exec.Cmd) error {
 	return <-result
 }
 
-// close ends the thread, after all processes of the job.
+// close ends the thread. All processes of the job must have ended.
 func (s *starter) close() {
 	close(s.commands)
 	<-s.done
