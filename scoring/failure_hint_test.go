@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,6 +82,64 @@ func TestHints(t *testing.T) {
 			}
 			if want := filepath.Join(job.Logs, "logs", "user", "error", "0", "process000.txt"); got.Log != want {
 				t.Errorf("log %q, want %q", got.Log, want)
+			}
+		})
+	}
+}
+
+// TestScriptErrors pins what an error of the script says about its place in the job.
+func TestScriptErrors(t *testing.T) {
+	tests := []struct {
+		name, script string
+		change       func(*Job)
+		want         ScriptError
+		text         string
+	}{
+		{"import", "raise ValueError('x')", nil, ScriptError{Phase: PhaseImport, Message: "ValueError: x", MiniBatch: -1, Process: "process000"},
+			"import failed in process000 on node 0: ValueError: x"},
+		{"init", "def init():\n    raise ValueError('x')\ndef run(b):\n    return b", nil, ScriptError{Phase: PhaseInit, Message: "ValueError: x", MiniBatch: -1, Process: "process000"},
+			"init() failed in process000 on node 0: ValueError: x"},
+		{"run", "import helper\ndef run(b):\n    if helper.once():\n        raise ValueError('x')\n    return b", nil,
+			ScriptError{Phase: PhaseRun, Message: "ValueError: x", MiniBatch: 0, Try: 1, Process: "process000", File: "a00.txt", Files: []string{"a00.txt"}},
+			`run() failed in process000 on node 0, mini-batch 0, file "a00.txt": ValueError: x`},
+		{"shutdown", "def run(b):\n    return b\ndef shutdown():\n    raise ValueError('x')", nil, ScriptError{Phase: PhaseShutdown, Message: "ValueError: x", MiniBatch: -1, Process: "process000"},
+			"shutdown() failed in process000 on node 0: ValueError: x"},
+		{"the last try", "def run(b):\n    if 'a01' in b[0]:\n        raise ValueError('x')\n    return b", func(j *Job) { j.MaxRetries, j.LoggingLevel = new(1), Info },
+			ScriptError{Phase: PhaseRun, Message: "ValueError: x", MiniBatch: 1, Try: 1, Process: "process000", File: "a01.txt", Files: []string{"a01.txt"}},
+			`run() failed in process000 on node 0, mini-batch 1, file "a01.txt": ValueError: x`},
+		{"another node", "import helper, os\ncalls = 0\ndef run(b):\n    global calls\n    calls += 1\n    if calls == 1:\n        helper.meet()\n    if os.environ['AZ_BATCH_IS_CURRENT_NODE_MASTER'] == 'false' and helper.once():\n        raise ValueError('x')\n    return b",
+			func(j *Job) { j.InstanceCount, j.OutputAction = 2, AppendRow }, ScriptError{Phase: PhaseRun, Message: "ValueError: x", Try: 1, Node: 1, Process: "process000"}, ""},
+		{"a call that hangs", "import helper, signal\ndef run(b):\n    if helper.once():\n        signal.pause()\n    return b", quick,
+			ScriptError{Phase: PhaseRun, Message: "run() took longer than the timeout; the limit of a call is 1.001s", Try: 1, Process: "process000", TimedOut: true, Files: []string{"a00.txt"}}, ""},
+		{"a process that ends", "import helper, os\ndef run(b):\n    if helper.once():\n        os._exit(1)\n    return b", nil,
+			ScriptError{Phase: PhaseRun, Message: "the process ended by itself, returncode 1", Try: 1, Process: "process000", Exited: true, Files: []string{"a00.txt"}}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			job := newJob(t, tt.script, 2)
+			job.MiniBatchSize = 1
+			if tt.change != nil {
+				tt.change(&job)
+			}
+			got := *firstError(t, job)
+			if got.PID <= 0 || got.PID == os.Getpid() {
+				t.Errorf("process id %d", got.PID)
+			}
+			text := strings.ReplaceAll(got.Error(), job.Input+"/", "")
+			if text != tt.text && tt.text != "" {
+				t.Errorf("Error() = %q, want %q", text, tt.text)
+			}
+			got.File = strings.TrimPrefix(got.File, job.Input+"/")
+			for i, file := range got.Files {
+				got.Files[i] = strings.TrimPrefix(file, job.Input+"/")
+			}
+			got.PID, got.Traceback, got.Hint, got.Log = 0, "", "", ""
+			if tt.want.Node == 1 { // which of the two files it got is not defined
+				got.Files, got.File, got.MiniBatch = nil, "", 0
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
