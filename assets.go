@@ -149,7 +149,7 @@ type CreateAssetOptions struct {
 func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, name string, asset T, options *CreateAssetOptions) (T, error) {
 	op := a.op("create", name)
 	*viewOf(&asset).name = name
-	return step(ctx, a.c, op, func(ctx context.Context) (T, error) { return a.create(ctx, op, asset, orZero(options)) })
+	return inSpan(ctx, a.c, op, func(ctx context.Context) (T, error) { return a.create(ctx, op, asset, orZero(options)) })
 }
 
 func (a AssetsClient[T]) create(ctx context.Context, op operation, asset T, options CreateAssetOptions) (T, error) {
@@ -208,7 +208,7 @@ func (a AssetsClient[T]) Restore(ctx context.Context, name, version string) (T, 
 
 func (a AssetsClient[T]) setArchived(ctx context.Context, verb, name, version string, archived bool) (T, error) {
 	op := a.op(verb, name+":"+version)
-	return step(ctx, a.c, op, func(ctx context.Context) (T, error) {
+	return inSpan(ctx, a.c, op, func(ctx context.Context) (T, error) {
 		asset, err := a.Get(ctx, name, version)
 		if err != nil {
 			return asset, err

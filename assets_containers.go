@@ -72,7 +72,7 @@ func (a AssetsClient[T]) RestoreContainer(ctx context.Context, name string) (Ass
 // setContainerArchived always writes, because the container's own GET does not tell whether it is archived.
 func (a AssetsClient[T]) setContainerArchived(ctx context.Context, verb, name string, archived bool) (AssetContainer, error) {
 	r := a.container(a.op(verb, name), http.MethodPut, name)
-	return step(ctx, a.c, r.op, func(ctx context.Context) (AssetContainer, error) {
+	return inSpan(ctx, a.c, r.op, func(ctx context.Context) (AssetContainer, error) {
 		container, err := a.GetContainer(ctx, name)
 		if err != nil {
 			return container, err

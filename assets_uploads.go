@@ -25,7 +25,7 @@ type assetUpload[T Asset] struct {
 // upload sends local files and registers them, as all kinds of assets but codes do it.
 func (a AssetsClient[T]) upload(ctx context.Context, name, localPath string, u assetUpload[T]) (T, error) {
 	op := a.op("upload", name)
-	return step(ctx, a.c, op, func(ctx context.Context) (T, error) {
+	return inSpan(ctx, a.c, op, func(ctx context.Context) (T, error) {
 		var zero T
 		v := viewOf(&u.asset)
 		*v.name = name
@@ -100,7 +100,7 @@ func includes(have, want any, name string) bool {
 // checkFolderHolds checks that a folder with a certain file in it would be uploaded.
 func checkFolderHolds(op operation, files local.Tree, file, what string) error {
 	remedy := fmt.Sprintf("a %s is a folder that holds %s", what, file)
-	if !files.IsDir {
+	if !files.IsFolder {
 		return op.invalid("path", fmt.Sprintf("%q is not a folder", files.Root), remedy)
 	}
 	return checkHolds(op, files, "path", file, remedy)
@@ -128,14 +128,14 @@ func checkHolds(op operation, files local.Tree, argument, file, remedy string) e
 // it, and a file appears whole or not at all. A missing version is [ErrNotFound]; one without files, such as a component
 // or an environment without a build context, is *[ArgumentError]. It blocks until everything is there and is retried
 // file by file.
-func (a AssetsClient[T]) Download(ctx context.Context, name, version, dir string, options *DownloadOptions) (DownloadResult, error) {
+func (a AssetsClient[T]) Download(ctx context.Context, name, version, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := a.op("download", name+":"+version)
-	return step(ctx, a.c, op, func(ctx context.Context) (DownloadResult, error) {
-		return a.download(ctx, op, name, version, dir, options)
+	return inSpan(ctx, a.c, op, func(ctx context.Context) (DownloadResult, error) {
+		return a.download(ctx, op, name, version, folder, options)
 	})
 }
 
-func (a AssetsClient[T]) download(ctx context.Context, op operation, name, version, dir string, options *DownloadOptions) (DownloadResult, error) {
+func (a AssetsClient[T]) download(ctx context.Context, op operation, name, version, folder string, options *DownloadOptions) (DownloadResult, error) {
 	asset, err := a.Get(ctx, name, version)
 	if err != nil {
 		return DownloadResult{}, err
@@ -149,5 +149,5 @@ func (a AssetsClient[T]) download(ctx context.Context, op operation, name, versi
 	if err != nil {
 		return DownloadResult{}, err
 	}
-	return a.c.downloadPrefix(ctx, op, at, dir, options)
+	return a.c.downloadPrefix(ctx, op, at, folder, options)
 }

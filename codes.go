@@ -96,7 +96,7 @@ type UploadCodeOptions struct {
 // what storage costs and stay when the version is deleted.
 func (c CodesClient) Upload(ctx context.Context, name, localPath string, options *UploadCodeOptions) (Code, error) {
 	op := c.op("upload", name)
-	return step(ctx, c.c, op, func(ctx context.Context) (Code, error) { return c.upload(ctx, op, name, localPath, orZero(options)) })
+	return inSpan(ctx, c.c, op, func(ctx context.Context) (Code, error) { return c.upload(ctx, op, name, localPath, orZero(options)) })
 }
 
 func (c CodesClient) upload(ctx context.Context, op operation, name, localPath string, o UploadCodeOptions) (Code, error) {

@@ -142,7 +142,7 @@ func checkCompute(op operation, compute Compute) (Compute, error) {
 // cluster can have, are *[ArgumentError].
 func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNodes int, options *WaitOptions) (Compute, error) {
 	op := operation{"scale", "compute", name}
-	return step(ctx, c.c, op, func(ctx context.Context) (Compute, error) { return c.scale(ctx, op, minNodes, maxNodes, options) })
+	return inSpan(ctx, c.c, op, func(ctx context.Context) (Compute, error) { return c.scale(ctx, op, minNodes, maxNodes, options) })
 }
 
 func (c ComputesClient) scale(ctx context.Context, op operation, minNodes, maxNodes int, options *WaitOptions) (Compute, error) {

@@ -111,7 +111,7 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 		check: func(op operation, files local.Tree) error { return checkDataPath(op, o.Data.DataType, files) },
 		place: func(data *Data, up uploaded) {
 			data.DataURI = Reference{Form: ReferenceFormPlace, Datastore: up.Datastore, Path: up.Path}.String()
-			if up.IsDir {
+			if up.IsFolder {
 				data.DataURI = strings.TrimSuffix(data.DataURI, "/") + "/"
 			} else if data.DataType == "" {
 				data.DataType = DataTypeURIFile
@@ -128,9 +128,9 @@ func checkDataPath(op operation, kind DataType, files local.Tree) error {
 	switch {
 	case kind == DataTypeMLTable:
 		return checkFolderHolds(op, files, "MLTable", string(kind))
-	case kind == DataTypeURIFile && files.IsDir:
+	case kind == DataTypeURIFile && files.IsFolder:
 		return bad("is a folder and no uri_file", "use DataTypeURIFolder, or name a file")
-	case kind == DataTypeURIFolder && !files.IsDir:
+	case kind == DataTypeURIFolder && !files.IsFolder:
 		return bad("is a file and no uri_folder", "use DataTypeURIFile, or name a folder")
 	}
 	return nil

@@ -133,7 +133,7 @@ func (e EndpointsClient) BeginDelete(ctx context.Context, name string) (*Poller[
 // as it is; one in the instant between reading and writing cannot be seen.
 func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string, options *WaitOptions) (Endpoint, error) {
 	r := e.request(http.MethodPut, "set default deployment of", name)
-	return step(ctx, e.c, r.op, func(ctx context.Context) (Endpoint, error) { return e.setDefault(ctx, r, deployment, options) })
+	return inSpan(ctx, e.c, r.op, func(ctx context.Context) (Endpoint, error) { return e.setDefault(ctx, r, deployment, options) })
 }
 
 func (e EndpointsClient) setDefault(ctx context.Context, r request, deployment string, options *WaitOptions) (Endpoint, error) {

@@ -311,7 +311,7 @@ func ExampleJobsClient_OpenLog() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for l, err := range client.Jobs().Logs(ctx, job.Name) {
+	for l, err := range client.Jobs().ListLogs(ctx, job.Name) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -334,7 +334,7 @@ func ExampleJobsClient_OpenLog() {
 	// Output: Total Succeeded Failed
 }
 
-func ExampleJobsClient_Outputs() {
+func ExampleJobsClient_ListOutputs() {
 	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -357,7 +357,7 @@ func ExampleJobsClient_Outputs() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for f, err := range client.Jobs().Outputs(ctx, job.Name) {
+	for f, err := range client.Jobs().ListOutputs(ctx, job.Name) {
 		if err != nil {
 			log.Fatal(err)
 		}

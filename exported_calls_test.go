@@ -105,13 +105,13 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"JobsClient.Wait", c.Jobs().Wait, []any{ctx, "job-1"}},
 		{"JobsClient.Poller", c.Jobs().Poller, []any{"job-1"}},
 		{"JobsClient.Counts", c.Jobs().Counts, []any{ctx, "job-1"}},
-		{"JobsClient.Logs", c.Jobs().Logs, []any{ctx, "job-1"}},
+		{"JobsClient.ListLogs", c.Jobs().ListLogs, []any{ctx, "job-1"}},
 		{"JobsClient.OpenLog", c.Jobs().OpenLog, []any{ctx, JobLog{Name: "logs/job_result.txt", URI: callPlace + "/a"}}},
 		{"JobsClient.FollowLogs", c.Jobs().FollowLogs, []any{ctx, "job-1"}},
-		{"JobsClient.Outputs", c.Jobs().Outputs, []any{ctx, "job-1"}},
-		{"JobsClient.OpenOutput", c.Jobs().OpenOutput, []any{ctx, JobFile{Name: "predictions.csv", URI: callPlace + "/a"}}},
+		{"JobsClient.ListOutputs", c.Jobs().ListOutputs, []any{ctx, "job-1"}},
+		{"JobsClient.OpenOutput", c.Jobs().OpenOutput, []any{ctx, OutputFile{Name: "predictions.csv", URI: callPlace + "/a"}}},
 		{"JobsClient.Download", c.Jobs().Download, []any{ctx, "job-1", p.results}},
-		{"JobsClient.Children", c.Jobs().Children, []any{ctx, "job-1"}},
+		{"JobsClient.ListSteps", c.Jobs().ListSteps, []any{ctx, "job-1"}},
 		{"JobsClient.Watch", c.Jobs().Watch, []any{ctx, []string{"job-1", "job-2"}}},
 	}
 	calls = append(calls, assetCalls("CodesClient", c.Codes().AssetsClient, Code{Name: "score", Version: "1", CodeURI: "https://acc.blob.core.windows.net/con/a"}, p)...)

@@ -178,7 +178,7 @@ func checkLocalInput(op operation, argument, path string) error {
 		return err
 	}
 	atTop := func(f local.File) bool { return !strings.Contains(f.Name, "/") }
-	if tree.IsDir && !slices.ContainsFunc(tree.Files, atTop) {
+	if tree.IsFolder && !slices.ContainsFunc(tree.Files, atTop) {
 		return op.invalid(argument, fmt.Sprintf("%q has only sub-folders", path),
 			"put the files directly into the folder: a batch job does not look into sub-folders")
 	}

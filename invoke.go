@@ -30,7 +30,7 @@ import (
 // It takes one request to read the endpoint, one to read the deployment, and the POST.
 func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invocation) (BatchJob, error) {
 	op := operation{"invoke", "endpoint", endpoint}
-	return step(ctx, e.c, op, func(ctx context.Context) (BatchJob, error) {
+	return inSpan(ctx, e.c, op, func(ctx context.Context) (BatchJob, error) {
 		if err := cmp.Or(checkName(op, "endpoint", endpoint), checkInvocation(op, inv)); err != nil {
 			return BatchJob{}, err
 		}
@@ -307,7 +307,7 @@ func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inp
 			return nil, err
 		}
 		uri := placeURI(up.Datastore, up.Path)
-		if up.IsDir {
+		if up.IsFolder {
 			out[name] = URIFolder{URI: uri}
 		} else {
 			out[name] = URIFile{URI: uri}

@@ -225,7 +225,7 @@ func (m *manyHandler) start(ctx context.Context, inv Invocation) (BatchJob, erro
 	case <-ctx.Done():
 		return BatchJob{}, &Error{Operation: m.op.String(), Err: ctx.Err(), Message: "not started"}
 	}
-	return step(ctx, m.endpoints.c, m.op, func(ctx context.Context) (BatchJob, error) {
+	return inSpan(ctx, m.endpoints.c, m.op, func(ctx context.Context) (BatchJob, error) {
 		if err := checkInvocation(m.op, inv); err != nil {
 			return BatchJob{}, err
 		}

@@ -1,7 +1,6 @@
 package azmlbatch
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +13,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// A Job is a job as ARM shows it. A batch job is a pipeline job with one child, which runs the script and owns outputs
+// A Job is a job as ARM shows it. A batch job is a pipeline job with one step, which runs the script and owns outputs
 // and logs. Inputs and Outputs are empty here for a batch job: [BatchJob] has them.
 type Job struct {
 	Meta
@@ -38,7 +37,7 @@ type Job struct {
 	ComputeID string `wire:"properties/computeId"`
 	// ComponentID is the ARM id of the component that a pipeline job runs.
 	ComponentID string `wire:"properties/componentId"`
-	// Services are "Tracking" and "Studio".
+	// Services of the job, "Tracking" and "Studio".
 	Services map[string]JobService `wire:"properties/services,readonly"`
 	// Inputs of the job; empty for a batch job.
 	Inputs Inputs `wire:"properties/inputs,snake"`
@@ -75,15 +74,13 @@ func (j Job) batchView() BatchJob {
 		b.Outputs = Outputs{"score": outputAt(uri)}
 	}
 	for name, s := range j.Services {
-		put(&b.InteractionEndpoints, name, JobEndpoint{Type: cmp.Or(s.Type, name), Endpoint: s.Endpoint, Port: s.Port})
+		put(&b.Services, name, JobService{Endpoint: s.Endpoint, Port: s.Port})
 	}
 	return b
 }
 
-// JobService is where a job can be watched: the studio, or MLflow tracking.
+// JobService is where people watch a job. Its name, "Studio" or "Tracking", is the key in the job's Services.
 type JobService struct {
-	// Type is "Studio" or "Tracking".
-	Type string `wire:"jobServiceType"`
 	// Endpoint is a URL.
 	Endpoint string `wire:"endpoint"`
 	// Port is rarely set.
@@ -92,7 +89,9 @@ type JobService struct {
 	Status string `wire:"status"`
 	// ErrorMessage stays empty even for a failed job; [JobsClient.Wait] finds the cause.
 	ErrorMessage string `wire:"errorMessage"`
-	// Extra holds members that this version does not know.
+	// Properties are free.
+	Properties map[string]json.RawMessage `wire:"properties"`
+	// Extra holds members that this version does not know, and the type, which the two APIs call by different names.
 	Extra map[string]json.RawMessage
 }
 

@@ -47,8 +47,8 @@ type BatchJob struct {
 	OutputFileName string `wire:"properties/outputFileName"`
 	// MaxConcurrencyPerInstance is the number of worker processes per node. Rarely answered.
 	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
-	// InteractionEndpoints are "Tracking" and "Studio".
-	InteractionEndpoints map[string]JobEndpoint `wire:"properties/interactionEndpoints,readonly"`
+	// Services of the job, "Tracking" and "Studio".
+	Services map[string]JobService `wire:"properties/interactionEndpoints,readonly"`
 	// Tags of the job, set by the service.
 	Tags map[string]string `wire:"properties/tags"`
 	// Properties are the service's own.
@@ -73,7 +73,7 @@ func (j BatchJob) Deployment() string {
 func (j BatchJob) Parameters() map[string]string { return runParameters(j.Properties) }
 
 // StudioURL opens the job in the studio. Empty when the service gave none.
-func (j BatchJob) StudioURL() string { return j.InteractionEndpoints["Studio"].Endpoint }
+func (j BatchJob) StudioURL() string { return j.Services["Studio"].Endpoint }
 
 // runParameters reads azureml.parameters, JSON as text: the only place where the resolved file name shows since 2023. All
 // values on record are text; one of another kind is given as it stands, and costs none of the others.
@@ -117,20 +117,6 @@ type JobOutputLocation struct {
 	DatastoreID string `wire:"datastoreId"`
 	// Path on the datastore.
 	Path string `wire:"path"`
-	// Extra holds members that this version does not know.
-	Extra map[string]json.RawMessage
-}
-
-// JobEndpoint is where a job can be watched: the studio, or MLflow tracking.
-type JobEndpoint struct {
-	// Type is "Studio" or "Tracking".
-	Type string `wire:"jobEndpointType"`
-	// Endpoint is a URL.
-	Endpoint string `wire:"endpoint"`
-	// Port is rarely set.
-	Port int `wire:"port"`
-	// Properties are free.
-	Properties map[string]json.RawMessage `wire:"properties"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }

@@ -133,8 +133,8 @@ func TestJobOfTheManagementPlaneAsBatchJob(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := BatchJob{Name: "job-2", Status: JobStatusFailed, DisplayName: "green vase", Tags: job.Tags, Properties: job.Properties,
-			Outputs:              Outputs{"score": URIFile{URI: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/predictions.csv"}},
-			InteractionEndpoints: map[string]JobEndpoint{"Studio": {Type: "Studio", Endpoint: "https://ml.azure.com/runs/job-2"}}}
+			Outputs:  Outputs{"score": URIFile{URI: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/predictions.csv"}},
+			Services: map[string]JobService{"Studio": {Endpoint: "https://ml.azure.com/runs/job-2"}}}
 		if diff := cmp.Diff(want, job); diff != "" {
 			t.Errorf("job (-want +got):\n%s", diff)
 		}

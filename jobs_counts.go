@@ -52,7 +52,7 @@ func (j JobsClient) Counts(ctx context.Context, name string) (JobCounts, error) 
 type jobCounter struct {
 	jobs     JobsClient
 	name     string
-	step     *ChildJob // that runs the script, once it is there
+	step     *JobStep  // that runs the script, once it is there
 	fromLogs JobCounts // what the logs said last
 	logsRead time.Time
 }
@@ -168,7 +168,7 @@ func totalAndDone(metrics map[string]int, total, remaining string) (int, int) {
 
 // logCounts reads the counts from a step's logs: from the engine's report, which has a line for each try of a mini-batch
 // and all of a job that has ended, else from the newest overview.
-func (j JobsClient) logCounts(ctx context.Context, job string, step ChildJob, ended bool) (JobCounts, error) {
+func (j JobsClient) logCounts(ctx context.Context, job string, step JobStep, ended bool) (JobCounts, error) {
 	logs, err := j.listLogs(ctx, job, step)
 	if err != nil {
 		return unknownCounts(), err

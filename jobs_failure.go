@@ -73,7 +73,7 @@ func (e *JobFailedError) Error() string {
 // Unwrap returns why the logs could not be read, if that is so.
 func (e *JobFailedError) Unwrap() error { return e.Err }
 
-// explain reads the logs of a job that ended badly. It asks as little as it can: run history for the child, one listing,
+// explain reads the logs of a job that ended badly. It asks as little as it can: run history for the step, one listing,
 // and the few files that hold causes, in the order in which they do.
 func (j JobsClient) explain(ctx context.Context, job Job) error {
 	failed := &JobFailedError{Job: job, MiniBatch: -1, Counts: unknownCounts()}
@@ -81,16 +81,16 @@ func (j JobsClient) explain(ctx context.Context, job Job) error {
 		failed.Message = "the job was cancelled"
 		return failed
 	}
-	child, err := j.scoringStep(ctx, job.Name)
+	step, err := j.scoringStep(ctx, job.Name)
 	if err != nil {
 		failed.Err = err
 		return failed
 	}
-	failed.Message = child.Err
-	if err := j.readCause(ctx, child, failed); err != nil {
+	failed.Message = step.Message
+	if err := j.readCause(ctx, step, failed); err != nil {
 		failed.Err = err
 	}
-	failed.Hint = cmp.Or(failed.Hint, hintFor(failed.Message+"\n"+failed.Traceback+"\n"+child.Err))
+	failed.Hint = cmp.Or(failed.Hint, hintFor(failed.Message+"\n"+failed.Traceback+"\n"+step.Message))
 	return failed
 }
 
@@ -110,8 +110,8 @@ const (
 	maxLogRead      = 1 << 20 // a log may be huge; the first exception stands near its beginning
 )
 
-func (j JobsClient) readCause(ctx context.Context, child ChildJob, failed *JobFailedError) error {
-	logs, err := j.listLogs(ctx, failed.Job.Name, child)
+func (j JobsClient) readCause(ctx context.Context, step JobStep, failed *JobFailedError) error {
+	logs, err := j.listLogs(ctx, failed.Job.Name, step)
 	if err != nil {
 		return err
 	}

@@ -39,16 +39,16 @@ const artifactStore = "workspaceartifactstore"
 
 func artifactPrefix(run string) string { return "ExperimentRun/dcid." + run + "/" }
 
-// Logs lists the log files of the step that runs the script; the job itself has only orchestration lines. It works while
+// ListLogs iterates over the log files of the step that runs the script; the job itself has only orchestration lines. It works while
 // the job runs and after.
-func (j JobsClient) Logs(ctx context.Context, name string) iter.Seq2[JobLog, error] {
+func (j JobsClient) ListLogs(ctx context.Context, name string) iter.Seq2[JobLog, error] {
 	return func(yield func(JobLog, error) bool) {
-		child, err := j.scoringStep(ctx, name)
+		step, err := j.scoringStep(ctx, name)
 		if err != nil {
 			yield(JobLog{}, err)
 			return
 		}
-		logs, err := j.listLogs(ctx, name, child)
+		logs, err := j.listLogs(ctx, name, step)
 		if err != nil {
 			yield(JobLog{}, err)
 			return
@@ -62,9 +62,9 @@ func (j JobsClient) Logs(ctx context.Context, name string) iter.Seq2[JobLog, err
 }
 
 // listLogs lists the logs of a step of a job.
-func (j JobsClient) listLogs(ctx context.Context, job string, child ChildJob) ([]JobLog, error) {
+func (j JobsClient) listLogs(ctx context.Context, job string, step JobStep) ([]JobLog, error) {
 	op := operation{"list logs of", "job", job}
-	prefix := artifactPrefix(child.artifacts())
+	prefix := artifactPrefix(step.artifacts())
 	at, err := j.c.blobPlace(ctx, op, placeURI(artifactStore, prefix))
 	if err != nil {
 		return nil, err

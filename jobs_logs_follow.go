@@ -75,7 +75,7 @@ func (j JobsClient) FollowLogs(ctx context.Context, name string, options *Follow
 type logFollower struct {
 	jobHandler
 	match  func(string) bool
-	step   *ChildJob // that runs the script, once it is there
+	step   *JobStep // that runs the script, once it is there
 	places map[string]logPlace
 }
 

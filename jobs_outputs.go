@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A JobFile is one file of a job's output "score": the predictions, or what the script wrote to AZUREML_BI_OUTPUT_PATH.
-type JobFile struct {
+// An OutputFile is one file of a job's output "score": the predictions, or what the script wrote to AZUREML_BI_OUTPUT_PATH.
+type OutputFile struct {
 	// Name is the path within the output.
 	Name string
 	// Size in bytes.
@@ -26,7 +26,7 @@ type output struct {
 }
 
 // output finds the place of a job's results. An output that was asked for stands in the job's parameters; else the
-// service uses azureml/{child}/score/ on the default datastore.
+// service uses azureml/{run of the step}/score/ on the default datastore.
 func (j JobsClient) output(ctx context.Context, op operation, name string) (output, error) {
 	job, err := j.Get(ctx, name)
 	if err != nil {
@@ -41,23 +41,23 @@ func (j JobsClient) output(ctx context.Context, op operation, name string) (outp
 		return output{folder: strings.TrimSuffix(uri, "/") + "/", file: cmp.Or(file, "predictions.csv")}, nil
 	}
 	o := output{file: cmp.Or(file, "predictions.csv")}
-	child, err := j.scoringStep(ctx, name)
+	step, err := j.scoringStep(ctx, name)
 	if err != nil {
 		return output{}, op.failed(err)
 	}
 	store, err := j.c.defaultDatastore(ctx)
-	o.folder = placeURI(store, "azureml/"+child.artifacts()+"/score/")
+	o.folder = placeURI(store, "azureml/"+step.artifacts()+"/score/")
 	return o, err
 }
 
-// Outputs lists the files of a job's output. It works while the job runs, too, and after it failed: then there may be files
-// of single workers, temp_…, that the service joins at the end.
-func (j JobsClient) Outputs(ctx context.Context, name string) iter.Seq2[JobFile, error] {
+// ListOutputs iterates over the files of a job's output. While the job runs, and after it failed, there may be files of
+// single workers, temp_…, which the service joins at the end.
+func (j JobsClient) ListOutputs(ctx context.Context, name string) iter.Seq2[OutputFile, error] {
 	op := operation{"list outputs of", "job", name}
-	return func(yield func(JobFile, error) bool) {
+	return func(yield func(OutputFile, error) bool) {
 		o, err := j.output(ctx, op, name)
 		if err != nil {
-			yield(JobFile{}, err)
+			yield(OutputFile{}, err)
 			return
 		}
 		for f, err := range j.outputFiles(ctx, op, o) {
@@ -68,20 +68,20 @@ func (j JobsClient) Outputs(ctx context.Context, name string) iter.Seq2[JobFile,
 	}
 }
 
-func (j JobsClient) outputFiles(ctx context.Context, op operation, o output) iter.Seq2[JobFile, error] {
-	return func(yield func(JobFile, error) bool) {
+func (j JobsClient) outputFiles(ctx context.Context, op operation, o output) iter.Seq2[OutputFile, error] {
+	return func(yield func(OutputFile, error) bool) {
 		at, err := j.c.blobPlace(ctx, op, o.folder)
 		if err != nil {
-			yield(JobFile{}, err)
+			yield(OutputFile{}, err)
 			return
 		}
 		for b, err := range j.c.listBlobs(ctx, op, at) {
 			if err != nil {
-				yield(JobFile{}, err)
+				yield(OutputFile{}, err)
 				return
 			}
 			within := strings.TrimPrefix(b.Name, at.path)
-			if !yield(JobFile{Name: within, Size: b.Size, URI: o.folder + within}, nil) {
+			if !yield(OutputFile{Name: within, Size: b.Size, URI: o.folder + within}, nil) {
 				return
 			}
 		}
@@ -89,7 +89,7 @@ func (j JobsClient) outputFiles(ctx context.Context, op operation, o output) ite
 }
 
 // OpenOutput reads one file of a job's output. The caller closes it.
-func (j JobsClient) OpenOutput(ctx context.Context, f JobFile) (io.ReadCloser, error) {
+func (j JobsClient) OpenOutput(ctx context.Context, f OutputFile) (io.ReadCloser, error) {
 	op := operation{"read", "output", f.Name}
 	at, err := j.c.blobPlace(ctx, op, f.URI)
 	if err != nil {
@@ -100,9 +100,9 @@ func (j JobsClient) OpenOutput(ctx context.Context, f JobFile) (io.ReadCloser, e
 
 // Download writes the files of a job's output into a folder, which is made if it does not exist. Nothing is written
 // outside of it, and a file appears whole or not at all.
-func (j JobsClient) Download(ctx context.Context, name, dir string, options *DownloadOptions) (DownloadResult, error) {
+func (j JobsClient) Download(ctx context.Context, name, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := operation{"download outputs of", "job", name}
-	return step(ctx, j.c, op, func(ctx context.Context) (DownloadResult, error) {
+	return inSpan(ctx, j.c, op, func(ctx context.Context) (DownloadResult, error) {
 		o, err := j.output(ctx, op, name)
 		if err != nil {
 			return DownloadResult{}, err
@@ -111,6 +111,6 @@ func (j JobsClient) Download(ctx context.Context, name, dir string, options *Dow
 		if err != nil {
 			return DownloadResult{}, err
 		}
-		return j.c.downloadPrefix(ctx, op, at, dir, options)
+		return j.c.downloadPrefix(ctx, op, at, folder, options)
 	})
 }

@@ -10,7 +10,7 @@ const (
 	JobStatusProvisioning    JobStatus = "Provisioning"    // waiting for compute to be made
 	JobStatusPreparing       JobStatus = "Preparing"       // the state of the answer to an invocation; images are built and data is mounted
 	JobStatusQueued          JobStatus = "Queued"          // waiting for nodes; free ones, or ones that have to start first
-	JobStatusRunning         JobStatus = "Running"         // of a batch job it says nothing about the script: its child may still be queued
+	JobStatusRunning         JobStatus = "Running"         // of a batch job it says nothing about the script: its step may still be queued
 	JobStatusFinalizing      JobStatus = "Finalizing"      // outputs and logs are collected
 	JobStatusCancelRequested JobStatus = "CancelRequested" // somebody has asked for its end
 	JobStatusCompleted       JobStatus = "Completed"       // ended; files may have failed all the same, see [JobsClient.Counts]

@@ -11,44 +11,44 @@ import (
 	"time"
 )
 
-// A ChildJob is a step of a job as run history shows it. ARM shows no properties of a step at all.
-type ChildJob struct {
-	// Name of the step's run, its id.
+// A JobStep is a step of a job as run history shows it. ARM shows no properties of a step at all.
+type JobStep struct {
+	// Name of the step in its pipeline: "batchscoring" for the step that runs the script.
 	Name string
-	// Parent is the job it belongs to.
-	Parent string
-	// StepName is the step's name in the pipeline: "batchscoring" for the step that runs the script.
-	StepName string
+	// Job that the step belongs to.
+	Job string
+	// RunID is the id of the step's run.
+	RunID string
 	// Status of the step.
 	Status JobStatus
 	// StartTime and EndTime are zero until the step has started and ended.
 	StartTime, EndTime time.Time
 	// Properties are the service's own. A reused step has azureml.isreused and azureml.reusedrunid.
 	Properties map[string]string
-	// Err is the service's own text for a failed step, without the code. Empty otherwise.
-	Err string
+	// Message is the service's own text for a failed step, without the code. Empty otherwise.
+	Message string
 }
 
 // artifacts is the run whose outputs and logs the step shows: another one when the step was reused.
-func (c ChildJob) artifacts() string {
-	return cmp.Or(c.Properties["azureml.reusedrunid"], c.Name)
+func (s JobStep) artifacts() string {
+	return cmp.Or(s.Properties["azureml.reusedrunid"], s.RunID)
 }
 
-// Children reads the steps of a job from run history: one request a page, plus two the first time to find its host.
-func (j JobsClient) Children(ctx context.Context, name string) iter.Seq2[ChildJob, error] {
-	op := operation{"list children of", "job", name}
-	return func(yield func(ChildJob, error) bool) {
+// ListSteps iterates over the steps of a job: one request a page, plus two the first time to find run history's host.
+func (j JobsClient) ListSteps(ctx context.Context, name string) iter.Seq2[JobStep, error] {
+	op := operation{"list steps of", "job", name}
+	return func(yield func(JobStep, error) bool) {
 		if err := checkName(op, "name", name); err != nil {
-			yield(ChildJob{}, err)
+			yield(JobStep{}, err)
 			return
 		}
 		u, err := j.c.dataPlaneURL(ctx, "history/v1.0", "runs", name, "children")
 		if err != nil {
-			yield(ChildJob{}, err)
+			yield(JobStep{}, err)
 			return
 		}
 		for r, err := range list[run](ctx, j.c, request{op: op, plane: j.c.data, url: u, query: url.Values{"api-version": {"v1.0"}}}) {
-			if !yield(r.child(), err) {
+			if !yield(r.step(), err) {
 				return
 			}
 		}
@@ -68,31 +68,31 @@ type run struct {
 	Error       string            `wire:"error/error/message"`
 }
 
-func (r run) child() ChildJob {
-	return ChildJob{Name: r.RunID, Parent: r.ParentRunID, Status: r.Status, Properties: r.Properties,
-		StepName:  cmp.Or(r.DisplayName, r.Properties["azureml.moduleName"], r.Name),
-		StartTime: r.Start, EndTime: r.End, Err: strings.TrimSpace(redact(r.Error))}
+func (r run) step() JobStep {
+	return JobStep{RunID: r.RunID, Job: r.ParentRunID, Status: r.Status, Properties: r.Properties,
+		Name:      cmp.Or(r.DisplayName, r.Properties["azureml.moduleName"], r.Name),
+		StartTime: r.Start, EndTime: r.End, Message: strings.TrimSpace(redact(r.Error))}
 }
 
-// scoringStep finds the child that runs the script: the one called batchscoring, else the only one.
-func (j JobsClient) scoringStep(ctx context.Context, name string) (ChildJob, error) {
-	var children []ChildJob
-	for c, err := range j.Children(ctx, name) {
+// scoringStep finds the step that runs the script: the one called batchscoring, else the only one.
+func (j JobsClient) scoringStep(ctx context.Context, name string) (JobStep, error) {
+	var steps []JobStep
+	for s, err := range j.ListSteps(ctx, name) {
 		if err != nil {
-			return ChildJob{}, err
+			return JobStep{}, err
 		}
-		children = append(children, c)
+		steps = append(steps, s)
 	}
-	at := slices.IndexFunc(children, func(c ChildJob) bool {
-		return strings.EqualFold(c.StepName, scoringStepName) || strings.EqualFold(c.Properties["azureml.moduleName"], scoringStepName)
+	at := slices.IndexFunc(steps, func(s JobStep) bool {
+		return strings.EqualFold(s.Name, scoringStepName) || strings.EqualFold(s.Properties["azureml.moduleName"], scoringStepName)
 	})
 	switch {
 	case at >= 0:
-		return children[at], nil
-	case len(children) == 1:
-		return children[0], nil
+		return steps[at], nil
+	case len(steps) == 1:
+		return steps[0], nil
 	}
-	return ChildJob{}, &Error{Operation: operation{"find the scoring step of", "job", name}.String(), StatusCode: http.StatusNotFound,
+	return JobStep{}, &Error{Operation: operation{"find the scoring step of", "job", name}.String(), StatusCode: http.StatusNotFound,
 		Message: "the job has no step called " + scoringStepName, Remedy: "it may not have started yet, or it is not a batch job of a model deployment"}
 }
 

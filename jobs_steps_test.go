@@ -10,7 +10,7 @@ import (
 )
 
 // A member of another kind than usual costs that member, and not the whole list, without which no log can be found.
-func TestChildrenOfOtherShapes(t *testing.T) {
+func TestStepsOfOtherShapes(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/children"):
@@ -23,16 +23,16 @@ func TestChildrenOfOtherShapes(t *testing.T) {
 			writeJSON(w, 200, `{"location":"r","properties":{"discoveryUrl":"https://r.api.azureml.ms/discovery"}}`)
 		}
 	})
-	var got []ChildJob
-	for child, err := range c.Jobs().Children(t.Context(), "job-1") {
+	var got []JobStep
+	for step, err := range c.Jobs().ListSteps(t.Context(), "job-1") {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, child)
+		got = append(got, step)
 	}
-	want := []ChildJob{{Name: "a", StepName: "batchscoring"},
-		{Name: "b", EndTime: time.Date(2026, 3, 1, 12, 0, 0, 123456700, time.UTC), Err: "no glaze"}}
+	want := []JobStep{{RunID: "a", Name: "batchscoring"},
+		{RunID: "b", EndTime: time.Date(2026, 3, 1, 12, 0, 0, 123456700, time.UTC), Message: "no glaze"}}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("children (-want +got):\n%s", diff)
+		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }

@@ -122,7 +122,7 @@ func (p *Poller[T]) Result() (T, error) {
 // PollUntilDone polls until the work has ended, and returns its result. It blocks, stops at once when ctx ends, and then
 // says what was seen last. A failed operation is *[Error], a failed job *[JobFailedError].
 func (p *Poller[T]) PollUntilDone(ctx context.Context, options *WaitOptions) (T, error) {
-	return step(ctx, p.client, p.op.waiting(), func(ctx context.Context) (T, error) { return p.untilDone(ctx, orZero(options)) })
+	return inSpan(ctx, p.client, p.op.waiting(), func(ctx context.Context) (T, error) { return p.untilDone(ctx, orZero(options)) })
 }
 
 func (p *Poller[T]) untilDone(ctx context.Context, o WaitOptions) (T, error) {

@@ -44,7 +44,7 @@ func Rows[T any](ctx context.Context, c *Client, job string, options *RowsOption
 
 // predictionsFile is a file of rows: the predictions, or what one worker has written so far.
 type predictionsFile struct {
-	JobFile
+	OutputFile
 	grows bool
 }
 
@@ -57,7 +57,7 @@ func (j JobsClient) predictions(ctx context.Context, op operation, name string, 
 	if err != nil {
 		return nil, err
 	}
-	whole := predictionsFile{JobFile: JobFile{Name: o.file, URI: o.folder + o.file}}
+	whole := predictionsFile{OutputFile: OutputFile{Name: o.file, URI: o.folder + o.file}}
 	if !partial {
 		return []predictionsFile{whole}, nil
 	}
@@ -87,7 +87,7 @@ func isWorkerFile(name, predictions string) bool {
 func fileRows[T any](ctx context.Context, j JobsClient, f predictionsFile, options *RowsOptions) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		body, err := j.OpenOutput(ctx, f.JobFile)
+		body, err := j.OpenOutput(ctx, f.OutputFile)
 		if err != nil {
 			yield(zero, err)
 			return

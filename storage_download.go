@@ -34,23 +34,23 @@ type DownloadResult struct {
 	Bytes int64
 }
 
-// downloadPrefix writes the blob at a place, or all blobs of the folder at it, below dir. Names are checked and opened
+// downloadPrefix writes the blob at a place, or all blobs of the folder at it, below folder. Names are checked and opened
 // through an [os.Root], so that neither ".." nor a link leads outside.
-func (c *Client) downloadPrefix(ctx context.Context, op operation, at place, dir string, options *DownloadOptions) (DownloadResult, error) {
+func (c *Client) downloadPrefix(ctx context.Context, op operation, at place, folder string, options *DownloadOptions) (DownloadResult, error) {
 	o := orZero(options)
 	if o.Concurrency <= 0 {
 		o.Concurrency = defaultConcurrency
 	}
 	bad := func(err error) error {
-		return op.invalid("dir", err.Error(), "").causedBy(err)
+		return op.invalid("folder", err.Error(), "").causedBy(err)
 	}
-	if dir == "" {
+	if folder == "" {
 		return DownloadResult{}, bad(errors.New("is empty"))
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a folder of results is as open as the caller's umask says
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // a folder of results is as open as the caller's umask says
 		return DownloadResult{}, bad(err)
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return DownloadResult{}, bad(err)
 	}
@@ -119,7 +119,7 @@ func (d *download) file(ctx context.Context, at place, name string) error {
 			Err: fs.ErrInvalid, Remedy: "read it with another tool"}
 	}
 	if _, err := d.root.Stat(local); err == nil && !d.options.Overwrite {
-		return d.op.invalid("dir", fmt.Sprintf("has a file %q already", name),
+		return d.op.invalid("folder", fmt.Sprintf("has a file %q already", name),
 			"use an empty folder, or DownloadOptions.Overwrite").causedBy(fs.ErrExist)
 	}
 	if err := d.root.MkdirAll(filepath.Dir(local), 0o755); err != nil {

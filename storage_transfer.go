@@ -287,7 +287,7 @@ func (t *transfer) confirm(ctx context.Context, marker map[string]*string) error
 
 // blob is where a file of the upload goes.
 func (t *transfer) blob(f local.File) place {
-	if !t.files.IsDir {
+	if !t.files.IsFolder {
 		return t.to
 	}
 	return t.to.at(path.Join(t.to.path, f.Name))

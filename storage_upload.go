@@ -74,18 +74,18 @@ type Uploaded struct {
 // cannot be uploaded is *[ArgumentError]. Stored files cost what storage costs.
 func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"upload", "path", localPath}
-	up, err := step(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.uploadToDatastore(ctx, op, localPath, options) })
+	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.uploadToDatastore(ctx, op, localPath, options) })
 	if err != nil {
 		return Uploaded{}, err
 	}
-	return Uploaded{URI: placeURI(up.Datastore, up.Path), URL: up.URL, IsFolder: up.IsDir, Reused: up.Reused}, nil
+	return Uploaded{URI: placeURI(up.Datastore, up.Path), URL: up.URL, IsFolder: up.IsFolder, Reused: up.Reused}, nil
 }
 
 // uploaded is where an upload lies on a datastore.
 type uploaded struct {
 	Datastore string
 	Path      string // LocalUpload/{hash}/{base}
-	IsDir     bool
+	IsFolder  bool
 	Reused    bool
 	URL       string
 }
@@ -127,7 +127,7 @@ func (c *Client) uploadFiles(ctx context.Context, op operation, files local.Tree
 	}
 	result := func(hash string, reused bool) uploaded {
 		at := uploadPath(hash, files.Base)
-		return uploaded{Datastore: root.datastore, Path: at, IsDir: files.IsDir, Reused: reused, URL: root.at(at).url().String()}
+		return uploaded{Datastore: root.datastore, Path: at, IsFolder: files.IsFolder, Reused: reused, URL: root.at(at).url().String()}
 	}
 	t := &transfer{c: c, op: op, options: o, files: files}
 	for _, h := range []string{hash, oldHash} {
@@ -164,7 +164,7 @@ func (c *Client) uploadToContainer(ctx context.Context, op operation, signedURL 
 		return "", err
 	}
 	folder := ""
-	if files.IsDir {
+	if files.IsFolder {
 		folder = files.Base
 	}
 	t := &transfer{c: c, op: op, options: options.resolve(), files: files, to: root.join(files.Base), overwrite: true}

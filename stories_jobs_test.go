@@ -106,7 +106,7 @@ func TestResultsOfARunningJob(t *testing.T) {
 		}
 	}
 	var outputs []string
-	for f, err := range s.client.Jobs().Outputs(t.Context(), job.Name) {
+	for f, err := range s.client.Jobs().ListOutputs(t.Context(), job.Name) {
 		s.must(err)
 		outputs = append(outputs, f.Name)
 	}

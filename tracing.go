@@ -27,8 +27,8 @@ func newTracer(p tracing.Provider, ws Workspace) tracing.Tracer {
 	return t
 }
 
-// step runs a step of several requests within a span.
-func step[T any](ctx context.Context, c *Client, op operation, run func(context.Context) (T, error)) (v T, err error) {
+// inSpan runs a step of several requests within a span.
+func inSpan[T any](ctx context.Context, c *Client, op operation, run func(context.Context) (T, error)) (v T, err error) {
 	ctx, end := c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
 	return run(ctx)

@@ -169,7 +169,7 @@ var jobOperations = []witnessOperation{
 			return ignoreResult(s.c.dataPlaneBase(ctx))
 		}},
 	{name: "run children", method: http.MethodGet, path: regexp.MustCompile(dataPattern + `history/v1\.0/.*/runs/([^/]+)/children$`),
-		play: func(ctx context.Context, s *stage) error { return first(s.c.Jobs().Children(ctx, s.m[0])) }},
+		play: func(ctx context.Context, s *stage) error { return first(s.c.Jobs().ListSteps(ctx, s.m[0])) }},
 	{name: "workspace get", method: http.MethodGet, path: atWorkspace(``), answer: func() any { return new(WorkspaceDetails) },
 		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.WorkspaceDetails(ctx)) }},
 }

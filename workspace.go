@@ -132,19 +132,19 @@ const (
 
 // FindWorkspace finds the workspace as Azure ML's Python client does: from the environment variables
 // AZUREML_ARM_SUBSCRIPTION, AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME if all three are set, else from the
-// file config.json in dir, in its folder .azureml, or in one of the folders above. An empty dir means the working
+// file config.json in folder, in its folder .azureml, or in one of the folders above. An empty folder means the working
 // directory. It sends nothing. When there is none, or the file lacks a member, the error is *[ArgumentError].
-func FindWorkspace(dir string) (Workspace, error) {
+func FindWorkspace(folder string) (Workspace, error) {
 	ws := Workspace{SubscriptionID: os.Getenv(envSubscription), ResourceGroup: os.Getenv(envResourceGroup), Name: os.Getenv(envWorkspace)}
 	if ws.SubscriptionID != "" && ws.ResourceGroup != "" && ws.Name != "" {
 		return ws, nil
 	}
-	start, err := filepath.Abs(dir)
+	start, err := filepath.Abs(folder)
 	if err != nil {
-		return Workspace{}, noWorkspace("dir", "cannot be made absolute", err)
+		return Workspace{}, noWorkspace("folder", "cannot be made absolute", err)
 	}
-	for folder := start; ; folder = filepath.Dir(folder) {
-		for _, file := range []string{filepath.Join(folder, "config.json"), filepath.Join(folder, ".azureml", "config.json")} {
+	for at := start; ; at = filepath.Dir(at) {
+		for _, file := range []string{filepath.Join(at, "config.json"), filepath.Join(at, ".azureml", "config.json")} {
 			b, err := os.ReadFile(file)
 			switch {
 			case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // .azureml is a file
@@ -154,8 +154,8 @@ func FindWorkspace(dir string) (Workspace, error) {
 				return parseConfig(file, b)
 			}
 		}
-		if folder == filepath.Dir(folder) {
-			return Workspace{}, noWorkspace("dir", fmt.Sprintf("no config.json in %s or above, and the environment names no workspace", start), nil)
+		if at == filepath.Dir(at) {
+			return Workspace{}, noWorkspace("folder", fmt.Sprintf("no config.json in %s or above, and the environment names no workspace", start), nil)
 		}
 	}
 }

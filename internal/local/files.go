@@ -56,11 +56,11 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Tree is a file or folder to upload, as it was when it was scanned.
 type Tree struct {
-	Root    string // as the caller wrote it
-	Base    string // name of the file or folder; blobs lie under it
-	IsDir   bool
-	Files   []File // by path; the first one carries the marker of a complete upload
-	entries []entry
+	Root     string // as the caller wrote it
+	Base     string // name of the file or folder; blobs lie under it
+	IsFolder bool
+	Files    []File // by path; the first one carries the marker of a complete upload
+	entries  []entry
 }
 
 // entry is a file or folder in the order of the upload hash; folders count in it even when they are empty.
@@ -108,9 +108,9 @@ func Scan(root string) (Tree, error) {
 	case err != nil:
 		return bad("cannot be read", err)
 	}
-	l := Tree{Root: root, Base: filepath.Base(full), IsDir: info.IsDir()}
+	l := Tree{Root: root, Base: filepath.Base(full), IsFolder: info.IsDir()}
 	s := scanner{base: l.Base}
-	if !l.IsDir {
+	if !l.IsFolder {
 		l.Files, err = s.single(full, l.Base, info)
 		return l, err
 	}

@@ -50,7 +50,7 @@ func CodeHash(files Tree) (string, error) {
 func UploadHashes(files Tree) (md5Hex, sha256Hex string, err error) {
 	h := newHasher(md5.New(), sha256.New()) //nolint:gosec // see above
 	h.text(uploadHashSeed)
-	if files.IsDir {
+	if files.IsFolder {
 		err = h.entries(files.entries)
 	} else {
 		err = h.file(files.Files[0])
