@@ -177,7 +177,7 @@ func (a AssetsClient[T]) create(ctx context.Context, op operation, asset T, opti
 func (a AssetsClient[T]) put(ctx context.Context, op operation, asset T) (T, error) {
 	v := viewOf(&asset)
 	r := a.request(op, http.MethodPut, *v.name, *v.version)
-	r.body = body{asset}
+	r.body = asset
 	return do[T](ctx, a.c, r)
 }
 

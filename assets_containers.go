@@ -78,7 +78,7 @@ func (a AssetsClient[T]) setContainerArchived(ctx context.Context, verb, name st
 			return container, err
 		}
 		container.IsArchived = archived
-		r.body = body{container}
+		r.body = container
 		return do[AssetContainer](ctx, a.c, r)
 	})
 }

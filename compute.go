@@ -103,7 +103,7 @@ func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, co
 			return nil, err
 		}
 	}
-	r.body = body{compute}
+	r.body = compute
 	return beginOperation[Compute](ctx, c.c, r)
 }
 
@@ -115,7 +115,7 @@ func checkCompute(op operation, compute Compute) (Compute, error) {
 	if err := checkNew(op, "name", op.name); err != nil {
 		return compute, err
 	}
-	if compute.Properties == nil {
+	if wire.Indirect(compute.Properties) == nil {
 		return compute, op.invalid("Compute.Properties", "is missing",
 			`set it to AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: 2}, for example`)
 	}

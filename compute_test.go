@@ -130,6 +130,7 @@ func TestComputeMistakesAreFoundBeforeSending(t *testing.T) {
 		{"name ends in digits", "raku-1", Compute{Properties: good}, "name"},
 		{"short name", "ra", Compute{Properties: good}, "name"},
 		{"nothing", "raku", Compute{}, "Compute.Properties"},
+		{"a nil pointer", "raku", Compute{Properties: (*AmlCompute)(nil)}, "Compute.Properties"},
 		{"no size", "raku", change(func(a *AmlCompute) { a.VMSize = "" }), "Compute.Properties.VMSize"},
 		{"no nodes", "raku", change(func(a *AmlCompute) { a.MaxNodes = 0 }), "Compute.Properties.MaxNodes"},
 		{"fewer than the least", "raku", change(func(a *AmlCompute) { a.MinNodes = 2 }), "Compute.Properties.MaxNodes"},

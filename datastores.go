@@ -138,7 +138,7 @@ func (d DatastoresClient) CreateOrUpdate(ctx context.Context, name string, store
 	if store.Credentials == nil {
 		store.Credentials = NoCredentials{}
 	}
-	r.query, r.body, r.invalid = url.Values{"skipValidation": {strconv.FormatBool(!orZero(options).Validate)}}, body{store}, cmp.Or(r.invalid, store.check(r.op))
+	r.query, r.body, r.invalid = url.Values{"skipValidation": {strconv.FormatBool(!orZero(options).Validate)}}, store, cmp.Or(r.invalid, store.check(r.op))
 	defer d.c.storage.forget(name)
 	return do[Datastore](ctx, d.c, r)
 }

@@ -192,7 +192,7 @@ func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string,
 	if err != nil {
 		return nil, err
 	}
-	r.body = body{deployment}
+	r.body = deployment
 	return beginOperation[Deployment](ctx, d.c, r)
 }
 
@@ -206,7 +206,7 @@ func (d DeploymentsClient) Update(ctx context.Context, name string, patch Deploy
 		return Deployment{}, r.op.invalid("patch", "changes nothing",
 			"set Description or Tags; everything else changes by CreateOrUpdate")
 	}
-	r.body, r.invalid = body{patch}, cmp.Or(r.invalid, checkTags(r.op, patch.Tags))
+	r.body, r.invalid = patch, cmp.Or(r.invalid, checkTags(r.op, patch.Tags))
 	p, err := beginOperation[Deployment](ctx, d.c, r)
 	return untilDone(ctx, p, err, options)
 }

@@ -17,14 +17,15 @@ func checkDeployment(op operation, d Deployment) error {
 	if err := checkNew(op, "name", op.name); err != nil {
 		return err
 	}
-	_, component := wire.Indirect(d.Configuration).(PipelineComponentDeployment)
+	model, configuration := wire.Indirect(d.Model), wire.Indirect(d.Configuration)
+	_, component := configuration.(PipelineComponentDeployment)
 	switch {
-	case strings.TrimSpace(d.Compute) == "" && d.Configuration == nil:
+	case strings.TrimSpace(d.Compute) == "" && configuration == nil:
 		return op.invalid("Deployment.Compute", "is empty", "name the cluster that jobs run on")
-	case d.Model == nil && d.Configuration == nil:
+	case model == nil && configuration == nil:
 		return op.invalid("Deployment.Model", "is missing",
 			"set it to Model.Ref() of a registered model, or name a pipeline component in Configuration")
-	case d.Model != nil && component:
+	case model != nil && component:
 		return op.invalid("Deployment.Model", "is set beside a pipeline component", "leave one of the two out")
 	}
 	if err := checkScript(op, d.CodeConfiguration); err != nil {

@@ -184,6 +184,8 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 		{"compute is a place", func(d *Deployment) { d.Compute = "azureml://datastores/d/paths/p" }, "Deployment.Compute"},
 		{"compute is a model", func(d *Deployment) { d.Compute = armPrefix + "/models/m/versions/1" }, "Deployment.Compute"},
 		{"no model", func(d *Deployment) { d.Model = nil }, "Deployment.Model"},
+		{"a nil pointer as model", func(d *Deployment) { d.Model = (*ModelByID)(nil) }, "Deployment.Model"},
+		{"a nil pointer as configuration", func(d *Deployment) { d.Model, d.Configuration = nil, (*PipelineComponentDeployment)(nil) }, "Deployment.Model"},
 		{"empty model", func(d *Deployment) { d.Model = ModelByID{} }, "Deployment.Model"},
 		{"local model", func(d *Deployment) { d.Model = ModelByID{AssetID: "./model"} }, "Deployment.Model"},
 		{"model without version", func(d *Deployment) { d.Model = ModelByID{AssetID: "azureml:glaze"} }, "Deployment.Model"},

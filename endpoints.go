@@ -102,7 +102,7 @@ func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, e
 	if endpoint.AuthMode == "" {
 		endpoint.AuthMode = AuthModeAADToken
 	}
-	r.body = body{endpoint}
+	r.body = endpoint
 	return beginOperation[Endpoint](ctx, e.c, r)
 }
 
@@ -152,7 +152,7 @@ func (e EndpointsClient) setDefault(ctx context.Context, r request, deployment s
 	}
 	endpoint.DefaultDeployment = deployment
 	wrote := endpoint
-	r.body = body{endpoint}
+	r.body = endpoint
 	p, err := beginOperation[Endpoint](ctx, e.c, r)
 	if endpoint, err = untilDone(ctx, p, err, options); err != nil {
 		return endpoint, err

@@ -103,3 +103,23 @@ func TestInvokeTakesInputsAndOutputsByPointer(t *testing.T) {
 		t.Errorf("a nil pointer as input: %v", err)
 	}
 }
+
+// TestInvokeRefusesWhatIsNoJSON tells about a body that cannot be written, before the job is started.
+func TestInvokeRefusesWhatIsNoJSON(t *testing.T) {
+	for want, inv := range map[string]Invocation{
+		`body: cannot be written as JSON: Extra has the key "newSetting", which is no place for a member of azmlbatch.Invocation`: {
+			Extra: map[string]json.RawMessage{"newSetting": json.RawMessage(`1`)}},
+		`body: cannot be written as JSON: Extra["/properties/newSetting"]: JSON, byte 0: a value was expected`: {
+			Extra: map[string]json.RawMessage{"/properties/newSetting": json.RawMessage(`yes`)}},
+		`body: cannot be written as JSON: /properties/dataset: is nil`: {Dataset: (*DataURL)(nil)},
+	} {
+		s, c := newBatchService(t)
+		if inv.Dataset == nil {
+			inv.Inputs = sampleInputs
+		}
+		_, err := c.Endpoints().Invoke(t.Context(), "digits", inv)
+		if !errors.As(err, new(*ArgumentError)) || !strings.HasSuffix(err.Error(), want) || len(s.posts) != 0 {
+			t.Errorf("Invoke = %v after %d posts, want %s", err, len(s.posts), want)
+		}
+	}
+}

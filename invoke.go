@@ -182,7 +182,7 @@ func (t invokeTarget) post(ctx context.Context, inv Invocation, key string) (Bat
 		header.Set("azureml-model-deployment", t.deployment.Name)
 	}
 	job, err := do[BatchJob](ctx, t.c, request{op: t.op, plane: t.c.scoring, method: http.MethodPost, url: t.uri, header: header,
-		body: body{inv}, once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
+		body: inv, once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
 	if err != nil {
 		return job, err
 	}

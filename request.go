@@ -3,7 +3,6 @@ package azmlbatch
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -65,7 +64,7 @@ type request struct {
 	url    string // absolute; api-version is added for the management plane unless it has one
 	query  url.Values
 	header http.Header
-	body   any  // nil sends no body
+	body   any  // goes without its read-only members; nil sends no body
 	reads  bool // a POST that changes nothing; other methods tell by themselves
 	once   bool // starts work that must not start twice: sent again only if it provably never arrived
 	ok     []int
@@ -164,9 +163,9 @@ func (c *Client) newRequest(ctx context.Context, p *plane, r request) (*policy.R
 	if r.body == nil {
 		return req, nil
 	}
-	body, err := json.Marshal(r.body)
+	body, err := wire.Marshal(r.body, wire.ForRequest)
 	if err != nil {
-		return nil, r.op.invalid("body", "cannot be written as JSON", "").causedBy(err)
+		return nil, r.op.invalid("body", "cannot be written as JSON: "+oneLine(redact(err.Error())), "").causedBy(err)
 	}
 	return req, req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json")
 }

@@ -3,8 +3,6 @@ package azmlbatch
 import (
 	"encoding/json"
 	"time"
-
-	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // Meta is what every resource carries. The service alone sets it; it is not sent back.
@@ -72,9 +70,3 @@ const (
 	ProvisioningStateFailed    ProvisioningState = "Failed"    // the last operation failed; try it again
 	ProvisioningStateCanceled  ProvisioningState = "Canceled"  // the last operation was cancelled
 )
-
-// body wraps a resource so that a request carries it without its read-only members.
-type body struct{ resource any }
-
-// MarshalJSON implements [json.Marshaler].
-func (b body) MarshalJSON() ([]byte, error) { return wire.Encode(b.resource, wire.ForRequest) }

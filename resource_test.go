@@ -54,7 +54,7 @@ func TestResourcesLoseNothing(t *testing.T) {
 			if diff := cmp.Diff(compactJSON(in), compactJSON(string(out))); err != nil || diff != "" {
 				t.Errorf("written again, %v (-want +got):\n%s", err, diff)
 			}
-			request, err := json.Marshal(body{wire.Indirect(tt.value)})
+			request, err := wire.Marshal(tt.value, wire.ForRequest)
 			if diff := cmp.Diff(compactJSON(strings.TrimSuffix(tt.body, "}")+`,"newer":{"a":[1]}}`), compactJSON(string(request))); err != nil || diff != "" {
 				t.Errorf("in a request, %v (-want +got):\n%s", err, diff)
 			}

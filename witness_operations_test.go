@@ -135,7 +135,7 @@ var deploymentOperations = []witnessOperation{
 			d := recordedBody[Deployment](s)
 			// The caller's checks would refuse what one recording sends on purpose; the request itself is what is compared.
 			r := s.c.Deployments(s.m[0]).request(http.MethodPut, "create", s.m[1])
-			r.body = body{d}
+			r.body = d
 			return ignoreResult(beginOperation[Deployment](ctx, s.c, r))
 		}},
 	{name: "deployment get", method: http.MethodGet, path: atWorkspace(`/batchEndpoints/([^/]+)/deployments/([^/]+)`), answer: func() any { return new(Deployment) },
@@ -179,7 +179,7 @@ var computeOperations = []witnessOperation{
 		play: func(ctx context.Context, s *stage) error {
 			c := recordedBody[Compute](s)
 			r := s.c.Computes().request(http.MethodPut, "create", s.m[0])
-			r.body = body{c}
+			r.body = c
 			return ignoreResult(beginOperation[Compute](ctx, s.c, r))
 		}},
 	{name: "compute get", method: http.MethodGet, path: atWorkspace(`/computes/([^/]+)`), answer: func() any { return new(Compute) },
@@ -257,7 +257,7 @@ func assetOperations[T Asset](kind string, of func(*Client) AssetsClient[T]) []w
 		{name: kind + " container put", method: http.MethodPut, path: atWorkspace(`/` + kind + `/([^/]+)`), answer: func() any { return new(AssetContainer) },
 			play: func(ctx context.Context, s *stage) error {
 				r := of(s.c).container(of(s.c).op("archive", s.m[0]), http.MethodPut, s.m[0])
-				r.body = body{recordedBody[AssetContainer](s)}
+				r.body = recordedBody[AssetContainer](s)
 				return ignoreResult(do[AssetContainer](ctx, s.c, r))
 			}},
 		{name: kind + " containers", method: http.MethodGet, path: atWorkspace(`/` + kind), answer: pageOf[AssetContainer],

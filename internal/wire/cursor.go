@@ -260,6 +260,13 @@ func isPlain(quoted []byte) bool {
 	return bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted)
 }
 
+// check reports what is wrong with a JSON text, nil for a valid one.
+func check(text []byte) error {
+	c := cursor{data: text}
+	c.skip()
+	return c.end()
+}
+
 // EachMember calls fn for each member of a JSON object, with the text of its value. It stops at the first error.
 func EachMember(data []byte, fn func(name string, value []byte) error) error {
 	c := cursor{data: data}

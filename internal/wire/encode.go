@@ -10,6 +10,14 @@ import (
 	"time"
 )
 
+// Marshal writes v: a struct with places in its tags as [Encode] does, anything else as [json.Marshal] does.
+func Marshal(v any, mode Mode) ([]byte, error) {
+	if t := reflect.TypeOf(v); hasLayout(t) || t.Kind() == reflect.Pointer && hasLayout(t.Elem()) {
+		return Encode(v, mode)
+	}
+	return json.Marshal(v)
+}
+
 // Encode writes the struct v, or the struct that v points to, as a JSON object. An entry of Extra with a key that the
 // struct has no place for is an error.
 func Encode(v any, mode Mode) ([]byte, error) {
@@ -74,10 +82,10 @@ func (e *structEncoder) object(out []byte, n *node, path string, first constant)
 		} else {
 			out, err = e.field(out, m)
 		}
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%s: %w", m.path, err)
-		case len(out) == nameEnd:
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == nameEnd { // nothing to write
 			out = out[:before]
 			continue
 		}
@@ -87,7 +95,10 @@ func (e *structEncoder) object(out []byte, n *node, path string, first constant)
 			out = e.constant(out, path, m.with)
 		}
 	}
-	out = e.appendExtra(out, path)
+	out, err := e.appendExtra(out, path)
+	if err != nil {
+		return nil, err
+	}
 	if out[len(out)-1] != ',' {
 		return out[:start], nil
 	}
@@ -109,7 +120,7 @@ func (e *structEncoder) use(path string) {
 }
 
 // appendExtra writes the entries of Extra that are members of the object at path, in a stable order.
-func (e *structEncoder) appendExtra(out []byte, path string) []byte {
+func (e *structEncoder) appendExtra(out []byte, path string) ([]byte, error) {
 	var here []string
 	for p := range e.extra {
 		if i := strings.LastIndexByte(p, '/'); i >= 0 && p[:i] == path {
@@ -122,10 +133,12 @@ func (e *structEncoder) appendExtra(out []byte, path string) []byte {
 	slices.Sort(here)
 	for _, p := range here {
 		out = appendName(out, unescapePointer(p[len(path)+1:]))
-		out = append(out, e.extra[p]...)
-		out = append(out, ',')
+		if err := check(e.extra[p]); err != nil {
+			return nil, fmt.Errorf("Extra[%q]: %w", p, err)
+		}
+		out = append(append(out, e.extra[p]...), ',')
 	}
-	return out
+	return out, nil
 }
 
 // keeps reports whether Extra holds the member at path, or an object around it.
@@ -164,7 +177,11 @@ func (e *structEncoder) field(out []byte, m *member) ([]byte, error) {
 	if m.text {
 		return appendString(out, v.String()), nil
 	}
-	return form{mode: e.mode, snake: e.snake || m.snake}.appendValue(out, v)
+	out, err := form{mode: e.mode, snake: e.snake || m.snake}.appendValue(out, v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.path, err)
+	}
+	return out, nil
 }
 
 func (f form) appendValue(out []byte, v reflect.Value) ([]byte, error) {

@@ -141,7 +141,11 @@ func (u *union) encode(out []byte, v reflect.Value, f form) ([]byte, error) {
 	case v.FieldByName("Raw").Len() == 0:
 		return append(out, "null"...), nil
 	}
-	return append(out, v.FieldByName("Raw").Bytes()...), nil
+	raw := v.FieldByName("Raw").Bytes()
+	if err := check(raw); err != nil {
+		return nil, fmt.Errorf("Raw: %w", err)
+	}
+	return append(out, raw...), nil
 }
 
 // spelling is the word for the kind of a struct.

@@ -167,8 +167,11 @@ func TestEncodeRefuses(t *testing.T) {
 		{floor{Extra: extra("/Properties/new")}, `Extra has the key "/Properties/new", which is no place for a member of wire.floor`},
 		{floor{Extra: extra("/lock/other/new")}, `Extra has the key "/lock/other/new", which is no place for a member of wire.floor`},
 		{floor{First: square{Inner: grout{Extra: extra("")}}}, `/first: /inner: Extra has the key "", which is no place for a member of wire.grout`},
+		{floor{Extra: map[string]json.RawMessage{"/new": raw(`{"a":}`)}}, `Extra["/new"]: JSON, byte 5: a value was expected`},
+		{floor{Extra: map[string]json.RawMessage{"/lock/new": raw(``)}}, `Extra["/lock/new"]: unexpected end of JSON input`},
+		{floor{First: newerTile{Raw: raw(`{} {}`)}}, `/first: Raw: JSON, byte 3: the end was expected`},
 		{floor{Any: func() {}}, "/any: json: unsupported type: func()"},
-		{vase{Labels: map[string]string{}, Foot: foot{Extra: extra("x")}}, `/properties: /properties/foot: Extra has the key "x", which is no place for a member of wire.foot`},
+		{vase{Labels: map[string]string{}, Foot: foot{Extra: extra("x")}}, `/properties/foot: Extra has the key "x", which is no place for a member of wire.foot`},
 	}
 	for _, tt := range tests {
 		if got, err := Encode(tt.in, ForCaller); err == nil || err.Error() != tt.want {
@@ -202,6 +205,25 @@ func TestUnmarshal(t *testing.T) {
 		if diff := cmp.Diff(tt.want, reflect.ValueOf(tt.into).Elem().Interface()); diff != "" {
 			t.Errorf("Unmarshal(%q) (-want +got):\n%s", tt.in, diff)
 		}
+	}
+}
+
+func TestMarshal(t *testing.T) {
+	for _, tt := range []struct {
+		in   any
+		want string
+	}{
+		{square{Side: 1, Worn: 2}, `{"side":1}`},
+		{&square{Side: 1, Worn: 2}, `{"side":1}`},
+		{map[string]any{"a": 1}, `{"a":1}`},
+		{&[]int{1}, `[1]`},
+	} {
+		if got, err := Marshal(tt.in, ForRequest); err != nil || string(got) != tt.want {
+			t.Errorf("Marshal(%+v) = %s, %v; want %s", tt.in, got, err, tt.want)
+		}
+	}
+	if got, err := Marshal(func() {}, ForRequest); err == nil {
+		t.Errorf("Marshal of a function = %s", got)
 	}
 }
 
