@@ -182,11 +182,11 @@ type ArgumentError struct {
 
 // Error returns operation, argument, problem and remedy on one line.
 func (e *ArgumentError) Error() string {
-	s := prefix + e.Operation + ": " + e.Argument + ": " + oneLine(redact(e.Problem))
+	s := e.Operation + ": " + e.Argument + ": " + e.Problem
 	if e.Remedy != "" {
 		s += "; " + e.Remedy
 	}
-	return s
+	return prefix + oneLine(redact(s)) // a value that was given in the wrong place may be a signed URL or a key
 }
 
 // Unwrap returns the cause, which may be nil.
@@ -194,7 +194,7 @@ func (e *ArgumentError) Unwrap() error { return e.Err }
 
 // invalid is the one place where an [ArgumentError] is made.
 func (o operation) invalid(argument, problem, remedy string) *ArgumentError {
-	return &ArgumentError{Operation: o.String(), Argument: argument, Problem: problem, Remedy: remedy}
+	return &ArgumentError{Operation: o.String(), Argument: redact(argument), Problem: redact(problem), Remedy: redact(remedy)}
 }
 
 func (e *ArgumentError) causedBy(err error) *ArgumentError {

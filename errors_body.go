@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 )
 
 // newResponseError explains an answer that is not a success. It reads the body, whatever its form: ARM's envelope, the
@@ -27,7 +27,7 @@ func newResponseError(op string, resp *http.Response) *Error {
 		Message:    oneLine(redact(message)),
 		RequestID:  requestID(resp.Header),
 	}
-	e.Err = runtime.NewResponseErrorWithErrorCode(resp, e.Code())
+	e.Err = &azcore.ResponseError{ErrorCode: e.Code(), StatusCode: resp.StatusCode, RawResponse: resp} // azcore's own constructor logs the body
 	e.Remedy = remedy(e, resp)
 	return e
 }

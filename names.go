@@ -58,11 +58,11 @@ func checkAsset(op operation, name, version string) error {
 	if strings.TrimSpace(name) == "" {
 		return op.invalid("Name", "is empty", "name the "+op.kind)
 	}
-	if !assetName.MatchString(name) {
+	if !assetName.MatchString(name) || tokenPattern.MatchString(name) { // a token would fit, and then stand in a URL
 		return op.invalid("Name", fmt.Sprintf("%q is not an asset name", name),
 			"use letters, digits, '-', '_' and '.', at most 255, beginning with a letter or digit")
 	}
-	if version != "" && !assetName.MatchString(version) {
+	if version != "" && (!assetName.MatchString(version) || tokenPattern.MatchString(version)) {
 		return op.invalid("Version", fmt.Sprintf("%q is not an asset version", version),
 			"use letters, digits, '-', '_' and '.'; @latest is not a version, see the Latest method")
 	}

@@ -21,24 +21,40 @@ const maxMessage = 300
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// urlPattern finds absolute URLs in foreign text; secretPattern finds what may stand outside of one.
 var (
-	urlPattern    = regexp.MustCompile(`https?://[^\s"'<>]+`)
-	secretPattern = regexp.MustCompile(`(?i)(sig=|bearer\s+|accountkey=|client_secret=)[^\s&"';,]+`)
+	// urlPattern finds absolute URLs in foreign text, also those of which a path cleaner has taken a slash.
+	urlPattern = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*:/{1,2}[^\s"'<>]+`)
+	// secretPattern finds what may stand outside of a URL: a member of a query or of a connection string, a token.
+	secretPattern = regexp.MustCompile(`(?i)((?:sig|accountkey|accesskey|signature|client_?secret|password|pwd|access_token)(?:=|%3D)|\bbearer\s+)[^\s&"';,]+`)
+	// tokenPattern finds an account's key (64 bytes in Base64) and a token (JWT) by their form.
+	tokenPattern = regexp.MustCompile(`[A-Za-z0-9+/]{86}(?:==|%3D%3D)|\beyJ[\w-]+\.[\w-]+\.[\w-]*`)
 )
 
-// redact removes query strings (signatures live there), user info and tokens from text that ends up in errors and logs.
+// redact removes query strings (signatures live there), user info, keys and tokens from text that ends up in errors, logs
+// and spans.
 func redact(s string) string {
-	s = urlPattern.ReplaceAllStringFunc(s, func(raw string) string {
-		u, err := url.Parse(raw)
-		if err != nil {
-			base, _, _ := strings.Cut(raw, "?")
-			return base
-		}
-		u.RawQuery, u.User, u.Fragment, u.ForceQuery = "", nil, "", false
-		return u.String()
-	})
-	return secretPattern.ReplaceAllString(s, "${1}REDACTED")
+	s = urlPattern.ReplaceAllStringFunc(s, withoutSecrets)
+	s = secretPattern.ReplaceAllString(s, "${1}"+redacted)
+	return tokenPattern.ReplaceAllString(s, redacted)
+}
+
+func withoutSecrets(raw string) string {
+	base, _, _ := strings.Cut(raw, "?")
+	base, _, _ = strings.Cut(base, "#")
+	scheme, rest, _ := strings.Cut(base, ":/")
+	host, path, slash := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	user, host, ok := strings.Cut(host, "@")
+	switch {
+	case !ok:
+		return base
+	case strings.HasPrefix(scheme, "wasb") || strings.HasPrefix(scheme, "abfs"): // there the container is the user
+		user, _, _ = strings.Cut(user, ":")
+		host = user + "@" + host
+	}
+	if slash {
+		path = "/" + path
+	}
+	return scheme + "://" + host + path
 }
 
 // withoutQuery removes the signature from the URL that net/http puts into its errors.

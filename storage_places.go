@@ -63,6 +63,9 @@ func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place
 	case ReferenceFormURL:
 		return c.urlPlace(op, r.Path)
 	case ReferenceFormPlace:
+		if secretPattern.MatchString(r.Path) {
+			return place{}, badPlace(op, uri, "holds a signature", "give the https URL of the blob; that may be signed")
+		}
 		same, err := c.sameWorkspace(ctx, r)
 		if err != nil {
 			return place{}, err
