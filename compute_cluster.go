@@ -12,8 +12,8 @@ import (
 // ComputeType is a type of compute. Types that this version does not know pass through unchanged.
 type ComputeType string
 
-// The types of compute that workspaces usually have. The service documents some more, for data. This package knows the
-// properties of [ComputeTypeAmlCompute].
+// The types of compute that workspaces usually have. The service documents some more, for data.
+// This package knows the properties of [ComputeTypeAmlCompute].
 const (
 	ComputeTypeAmlCompute      ComputeType = "AmlCompute"      // a cluster, what batch deployments run on
 	ComputeTypeComputeInstance ComputeType = "ComputeInstance" // a person's machine
@@ -33,7 +33,8 @@ func (u UnknownCompute) computeType() ComputeType { return u.Type }
 
 var _ = wire.OneOf[ComputeProperties]("", UnknownCompute{}, wire.Kind(AmlCompute{}, string(ComputeTypeAmlCompute)))
 
-// UnknownCompute are the properties of a type that this package does not know. They are sent back exactly as received.
+// UnknownCompute are the properties of a type that this package does not know. They are sent back
+// exactly as received.
 type UnknownCompute struct {
 	// Type is the type of the compute, for example [ComputeTypeComputeInstance].
 	Type ComputeType
@@ -47,7 +48,8 @@ type VMPriority string
 const (
 	// VMPriorityDedicated nodes stay until they are idle. The service's default.
 	VMPriorityDedicated VMPriority = "Dedicated"
-	// VMPriorityLowPriority nodes cost less. Azure may take them away at any time; their mini-batches are then tried again.
+	// VMPriorityLowPriority nodes cost less. Azure may take them away at any time; their
+	// mini-batches are then tried again.
 	VMPriorityLowPriority VMPriority = "LowPriority"
 )
 
@@ -55,23 +57,26 @@ const (
 type AmlCompute struct {
 	// OSType is "Linux" or "Windows". Empty means Linux.
 	OSType string `wire:"osType"`
-	// VMSize is the size of the machines, for example "STANDARD_DS3_V2". Required. Case does not matter, and the service may
-	// answer in another case: compare with [AmlCompute.SameVMSize].
+	// VMSize is the size of the machines, for example "STANDARD_DS3_V2". Required. Case does not
+	// matter, and the service may answer in another case: compare with [AmlCompute.SameVMSize].
 	VMSize string `wire:"vmSize"`
 	// VMPriority is [VMPriorityDedicated] when empty.
 	VMPriority VMPriority `wire:"vmPriority"`
-	// MaxNodes is the largest number of nodes, at least 1. A job that wants more nodes waits forever.
+	// MaxNodes is the largest number of nodes, at least 1. A job that wants more nodes waits
+	// forever.
 	MaxNodes int `wire:"scaleSettings/maxNodeCount,always"`
-	// MinNodes is the number of nodes that run, and cost money, even without jobs. With 0 an idle cluster costs nothing, and
-	// the first job waits some minutes for its nodes.
+	// MinNodes is the number of nodes that run, and cost money, even without jobs. With 0 an idle
+	// cluster costs nothing, and the first job waits some minutes for its nodes.
 	MinNodes int `wire:"scaleSettings/minNodeCount,always"`
-	// IdleTimeBeforeScaleDown is how long an idle node keeps running. Zero means the service's default, two minutes.
+	// IdleTimeBeforeScaleDown is how long an idle node keeps running. Zero means the service's
+	// default, two minutes.
 	IdleTimeBeforeScaleDown time.Duration `wire:"scaleSettings/nodeIdleTimeBeforeScaleDown"`
 	// Administrator is the account for SSH on the nodes, usually empty.
 	Administrator NodeAdministrator `wire:"userAccountCredentials"`
 	// SubnetID is the ARM id of the subnet of the nodes, empty for none.
 	SubnetID string `wire:"subnet/id"`
-	// RemoteLogin says whether SSH is open at public addresses: "Enabled", "Disabled" or "NotSpecified".
+	// RemoteLogin says whether SSH is open at public addresses: "Enabled", "Disabled" or
+	// "NotSpecified".
 	RemoteLogin string `wire:"remoteLoginPortPublicAccess"`
 	// EnableNodePublicIP gives nodes public addresses. Nil means the service's default, true.
 	EnableNodePublicIP *bool `wire:"enableNodePublicIp"`
@@ -93,12 +98,13 @@ type AmlCompute struct {
 	AllocationStateTransitionTime time.Time `wire:"allocationStateTransitionTime,readonly"`
 	// Errors say, as JSON, why nodes did not start, for example because of a quota.
 	Errors []json.RawMessage `wire:"errors,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
+	// unchanged.
 	Extra map[string]json.RawMessage
 }
 
-// SameVMSize reports whether the machines have this size, without regard to case: older versions of the service answer in
-// capitals whatever was sent.
+// SameVMSize reports whether the machines have this size, without regard to case: older versions of
+// the service answer in capitals whatever was sent.
 func (a AmlCompute) SameVMSize(size string) bool { return strings.EqualFold(a.VMSize, size) }
 
 func (a AmlCompute) check(op operation) error {
@@ -112,7 +118,8 @@ func (a AmlCompute) check(op operation) error {
 	return checkNodes(op, within, a.MinNodes, a.MaxNodes)
 }
 
-// checkNodes checks the numbers of nodes of a cluster. The prefix within is "" when they are arguments of their own.
+// checkNodes checks the numbers of nodes of a cluster. The prefix within is "" when they are
+// arguments of their own.
 func checkNodes(op operation, within string, minNodes, maxNodes int) error {
 	switch {
 	case minNodes < 0:

@@ -6,10 +6,10 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// DatastoreCredentials are the credentials with which a datastore opens its storage: [NoCredentials],
-// [AccountKeyCredentials], [SASCredentials], [ServicePrincipalCredentials], [CertificateCredentials] or
-// [UnknownCredentials]. The service answers them without their secrets; [DatastoresClient.Secrets] asks for those. An empty
-// secret is not sent.
+// DatastoreCredentials are the credentials with which a datastore opens its storage:
+// [NoCredentials], [AccountKeyCredentials], [SASCredentials], [ServicePrincipalCredentials],
+// [CertificateCredentials] or [UnknownCredentials]. The service answers them without their secrets;
+// [DatastoresClient.Secrets] asks for those. An empty secret is not sent.
 type DatastoreCredentials interface{ credentials() }
 
 // NoCredentials means that everybody uses the datastore with an identity of their own.
@@ -68,7 +68,8 @@ type CertificateCredentials struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnknownCredentials are of a kind that is newer than this package. They are sent back exactly as received.
+// UnknownCredentials are of a kind that is newer than this package. They are sent back exactly as
+// received.
 type UnknownCredentials struct {
 	// Type is the value of credentialsType, possibly empty.
 	Type string
@@ -90,7 +91,8 @@ var _ = wire.OneOf[DatastoreCredentials]("credentialsType", UnknownCredentials{}
 	wire.Kind(ServicePrincipalCredentials{}, "ServicePrincipal"),
 	wire.Kind(CertificateCredentials{}, "Certificate"))
 
-// DatastoreSecrets open a datastore's storage: [AccountKeySecrets], [SASSecrets] or [UnknownSecrets].
+// DatastoreSecrets open a datastore's storage: [AccountKeySecrets], [SASSecrets] or
+// [UnknownSecrets].
 type DatastoreSecrets interface{ secrets() }
 
 // AccountKeySecrets are a key of the storage account.
@@ -124,7 +126,8 @@ var _ = wire.OneOf[DatastoreSecrets]("secretsType", UnknownSecrets{},
 	wire.Kind(AccountKeySecrets{}, "AccountKey"),
 	wire.Kind(SASSecrets{}, "Sas"))
 
-// readSecrets reads an answer. One that names a known kind and lacks its secret is of no use as that kind.
+// readSecrets reads an answer. One that names a known kind and lacks its secret is of no use as
+// that kind.
 func readSecrets(raw json.RawMessage) (secrets DatastoreSecrets, err error) {
 	err = wire.Unmarshal(raw, &secrets)
 	switch secrets {

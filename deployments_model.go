@@ -6,11 +6,12 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// ModelReference says where a deployment's model is: [ModelByID], [ModelByDataPath], [ModelByOutput], or
-// [UnknownModelReference] for one that is newer than this package.
+// ModelReference says where a deployment's model is: [ModelByID], [ModelByDataPath],
+// [ModelByOutput], or [UnknownModelReference] for one that is newer than this package.
 type ModelReference interface{ modelReference() }
 
-// Serves reports whether the deployment's model is this version of a registered one, however the two are spelt.
+// Serves reports whether the deployment's model is this version of a registered one, however the
+// two are spelt.
 func (d Deployment) Serves(m Model) bool {
 	byID, ok := wire.Indirect(d.Model).(ModelByID)
 	if !ok {
@@ -23,7 +24,8 @@ func (d Deployment) Serves(m Model) bool {
 
 // ModelByID is a registered model.
 type ModelByID struct {
-	// AssetID is the model, in any form that [ParseReference] reads as one; an ARM id when it comes from the service.
+	// AssetID is the model, in any form that [ParseReference] reads as one; an ARM id when it comes
+	// from the service.
 	AssetID string `wire:"assetId"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -31,7 +33,8 @@ type ModelByID struct {
 
 // ModelByDataPath is a file or folder in a datastore that is not registered as a model.
 type ModelByDataPath struct {
-	// DatastoreID is the datastore's name or ARM id. A name is sent as the ARM id. Empty means the default datastore.
+	// DatastoreID is the datastore's name or ARM id. A name is sent as the ARM id. Empty means the
+	// default datastore.
 	DatastoreID string `wire:"datastoreId"`
 	// Path of the file or folder in the datastore.
 	Path string `wire:"path"`
@@ -49,7 +52,8 @@ type ModelByOutput struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnknownModelReference is a kind of reference that is newer than this package. It is sent back exactly as received.
+// UnknownModelReference is a kind of reference that is newer than this package. It is sent back
+// exactly as received.
 type UnknownModelReference struct {
 	// Type is the value of referenceType, possibly empty.
 	Type string
@@ -67,15 +71,18 @@ var _ = wire.OneOf[ModelReference]("referenceType", UnknownModelReference{},
 	wire.Kind(ModelByDataPath{}, "DataPath"),
 	wire.Kind(ModelByOutput{}, "OutputPath"))
 
-// DeploymentConfiguration makes a deployment something other than a model with a script: [PipelineComponentDeployment], or
-// [UnknownDeploymentConfiguration] for a kind that is newer than this package.
+// DeploymentConfiguration makes a deployment something other than a model with a script:
+// [PipelineComponentDeployment], or [UnknownDeploymentConfiguration] for a kind that is newer than
+// this package.
 type DeploymentConfiguration interface{ deploymentConfiguration() }
 
-// PipelineComponentDeployment runs a pipeline component for each job. Such a deployment takes no Model.
+// PipelineComponentDeployment runs a pipeline component for each job. Such a deployment takes no
+// Model.
 //
 // Its members are those of the published API. No recording of a successful creation is public.
 type PipelineComponentDeployment struct {
-	// ComponentID is the component version, in any form that [ParseReference] reads as one. Get it from [Component.Ref].
+	// ComponentID is the component version, in any form that [ParseReference] reads as one. Get it
+	// from [Component.Ref].
 	ComponentID string `wire:"componentId/assetId"`
 	// Description of the component job, free text.
 	Description string `wire:"description"`
@@ -89,8 +96,8 @@ type PipelineComponentDeployment struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnknownDeploymentConfiguration is a kind of deployment that is newer than this package. It is sent back exactly as
-// received.
+// UnknownDeploymentConfiguration is a kind of deployment that is newer than this package. It is
+// sent back exactly as received.
 type UnknownDeploymentConfiguration struct {
 	// Type is the value of deploymentConfigurationType, possibly empty.
 	Type string

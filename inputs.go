@@ -9,8 +9,8 @@ import (
 // DataMode says how a job reaches the data of an input or output.
 type DataMode string
 
-// The modes that the service documents. Empty means the service's default: DataModeReadOnlyMount for inputs,
-// DataModeReadWriteMount for outputs.
+// The modes that the service documents. Empty means the service's default: DataModeReadOnlyMount
+// for inputs, DataModeReadWriteMount for outputs.
 const (
 	// DataModeReadOnlyMount mounts an input. Files are fetched when they are read.
 	DataModeReadOnlyMount DataMode = "ReadOnlyMount"
@@ -28,19 +28,22 @@ const (
 	DataModeEvalDownload DataMode = "EvalDownload"
 )
 
-// An Input is one named input of a job: [URIFolder], [URIFile], [MLTable], [CustomModel], [MLFlowModel], [TritonModel],
-// [Literal], [LocalPath] or [UnknownData]. A model deployment takes exactly one, a folder or file, and ignores its name.
+// An Input is one named input of a job: [URIFolder], [URIFile], [MLTable], [CustomModel],
+// [MLFlowModel], [TritonModel], [Literal], [LocalPath] or [UnknownData]. A model deployment takes
+// exactly one, a folder or file, and ignores its name.
 type Input interface{ input() }
 
-// An Output is one named output of a job: [URIFolder], [URIFile], [MLTable], [CustomModel], [MLFlowModel], [TritonModel]
-// or [UnknownData]. A model deployment takes at most one: a [URIFile] that names the predictions file on a blob datastore.
-// The file must not exist yet. The service names this output "score", whatever its name in the request.
+// An Output is one named output of a job: [URIFolder], [URIFile], [MLTable], [CustomModel],
+// [MLFlowModel], [TritonModel] or [UnknownData]. A model deployment takes at most one: a [URIFile]
+// that names the predictions file on a blob datastore. The file must not exist yet. The service
+// names this output "score", whatever its name in the request.
 type Output interface{ output() }
 
-// URIFolder is a folder of files. A batch job scores the files directly in it and ignores its sub-folders.
+// URIFolder is a folder of files. A batch job scores the files directly in it and ignores its
+// sub-folders.
 type URIFolder struct {
-	// URI is an https URL of blob storage, a datastore path (azureml://datastores/D/paths/P) or a registered data asset
-	// (its ARM id, azureml:NAME:VERSION, or azureml:NAME@latest).
+	// URI is an https URL of blob storage, a datastore path (azureml://datastores/D/paths/P) or a
+	// registered data asset (its ARM id, azureml:NAME:VERSION, or azureml:NAME@latest).
 	URI string `wire:"uri"`
 	// Mode is how the job reaches the data. Empty means the service's default.
 	Mode DataMode `wire:"mode"`
@@ -67,15 +70,17 @@ type TritonModel URIFolder
 
 // Literal is a plain value, for pipeline-component deployments only.
 type Literal struct {
-	// Value is a string, number or boolean. The service usually answers with a string. A number that it answers is a
-	// float64, or a [json.Number] for an integer with more digits than a float64 holds.
+	// Value is a string, number or boolean. The service usually answers with a string. A number
+	// that it answers is a float64, or a [json.Number] for an integer with more digits than a
+	// float64 holds.
 	Value any `wire:"value"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
 
-// LocalPath is a local file or folder, as an input. [EndpointsClient.Invoke] uploads it to the default datastore and sends
-// its place as [URIFile] or [URIFolder]. Content that is there already is not uploaded again.
+// LocalPath is a local file or folder, as an input. [EndpointsClient.Invoke] uploads it to the
+// default datastore and sends its place as [URIFile] or [URIFolder]. Content that is there already
+// is not uploaded again.
 type LocalPath struct {
 	// Path of the file or folder. A folder must have at least one file directly in it.
 	Path string
@@ -83,7 +88,8 @@ type LocalPath struct {
 	Options *UploadOptions
 }
 
-// UnknownData is an input or output of a kind that is newer than this package. It is sent back exactly as received.
+// UnknownData is an input or output of a kind that is newer than this package. It is sent back
+// exactly as received.
 type UnknownData struct {
 	// Type is the kind as the service spelt it.
 	Type string
@@ -109,8 +115,8 @@ func (MLFlowModel) output() {}
 func (TritonModel) output() {}
 func (UnknownData) output() {}
 
-// The kinds of inputs and outputs. The batch data plane writes the first spelling, ARM's job API the second. LocalPath is
-// not among them: it is uploaded before the request is made.
+// The kinds of inputs and outputs. The batch data plane writes the first spelling, ARM's job API
+// the second. LocalPath is not among them: it is uploaded before the request is made.
 var (
 	outputKinds = wire.OneOf[Output]("jobOutputType", UnknownData{}, dataKinds...)
 	inputKinds  = wire.OneOf[Input]("jobInputType", UnknownData{}, append(dataKinds, wire.Kind(Literal{}, "Literal", "literal"))...)

@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSpellingsOfInputsAndOutputs reads every kind in both spellings, and writes it in that of the view it stands in.
+// TestSpellingsOfInputsAndOutputs reads every kind in both spellings, and writes it in that of the
+// view it stands in.
 func TestSpellingsOfInputsAndOutputs(t *testing.T) {
 	for _, tt := range []struct {
 		input      Input

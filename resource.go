@@ -9,21 +9,25 @@ import (
 type Meta struct {
 	// ID is the ARM id of the resource.
 	ID string `wire:"id,readonly"`
-	// Type is the ARM type, for example "Microsoft.MachineLearningServices/workspaces/batchEndpoints".
+	// Type is the ARM type, for example
+	// "Microsoft.MachineLearningServices/workspaces/batchEndpoints".
 	Type string `wire:"type,readonly"`
 	// SystemData says who made and changed the resource, and when. Computes have none.
 	SystemData SystemData `wire:"systemData,readonly"`
 }
 
-// SystemData is the service's record of who touched a resource. Which members are filled depends on the kind.
+// SystemData is the service's record of who touched a resource. Which members are filled depends on
+// the kind.
 type SystemData struct {
 	// CreatedAt is the time of creation, with up to seven fraction digits.
 	CreatedAt time.Time `wire:"createdAt"`
-	// CreatedBy is a display name for users, an application id for service principals, "Microsoft" for curated assets.
+	// CreatedBy is a display name for users, an application id for service principals, "Microsoft"
+	// for curated assets.
 	CreatedBy string `wire:"createdBy"`
 	// CreatedByType is "User" or "Application"; endpoints and deployments leave it out.
 	CreatedByType string `wire:"createdByType"`
-	// LastModifiedAt is the time of the last change. An endpoint keeps the time of the request, not of its end.
+	// LastModifiedAt is the time of the last change. An endpoint keeps the time of the request, not
+	// of its end.
 	LastModifiedAt time.Time `wire:"lastModifiedAt"`
 	// LastModifiedBy is like CreatedBy, empty until the first change.
 	LastModifiedBy string `wire:"lastModifiedBy"`
@@ -52,13 +56,15 @@ type Identity struct {
 	PrincipalID string `wire:"principalId,readonly"`
 	// TenantID is the tenant of the system-assigned identity, set by the service.
 	TenantID string `wire:"tenantId,readonly"`
-	// UserAssignedIdentities has the ARM ids of user-assigned identities as keys. The values are the service's; send {}.
+	// UserAssignedIdentities has the ARM ids of user-assigned identities as keys. The values are
+	// the service's; send {}.
 	UserAssignedIdentities map[string]json.RawMessage `wire:"userAssignedIdentities"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
 
-// ProvisioningState is the state of a resource as ARM sees it. It says nothing about a job: see [JobStatus].
+// ProvisioningState is the state of a resource as ARM sees it. It says nothing about a job: see
+// [JobStatus].
 type ProvisioningState string
 
 // The provisioning states that the service documents. Others may come and pass through unchanged.

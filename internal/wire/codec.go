@@ -1,7 +1,8 @@
-// Package wire is the JSON codec of the SDK: flat structs over nested JSON, and nothing is lost. It knows no resource of
-// Azure ML.
+// Package wire is the JSON codec of the SDK: flat structs over nested JSON, and nothing is lost. It
+// knows no resource of Azure ML.
 //
-// Azure nests the members of a resource (properties/authMode). Our structs are flat, so a field names its place in a tag:
+// Azure nests the members of a resource (properties/authMode). Our structs are flat, so a field
+// names its place in a tag:
 //
 //	AuthMode AuthMode `wire:"properties/authMode"`
 //	State    string   `wire:"properties/provisioningState,readonly"` // left out of requests
@@ -10,12 +11,13 @@
 //	Details  Details  `wire:"properties/details,kind=Type"`          // the field Type tells the kind, see OneOf
 //	Key      Secret   `wire:"secrets/key,with=secretsType:Key"`      // written together with "secretsType": "Key"
 //
-// Reading is tolerant: names match in any case, numbers and booleans may be text, null may stand anywhere. Nested structs,
-// maps of structs, and sealed interfaces that [OneOf] knows are read and written by the same rules.
+// Reading is tolerant: names match in any case, numbers and booleans may be text, null may stand
+// anywhere. Nested structs, maps of structs, and sealed interfaces that [OneOf] knows are read and
+// written by the same rules.
 //
-// A struct has a field Extra, of type map[string]json.RawMessage, for what has no field and for what does not fit its field.
-// The keys are JSON Pointers (RFC 6901) within the struct. Extra is written back unchanged; a field that is set wins over
-// the same place in Extra.
+// A struct has a field Extra, of type map[string]json.RawMessage, for what has no field and for
+// what does not fit its field. The keys are JSON Pointers (RFC 6901) within the struct. Extra is
+// written back unchanged; a field that is set wins over the same place in Extra.
 package wire
 
 import (
@@ -36,7 +38,8 @@ const (
 	ForRequest Mode = true  // without the members that only the service sets
 )
 
-// node is an object: the struct itself, or an object within it that the tags name. The zero node has no members.
+// node is an object: the struct itself, or an object within it that the tags name. The zero node
+// has no members.
 type node struct {
 	members []*member
 	byName  map[string]*member // by wire name

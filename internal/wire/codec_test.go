@@ -205,7 +205,8 @@ func TestExtraIsWrittenInOrder(t *testing.T) {
 	}
 }
 
-// FuzzCodec holds the codec to its promise: what it reads, it writes with the same meaning, and reads again as the same.
+// FuzzCodec holds the codec to its promise: what it reads, it writes with the same meaning, and
+// reads again as the same.
 func FuzzCodec(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"properties":{"glaze":"x","hold":"PT1S","height":1}}`, `{"properties":{"foot":{"ring":[1,{"a":null}]}}}`,
@@ -236,7 +237,8 @@ func FuzzCodec(f *testing.F) {
 	})
 }
 
-// FuzzEachMember compares the scanner with encoding/json: what is an object, and what its members are.
+// FuzzEachMember compares the scanner with encoding/json: what is an object, and what its members
+// are.
 func FuzzEachMember(f *testing.F) {
 	for _, seed := range []string{`{"a":1,"b":{"c":[1,2,"}"]},"d":"\\"}`, ` {"a" : true , "b":-1e9}`, "{\"\xcc\":1}", `{"a":01}`, `{"a":1,}`, `{"a":.5}`, `{"a":-}`,
 		`{"a":"\u12g4"}`, `{"a":"\x"}`, "{\"a\":\"\n\"}", `{"a":nul}`, `{"a":[1 2]}`, `{"a":{]}`, `{} {}`, `{"a":"`, `null`, `[]`, `{"a":1e}`, `{"\u0061":1,"a":2}`,

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A cursor reads a JSON text once, from left to right. It checks everything, including what it skips, and allocates
-// nothing. It keeps the first error, which ends every loop:
+// A cursor reads a JSON text once, from left to right. It checks everything, including what it
+// skips, and allocates nothing. It keeps the first error, which ends every loop:
 //
 //	c := cursor{data: data}
 //	for name := range c.members {
@@ -25,7 +25,8 @@ type cursor struct {
 
 const maxDepth = 10_000 // as in encoding/json
 
-// peek moves to the next value or punctuation and returns its first byte, 0 at the end of the text and after an error.
+// peek moves to the next value or punctuation and returns its first byte, 0 at the end of the text
+// and after an error.
 func (c *cursor) peek() byte {
 	for ; c.at < len(c.data); c.at++ {
 		switch b := c.data[c.at]; b {
@@ -56,7 +57,8 @@ func (c *cursor) end() error {
 	return c.err
 }
 
-// members yields the name of each member of the object at the cursor. The loop body must read the value or skip it.
+// members yields the name of each member of the object at the cursor. The loop body must read the
+// value or skip it.
 func (c *cursor) members(yield func(name []byte) bool) {
 	if !c.open('{', "an object") {
 		return
@@ -68,7 +70,8 @@ func (c *cursor) members(yield func(name []byte) bool) {
 	}
 }
 
-// elements yields once for each element of the array at the cursor. The loop body must read the element or skip it.
+// elements yields once for each element of the array at the cursor. The loop body must read the
+// element or skip it.
 func (c *cursor) elements(yield func() bool) {
 	if !c.open('[', "an array") {
 		return
@@ -267,7 +270,8 @@ func check(text []byte) error {
 	return c.end()
 }
 
-// EachMember calls fn for each member of a JSON object, with the text of its value. It stops at the first error.
+// EachMember calls fn for each member of a JSON object, with the text of its value. It stops at the
+// first error.
 func EachMember(data []byte, fn func(name string, value []byte) error) error {
 	c := cursor{data: data}
 	for name := range c.members {

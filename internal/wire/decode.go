@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Decode reads a JSON object into the struct that v points to, by its tags; null changes nothing. It checks the whole text.
-// After an error v may be half filled.
+// Decode reads a JSON object into the struct that v points to, by its tags; null changes nothing.
+// It checks the whole text. After an error v may be half filled.
 func Decode(data []byte, v any) error {
 	c := cursor{data: data}
 	if c.peek() == 'n' {
@@ -23,8 +23,8 @@ func Decode(data []byte, v any) error {
 	return c.end()
 }
 
-// Unmarshal reads data into what v points to: by its own UnmarshalJSON, by its tags, as one of the kinds of a sealed
-// interface, or else as [json.Unmarshal] does.
+// Unmarshal reads data into what v points to: by its own UnmarshalJSON, by its tags, as one of the
+// kinds of a sealed interface, or else as [json.Unmarshal] does.
 func Unmarshal(data []byte, v any) error {
 	switch v := v.(type) {
 	case *json.RawMessage: // takes anything
@@ -47,7 +47,8 @@ func Unmarshal(data []byte, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// structDecoder fills one struct. The cursor is passed along and not a field, which keeps it off the heap.
+// structDecoder fills one struct. The cursor is passed along and not a field, which keeps it off
+// the heap.
 type structDecoder struct {
 	value         reflect.Value
 	layout        *layout
@@ -56,7 +57,8 @@ type structDecoder struct {
 	late          []lateMember
 }
 
-// lateMember is a member that is decoded after all others, because its kind may come later in the text.
+// lateMember is a member that is decoded after all others, because its kind may come later in the
+// text.
 type lateMember struct {
 	*member
 	raw []byte
@@ -119,7 +121,8 @@ func (d *structDecoder) keep(path string, raw []byte) {
 	d.extra[path] = bytes.Clone(raw)
 }
 
-// decodeValue reads a value other than null into a field. When the value does not fit, the field stays zero.
+// decodeValue reads a value other than null into a field. When the value does not fit, the field
+// stays zero.
 func decodeValue(raw []byte, f reflect.Value) (err error) {
 	switch p := f.Addr().Interface().(type) {
 	case *string:
@@ -181,11 +184,12 @@ func decodeValue(raw []byte, f reflect.Value) (err error) {
 	return err
 }
 
-// errZeroDuration keeps a duration of zero in Extra, because a zero field means the service's default.
+// errZeroDuration keeps a duration of zero in Extra, because a zero field means the service's
+// default.
 var errZeroDuration = errors.New("a duration of zero")
 
-// decodeScalar reads a boolean or a number, which may also be text: the service accepts numbers as text, and some of its
-// answers have booleans as "True".
+// decodeScalar reads a boolean or a number, which may also be text: the service accepts numbers as
+// text, and some of its answers have booleans as "True".
 func decodeScalar(raw []byte, f reflect.Value) error {
 	if raw[0] == '"' {
 		s, err := Unquote(raw)
@@ -219,8 +223,8 @@ func decodeScalar(raw []byte, f reflect.Value) error {
 	return nil
 }
 
-// decodeAny reads a value of any type. A number is a float64, or a [json.Number] where a float64 would change an integer
-// or the number stands within an object or array.
+// decodeAny reads a value of any type. A number is a float64, or a [json.Number] where a float64
+// would change an integer or the number stands within an object or array.
 func decodeAny(raw []byte) (v any, err error) {
 	switch {
 	case raw[0] == '"':
@@ -238,7 +242,8 @@ func decodeAny(raw []byte) (v any, err error) {
 	return v, err
 }
 
-// decodeTexts reads tags and properties, quickly, because every resource has some. Null becomes an empty text.
+// decodeTexts reads tags and properties, quickly, because every resource has some. Null becomes an
+// empty text.
 func decodeTexts(raw []byte) (map[string]string, error) {
 	m := map[string]string{}
 	c := cursor{data: raw}

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// isoDuration matches the durations of ISO 8601 that have a fixed length: weeks, days, hours, minutes and seconds. Years and
-// months have none and do not match.
+// isoDuration matches the durations of ISO 8601 that have a fixed length: weeks, days, hours,
+// minutes and seconds. Years and months have none and do not match.
 var isoDuration = regexp.MustCompile(`^(-)?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,9}))?S)?)?$`)
 
 const day = 24 * time.Hour
 
-// ParseDuration reads an ISO 8601 duration such as PT1M40S. A duration that a [time.Duration] cannot hold exactly is an error.
+// ParseDuration reads an ISO 8601 duration such as PT1M40S. A duration that a [time.Duration]
+// cannot hold exactly is an error.
 func ParseDuration(s string) (time.Duration, error) {
 	bad := fmt.Errorf("not an ISO 8601 duration: %.100q", s)
 	part := isoDuration.FindStringSubmatch(strings.TrimSpace(s))
@@ -40,8 +41,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatDuration writes an ISO 8601 duration in days and smaller units. The service is written in .NET, which reads no
-// weeks.
+// FormatDuration writes an ISO 8601 duration in days and smaller units. The service is written in
+// .NET, which reads no weeks.
 func FormatDuration(d time.Duration) string {
 	if d < 0 {
 		return "-" + FormatDuration(-max(d, -math.MaxInt64))

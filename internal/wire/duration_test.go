@@ -36,7 +36,8 @@ func TestDurations(t *testing.T) {
 	}
 }
 
-// TestDurationsThatCannotBeHeld are kept as text by the codec. The first is .NET's longest, which means for ever.
+// TestDurationsThatCannotBeHeld are kept as text by the codec. The first is .NET's longest, which
+// means for ever.
 func TestDurationsThatCannotBeHeld(t *testing.T) {
 	for _, text := range []string{"P10675199DT2H48M5.4775807S", "P1M", "P1Y", "P", "PT", "P1DT", "", "1S", "PT1S2S", "PT1.5H", "pt1s", "PT99999999999H",
 		"P99999999999999999999D", "PT0.0000000001S", "P106751DT23H47M16.854775808S"} {

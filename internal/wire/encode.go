@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Marshal writes v: a struct with places in its tags as [Encode] does, anything else as [json.Marshal] does.
+// Marshal writes v: a struct with places in its tags as [Encode] does, anything else as
+// [json.Marshal] does.
 func Marshal(v any, mode Mode) ([]byte, error) {
 	if t := reflect.TypeOf(v); hasLayout(t) || t.Kind() == reflect.Pointer && hasLayout(t.Elem()) {
 		return Encode(v, mode)
@@ -18,8 +19,8 @@ func Marshal(v any, mode Mode) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// Encode writes the struct v, or the struct that v points to, as a JSON object. An entry of Extra with a key that the
-// struct has no place for is an error.
+// Encode writes the struct v, or the struct that v points to, as a JSON object. An entry of Extra
+// with a key that the struct has no place for is an error.
 func Encode(v any, mode Mode) ([]byte, error) {
 	return form{mode: mode}.appendStruct(nil, reflect.Indirect(reflect.ValueOf(v)), constant{})
 }
@@ -119,7 +120,8 @@ func (e *structEncoder) use(path string) {
 	}
 }
 
-// appendExtra writes the entries of Extra that are members of the object at path, in a stable order.
+// appendExtra writes the entries of Extra that are members of the object at path, in a stable
+// order.
 func (e *structEncoder) appendExtra(out []byte, path string) ([]byte, error) {
 	var here []string
 	for p := range e.extra {

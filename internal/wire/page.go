@@ -2,7 +2,8 @@ package wire
 
 import "strings"
 
-// Page is one page of a list. The list of a cluster's nodes calls its value "nodes". The last page has no NextLink.
+// Page is one page of a list. The list of a cluster's nodes calls its value "nodes". The last page
+// has no NextLink.
 type Page[T any] struct {
 	Value    []T    `json:"value"`
 	NextLink string `json:"nextLink"`

@@ -9,13 +9,15 @@ import (
 	"sync"
 )
 
-// A Union is a sealed interface T that the codec reads and writes as an object of one of several kinds.
+// A Union is a sealed interface T that the codec reads and writes as an object of one of several
+// kinds.
 type Union[T any] struct{ *union }
 
-// OneOf tells the codec what stands behind the sealed interface T. The member called discriminator says which kind an
-// object is; it is "" when a field beside the object does (option kind of the field's tag). Kinds are matched without
-// regard to case. An object of any other kind becomes a copy of unknown, a struct with the fields Type (the kind as it was
-// spelt) and Raw (the whole object, written back unchanged). Unknown is nil for a T that is written only.
+// OneOf tells the codec what stands behind the sealed interface T. The member called discriminator
+// says which kind an object is; it is "" when a field beside the object does (option kind of the
+// field's tag). Kinds are matched without regard to case. An object of any other kind becomes a
+// copy of unknown, a struct with the fields Type (the kind as it was spelt) and Raw (the whole
+// object, written back unchanged). Unknown is nil for a T that is written only.
 //
 // Call it while package variables are initialized. It panics when a kind does not implement T.
 func OneOf[T any](discriminator string, unknown T, kinds ...KindOf) Union[T] {
@@ -42,13 +44,14 @@ type KindOf struct {
 	spellings []string
 }
 
-// Kind is the type of value, under its spellings. All of them are read. The first is written, or the second within a field
-// that has the option snake.
+// Kind is the type of value, under its spellings. All of them are read. The first is written, or
+// the second within a field that has the option snake.
 func Kind(value any, spellings ...string) KindOf {
 	return KindOf{reflect.TypeOf(value), spellings}
 }
 
-// Indirect returns the value behind a pointer, nil for a nil one: callers may write &ModelByID{...} as well.
+// Indirect returns the value behind a pointer, nil for a nil one: callers may write &ModelByID{...}
+// as well.
 func Indirect(v any) any {
 	p := reflect.ValueOf(v)
 	switch {

@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tile is a sealed interface whose objects name their kind; inlay one whose kind stands beside the object.
+// tile is a sealed interface whose objects name their kind; inlay one whose kind stands beside the
+// object.
 type (
 	tile  interface{ tile() }
 	inlay interface{ inlay() }
@@ -71,7 +72,8 @@ type floor struct {
 
 func raw(s string) json.RawMessage { return json.RawMessage(s) }
 
-// TestUnions reads each text, compares, and writes it again. Where the texts differ, written is what comes out.
+// TestUnions reads each text, compares, and writes it again. Where the texts differ, written is
+// what comes out.
 func TestUnions(t *testing.T) {
 	tests := []struct {
 		name, in string
@@ -253,7 +255,8 @@ func TestIndirect(t *testing.T) {
 	}
 }
 
-// TestMistakesOfTheProgrammer: what the codec could not write correctly stops the first test that uses it.
+// TestMistakesOfTheProgrammer: what the codec could not write correctly stops the first test that
+// uses it.
 func TestMistakesOfTheProgrammer(t *testing.T) {
 	for want, mistake := range map[string]func(){
 		"wire: a list of wire.grout is not supported": func() {
@@ -284,7 +287,8 @@ func TestMistakesOfTheProgrammer(t *testing.T) {
 	}
 }
 
-// FuzzUnions holds the codec to its promise where kinds differ: what is read is written with the same meaning.
+// FuzzUnions holds the codec to its promise where kinds differ: what is read is written with the
+// same meaning.
 func FuzzUnions(f *testing.F) {
 	for _, seed := range []string{`{"first":{"tileType":"SquareTile","side":1,"tiletype":"x"}}`, `{"tiles":{"a":{"tileType":"blank"},"b":[]}}`,
 		`{"properties":{"inlay":{"side":"2"}},"shape":"square"}`, `{"lock":{"key":"k","lockType":null}}`, `{"any":{"a":1e3}}`, `{"note":{"noteType":"Memo"}}`} {
