@@ -72,6 +72,31 @@ func TestChangesThatCannotBeStored(t *testing.T) {
 	}
 }
 
+// TestEndsThatCannotBeStored: the operation goes on, and says nothing that is not so.
+func TestEndsThatCannotBeStored(t *testing.T) {
+	for _, path := range []string{"batchEndpoints/glaze", "batchEndpoints/glaze/deployments/blue", "computes/cluster?underlyingResourceAction=Delete"} {
+		state, err := store.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := newHost(t, func(o *Options) { o.Store = state })
+		h.poll(h.put("batchEndpoints/glaze", glaze))
+		h.poll(h.put("batchEndpoints/glaze/deployments/blue", blue))
+		h.poll(h.put("computes/cluster", `{"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": {"vmSize": "s"}}}`))
+		status := h.do(http.MethodDelete, path, "").wants(http.StatusAccepted).header.Get("Azure-AsyncOperation")
+		if err := state.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if r := h.get(status).wants(http.StatusOK); r.at("status") == "Succeeded" {
+				t.Errorf("deleting %s succeeded although nothing can be stored", path)
+			}
+		}
+		path, _, _ = strings.Cut(path, "?")
+		h.get(path).wants(http.StatusOK)
+	}
+}
+
 // TestStorageThatCannotBeReached fails the calls that ask for signatures or containers.
 func TestStorageThatCannotBeReached(t *testing.T) {
 	h := newHost(t)

@@ -69,6 +69,8 @@ var golden = []struct{ name, method, path, body string }{
 	{"wrong_kinds_of_a_deployment", "PUT", "batchEndpoints/glaze/deployments/bad", `{"location": "eastus", "properties": {"miniBatchSize": "x", "errorThreshold": 1.5, "model": []}}`},
 	{"wrong_kinds_of_a_compute", "PUT", "computes/bad", `{"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": {"vmSize": "s", "enableNodePublicIp": "maybe"}}}`},
 	{"wrong_kinds_of_data", "PUT", "data/bad/versions/1", `{"properties": {"dataType": "x", "referencedUris": "y", "isArchived": 7}}`},
+	{"wrong_kinds_of_common_properties", "PUT", "codes/bad/versions/1", `{"properties": {"description": {}, "tags": {"a": {}}, "properties": {"p": []}, "isAnonymous": "perhaps", "stage": []}}`},
+	{"wrong_kinds_of_a_container", "PUT", "models/bad", `{"properties": {"tags": 1, "properties": 2, "isArchived": "no"}}`},
 	{"broken_rules_of_a_deployment", "PUT", "batchEndpoints/glaze/deployments/1", `{"location": "eastus", "properties": {"codeConfiguration": {}, "outputFileName": "a/b",
 		"miniBatchSize": 0, "maxConcurrencyPerInstance": 0, "errorThreshold": -2, "retrySettings": {"maxRetries": -1}, "resources": {"instanceCount": 0}}, "tags": {"a": ""}}`},
 	{"broken_rules_of_an_endpoint", "PUT", "batchEndpoints/1", `{"location": "eastus", "properties": {"defaults": {"deploymentName": "x"}}}`},

@@ -74,6 +74,9 @@ func TestJobCompletes(t *testing.T) {
 	if got := RunMetrics(w.store, testWorkspace, run); got[metricTotalItems] != json.Number("3") || got[metricFailedItems] != json.Number("0") {
 		t.Errorf("metrics = %v", got)
 	}
+	if log := w.childLog(job, executionLog); !strings.Contains(log, "The image of environment clay:2 is not run") || !strings.Contains(log, "Compute cluster is not used.") {
+		t.Errorf("log of the step = %q", log)
+	}
 	if log := w.childLog(job, "logs/user/stdout/0/process000.stdout.txt"); !strings.Contains(log, "scoring 3") {
 		t.Errorf("stdout of the script = %q", log)
 	}
