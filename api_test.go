@@ -13,7 +13,7 @@ import (
 func publicDeclarations(t *testing.T, dir string) (decls []ast.Decl) {
 	t.Helper()
 	notTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
-	packages, err := parser.ParseDir(token.NewFileSet(), dir, notTests, parser.SkipObjectResolution) //nolint:staticcheck // one package, no build tags that matter
+	packages, err := parser.ParseDir(token.NewFileSet(), dir, notTests, parser.SkipObjectResolution|parser.ParseComments) //nolint:staticcheck // one package, no build tags that matter
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,4 +64,51 @@ func TestConstantsAreNamedAfterTheirType(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSharedCallsOfAssetsAreSeen: go doc shows no promoted methods, so the comment of each client links them.
+func TestSharedCallsOfAssetsAreSeen(t *testing.T) {
+	var shared []string
+	comments := map[string]string{}
+	for _, d := range publicDeclarations(t, ".") {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if r := receiver(d); r == "AssetsClient" && d.Name.IsExported() {
+				shared = append(shared, d.Name.Name)
+			}
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				if s, ok := s.(*ast.TypeSpec); ok {
+					comments[s.Name.Name] = d.Doc.Text()
+				}
+			}
+		}
+	}
+	for _, client := range []string{"CodesClient", "ModelsClient", "EnvironmentsClient", "DataClient", "ComponentsClient"} {
+		for _, method := range shared {
+			seen := strings.Contains(comments[client], "[AssetsClient."+method+"]")
+			if hasFiles := client != "ComponentsClient" || method != "Download"; seen != hasFiles {
+				t.Errorf("the comment of %s links %s: %v", client, method, seen)
+			}
+		}
+	}
+	if len(shared) < 12 {
+		t.Errorf("only %d shared calls found: %q", len(shared), shared)
+	}
+}
+
+// receiver is the type of a method's receiver, "" for a function.
+func receiver(f *ast.FuncDecl) string {
+	if f.Recv == nil {
+		return ""
+	}
+	typ := f.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if generic, ok := typ.(*ast.IndexExpr); ok {
+		typ = generic.X
+	}
+	name, _ := typ.(*ast.Ident)
+	return name.Name
 }

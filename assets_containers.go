@@ -45,6 +45,9 @@ func (a *AssetContainer) UnmarshalJSON(b []byte) error { return wire.Decode(b, a
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (a AssetContainer) MarshalJSON() ([]byte, error) { return wire.Encode(a, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (a AssetContainer) String() string { return printed(a) }
+
 // GetContainer reads what the service says about a name as a whole. A missing name is [ErrNotFound].
 func (a AssetsClient[T]) GetContainer(ctx context.Context, name string) (AssetContainer, error) {
 	return do[AssetContainer](ctx, a.c, a.container(a.op("get", name), http.MethodGet, name))

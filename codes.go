@@ -49,6 +49,9 @@ func (c *Code) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
 func (c Code) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (c Code) String() string { return printed(c) }
+
 func (c *Code) view() assetView {
 	return assetView{kind: ReferenceKindCode, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived, content: c.CodeURI}
 }
@@ -61,6 +64,13 @@ func (c Code) check(op operation) error {
 }
 
 // CodesClient reaches the codes of the workspace. Get one from [Client.Codes].
+//
+// Besides Upload it has the calls that all kinds of assets share. For versions:
+// [AssetsClient.Get], [AssetsClient.Latest], [AssetsClient.ListVersions],
+// [AssetsClient.CreateOrUpdate], [AssetsClient.Archive], [AssetsClient.Restore],
+// [AssetsClient.Delete] and [AssetsClient.Download]. For names as a whole:
+// [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
+// [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type CodesClient struct{ AssetsClient[Code] }
 
 // Codes returns the calls for codes.

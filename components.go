@@ -47,6 +47,9 @@ func (c *Component) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
 func (c Component) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (c Component) String() string { return printed(c) }
+
 func (c *Component) view() assetView {
 	return assetView{kind: ReferenceKindComponent, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived}
 }
@@ -65,6 +68,12 @@ func (c Component) check(op operation) error {
 }
 
 // ComponentsClient reaches the components of the workspace. Get one from [Client.Components].
+//
+// It has the calls that all kinds of assets share. For versions: [AssetsClient.Get],
+// [AssetsClient.Latest], [AssetsClient.ListVersions], [AssetsClient.CreateOrUpdate],
+// [AssetsClient.Archive], [AssetsClient.Restore] and [AssetsClient.Delete]. For names as a whole:
+// [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
+// [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type ComponentsClient struct{ AssetsClient[Component] }
 
 // Components returns the calls for components.

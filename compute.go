@@ -58,6 +58,9 @@ func (c *Compute) UnmarshalJSON(b []byte) error { return wire.Decode(b, c) }
 // MarshalJSON implements [json.Marshaler]. Read-only members and the administrator's password are included.
 func (c Compute) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (c Compute) String() string { return printed(c) }
+
 // ComputesClient reaches the computes of the workspace. Get one from [Client.Computes].
 type ComputesClient struct{ c *Client }
 

@@ -63,6 +63,9 @@ func (d *Data) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
 func (d Data) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (d Data) String() string { return printed(d) }
+
 func (d *Data) view() assetView {
 	return assetView{kind: ReferenceKindData, id: d.ID, name: &d.Name, version: &d.Version, archived: &d.IsArchived, content: d.DataURI}
 }
@@ -81,6 +84,13 @@ func (d Data) check(op operation) error {
 }
 
 // DataClient reaches the data assets of the workspace. Get one from [Client.Data].
+//
+// Besides Upload it has the calls that all kinds of assets share. For versions:
+// [AssetsClient.Get], [AssetsClient.Latest], [AssetsClient.ListVersions],
+// [AssetsClient.CreateOrUpdate], [AssetsClient.Archive], [AssetsClient.Restore],
+// [AssetsClient.Delete] and [AssetsClient.Download]. For names as a whole:
+// [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
+// [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type DataClient struct{ AssetsClient[Data] }
 
 // Data returns the calls for data assets.

@@ -73,6 +73,9 @@ func (d *Datastore) UnmarshalJSON(b []byte) error { return wire.Decode(b, d) }
 // MarshalJSON implements [json.Marshaler]. Read-only members and secrets are included.
 func (d Datastore) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (d Datastore) String() string { return printed(d) }
+
 // blobHost is the host of the account's blobs; suffix is the cloud's, for a datastore that names no endpoint.
 func (d Datastore) blobHost(suffix string) string {
 	return strings.ToLower(d.AccountName + ".blob." + cmp.Or(d.Endpoint, suffix))

@@ -77,6 +77,9 @@ type UnknownCredentials struct {
 	Raw json.RawMessage
 }
 
+// String shows the type and REDACTED: Raw may hold secrets that the caller has put in.
+func (u UnknownCredentials) String() string { return u.Type + " " + redacted }
+
 func (NoCredentials) credentials()               {}
 func (AccountKeyCredentials) credentials()       {}
 func (SASCredentials) credentials()              {}
@@ -115,7 +118,7 @@ type UnknownSecrets struct {
 	Raw json.RawMessage
 }
 
-// String implements fmt.Stringer without showing the secrets.
+// String shows the type and REDACTED.
 func (u UnknownSecrets) String() string { return u.Type + " " + redacted }
 
 func (AccountKeySecrets) secrets() {}

@@ -2,6 +2,8 @@ package azmlbatch
 
 import (
 	"bytes"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,11 +126,12 @@ func TestSecretsDoNotShow(t *testing.T) {
 	cluster := AmlCompute{Administrator: NodeAdministrator{UserName: "potter", Password: "hush"}}
 	for _, v := range []any{Secret("hush"), AccountKeyCredentials{Key: "hush"}, SASCredentials{Token: "hush"}, ServicePrincipalCredentials{ClientSecret: "hush"},
 		CertificateCredentials{Certificate: "hush"}, AccountKeySecrets{Key: "hush"}, SASSecrets{Token: "hush"}, EndpointKeys{PrimaryKey: "hush", SecondaryKey: "hush"},
-		cluster, UnknownSecrets{Type: "Certificate", Raw: []byte(`{"certificate":"hush"}`)}} {
+		cluster, Datastore{Credentials: UnknownCredentials{Type: "Newer", Raw: []byte(`{"key":"hush"}`)}}, Compute{Properties: cluster},
+		Datastore{Credentials: SASCredentials{Token: "hush", Extra: map[string]json.RawMessage{"/secrets/next": json.RawMessage(`"hush"`)}}}, UnknownSecrets{Type: "Certificate", Raw: []byte(`{"certificate":"hush"}`)}} {
 		var log bytes.Buffer
 		slog.New(slog.NewTextHandler(&log, nil)).Info("made", "value", v)
-		for _, text := range []string{fmt.Sprint(v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), fmt.Sprintf("%q", v), fmt.Sprintf("%s", v), log.String()} {
-			if strings.Contains(text, "hush") {
+		for _, text := range []string{fmt.Sprint(v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), fmt.Sprintf("%q", v), fmt.Sprintf("%s", v), fmt.Sprintf("%d", v), fmt.Sprintf("%x", v), log.String()} {
+			if strings.Contains(text, "hush") || strings.Contains(text, hex.EncodeToString([]byte("hush"))) {
 				t.Errorf("%T shows its secret: %s", v, text)
 			}
 		}

@@ -91,6 +91,9 @@ func (d *Deployment) UnmarshalJSON(b []byte) error { return wire.Decode(b, d) }
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (d Deployment) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (d Deployment) String() string { return printed(d) }
+
 func (d *Deployment) operationURL() string { return operationURLIn(d.Properties, d.ProvisioningState) }
 
 // CodeConfiguration names the scoring script of a deployment.

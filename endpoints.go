@@ -55,6 +55,9 @@ func (e *Endpoint) UnmarshalJSON(b []byte) error { return wire.Decode(b, e) }
 // MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (e Endpoint) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (e Endpoint) String() string { return printed(e) }
+
 func (e *Endpoint) operationURL() string { return operationURLIn(e.Properties, e.ProvisioningState) }
 
 // EndpointsClient reaches the batch endpoints of the workspace. Get one from [Client.Endpoints].

@@ -62,6 +62,9 @@ func (e *Environment) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
 func (e Environment) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (e Environment) String() string { return printed(e) }
+
 func (e *Environment) view() assetView {
 	return assetView{kind: ReferenceKindEnvironment, id: e.ID, name: &e.Name, version: &e.Version, archived: &e.IsArchived, content: e.Build.ContextURI}
 }
@@ -128,6 +131,13 @@ type InferenceRoute struct {
 //
 // A curated environment needs no call: write "azureml:AzureML-NAME:VERSION" or
 // "azureml://registries/azureml/environments/NAME/labels/latest" into [Deployment].EnvironmentID.
+//
+// Besides Upload it has the calls that all kinds of assets share. For versions:
+// [AssetsClient.Get], [AssetsClient.Latest], [AssetsClient.ListVersions],
+// [AssetsClient.CreateOrUpdate], [AssetsClient.Archive], [AssetsClient.Restore],
+// [AssetsClient.Delete] and [AssetsClient.Download]. For names as a whole:
+// [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
+// [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type EnvironmentsClient struct{ AssetsClient[Environment] }
 
 // Environments returns the calls for environments.

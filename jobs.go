@@ -55,6 +55,9 @@ func (j *Job) UnmarshalJSON(b []byte) error { return wire.Decode(b, j) }
 // MarshalJSON implements [json.Marshaler].
 func (j Job) MarshalJSON() ([]byte, error) { return wire.Encode(j, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (j Job) String() string { return printed(j) }
+
 // IsBatch reports whether the job was started by invoking a model deployment of a batch endpoint.
 func (j Job) IsBatch() bool {
 	return j.Tags["azureml.batchrun"] == "true" && j.Tags["azureml.jobtype"] != "azureml.pipelinejob"

@@ -63,6 +63,9 @@ func (j *BatchJob) UnmarshalJSON(b []byte) error { return wire.Decode(b, j) }
 // MarshalJSON implements [json.Marshaler].
 func (j BatchJob) MarshalJSON() ([]byte, error) { return wire.Encode(j, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (j BatchJob) String() string { return printed(j) }
+
 // Deployment is the name of the deployment that took the job.
 func (j BatchJob) Deployment() string {
 	return cmp.Or(j.Tags["azureml.deploymentname"], segmentAfter(j.ID, "deployments"))

@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -28,6 +29,18 @@ type JobCounts struct {
 	MiniBatches int
 	// MiniBatchesDone is the number of mini-batches that are done with, well or badly.
 	MiniBatchesDone int
+}
+
+// String is for people: "3 of 10 files done, 1 failed; 1 of 4 mini-batches done", with ? for what is unknown.
+func (c JobCounts) String() string {
+	text := func(n int) string {
+		if n < 0 {
+			return "?"
+		}
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%s of %s files done, %s failed; %s of %s mini-batches done",
+		text(c.FilesDone), text(c.Files), text(c.FilesFailed), text(c.MiniBatchesDone), text(c.MiniBatches))
 }
 
 func unknownCounts() JobCounts { return JobCounts{-1, -1, -1, -1, -1} }

@@ -67,6 +67,9 @@ func (m *Model) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
 func (m Model) MarshalJSON() ([]byte, error) { return wire.Encode(m, wire.ForCaller) }
 
+// String is what fmt prints: the fields that are set, without secrets.
+func (m Model) String() string { return printed(m) }
+
 func (m *Model) view() assetView {
 	return assetView{kind: ReferenceKindModel, id: m.ID, name: &m.Name, version: &m.Version, archived: &m.IsArchived, content: m.ModelURI, stage: &m.Stage}
 }
@@ -93,6 +96,13 @@ type ModelFlavor struct {
 }
 
 // ModelsClient reaches the models of the workspace. Get one from [Client.Models].
+//
+// Besides Upload it has the calls that all kinds of assets share. For versions:
+// [AssetsClient.Get], [AssetsClient.Latest], [AssetsClient.ListVersions],
+// [AssetsClient.CreateOrUpdate], [AssetsClient.Archive], [AssetsClient.Restore],
+// [AssetsClient.Delete] and [AssetsClient.Download]. For names as a whole:
+// [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
+// [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type ModelsClient struct{ AssetsClient[Model] }
 
 // Models returns the calls for models.

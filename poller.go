@@ -26,6 +26,9 @@ type Progress struct {
 	Counts *JobCounts
 }
 
+// String is what fmt prints: what is known, on one line.
+func (p Progress) String() string { return printed(p) }
+
 // WaitOptions tune every call that waits for an operation or a job. The zero value and nil mean the defaults.
 type WaitOptions struct {
 	// Interval between two polls. Zero means a default that starts short and grows with the age of the work, up to five

@@ -1,6 +1,9 @@
 package azmlbatch
 
-import "log/slog"
+import (
+	"fmt"
+	"log/slog"
+)
 
 // A Secret is a key, a signature or a password. It prints and logs as REDACTED; convert it to string to use it. JSON has
 // the real value, because requests carry it.
@@ -8,7 +11,7 @@ type Secret string
 
 const redacted = "REDACTED"
 
-// String implements fmt.Stringer without showing the secret.
+// String is REDACTED, or empty for an empty secret.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -16,8 +19,8 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// GoString implements fmt.GoStringer without showing the secret.
-func (s Secret) GoString() string { return `"` + s.String() + `"` }
+// Format prints REDACTED whatever the verb, %d and %#v among them.
+func (s Secret) Format(f fmt.State, verb rune) { fmt.Fprintf(f, fmt.FormatString(f, verb), s.String()) }
 
-// LogValue implements [slog.LogValuer] without showing the secret.
+// LogValue makes package slog log REDACTED.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

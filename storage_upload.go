@@ -68,6 +68,9 @@ type Uploaded struct {
 	Reused bool
 }
 
+// String is what fmt prints: the fields that are set.
+func (u Uploaded) String() string { return printed(u) }
+
 // Upload sends a local file or folder to a datastore, under the hash of its content as az ml does, so that equal content is
 // sent once whichever tool sent it first. It registers nothing. Files that .amlignore, or else .gitignore, excludes are
 // left out. It blocks until everything is there; broken off, it can be repeated and goes on where it was. A path that
