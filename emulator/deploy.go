@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
@@ -168,17 +169,16 @@ func (f Func) register(ctx context.Context, e *Emulator, client *azmlbatch.Clien
 	if f == nil {
 		return errors.New("the Func is nil")
 	}
-	dir, err := os.MkdirTemp("", "azmlbatch-func-")
+	folder, err := scratch.New("", "azmlbatch-func-", nil)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // best effort: it holds one line
-	script := filepath.Join(dir, "func.py")
-	if err := os.WriteFile(script, []byte(funcScript), 0o600); err != nil {
-		return err
+	script := filepath.Join(folder.Path, "code", "func.py")
+	err = errors.Join(os.Mkdir(filepath.Dir(script), 0o700), os.WriteFile(script, []byte(funcScript), 0o600))
+	if err == nil {
+		err = registerCode(ctx, client, d, filepath.Dir(script), script, &azmlbatch.UploadCodeOptions{Script: "func.py", AlwaysNew: true})
 	}
-	err = registerCode(ctx, client, d, dir, script, &azmlbatch.UploadCodeOptions{Script: "func.py", AlwaysNew: true})
-	if err != nil {
+	if err := errors.Join(err, folder.Remove()); err != nil {
 		return err
 	}
 	e.functions.add(d.CodeConfiguration.CodeID, scoring.Func(f))

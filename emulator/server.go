@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
 )
 
 // DefaultListen is the address of [Start] when Options.Listen is empty: a free port of this
@@ -31,10 +32,10 @@ const headerWait = 30 * time.Second
 type Server struct {
 	emulator *Emulator
 	address  string
-	folder   string // temporary; holds ca and trustStore
 
-	ca         string // path of the authority's certificate, PEM
-	trustStore string // path of the same for Java
+	folder     *scratch.Dir // holds ca and trustStore
+	ca         string       // path of the authority's certificate, PEM
+	trustStore string       // path of the same for Java
 
 	stop    context.CancelFunc
 	servers []*http.Server
@@ -81,12 +82,13 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// writeCA writes the files that clients trust.
+// writeCA writes the files that clients trust, into a folder that goes with the server. What a
+// killed server left there goes now.
 func (s *Server) writeCA(authority *authority) (err error) {
-	if s.folder, err = os.MkdirTemp("", "azmlbatch-emulator-"); err != nil {
+	if s.folder, err = scratch.New("", "azmlbatch-emulator-", nil); err != nil {
 		return err
 	}
-	s.ca, s.trustStore = filepath.Join(s.folder, "ca.pem"), filepath.Join(s.folder, "ca.p12")
+	s.ca, s.trustStore = filepath.Join(s.folder.Path, "ca.pem"), filepath.Join(s.folder.Path, "ca.p12")
 	if err := os.WriteFile(s.ca, authority.pem(), 0o600); err != nil {
 		return err
 	}
@@ -192,8 +194,8 @@ func (s *Server) shut() error {
 	}
 	errs = append(errs, s.emulator.Close())
 	s.running.Wait()
-	if s.folder != "" {
-		errs = append(errs, os.RemoveAll(s.folder))
+	if s.folder != nil {
+		errs = append(errs, s.folder.Remove())
 	}
 	return errors.Join(errs...)
 }

@@ -70,6 +70,7 @@ type started struct {
 	output string
 }
 
+// startEmulator starts it with the temporary folder of this process.
 func startEmulator(t *testing.T, flags ...string) *started {
 	t.Helper()
 	s := &started{Cmd: exec.CommandContext(t.Context(), "azmlbatch", append([]string{"emulator", "start"}, flags...)...)}
@@ -158,6 +159,41 @@ func TestStartLeavesAForeignEnvFile(t *testing.T) {
 	s.interrupt(t)
 	if got, err := os.ReadFile(file); err != nil || string(got) != "export MINE=1\n" {
 		t.Errorf("the file holds %q, %v", got, err)
+	}
+}
+
+// TestKilledEmulatorLeavesNothingForLong: its folder, with the CA files and the env file, goes when the next one starts.
+func TestKilledEmulatorLeavesNothingForLong(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	folders := func() []string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(temp, "azmlbatch-emulator-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	killed, lives := startEmulator(t), startEmulator(t)
+	_, file := lives.signIn(t)
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait() // it was killed
+	if n := len(folders()); n != 2 {
+		t.Errorf("%d folders after a kill, want 2", n)
+	}
+	next := startEmulator(t)
+	if n := len(folders()); n != 2 {
+		t.Errorf("%d folders after the next start, want those of the two that run", n)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("the env file of an emulator that runs: %v", err)
+	}
+	next.interrupt(t)
+	lives.interrupt(t)
+	if left := folders(); left != nil {
+		t.Errorf("left behind: %s", left)
 	}
 }
 
