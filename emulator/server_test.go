@@ -187,6 +187,93 @@ func TestCloseLeavesNothing(t *testing.T) {
 	_ = l.Close()
 }
 
+// TestPortSpeaksTLSAndProxy: clients that know the port alone, and others that take it for something else.
+func TestPortSpeaksTLSAndProxy(t *testing.T) {
+	s := startServer(t, nil)
+	file, err := os.ReadFile(s.CAFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(file)
+	_, port, err := net.SplitHostPort(s.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	t.Cleanup(transport.CloseIdleConnections)
+	for _, host := range []string{"localhost", "127.0.0.1"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+net.JoinHostPort(host, port)+"/discovery", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "eastus.api.azureml.ms"
+		resp, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Errorf("TLS to %s: %v", host, err)
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("TLS to %s: %s", host, resp.Status)
+		}
+	}
+	resp, err := http.Get("http://" + s.Address() + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "use it as an HTTPS proxy, or connect with TLS") {
+		t.Errorf("http: %s %s, %v", resp.Status, body, err)
+	}
+	if conn, err := tls.Dial("tcp", s.Address(), &tls.Config{RootCAs: roots, ServerName: "example.com", MinVersion: tls.VersionTLS12}); err == nil {
+		_ = conn.Close()
+		t.Error("a client that wants example.com gets a connection")
+	}
+}
+
+// TestStartErrors: what cannot be is an error, and leaves nothing that runs.
+func TestStartErrors(t *testing.T) {
+	s := startServer(t, nil)
+	t.Setenv("TMPDIR", t.TempDir())
+	for name, test := range map[string]struct {
+		options Options
+		says    string
+	}{
+		"options":         {Options{Pace: "slow"}, "unknown pace"},
+		"a taken port":    {Options{Listen: s.Address()}, "emulator: listen: "},
+		"no such address": {Options{Listen: "kiln"}, "emulator: listen: "},
+	} {
+		started, err := Start(t.Context(), &test.options)
+		if err == nil {
+			_ = started.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v, want an error that says %q", name, err, test.says)
+		}
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	if started, err := Start(t.Context(), nil); err == nil {
+		_ = started.Close()
+		t.Error("it starts without a folder for temporary files")
+	}
+}
+
+// TestDefaultListen: loopback, and a port of its own for everyone.
+func TestDefaultListen(t *testing.T) {
+	a, b := startServer(t, nil), startServer(t, &Options{Listen: DefaultListen})
+	if a.Address() == b.Address() || !strings.HasPrefix(a.Address(), "127.0.0.1:") || !strings.HasPrefix(b.Address(), "127.0.0.1:") {
+		t.Errorf("they listen on %s and %s", a.Address(), b.Address())
+	}
+	if a.ProxyURL() != "http://"+a.Address() {
+		t.Errorf("proxy %s at %s", a.ProxyURL(), a.Address())
+	}
+}
+
 func TestContextEndsTheServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := Start(ctx, nil)
