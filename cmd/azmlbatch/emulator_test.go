@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
 
 	sdk "github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
@@ -263,4 +265,86 @@ func deployFailing(t *testing.T, options *emulator.Options) (client *sdk.Client,
 		t.Fatal(err)
 	}
 	return client, endpoint, filepath.Join(dir, "in.txt")
+}
+
+// TestFlags: what the flags of both verbs become, and what is refused.
+func TestFlags(t *testing.T) {
+	dir := t.TempDir()
+	var stderr bytes.Buffer
+	got, err := emulatorFlags{Listen: "127.0.0.1:0", Data: "state", Python: "python3.11", Environments: "venv", Pace: "real", ScriptEnv: []string{"GLAZE"},
+		Seed:  []string{"kilns/data=" + dir, "kilns/more/deep=" + dir},
+		Fault: []string{"blob * * hang times=1", "scoring POST /jobs refuse"}}.options(console{io.Discard, &stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Logger = nil
+	want := &emulator.Options{Listen: "127.0.0.1:0", DataDir: "state", Python: "python3.11", Environments: emulator.EnvironmentsVenv, Pace: emulator.PaceReal,
+		ScriptEnv: []string{"GLAZE"},
+		Seeds:     []emulator.Seed{{Account: "kilns", Container: "data", Dir: dir}, {Account: "kilns", Container: "more", Prefix: "deep", Dir: dir}},
+		Faults: []emulator.Fault{{Host: "blob", Method: "*", Path: "*", Action: emulator.Hang, Times: 1},
+			{Host: "scoring", Method: "POST", Path: "/jobs", Action: emulator.Refuse}}}
+	if diff := cmp.Diff(want, got); diff != "" || stderr.Len() > 0 {
+		t.Errorf("options (-want +got):\n%s%s", diff, &stderr)
+	}
+	for listen, warns := range map[string]bool{
+		"127.0.0.1:0": false, "[::1]:0": false, "localhost:0": false, "0.0.0.0:0": true, ":0": true, "kiln.example:0": true, "nonsense": false,
+	} {
+		stderr.Reset()
+		if _, err := (emulatorFlags{Listen: listen}).options(console{io.Discard, &stderr}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(stderr.String(), "warning: other machines can reach "+listen); got != warns {
+			t.Errorf("--listen %s: warning %v, want %v: %s", listen, got, warns, &stderr)
+		}
+	}
+}
+
+// TestFailedStarts: exit code 1 and one line that says what is wrong.
+func TestFailedStarts(t *testing.T) {
+	dir := t.TempDir()
+	for name, test := range map[string]struct {
+		args []string
+		says string
+	}{
+		"a bad address":      {[]string{"emulator", "start", "--listen", "kiln"}, "emulator: listen: "},
+		"an env file":        {[]string{"emulator", "start", "--env-file", filepath.Join(dir, "none", "azure.env")}, "none"},
+		"exec, bad address":  {[]string{"emulator", "exec", "--listen", "kiln", "--", "true"}, "emulator: listen: "},
+		"exec of nothing":    {[]string{"emulator", "exec", "--"}, "there is no command; put one after --"},
+		"start with a seed":  {[]string{"emulator", "start", "--seed", "kilns/data=" + filepath.Join(dir, "none")}, "seed kilns/data"},
+		"start with a fault": {[]string{"emulator", "start", "--fault", "a b c d"}, `unknown action "d"`},
+	} {
+		code, out, stderr := azmlbatch(test.args...)
+		if code != 1 || !strings.Contains(stderr, test.says) || !strings.HasPrefix(stderr, "azmlbatch: ") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d\n%s%s\nwant 1 and one line that says %s", name, code, out, stderr, test.says)
+		}
+	}
+}
+
+// TestExecPassesAnInterruptOn: the command is asked to end, ends by itself, and its exit code counts.
+func TestExecPassesAnInterruptOn(t *testing.T) {
+	env := asCommand(t)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `exec azmlbatch emulator exec -- sh -c 'trap "echo asked; exit 7" TERM; echo ready; while :; do sleep 0.05; done'`)
+	cmd.Env = env
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	if line, err := lines.ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(lines)
+	if err != nil || string(rest) != "asked\n" {
+		t.Errorf("the command printed %q, %v", rest, err)
+	}
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != 7 {
+		t.Errorf("it ended with %v, want exit code 7", err)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -296,4 +297,216 @@ func TestContainerGoesWhileBlobsChange(t *testing.T) {
 			t.Errorf("a new container of the same name holds %v", got)
 		}
 	})
+}
+
+// TestDirectErrors: what is not there, and what cannot be, by the names of account, container and blob.
+func TestDirectErrors(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	ctx := t.Context()
+	put(t, s, "plain", "clay")
+	list := func(account, container string) error {
+		for _, err := range s.List(ctx, account, container, "") {
+			return err
+		}
+		return nil
+	}
+	_, _, errOpen := s.Open(ctx, "nobody", "c", "a")
+	_, errSAS := s.AccountSAS("nobody", "r", time.Now())
+	_, errDelegation := s.UserDelegationSAS("nobody", "c", "r", time.Now(), time.Now())
+	for name, err := range map[string]error{
+		"CreateContainer": s.CreateContainer("nobody", "c"), "Put": s.Put(ctx, "nobody", "c", "a", strings.NewReader(""), nil), "Open": errOpen,
+		"List": list("nobody", "c"), "Delete": s.Delete(ctx, "nobody", "c", "a"), "AccountSAS": errSAS, "UserDelegationSAS": errDelegation,
+		"Put to no container": s.Put(ctx, testAccount, "none", "a", strings.NewReader(""), nil), "List of no container": list(testAccount, "none"),
+		"Delete of no blob": s.Delete(ctx, testAccount, testContainer, "none"), "Seed": s.Seed("nobody", "c", "", t.TempDir()),
+	} {
+		if !errors.Is(err, ErrNotFound) || errors.Is(err, ErrReadOnly) || errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v, want ErrNotFound alone", name, err)
+		}
+	}
+	_, errSAS = s.UserDelegationSAS(testAccount, "No", "r", time.Now(), time.Now())
+	for name, test := range map[string]struct {
+		err  error
+		says string
+	}{
+		"container name":     {s.CreateContainer(testAccount, "No"), "create container kilnstore/No: 400"},
+		"SAS of a container": {errSAS, `container "No"`},
+		"metadata":           {s.Put(ctx, testAccount, testContainer, "a", strings.NewReader(""), &PutOptions{Metadata: map[string]string{"1st": ""}}), "InvalidMetadata"},
+		"append to a block blob": {
+			s.Put(ctx, testAccount, testContainer, "plain", strings.NewReader("x"), &PutOptions{Append: true}), "InvalidBlobType"},
+		"account name": {s.AddAccount(Account{Name: "No"}), `account name "No": must be 3 to 24`},
+	} {
+		if test.err == nil || !strings.Contains(test.err.Error(), test.says) {
+			t.Errorf("%s: %v, want an error that says %s", name, test.err, test.says)
+		}
+	}
+	if got := get(t, s, "plain"); got != "clay" {
+		t.Errorf("a refused append left %q", got)
+	}
+}
+
+// TestAppendToLeasedBlobDirectly: a lease holds off appends, too.
+func TestAppendToLeasedBlobDirectly(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	log := func(text string) error {
+		return s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader(text), &PutOptions{Append: true})
+	}
+	if err := log("a"); err != nil {
+		t.Fatal(err)
+	}
+	call(t, s, "PUT", testURL+"/log?comp=lease", "", map[string]string{"X-Ms-Lease-Action": "acquire", "X-Ms-Lease-Duration": "-1"})
+	if err := log("b"); err == nil || !strings.Contains(err.Error(), "LeaseIdMissing") {
+		t.Errorf("append = %v, want LeaseIdMissing", err)
+	}
+	if got := get(t, s, "log"); got != "a" {
+		t.Errorf("content %q", got)
+	}
+}
+
+// TestListStops: when the loop ends, and when the context does.
+func TestListStops(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	for i := range 1500 {
+		put(t, s, fmt.Sprintf("b%04d", i), "")
+	}
+	n := 0
+	for _, err := range s.List(t.Context(), testAccount, testContainer, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 2 {
+			break
+		}
+	}
+	if n != 2 || len(names(t, s, "")) != 1500 {
+		t.Errorf("%d of %d blobs", n, len(names(t, s, "")))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n = 0
+	var ended error
+	for _, err := range s.List(ctx, testAccount, testContainer, "") {
+		if err != nil {
+			ended = err
+			break
+		}
+		n++
+		cancel()
+	}
+	if n != 1000 || !errors.Is(ended, context.Canceled) { // it looks at the context between pages
+		t.Errorf("%d blobs, then %v", n, ended)
+	}
+}
+
+// TestBlocksOfOneBlob: a block that is put again, IDs of several lengths, and where a listed block is looked for.
+func TestBlocksOfOneBlob(t *testing.T) {
+	t.Parallel()
+	onEachBackend(t, func(t *testing.T, s *Service) {
+		stage := func(id, text string) string {
+			w := call(t, s, "PUT", testURL+"/bowl?comp=block&blockid="+id, text, nil)
+			return fmt.Sprint(w.Code, w.Header().Get("X-Ms-Error-Code"))
+		}
+		commit := func(list string) string {
+			w := call(t, s, "PUT", testURL+"/bowl?comp=blocklist", "<BlockList>"+list+"</BlockList>", nil)
+			return fmt.Sprint(w.Code, w.Header().Get("X-Ms-Error-Code"))
+		}
+		for _, step := range []struct{ got, want string }{
+			{stage("YTE=", "old "), "201"},
+			{stage("YTE=", "one "), "201"}, // in the place of the other
+			{stage("YTI=", "two "), "201"},
+			{stage("YWFhYQ==", "x"), "400InvalidBlobOrBlock"}, // IDs have one length, as they are encoded
+			{commit("<Uncommitted>YTE=</Uncommitted><Latest>YTI=</Latest>"), "201"},
+			{stage("YTE=", "ONE "), "201"},
+			{commit("<Committed>YTE=</Committed><Uncommitted>YTE=</Uncommitted><Latest>YTE=</Latest><Latest>YTI=</Latest>"), "201"},
+		} {
+			if step.got != step.want {
+				t.Errorf("got %s, want %s", step.got, step.want)
+			}
+		}
+		if got := get(t, s, "bowl"); got != "one ONE ONE two " {
+			t.Errorf("content %q", got)
+		}
+	})
+}
+
+// TestCountsOfBlocks: one more than the service keeps is refused.
+func TestCountsOfBlocks(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	c, err := s.container(testAccount, testContainer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100_000 {
+		if err := c.stage("bowl", fmt.Sprintf("%08d", i), memoryContent("")); err != nil {
+			t.Fatalf("block %d: %v", i, err)
+		}
+	}
+	var f *fault
+	if err := c.stage("bowl", "one more", memoryContent("")); !errors.As(err, &f) || f.code != "BlockCountExceedsLimit" {
+		t.Errorf("block 100001: %v, want BlockCountExceedsLimit", err)
+	}
+	if err := s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("x"), &PutOptions{Append: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.change("log", func(current *record) (*record, error) { n := current.clone(); n.Appends = 49_999; return n, nil }); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", "BlockCountExceedsLimit"} {
+		w := call(t, s, "PUT", testURL+"/log?comp=appendblock", "y", nil)
+		if got := w.Header().Get("X-Ms-Error-Code"); got != want {
+			t.Errorf("append %d: %q, want %q", 50_000+i, got, want)
+		}
+	}
+}
+
+// TestMetadataAndPropertiesAreKept: what a client sets is what every way of reading shows.
+func TestMetadataAndPropertiesAreKept(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	call(t, s, "PUT", testURL+"/bowl", "clay", map[string]string{
+		"X-Ms-Blob-Type": "BlockBlob", "X-Ms-Meta-Glaze": "blue", "Content-Type": "text/a", "Content-Encoding": "br", "Content-Language": "en",
+		"X-Ms-Blob-Content-Disposition": "inline", "X-Ms-Blob-Cache-Control": "no-store", "X-Ms-Blob-Content-Md5": "XrY7u+Ae7tCTyyK7j1rNww==",
+		"X-Ms-Client-Request-Id": "mine",
+	})
+	for _, method := range []string{"GET", "HEAD"} {
+		w := call(t, s, method, testURL+"/bowl?comp=metadata", "", map[string]string{"X-Ms-Client-Request-Id": "mine"})
+		if w.Code != 200 || w.Header()["x-ms-meta-glaze"][0] != "blue" || w.Header().Get("Etag") == "" || w.Header().Get("X-Ms-Client-Request-Id") != "mine" {
+			t.Errorf("%s metadata: %d %v", method, w.Code, w.Header())
+		}
+	}
+	w := call(t, s, "HEAD", testURL+"/bowl", "", map[string]string{"X-Ms-Client-Request-Id": strings.Repeat("x", 1025)})
+	for name, want := range map[string]string{
+		"Content-Type": "text/a", "Content-Encoding": "br", "Content-Language": "en", "Content-Disposition": "inline", "Cache-Control": "no-store",
+		"Content-Md5": "XrY7u+Ae7tCTyyK7j1rNww==", "X-Ms-Client-Request-Id": "",
+	} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	call(t, s, "PUT", testURL+"/bowl?comp=properties", "", map[string]string{"X-Ms-Blob-Content-Language": "de"})
+	w = call(t, s, "HEAD", testURL+"/bowl", "", nil)
+	if h := w.Header(); h.Get("Content-Language") != "de" || h.Get("Content-Encoding") != "" || h.Get("Content-Type") != defaultContentType || h.Get("Cache-Control") != "" {
+		t.Errorf("after Set Blob Properties: %v", h)
+	}
+}
+
+// TestRootContainer: a blob of the container $root needs no container in its URL.
+func TestRootContainer(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	for _, container := range []string{"$root", "$web", "$logs"} {
+		if err := s.CreateContainer(testAccount, container); err != nil {
+			t.Errorf("%s: %v", container, err)
+		}
+	}
+	w := call(t, s, "PUT", "https://"+testHost+":443/robots.txt", "none", map[string]string{"X-Ms-Blob-Type": "BlockBlob"})
+	if w.Code != 201 {
+		t.Errorf("PUT /robots.txt = %d %s", w.Code, w.Body)
+	}
+	if w := call(t, s, "GET", "https://"+testHost+"/$root/robots.txt", "", nil); w.Code != 200 || w.Body.String() != "none" {
+		t.Errorf("GET /$root/robots.txt = %d %s", w.Code, w.Body)
+	}
 }

@@ -46,6 +46,7 @@ func TestRefusals(t *testing.T) {
 	if err := s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("x"), &PutOptions{Append: true}); err != nil {
 		t.Fatal(err)
 	}
+	put(t, s, "big", strings.Repeat("x", 4<<20+1))
 	type header = map[string]string
 	block := header{"X-Ms-Blob-Type": "BlockBlob"}
 	with := func(base header, more ...string) header {
@@ -76,12 +77,58 @@ func TestRefusals(t *testing.T) {
 		{"short container name", "PUT", "/ab?restype=container", "", nil, 400, "OutOfRangeInput"},
 		{"long blob name", "GET", "/firings/" + strings.Repeat("x", 1025), "", nil, 400, "InvalidUri"},
 		{"blob name that is not UTF-8", "GET", "/firings/%ff", "", nil, 400, "InvalidUri"},
+		{"blob without container", "GET", "/there", "", nil, 404, "ContainerNotFound"}, // of the container $root
+		{"long container name", "PUT", "/" + strings.Repeat("c", 64) + "?restype=container", "", nil, 400, "OutOfRangeInput"},
+		{"container name with a hyphen in front", "PUT", "/-kiln?restype=container", "", nil, 400, "InvalidResourceName"},
+		{"container name with a hyphen behind", "PUT", "/kiln-?restype=container", "", nil, 400, "InvalidResourceName"},
 		{"broken query", "GET", "/firings/there?a=%zz", "", nil, 400, "InvalidUri"},
 		{"no blob type", "PUT", "/firings/new", "", nil, 400, "MissingRequiredHeader"},
 		{"odd blob type", "PUT", "/firings/new", "", header{"X-Ms-Blob-Type": "Clay"}, 400, "InvalidHeaderValue"},
 		{"page blob", "PUT", "/firings/new", "", header{"X-Ms-Blob-Type": "PageBlob"}, 501, "NotImplemented"},
 		{"append blob with content", "PUT", "/firings/new", "x", header{"X-Ms-Blob-Type": "AppendBlob"}, 400, "InvalidHeaderValue"},
 		{"blob exists", "PUT", "/firings/there", "x", with(block, "If-None-Match", "*"), 409, "BlobAlreadyExists"},
+		{"match of no blob", "PUT", "/firings/new", "x", with(block, "If-Match", `"0x1"`), 412, "ConditionNotMet"},
+		{"match of any blob", "PUT", "/firings/new", "x", with(block, "If-Match", "*"), 412, "ConditionNotMet"},
+		{"blob's own MD5", "PUT", "/firings/new", "x", with(block, "X-Ms-Blob-Content-Md5", "eA=="), 400, "InvalidMd5"},
+		{"block list with another MD5", "PUT", "/firings/new?comp=blocklist", "<BlockList />", header{"Content-Md5": "XrY7u+Ae7tCTyyK7j1rNww=="}, 400, "Md5Mismatch"},
+		{"block list in an append blob", "PUT", "/firings/log?comp=blocklist", "<BlockList />", nil, 409, "InvalidBlobType"},
+		{"block list over a blob", "PUT", "/firings/there?comp=blocklist", "<BlockList />", header{"If-None-Match": "*"}, 409, "BlobAlreadyExists"},
+		{"block that is not committed", "PUT", "/firings/there?comp=blocklist", "<BlockList><Committed>YQ==</Committed></BlockList>", nil, 400, "InvalidBlockList"},
+		{"block that is not staged", "PUT", "/firings/there?comp=blocklist", "<BlockList><Uncommitted>YQ==</Uncommitted></BlockList>", nil, 400, "InvalidBlockList"},
+		{"long block list", "PUT", "/firings/new?comp=blocklist", "<BlockList>" + strings.Repeat("<Latest>YQ==</Latest>", 50_001) + "</BlockList>", nil, 400, "BlockListTooLong"},
+		{"block without ID", "PUT", "/firings/new?comp=block", "x", nil, 400, "InvalidQueryParameterValue"},
+		{"long block ID", "PUT", "/firings/new?comp=block&blockid=" + strings.Repeat("YWFh", 22), "x", nil, 400, "InvalidQueryParameterValue"},
+		{"block without length", "PUT", "/firings/new?comp=block&blockid=YQ==", "", header{"Content-Md5": "eA=="}, 400, "InvalidMd5"},
+		{"block in a missing container", "PUT", "/nowhere/new?comp=block&blockid=YQ==", "x", nil, 404, "ContainerNotFound"},
+		{"block list of an append blob", "GET", "/firings/log?comp=blocklist", "", nil, 409, "InvalidBlobType"},
+		{"block list in a missing container", "GET", "/nowhere/new?comp=blocklist", "", nil, 404, "ContainerNotFound"},
+		{"append to a missing container", "PUT", "/nowhere/log?comp=appendblock", "x", nil, 404, "ContainerNotFound"},
+		{"append with another MD5", "PUT", "/firings/log?comp=appendblock", "x", header{"Content-Md5": "XrY7u+Ae7tCTyyK7j1rNww=="}, 400, "Md5Mismatch"},
+		{"append at a position", "PUT", "/firings/log?comp=appendblock", "x", header{"X-Ms-Blob-Condition-Appendpos": "-1"}, 400, "InvalidHeaderValue"},
+		{"append below a size", "PUT", "/firings/log?comp=appendblock", "x", header{"X-Ms-Blob-Condition-Maxsize": "much"}, 400, "InvalidHeaderValue"},
+		{"append on a date", "PUT", "/firings/log?comp=appendblock", "x", header{"If-Modified-Since": "yesterday"}, 400, "InvalidHeaderValue"},
+		{"upload on a date", "PUT", "/firings/new", "x", with(block, "If-Unmodified-Since", "yesterday"), 400, "InvalidHeaderValue"},
+		{"properties on a date", "HEAD", "/firings/there", "", header{"If-Unmodified-Since": "yesterday"}, 400, "InvalidHeaderValue"},
+		{"metadata of a missing blob, read", "GET", "/firings/none?comp=metadata", "", nil, 404, "BlobNotFound"},
+		{"metadata that is wrong", "PUT", "/firings/there?comp=metadata", "", header{"X-Ms-Meta-1st": "x"}, 400, "InvalidMetadata"},
+		{"block list with metadata that is wrong", "PUT", "/firings/new?comp=blocklist", "<BlockList />", header{"X-Ms-Meta-1st": "x"}, 400, "InvalidMetadata"},
+		{"properties with an MD5 that is wrong", "PUT", "/firings/there?comp=properties", "", header{"X-Ms-Blob-Content-Md5": "eA=="}, 400, "InvalidMd5"},
+		{"metadata on a date", "PUT", "/firings/there?comp=metadata", "", header{"If-Modified-Since": "yesterday"}, 400, "InvalidHeaderValue"},
+		{"range of more than 4 MiB with its MD5", "GET", "/firings/big", "", header{"X-Ms-Range": "bytes=0-4194304", "X-Ms-Range-Get-Content-Md5": "true"}, 400, "OutOfRangeInput"},
+		{"container metadata that is wrong", "PUT", "/firings?restype=container&comp=metadata", "", header{"X-Ms-Meta-1st": "x"}, 400, "InvalidMetadata"},
+		{"new container with metadata that is wrong", "PUT", "/fresh?restype=container", "", header{"X-Ms-Meta-1st": "x"}, 400, "InvalidMetadata"},
+		{"metadata of a missing container", "PUT", "/nowhere?restype=container&comp=metadata", "", nil, 404, "ContainerNotFound"},
+		{"delete a missing container", "DELETE", "/nowhere?restype=container", "", nil, 404, "ContainerNotFound"},
+		{"delete a container on a date", "DELETE", "/firings?restype=container", "", header{"If-Modified-Since": "yesterday"}, 400, "InvalidHeaderValue"},
+		{"delete another version of a container", "DELETE", "/firings?restype=container", "", header{"If-Match": `"0x1"`}, 412, "ConditionNotMet"},
+		{"container with an odd lease ID", "GET", "/firings?restype=container", "", header{"X-Ms-Lease-Id": "1"}, 400, "InvalidHeaderValue"},
+		{"container metadata with a lease", "PUT", "/firings?restype=container&comp=metadata", "", header{"X-Ms-Lease-Id": leaseA}, 412, "LeaseNotPresentWithContainerOperation"},
+		{"lease of a missing container", "PUT", "/nowhere?restype=container&comp=lease", "", header{"X-Ms-Lease-Action": "break"}, 404, "ContainerNotFound"},
+		{"lease of a blob of a missing container", "PUT", "/nowhere/there?comp=lease", "", header{"X-Ms-Lease-Action": "break"}, 404, "ContainerNotFound"},
+		{"lease of another version of a container", "PUT", "/firings?restype=container&comp=lease", "", header{"X-Ms-Lease-Action": "break", "If-Match": `"0x1"`}, 412, "ConditionNotMet"},
+		{"lease of a container on a date", "PUT", "/firings?restype=container&comp=lease", "", header{"X-Ms-Lease-Action": "break", "If-Modified-Since": "yesterday"}, 400, "InvalidHeaderValue"},
+		{"lease of a blob on a date", "PUT", "/firings/there?comp=lease", "", header{"X-Ms-Lease-Action": "break", "If-Modified-Since": "yesterday"}, 400, "InvalidHeaderValue"},
+		{"lease of a container, no action", "PUT", "/firings?restype=container&comp=lease", "", nil, 400, "MissingRequiredHeader"},
 		{"wrong MD5", "PUT", "/firings/new", "x", with(block, "Content-Md5", "XrY7u+Ae7tCTyyK7j1rNww=="), 400, "Md5Mismatch"},
 		{"not an MD5", "PUT", "/firings/new", "x", with(block, "Content-Md5", "eA=="), 400, "InvalidMd5"},
 		{"wrong CRC64", "PUT", "/firings/new", "x", with(block, "X-Ms-Content-Crc64", "vo7q9sPVKY0="), 400, "Crc64Mismatch"},
@@ -106,12 +153,29 @@ func TestRefusals(t *testing.T) {
 		{"append nothing", "PUT", "/firings/log?comp=appendblock", "", nil, 400, "InvalidHeaderValue"},
 		{"append beyond a bound", "PUT", "/firings/log?comp=appendblock", "xyz", header{"X-Ms-Blob-Condition-Maxsize": "3"}, 412, "MaxBlobSizeConditionNotMet"},
 		{"page of nothing", "GET", "/firings?restype=container&comp=list&maxresults=0", "", nil, 400, "OutOfRangeQueryParameterValue"},
+		{"page of some", "GET", "/firings?restype=container&comp=list&maxresults=some", "", nil, 400, "InvalidQueryParameterValue"},
+		{"page of containers of nothing", "GET", "/?comp=list&maxresults=0", "", nil, 400, "OutOfRangeQueryParameterValue"},
+		{"marker that is not base64", "GET", "/firings?restype=container&comp=list&marker=2!4!%25%25%25%25", "", nil, 400, "OutOfRangeInput"},
+		{"marker without a name", "GET", "/firings?restype=container&comp=list&marker=2!4!MDAw", "", nil, 400, "OutOfRangeInput"},
 		{"odd marker", "GET", "/firings?restype=container&comp=list&marker=x", "", nil, 400, "OutOfRangeInput"},
 		{"odd include", "GET", "/firings?restype=container&comp=list&include=clay", "", nil, 400, "InvalidQueryParameterValue"},
 		{"lease", "GET", "/firings/there?comp=lease", "", nil, 405, "UnsupportedHttpVerb"},
 		{"lease ID", "PUT", "/firings/there?comp=metadata", "", header{"X-Ms-Lease-Id": "1"}, 400, "InvalidHeaderValue"},
 		{"copy", "PUT", "/firings/new", "", header{"X-Ms-Copy-Source": "https://example.com/a"}, 501, "NotImplemented"},
 		{"snapshot", "GET", "/firings/there?snapshot=2026-01-01T00:00:00.0000000Z", "", nil, 501, "NotImplemented"},
+		{"version of a blob", "GET", "/firings/there?versionid=1", "", nil, 501, "NotImplemented"},
+		{"tags", "PUT", "/firings/new", "x", with(block, "X-Ms-Tags", "a=b"), 501, "NotImplemented"},
+		{"if tags", "GET", "/firings/there", "", header{"X-Ms-If-Tags": "a='b'"}, 501, "NotImplemented"},
+		{"structured body", "PUT", "/firings/new", "x", with(block, "X-Ms-Structured-Body", "XSM/1.0"), 400, "UnsupportedHeader"},
+		{"own key", "PUT", "/firings/new", "x", with(block, "X-Ms-Encryption-Key", "a"), 501, "NotImplemented"},
+		{"service properties", "GET", "/?restype=service&comp=properties", "", nil, 501, "NotImplemented"},
+		{"access policies", "GET", "/firings?restype=container&comp=acl", "", nil, 501, "NotImplemented"},
+		{"tier", "PUT", "/firings/there?comp=tier", "", nil, 501, "NotImplemented"},
+		{"unknown comp of the service", "GET", "/?restype=service&comp=clay", "", nil, 400, "InvalidQueryParameterValue"},
+		{"unknown comp of a container", "GET", "/firings?restype=container&comp=clay", "", nil, 400, "InvalidQueryParameterValue"},
+		{"unknown restype of the account", "GET", "/?restype=shelf", "", nil, 400, "InvalidQueryParameterValue"},
+		{"unknown restype of a container", "GET", "/firings?restype=shelf", "", nil, 400, "InvalidQueryParameterValue"},
+		{"unknown restype", "GET", "/firings/there?restype=shelf", "", nil, 400, "InvalidQueryParameterValue"},
 		{"unknown comp", "GET", "/firings/there?comp=clay", "", nil, 400, "InvalidQueryParameterValue"},
 		{"method", "PATCH", "/firings/there", "", nil, 405, "UnsupportedHttpVerb"},
 		{"version", "GET", "/firings/there", "", header{"X-Ms-Version": "soon"}, 400, "InvalidHeaderValue"},
@@ -378,5 +442,125 @@ func TestPublicContainer(t *testing.T) {
 	}
 	if w := call(t, s, "DELETE", testURL+"/there", "", anonymous); w.Code == 202 {
 		t.Error("anyone may delete from a public container")
+	}
+}
+
+// TestLimits: one byte more than the service takes is refused before the body is read.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	if err := s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("x"), &PutOptions{Append: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		path, version string
+		limit         int64
+	}{
+		{"/new", "2026-02-06", 5000 << 20},
+		{"/new?comp=block&blockid=YQ==", "2026-02-06", 4000 << 20},
+		{"/log?comp=appendblock", "2022-11-02", 100 << 20},
+		{"/log?comp=appendblock", "2021-12-02", 4 << 20},
+	} {
+		for _, length := range []int64{test.limit, test.limit + 1} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, testURL+test.path, strings.NewReader("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.ContentLength = length
+			req.Header.Set("x-ms-version", test.version)
+			req.Header.Set("x-ms-blob-type", "BlockBlob")
+			req.Header.Set("Authorization", "Bearer "+goodToken)
+			w := newAnswer(s, req)
+			want := "InvalidInput" // it ends early
+			if length > test.limit {
+				want = "RequestBodyTooLarge"
+			}
+			if got := w.Header().Get("X-Ms-Error-Code"); got != want {
+				t.Errorf("%d bytes to %s, version %s: %s, want %s", length, test.path, test.version, got, want)
+			}
+			if limit := fmt.Sprintf("<MaxLimit>%d</MaxLimit>", test.limit); length > test.limit && !strings.Contains(w.Body.String(), limit) {
+				t.Errorf("%s: %s, want %s", test.path, w.Body, limit)
+			}
+		}
+	}
+}
+
+// TestTokenReasons: what is wrong with a token, in the service's words.
+func TestTokenReasons(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]string{
+		"audience":  "Audience validation failed. Audience did not match.",
+		"expired":   "Lifetime validation failed. The token is expired.",
+		"signature": "Signature validation failed. Signature verification failed.",
+		"issuer":    "Issuer validation failed. Issuer did not match.",
+		"malformed": "Token validation failed. The token is not well formed.",
+		"missing":   "Token validation failed. The token is not well formed.",
+		"the moon":  "the moon",
+	} {
+		s := newTestService(t, "", func(o *Options, _ *Account) {
+			o.VerifyToken = func(string, string) (string, bool, string) { return "", false, reason }
+		})
+		w := call(t, s, "GET", testURL+"/a", "", nil)
+		if w.Code != 401 || !strings.Contains(w.Body.String(), "<AuthenticationErrorDetail>"+want+"</AuthenticationErrorDetail>") {
+			t.Errorf("%s: %d %s, want %s", reason, w.Code, w.Body, want)
+		}
+	}
+	s := newTestService(t, "", func(o *Options, _ *Account) { o.VerifyToken, o.Now = nil, nil })
+	if w := call(t, s, "GET", testURL+"/a", "", nil); w.Code != 401 || !strings.Contains(w.Body.String(), "no authority") {
+		t.Errorf("without an authority: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestDelegationKeyWantsAToken: no other credential gets one.
+func TestDelegationKeyWantsAToken(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	target := "https://" + testHost + "/?restype=service&comp=userdelegationkey"
+	for name, test := range map[string]struct {
+		authorization string
+		status        int
+		code          string
+	}{
+		"account key": {"SharedKey " + testAccount + ":" + base64.StdEncoding.EncodeToString(make([]byte, 32)), 403, "AuthenticationFailed"},
+		"none":        {"", 401, "NoAuthenticationInformation"},
+	} {
+		w := call(t, s, "POST", target, "", map[string]string{"Authorization": test.authorization})
+		if w.Code != test.status || w.Header().Get("X-Ms-Error-Code") != test.code {
+			t.Errorf("%s: %d %v, want %d %s", name, w.Code, w.Header(), test.status, test.code)
+		}
+	}
+	for _, token := range []string{"opaque", "a.b!.c", "a." + base64.RawURLEncoding.EncodeToString([]byte("clay")) + ".c"} { // no claims to be read
+		s := newTestService(t, "", func(o *Options, _ *Account) {
+			o.VerifyToken = func(string, string) (string, bool, string) { return "tenant-1", true, "" }
+		})
+		body := "<KeyInfo><Expiry>" + time.Now().Add(time.Hour).UTC().Format(sasTimeLayout) + "</Expiry></KeyInfo>"
+		w := call(t, s, "POST", target, body, map[string]string{"Authorization": "Bearer " + token})
+		if w.Code != 200 || !strings.Contains(w.Body.String(), "<SignedOid>"+serviceObjectID+"</SignedOid><SignedTid>tenant-1</SignedTid>") {
+			t.Errorf("token %q: %d %s", token, w.Code, w.Body)
+		}
+	}
+}
+
+// TestSASAddresses: one address or a range, over whatever the client came.
+func TestSASAddresses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		remote, allowed string
+		want            bool
+	}{
+		{"10.0.0.1:1", "10.0.0.1", true},
+		{"10.0.0.1", "10.0.0.1", true},
+		{"[::ffff:10.0.0.1]:1", "10.0.0.1", true},
+		{"10.0.0.2:1", "10.0.0.1", false},
+		{"10.0.0.2:1", "10.0.0.1-10.0.0.2", true},
+		{"10.0.0.3:1", "10.0.0.1-10.0.0.2", false},
+		{"10.0.0.0:1", "10.0.0.1-10.0.0.2", false},
+		{"kiln:1", "10.0.0.1", false},
+		{"10.0.0.1:1", "kiln", false},
+		{"10.0.0.1:1", "10.0.0.0-kiln", false},
+	} {
+		if got := ipInRange(test.remote, test.allowed); got != test.want {
+			t.Errorf("%s in %s: %v, want %v", test.remote, test.allowed, got, test.want)
+		}
 	}
 }

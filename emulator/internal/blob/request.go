@@ -108,19 +108,15 @@ func (r *request) readPath() error {
 	if !isBlob && container != "" && r.query["restype"] == "" && r.query["comp"] != "list" {
 		container, blob, isBlob = "$root", container, true
 	}
-	var err error
-	if r.container, err = url.PathUnescape(container); err != nil {
-		return errInvalidURI()
-	}
-	if r.blob, err = url.PathUnescape(blob); err != nil {
-		return errInvalidURI()
-	}
+	r.container, _ = url.PathUnescape(container) // the escapes of EscapedPath are always valid
+	r.blob, _ = url.PathUnescape(blob)
 	switch {
 	case r.container == "" && r.blob == "":
 		return nil
 	case checkContainerName(r.container) != nil:
 		return checkContainerName(r.container)
 	case isBlob && r.query["restype"] == "":
+		var err error
 		r.blob, err = blobName(r.blob)
 		return err
 	}

@@ -56,9 +56,9 @@ func (r *request) operation() (operation, error) {
 	switch {
 	case restype == "account":
 		op, known = accountInfoOperation(comp)
-	case restype == "service" || r.container == "":
+	case restype == "service" || restype == "" && r.container == "":
 		op, known = serviceOperation(r.Method, comp)
-	case restype == "container" || r.blob == "":
+	case restype == "container" || restype == "" && r.blob == "":
 		op, known = containerOperation(r.Method, comp)
 	case restype == "":
 		op, known = blobOperation(r.Method, comp)

@@ -111,3 +111,94 @@ func TestSeedOfAMissingFolder(t *testing.T) {
 		t.Errorf("Seed = %v, want ErrNotExist", err)
 	}
 }
+
+// TestSeedThatCannotBe: the folder is released when the container is refused.
+func TestSeedThatCannotBe(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	if err := s.Seed(testAccount, "No", "", t.TempDir()); err == nil || !strings.Contains(err.Error(), "kilnstore/No") {
+		t.Errorf("Seed into a container that cannot be: %v", err)
+	}
+}
+
+// TestSeedThatChanges: files and folders that go while they are shown, and own blobs over seeded ones.
+func TestSeedThatChanges(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	dir := seedFolder(t)
+	if err := s.Seed(testAccount, testContainer, "", dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "zz"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for p, err := range s.List(t.Context(), testAccount, testContainer, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, p.Name)
+		if !p.ReadOnly || p.MD5 != nil {
+			t.Errorf("%+v is not shown as a seeded file", p)
+		}
+	}
+	if diff := cmp.Diff([]string{"a.txt", "a/1.txt", "a/deep/2.txt", "b", "inside", "zz"}, seen); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+	r, _, err := s.Open(t.Context(), testAccount, testContainer, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.Close(), os.RemoveAll(filepath.Join(dir, "a")), os.Remove(filepath.Join(dir, "b"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Open(t.Context(), testAccount, testContainer, "b"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a file that is gone: %v, want ErrNotFound", err)
+	}
+	if diff := cmp.Diff([]string{"a.txt", "zz"}, names(t, s, "")); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+}
+
+// TestMergeOfTwoSeeds: names come once and in their order, of whichever folder, and a loop can end anywhere.
+func TestMergeOfTwoSeeds(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	for _, files := range [][]string{{"a", "c", "e"}, {"b", "c", "f"}} {
+		dir := t.TempDir()
+		for _, name := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(files[0]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Seed(testAccount, testContainer, "", dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, s, "d", "own")
+	all := []string{"a", "b", "c", "d", "e", "f"}
+	if diff := cmp.Diff(all, names(t, s, "")); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+	if got := get(t, s, "c"); got != "a" {
+		t.Errorf("c is of the folder %q, want the first", got)
+	}
+	c, err := s.container(testAccount, testContainer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for stop := range all {
+		var seen []string
+		for r, err := range c.ascend("", "", 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen = append(seen, r.Name); len(seen) == stop+1 {
+				break
+			}
+		}
+		if diff := cmp.Diff(all[:stop+1], seen); diff != "" {
+			t.Errorf("a loop that ends after %d (-want +got):\n%s", stop+1, diff)
+		}
+	}
+}

@@ -141,3 +141,60 @@ func TestKindNames(t *testing.T) {
 		t.Error(`ParseKind("unknown") succeeds`)
 	}
 }
+
+// TestDomains: a certificate for them is good for every host of the cloud, and for no host of another.
+func TestDomains(t *testing.T) {
+	t.Parallel()
+	for _, c := range All() {
+		covered := func(host string) bool {
+			return slices.ContainsFunc(c.Domains(), func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) })
+		}
+		for _, host := range append(slices.Clone(c.LoginHosts), c.ManagementHost, c.BlobHost("kilns"), c.APIHost("eastus"),
+			c.ScoringHost("vases", "eastus"), "login.microsoftonline.com") {
+			if !covered(host) {
+				t.Errorf("%s: %s is in none of %v", c.Name, host, c.Domains())
+			}
+		}
+		for _, other := range All() {
+			if other.Name != c.Name && covered(other.ManagementHost) {
+				t.Errorf("%s covers %s", c.Name, other.ManagementHost)
+			}
+		}
+		if covered("example.com") {
+			t.Errorf("%s covers example.com", c.Name)
+		}
+	}
+}
+
+// TestTable pins what has no other test: names that clients compare to the letter.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	for _, want := range []struct{ name, login, management, storage, api, inference, studio, graph, ml string }{
+		{"AzureCloud", "login.microsoftonline.com", "management.azure.com", "core.windows.net", "api.azureml.ms", "inference.ml.azure.com",
+			"ml.azure.com", "graph.microsoft.com", "https://ml.azure.com"},
+		{"AzureChinaCloud", "login.chinacloudapi.cn", "management.chinacloudapi.cn", "core.chinacloudapi.cn", "api.ml.azure.cn", "inference.ml.azure.cn",
+			"studio.ml.azure.cn", "microsoftgraph.chinacloudapi.cn", "https://ml.azure.cn"},
+		{"AzureUSGovernment", "login.microsoftonline.us", "management.usgovcloudapi.net", "core.usgovcloudapi.net", "api.ml.azure.us", "inference.ml.azure.us",
+			"ml.azure.us", "graph.microsoft.us", "https://ml.azure.us"},
+	} {
+		c, ok := ByName(want.name)
+		got := []string{c.Name, c.LoginHosts[0], c.ManagementHost, c.StorageSuffix, c.APISuffix, c.InferenceSuffix, c.StudioHost, c.GraphHost, c.MLAudience}
+		if diff := cmp.Diff([]string{want.name, want.login, want.management, want.storage, want.api, want.inference, want.studio, want.graph, want.ml}, got); !ok || diff != "" {
+			t.Errorf("%s (-want +got):\n%s", want.name, diff)
+		}
+		for _, audience := range []string{"https://" + want.management, "https://" + want.management + "/", strings.Replace("https://"+want.management, "management.", "management.core.", 1)} {
+			if want.name == "AzureCloud" {
+				audience = strings.Replace(audience, "core.azure.com", "core.windows.net", 1)
+			}
+			if !slices.Contains(c.ManagementAudiences, audience) {
+				t.Errorf("%s: %s is no audience of the management host", want.name, audience)
+			}
+		}
+	}
+	if got := Kind(99).String() + Kind(-1).String() + Kind(0).String(); got != "unknownunknownunknown" {
+		t.Errorf("kinds that are none: %s", got)
+	}
+	if k, ok := ParseKind("unknown"); ok {
+		t.Errorf("unknown is the kind %d", k)
+	}
+}

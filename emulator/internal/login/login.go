@@ -114,6 +114,3 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mux.ServeHTTP(w, r)
 }
-
-// TenantID returns the GUID of the tenant.
-func (s *Service) TenantID() string { return s.tenant }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -314,5 +315,22 @@ func TestInstanceDiscovery(t *testing.T) {
 		if resp.StatusCode != http.StatusBadRequest || body["error"] != "invalid_instance" {
 			t.Errorf("authority %q: status %d, error %v; want 400 invalid_instance", authority, resp.StatusCode, body["error"])
 		}
+	}
+}
+
+// TestRefusalsOfOtherTenants: keys and metadata of a tenant that is not here, and a login without its parts.
+func TestRefusalsOfOtherTenants(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t, nil)
+	for _, path := range []string{"/discovery/keys", "/discovery/v2.0/keys", "/.well-known/openid-configuration", "/v2.0/.well-known/openid-configuration"} {
+		resp, body := ask(t, s, "https://login.microsoftonline.com/44444444-4444-4444-8444-444444444444"+path, nil, nil)
+		if resp.StatusCode != http.StatusBadRequest || body["error"] != "invalid_tenant" {
+			t.Errorf("%s = %d %v, want 400 invalid_tenant", path, resp.StatusCode, body)
+		}
+	}
+	form := tokenForm(url.Values{"client_secret": nil, "client_assertion": {"a.b.c"}})
+	resp, body := ask(t, s, "https://login.microsoftonline.com/"+tenant+"/oauth2/v2.0/token", form, nil)
+	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(fmt.Sprint(body["error_description"]), "'client_assertion_type'") {
+		t.Errorf("an assertion without its type = %d %v", resp.StatusCode, body)
 	}
 }

@@ -1,0 +1,243 @@
+package blob
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// failing is a backend on which one method fails.
+type failing struct {
+	backend
+	method string
+}
+
+var errDisk = errors.New("the disk is full")
+
+func (f *failing) err(method string) error {
+	if f.method == method {
+		return errDisk
+	}
+	return nil
+}
+
+func (f *failing) createContainer(k containerKey, r containerRecord) error {
+	return errors.Join(f.err("createContainer"), f.backend.createContainer(k, r))
+}
+
+func (f *failing) updateContainer(k containerKey, r containerRecord) error {
+	return errors.Join(f.err("updateContainer"), f.backend.updateContainer(k, r))
+}
+
+func (f *failing) dropContainer(k containerKey) error {
+	return errors.Join(f.err("dropContainer"), f.backend.dropContainer(k))
+}
+
+func (f *failing) write(k containerKey, r io.Reader) (content, error) {
+	if err := f.err("write"); err != nil {
+		return nil, err
+	}
+	return f.backend.write(k, r)
+}
+
+func (f *failing) join(k containerKey, parts []part) (content, error) {
+	if err := f.err("join"); err != nil {
+		return nil, err
+	}
+	return f.backend.join(k, parts)
+}
+
+func (f *failing) extend(base, tail content) (content, error) {
+	if err := f.err("extend"); err != nil {
+		return nil, err
+	}
+	return f.backend.extend(base, tail)
+}
+
+func (f *failing) publish(k containerKey, r *record) error {
+	return errors.Join(f.err("publish"), f.backend.publish(k, r))
+}
+
+func (f *failing) unpublish(k containerKey, r *record) error {
+	return errors.Join(f.err("unpublish"), f.backend.unpublish(k, r))
+}
+
+// TestFailuresOfTheBackend: the client is told of an internal error and no more, the log has the cause, and what was there
+// before is there afterwards.
+func TestFailuresOfTheBackend(t *testing.T) {
+	t.Parallel()
+	block := map[string]string{"X-Ms-Blob-Type": "BlockBlob"}
+	list := "<BlockList><Latest>YQ==</Latest></BlockList>"
+	for _, test := range []struct {
+		method, verb, path, body string
+		header                   map[string]string
+	}{
+		{"createContainer", "PUT", "/fresh?restype=container", "", nil},
+		{"updateContainer", "PUT", "/firings?restype=container&comp=metadata", "", nil},
+		{"updateContainer", "PUT", "/firings?restype=container&comp=lease", "", map[string]string{"X-Ms-Lease-Action": "acquire", "X-Ms-Lease-Duration": "-1"}},
+		{"dropContainer", "DELETE", "/firings?restype=container", "", nil},
+		{"write", "PUT", "/firings/there", "new", block},
+		{"write", "PUT", "/firings/there?comp=block&blockid=YQ==", "new", nil},
+		{"write", "PUT", "/firings/log?comp=appendblock", "new", nil},
+		{"publish", "PUT", "/firings/there", "new", block},
+		{"publish", "PUT", "/firings/there?comp=metadata", "", nil},
+		{"publish", "PUT", "/firings/there?comp=lease", "", map[string]string{"X-Ms-Lease-Action": "acquire", "X-Ms-Lease-Duration": "-1"}},
+		{"join", "PUT", "/firings/staged?comp=blocklist", list, nil},
+		{"publish", "PUT", "/firings/staged?comp=blocklist", list, nil},
+		{"extend", "PUT", "/firings/log?comp=appendblock", "new", nil},
+		{"unpublish", "DELETE", "/firings/there", "", nil},
+	} {
+		t.Run(test.method+" "+test.verb+" "+test.path, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			s := newTestService(t, "", func(o *Options, _ *Account) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+			put(t, s, "there", "clay")
+			if err := s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("clay"), &PutOptions{Append: true}); err != nil {
+				t.Fatal(err)
+			}
+			call(t, s, "PUT", testURL+"/staged?comp=block&blockid=YQ==", "clay", nil)
+			c, err := s.container(testAccount, testContainer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			broken := &failing{backend: s.store, method: test.method}
+			s.store, c.store = broken, broken
+			w := call(t, s, test.verb, "https://"+testHost+test.path, test.body, test.header)
+			if code := refusalOf(t, test.verb, w.Header(), w.Body.String()); w.Code != http.StatusInternalServerError || code != "InternalError" {
+				t.Errorf("%d %s, want 500 InternalError", w.Code, code)
+			}
+			if strings.Contains(w.Body.String(), errDisk.Error()) || !strings.Contains(log.String(), errDisk.Error()) {
+				t.Errorf("the client is told %s; the log has %s", w.Body, log.String())
+			}
+			broken.method = ""
+			if got := get(t, s, "there") + get(t, s, "log"); got != "clayclay" {
+				t.Errorf("afterwards the blobs hold %q", got)
+			}
+		})
+	}
+}
+
+// TestContainerThatIsGone: a request that has found a container finds out that it went.
+func TestContainerThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	put(t, s, "there", "clay")
+	c, err := s.container(testAccount, testContainer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anything := func(containerRecord) error { return nil }
+	if err := c.drop(anything); err != nil {
+		t.Fatal(err)
+	}
+	_, _, errRead := c.read("there", func(r *record) (int64, int64, error) { return 0, r.Size, nil })
+	_, errChange := c.change("there", func(*record) (*record, error) { return nil, nil })
+	_, errAmend := c.amend(func(*containerRecord) error { return nil })
+	for name, err := range map[string]error{
+		"read": errRead, "change": errChange, "amend": errAmend, "stage": c.stage("there", "YQ==", memoryContent("x")), "drop": c.drop(anything),
+	} {
+		var f *fault
+		if !errors.As(err, &f) || f.code != "ContainerNotFound" {
+			t.Errorf("%s: %v, want ContainerNotFound", name, err)
+		}
+	}
+}
+
+// TestFolderThatCannotBe: what stands in the way of a folder is named.
+func TestFolderThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(dir string) error{
+		"a file": func(dir string) error { return os.WriteFile(dir, nil, 0o600) },
+		"a container record, no JSON": func(dir string) error {
+			return writeDeep(filepath.Join(dir, testAccount, testContainer, containerFile), "clay")
+		},
+		"a short key":     func(dir string) error { return writeDeep(filepath.Join(dir, "delegation.key"), "clay") },
+		"a folder as key": func(dir string) error { return os.MkdirAll(filepath.Join(dir, "delegation.key"), 0o700) },
+		"no folder for content": func(dir string) error {
+			c := filepath.Join(dir, testAccount, testContainer)
+			return errors.Join(writeDeep(filepath.Join(c, containerFile), "{}"), os.WriteFile(filepath.Join(c, blobsDir), nil, 0o600))
+		},
+	} {
+		dir := filepath.Join(t.TempDir(), "data")
+		if err := prepare(dir); err != nil {
+			t.Fatal(err)
+		}
+		s, err := New(Options{Dir: dir})
+		if err == nil {
+			_ = s.Close()
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), "blob: open "+dir+": ") {
+			t.Errorf("%s: %v, want an error that names the folder", name, err)
+		}
+	}
+}
+
+func writeDeep(path, text string) error {
+	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600))
+}
+
+// TestLoadFinishesWhatACrashLeft: a deleted container whose folder was not yet removed, a container without a record, a staged
+// upload, and blobs whose content is missing, too short or elsewhere.
+func TestLoadFinishesWhatACrashLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newTestService(t, dir)
+	for _, name := range []string{"whole", "missing", "short", "elsewhere"} {
+		put(t, s, name, "clay of "+name)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	container := filepath.Join(dir, testAccount, testContainer)
+	deleted := filepath.Join(dir, testAccount, ".deleted-1", "blobs", "a")
+	half := filepath.Join(dir, testAccount, "halfmade", "blobs", "a")
+	staged := filepath.Join(container, stagingDir, "x")
+	for _, path := range []string{deleted, half, staged} {
+		if err := writeDeep(path, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content := func(name string) string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(container, blobsDir, name+"~[0-9A-Z]*"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("content of %s: %v, %v", name, found, err)
+		}
+		return found[0]
+	}
+	record := filepath.Join(container, blobsDir, "elsewhere"+recordSuffix)
+	text, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := bytes.Replace(text, []byte(`"file": "`), []byte(`"file": "../`), 1)
+	if err := errors.Join(os.Remove(content("missing")), os.Truncate(content("short"), 3), os.WriteFile(record, moved, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+
+	var log bytes.Buffer
+	again := newTestService(t, dir, func(o *Options, _ *Account) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	if got := names(t, again, ""); len(got) != 1 || get(t, again, "whole") != "clay of whole" {
+		t.Errorf("blobs after the crash: %v", got)
+	}
+	for _, name := range []string{"missing", "short", "elsewhere"} {
+		if !strings.Contains(log.String(), name+recordSuffix) {
+			t.Errorf("the log does not name %s: %s", name, log.String())
+		}
+	}
+	if _, err := os.Stat(filepath.Dir(filepath.Dir(deleted))); err == nil {
+		t.Error("the deleted container is still there")
+	}
+	if _, err := os.Stat(staged); err == nil {
+		t.Error("the staged upload is still there")
+	}
+	if _, err := os.Stat(half); err != nil {
+		t.Errorf("what is not a container was touched: %v", err)
+	}
+}
