@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
@@ -41,10 +42,21 @@ func remedy(e *Error, resp *http.Response) string {
 		return "set a default with Endpoints().SetDefaultDeployment, or name the deployment in Invocation.Deployment"
 	case e.mentions("endpoint names must be unique"):
 		return "endpoint names are unique per region, across all workspaces: choose another, for example with a random suffix"
-	case e.StatusCode == http.StatusTooManyRequests:
-		return "ask less often, or raise ClientOptions.Retry.MaxRetries"
+	case e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= http.StatusInternalServerError:
+		return busyRemedy(e, resp)
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		return "redirects are not followed because the token would go along: check for a proxy in between"
+	}
+	return ""
+}
+
+// busyRemedy is for a service that still could not answer at the last try.
+func busyRemedy(e *Error, resp *http.Response) string {
+	switch after, told := retryAfter(resp.Header, time.Now()); {
+	case told && after > 0:
+		return "the service asks to be left alone for " + after.Round(time.Second).String() + ": try again then"
+	case e.StatusCode == http.StatusTooManyRequests:
+		return "ask less often, or raise ClientOptions.Retry.MaxRetries"
 	}
 	return ""
 }

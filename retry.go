@@ -220,9 +220,12 @@ func (t *retryTransport) backoff(_, _ time.Duration, try int, resp *http.Respons
 	return t.config.clock.backoff(min(d, t.config.maxDelay))
 }
 
-// retryAfter reads how long the service wants to be left alone, in any of the forms Azure uses.
+// retryAfterHeaders are the forms that Azure uses. The last one is in seconds, or a date.
+var retryAfterHeaders = []string{"Retry-After-Ms", "X-Ms-Retry-After-Ms", "Retry-After"}
+
+// retryAfter reads how long the service wants to be left alone.
 func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
-	for _, name := range []string{"Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
+	for _, name := range retryAfterHeaders[:2] {
 		if after, ok := parseWait(h.Get(name), time.Millisecond); ok {
 			return after, true
 		}

@@ -53,6 +53,7 @@ func (aim) Do(req *policy.Request) (*http.Response, error) {
 	if t.accept != "" {
 		raw.Header.Set("Accept", t.accept)
 	}
+	countTries(req)
 	return req.Next()
 }
 
@@ -107,6 +108,7 @@ func (c *Client) blobOptions() *blockblob.ClientOptions {
 	o := c.options.ClientOptions
 	o.APIVersion = "" // that of the management plane, if any
 	o.PerCallPolicies = append([]policy.Policy{aim{}}, o.PerCallPolicies...)
+	o.PerRetryPolicies = append([]policy.Policy{patience{c.retry}}, o.PerRetryPolicies...)
 	o.Transport = signing{plainClient(c.storage.transport(c.transport()))}
 	return &blockblob.ClientOptions{ClientOptions: o}
 }
