@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -77,7 +78,7 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 				"name subscription, resource group and workspace, or use FindWorkspace")
 		}
 	}
-	if cred == nil {
+	if isNil(cred) {
 		return nil, operation{"create", "client", ""}.invalid("cred", "is nil",
 			"pass a credential of azidentity, for example NewDefaultAzureCredential")
 	}
@@ -102,16 +103,36 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 	return c, nil
 }
 
+// ready is the error of a call on a client that NewClient did not make, else nil.
+func (c *Client) ready(op operation) error {
+	if c == nil || c.management == nil {
+		return op.invalid("client", "was not made by NewClient", "make it with NewClient, and get the others from it, as in client.Jobs()")
+	}
+	return nil
+}
+
+// isNil reports whether an interface holds nothing, or a nil pointer.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
+}
+
 // Workspace returns the names that the client was made with.
 func (c *Client) Workspace() Workspace { return c.workspace }
 
 // armURL builds a management URL below the workspace from unescaped path segments.
 func (c *Client) armURL(segments ...string) string {
+	if c == nil {
+		return ""
+	}
 	return c.cloud.management + c.armID(segments...)
 }
 
 // armID builds the ARM id of something in the workspace.
 func (c *Client) armID(segments ...string) string {
+	if c == nil {
+		return "" // nothing is sent, see ready
+	}
 	var b strings.Builder
 	b.WriteString(c.workspace.ID())
 	for _, s := range segments {
@@ -136,6 +157,9 @@ type Access struct {
 // before long work begins. It sends nothing to Azure ML, and no other call needs it. A credential that gives no token is
 // an *[Error]; a token says nothing about the caller's roles.
 func (c *Client) Authenticate(ctx context.Context) ([]Access, error) {
+	if err := c.ready(operation{"authenticate", "client", ""}); err != nil {
+		return nil, err
+	}
 	var access []Access
 	for _, audience := range []string{c.cloud.managementAud, c.cloud.mlAudience} {
 		token, err := c.cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{audience + "/.default"}, EnableCAE: true})

@@ -142,7 +142,7 @@ func (d DatastoresClient) CreateOrUpdate(ctx context.Context, name string, store
 		store.Credentials = NoCredentials{}
 	}
 	r.query, r.body, r.invalid = url.Values{"skipValidation": {strconv.FormatBool(!orZero(options).Validate)}}, store, cmp.Or(r.invalid, store.check(r.op))
-	defer d.c.storage.forget(name)
+	defer d.c.forgetDatastore(name)
 	return do[Datastore](ctx, d.c, r)
 }
 
@@ -162,7 +162,7 @@ func (d Datastore) check(op operation) error {
 // Delete removes a datastore. The storage behind it stays. A missing one is [ErrNotFound] or no error, as the service
 // answers.
 func (d DatastoresClient) Delete(ctx context.Context, name string) error {
-	defer d.c.storage.forget(name)
+	defer d.c.forgetDatastore(name)
 	_, err := do[json.RawMessage](ctx, d.c, d.request(http.MethodDelete, "delete", name))
 	return err
 }

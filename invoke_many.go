@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -56,7 +57,11 @@ func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invoca
 	}
 	return func(yield func(InvokeResult, error) bool) {
 		op := operation{"invoke", "endpoint", endpoint}
-		if err := checkName(op, "endpoint", endpoint); err != nil {
+		err := cmp.Or(e.c.ready(op), checkName(op, "endpoint", endpoint))
+		if err == nil && invocations == nil {
+			err = op.invalid("invocations", "is nil", "pass a sequence, for example slices.Values of a slice")
+		}
+		if err != nil {
 			yield(InvokeResult{}, err)
 			return
 		}

@@ -186,6 +186,9 @@ func (j JobsClient) Poller(name string) (*Poller[Job], error) {
 	if err := checkName(op, "name", name); err != nil {
 		return nil, err
 	}
+	if err := j.c.ready(op); err != nil {
+		return nil, err
+	}
 	return newPoller(j.c, op, &jobHandler{jobs: j, name: name}, jobSchedule), nil
 }
 

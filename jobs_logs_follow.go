@@ -48,6 +48,10 @@ func (j JobsClient) FollowLogs(ctx context.Context, name string, options *Follow
 	}
 	return func(yield func(LogLine, error) bool) {
 		op := operation{"follow logs of", "job", name}
+		if err := j.c.ready(op); err != nil {
+			yield(LogLine{}, err)
+			return
+		}
 		var last error
 		ctx, end := j.c.begin(ctx, op, slog.LevelInfo)
 		defer end(&last)

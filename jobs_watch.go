@@ -38,6 +38,10 @@ func (j JobsClient) Watch(ctx context.Context, names []string, options *WatchOpt
 	o := orZero(options)
 	return func(yield func(Job, error) bool) {
 		op := operation{"watch", "jobs", ""}
+		if err := j.c.ready(op); err != nil {
+			yield(Job{}, err)
+			return
+		}
 		var last error
 		ctx, end := j.c.begin(ctx, op, slog.LevelInfo)
 		defer end(&last)

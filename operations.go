@@ -212,6 +212,9 @@ func (h *operationHandler[T]) final(ctx context.Context) (T, error) {
 //	p, err := azmlbatch.Resume[azmlbatch.Endpoint](client, token)
 func Resume[T Endpoint | Deployment | Compute | Job | Nothing](client *Client, token string) (*Poller[T], error) {
 	op := operation{"resume", "poller", ""}
+	if err := client.ready(op); err != nil {
+		return nil, err
+	}
 	t, err := client.readToken(op, token)
 	if err != nil {
 		return nil, err

@@ -90,6 +90,9 @@ func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
 	if p.done {
 		return p.last, p.err
 	}
+	if p.handler == nil {
+		return Progress{}, operation{"poll", "poller", ""}.invalid("poller", "follows nothing", "take one from a Begin method, or from Resume")
+	}
 	if !p.ended {
 		s, err := p.handler.poll(ctx)
 		p.last.Polls++

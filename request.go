@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ type request struct {
 
 // about is a request for something that exists in the workspace, by the path segments below it. Its name is op.name.
 func (c *Client) about(op operation, method string, segments ...string) request {
-	return request{op: op, method: method, url: c.armURL(segments...), invalid: checkName(op, "name", op.name)}
+	return request{op: op, method: method, url: c.armURL(segments...), invalid: cmp.Or(c.ready(op), checkName(op, "name", op.name))}
 }
 
 // do sends the request and decodes the answer into a T. A success without a body, and the literal null, give a zero T.
@@ -98,6 +99,9 @@ func do[T any](ctx context.Context, c *Client, r request) (T, error) {
 func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err error) {
 	if r.invalid != nil {
 		return nil, r.invalid
+	}
+	if err := c.ready(r.op); err != nil {
+		return nil, err
 	}
 	ctx, end := c.begin(ctx, r.op, slog.LevelDebug)
 	defer end(&err)

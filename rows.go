@@ -23,6 +23,10 @@ func Rows[T any](ctx context.Context, c *Client, job string, options *RowsOption
 		var zero T
 		var err error
 		op := operation{"read rows of", "job", job}
+		if err := c.ready(op); err != nil {
+			yield(zero, err)
+			return
+		}
 		ctx, end := c.begin(ctx, op, slog.LevelInfo)
 		defer end(&err)
 		files, err := c.Jobs().predictions(ctx, op, job, orZero(options).Partial)

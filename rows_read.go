@@ -48,6 +48,12 @@ func (e *RowError) Unwrap() error { return e.Err }
 // appears in errors. Memory does not grow with the file.
 func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T, error] {
 	o := orZero(options)
+	if isNil(r) {
+		return func(yield func(T, error) bool) {
+			var zero T
+			yield(zero, operation{"read", "rows of", name}.invalid("r", "is nil", "pass the reader of a predictions file"))
+		}
+	}
 	if o.Format == RowFormatLines {
 		return readLines[T](r, name)
 	}

@@ -177,8 +177,12 @@ func sasEnd(token Secret, otherwise time.Time) time.Time {
 	return otherwise
 }
 
-// forget drops what is known about a datastore that has been changed through this client.
-func (s *storageState) forget(name string) {
+// forgetDatastore drops what is known about a datastore that has been changed through this client.
+func (c *Client) forgetDatastore(name string) {
+	if c == nil {
+		return
+	}
+	s := &c.storage
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.datastores, name)

@@ -55,6 +55,9 @@ func (p place) url() *url.URL {
 // spellings, an https URL of a blob or container with or without a signature, wasbs:// and abfss://. It asks the service
 // for a datastore that this client has not seen yet, and for the workspace where the place has its GUID.
 func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place, error) {
+	if err := c.ready(op); err != nil {
+		return place{}, err
+	}
 	r, err := ParseReference("", uri)
 	if err != nil {
 		return place{}, err

@@ -29,6 +29,9 @@ func newTracer(p tracing.Provider, ws Workspace) tracing.Tracer {
 
 // inSpan runs a step of several requests within a span.
 func inSpan[T any](ctx context.Context, c *Client, op operation, run func(context.Context) (T, error)) (v T, err error) {
+	if err := c.ready(op); err != nil {
+		return v, err
+	}
 	ctx, end := c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
 	return run(ctx)

@@ -67,12 +67,18 @@ func (w WorkspaceDetails) MarshalJSON() ([]byte, error) { return wire.Encode(w, 
 
 // WorkspaceDetails reads the workspace. One request; retried.
 func (c *Client) WorkspaceDetails(ctx context.Context) (WorkspaceDetails, error) {
+	if err := c.ready(operation{"get", "workspace", ""}); err != nil {
+		return WorkspaceDetails{}, err
+	}
 	return do[WorkspaceDetails](ctx, c, request{op: operation{"get", "workspace", c.workspace.Name},
 		method: http.MethodGet, url: c.armURL()})
 }
 
 // knownDetails reads the workspace at most once per client.
 func (c *Client) knownDetails(ctx context.Context) (WorkspaceDetails, error) {
+	if err := c.ready(operation{"get", "workspace", ""}); err != nil {
+		return WorkspaceDetails{}, err
+	}
 	d, err := c.details.get(ctx, nil, c.WorkspaceDetails)
 	return d, operation{"get", "workspace", c.workspace.Name}.failed(err)
 }
@@ -95,6 +101,9 @@ func (c *Client) dataPlaneURL(ctx context.Context, service string, segments ...s
 
 // dataPlaneBase is where the data plane is, read at most once per client.
 func (c *Client) dataPlaneBase(ctx context.Context) (string, error) {
+	if _, err := c.knownDetails(ctx); err != nil {
+		return "", err
+	}
 	base, err := c.api.get(ctx, nil, c.discover)
 	return base, c.discovering().failed(err)
 }
