@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -202,6 +203,19 @@ func TestRulesFileName(t *testing.T) {
 		if err != nil || filepath.Base(got.OutputFile) != name {
 			t.Errorf("%q: %q, %v", name, got.OutputFile, err)
 		}
+	}
+}
+
+// TestRulesMachineFaults pins which errors of the system are not the fault of the script.
+func TestRulesMachineFaults(t *testing.T) {
+	folder, err := filepath.Abs("python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), realPython(), "-c", "import errno, sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, sys.argv[1])\n"+
+		"import worker\nprint(*sorted(errno.errorcode[e] for e in worker.MACHINE_FAULTS))", folder).CombinedOutput()
+	if diff := cmp.Diff("EDQUOT EIO ENOSPC EROFS\n", string(out)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 

@@ -208,6 +208,20 @@ func exceedThreshold(t *testing.T, folder string) {
 	}
 }
 
+// TestSuiteMLflowFiles pins which files the driver reads, and as what.
+func TestSuiteMLflowFiles(t *testing.T) {
+	lib, err := filepath.Abs(filepath.Join("python", "lib"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := suiteOutput(t, "-c", "import sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, sys.argv[1])\nimport azmlbatch_mlflow as driver\n"+
+		"for extension, reader in sorted(driver.READERS.items()):\n    print(extension, reader.__name__)", lib)
+	want := ".bmp read_image\n.csv read_csv\n.gif read_image\n.jpeg read_image\n.jpg read_image\n.parquet read_parquet\n.png read_image\n.pqt read_parquet\n.tiff read_image\n"
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("readers (-want +got):\n%s", diff)
+	}
+}
+
 // TestSuiteHeartClassifier runs Microsoft's own sample as its deployment does, with its pickled
 // model and its data.
 func TestSuiteHeartClassifier(t *testing.T) {
