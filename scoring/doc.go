@@ -73,9 +73,10 @@
 // has no output file. What its processes had written stays in the output folder, in files named
 // temp_…, as with the service.
 //
-// If the engine itself is killed, a small Python process beside it ends the workers and their
+// If the engine itself is killed, a small Python process beside it kills the workers and their
 // children and removes the temporary folder. If that process is killed too, the next job on this
-// machine does both.
+// machine does both. This works on Linux; on other systems only the temporary folder is removed,
+// and a worker ends when it asks for its next mini-batch.
 //
 // # Limits
 //
