@@ -113,6 +113,21 @@ func TestLogsThatCannotBeKept(t *testing.T) {
 	}
 }
 
+// TestLogsOfProcessesThatCannotBeMade: without its own logs no process is started.
+func TestLogsOfProcessesThatCannotBeMade(t *testing.T) {
+	for _, folder := range []string{"logs/user/stdout", "logs/user/stderr"} {
+		job := newJob(t, "import helper\nhelper.note('started')\n"+echo, 1)
+		writeFile(t, filepath.Join(job.Logs, filepath.FromSlash(folder)), "a file in the place of the folder")
+		got, err := Run(t.Context(), job)
+		if err == nil || got.Status != Failed || !strings.Contains(err.Error(), folder) {
+			t.Errorf("%s: Run = %+v, %v", folder, got, err)
+		}
+		if diff := cmp.Diff([]string{}, notes(t, job)); diff != "" {
+			t.Errorf("%s: the script ran (-want +got):\n%s", folder, diff)
+		}
+	}
+}
+
 // TestReadTail reads the end of a log that is longer than what is shown.
 func TestReadTail(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")

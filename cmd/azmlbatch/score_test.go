@@ -421,8 +421,17 @@ func TestScoreBar(t *testing.T) {
 	bar := &progressBar{writer: &terminal}
 	bar.show(scoring.Progress{Items: scoring.Items{Total: 20}, MiniBatches: scoring.MiniBatches{Total: 2}})
 	bar.show(scoring.Progress{Items: scoring.Items{Total: 20, Failed: 10}, MiniBatches: scoring.MiniBatches{Total: 2, Failed: 1}})
-	bar.end()
 	if text := terminal.String(); !strings.Contains(text, "0/2") || !strings.Contains(text, "10 files failed") {
 		t.Errorf("the bar shows %q", text)
+	}
+	terminal.Reset()
+	bar.end()
+	if text := terminal.String(); text == "" || strings.Trim(text, "\r \x1b[2K") != "" {
+		t.Errorf("at the end it writes %q, want that it clears the line", text)
+	}
+	terminal.Reset()
+	(&progressBar{writer: &terminal}).end() // of a job that has not begun
+	if terminal.Len() > 0 {
+		t.Errorf("a bar that was never shown writes %q", &terminal)
 	}
 }
