@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	err = os.CopyFS(dir, fstest.MapFS{
 		"code/score.py": {Data: []byte(`
 import os
@@ -75,7 +75,7 @@ func ExampleScriptError() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	err = os.CopyFS(dir, fstest.MapFS{
 		"code/score.py":   {Data: []byte("def run(mini_batch):\n    return [int(open(path).read()) for path in mini_batch]\n")},
 		"input/vase1.txt": {Data: []byte("1240")},
@@ -111,7 +111,7 @@ func ExampleJob() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	err = os.CopyFS(dir, fstest.MapFS{
 		"code/score.py": {Data: []byte("import os\ndef run(mini_batch):\n" +
 			"    print('firing', len(mini_batch), 'vases in', os.environ['KILN'])\n    return mini_batch\n")},

@@ -19,7 +19,7 @@ func ExampleFunc() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	err = os.CopyFS(dir, fstest.MapFS{
 		"input/vase1.txt": {Data: []byte("celadon")},
 		"input/vase2.txt": {Data: []byte("raku")},

@@ -90,7 +90,7 @@ func isBeingStarted(pid int) bool {
 	const kernelThread = 0x00200000 // PF_KTHREAD
 	// The fields of proc_pid_stat(5) from the third on.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const state, flags, environmentEnd = 3 - 3, 9 - 3, 51 - 3
+	const state, flags, environmentEnd = 0, 6, 48
 	if len(fields) <= environmentEnd {
 		return false
 	}

@@ -38,7 +38,8 @@ func (l *progressLines) show(p scoring.Progress) {
 	tenths := 10 * done / p.MiniBatches.Total
 	switch {
 	case done == 0:
-		fmt.Fprintf(l.writer, "scoring %d files in %d mini-batches\n", p.Items.Total, p.MiniBatches.Total)
+		fmt.Fprintf(l.writer, "scoring %s in %s\n", plural(p.Items.Total, "file", "files"),
+			plural(p.MiniBatches.Total, "mini-batch", "mini-batches"))
 	case tenths > l.tenths:
 		fmt.Fprintf(l.writer, "%d of %d mini-batches, %d files succeeded, %d failed\n", done, p.MiniBatches.Total, p.Items.Succeeded, p.Items.Failed)
 	}
@@ -46,6 +47,14 @@ func (l *progressLines) show(p scoring.Progress) {
 }
 
 func (l *progressLines) end() {}
+
+// plural is a count with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
 
 // progressBar draws a bar in the last line of a terminal and clears it at the end.
 type progressBar struct {

@@ -416,6 +416,17 @@ func TestScoreWhoseReaderIsGone(t *testing.T) {
 	}
 }
 
+func TestScoreProgressOfOneFile(t *testing.T) {
+	var lines bytes.Buffer
+	progress := newProgress(&lines)
+	progress.show(scoring.Progress{Items: scoring.Items{Total: 1}, MiniBatches: scoring.MiniBatches{Total: 1}})
+	progress.show(scoring.Progress{Items: scoring.Items{Total: 1, Failed: 1}, MiniBatches: scoring.MiniBatches{Total: 1, Failed: 1}})
+	progress.end()
+	if diff := cmp.Diff("scoring 1 file in 1 mini-batch\n1 of 1 mini-batches, 0 files succeeded, 1 failed\n", lines.String()); diff != "" {
+		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+}
+
 func TestScoreBar(t *testing.T) {
 	var terminal bytes.Buffer
 	bar := &progressBar{writer: &terminal}

@@ -44,8 +44,9 @@ func New(dir, prefix string, before func(path string)) (*Dir, error) {
 			return nil, errors.Join(err, os.RemoveAll(path))
 		}
 		// Where files cannot be locked, the folder has no lock and is never taken for abandoned.
-		if locked, err := TryLock(lock); err != nil || locked && isThere(lock) {
-			return &Dir{Path: path, lock: lock}, nil
+		locked, lockErr := TryLock(lock)
+		if lockErr != nil || locked && isThere(lock) {
+			return &Dir{Path: path, lock: lock}, nil //nolint:nilerr // see above
 		}
 		lock.Close() // another process had the lock first, and removes the folder
 	}
