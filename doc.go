@@ -23,28 +23,46 @@
 //	model, err := client.Models().Upload(ctx, "digits", "./model", nil)
 //	code, err := client.Codes().Upload(ctx, "score-digits", "./code", nil)
 //	environment, err := client.Environments().CreateOrUpdate(ctx, "digits", azmlbatch.Environment{Image: image, CondaFile: conda}, nil)
-//	…                    // a cluster, an endpoint, a deployment: see the examples
+//	cluster, err := client.Computes().CreateOrUpdate(ctx, "cluster", azmlbatch.Compute{
+//		Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: 2},
+//	}, nil)
+//	endpoint, err := client.Endpoints().CreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{}, nil)
+//	blue, err := client.Deployments("digits").CreateOrUpdate(ctx, "blue", azmlbatch.Deployment{
+//		Model: azmlbatch.ModelByID{AssetID: model.Ref()}, EnvironmentID: environment.Ref(), Compute: cluster.Name,
+//		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"},
+//	}, nil)
+//	endpoint, err = client.Endpoints().SetDefaultDeployment(ctx, "digits", "blue", nil)
 //	job, err := client.Endpoints().Invoke(ctx, "digits", azmlbatch.Invocation{
-//		Inputs: azmlbatch.Inputs{"images": azmlbatch.URIFolder{URI: "https://…/images"}},
+//		Input: azmlbatch.URIFolder{URI: "https://…/images"},
 //	})
 //	done, err := client.Jobs().Wait(ctx, job.Name, nil)
 //	for row, err := range azmlbatch.Rows[Prediction](ctx, client, done.Name, nil) { … }
 //
 // # Lists
 //
-// A list is an [iter.Seq2] of values and errors. Nothing is fetched before the loop starts, leaving the loop fetches nothing
-// more, an error is yielded once and ends the loop, and ranging again starts over. A next link that leaves the service's
-// host, or that came before, is an error.
+// Every list is an [iter.Seq2] of values and errors. Nothing is fetched before the loop starts, and leaving the loop
+// fetches nothing more. An error is yielded once and ends the loop. Ranging again starts over. A next link that leaves
+// the service's host, or that repeats, is an error.
 //
 // # Waiting
 //
-// What takes long begins with a Begin method and gives a [Poller]: Poll, Done, Result, PollUntilDone and ResumeToken mean
-// what they mean in every Azure SDK. [JobsClient.Wait] follows a job in the same way. A status that this version has never
-// seen means that the work goes on. Cancelling the context stops the waiting, not the service's work.
+// CreateOrUpdate, Update, Scale, SetDefaultDeployment, Cancel and Delete wait until the work is done; [WaitOptions] set
+// the interval and report the [Progress]. The Begin methods return when the service has accepted the request and give a
+// [Poller], whose Poll, Done, Result, PollUntilDone and ResumeToken mean what they mean in every Azure SDK. [Resume] makes
+// a poller from a token, in another process if need be. A status that this version has never seen means that the work goes
+// on. Cancelling the context stops the waiting, not the service's work.
 //
-// A Completed job may have failed files, because the service's default threshold ignores them: [JobsClient.Counts] tells how
-// many. [JobsClient.FollowLogs] reads what a job writes while it runs, [JobsClient.Watch] follows many jobs with few
-// requests, and [EndpointsClient.InvokeMany] starts and follows them, so many at once.
+// # Jobs
+//
+//   - [JobsClient.Wait] follows one job to its end, [JobsClient.Watch] many jobs with few requests.
+//   - [EndpointsClient.InvokeMany] starts many jobs, a few at a time, and yields each as it ends.
+//   - [JobsClient.FollowLogs] yields what a job writes while it runs; [JobsClient.ListLogs] and [JobsClient.OpenLog] read
+//     its log files.
+//   - [JobsClient.Counts] says how many files are done and how many failed. A Completed job may have failed files, because
+//     the service's default threshold ignores them.
+//   - [Rows] and [ReadRows] read predictions as typed rows; [JobsClient.ListOutputs], [JobsClient.OpenOutput] and
+//     [JobsClient.Download] read the files as they are.
+//   - [JobsClient.Cancel] stops a job.
 //
 // # Invoking once
 //
@@ -83,17 +101,25 @@
 // Contributor and Owner of the workspace have all of it except the storage roles. A refusal is [ErrForbidden] and names the
 // role in its Remedy; a new role takes up to an hour to work.
 //
-//	Get and List calls, Jobs().Wait, Children, Logs     Reader
-//	Upload, Create, Update, Archive, Delete of assets   AzureML Data Scientist, and the storage role for what is sent
-//	Datastores: create, delete, Secrets                 AzureML Data Scientist
-//	Endpoints and Deployments: every change, Keys       AzureML Data Scientist
-//	Endpoints().Invoke, Jobs().Cancel, Delete      AzureML Data Scientist
-//	Computes: every change                              AzureML Compute Operator, Contributor or Owner;
-//	                                                    with a user-assigned identity also Managed Identity Operator
-//	Upload, LocalPath inputs                            Storage Blob Data Contributor on the storage account,
-//	                                                    or a datastore with secrets
-//	Download, Rows, Outputs, OpenLog                    Storage Blob Data Reader on the storage account,
-//	                                                    or a datastore with secrets
+//	Every Get and List call but those of blobs below     Reader
+//	Jobs().Wait, Watch, Counts, ListSteps                Reader; with the storage role for reading they also
+//	                                                     find the cause of a failure and counts in logs
+//	Assets: Upload, CreateOrUpdate, Archive, Restore,    AzureML Data Scientist; Upload also needs the
+//	Delete                                               storage role for writing
+//	Datastores: CreateOrUpdate, Delete, Secrets          AzureML Data Scientist
+//	Endpoints and Deployments: every change, Keys        AzureML Data Scientist
+//	Endpoints().Invoke, InvokeMany                       AzureML Data Scientist; LocalPath inputs also need
+//	                                                     the storage role for writing
+//	Jobs().Cancel, Delete                                AzureML Data Scientist
+//	Computes: every change                               AzureML Compute Operator, Contributor or Owner;
+//	                                                     with a user-assigned identity also Managed Identity
+//	                                                     Operator
+//	Client.Upload                                        the storage role for writing
+//	Rows, Download, Jobs().ListOutputs, OpenOutput,      the storage role for reading
+//	ListLogs, OpenLog, FollowLogs
+//
+// The storage role for writing is Storage Blob Data Contributor on the storage account, that for reading is Storage Blob
+// Data Reader. Neither is needed where the datastore has secrets: AzureML Data Scientist may use them.
 //
 // The job itself reads its input as the caller and as the cluster's managed identity: on storage without stored credentials
 // the cluster needs Storage Blob Data Reader too.
