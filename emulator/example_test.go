@@ -186,7 +186,7 @@ func ExampleStart() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	fmt.Println(server.ProxyURL() == "http://"+server.Address(), len(server.Env()) > 0)
 	// Output: true true
 }

@@ -43,9 +43,15 @@ func TestWhatIsLogged(t *testing.T) {
 	}{
 		"nothing written": {func(http.ResponseWriter, *http.Request) {}, 200},
 		"a body":          {func(w http.ResponseWriter, _ *http.Request) { write(w, "clay") }, 200},
-		"a status":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202); w.WriteHeader(500) }, 202},
-		"early hints":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, 404},
-		"cut":             {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0},
+		"a status": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			w.WriteHeader(http.StatusOK)
+		}, http.StatusAccepted},
+		"early hints": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusNotFound)
+		}, http.StatusNotFound},
+		"cut": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0},
 	} {
 		var logged bytes.Buffer
 		l := requestLog{logger: slog.New(slog.NewTextHandler(&logged, nil))}
