@@ -122,8 +122,8 @@ type counter struct{ seen *int }
 
 func (c counter) Do(r *policy.Request) (*http.Response, error) { *c.seen++; return r.Next() }
 
-// TestFolderOfEnvironments: virtual environments lie in the cache folder of the user, or where the options say. A file in the
-// place of the folder shows which one a job wants.
+// TestFolderOfEnvironments: virtual environments lie in the cache folder of the user, or where the
+// options say. A file in the place of the folder shows which one a job wants.
 func TestFolderOfEnvironments(t *testing.T) {
 	cache := t.TempDir()
 	standard, chosen := filepath.Join(cache, "azmlbatch", "environments"), filepath.Join(cache, "chosen")

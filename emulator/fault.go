@@ -75,8 +75,8 @@ const (
 	// HTMLError answers 502, or Status, with the HTML page of a proxy. The request has no effect.
 	HTMLError Action = "html-error"
 	// FailOperation fails the long-running operation that the request starts. The operation has no
-	// effect. A deletion is followed by its Location alone, whose last answer says Failed with status
-	// 200.
+	// effect. A deletion is followed by its Location alone, whose last answer says Failed with
+	// status 200.
 	FailOperation Action = "fail-operation"
 )
 

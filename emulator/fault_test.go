@@ -30,7 +30,8 @@ type faulted struct {
 	Effect bool // the service has done what was asked
 }
 
-// faultOn sends a request through a fault to a service that answers 201 with a header and a body of 26 letters.
+// faultOn sends a request through a fault to a service that answers 201 with a header and a body of
+// 26 letters.
 func faultOn(t *testing.T, kind cloud.Kind, f Fault) faulted {
 	t.Helper()
 	if _, err := f.check(); err != nil {
@@ -435,7 +436,8 @@ func TestCutDuringCutsShortBodiesToo(t *testing.T) {
 	}
 }
 
-// TestOperationsThatFail: a client learns that, however the operation is followed, and nothing has changed.
+// TestOperationsThatFail: a client learns that, however the operation is followed, and nothing has
+// changed.
 func TestOperationsThatFail(t *testing.T) {
 	client := NewClient(t, &Options{Faults: []Fault{
 		{Host: "management", Method: "DELETE", Action: FailOperation}, {Host: "management", Method: "PUT", Path: "**/bowls", Action: FailOperation},

@@ -35,7 +35,8 @@ func TestLatestRequests(t *testing.T) {
 	}
 }
 
-// TestWhatIsLogged: method, host, path and status of every answer, whatever the handler does, and neither query nor header.
+// TestWhatIsLogged: method, host, path and status of every answer, whatever the handler does, and
+// neither query nor header.
 func TestWhatIsLogged(t *testing.T) {
 	for name, test := range map[string]struct {
 		handler http.HandlerFunc

@@ -11,7 +11,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
-// TestCertificates: every host of every cloud and this machine have one that clients accept, and nobody else has.
+// TestCertificates: every host of every cloud and this machine have one that clients accept, and
+// nobody else has.
 func TestCertificates(t *testing.T) {
 	for _, c := range cloud.All() {
 		a, err := newAuthority(c, "")
@@ -52,7 +53,8 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// TestLifetimes: those of the authority and of a host's certificate, and when the latter is replaced.
+// TestLifetimes: those of the authority and of a host's certificate, and when the latter is
+// replaced.
 func TestLifetimes(t *testing.T) {
 	a, err := newAuthority(cloud.Public(), "")
 	if err != nil {

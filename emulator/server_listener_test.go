@@ -57,7 +57,8 @@ func TestTooManyOpenFilesDoNotEndTheServer(t *testing.T) {
 	_, _, _ = plain.Close(), secure.Close(), client.Close()
 }
 
-// TestSilentConnections: those that have said nothing when the server ends are closed, and those that say goodbye too.
+// TestSilentConnections: those that have said nothing when the server ends are closed, and those
+// that say goodbye too.
 func TestSilentConnections(t *testing.T) {
 	listener := &crowded{next: make(chan net.Conn, 2)}
 	secure, plain := newHandedListener(nil), newHandedListener(nil)
@@ -88,7 +89,8 @@ func TestSorterEndsWhileItPauses(t *testing.T) {
 	(&sorter{Listener: &crowded{refusals: 1 << 30}}).run(ctx)
 }
 
-// TestHandedListener: what is handed over after the end is closed, and Accept and Close can be called any number of times.
+// TestHandedListener: what is handed over after the end is closed, and Accept and Close can be
+// called any number of times.
 func TestHandedListener(t *testing.T) {
 	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
 	l := newHandedListener(addr)

@@ -132,7 +132,8 @@ func TestAHostThatIsNotPlayedIsRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedConnect reads the answer as it is on the wire: a whole response, whose status line no host name can break.
+// TestRefusedConnect reads the answer as it is on the wire: a whole response, whose status line no
+// host name can break.
 func TestRefusedConnect(t *testing.T) {
 	s := startServer(t, nil)
 	for host, want := range map[string]string{
@@ -187,7 +188,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	_ = l.Close()
 }
 
-// TestPortSpeaksTLSAndProxy: clients that know the port alone, and others that take it for something else.
+// TestPortSpeaksTLSAndProxy: clients that know the port alone, and others that take it for
+// something else.
 func TestPortSpeaksTLSAndProxy(t *testing.T) {
 	s := startServer(t, nil)
 	file, err := os.ReadFile(s.CAFile())
@@ -315,7 +317,8 @@ func TestEnvNamesWhatClientsRead(t *testing.T) {
 	}
 }
 
-// TestTrustStore reads what Java reads, and finds in it what every other client finds in the CA file.
+// TestTrustStore reads what Java reads, and finds in it what every other client finds in the CA
+// file.
 func TestTrustStore(t *testing.T) {
 	s := startServer(t, nil)
 	data, err := os.ReadFile(s.trustStore)

@@ -249,7 +249,8 @@ func TestBareRequest(t *testing.T) {
 	}
 }
 
-// TestPanicInMemory: a panic of a handler is an error of the call that names the request and the place.
+// TestPanicInMemory: a panic of a handler is an error of the call that names the request and the
+// place.
 func TestPanicInMemory(t *testing.T) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://management.azure.com/tenants", nil)
 	if err != nil {

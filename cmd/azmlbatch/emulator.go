@@ -64,8 +64,8 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 	return o, nil
 }
 
-// logger logs warnings, one per line: why a job failed, and hosts that were refused. Verbose adds the
-// requests and the time.
+// logger logs warnings, one per line: why a job failed, and hosts that were refused. Verbose adds
+// the requests and the time.
 func (f emulatorFlags) logger(c console) *slog.Logger {
 	if f.Verbose {
 		return slog.New(slog.NewTextHandler(c.err, nil))
@@ -121,7 +121,7 @@ func (s *startCmd) Run(ctx context.Context, c console) (err error) {
 	return nil
 }
 
-// removeOwn removes the file unless somebody has put another content there.
+// removeOwn removes the file unless its content was changed.
 func removeOwn(path string, content []byte) error {
 	now, err := os.ReadFile(path)
 	if err == nil && bytes.Equal(now, content) {

@@ -36,7 +36,8 @@ func asCommand(t *testing.T) []string {
 	return append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 }
 
-// TestHelpExamplesRun runs the example of every verb as printed, in a folder that has what the examples name.
+// TestHelpExamplesRun runs the example of every verb as printed, in a folder that has what the
+// examples name.
 func TestHelpExamplesRun(t *testing.T) {
 	parser, err := kong.New(&command{}, kong.Vars{"version": "test"})
 	if err != nil {
@@ -66,7 +67,8 @@ func TestHelpExamplesRun(t *testing.T) {
 	}
 }
 
-// started is "azmlbatch emulator start" in a process of its own, with what it has printed up to its last line.
+// started is "azmlbatch emulator start" in a process of its own, with what it has printed up to its
+// last line.
 type started struct {
 	*exec.Cmd
 	output string
@@ -151,7 +153,8 @@ curl -sS --fail-with-body "https://login.microsoftonline.com/$AZURE_TENANT_ID/oa
 	}
 }
 
-// TestStartLeavesAForeignEnvFile: what has been put in the file's place meanwhile is not the emulator's to remove.
+// TestStartLeavesAForeignEnvFile: what has been put in the file's place meanwhile is not the
+// emulator's to remove.
 func TestStartLeavesAForeignEnvFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "azure.env")
 	s := startEmulator(t, "--env-file", file)
@@ -164,7 +167,8 @@ func TestStartLeavesAForeignEnvFile(t *testing.T) {
 	}
 }
 
-// TestKilledEmulatorLeavesNothingForLong: its folder, with the CA files and the env file, goes when the next one starts.
+// TestKilledEmulatorLeavesNothingForLong: its folder, with the CA files and the env file, goes when
+// the next one starts.
 func TestKilledEmulatorLeavesNothingForLong(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -199,7 +203,8 @@ func TestKilledEmulatorLeavesNothingForLong(t *testing.T) {
 	}
 }
 
-// TestFailedJobIsReported: the reason of a failed job is one line of the emulator's own output, with or without --verbose.
+// TestFailedJobIsReported: the reason of a failed job is one line of the emulator's own output,
+// with or without --verbose.
 func TestFailedJobIsReported(t *testing.T) {
 	for _, verbose := range []bool{false, true} {
 		var stderr lockedBuffer
@@ -320,7 +325,8 @@ func TestFailedStarts(t *testing.T) {
 	}
 }
 
-// TestExecPassesAnInterruptOn: the command is asked to end, ends by itself, and its exit code counts.
+// TestExecPassesAnInterruptOn: the command is asked to end, ends by itself, and its exit code
+// counts.
 func TestExecPassesAnInterruptOn(t *testing.T) {
 	env := asCommand(t)
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", `exec azmlbatch emulator exec -- sh -c 'trap "echo asked; exit 7" TERM; echo ready; while :; do sleep 0.05; done'`)

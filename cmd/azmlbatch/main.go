@@ -23,10 +23,10 @@ type command struct {
 	Version  kong.VersionFlag `help:"Print the version and exit."`
 }
 
-// Exit codes of every verb beside 0 and 1.
+// Exit codes of every verb besides 0 and 1.
 const (
 	usageError  = 2
-	interrupted = 130 // by Ctrl-C or another signal, as shells have it
+	interrupted = 130 // by Ctrl-C or another signal, the same as in shells
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -54,8 +54,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exitCode(parsed.Run(), stderr)
 }
 
-// endings are the signals that end a verb, which then removes what it has made: a closed terminal
-// among them, unless nohup or its like has said that it shall not matter.
+// endings are the signals after which a verb cleans up and ends. A closed terminal is one of them,
+// unless the signal is ignored, as nohup does.
 func endings() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -79,7 +79,7 @@ func helpWithExample(options kong.HelpOptions, ctx *kong.Context) error {
 	return nil
 }
 
-// exitCode is that of the command that was run, or 1 for our own failure.
+// exitCode returns the exit code of the command that exec ran, or 1 for an error of our own.
 func exitCode(err error, stderr io.Writer) int {
 	var child *exec.ExitError
 	var mistake *usageMistake

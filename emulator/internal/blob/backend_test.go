@@ -68,8 +68,8 @@ func (f *failing) unpublish(k containerKey, r *record) error {
 	return errors.Join(f.err("unpublish"), f.backend.unpublish(k, r))
 }
 
-// TestFailuresOfTheBackend: the client is told of an internal error and no more, the log has the cause, and what was there
-// before is there afterwards.
+// TestFailuresOfTheBackend: the client is told of an internal error and no more, the log has the
+// cause, and what was there before is there afterwards.
 func TestFailuresOfTheBackend(t *testing.T) {
 	t.Parallel()
 	block := map[string]string{"X-Ms-Blob-Type": "BlockBlob"}
@@ -182,8 +182,8 @@ func writeDeep(path, text string) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600))
 }
 
-// TestLoadFinishesWhatACrashLeft: a deleted container whose folder was not yet removed, a container without a record, a staged
-// upload, and blobs whose content is missing, too short or elsewhere.
+// TestLoadFinishesWhatACrashLeft: a deleted container whose folder was not yet removed, a container
+// without a record, a staged upload, and blobs whose content is missing, too short or elsewhere.
 func TestLoadFinishesWhatACrashLeft(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -299,7 +299,8 @@ func TestContainerGoesWhileBlobsChange(t *testing.T) {
 	})
 }
 
-// TestDirectErrors: what is not there, and what cannot be, by the names of account, container and blob.
+// TestDirectErrors: what is not there, and what cannot be, by the names of account, container and
+// blob.
 func TestDirectErrors(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, "")
@@ -400,7 +401,8 @@ func TestListStops(t *testing.T) {
 	}
 }
 
-// TestBlocksOfOneBlob: a block that is put again, IDs of several lengths, and where a listed block is looked for.
+// TestBlocksOfOneBlob: a block that is put again, IDs of several lengths, and where a listed block
+// is looked for.
 func TestBlocksOfOneBlob(t *testing.T) {
 	t.Parallel()
 	onEachBackend(t, func(t *testing.T, s *Service) {

@@ -121,7 +121,8 @@ func TestSeedThatCannotBe(t *testing.T) {
 	}
 }
 
-// TestSeedThatChanges: files and folders that go while they are shown, and own blobs over seeded ones.
+// TestSeedThatChanges: files and folders that go while they are shown, and own blobs over seeded
+// ones.
 func TestSeedThatChanges(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, "")
@@ -160,7 +161,8 @@ func TestSeedThatChanges(t *testing.T) {
 	}
 }
 
-// TestMergeOfTwoSeeds: names come once and in their order, of whichever folder, and a loop can end anywhere.
+// TestMergeOfTwoSeeds: names come once and in their order, of whichever folder, and a loop can end
+// anywhere.
 func TestMergeOfTwoSeeds(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, "")

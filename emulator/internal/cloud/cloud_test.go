@@ -142,7 +142,8 @@ func TestKindNames(t *testing.T) {
 	}
 }
 
-// TestDomains: a certificate for them is good for every host of the cloud, and for no host of another.
+// TestDomains: a certificate for them is good for every host of the cloud, and for no host of
+// another.
 func TestDomains(t *testing.T) {
 	t.Parallel()
 	for _, c := range All() {

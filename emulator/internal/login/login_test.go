@@ -318,7 +318,8 @@ func TestInstanceDiscovery(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfOtherTenants: keys and metadata of a tenant that is not here, and a login without its parts.
+// TestRefusalsOfOtherTenants: keys and metadata of a tenant that is not here, and a login without
+// its parts.
 func TestRefusalsOfOtherTenants(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t, nil)
