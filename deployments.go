@@ -230,38 +230,11 @@ func (d DeploymentsClient) BeginDelete(ctx context.Context, name string) (*Polle
 
 // resolveDeployment turns the references of a deployment into what the service takes, and fills in the location.
 func (c *Client) resolveDeployment(ctx context.Context, op operation, d Deployment) (Deployment, error) {
+	if err := c.resolveReferences(ctx, op, d.references()); err != nil {
+		return d, err
+	}
 	var err error
-	resolve := func(argument string, kind ReferenceKind, text string) string {
-		if err != nil || text == "" {
-			return text
-		}
-		text, err = c.resolve(ctx, op, "Deployment."+argument, kind, text)
-		return text
-	}
-	d.Compute = resolve("Compute", ReferenceKindCompute, d.Compute)
-	d.EnvironmentID = resolve("EnvironmentID", ReferenceKindEnvironment, d.EnvironmentID)
-	d.CodeConfiguration.CodeID = resolve("CodeConfiguration.CodeID", ReferenceKindCode, d.CodeConfiguration.CodeID)
-	switch m := wire.Indirect(d.Model).(type) {
-	case ModelByID:
-		if m.AssetID == "" && err == nil {
-			err = op.invalid("Deployment.Model", "has an empty AssetID", "register the model and use its Ref method")
-		}
-		m.AssetID = resolve("Model", ReferenceKindModel, m.AssetID)
-		d.Model = m
-	case ModelByDataPath:
-		m.DatastoreID = resolve("Model.DatastoreID", ReferenceKindDatastore, m.DatastoreID)
-		d.Model = m
-	case ModelByOutput:
-		m.JobID = resolve("Model.JobID", ReferenceKindJob, m.JobID)
-		d.Model = m
-	}
-	switch p := wire.Indirect(d.Configuration).(type) {
-	case PipelineComponentDeployment:
-		p.ReferenceType = cmp.Or(p.ReferenceType, "Id")
-		p.ComponentID = resolve("Configuration.ComponentID", ReferenceKindComponent, p.ComponentID)
-		d.Configuration = p
-	}
-	if d.Location == "" && err == nil {
+	if d.Location == "" {
 		d.Location, err = c.location(ctx)
 	}
 	return d, err

@@ -28,6 +28,12 @@ func checkDeployment(op operation, d Deployment) error {
 	case model != nil && component:
 		return op.invalid("Deployment.Model", "is set beside a pipeline component", "leave one of the two out")
 	}
+	if m, ok := wire.Indirect(d.Model).(ModelByID); ok && m.AssetID == "" {
+		return op.invalid("Deployment.Model", "has an empty AssetID", "register the model and use its Ref method")
+	}
+	if err := checkReferences(op, d.references()); err != nil {
+		return err
+	}
 	if err := checkScript(op, d.CodeConfiguration); err != nil {
 		return err
 	}

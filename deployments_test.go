@@ -203,7 +203,7 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 		{"threshold", func(d *Deployment) { d.ErrorThreshold = new(-2) }, "Deployment.ErrorThreshold"},
 		{"retries", func(d *Deployment) { d.RetrySettings.MaxRetries = new(-1) }, "Deployment.RetrySettings.MaxRetries"},
 		{"tag", func(d *Deployment) { d.Tags = map[string]string{"clay": ""} }, "Tags"},
-		{"unknown label", func(d *Deployment) { d.EnvironmentID = "azureml:e@newest" }, "environment"},
+		{"unknown label", func(d *Deployment) { d.EnvironmentID = "azureml:e@newest" }, "Deployment.EnvironmentID"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,7 +43,8 @@ type Output interface{ output() }
 // sub-folders.
 type URIFolder struct {
 	// URI is an https URL of blob storage, a datastore path (azureml://datastores/D/paths/P) or a
-	// registered data asset (its ARM id, azureml:NAME:VERSION, or azureml:NAME@latest).
+	// registered data asset: its ARM id, azureml:NAME:VERSION or azureml:NAME@latest. Invoke sends
+	// an asset as its ARM id; a label costs one request.
 	URI string `wire:"uri"`
 	// Mode is how the job reaches the data. Empty means the service's default.
 	Mode DataMode `wire:"mode"`

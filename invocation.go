@@ -3,7 +3,6 @@ package azmlbatch
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ type Invocation struct {
 	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
 	// InstanceCount is the number of nodes. Nodes cost money while they run.
 	InstanceCount int `wire:"properties/compute/instanceCount"`
-	// Compute is the ARM id or name of another cluster than the deployment's.
+	// Compute is another cluster than the deployment's: its name, azureml:NAME or ARM id. Computes have no version.
 	Compute string `wire:"properties/compute/target"`
 	// RetrySettings are tries and time limit per mini-batch.
 	RetrySettings RetrySettings `wire:"properties/retrySettings"`
@@ -83,7 +82,7 @@ type DatasetVersion struct {
 
 // DatasetID is a registered dataset by its id, in the older form.
 type DatasetID struct {
-	// ID of the dataset.
+	// ID of the dataset, sent as it is. A reference to a data asset, such as azureml:NAME:VERSION, is sent as the ARM id.
 	ID string `wire:"datasetId"`
 }
 
@@ -98,7 +97,7 @@ var _ = wire.OneOf[Dataset]("dataInputType", nil,
 
 // OutputDataset is the older form of an output.
 type OutputDataset struct {
-	// DatastoreID is the ARM id of a blob datastore.
+	// DatastoreID is the ARM id of a blob datastore. A name or azureml:NAME is sent as the id.
 	DatastoreID string `wire:"datastoreId"`
 	// Path is a folder on the datastore that does not exist yet.
 	Path string `wire:"path"`
@@ -128,6 +127,12 @@ func checkInvocation(op operation, inv Invocation) error {
 	case inv.ErrorThreshold != nil && *inv.ErrorThreshold < -1:
 		return op.invalid("Invocation.ErrorThreshold", "is below -1", "-1 ignores all failures")
 	}
+	if err := checkDataset(op, inv.Dataset); err != nil {
+		return err
+	}
+	if err := checkReferences(op, inv.references()); err != nil {
+		return err
+	}
 	if inv.Input != nil {
 		return checkInput(op, "Invocation.Input", inv.Input)
 	}
@@ -147,26 +152,42 @@ func (inv Invocation) inputs() Inputs {
 	return inv.Inputs
 }
 
+// checkDataset refuses an older input that names nothing.
+func checkDataset(op operation, d Dataset) error {
+	bad := func(argument, problem, remedy string) error {
+		return op.invalid("Invocation.Dataset"+argument, problem, remedy)
+	}
+	switch d := wire.Indirect(d).(type) {
+	case DataURL:
+		if r, err := ParseReference("", d.Path); err != nil || r.Form != ReferenceFormURL {
+			return bad(".Path", fmt.Sprintf("%q is not a URL", redact(clip(d.Path))), "give the https URL of a folder or file")
+		}
+	case DatasetVersion:
+		if d.Name == "" {
+			return bad(".Name", "is empty", "name the data asset")
+		}
+		if d.Version == "" {
+			return bad(".Version", "is empty", "name the version; Data().Latest finds the newest")
+		}
+	case DatasetID:
+		if d.ID == "" {
+			return bad(".ID", "is empty", "give the id of a data asset")
+		}
+	}
+	return nil
+}
+
+// checkInput checks an input but for its URI, which is among the references of the invocation.
 func checkInput(op operation, argument string, in Input) error {
-	var uri string
 	switch v := wire.Indirect(in).(type) {
 	case nil:
-		return op.invalid(argument, "is nil", "")
+		return op.invalid(argument, "is nil", "give an input, for example azmlbatch.URIFolder")
 	case LocalPath:
 		return checkLocalInput(op, argument, v.Path)
 	case Literal:
 		if v.Value == nil {
 			return op.invalid(argument+".Value", "is nil", "use a string, number or boolean")
 		}
-		return nil
-	case UnknownData:
-		return nil
-	default:
-		uri = dataURI(v)
-	}
-	if u, err := url.Parse(uri); uri == "" || err != nil || u.Scheme == "" && uri[0] != '/' {
-		return op.invalid(argument+".URI", fmt.Sprintf("%q is not a URI", redact(uri)),
-			"use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION; a local path is azmlbatch.LocalPath")
 	}
 	return nil
 }

@@ -104,10 +104,9 @@ func keyWithoutPlace(op operation) error {
 // complete returns inv as it is sent but for its inputs, and the place of the output by which the job can be found (""
 // when there is none).
 func (t invokeTarget) complete(ctx context.Context, inv Invocation, key string) (_ Invocation, place string, err error) {
-	if inv.Compute != "" {
-		if inv.Compute, err = t.c.resolve(ctx, t.op, "Invocation.Compute", ReferenceKindCompute, inv.Compute); err != nil {
-			return inv, "", err
-		}
+	inv.Inputs = maps.Clone(inv.Inputs) // the caller's stay as they are
+	if err := t.c.resolveReferences(ctx, t.op, inv.references()); err != nil {
+		return inv, "", err
 	}
 	if t.deployment.Configuration != nil {
 		return inv, outputPlace(inv), nil

@@ -30,6 +30,9 @@ func (k ReferenceKind) versioned() bool {
 	return false
 }
 
+// unversionedKinds are the kinds whose things have no versions.
+var unversionedKinds = []ReferenceKind{ReferenceKindCompute, ReferenceKindDatastore, ReferenceKindJob}
+
 // noun is the word for one of the kind in messages.
 func (k ReferenceKind) noun() string {
 	if k == ReferenceKindData {

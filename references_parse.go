@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,17 +52,22 @@ func ParseReference(kind ReferenceKind, text string) (Reference, error) {
 		r.Job, r.Path, _ = strings.Cut(strings.TrimLeft(text[len("runs:"):], "/"), "/")
 		return r.parsed(kind, r.Job != "")
 	case hasPrefixFold(text, "azureml:"):
-		return r.parsed(kind, r.byName(kind, text[len("azureml:"):]))
+		name := strings.TrimPrefix(text[len("azureml:"):], "/") // a page of Microsoft's writes azureml:/NAME@latest
+		return r.parsed(kind, r.byName(kind, name))
 	case r.bareName(kind, text):
-		return r, nil
+		return r.parsed(kind, true)
 	}
 	r.Form, r.Path = ReferenceFormLocal, text
 	return r, nil
 }
 
 func (r Reference) parsed(kind ReferenceKind, ok bool) (Reference, error) {
-	if !ok {
+	switch {
+	case !ok:
 		return Reference{}, badReference(kind, r.Text, "is none of the forms of a reference")
+	case r.Version+r.Label != "" && slices.Contains(unversionedKinds, r.Kind):
+		return Reference{}, operation{"read", "reference", ""}.invalid(r.Kind.noun(),
+			fmt.Sprintf("%q: %ss have no version", redact(clip(r.Text)), r.Kind.noun()), "write azureml:"+r.Name)
 	}
 	return r, nil
 }
@@ -90,12 +96,13 @@ func (r *Reference) byName(kind ReferenceKind, name string) bool {
 	return assetName.MatchString(name)
 }
 
-// bareName reads NAME:VERSION and, for kinds without versions, NAME.
+// bareName reads NAME:VERSION and, for kinds without versions, NAME. A version that is too much is
+// an error of its caller's.
 func (r *Reference) bareName(kind ReferenceKind, text string) bool {
 	asset := kind.versioned() || kind == ""
 	switch {
-	case asset && namedVersion.MatchString(text) && !driveLetter.MatchString(text[:2]),
-		asset && namedLabel.MatchString(text) && kind != "",
+	case namedVersion.MatchString(text) && !driveLetter.MatchString(text[:2]),
+		namedLabel.MatchString(text) && kind != "",
 		kind != "" && !asset && armName.MatchString(text):
 		return r.byName(kind, text)
 	}

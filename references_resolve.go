@@ -1,46 +1,122 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// resolve turns a reference to something with a name into what a request of the management plane takes, and a label of
-// the workspace into the newest version, which costs one request.
-func (c *Client) resolve(ctx context.Context, op operation, argument string, kind ReferenceKind, text string) (string, error) {
+// heldReference is a member of a request that refers to something with a name. Deployments and
+// invocations list theirs; checking and resolving them is the same for all.
+type heldReference struct {
+	argument string          // for errors, as in "Deployment.Compute"
+	kind     ReferenceKind   // what is meant
+	also     []ReferenceKind // other kinds that an id may name
+	forms    []ReferenceForm // other forms that go out as they are
+	text     string
+	set      func(id string) // puts the id in the reference's place
+}
+
+// check reads the reference and refuses what is certain to be wrong, without asking the service.
+func (h heldReference) check(op operation) (Reference, error) {
 	bad := func(problem, remedy string, err error) error {
-		return op.invalid(argument, problem, remedy).causedBy(err)
+		return op.invalid(h.argument, problem, remedy).causedBy(err)
 	}
-	r, err := ParseReference(kind, text)
+	quoted := fmt.Sprintf("%q", redact(clip(h.text)))
+	r, err := ParseReference(h.kind, h.text)
 	switch {
 	case err != nil:
 		var cause *ArgumentError
 		if errors.As(err, &cause) {
-			return "", bad(cause.Problem, cause.Remedy, err)
+			return r, bad(cause.Problem, cause.Remedy, err)
 		}
-		return "", bad("cannot be read", "", err)
+		return r, bad("cannot be read", "", err)
+	case slices.Contains(h.forms, r.Form):
+		return r, nil
+	case r.Form == ReferenceFormLocal && h.kind.versioned() && assetName.MatchString(h.text):
+		return r, bad(quoted+" names no version", h.versionRemedy(h.text), nil)
+	case r.Form == ReferenceFormLocal && len(h.forms) > 0:
+		return r, bad(quoted+" is not a URI",
+			"use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION; a local path is azmlbatch.LocalPath", nil)
 	case r.Form != ReferenceFormNamed:
-		return "", bad(fmt.Sprintf("%q is not a reference to a %s", redact(text), kind.noun()),
+		return r, bad(quoted+" is not a reference to a "+h.kind.noun(),
 			"register or create it first, and pass the result's Ref or ID", nil)
-	case r.Kind != kind:
-		return "", bad(fmt.Sprintf("%q names one of %q", text, r.Kind), "pass a reference to a "+kind.noun(), nil)
-	case r.Label != "" && r.Registry == "":
-		return c.latestID(ctx, op, r)
+	case r.Kind != h.kind && !slices.Contains(h.also, r.Kind):
+		return r, bad(quoted+" names one of the "+string(r.Kind), "pass a reference to a "+h.kind.noun(), nil)
+	case r.Registry == "" && r.Label != "" && r.Label != "latest":
+		return r, bad(fmt.Sprintf("%s has the label %s", quoted, r.Label), "the only label of a workspace's assets is latest", nil)
+	case h.kind.versioned() && r.Version == "" && r.Label == "":
+		return r, bad(quoted+" names no version", h.versionRemedy(r.Name), nil)
+	}
+	return r, nil
+}
+
+func (h heldReference) versionRemedy(name string) string {
+	remedy := fmt.Sprintf("write azureml:%s:VERSION or azureml:%s@latest", name, name)
+	if len(h.forms) > 0 { // an input
+		remedy += "; a local path is azmlbatch.LocalPath"
+	}
+	return remedy
+}
+
+// checkReferences refuses the first reference that is certain to be wrong.
+func checkReferences(op operation, held []heldReference) error {
+	for _, h := range held {
+		if _, err := h.check(op); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolveReferences puts the id that the service takes in the place of each reference. A label of
+// a workspace costs one request, for the newest version: only the client knows such labels.
+func (c *Client) resolveReferences(ctx context.Context, op operation, held []heldReference) error {
+	for _, h := range held {
+		r, err := h.check(op)
+		if err != nil {
+			return err
+		}
+		if r.Form != ReferenceFormNamed {
+			continue
+		}
+		id, err := c.referenceID(ctx, op, h, r)
+		if err != nil {
+			return err
+		}
+		h.set(id)
+	}
+	return nil
+}
+
+func (c *Client) referenceID(ctx context.Context, op operation, h heldReference, r Reference) (string, error) {
+	if r.WorkspaceID != "" && !strings.EqualFold(r.WorkspaceID, c.workspace.Name) { // a sample of Microsoft's has the name there
+		switch same, err := c.sameWorkspace(ctx, r); {
+		case err != nil:
+			return "", err
+		case !same && r.Label != "":
+			return "", op.invalid(h.argument, fmt.Sprintf("%q is in another workspace", r), "write its ARM id with a version")
+		case !same:
+			return r.String(), nil // only the service knows the workspace's names
+		}
+	}
+	if r.Label != "" && r.Registry == "" {
+		return c.latestID(ctx, r)
 	}
 	id, err := r.ID(c.workspace)
 	if err != nil {
-		return "", bad(fmt.Sprintf("%q names no version", text), "write azureml:NAME:VERSION or azureml:NAME@latest", err)
+		return "", op.invalid(h.argument, fmt.Sprintf("%q has no id", redact(h.text)), "pass the result's Ref or ID").causedBy(err)
 	}
 	return id, nil
 }
 
-// latestID resolves NAME@latest to the id of a version. Only the client knows labels of a workspace's assets.
-func (c *Client) latestID(ctx context.Context, op operation, r Reference) (string, error) {
-	if r.Label != "latest" {
-		return "", op.invalid(r.Kind.noun(), fmt.Sprintf("%q has an unknown label", r),
-			"assets of a workspace have the label latest only")
-	}
+// latestID is the id of the newest version.
+func (c *Client) latestID(ctx context.Context, r Reference) (string, error) {
 	ws := r.Workspace
 	if ws == (Workspace{}) {
 		ws = c.workspace
@@ -51,6 +127,89 @@ func (c *Client) latestID(ctx context.Context, op operation, r Reference) (strin
 		ID string `json:"id"`
 	}](ctx, c, r.Kind, versions)
 	return v.ID, err
+}
+
+// references lists the references of a deployment.
+func (d *Deployment) references() []heldReference {
+	var held []heldReference
+	hold := func(argument string, kind ReferenceKind, text string, set func(string)) {
+		if text != "" {
+			held = append(held, heldReference{argument: "Deployment." + argument, kind: kind, text: text, set: set})
+		}
+	}
+	hold("Compute", ReferenceKindCompute, d.Compute, func(id string) { d.Compute = id })
+	hold("EnvironmentID", ReferenceKindEnvironment, d.EnvironmentID, func(id string) { d.EnvironmentID = id })
+	hold("CodeConfiguration.CodeID", ReferenceKindCode, d.CodeConfiguration.CodeID, func(id string) { d.CodeConfiguration.CodeID = id })
+	switch m := wire.Indirect(d.Model).(type) {
+	case ModelByID:
+		hold("Model", ReferenceKindModel, m.AssetID, func(id string) { m.AssetID = id; d.Model = m })
+	case ModelByDataPath:
+		hold("Model.DatastoreID", ReferenceKindDatastore, m.DatastoreID, func(id string) { m.DatastoreID = id; d.Model = m })
+	case ModelByOutput:
+		hold("Model.JobID", ReferenceKindJob, m.JobID, func(id string) { m.JobID = id; d.Model = m })
+	}
+	if p, ok := wire.Indirect(d.Configuration).(PipelineComponentDeployment); ok {
+		hold("Configuration.ComponentID", ReferenceKindComponent, p.ComponentID, func(id string) {
+			p.ReferenceType, p.ComponentID = cmp.Or(p.ReferenceType, "Id"), id
+			d.Configuration = p
+		})
+	}
+	return held
+}
+
+// references lists the references of an invocation. The older data set ids may be the service's
+// own, so those that are no reference go out as they are.
+func (inv *Invocation) references() []heldReference {
+	var held []heldReference
+	if inv.Compute != "" {
+		held = append(held, heldReference{argument: "Invocation.Compute", kind: ReferenceKindCompute, text: inv.Compute,
+			set: func(id string) { inv.Compute = id }})
+	}
+	if inv.OutputDataset.DatastoreID != "" {
+		held = append(held, heldReference{argument: "Invocation.OutputDataset.DatastoreID", kind: ReferenceKindDatastore,
+			text: inv.OutputDataset.DatastoreID, set: func(id string) { inv.OutputDataset.DatastoreID = id }})
+	}
+	if d, ok := wire.Indirect(inv.Dataset).(DatasetID); ok && d.ID != "" {
+		held = append(held, heldReference{argument: "Invocation.Dataset.ID", kind: ReferenceKindData, also: namedDataKinds, forms: append(placedDataForms, ReferenceFormLocal),
+			text: d.ID, set: func(id string) { inv.Dataset = DatasetID{ID: id} }})
+	}
+	if inv.Input != nil {
+		h := inputReference("Invocation.Input.URI", inv.Input, func(in Input) { inv.Input = in })
+		return append(held, h...)
+	}
+	for _, name := range sortedKeys(inv.Inputs) {
+		h := inputReference(fmt.Sprintf("Invocation.Inputs[%q].URI", name), inv.Inputs[name], func(in Input) { inv.Inputs[name] = in })
+		held = append(held, h...)
+	}
+	return held
+}
+
+// An input names data of any kind, or says where it is.
+var (
+	namedDataKinds  = []ReferenceKind{"datasets", ReferenceKindModel} // datasets: the older word in ids
+	placedDataForms = []ReferenceForm{ReferenceFormPlace, ReferenceFormURL, ReferenceFormOutput}
+)
+
+// inputReference is the reference of an input that has a URI, in a list.
+func inputReference(argument string, in Input, set func(Input)) []heldReference {
+	h := heldReference{argument: argument, kind: ReferenceKindData, also: namedDataKinds, forms: placedDataForms, text: dataURI(in)}
+	switch v := wire.Indirect(in).(type) {
+	case URIFolder:
+		h.set = func(id string) { v.URI = id; set(v) }
+	case URIFile:
+		h.set = func(id string) { v.URI = id; set(v) }
+	case MLTable:
+		h.set = func(id string) { v.URI = id; set(v) }
+	case CustomModel:
+		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
+	case MLFlowModel:
+		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
+	case TritonModel:
+		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
+	default:
+		return nil
+	}
+	return []heldReference{h}
 }
 
 func placeURI(datastore, path string) string {

@@ -71,6 +71,10 @@ func TestParseReference(t *testing.T) {
 			}
 		})
 	}
+	slash, err := ParseReference(ReferenceKindData, "azureml:/clay@latest")
+	if err != nil || slash.Name != "clay" || slash.Label != "latest" {
+		t.Errorf("azureml:/clay@latest = %+v, %v", slash, err)
+	}
 	got, err := ParseReference("", "azureml:"+armPrefix+"/models/glaze/versions/3")
 	if err != nil || got.Text != armPrefix+"/models/glaze/versions/3" {
 		t.Errorf("an id behind azureml: is %q, %v, want it without the prefix", got.Text, err)
@@ -143,6 +147,23 @@ func TestParseReferenceRefusesWhatHasNoForm(t *testing.T) {
 		var bad *ArgumentError
 		if r, err := ParseReference(ReferenceKindModel, text); !asError(err, &bad) {
 			t.Errorf("ParseReference(%q) = %+v, %v, want an ArgumentError", text, r, err)
+		}
+	}
+}
+
+// TestThingsWithoutVersions refuses a version of what has none, and says the form that is meant.
+func TestThingsWithoutVersions(t *testing.T) {
+	for kind, texts := range map[ReferenceKind][]string{
+		ReferenceKindCompute:   {"azureml:raku:1", "raku:1", "raku@latest", "azureml:raku@latest", armPrefix + "/computes/raku/versions/1", "azureml:" + armPrefix + "/computes/raku/versions/1"},
+		ReferenceKindDatastore: {"azureml:raku:1", "raku:1", "raku@latest"},
+		ReferenceKindJob:       {"azureml:raku:1", "raku:1", armPrefix + "/jobs/raku/versions/1"},
+	} {
+		for _, text := range texts {
+			_, err := ParseReference(kind, text)
+			var bad *ArgumentError
+			if !asError(err, &bad) || bad.Remedy != "write azureml:raku" || !strings.Contains(bad.Problem, kind.noun()+"s have no version") {
+				t.Errorf("ParseReference(%q, %q) = %v, want an ArgumentError that says the form", kind, text, err)
+			}
 		}
 	}
 }
