@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
@@ -53,7 +54,7 @@ type Deployment struct {
 	// CodeConfiguration names code and script. Leave it empty for an MLflow model, which needs none.
 	CodeConfiguration CodeConfiguration `wire:"properties/codeConfiguration"`
 	// EnvironmentID is the environment of the script, in any form that [ParseReference] reads as one. Get it from
-	// [Environment.Ref]. Empty for an MLflow model.
+	// [Environment.Ref]. A script needs one; an MLflow model without a script needs none.
 	EnvironmentID string `wire:"properties/environmentId"`
 	// EnvironmentVariables are set for the script's processes.
 	EnvironmentVariables map[string]string `wire:"properties/environmentVariables"`
@@ -75,7 +76,7 @@ type Deployment struct {
 	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
 	// OutputAction is what becomes of returned rows, [OutputActionAppendRow] when empty.
 	OutputAction OutputAction `wire:"properties/outputAction"`
-	// OutputFileName is the file that [OutputActionAppendRow] writes, predictions.csv when empty.
+	// OutputFileName is the file that [AppendRow] writes, predictions.csv when empty. It has no folder.
 	OutputFileName string `wire:"properties/outputFileName"`
 	// Resources say how many nodes a job takes.
 	Resources DeploymentResources `wire:"properties/resources"`
@@ -101,7 +102,8 @@ type CodeConfiguration struct {
 	// CodeID is the code asset, in any form that [ParseReference] reads as one. Get it from [Code.Ref].
 	CodeID string `wire:"codeId"`
 	// ScoringScript is the script's path within the code folder, with forward slashes, for example "score.py". Needed
-	// when CodeID is set. [CodesClient.Upload] can check that it is there.
+	// when CodeID is set. It is imported as a module, so .py has its only dot. [CodesClient.Upload] can check that it is
+	// there.
 	ScoringScript string `wire:"scoringScript"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -232,6 +234,9 @@ func (d DeploymentsClient) BeginDelete(ctx context.Context, name string) (*Polle
 func (c *Client) resolveDeployment(ctx context.Context, op operation, d Deployment) (Deployment, error) {
 	if err := c.resolveReferences(ctx, op, d.references()); err != nil {
 		return d, err
+	}
+	if script := d.CodeConfiguration.ScoringScript; script != "" {
+		d.CodeConfiguration.ScoringScript = path.Clean(script) // ./score.py would become a module called ..score
 	}
 	var err error
 	if d.Location == "" {

@@ -34,30 +34,36 @@ func checkDeployment(op operation, d Deployment) error {
 	if err := checkReferences(op, d.references()); err != nil {
 		return err
 	}
-	if err := checkScript(op, d.CodeConfiguration); err != nil {
+	if err := checkScript(op, d); err != nil {
 		return err
 	}
-	if err := checkNumbers(op, d); err != nil {
-		return err
-	}
-	return checkTags(op, d.Tags)
-}
-
-func checkNumbers(op operation, d Deployment) error {
-	for _, n := range []struct {
-		argument   string
-		value, min int64
-		remedy     string
-	}{
+	if err := checkNumbers(op, "Deployment.", []numberRule{
 		{"MiniBatchSize", d.MiniBatchSize, 0, "count files; zero means 10"},
 		{"MaxConcurrencyPerInstance", int64(d.MaxConcurrencyPerInstance), 0, "count processes; zero means 1"},
 		{"Resources.InstanceCount", int64(d.Resources.InstanceCount), 0, "count nodes; zero means 1"},
 		{"RetrySettings.Timeout", int64(d.RetrySettings.Timeout), 0, "zero means 30 s"},
 		{"ErrorThreshold", valueOr(d.ErrorThreshold, -1), -1, "-1 ignores all failures, 0 allows none"},
 		{"RetrySettings.MaxRetries", valueOr(d.RetrySettings.MaxRetries, 0), 0, "nil means 3"},
-	} {
+	}); err != nil {
+		return err
+	}
+	if err := checkFileName(op, "Deployment.OutputFileName", d.OutputFileName); err != nil {
+		return err
+	}
+	return checkTags(op, d.Tags)
+}
+
+// numberRule is the least that a number may be.
+type numberRule struct {
+	field      string
+	value, min int64
+	remedy     string
+}
+
+func checkNumbers(op operation, prefix string, rules []numberRule) error {
+	for _, n := range rules {
 		if n.value < n.min {
-			return op.invalid("Deployment."+n.argument, fmt.Sprintf("is %d", n.value), n.remedy)
+			return op.invalid(prefix+n.field, fmt.Sprintf("is %d", n.value), n.remedy)
 		}
 	}
 	return nil
@@ -70,16 +76,21 @@ func valueOr(p *int, or int64) int64 {
 	return int64(*p)
 }
 
-// checkScript checks the script's path as far as that is possible without the code.
-func checkScript(op operation, c CodeConfiguration) error {
-	if c.CodeID == "" && c.ScoringScript == "" {
+// checkScript checks what a script needs, as far as that is possible without the code. The service refuses a script
+// without an environment, also beside an MLflow model (azure-sdk-for-python issue 30741).
+func checkScript(op operation, d Deployment) error {
+	if d.CodeConfiguration.CodeID == "" && d.CodeConfiguration.ScoringScript == "" {
 		return nil
 	}
-	return checkScriptPath(op, "Deployment.CodeConfiguration.ScoringScript", c.ScoringScript)
+	if d.EnvironmentID == "" && d.Configuration == nil {
+		return op.invalid("Deployment.EnvironmentID", "is empty although a scoring script is given",
+			"name the environment that the script runs in; an MLflow model needs none if you leave CodeConfiguration empty")
+	}
+	return checkScriptPath(op, "Deployment.CodeConfiguration.ScoringScript", d.CodeConfiguration.ScoringScript)
 }
 
-// checkScriptPath refuses a script's path that cannot lie in a code folder. The service wants a letter, digit or
-// underscore in it at least.
+// checkScriptPath refuses a script's path that cannot lie in a code folder, and one that cannot be imported: Azure ML makes
+// a module's name of the path, so a further dot would separate packages (MachineLearningNotebooks issue 1753).
 func checkScriptPath(op operation, argument, script string) error {
 	switch {
 	case strings.TrimSpace(script) == "":
@@ -93,6 +104,9 @@ func checkScriptPath(op operation, argument, script string) error {
 	case path.Clean(script) == ".":
 		return op.invalid(argument, fmt.Sprintf("%q is a folder", script),
 			"name the file in it that defines init and run")
+	case strings.Contains(strings.TrimSuffix(path.Clean(script), ".py"), "."):
+		return op.invalid(argument, fmt.Sprintf("%q cannot be imported as a module because of a dot in its name", script),
+			"rename it, so that .py has the only dot of the path")
 	}
 	return nil
 }

@@ -174,6 +174,22 @@ func TestDeploymentReferencesInEveryForm(t *testing.T) {
 	}
 }
 
+// TestScriptsThatCanBeImported has names that look odd and are fine.
+func TestScriptsThatCanBeImported(t *testing.T) {
+	for script, want := range map[string]string{"batch-score.py": "batch-score.py", "src/my score.py": "src/my score.py", "./score.py": "score.py", "a//score.py": "a/score.py", "score": "score"} {
+		service := newDeploymentService()
+		d := Deployment{Compute: "raku", Model: ModelByID{AssetID: "glaze:1"}, Location: "westeurope", EnvironmentID: "plain:1",
+			CodeConfiguration: CodeConfiguration{CodeID: "score:1", ScoringScript: script}}
+		if _, err := service.client(t).Deployments("digits").BeginCreateOrUpdate(t.Context(), "blue", d); err != nil {
+			t.Errorf("%s: %v", script, err)
+			continue
+		}
+		if got := sent(t, service.requests[0].Body, "properties", "codeConfiguration", "scoringScript"); got != want {
+			t.Errorf("%s was sent as %v, want %s", script, got, want)
+		}
+	}
+}
+
 func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -195,6 +211,13 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 		{"absolute script", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "/score.py" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"script on a drive", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "c:score.py" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"backslash", func(d *Deployment) { d.CodeConfiguration.ScoringScript = `src\score.py` }, "Deployment.CodeConfiguration.ScoringScript"},
+		{"dot in the script's name", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "batch-score.v2.py" }, "Deployment.CodeConfiguration.ScoringScript"},
+		{"dot in the script's folder", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "src.v2/score.py" }, "Deployment.CodeConfiguration.ScoringScript"},
+		{"script that is no Python", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "score.ipynb" }, "Deployment.CodeConfiguration.ScoringScript"},
+		{"script without environment", func(d *Deployment) { d.EnvironmentID = "" }, "Deployment.EnvironmentID"},
+		{"file name with a folder", func(d *Deployment) { d.OutputFileName = "a/b.csv" }, "Deployment.OutputFileName"},
+		{"file name with a backslash", func(d *Deployment) { d.OutputFileName = `a\b.csv` }, "Deployment.OutputFileName"},
+		{"file name that ends with a dot", func(d *Deployment) { d.OutputFileName = "b." }, "Deployment.OutputFileName"},
 		{"script is the folder", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "./" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"mini-batch", func(d *Deployment) { d.MiniBatchSize = -1 }, "Deployment.MiniBatchSize"},
 		{"concurrency", func(d *Deployment) { d.MaxConcurrencyPerInstance = -1 }, "Deployment.MaxConcurrencyPerInstance"},
@@ -207,7 +230,7 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := Deployment{Compute: "raku", Model: ModelByID{AssetID: "glaze:1"}, Location: "westeurope",
+			d := Deployment{Compute: "raku", Model: ModelByID{AssetID: "glaze:1"}, Location: "westeurope", EnvironmentID: "plain:1",
 				CodeConfiguration: CodeConfiguration{CodeID: "score:1", ScoringScript: "score.py"}}
 			tt.change(&d)
 			service := newDeploymentService()

@@ -2,12 +2,7 @@ package azmlbatch
 
 import (
 	"encoding/json"
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
 
-	"github.com/azmlbatch/azmlbatch/internal/local"
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
@@ -103,105 +98,10 @@ type OutputDataset struct {
 	Path string `wire:"path"`
 }
 
-var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
-func checkInvocation(op operation, inv Invocation) error {
-	switch {
-	case inv.Key != "" && !keyPattern.MatchString(inv.Key):
-		return op.invalid("Invocation.Key", fmt.Sprintf("%q cannot be part of a path", inv.Key),
-			"use letters, digits, '-' and '_', at most 64")
-	case inv.Input != nil && len(inv.Inputs) > 0:
-		return op.invalid("Invocation.Inputs", "excludes Input", "use one of the two")
-	case len(inv.inputs()) == 0 && inv.Dataset == nil:
-		return op.invalid("Invocation.Input", "is nil", "give one input, for example azmlbatch.URIFolder")
-	case len(inv.inputs()) > 0 && inv.Dataset != nil:
-		return op.invalid("Invocation.Dataset", "excludes Input and Inputs", "use one of the two")
-	case len(inv.Outputs) > 0 && inv.OutputDataset != (OutputDataset{}):
-		return op.invalid("Invocation.OutputDataset", "excludes Outputs", "use one of the two")
-	case inv.MiniBatchSize < 0, inv.InstanceCount < 0, inv.MaxConcurrencyPerInstance < 0:
-		return op.invalid("Invocation.MiniBatchSize, InstanceCount, MaxConcurrencyPerInstance", "must not be negative",
-			"zero means the deployment's own")
-	case strings.ContainsAny(inv.OutputFileName, `/\`):
-		return op.invalid("Invocation.OutputFileName", fmt.Sprintf("%q has a slash", inv.OutputFileName),
-			"name a file; the folder belongs into Outputs")
-	case inv.ErrorThreshold != nil && *inv.ErrorThreshold < -1:
-		return op.invalid("Invocation.ErrorThreshold", "is below -1", "-1 ignores all failures")
-	}
-	if err := checkDataset(op, inv.Dataset); err != nil {
-		return err
-	}
-	if err := checkReferences(op, inv.references()); err != nil {
-		return err
-	}
-	if inv.Input != nil {
-		return checkInput(op, "Invocation.Input", inv.Input)
-	}
-	for _, name := range sortedKeys(inv.Inputs) {
-		if err := checkInput(op, fmt.Sprintf("Invocation.Inputs[%q]", name), inv.Inputs[name]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // inputs are the inputs by name. One without a name has none yet: a file and a folder on this machine look alike.
 func (inv Invocation) inputs() Inputs {
 	if inv.Input != nil {
 		return Inputs{"": inv.Input}
 	}
 	return inv.Inputs
-}
-
-// checkDataset refuses an older input that names nothing.
-func checkDataset(op operation, d Dataset) error {
-	bad := func(argument, problem, remedy string) error {
-		return op.invalid("Invocation.Dataset"+argument, problem, remedy)
-	}
-	switch d := wire.Indirect(d).(type) {
-	case DataURL:
-		if r, err := ParseReference("", d.Path); err != nil || r.Form != ReferenceFormURL {
-			return bad(".Path", fmt.Sprintf("%q is not a URL", redact(clip(d.Path))), "give the https URL of a folder or file")
-		}
-	case DatasetVersion:
-		if d.Name == "" {
-			return bad(".Name", "is empty", "name the data asset")
-		}
-		if d.Version == "" {
-			return bad(".Version", "is empty", "name the version; Data().Latest finds the newest")
-		}
-	case DatasetID:
-		if d.ID == "" {
-			return bad(".ID", "is empty", "give the id of a data asset")
-		}
-	}
-	return nil
-}
-
-// checkInput checks an input but for its URI, which is among the references of the invocation.
-func checkInput(op operation, argument string, in Input) error {
-	switch v := wire.Indirect(in).(type) {
-	case nil:
-		return op.invalid(argument, "is nil", "give an input, for example azmlbatch.URIFolder")
-	case LocalPath:
-		return checkLocalInput(op, argument, v.Path)
-	case Literal:
-		if v.Value == nil {
-			return op.invalid(argument+".Value", "is nil", "use a string, number or boolean")
-		}
-	}
-	return nil
-}
-
-// checkLocalInput refuses a folder that would upload well and then give the job nothing to score.
-func checkLocalInput(op operation, argument, path string) error {
-	tree, err := scanLocal(op, path)
-	if err != nil {
-		return err
-	}
-	atTop := func(f local.File) bool { return !strings.Contains(f.Name, "/") }
-	if tree.IsFolder && !slices.ContainsFunc(tree.Files, atTop) {
-		return op.invalid(argument, fmt.Sprintf("%q has only sub-folders", path),
-			"put the files directly into the folder: a batch job does not look into sub-folders")
-	}
-	return nil
 }

@@ -34,7 +34,7 @@ func TestBodiesOfInvocations(t *testing.T) {
 			`"inputData":{"UriFolder":{"jobInputType":"UriFolder","uri":"` + testWorkspaceID + `/data/digits/versions/3"}},` + output},
 		{"data of a registry by label", Invocation{Input: URIFolder{URI: "azureml://registries/r/data/digits/labels/latest"}},
 			`"inputData":{"UriFolder":{"jobInputType":"UriFolder","uri":"azureml://registries/r/data/digits/labels/latest"}},` + output},
-		{"named inputs of every kind", Invocation{Inputs: Inputs{
+		{"named inputs of every kind", Invocation{Deployment: "pipe", Outputs: Outputs{"score": URIFile{URI: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/k/predictions.csv"}}, Inputs: Inputs{
 			"folder": input, "file": URIFile{URI: "azureml:a:1"}, "table": MLTable{URI: "azureml:b:1", Mode: DataModeEvalMount}, "custom": CustomModel{URI: "azureml:c:1"},
 			"mlflow": MLFlowModel{URI: "azureml:d:1"}, "triton": TritonModel{URI: "azureml:e:1"},
 			"text": Literal{Value: "append"}, "number": Literal{Value: 1.5}, "whole": Literal{Value: 7}, "yes": Literal{Value: true},

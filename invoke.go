@@ -111,7 +111,7 @@ func (t invokeTarget) complete(ctx context.Context, inv Invocation, key string) 
 	if t.deployment.Configuration != nil {
 		return inv, outputPlace(inv), nil
 	}
-	if err := checkModelOutputs(t.op, inv); err != nil {
+	if err := checkModelData(t.op, inv); err != nil {
 		return inv, "", err
 	}
 	if len(inv.Outputs) > 0 || inv.OutputDataset != (OutputDataset{}) {
@@ -136,30 +136,6 @@ func (t invokeTarget) complete(ctx context.Context, inv Invocation, key string) 
 // outputPath is where the output of a key goes. Endpoints do not share keys.
 func (t invokeTarget) outputPath(key string) string {
 	return "azmlbatch/" + strings.ToLower(t.endpoint) + "/" + key + "/"
-}
-
-// checkModelOutputs refuses what the service refuses after the inputs were uploaded: an output of a model deployment
-// is the predictions file.
-func checkModelOutputs(op operation, inv Invocation) error {
-	for _, name := range sortedKeys(inv.Outputs) {
-		argument := fmt.Sprintf("Invocation.Outputs[%q]", name)
-		switch o := wire.Indirect(inv.Outputs[name]).(type) {
-		case URIFile:
-			if o.URI == "" || strings.HasSuffix(o.URI, "/") {
-				return op.invalid(argument+".URI", fmt.Sprintf("%q does not name a file", redact(o.URI)),
-					"end it with the name of the predictions file, such as predictions.csv")
-			}
-			if file := o.URI[strings.LastIndexByte(o.URI, '/')+1:]; inv.OutputFileName != "" && inv.OutputFileName != file {
-				return op.invalid("Invocation.OutputFileName", fmt.Sprintf("is %q, and the output's URI names %q", inv.OutputFileName, redact(file)),
-					"leave OutputFileName empty: the URI names the file")
-			}
-		case UnknownData:
-		default:
-			return op.invalid(argument, fmt.Sprintf("is of type %T; a model deployment writes one file", o),
-				"use azmlbatch.URIFile with the URI of the predictions file")
-		}
-	}
-	return nil
 }
 
 // outputPlace is the URI of the one output, which no two jobs share because an existing output makes a job fail.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,6 +51,8 @@ func (s *batchService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, 200, `{"name":"digits","properties":{"scoringUri":"https://digits.r.inference.ml.azure.com/jobs","defaults":{"deploymentName":"blue"},"provisioningState":"Succeeded"}}`)
 	case path == "/batchEndpoints/digits/deployments/blue":
 		writeJSON(w, 200, `{"name":"blue","properties":{}}`)
+	case path == "/batchEndpoints/digits/deployments/pipe":
+		writeJSON(w, 200, `{"name":"pipe","properties":{"deploymentConfiguration":{"deploymentConfigurationType":"PipelineComponent"}}}`)
 	case path == "/batchEndpoints/digits/deployments/none":
 		writeJSON(w, 404, ``)
 	default:
@@ -212,80 +212,6 @@ func TestRefusalsOfInvokeAreNotAmbiguous(t *testing.T) {
 	_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs})
 	if errors.As(err, new(*AmbiguousInvokeError)) || !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "SetDefaultDeployment") {
 		t.Errorf("Invoke = %v, want ErrNotFound with the remedy", err)
-	}
-}
-
-func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
-	onlyFolders := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(onlyFolders, "sub"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(onlyFolders, "sub", "a.pgm"), []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		name, endpoint string
-		inv            Invocation
-		argument       string
-	}{
-		{"no endpoint", "", Invocation{Inputs: sampleInputs}, "endpoint"},
-		{"a malformed endpoint", "a/b", Invocation{Inputs: sampleInputs}, "endpoint"},
-		{"no input", "digits", Invocation{}, "Invocation.Input"},
-		{"an input with and without a name", "digits", Invocation{Inputs: sampleInputs, Input: URIFolder{URI: "https://x/y"}}, "Invocation.Inputs"},
-		{"an empty URI without a name", "digits", Invocation{Input: MLTable{}}, "Invocation.Input.URI"},
-		{"a literal without a value", "digits", Invocation{Inputs: Inputs{"x": Literal{}}}, `Invocation.Inputs["x"].Value`},
-		{"a nil input", "digits", Invocation{Inputs: Inputs{"x": nil}}, `Invocation.Inputs["x"]`},
-		{"a local path as URI", "digits", Invocation{Inputs: Inputs{"x": URIFolder{URI: "./digits"}}}, `Invocation.Inputs["x"].URI`},
-		{"an empty URI", "digits", Invocation{Inputs: Inputs{"x": URIFile{}}}, `Invocation.Inputs["x"].URI`},
-		{"a folder that is empty", "digits", Invocation{Inputs: Inputs{"x": LocalPath{Path: t.TempDir()}}}, "path"},
-		{"a folder with sub-folders only", "digits", Invocation{Inputs: Inputs{"x": LocalPath{Path: onlyFolders}}}, `Invocation.Inputs["x"]`},
-		{"a key that is no path", "digits", Invocation{Inputs: sampleInputs, Key: "a/b"}, "Invocation.Key"},
-		{"two forms of input", "digits", Invocation{Inputs: sampleInputs, Dataset: DataURL{Path: "https://x"}}, "Invocation.Dataset"},
-		{"an output file name with a folder", "digits", Invocation{Inputs: sampleInputs, OutputFileName: "a/b.csv"}, "Invocation.OutputFileName"},
-		{"a threshold below -1", "digits", Invocation{Inputs: sampleInputs, ErrorThreshold: new(-2)}, "Invocation.ErrorThreshold"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
-			_, err := c.Endpoints().Invoke(t.Context(), tt.endpoint, tt.inv)
-			var bad *ArgumentError
-			if !errors.As(err, &bad) || bad.Argument != tt.argument {
-				t.Errorf("Invoke = %v, want an ArgumentError about %s", err, tt.argument)
-			}
-		})
-	}
-}
-
-func TestOutputsThatAModelDeploymentCannotHave(t *testing.T) {
-	const place = "azureml://datastores/d/paths/results"
-	tests := []struct {
-		name, argument string
-		inv            Invocation
-	}{
-		{"a folder", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": URIFolder{URI: place}}}},
-		{"a pointer to a folder", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": &URIFolder{URI: place}}}},
-		{"a table", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": MLTable{URI: place}}}},
-		{"a custom model", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": CustomModel{URI: place}}}},
-		{"an MLflow model", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": MLFlowModel{URI: place}}}},
-		{"a Triton model", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": TritonModel{URI: place}}}},
-		{"nil", `Invocation.Outputs["score"]`, Invocation{Outputs: Outputs{"score": nil}}},
-		{"a file without a URI", `Invocation.Outputs["score"].URI`, Invocation{Outputs: Outputs{"score": URIFile{}}}},
-		{"a file whose URI is a folder", `Invocation.Outputs["score"].URI`, Invocation{Outputs: Outputs{"score": URIFile{URI: place + "/"}}}},
-		{"two names of the file", "Invocation.OutputFileName", Invocation{OutputFileName: "b.csv", Outputs: Outputs{"score": URIFile{URI: place + "/a.csv"}}}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			s, c := newBatchService(t)
-			tt.inv.Inputs = Inputs{"x": LocalPath{Path: "invoke_test.go"}}
-			_, err := c.Endpoints().Invoke(t.Context(), "digits", tt.inv)
-			var bad *ArgumentError
-			if !errors.As(err, &bad) || bad.Argument != tt.argument {
-				t.Errorf("Invoke = %v, want an ArgumentError about %s", err, tt.argument)
-			}
-			if len(s.posts) != 0 {
-				t.Errorf("the invocation was sent")
-			}
-		})
 	}
 }
 
