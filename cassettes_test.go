@@ -171,9 +171,17 @@ func TestCassetteDeployAndInvoke(t *testing.T) {
 	if err != nil || ep.ScoringURI != "https://vases.eastus.inference.ml.azure.com/jobs" {
 		t.Fatalf("scoring URI %q, %v", ep.ScoringURI, err)
 	}
+	model, err := client.Models().CreateOrUpdate(ctx, "vases", azmlbatch.Model{Version: "1", ModelURI: "https://azmlbatchlaptop.blob.core.windows.net/models/vases"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := client.Codes().CreateOrUpdate(ctx, "score", azmlbatch.Code{Version: "1", CodeURI: "https://azmlbatchlaptop.blob.core.windows.net/codes/score"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	d, err := client.Deployments("vases").CreateOrUpdate(ctx, "blue", azmlbatch.Deployment{
-		Model: azmlbatch.ModelByID{AssetID: "azureml:vases:1"}, EnvironmentID: env.Ref(), Compute: "batch-cluster",
-		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: "azureml:score:1", ScoringScript: "score.py"}}, nil)
+		Model: azmlbatch.ModelByID{AssetID: model.ID}, EnvironmentID: env.Ref(), Compute: "batch-cluster",
+		CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: code.Ref(), ScoringScript: "score.py"}}, nil)
 	if err != nil || d.MiniBatchSize != 10 || *d.ErrorThreshold != -1 {
 		t.Fatalf("defaults of the deployment: %+v, %v", d, err)
 	}

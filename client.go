@@ -54,6 +54,7 @@ type Client struct {
 	details cached[WorkspaceDetails] // what the workspace says about itself (workspace.go)
 	api     cached[string]           // base URL of its data plane, https://{region}.api.azureml.ms (workspace.go)
 	storage storageState             // what the client has learnt about storage (storage.go)
+	turns   keyTurns                 // of the keys that are being invoked (invoke_once.go)
 }
 
 // NewClient returns a client for the workspace. It sends nothing: wrong names of subscription, group or workspace show at

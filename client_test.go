@@ -59,6 +59,7 @@ func (f *fakeClock) clock() clock {
 			advance(d)
 			return ctx.Err()
 		},
+		after:   func(time.Duration) <-chan time.Time { return nil }, // calls take no time
 		backoff: func(d time.Duration) time.Duration { advance(d); return 0 },
 	}
 }

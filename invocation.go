@@ -20,10 +20,17 @@ type Invocation struct {
 	// Empty makes the client choose a file in a fresh folder on the default datastore whose path holds Key; that is
 	// what makes an invocation findable. A file that exists already makes the job fail.
 	Outputs Outputs `wire:"properties/outputData"`
-	// Key makes the invocation idempotent: a second Invoke with the same key on the same endpoint returns the first job,
-	// also from another process or after a crash. Letters, digits, '-' and '_', at most 64. Empty means a fresh key, which
-	// still guards the one call against a lost answer. With Outputs, the job is known by their places instead of by Key. A
-	// pipeline-component deployment takes a key only together with Outputs, because nothing else of its job shows it.
+	// Key makes the invocation idempotent: every Invoke with the same key on the same endpoint returns the first job, at once
+	// or later, also from another process or after a crash. Letters, digits, '-' and '_', at most 64. Empty means a fresh
+	// key, which still guards the one call against a lost answer.
+	//
+	// A key belongs to its endpoint; one that was deleted and made anew has keys of its own. Asking for another input, or
+	// naming another deployment, under a key that has a job is a [*KeyConflictError]. With Outputs, the job is known by their
+	// places instead of by Key. A pipeline-component deployment takes a key only together with Outputs, because nothing
+	// else of its job shows it.
+	//
+	// Processes that invoke at once are kept apart by a lease on a small blob near the output. A caller who may not write to
+	// that datastore is kept apart from others by the lists of jobs alone, which are some seconds late.
 	Key string
 
 	// DisplayName is shown in the studio instead of a made-up name.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -73,15 +74,15 @@ func TestBodiesOfInvocations(t *testing.T) {
 }
 
 func TestHeadersOfInvocations(t *testing.T) {
-	const key = "0f8fad5b-d9cb-469f-a165-70867728950e"
+	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	for deployment, want := range map[string]string{"": "", "blue": "blue"} {
 		s, c := newBatchService(t)
 		var got http.Header
 		s.post = func(_ http.ResponseWriter, r *http.Request) bool { got = r.Header; return false }
-		if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Deployment: deployment, Key: key}); err != nil {
+		if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Deployment: deployment, Key: "monday"}); err != nil {
 			t.Fatal(err)
 		}
-		if got.Get("azureml-model-deployment") != want || got.Get("repeatability_request-id") != key ||
+		if got.Get("azureml-model-deployment") != want || !uuid.MatchString(got.Get("repeatability_request-id")) ||
 			got.Get("Content-Type") != "application/json" || got.Get("Authorization") != "Bearer token for https://ml.azure.com/.default" {
 			t.Errorf("headers with deployment %q = %v", deployment, got)
 		}

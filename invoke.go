@@ -9,7 +9,6 @@ import (
 	"iter"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,12 +21,16 @@ import (
 // on the deployment's compute, which costs money while its nodes run.
 //
 // Local inputs are uploaded first. The POST that starts the job is sent again only when it provably never reached the
-// service. When its answer is lost, the client looks for the job by its output's place and returns it; that takes up to 45
-// seconds, also when the answer is lost because ctx ended. Only when it cannot be found is the error an
-// [*AmbiguousInvokeError], and then the job may or may not exist. With a Key of the caller, the job is looked for before
-// anything is sent, and [LocalPath] inputs are not uploaded again.
+// service. When ctx ends while it is on its way, its answer is waited for up to 15 seconds more. When the answer is lost, the
+// client looks for the job by its output's place and returns it; that takes up to 45 seconds. Only when it cannot be found
+// is the error an [*AmbiguousInvokeError], and then the job may or may not exist.
 //
-// It takes one request to read the endpoint, one to read the deployment, and the POST.
+// With a Key of the caller, the job is looked for before anything is sent, and [LocalPath] inputs are not uploaded again. Of
+// several calls with one key one sends the POST, and all get its job. A call waits while another process starts the job,
+// and up to a minute when that process has died or could not tell what became of its POST.
+//
+// It takes one request to read the endpoint, one to read the deployment, and the POST. A key costs a list of the endpoint's
+// jobs, and four requests to storage when the job is started; the first key of a client costs up to three more.
 func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invocation) (BatchJob, error) {
 	op := operation{"invoke", "endpoint", endpoint}
 	return inSpan(ctx, e.c, op, func(ctx context.Context) (BatchJob, error) {
@@ -38,7 +41,8 @@ func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invoca
 		if err != nil {
 			return BatchJob{}, err
 		}
-		return target.invoke(ctx, inv)
+		job, err := target.invoke(ctx, inv)
+		return job.BatchJob, err
 	})
 }
 
@@ -49,6 +53,7 @@ type invokeTarget struct {
 	endpoint   string
 	uri        string
 	deployment Deployment
+	created    time.Time // the endpoint; one deleted and made anew is another
 	named      bool      // the caller named the deployment
 	index      *jobIndex // of the endpoint's jobs, for many keys; nil lists them for each
 }
@@ -59,6 +64,7 @@ func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, dep
 	if err != nil {
 		return t, err
 	}
+	t.created = ep.SystemData.CreatedAt
 	if t.uri = ep.ScoringURI; t.uri == "" {
 		return t, notReady(op, ep)
 	}
@@ -71,28 +77,32 @@ func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, dep
 	return t, err
 }
 
-func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (BatchJob, error) {
-	key := cmp.Or(inv.Key, newKey())
-	inv, place, err := t.complete(ctx, inv, key)
-	if err != nil {
-		return BatchJob{}, err
+// attempt is one invocation on its way.
+type attempt struct {
+	invokeTarget
+	inv   Invocation // as it is sent, but for its local inputs
+	key   string     // the caller's or a fresh one
+	place string     // of the output by which the job can be found; "" when there is none
+}
+
+// startedJob is a job that an invocation has started, or found as that of its key.
+type startedJob struct {
+	BatchJob
+	found bool
+}
+
+func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (startedJob, error) {
+	a, err := t.attempt(ctx, inv)
+	switch {
+	case err != nil:
+		return startedJob{}, err
+	case inv.Key == "":
+		job, err := a.start(ctx, nil)
+		return startedJob{job, false}, err
+	case a.place == "":
+		return startedJob{}, keyWithoutPlace(t.op)
 	}
-	if inv.Key != "" {
-		if place == "" {
-			return BatchJob{}, keyWithoutPlace(t.op)
-		}
-		if job, found, err := t.lookup(ctx, place); err != nil || found {
-			return job, err
-		}
-	}
-	if inv.Inputs, err = t.c.uploadLocalInputs(ctx, t.op, inv.inputs()); err != nil {
-		return BatchJob{}, err
-	}
-	job, err := t.post(ctx, inv, key)
-	if err != nil && ambiguous(err) {
-		return t.recover(ctx, place, key, err)
-	}
-	return job, err
+	return a.startOnce(ctx)
 }
 
 // keyWithoutPlace refuses a key that nothing of the job would show: a second call with it would start a second job.
@@ -101,41 +111,55 @@ func keyWithoutPlace(op operation) error {
 		"give the pipeline component an output in Invocation.Outputs, or leave Key empty")
 }
 
-// complete returns inv as it is sent but for its inputs, and the place of the output by which the job can be found (""
-// when there is none).
-func (t invokeTarget) complete(ctx context.Context, inv Invocation, key string) (_ Invocation, place string, err error) {
-	inv.Inputs = maps.Clone(inv.Inputs) // the caller's stay as they are
-	if err := t.c.resolveReferences(ctx, t.op, inv.references()); err != nil {
-		return inv, "", err
+// attempt resolves the references of an invocation and chooses its output.
+func (t invokeTarget) attempt(ctx context.Context, inv Invocation) (attempt, error) {
+	a := attempt{invokeTarget: t, inv: inv, key: cmp.Or(inv.Key, newKey())}
+	a.inv.Inputs = maps.Clone(inv.Inputs) // the caller's stay as they are
+	if err := t.c.resolveReferences(ctx, t.op, a.inv.references()); err != nil {
+		return a, err
 	}
-	if t.deployment.Configuration != nil {
-		return inv, outputPlace(inv), nil
+	if t.deployment.Configuration == nil {
+		if err := checkModelData(t.op, inv); err != nil {
+			return a, err
+		}
+		if len(inv.Outputs) == 0 && inv.OutputDataset == (OutputDataset{}) {
+			return a, a.chooseOutput(ctx)
+		}
 	}
-	if err := checkModelData(t.op, inv); err != nil {
-		return inv, "", err
-	}
-	if len(inv.Outputs) > 0 || inv.OutputDataset != (OutputDataset{}) {
-		return inv, outputPlace(inv), nil
-	}
-	store, err := t.c.defaultDatastore(ctx)
-	if err != nil {
-		return inv, "", err
-	}
-	path := t.outputPath(key)
-	folder := placeURI(store, path)
-	if inv.Dataset != nil {
-		// The older form takes an older output.
-		inv.OutputDataset = OutputDataset{DatastoreID: t.c.armID("datastores", store), Path: path}
-		return inv, folder, nil
-	}
-	file := cmp.Or(inv.OutputFileName, t.deployment.OutputFileName, "predictions.csv")
-	inv.Outputs = Outputs{"score": URIFile{URI: folder + file}}
-	return inv, folder, nil // the key is the folder's: another file name must not start a second job
+	a.place = outputPlace(a.inv)
+	return a, nil
 }
 
-// outputPath is where the output of a key goes. Endpoints do not share keys.
-func (t invokeTarget) outputPath(key string) string {
-	return "azmlbatch/" + strings.ToLower(t.endpoint) + "/" + key + "/"
+// chooseOutput gives the invocation a file in a folder of its key. The folder is the key's: another file name must not
+// start a second job.
+func (a *attempt) chooseOutput(ctx context.Context) error {
+	store, err := a.c.defaultDatastore(ctx)
+	if err != nil {
+		return err
+	}
+	path := a.outputFolder(a.key)
+	a.place = placeURI(store, path)
+	if a.inv.Dataset != nil {
+		// The older form takes an older output.
+		a.inv.OutputDataset = OutputDataset{DatastoreID: a.c.armID("datastores", store), Path: path}
+		return nil
+	}
+	file := cmp.Or(a.inv.OutputFileName, a.deployment.OutputFileName, "predictions.csv")
+	a.inv.Outputs = Outputs{"score": URIFile{URI: a.place + file}}
+	return nil
+}
+
+// outputRoot is the folder on the default datastore of what the client chooses.
+const outputRoot = "azmlbatch/"
+
+// outputFolder is where the output of a key goes. Endpoints do not share keys, nor does one that was deleted and made
+// anew under the same name.
+func (t invokeTarget) outputFolder(key string) string {
+	folder := outputRoot + strings.ToLower(t.endpoint) + "/"
+	if !t.created.IsZero() {
+		folder += t.created.UTC().Format("20060102T150405Z") + "/"
+	}
+	return folder + key + "/"
 }
 
 // outputPlace is the URI of the one output, which no two jobs share because an existing output makes a job fail.
@@ -151,18 +175,33 @@ func outputPlace(inv Invocation) string {
 	return ""
 }
 
-func (t invokeTarget) post(ctx context.Context, inv Invocation, key string) (BatchJob, error) {
-	header := http.Header{"Repeatability_request-Id": {keyUUID(key)}}
-	if t.named {
-		header.Set("azureml-model-deployment", t.deployment.Name)
+// start uploads the local inputs and starts the job. The lease is nil where nothing guards the key.
+func (a attempt) start(ctx context.Context, l *keyLease) (job BatchJob, err error) {
+	if a.inv.Inputs, err = a.c.uploadLocalInputs(ctx, a.op, a.inv.inputs()); err != nil {
+		return BatchJob{}, err
 	}
-	job, err := do[BatchJob](ctx, t.c, request{op: t.op, plane: t.c.scoring, method: http.MethodPost, url: t.uri, header: header,
-		body: inv, once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
+	if err := l.ensure(ctx); err != nil {
+		return BatchJob{}, err
+	}
+	job, err = a.post(ctx)
+	if err != nil && ambiguous(err) {
+		return a.recover(ctx, err)
+	}
+	return job, err
+}
+
+func (a attempt) post(ctx context.Context) (BatchJob, error) {
+	header := http.Header{"Repeatability_request-Id": {a.requestID()}}
+	if a.named {
+		header.Set("azureml-model-deployment", a.deployment.Name)
+	}
+	job, err := do[BatchJob](ctx, a.c, request{op: a.op, plane: a.c.scoring, method: http.MethodPost, url: a.uri, header: header,
+		body: a.inv, once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
 	if err != nil {
 		return job, err
 	}
 	if job.Name = cmp.Or(job.Name, lastSegment(job.ID)); job.Name == "" {
-		return job, &Error{Operation: t.op.String(), Message: "the service took the job, and its answer does not name it"}
+		return job, &Error{Operation: a.op.String(), Message: "the service took the job, and its answer does not name it"}
 	}
 	return job, nil
 }
@@ -183,18 +222,18 @@ func ambiguous(err error) bool {
 }
 
 // recover looks for the job whose answer was lost. Lists of the service can be some seconds late.
-func (t invokeTarget) recover(ctx context.Context, place, key string, cause error) (BatchJob, error) {
-	lost := &AmbiguousInvokeError{Endpoint: t.endpoint, Key: key, Output: place, Err: cause}
-	if place == "" {
+func (a attempt) recover(ctx context.Context, cause error) (BatchJob, error) {
+	lost := &AmbiguousInvokeError{Endpoint: a.endpoint, Key: a.key, Output: a.place, Err: cause}
+	if a.place == "" {
 		return BatchJob{}, lost
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverTimeout)
 	defer cancel()
 	for _, delay := range []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second} {
-		if err := t.c.clock.sleep(ctx, delay); err != nil {
+		if err := a.c.clock.sleep(ctx, delay); err != nil {
 			break
 		}
-		job, found, err := t.find(ctx, place)
+		job, found, err := a.find(ctx, a.place)
 		if found {
 			return job, nil
 		}
@@ -311,15 +350,13 @@ func newKey() string {
 	return id
 }
 
-var uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
-// keyUUID is the key as the UUID that the repeatability header wants. Whether the service dedupes by it is not
-// evidenced; we send it as azure-ai-ml does and do not rely on it.
-func keyUUID(key string) string {
-	if uuidPattern.MatchString(key) {
-		return key
+// requestID is the UUID that the repeatability header wants, one for all calls that mean the same job. Whether the service
+// dedupes by it is not evidenced; we send it as azure-ai-ml does and do not rely on it.
+func (a attempt) requestID() string {
+	if a.inv.Key == "" {
+		return a.key
 	}
-	h := sha256.Sum256([]byte(key))
+	h := sha256.Sum256([]byte(a.endpoint + " " + a.place))
 	h[6], h[8] = h[6]&0x0f|0x80, h[8]&0x3f|0x80 // version 8, RFC 9562
 	return fmt.Sprintf("%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])
 }

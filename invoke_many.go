@@ -204,8 +204,8 @@ func (m *manyHandler) fill(ctx context.Context) {
 		}
 		m.unstarted++
 		m.onTheirWay.Go(func() {
-			var err error
-			result.Started, err = m.start(ctx, inv)
+			job, err := m.start(ctx, inv)
+			result.Started = job.BatchJob
 			m.started <- manyResult{result, err}
 		})
 	}
@@ -223,20 +223,20 @@ func (m *manyHandler) checkKey(key string) error {
 }
 
 // start runs in a goroutine of its own.
-func (m *manyHandler) start(ctx context.Context, inv Invocation) (BatchJob, error) {
+func (m *manyHandler) start(ctx context.Context, inv Invocation) (startedJob, error) {
 	select {
 	case m.slots <- struct{}{}:
 		defer func() { <-m.slots }()
 	case <-ctx.Done():
-		return BatchJob{}, &Error{Operation: m.op.String(), Err: ctx.Err(), Message: "not started"}
+		return startedJob{}, &Error{Operation: m.op.String(), Err: ctx.Err(), Message: "not started"}
 	}
-	return inSpan(ctx, m.endpoints.c, m.op, func(ctx context.Context) (BatchJob, error) {
+	return inSpan(ctx, m.endpoints.c, m.op, func(ctx context.Context) (startedJob, error) {
 		if err := checkInvocation(m.op, inv); err != nil {
-			return BatchJob{}, err
+			return startedJob{}, err
 		}
 		target, err := m.targets.get(ctx, m.endpoints, m.op, inv.Deployment)
 		if err != nil {
-			return BatchJob{}, err
+			return startedJob{}, err
 		}
 		return target.invoke(ctx, inv)
 	})

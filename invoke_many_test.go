@@ -26,6 +26,7 @@ type manyService struct {
 	reads    map[string]int
 	onPost   func(n int) // before the n-th POST is answered
 	requests int
+	store    fakeStore
 }
 
 type manyJob struct {
@@ -34,12 +35,17 @@ type manyJob struct {
 }
 
 func newManyService(t *testing.T) (*manyService, *Client) {
-	s := &manyService{t: t, reads: map[string]int{}}
-	return s, newTestClient(t, s.ServeHTTP)
+	clk := newFakeClock()
+	s := &manyService{t: t, reads: map[string]int{}, store: fakeStore{now: clk.clock().now}}
+	return s, newClientOver(t, handlerTransport{s}, clk)
 }
 
 func (s *manyService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/mferp/managementfrontend"), testWorkspaceID)
+	if r.URL.Host == "acc.blob.core.windows.net" {
+		s.store.ServeHTTP(w, r)
+		return
+	}
 	if r.Method == http.MethodPost {
 		s.mu.Lock()
 		s.posts++

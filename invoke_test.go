@@ -21,14 +21,19 @@ type batchService struct {
 	list  http.HandlerFunc // nil lists the jobs
 	arm   http.HandlerFunc // ARM's list of jobs
 	reads []string
+	store fakeStore
 }
 
 func (s *batchService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, testWorkspaceID)
-	if r.Method == http.MethodGet {
+	if r.Method == http.MethodGet && r.URL.Host != "acc.blob.core.windows.net" {
 		s.reads = append(s.reads, path)
 	}
 	switch {
+	case r.URL.Host == "acc.blob.core.windows.net":
+		s.store.ServeHTTP(w, r)
+	case r.URL.Host == "digits.r.inference.ml.azure.com" && r.Method == http.MethodGet:
+		s.readJob(w, lastSegment(path))
 	case r.URL.Host == "digits.r.inference.ml.azure.com":
 		s.takeJob(w, r)
 	case strings.HasSuffix(path, "/discovery"):
@@ -47,6 +52,8 @@ func (s *batchService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, 200, `{"location":"r","properties":{"discoveryUrl":"https://r.api.azureml.ms/discovery"}}`)
 	case path == "/datastores":
 		writeJSON(w, 200, `{"value":[{"name":"workspaceblobstore","properties":{"isDefault":true,"datastoreType":"AzureBlob","accountName":"acc","containerName":"con","endpoint":"core.windows.net","protocol":"https"}}]}`)
+	case strings.HasPrefix(path, "/datastores/"):
+		writeJSON(w, 200, `{"name":"`+lastSegment(path)+`","properties":{"datastoreType":"AzureBlob","accountName":"acc","containerName":"`+lastSegment(path)+`","endpoint":"core.windows.net","protocol":"https"}}`)
 	case path == "/batchEndpoints/digits":
 		writeJSON(w, 200, `{"name":"digits","properties":{"scoringUri":"https://digits.r.inference.ml.azure.com/jobs","defaults":{"deploymentName":"blue"},"provisioningState":"Succeeded"}}`)
 	case path == "/batchEndpoints/digits/deployments/blue":
@@ -59,6 +66,18 @@ func (s *batchService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.t.Errorf("unexpected request %s %s%s", r.Method, r.URL.Host, r.URL.Path)
 		writeJSON(w, 404, `{}`)
 	}
+}
+
+// readJob answers as the scoring plane does.
+func (s *batchService) readJob(w http.ResponseWriter, name string) {
+	for _, j := range s.jobs {
+		if j.Name == name {
+			b, _ := json.Marshal(j)
+			writeJSON(w, 200, string(b))
+			return
+		}
+	}
+	writeJSON(w, 404, `{}`)
 }
 
 func (s *batchService) takeJob(w http.ResponseWriter, r *http.Request) {
@@ -92,8 +111,9 @@ func (s *batchService) accept(body string) string {
 }
 
 func newBatchService(t *testing.T) (*batchService, *Client) {
-	s := &batchService{t: t}
-	return s, newTestClient(t, s.ServeHTTP)
+	clk := newFakeClock()
+	s := &batchService{t: t, store: fakeStore{now: clk.clock().now}}
+	return s, newClientOver(t, handlerTransport{s}, clk)
 }
 
 var sampleInputs = Inputs{"images": URIFolder{URI: "https://acc.blob.core.windows.net/con/digits"}}

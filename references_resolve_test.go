@@ -18,8 +18,9 @@ type referenceService struct {
 }
 
 func newReferenceService(t *testing.T) (*referenceService, *Client) {
-	s := &referenceService{batchService: batchService{t: t}}
-	return s, newTestClient(t, s.ServeHTTP)
+	clk := newFakeClock()
+	s := &referenceService{batchService: batchService{t: t, store: fakeStore{now: clk.clock().now}}}
+	return s, newClientOver(t, handlerTransport{s}, clk)
 }
 
 func (s *referenceService) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -115,6 +115,11 @@ func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err 
 		p = c.management
 	}
 	s := &sending{once: r.once, room: r.room}
+	if r.once {
+		outliving, end := s.outlive(ctx, c.clock)
+		defer end()
+		ctx = outliving
+	}
 	req, err := c.newRequest(context.WithValue(ctx, sendingKey{}, s), p, r)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -71,6 +72,9 @@ type sending struct {
 	once bool
 	room *bytes.Buffer // for the body of the answer; may be nil
 	sent bool          // at least one try may have reached the service
+
+	caller  context.Context // of a once request, which outlives it
+	waiting atomic.Bool     // nothing of a once request is on its way
 }
 
 type sendingKey struct{}
@@ -105,6 +109,7 @@ func newRetryTransport(config retryConfig, next policy.Transporter, logger *slog
 		RetryMax:     config.maxRetries,
 		CheckRetry:   t.check,
 		Backoff:      t.backoff,
+		PrepareRetry: func(req *http.Request) error { return sendingOf(req.Context()).begin() },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler, // the last answer is the caller's, not "giving up after 4 attempts"
 	}
 	if logger != nil {
@@ -137,11 +142,15 @@ func (f transporterFunc) RoundTrip(r *http.Request) (*http.Response, error) { re
 
 // Do implements policy.Transporter.
 func (t *retryTransport) Do(req *http.Request) (*http.Response, error) {
+	s := sendingOf(req.Context())
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
 	r, err := retryablehttp.FromRequest(req)
 	if err != nil {
 		return nil, err
 	}
-	room := sendingOf(req.Context()).room
+	room := s.room
 	if room == nil {
 		room = new(bytes.Buffer)
 	}
@@ -160,36 +169,68 @@ func (t *retryTransport) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (t *retryTransport) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
+// answerGrace is how long the answer of a once request is waited for after its caller's context has ended: it tells
+// whether the work was started. The service takes 2 to 4.5 s to start a job.
+const answerGrace = 15 * time.Second
+
+// outlive returns a context that ends answerGrace after the caller's, or with it while nothing is on its way.
+func (s *sending) outlive(caller context.Context, clk clock) (context.Context, func()) {
+	s.caller = caller
+	s.waiting.Store(true)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(caller))
+	stop := context.AfterFunc(caller, func() {
+		if s.waiting.Load() || clk.sleep(ctx, answerGrace) == nil {
+			cancel()
+		}
+	})
+	return ctx, func() { stop(); cancel() }
+}
+
+// begin marks that a try is on its way, unless the caller has left.
+func (s *sending) begin() error {
+	if !s.once {
+		return nil
+	}
+	s.waiting.Store(false)
+	return s.caller.Err()
+}
+
+func (t *retryTransport) check(ctx context.Context, resp *http.Response, err error) (retry bool, _ error) {
 	s := sendingOf(ctx)
 	if !neverSent(err) && !turnedAway(resp) {
 		s.sent = true
 	}
+	caller := ctx
+	if s.once {
+		if err == nil && !turnedAway(resp) {
+			return false, nil // it may have been accepted; the answer is worth more than that the caller left
+		}
+		caller = s.caller
+		defer func() { s.waiting.Store(retry) }()
+	}
 	switch {
-	case ctx.Err() != nil:
-		return false, ctx.Err()
+	case caller.Err() != nil:
+		return false, caller.Err()
 	case err != nil:
-		return t.retryFailure(ctx, err), nil
+		return s.retryFailure(err), nil
 	case !slices.Contains(t.config.statusCodes, resp.StatusCode):
 		return false, nil
-	case s.once && !turnedAway(resp):
-		return false, nil // it may have been accepted
 	}
 	after, told := retryAfter(resp.Header, t.config.clock.now())
-	if deadline, ok := ctx.Deadline(); ok && told && deadline.Sub(t.config.clock.now()) < after {
+	if deadline, ok := caller.Deadline(); ok && told && deadline.Sub(t.config.clock.now()) < after {
 		return false, nil // the caller gives up before the service wants to be asked: say what it said, at once
 	}
 	return true, nil
 }
 
 // retryFailure decides about a request that got no answer, or not the whole of one.
-func (t *retryTransport) retryFailure(ctx context.Context, err error) bool {
+func (s *sending) retryFailure(err error) bool {
 	var unknownCA x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	if errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.Is(err, errBodyTooLong) {
 		return false // will not get better
 	}
-	return !sendingOf(ctx).once || neverSent(err)
+	return !s.once || neverSent(err)
 }
 
 // turnedAway reports whether an answer is the service's word that it took nothing. There may be none.

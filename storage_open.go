@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,9 @@ import (
 type blobTarget struct {
 	url    *url.URL // never signed
 	accept string   // overrides azblob's header
-	whole  bool     // the answer is read below azblob's retries, so that one that is cut off is asked for again
+	query  string   // replaces azblob's, with header, to make another request of it
+	header http.Header
+	whole  bool // the answer is read below azblob's retries, so that one that is cut off is asked for again
 	sign   func(context.Context) (string, error)
 }
 
@@ -48,8 +51,11 @@ func (aim) Do(req *policy.Request) (*http.Response, error) {
 	raw := req.Raw()
 	t := raw.Context().Value(blobTargetKey{}).(blobTarget) // set by blobCall, the only way here
 	u := *t.url
-	u.RawQuery = joinQuery(u.RawQuery, raw.URL.RawQuery)
+	u.RawQuery = joinQuery(u.RawQuery, cmp.Or(t.query, raw.URL.RawQuery))
 	raw.URL, raw.Host = &u, u.Host
+	for name, values := range t.header {
+		raw.Header[name] = values
+	}
 	if t.accept != "" {
 		raw.Header.Set("Accept", t.accept)
 	}

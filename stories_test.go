@@ -30,6 +30,13 @@ type shop struct {
 
 func newShop(t *testing.T, options *emulator.Options, change ...func(*azmlbatch.ClientOptions)) *shop {
 	t.Helper()
+	if options == nil {
+		options = &emulator.Options{}
+	}
+	clk := new(azmlbatch.SkippingClock)
+	if options.Now == nil {
+		options.Now = clk.Now
+	}
 	azure, err := emulator.New(options)
 	if err != nil {
 		t.Fatal(err)
@@ -42,16 +49,16 @@ func newShop(t *testing.T, options *emulator.Options, change ...func(*azmlbatch.
 	w := azure.Workspaces()[0]
 	o := &azmlbatch.ClientOptions{}
 	o.Transport = azure
-	if options != nil && options.Cloud == emulator.ChinaCloud {
+	if options.Cloud == emulator.ChinaCloud {
 		o.Cloud = cloud.AzureChina
 	}
-	if options != nil && options.Cloud == emulator.USGovernmentCloud {
+	if options.Cloud == emulator.USGovernmentCloud {
 		o.Cloud = cloud.AzureGovernment
 	}
 	for _, f := range change {
 		f(o)
 	}
-	client, err := azmlbatch.NewClientOnFakeClock(azmlbatch.Workspace{SubscriptionID: w.SubscriptionID, ResourceGroup: w.ResourceGroup, Name: w.Name},
+	client, err := clk.NewClient(azmlbatch.Workspace{SubscriptionID: w.SubscriptionID, ResourceGroup: w.ResourceGroup, Name: w.Name},
 		azure.Credential(), o)
 	if err != nil {
 		t.Fatal(err)

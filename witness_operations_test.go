@@ -150,7 +150,7 @@ var deploymentOperations = []witnessOperation{
 			if d := s.x.RequestHeaders["azureml-model-deployment"]; d != "" {
 				t.named, t.deployment.Name = true, d
 			}
-			return ignoreResult(t.post(ctx, recordedBody[Invocation](s), "k"))
+			return ignoreResult(attempt{invokeTarget: t, key: "k", inv: recordedBody[Invocation](s)}.post(ctx))
 		}},
 }
 

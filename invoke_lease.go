@@ -1,0 +1,295 @@
+package azmlbatch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+)
+
+// A key has a record in storage, a small blob near its output. Who starts the key's job holds a
+// lease on it, and writes the job's name into it before giving the lease up. Others wait for the
+// name, and look for the job by themselves when the lease has run out because its holder died.
+
+const (
+	leaseLength = 60 * time.Second // the longest that storage grants
+	// leaseRenewal keeps the rest of a dead holder's lease above 40 seconds, so that whoever follows looks for the job
+	// long after it may have been started: the service's lists are some seconds late.
+	leaseRenewal = 15 * time.Second
+	// leaseMargin is what must be left of a lease to send the POST.
+	leaseMargin = 30 * time.Second
+	// leaseCleanup bounds writing the record and giving the lease up, which the caller's context does not stop.
+	leaseCleanup = 15 * time.Second
+)
+
+// errLeaseLost is the cause of a context that ended because another process holds the lease.
+var errLeaseLost = errors.New("the lease on the invocation's key was lost to another process")
+
+// keyRecord is the content of a key's record.
+type keyRecord struct {
+	// Endpoint that the key belongs to.
+	Endpoint string `json:"endpoint"`
+	// Output is the place of the key's output.
+	Output string `json:"output"`
+	// Job that was started; empty until then.
+	Job string `json:"job,omitempty"`
+}
+
+// keyLease is the lease on a key's record. The nil lease is that of a caller who may not write there: its methods do
+// nothing, and the key is guarded by the lists of jobs alone.
+type keyLease struct {
+	c       *Client
+	op      operation
+	at      place
+	id      string // of the lease, a UUID
+	etag    azcore.ETag
+	record  keyRecord
+	created bool // the record is new: nobody has started the job under a lease
+	mu      sync.Mutex
+	renewed time.Time // when the lease was granted or renewed last, without the monotonic clock, which stops in suspend
+}
+
+// recordPlace is where the record of an output lies. It is beside a folder that the client chose. A folder of the
+// caller's may be the input of another job, so there the record lies apart.
+func recordPlace(output string) string {
+	r, err := ParseReference("", output)
+	if err != nil || r.Form != ReferenceFormPlace {
+		return ""
+	}
+	path := strings.Trim(r.Path, "/")
+	r.Text, r.Path = "", path+".json"
+	if !strings.HasPrefix(path, outputRoot) || !strings.HasSuffix(output, "/") {
+		r.Path = fmt.Sprintf("%soutputs/%x.json", outputRoot, sha256.Sum256([]byte(path)))
+	}
+	return r.String()
+}
+
+// acquire waits for the lease on a key's record and takes it. When the record names a job by then, it returns the record
+// and no lease. Without the right to write there it returns neither.
+func (t invokeTarget) acquire(ctx context.Context, output string) (*keyLease, keyRecord, error) {
+	at, err := t.c.blobPlace(ctx, t.op, recordPlace(output))
+	if err == nil {
+		err = t.c.refuseWrite(t.op)
+	}
+	if err != nil {
+		return nil, keyRecord{}, withoutAccess(err)
+	}
+	id, err := runtime.NewUUID()
+	if err != nil {
+		return nil, keyRecord{}, err
+	}
+	l := &keyLease{c: t.c, op: operation{"lease", "key of endpoint", t.endpoint}, at: at, id: id,
+		record: keyRecord{Endpoint: t.endpoint, Output: output}}
+	var waited time.Duration
+	for delay := 500 * time.Millisecond; ; delay = min(delay*3/2, 5*time.Second) {
+		found, held, err := l.try(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil && waited > 0:
+			return nil, keyRecord{}, waitedInVain(t.op, ctx.Err())
+		case err != nil:
+			return nil, keyRecord{}, withoutAccess(err)
+		case held:
+			return l, keyRecord{}, nil
+		case found.Job != "":
+			return nil, found, nil
+		}
+		if err := t.c.clock.sleep(ctx, delay); err != nil {
+			return nil, keyRecord{}, waitedInVain(t.op, err)
+		}
+		waited += delay
+	}
+}
+
+func waitedInVain(op operation, err error) error {
+	return &Error{Operation: op.String(), Err: err, Remedy: "invoke again with the same key: it returns the job",
+		Message: "waited for another process that starts the job of the same key: " + err.Error()}
+}
+
+// withoutAccess is nil for errors that say that the caller may not write to the store. What cannot be reached is an
+// error: another process may hold the lease.
+func withoutAccess(err error) error {
+	var noToken *tokenError
+	if errors.Is(err, ErrForbidden) || errors.Is(err, ErrUnauthorized) || errors.Is(err, errNoSecrets) || errors.As(err, &noToken) ||
+		errors.As(err, new(*ArgumentError)) { // a store of another workspace, or without blobs
+		return nil
+	}
+	return err
+}
+
+// try creates the record, or reads it, and takes the lease if nobody holds it.
+func (l *keyLease) try(ctx context.Context) (found keyRecord, held bool, err error) {
+	leased := false
+	l.created, err = l.create(ctx)
+	if err == nil && !l.created {
+		found, leased, err = l.read(ctx)
+		if errors.Is(err, ErrNotFound) { // deleted in between
+			return keyRecord{}, false, nil
+		}
+	}
+	if err != nil || leased || found.Job != "" {
+		return found, false, err
+	}
+	err = l.change(ctx, "acquire", l.etag)
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) { // somebody was quicker
+		return keyRecord{}, false, nil
+	}
+	return keyRecord{}, err == nil, err
+}
+
+// create makes the record unless it is there.
+func (l *keyLease) create(ctx context.Context) (bool, error) {
+	err := l.write(ctx, l.record, &blob.AccessConditions{
+		ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: new(azcore.ETagAny)}})
+	if errors.Is(err, ErrConflict) { // exists, or exists under a lease
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (l *keyLease) write(ctx context.Context, r keyRecord, conditions *blob.AccessConditions) error {
+	content, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	kind := "application/json"
+	return l.c.blobCall(ctx, l.op, l.at, StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
+		resp, err := b.Upload(ctx, streaming.NopCloser(bytes.NewReader(content)), &blockblob.UploadOptions{
+			AccessConditions: conditions, HTTPHeaders: &blob.HTTPHeaders{BlobContentType: &kind}})
+		if err == nil && resp.ETag != nil {
+			l.etag = *resp.ETag
+		}
+		return err
+	})
+}
+
+// read returns the record, and whether somebody holds the lease.
+func (l *keyLease) read(ctx context.Context) (r keyRecord, leased bool, err error) {
+	err = l.c.blobCall(ctx, l.op, l.at, StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
+		t := ctx.Value(blobTargetKey{}).(blobTarget)
+		t.whole = true
+		resp, err := b.DownloadStream(withTarget(ctx, t), nil)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		r = keyRecord{}
+		if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
+			return &Error{Operation: l.op.String(), Message: fmt.Sprintf("blob %q is not the record of a key", l.at.path), Err: err,
+				Remedy: "use another key, or delete the blob if no job of the key exists"}
+		}
+		leased = resp.LeaseStatus == nil || *resp.LeaseStatus == "locked"
+		if resp.ETag != nil {
+			l.etag = *resp.ETag
+		}
+		return nil
+	})
+	return r, leased, err
+}
+
+// change acquires, renews or releases the lease. azblob's package lease would link Arrow, as its package container does
+// (storage_open.go). Lease Blob differs from Set Blob Metadata by query and headers only, so that call carries it.
+func (l *keyLease) change(ctx context.Context, action string, match azcore.ETag) error {
+	header := http.Header{"X-Ms-Lease-Action": {action}}
+	if action == "acquire" {
+		header.Set("x-ms-lease-duration", strconv.Itoa(int(leaseLength/time.Second)))
+		header.Set("x-ms-proposed-lease-id", l.id) // ours, so that a second try takes the same lease
+	} else {
+		header.Set("x-ms-lease-id", l.id)
+	}
+	var conditions *blob.AccessConditions
+	if match != "" {
+		conditions = &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &match}}
+	}
+	asked := l.c.clock.now().Round(0)
+	err := l.c.blobCall(ctx, l.op, l.at, StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
+		t := ctx.Value(blobTargetKey{}).(blobTarget)
+		t.query, t.header = "comp=lease", header
+		_, err := b.SetMetadata(withTarget(ctx, t), nil, &blob.SetMetadataOptions{AccessConditions: conditions})
+		var answer *azcore.ResponseError
+		if errors.As(err, &answer) && answer.StatusCode == http.StatusCreated { // of a new lease; azblob wants 200
+			return nil
+		}
+		return err
+	})
+	if err == nil {
+		l.mu.Lock()
+		l.renewed = asked
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// left is what the lease has left, at least.
+func (l *keyLease) left() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return leaseLength - l.c.clock.now().Round(0).Sub(l.renewed)
+}
+
+// ensure makes certain that the lease lasts for the POST, also when the machine was suspended meanwhile.
+func (l *keyLease) ensure(ctx context.Context) error {
+	if l == nil || l.left() >= leaseMargin {
+		return nil
+	}
+	err := l.change(ctx, "renew", "")
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) {
+		return errLeaseLost
+	}
+	return err
+}
+
+// keep renews the lease until stop is called. The returned context ends with errLeaseLost when it cannot.
+func (l *keyLease) keep(ctx context.Context) (_ context.Context, stop func()) {
+	if l == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.c.clock.after(leaseRenewal):
+			}
+			err := l.change(ctx, "renew", "")
+			if errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || err != nil && l.left() <= 0 {
+				cancel(errLeaseLost)
+				return
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil); <-ended }
+}
+
+// settle ends the lease after a POST: with a job, it writes the job's name first. A record that cannot be written leaves
+// the lease to run out, and then the job is found by its output's place; so does an ambiguous end.
+func (l *keyLease) settle(ctx context.Context, job BatchJob, err error) {
+	if l == nil || errors.As(err, new(*AmbiguousInvokeError)) || errors.Is(err, errLeaseLost) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseCleanup)
+	defer cancel()
+	if err == nil {
+		l.record.Job = job.Name
+		held := &blob.AccessConditions{LeaseAccessConditions: &blob.LeaseAccessConditions{LeaseID: &l.id}}
+		if l.write(ctx, l.record, held) != nil {
+			return
+		}
+	}
+	_ = l.change(ctx, "release", "") // else it runs out
+}

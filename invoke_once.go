@@ -1,0 +1,251 @@
+package azmlbatch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/azmlbatch/azmlbatch/internal/wire"
+)
+
+// keyTurns lets the callers of one key within a client come one after another. What the first has
+// started is the job of all who waited meanwhile; where it failed, the next tries. The zero value
+// is ready.
+type keyTurns struct {
+	mu    sync.Mutex
+	turns map[string]*keyTurn
+}
+
+type keyTurn struct {
+	cached[startedJob]
+	callers int
+}
+
+// take waits for the key's turn and calls start, unless another caller has the job by then.
+func (k *keyTurns) take(ctx context.Context, key string, start func(context.Context) (startedJob, error)) (job startedJob, waited bool, err error) {
+	k.mu.Lock()
+	turn, ok := k.turns[key]
+	if !ok {
+		turn = new(keyTurn)
+		put(&k.turns, key, turn)
+	}
+	turn.callers++
+	k.mu.Unlock()
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if turn.callers--; turn.callers == 0 {
+			delete(k.turns, key)
+		}
+	}()
+	waited = true
+	job, err = turn.get(ctx, nil, func(ctx context.Context) (startedJob, error) {
+		waited = false
+		return start(ctx)
+	})
+	return job, waited, err
+}
+
+// startOnce starts the job of a key, or finds it: however many callers and processes ask at once,
+// the service sees one POST.
+func (a attempt) startOnce(ctx context.Context) (startedJob, error) {
+	job, waited, err := a.c.turns.take(ctx, placeKey(a.place), a.findOrStart)
+	if !waited {
+		return job, err
+	}
+	if err != nil {
+		return startedJob{}, &Error{Operation: a.op.String(), Err: err, Remedy: "invoke again with the same key: it returns the job",
+			Message: fmt.Sprintf("waited for another call with key %q: %s", a.key, err)}
+	}
+	job.found = true
+	return job, a.sameWork(ctx, job.BatchJob)
+}
+
+func (a attempt) findOrStart(ctx context.Context) (startedJob, error) {
+	job, found, err := a.lookup(ctx, a.place)
+	if err != nil {
+		return startedJob{}, err
+	}
+	for !found {
+		var started bool
+		job, started, err = a.startLeased(ctx)
+		if err == nil && started {
+			return startedJob{job, false}, nil
+		}
+		if found = err == nil; !found && !errors.Is(err, errLeaseLost) {
+			return startedJob{}, err
+		}
+	}
+	return startedJob{job, true}, a.sameWork(ctx, job)
+}
+
+// startLeased starts the job under the lease of its key, or finds it. It fails with errLeaseLost
+// when another process took the lease before the POST.
+func (a attempt) startLeased(ctx context.Context) (job BatchJob, started bool, err error) {
+	l, record, err := a.acquire(ctx, a.place)
+	switch {
+	case err != nil:
+		return BatchJob{}, false, err
+	case record.Job != "":
+		job, err := a.recorded(ctx, record)
+		return job, false, err
+	}
+	leased, stop := l.keep(ctx)
+	defer func() {
+		stop()
+		if context.Cause(leased) == errLeaseLost && ctx.Err() == nil && err != nil && !errors.As(err, new(*AmbiguousInvokeError)) {
+			err = errLeaseLost
+		}
+		l.settle(ctx, job, err)
+	}()
+	if l != nil && !l.created { // its last holder may have started the job and died
+		job, found, err := a.find(leased, a.place)
+		if err != nil || found {
+			return job, false, err
+		}
+	}
+	job, err = a.start(leased, l)
+	return job, true, err
+}
+
+// recorded reads the job that a key's record names. Lists may not show it yet.
+func (a attempt) recorded(ctx context.Context, r keyRecord) (BatchJob, error) {
+	if !strings.EqualFold(r.Endpoint, a.endpoint) {
+		return BatchJob{}, a.conflict(BatchJob{Name: r.Job}, fmt.Sprintf("endpoint %q started it", r.Endpoint))
+	}
+	job, err := a.read(ctx, r.Job)
+	if errors.Is(err, ErrNotFound) { // not yet, or deleted: its name is what there is to know
+		return BatchJob{Name: r.Job}, nil
+	}
+	return job, err
+}
+
+// read reads a job with its inputs and outputs.
+func (a attempt) read(ctx context.Context, name string) (BatchJob, error) {
+	return do[BatchJob](ctx, a.c, request{op: operation{"get", "job", name}, plane: a.c.scoring, method: http.MethodGet,
+		url: strings.TrimSuffix(a.uri, "/") + "/" + url.PathEscape(name)})
+}
+
+// sameWork refuses a job that does something else than what is asked for now: it belongs to an
+// earlier endpoint of the name, to another deployment, or has another input.
+func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
+	made := job.SystemData.CreatedAt
+	if !made.IsZero() && made.Before(a.created) {
+		return a.conflict(job, "an earlier endpoint of that name started it")
+	}
+	if d := job.Deployment(); a.named && d != "" && !strings.EqualFold(d, a.deployment.Name) {
+		return a.conflict(job, fmt.Sprintf("deployment %q runs it, and %q is asked for", d, a.deployment.Name))
+	}
+	if len(job.Inputs) == 0 { // as the management plane lists it
+		full, err := a.read(ctx, job.Name)
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		job.Inputs = full.Inputs // none where nothing tells
+	}
+	asked := a.inv.inputs()
+	if a.deployment.Configuration == nil { // names of inputs do not matter
+		for _, want := range asked {
+			for _, have := range job.Inputs {
+				return a.sameInput(job, "", have, want)
+			}
+		}
+		return nil
+	}
+	for _, name := range sortedKeys(asked) {
+		if have, ok := job.Inputs[name]; ok {
+			if err := a.sameInput(job, name, have, asked[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a attempt) sameInput(job BatchJob, name string, have, want Input) error {
+	had, asked, same, err := compareInputs(a.op, have, want)
+	if err != nil || same {
+		return err
+	}
+	input := "input"
+	if name != "" {
+		input = fmt.Sprintf("input %q", name)
+	}
+	return a.conflict(job, fmt.Sprintf("its %s is %s, and %s is asked for", input, redact(clip(had)), redact(clip(asked))))
+}
+
+// compareInputs says what the inputs are, and whether they are the same. What cannot be told apart
+// counts as the same: an asset and the place that the service may answer in its stead.
+func compareInputs(op operation, have, want Input) (had, asked string, same bool, err error) {
+	have, _ = wire.Indirect(have).(Input)
+	want, _ = wire.Indirect(want).(Input)
+	had = dataURI(have)
+	switch want := want.(type) {
+	case Literal:
+		if l, ok := have.(Literal); ok {
+			had, asked = fmt.Sprint(l.Value), fmt.Sprint(want.Value)
+			return had, asked, had == asked, nil
+		}
+	case LocalPath:
+		same, err := uploadedAs(op, want.Path, had)
+		return fmt.Sprintf("%q", had), fmt.Sprintf("the content of %q now", want.Path), same, err
+	}
+	asked = dataURI(want)
+	r, errHad := ParseReference("", had)
+	s, errAsked := ParseReference("", asked)
+	if errHad != nil || errAsked != nil || had == "" || asked == "" || r.Form != s.Form && (r.Form == ReferenceFormNamed || s.Form == ReferenceFormNamed) {
+		return had, asked, true, nil
+	}
+	return fmt.Sprintf("%q", had), fmt.Sprintf("%q", asked), r.Equal(s), nil
+}
+
+// uploadedAs reports whether a place is where the content of a local path is uploaded to.
+func uploadedAs(op operation, path, uri string) (bool, error) {
+	r, err := ParseReference("", uri)
+	if err != nil || r.Form != ReferenceFormPlace {
+		return uri == "", nil
+	}
+	files, err := scanLocal(op, path)
+	if err != nil {
+		return false, err
+	}
+	oldHash, hash, err := local.UploadHashes(files)
+	if err != nil {
+		return false, badFile(op, err)
+	}
+	return samePath(r.Path, uploadPath(hash, files.Base)) || samePath(r.Path, uploadPath(oldHash, files.Base)), nil
+}
+
+func (a attempt) conflict(job BatchJob, problem string) error {
+	return &KeyConflictError{Endpoint: a.endpoint, Key: a.key, Output: a.place, Job: job, Problem: problem}
+}
+
+// A KeyConflictError says that the key of an invocation belongs to a job that does something else,
+// such as scoring another input. Nothing was started. It is an [ErrConflict].
+type KeyConflictError struct {
+	// Endpoint that was invoked.
+	Endpoint string
+	// Key of the invocation.
+	Key string
+	// Output is the place by which the job was found.
+	Output string
+	// Job that the key belongs to. Perhaps only its Name is known.
+	Job BatchJob
+	// Problem is what differs.
+	Problem string
+}
+
+// Error names the key, the job and what differs on one line.
+func (e *KeyConflictError) Error() string {
+	return fmt.Sprintf("azmlbatch: invoke endpoint %q: key %q belongs to job %q: %s; use another key, and another output if you chose it",
+		e.Endpoint, e.Key, e.Job.Name, cmp.Or(e.Problem, "it does something else"))
+}
+
+// Is reports whether target is [ErrConflict].
+func (e *KeyConflictError) Is(target error) bool { return target == ErrConflict }
