@@ -30,6 +30,7 @@ type raceService struct {
 	store  fakeStore
 	posts  int
 	slow   time.Duration // at most, before and after the effect of each request
+	onPost func()        // before its effect; may be nil
 }
 
 type raceJob struct {
@@ -160,6 +161,9 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 		r.Body = http.NoBody
 	}
 	p.service.pause()
+	if r.Method == http.MethodPost && p.service.onPost != nil {
+		p.service.onPost()
+	}
 	w := httptest.NewRecorder()
 	p.service.ServeHTTP(w, r)
 	if dead {
