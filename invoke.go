@@ -56,6 +56,7 @@ type invokeTarget struct {
 	created    time.Time // the endpoint; one deleted and made anew is another
 	named      bool      // the caller named the deployment
 	index      *jobIndex // of the endpoint's jobs, for many keys; nil lists them for each
+	rerun      bool      // a key whose job failed earlier is run again
 }
 
 func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, deployment string) (invokeTarget, error) {
@@ -102,7 +103,23 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (startedJob, e
 	case a.place == "":
 		return startedJob{}, keyWithoutPlace(t.op)
 	}
-	return a.startOnce(ctx)
+	job, err := a.startOnce(ctx)
+	for again := 2; t.rerun && err == nil && job.found && job.failed() && !inv.choosesOutput(); again++ {
+		a.key = fmt.Sprintf("%s.%d", inv.Key, again) // no key of a caller has a dot
+		if err = a.chooseOutput(ctx); err == nil {
+			job, err = a.startOnce(ctx)
+		}
+	}
+	return job, err
+}
+
+func (j startedJob) failed() bool {
+	return j.Status == JobStatusFailed || j.Status == JobStatusCanceled
+}
+
+// choosesOutput reports whether the caller, and not the client, says where the output goes.
+func (inv Invocation) choosesOutput() bool {
+	return len(inv.Outputs) > 0 || inv.OutputDataset != (OutputDataset{})
 }
 
 // keyWithoutPlace refuses a key that nothing of the job would show: a second call with it would start a second job.
@@ -122,7 +139,7 @@ func (t invokeTarget) attempt(ctx context.Context, inv Invocation) (attempt, err
 		if err := checkModelData(t.op, inv); err != nil {
 			return a, err
 		}
-		if len(inv.Outputs) == 0 && inv.OutputDataset == (OutputDataset{}) {
+		if !inv.choosesOutput() {
 			return a, a.chooseOutput(ctx)
 		}
 	}

@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -18,9 +19,13 @@ type InvokeManyOptions struct {
 	// Interval between two rounds of asking for the jobs that run. Zero means a quarter of a second after a change, and
 	// more up to five seconds while nothing happens, but never more than ten requests a second.
 	Interval time.Duration
-	// OnStart hears of each job as soon as the service has taken it, from the goroutine that runs the loop. It is the place
-	// to note the names of jobs that go on when the loop is left. May be nil.
+	// OnStart hears of each job as soon as the service has taken it or it was found by its key, from the goroutine that runs
+	// the loop. It is the place to note the names of jobs that go on when the loop is left. May be nil.
 	OnStart func(InvokeResult)
+	// RerunFailed runs an invocation again whose key has a job that was Failed or Canceled before this run. The new job
+	// gets a key derived from the old one, so that it is started once too, by however many processes. An invocation with
+	// Outputs is not run again: its output is taken.
+	RerunFailed bool
 }
 
 // InvokeResult is what became of one invocation of many.
@@ -31,6 +36,8 @@ type InvokeResult struct {
 	Invocation Invocation
 	// Started is the job as the service took it. Its Name is empty when no job is known to have started.
 	Started BatchJob
+	// Found says that Started is a job that the key had already, and nothing was started.
+	Found bool
 	// Job is the job as it ended. Its Name is empty when it has not, as in OnStart.
 	Job Job
 }
@@ -48,8 +55,8 @@ type InvokeResult struct {
 // once. The jobs that run are asked for together, as by [JobsClient.Watch]; at most four are started at the same time.
 //
 // Leaving the loop starts no more, and waits until those on their way have been started or not; jobs that have started go
-// on in Azure, see OnStart and [JobsClient.Cancel]. The same holds when ctx ends: then the last error is an
-// [*UnfinishedError] with the names of the jobs that go on.
+// on in Azure, see OnStart and [JobsClient.Cancel]. The same holds when ctx ends: then what was read and not started comes
+// with an error that says so and why, and the last error is an [*UnfinishedError] with the names of the jobs that go on.
 func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
 	o := orZero(options)
 	if o.Concurrency <= 0 {
@@ -65,17 +72,22 @@ func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invoca
 			yield(InvokeResult{}, err)
 			return
 		}
+		if invocations == nil {
+			yield(InvokeResult{}, op.invalid("invocations", "is nil", "give a sequence, for example slices.Values of some invocations"))
+			return
+		}
 		next, stop := iter.Pull(invocations)
 		defer stop()
 		m := &manyHandler{endpoints: e, op: op, options: o, next: next, watcher: watcher{jobs: e.c.Jobs()},
 			started: make(chan manyResult, o.Concurrency), slots: make(chan struct{}, startedAtOnce), changed: e.c.clock.now()}
-		loop, cancel := context.WithCancel(ctx)
+		m.targets.rerun = o.RerunFailed
+		loop, cancel := context.WithCancelCause(ctx)
 		m.startNoMore = cancel
-		defer m.abandon()
+		defer m.abandon(nil)
 		p := newPoller(e.c, operation{"wait for", "jobs of endpoint", endpoint}, m, m.schedule)
 		for _, err := range p.polls(loop, o.Interval) {
 			if err != nil {
-				m.abandon()
+				m.abandon(err)
 			}
 			for _, r := range m.take() {
 				if !yield(r.result, r.err) {
@@ -83,10 +95,20 @@ func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invoca
 				}
 			}
 			if err != nil {
-				yield(InvokeResult{}, &UnfinishedError{Names: m.watcher.names(), Err: err})
+				yield(InvokeResult{}, m.unfinished(ctx, p.op, err))
 			}
 		}
 	}
+}
+
+// unfinished names the jobs that go on, and counts these and no others.
+func (m *manyHandler) unfinished(ctx context.Context, op operation, err error) error {
+	names := m.watcher.names()
+	if ctx.Err() != nil {
+		cause := context.Cause(ctx)
+		err = &Error{Operation: op.String(), Err: cause, Message: fmt.Sprintf("%d jobs go on: %s", len(names), cause)}
+	}
+	return &UnfinishedError{Names: names, Err: err}
 }
 
 // startedAtOnce bounds the uploads, and so the memory, of invocations on their way.
@@ -107,7 +129,7 @@ type manyHandler struct {
 	ready     []manyResult
 	changed   time.Time // when a job started or ended last
 
-	startNoMore context.CancelFunc
+	startNoMore context.CancelCauseFunc
 	onTheirWay  sync.WaitGroup
 	slots       chan struct{}
 	started     chan manyResult // has room for all on their way
@@ -205,7 +227,7 @@ func (m *manyHandler) fill(ctx context.Context) {
 		m.unstarted++
 		m.onTheirWay.Go(func() {
 			job, err := m.start(ctx, inv)
-			result.Started = job.BatchJob
+			result.Started, result.Found = job.BatchJob, job.found
 			m.started <- manyResult{result, err}
 		})
 	}
@@ -223,13 +245,22 @@ func (m *manyHandler) checkKey(key string) error {
 }
 
 // start runs in a goroutine of its own.
-func (m *manyHandler) start(ctx context.Context, inv Invocation) (startedJob, error) {
+func (m *manyHandler) start(ctx context.Context, inv Invocation) (job startedJob, err error) {
 	select {
 	case m.slots <- struct{}{}:
 		defer func() { <-m.slots }()
+		job, err = m.invoke(ctx, inv)
 	case <-ctx.Done():
-		return startedJob{}, &Error{Operation: m.op.String(), Err: ctx.Err(), Message: "not started"}
+		err = ctx.Err()
 	}
+	if err != nil && ctx.Err() != nil && !errors.As(err, new(*AmbiguousInvokeError)) {
+		cause := context.Cause(ctx)
+		err = &Error{Operation: m.op.String(), Err: cause, Message: "not started: " + cause.Error()}
+	}
+	return job, err
+}
+
+func (m *manyHandler) invoke(ctx context.Context, inv Invocation) (startedJob, error) {
 	return inSpan(ctx, m.endpoints.c, m.op, func(ctx context.Context) (startedJob, error) {
 		if err := checkInvocation(m.op, inv); err != nil {
 			return startedJob{}, err
@@ -242,9 +273,9 @@ func (m *manyHandler) start(ctx context.Context, inv Invocation) (startedJob, er
 	})
 }
 
-// abandon starts no more, and takes in what was on its way and has started all the same.
-func (m *manyHandler) abandon() {
-	m.startNoMore()
+// abandon starts no more, because of a cause if there is one, and takes in what was on its way and has started all the same.
+func (m *manyHandler) abandon(cause error) {
+	m.startNoMore(cause)
 	m.onTheirWay.Wait()
 	for m.unstarted > 0 {
 		m.noteStart(<-m.started)
@@ -268,6 +299,7 @@ type targetCache struct {
 	mu           sync.Mutex
 	byDeployment map[string]invokeTarget
 	jobs         jobIndex
+	rerun        bool
 }
 
 func (t *targetCache) get(ctx context.Context, e EndpointsClient, op operation, deployment string) (invokeTarget, error) {
@@ -278,7 +310,7 @@ func (t *targetCache) get(ctx context.Context, e EndpointsClient, op operation, 
 	}
 	target, err := e.target(ctx, op, op.name, deployment)
 	if err == nil {
-		target.index = &t.jobs
+		target.index, target.rerun = &t.jobs, t.rerun
 		put(&t.byDeployment, deployment, target)
 	}
 	return target, err

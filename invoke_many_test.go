@@ -30,8 +30,8 @@ type manyService struct {
 }
 
 type manyJob struct {
-	name, place, status string
-	shown               int
+	name, input, place, status string
+	shown                      int
 }
 
 func newManyService(t *testing.T) (*manyService, *Client) {
@@ -77,7 +77,7 @@ func (s *manyService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, 200, `{"name":"`+lastSegment(path)+`","properties":{}}`)
 	case path == "/batchEndpoints/digits/jobs":
 		writeJSON(w, 200, `{"value":[`+s.list(func(j *manyJob) string {
-			return fmt.Sprintf(`{"name":%q,"properties":{"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://subscriptions/sub-1/resourcegroups/pottery/workspaces/kiln/datastores/d/paths/%s"}}}}`, j.name, j.place)
+			return fmt.Sprintf(`{"name":%q,"properties":{"status":%q,"inputData":{"UriFolder":{"jobInputType":"UriFolder","uri":%q}},"outputData":{"score":{"jobOutputType":"UriFolder","uri":"azureml://subscriptions/sub-1/resourcegroups/pottery/workspaces/kiln/datastores/d/paths/%s"}}}}`, j.name, j.status, j.input, j.place)
 		})+`]}`)
 	case path == "/jobs":
 		for _, j := range s.jobs {
@@ -134,7 +134,7 @@ func (s *manyService) post(w http.ResponseWriter, r *http.Request) {
 	if strings.HasSuffix(input, "sour") {
 		place += "sour/"
 	}
-	j := &manyJob{name: fmt.Sprintf("job-%d", len(s.jobs)), place: place, status: "Running"}
+	j := &manyJob{name: fmt.Sprintf("job-%d", len(s.jobs)), input: input, place: place, status: "Running"}
 	s.jobs = append(s.jobs, j)
 	running := 0
 	for _, j := range s.jobs {
@@ -311,5 +311,85 @@ func TestInvokeManyWaitsForAJobToAppear(t *testing.T) {
 	}
 	if missing != 0 {
 		t.Errorf("the job was not asked for")
+	}
+}
+
+// TestInvokeManyTellsFoundFromStarted, and runs what failed earlier again when it is asked to, once.
+func TestInvokeManyTellsFoundFromStarted(t *testing.T) {
+	s, c := newManyService(t)
+	nights := slices.Values([]Invocation{
+		{Key: "good", Input: URIFolder{URI: "https://acc.blob.core.windows.net/con/good"}},
+		{Key: "sour", Input: URIFolder{URI: "https://acc.blob.core.windows.net/con/sour"}},
+	})
+	run := func(o *InvokeManyOptions) (found, failed []string, posts int) {
+		before := s.posts
+		for r, err := range c.Endpoints().InvokeMany(t.Context(), "digits", nights, o) {
+			switch {
+			case errors.As(err, new(*JobFailedError)):
+				failed = append(failed, r.Invocation.Key)
+			case err != nil:
+				t.Errorf("%s: %v", r.Invocation.Key, err)
+			}
+			if r.Found {
+				found = append(found, r.Invocation.Key)
+			}
+		}
+		slices.Sort(found)
+		return found, failed, s.posts - before
+	}
+	check := func(what string, o *InvokeManyOptions, wantFound []string, wantPosts int) {
+		t.Helper()
+		found, failed, posts := run(o)
+		if !slices.Equal(found, wantFound) || !slices.Equal(failed, []string{"sour"}) || posts != wantPosts {
+			t.Errorf("%s: found %v, failed %v, %d posts; want %v, sour and %d", what, found, failed, posts, wantFound, wantPosts)
+		}
+	}
+	check("the first run", nil, nil, 2)
+	check("the second", nil, []string{"good", "sour"}, 0)
+	check("a run of what failed", &InvokeManyOptions{RerunFailed: true}, []string{"good"}, 1)
+	check("and another", &InvokeManyOptions{RerunFailed: true}, []string{"good"}, 1)
+	if len(s.jobs) != 4 || !strings.Contains(s.jobs[3].place, "/sour.3/") {
+		t.Errorf("%d jobs, want 4 and the last at the second derived key", len(s.jobs))
+	}
+}
+
+// TestInvokeManyTellsWhatWasNotStarted with the cause, and counts the jobs that it names.
+func TestInvokeManyTellsWhatWasNotStarted(t *testing.T) {
+	s, c := newManyService(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("the night is over")
+	s.onPost = func(n int) {
+		if n == 3 {
+			cancel(reason)
+		}
+	}
+	names := make([]string, 20)
+	var last error
+	told, others := 0, 0
+	for r, err := range c.Endpoints().InvokeMany(ctx, "digits", folders(names...), &InvokeManyOptions{Concurrency: 20}) {
+		last = err
+		switch {
+		case errors.As(err, new(*UnfinishedError)):
+		case r.Started.Name == "" && errors.Is(err, reason) && strings.Contains(err.Error(), "not started: the night is over"):
+			told++
+		default: // ended, or cut off in its POST
+			others++
+		}
+	}
+	var unfinished *UnfinishedError
+	if !errors.As(last, &unfinished) || !errors.Is(last, reason) || !strings.Contains(last.Error(), fmt.Sprintf("%d jobs go on", len(unfinished.Names))) {
+		t.Fatalf("the last error = %v, want an UnfinishedError that counts its names", last)
+	}
+	if told == 0 || told+others+len(unfinished.Names) != len(names) {
+		t.Errorf("%d told as not started, %d others, %d jobs go on, of 20", told, others, len(unfinished.Names))
+	}
+}
+
+func TestInvokeManyOfNil(t *testing.T) {
+	_, c := newManyService(t)
+	for _, err := range c.Endpoints().InvokeMany(t.Context(), "digits", nil, nil) {
+		if !errors.As(err, new(*ArgumentError)) {
+			t.Errorf("nil = %v, want an ArgumentError", err)
+		}
 	}
 }
