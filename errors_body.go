@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -65,13 +66,31 @@ type errorDetail struct {
 		Type string `json:"type"`
 		Info struct {
 			Value json.RawMessage `json:"value"`
+			policyInfo
 		} `json:"info"`
-	} `json:"additionalInfo"` // ARM: the entry InnerError
+	} `json:"additionalInfo"` // ARM: the entries InnerError and PolicyViolation
 }
 
 type innerError struct {
 	Code       string      `json:"code"`
 	InnerError *innerError `json:"innerError"`
+}
+
+// policyInfo is which rule of Azure Policy refused a request.
+type policyInfo struct {
+	Definition     string `json:"policyDefinitionDisplayName"`
+	DefinitionName string `json:"policyDefinitionName"`
+	Assignment     string `json:"policyAssignmentDisplayName"`
+	AssignmentName string `json:"policyAssignmentName"`
+}
+
+// String names policy and assignment, or is empty.
+func (p policyInfo) String() string {
+	definition, assignment := cmp.Or(p.Definition, p.DefinitionName), cmp.Or(p.Assignment, p.AssignmentName)
+	if definition == "" && assignment == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (policy %q, assignment %q)", definition, assignment)
 }
 
 func parseJSONError(body []byte) (codes []string, message string) {
@@ -102,6 +121,7 @@ func parseJSONError(body []byte) (codes []string, message string) {
 	}
 	inner := d.InnerError
 	for _, info := range d.AdditionalInfo {
+		message += info.Info.String()
 		if strings.EqualFold(info.Type, "InnerError") {
 			inner = new(innerError)
 			if json.Unmarshal(info.Info.Value, inner) != nil {

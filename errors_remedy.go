@@ -16,7 +16,11 @@ import (
 // remedy says what the caller can do about an answer, or "" when the service's own words are all there is to say.
 func remedy(e *Error, resp *http.Response) string {
 	switch {
-	case e.has("InvalidAuthenticationTokenAudience"), e.mentions("audience"):
+	case e.has("RequestDisallowedByPolicy"):
+		return "this is Azure Policy, not a role: change the request so that the policy allows it, or ask for an exemption"
+	case e.StatusCode == http.StatusForbidden && (e.mentions("public network access") || e.mentions("private endpoint")):
+		return "the workspace's network rules refuse this machine: connect through its private endpoint, or open the rules"
+	case e.has("InvalidAuthenticationTokenAudience"), e.mentions("wrong audience"), e.mentions("audiences in jwt"):
 		return "the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"
 	case e.has("InvalidAuthenticationTokenTenant"), e.mentions("jwt issuer is not configured"):
 		return "the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"
@@ -29,13 +33,13 @@ func remedy(e *Error, resp *http.Response) string {
 	case e.has("KeyBasedAuthenticationNotPermitted"):
 		return "the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"
 	case e.has("AuthorizationPermissionMismatch"):
-		return blobRoleRemedy(resp)
+		return blobRoleRemedy(e)
 	case e.StatusCode == http.StatusForbidden && e.has("AuthenticationFailed"): // storage's; ARM says it with 401
 		return "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"
 	case e.has("AuthorizationFailure"): // not ARM's AuthorizationFailed
 		return "the storage account's network rules refuse this machine: open them or use a private endpoint"
 	case e.StatusCode == http.StatusForbidden:
-		return roleRemedy(e, resp)
+		return roleRemedy(e)
 	case e.StatusCode == http.StatusUnauthorized:
 		return "check tenant, client and secret of the credential, and that the token is for this cloud"
 	case e.mentions("no valid deployments to route to"):
@@ -71,10 +75,13 @@ func (e *Error) mentions(words string) bool {
 func transportRemedy(err error) string {
 	var auth *azidentity.AuthenticationFailedError
 	var dns *net.DNSError
+	var op *net.OpError
 	var unknownCA x509.UnknownAuthorityError
 	switch {
-	case errors.As(err, &auth):
-		return "the credential got no token: check tenant, client and secret"
+	case errors.As(err, &auth), signInMissing(err):
+		return signInRemedy(err)
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy cannot be reached: check HTTPS_PROXY and NO_PROXY"
 	case errors.As(err, &dns):
 		return "the host name is unknown: check the network, and ClientOptions.Cloud"
 	case errors.As(err, &unknownCA):
@@ -101,16 +108,12 @@ const (
 // workspace data plane "permissions for A actions".
 var actionPattern = regexp.MustCompile(`Microsoft\.[A-Za-z]+/[A-Za-z/]+`)
 
-// roleRemedy says which role a refused caller lacks.
-func roleRemedy(e *Error, resp *http.Response) string {
+// roleRemedy says which role a refused caller lacks, where the refusal names the action.
+func roleRemedy(e *Error) string {
 	if action := actionPattern.FindString(e.Message); action != "" {
 		return "the caller lacks " + action + ": assign " + roleFor(action) + roleTakesTime
 	}
-	role := roleDataScientist
-	if resp.Request != nil && onlyReads(resp.Request.Method) {
-		role = roleReader
-	}
-	return "assign " + role + roleTakesTime
+	return "the answer does not say why: check the caller's role, the network rules and Azure Policy"
 }
 
 func roleFor(action string) string {
@@ -127,11 +130,14 @@ func roleFor(action string) string {
 	return roleDataScientist
 }
 
-// blobRoleRemedy says which role on the storage account a refused caller lacks.
-func blobRoleRemedy(resp *http.Response) string {
-	role := roleBlobWriter
-	if resp.Request != nil && onlyReads(resp.Request.Method) {
-		role = roleBlobReader
+// blobRoleRemedy says which role on the storage account a refused caller lacks. What the caller is about to do decides, not
+// the request: an upload begins with a HEAD.
+func blobRoleRemedy(e *Error) string {
+	role := roleBlobReader
+	for _, verb := range []string{"upload ", "invoke "} { // an invocation uploads its local inputs
+		if strings.HasPrefix(e.Operation, verb) {
+			role = roleBlobWriter
+		}
 	}
 	return "assign " + role + " to the caller" + roleTakesTime
 }

@@ -1,8 +1,16 @@
 package azmlbatch
 
 import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -18,6 +26,7 @@ func TestRefusalsNameTheRole(t *testing.T) {
 	const (
 		workspace = "Microsoft.MachineLearningServices/workspaces/"
 		later     = "; a new role takes up to an hour to work"
+		noWords   = "the answer does not say why: check the caller's role, the network rules and Azure Policy"
 	)
 	tests := []struct {
 		name, method, body string
@@ -38,9 +47,16 @@ func TestRefusalsNameTheRole(t *testing.T) {
 			"the caller lacks " + workspace + "experiments/runs/read: assign Reader on the workspace" + later},
 		{"the scoring host", "POST", "Microsoft Entra Token denied by policy, please review https://learn.microsoft.com/x", 403,
 			"assign AzureML Data Scientist, Contributor or Owner on the workspace" + later},
-		{"no words at all, writing", "POST", "", 403, "assign AzureML Data Scientist, Contributor or Owner on the workspace" + later},
-		{"no words at all, reading", "GET", "", 403, "assign Reader on the workspace" + later},
-		{"writing a blob", "PUT", storage("AuthorizationPermissionMismatch"), 403, "assign Storage Blob Data Contributor on the storage account to the caller" + later},
+		{"no words at all, writing", "POST", "", 403, noWords},
+		{"no words at all, reading", "GET", "", 403, noWords},
+		{"Azure Policy", "PUT", `{"error":{"code":"RequestDisallowedByPolicy","message":"Resource 'cluster' was disallowed by policy."}}`, 403,
+			"this is Azure Policy, not a role: change the request so that the policy allows it, or ask for an exemption"},
+		{"the workspace's network", "PUT", `{"error":{"code":"Forbidden","message":"Public network access is disabled for workspace laptop. Connect through a private endpoint."}}`, 403,
+			"the workspace's network rules refuse this machine: connect through its private endpoint, or open the rules"},
+		{"wrong audience at the scoring host", "POST", "Audiences in Jwt are not allowed", 403,
+			"the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"},
+		{"wrong cloud", "GET", `{"error":{"code":"InvalidAuthenticationTokenAudience","message":"The access token has been obtained for wrong audience or resource 'x'."}}`, 401,
+			"the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"},
 		{"reading a blob", "GET", storage("AuthorizationPermissionMismatch"), 403, "assign Storage Blob Data Reader on the storage account to the caller" + later},
 		{"network rules", "GET", storage("AuthorizationFailure"), 403, "the storage account's network rules refuse this machine: open them or use a private endpoint"},
 		{"another tenant", "GET", `{"error":{"code":"InvalidAuthenticationTokenTenant","message":"The access token is from the wrong issuer 'x'."}}`, 401,
@@ -57,5 +73,81 @@ func TestRefusalsNameTheRole(t *testing.T) {
 				t.Errorf("remedy (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestPolicyIsNamed has a refusal of Azure Policy as the service writes it (azure-cli issue 8058).
+func TestPolicyIsNamed(t *testing.T) {
+	for body, want := range map[string]string{
+		`[{"type":"PolicyViolation","info":{"policyDefinitionDisplayName":"Deny clusters without a subnet","policyAssignmentDisplayName":"Deny subnets","policyAssignmentName":"deny-subnet"}}]`: `(policy "Deny clusters without a subnet", assignment "Deny subnets")`,
+		`[{"type":"PolicyViolation","info":{"policyDefinitionName":"p","policyAssignmentName":"deny-subnet"}}]`:                                                                                  `(policy "p", assignment "deny-subnet")`,
+	} {
+		err := newResponseError(`create compute "cluster"`, response(t, 403, nil, `{"error":{"code":"RequestDisallowedByPolicy","message":"Disallowed.","additionalInfo":`+body+`}}`))
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error = %v, want %s in it", err, want)
+		}
+	}
+}
+
+// What the caller is about to do with a blob decides the role, not the request that is refused: an upload begins with a HEAD.
+func TestBlobRoleFollowsTheOperation(t *testing.T) {
+	for op, role := range map[string]string{
+		`upload model "vases"`: "Contributor", `invoke endpoint "digits"`: "Contributor",
+		`read output "predictions.csv"`: "Reader", `list logs of job "job-1"`: "Reader", `download model "vases:1"`: "Reader",
+	} {
+		for _, method := range []string{"HEAD", "GET", "PUT"} {
+			resp := response(t, 403, map[string]string{"x-ms-error-code": "AuthorizationPermissionMismatch"}, "")
+			resp.Request.Method = method
+			want := "assign Storage Blob Data " + role + " on the storage account"
+			if err := newResponseError(op, resp); !strings.Contains(err.Error(), want) {
+				t.Errorf("%s of %s = %v, want %s", method, op, err, want)
+			}
+		}
+	}
+}
+
+// credentialThat fails as azidentity does.
+type credentialThat func() error
+
+func (f credentialThat) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{}, f()
+}
+
+func TestNoAnswerNamesItsCause(t *testing.T) {
+	entra := func(code, text string) error {
+		return &azidentity.AuthenticationFailedError{RawResponse: response(t, 401, nil,
+			`{"error":"invalid_client","error_description":"`+code+`: `+text+`\r\nTrace ID: 1\r\nTimestamp: x"}`)}
+	}
+	chain := azidentity.NewCredentialUnavailableError("DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: missing environment variable AZURE_TENANT_ID\n\tAzureCLICredential: Azure CLI not found on path\n\t\tmore")
+	tests := map[string]struct {
+		err  error
+		want string
+	}{
+		"nobody": {chain, `azmlbatch: get endpoint "digits": nobody is signed in (tried EnvironmentCredential, AzureCLICredential); sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET`},
+		"wrong secret": {entra("AADSTS7000215", "Invalid client secret provided."),
+			`azmlbatch: get endpoint "digits": no token: AADSTS7000215: Invalid client secret provided.; give the client secret's value, not its id`},
+		"unknown tenant": {entra("AADSTS90002", "Tenant 'X' not found."),
+			`azmlbatch: get endpoint "digits": no token: AADSTS90002: Tenant 'X' not found.; check the tenant id, and ClientOptions.Cloud`},
+		"wrong cloud": {entra("AADSTS500011", "The resource principal named R was not found."),
+			`azmlbatch: get endpoint "digits": no token: AADSTS500011: The resource principal named R was not found.; this cloud has no such service in the tenant: check ClientOptions.Cloud and the tenant`},
+	}
+	for name, tt := range tests {
+		c, err := newClient(testWorkspace, credentialThat(func() error { return tt.err }), nil, newFakeClock().clock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Endpoints().Get(t.Context(), "digits"); err == nil || err.Error() != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("%s: Get = %v\nwant %s", name, err, tt.want)
+		}
+	}
+	for want, failure := range map[string]error{
+		"the proxy cannot be reached": &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errRefused},
+		"the host name is unknown":    &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "management.azure.com"}},
+		"nothing listens there":       errRefused,
+	} {
+		c := newClientOver(t, transporter(func(*http.Request) (*http.Response, error) { return nil, failure }), newFakeClock())
+		if _, err := c.Endpoints().Get(t.Context(), "digits"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Get = %v, want %q", err, want)
+		}
 	}
 }

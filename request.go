@@ -231,6 +231,9 @@ func transportError(op operation, err error) error {
 		e.Remedy = "check the network, and any proxy in between"
 		return e
 	}
+	if text := signInText(err); text != "" {
+		e.Message = text
+	}
 	e.Remedy = transportRemedy(err)
 	return e
 }

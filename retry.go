@@ -247,7 +247,7 @@ func neverSent(err error) bool {
 	var dns *net.DNSError
 	var op *net.OpError
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) ||
-		errors.As(err, &op) && op.Op == "dial"
+		errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 // backoff waits as long as the service asks for, without an upper bound, else exponentially with jitter as azcore does.

@@ -57,6 +57,7 @@ func TestRetriesByMethod(t *testing.T) {
 		{"Retry-After in seconds", get, []outcome{{status: 429, header: map[string]string{"Retry-After": "120"}}, {status: 200}}, 2, true, []time.Duration{2 * time.Minute}},
 		{"Retry-After in milliseconds", get, []outcome{{status: 429, header: map[string]string{"x-ms-retry-after-ms": "250"}}, {status: 200}}, 2, true, []time.Duration{250 * time.Millisecond}},
 		{"invoke after a refused connection", invoke, []outcome{{err: errRefused}, {status: 201}}, 2, true, nil},
+		{"invoke after a proxy that is gone", invoke, []outcome{{err: &net.OpError{Op: "proxyconnect", Err: errReset}}, {status: 201}}, 2, true, nil},
 		{"invoke after 429", invoke, []outcome{{status: 429}, {status: 201}}, 2, true, nil},
 		{"invoke after 503 with Retry-After", invoke, []outcome{{status: 503, header: map[string]string{"Retry-After": "1"}}, {status: 201}}, 2, true, nil},
 		{"invoke is not repeated after 503 without", invoke, []outcome{{status: 503}}, 1, false, nil},
