@@ -111,6 +111,11 @@ func (e *BadInvocationError) Error() string { return e.Message }
 // which fail the job, and its texts. Only this is documented: a model deployment takes one data
 // input and has one output (Microsoft Learn: how-to-access-data-batch-endpoints-jobs).
 func (inv Invocation) check() error {
+	for name, input := range inv.Inputs {
+		if input.Kind != "" && isShortName(input.URI) {
+			return &BadInvocationError{fmt.Sprintf("'id' cannot be null. Input %q: %s is a short name; the service takes the ARM id of an asset version.", name, input.URI)}
+		}
+	}
 	if isPipeline(inv.Deployment) {
 		return nil
 	}
@@ -140,6 +145,15 @@ func (inv Invocation) check() error {
 		}
 	}
 	return nil
+}
+
+// isShortName reports whether a URI is azureml:NAME:VERSION, azureml:NAME@LABEL or the same without
+// azureml:. Clients turn these into ARM ids; users who sent them met refusals (azure-cli issue
+// 23466, azure-docs issues 111551 and 111596). Not evidenced: which short form the service still
+// takes. azureml:/NAME@latest is documented.
+func isShortName(uri string) bool {
+	name := strings.TrimPrefix(uri, "azureml:")
+	return name != "" && !strings.Contains(name, "/") && strings.ContainsAny(name, ":@")
 }
 
 // notAFile is the service's refusal, as a user saw it (azure-docs issue 118447). It shows the kind

@@ -135,12 +135,12 @@ func TestJobFailsBeforeTheScript(t *testing.T) {
 			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "https://elsewhere.blob.core.windows.net/c/p?sig=topsecret"}
 		}, "Can't mount Dataset"},
 		"absent data asset": {func(_ *world, inv *Invocation) {
-			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "azureml:shards:9"}
-		}, `The input azureml:shards:9 does not exist: there is no asset "shards" of version "9" among the data of the workspace.`},
+			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: testWorkspace + "/data/shards/versions/9"}
+		}, "The input " + testWorkspace + `/data/shards/versions/9 does not exist: there is no asset "shards" of version "9" among the data of the workspace.`},
 		"data asset of a place that is gone": {func(w *world, inv *Invocation) {
 			w.put(testWorkspace+"/data/shards/versions/1", store.Document{"properties": store.Document{"dataUri": "azureml://datastores/cup/paths/x"}})
-			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "azureml:shards:1"}
-		}, "The input azureml:shards:1 does not exist: asset \"shards\": could not find datastore: cup."},
+			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: testWorkspace + "/data/shards/versions/1"}
+		}, "The input " + testWorkspace + "/data/shards/versions/1 does not exist: asset \"shards\": could not find datastore: cup."},
 		"absent datastore": {func(_ *world, inv *Invocation) {
 			inv.Inputs["tiles"] = Input{Kind: UriFile, URI: "azureml://datastores/cup/paths/a.txt"}
 		}, "The input azureml://datastores/cup/paths/a.txt does not exist: could not find datastore: cup."},
@@ -148,7 +148,7 @@ func TestJobFailsBeforeTheScript(t *testing.T) {
 			inv.Inputs["tiles"] = Input{Kind: UriFolder, URI: "azureml://jobs/j0/outputs/score"}
 		}, `does not exist: job "j0" has no output "score".`},
 		"MLTable": {func(_ *world, inv *Invocation) {
-			inv.Inputs["tiles"] = Input{Kind: MLTable, URI: "azureml:shards:9"}
+			inv.Inputs["tiles"] = Input{Kind: MLTable, URI: testWorkspace + "/data/shards/versions/9"}
 		}, "references parameter dataset_param"},
 		"output exists": {func(w *world, inv *Invocation) {
 			w.upload("results", map[string]string{"predictions.csv": "old"})
@@ -323,6 +323,29 @@ func TestJobWaitsForNodes(t *testing.T) {
 		}
 		if got := w.status(name); got != want {
 			t.Errorf("job ended %s, want %s", got, want)
+		}
+	}
+}
+
+func TestShortNamesOfInputs(t *testing.T) {
+	w := newWorld(t, nil)
+	for uri, refused := range map[string]bool{
+		"azureml:shards:1": true, "shards:1": true, "azureml:shards@latest": true, "shards@latest": true,
+		testWorkspace + "/data/shards/versions/1": false, "azureml:" + testWorkspace + "/data/shards/versions/1": false, "azureml:/shards@latest": false,
+		"azureml://locations/eastus/workspaces/w1/data/shards/versions/labels/latest": false, "https://kilnstore.blob.core.windows.net/c/a:1": false,
+		"azureml://datastores/workspaceblobstore/paths/a@b": false, "wasbs://c@kilnstore.blob.core.windows.net/a": false,
+	} {
+		for _, deployment := range []store.Document{w.deployment(sizes, nil), {"name": "steps", "properties": store.Document{
+			"deploymentConfiguration": store.Document{"deploymentConfigurationType": "PipelineComponent"},
+		}}} {
+			inv := w.invocation(deployment, uri)
+			if _, err := w.runner.Submit(t.Context(), inv); errors.As(err, new(*BadInvocationError)) != refused || !refused && err != nil {
+				t.Errorf("Submit with input %s = %v, want a refusal: %v", uri, err, refused)
+			}
+			inv.Inputs["tiles"] = Input{URI: uri} // the older form names data by name and version
+			if _, err := w.runner.Submit(t.Context(), inv); err != nil {
+				t.Errorf("Submit in the older form with input %s = %v", uri, err)
+			}
 		}
 	}
 }
