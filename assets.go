@@ -20,9 +20,9 @@ type Asset interface {
 // AssetsClient has the calls that all kinds of assets share. Get one from [Client.Codes], [Client.Models],
 // [Client.Environments], [Client.Data] or [Client.Components], which add the calls of their kind.
 //
-// A version never changes its content: the service refuses another path or code under an old version, and a new content
-// is a new version. Registering costs nothing; the stored files cost what storage costs, and stay when a version is
-// archived or deleted. No call here takes long; all but uploads and downloads are one to three requests.
+// The content of a version never changes: the service refuses another path or code under an old version, so new content
+// needs a new version. Registering costs nothing; the stored files cost what storage costs, and stay when a version is
+// archived or deleted. Calls other than uploads and downloads make one to three requests.
 type AssetsClient[T Asset] struct{ c *Client }
 
 // assetView is what the engine must know of an asset, whatever its kind. The pointers lead into the asset.
@@ -111,7 +111,8 @@ type ListAssetsOptions struct {
 	// View is [ListViewActiveOnly] when empty. Lists of codes take no view: they always show all.
 	View ListView
 	// Filter has further members of the service's query, for example "stage" or "tags" for models; View beats a
-	// "listViewType" in it. May be nil; it is not changed. Not evidenced: what the service makes of members it does not know.
+	// "listViewType" in it. May be nil; it is not changed. How
+	// the service treats members that it does not know is not documented.
 	Filter url.Values
 }
 
@@ -125,7 +126,8 @@ func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 }
 
 // ListVersions iterates over the versions of a name, newest first, a page at a time as the loop asks for more. A missing
-// name is [ErrNotFound] for models and an empty list for codes; not evidenced for the other kinds.
+// name is [ErrNotFound] for models and an empty list for codes; the service does not
+// document it for the other kinds.
 func (a AssetsClient[T]) ListVersions(ctx context.Context, name string, options *ListAssetsOptions) iter.Seq2[T, error] {
 	r := a.container(a.op("list versions of", name), http.MethodGet, name, "versions")
 	r.query = options.query(a.kind())
@@ -139,13 +141,14 @@ type CreateAssetOptions struct {
 	MustBeNew bool
 }
 
-// CreateOrUpdate registers a version, or changes description, tags and properties of the one that exists, and returns it
-// as the service has it. With an empty version it makes the next one, the service's choice; when a neighbour takes that at
-// the same moment it asks again, three times at most, and then returns [ErrConflict]. The name must satisfy the service's
-// rules: *[ArgumentError]. It blocks for one to three requests, starts nothing that costs money and is retried.
+// CreateOrUpdate registers a version, or changes description, tags and properties of an existing one, and returns it as
+// the service has it. The asset's own Name is not used. An empty version means the next one, which the service chooses. If
+// another caller takes that version at the same moment, it asks again, three times at most, and then returns
+// [ErrConflict]. A name that breaks the service's rules is *[ArgumentError]. It makes one to three requests, starts nothing
+// that costs money and is retried.
 //
-// Not evidenced: what two registrations of different content under one version end as; the service is known to refuse a
-// changed path, and this is then [ErrConflict] or its own text.
+// Which of two concurrent registrations of one version wins is not documented by the service. It refuses a changed path,
+// with [ErrConflict] or a message of its own.
 func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, name string, asset T, options *CreateAssetOptions) (T, error) {
 	op := a.op("create", name)
 	*viewOf(&asset).name = name

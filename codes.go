@@ -101,8 +101,8 @@ type UploadCodeOptions struct {
 // [UploadCodeOptions.AlwaysNew] or a version in the options the content is still not sent again, and the name is the
 // caller's.
 //
-// Files that .amlignore, or else .gitignore, excludes are left out. It blocks until everything is sent; broken off, it can
-// be repeated. A path that cannot be uploaded, and a script that is not in it, is *[ArgumentError]. Stored files cost
+// Files that .amlignore, or else .gitignore, excludes are left out. It blocks until everything is sent; if interrupted,
+// call it again. A path that cannot be uploaded, and a script that is not in it, is *[ArgumentError]. Stored files cost
 // what storage costs and stay when the version is deleted.
 func (c CodesClient) Upload(ctx context.Context, name, localPath string, options *UploadCodeOptions) (Code, error) {
 	op := c.op("upload", name)

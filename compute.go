@@ -138,11 +138,10 @@ func checkCompute(op operation, compute Compute) (Compute, error) {
 	return compute, checkTags(op, compute.Tags)
 }
 
-// Scale sets the smallest and the largest number of nodes of a cluster and waits until the service has noted it, not until
-// the nodes are there. Nodes up to min run, and cost, all the time; those up to max start with jobs and stop after
-// IdleTimeBeforeScaleDown. It reads the cluster, changes this one thing and writes it back; a cluster that has these
-// numbers already is not written. A missing compute is [ErrNotFound]; a compute that is no cluster, and numbers that no
-// cluster can have, are *[ArgumentError].
+// Scale sets the smallest and the largest number of nodes of a cluster and waits until the service has stored them, not
+// until the nodes run. Nodes up to minNodes run, and cost, all the time; those up to maxNodes start with jobs and stop after
+// IdleTimeBeforeScaleDown. A cluster that has these numbers already is not changed. A missing compute is [ErrNotFound]; a
+// compute that is not a cluster, and impossible numbers, are *[ArgumentError].
 func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNodes int, options *WaitOptions) (Compute, error) {
 	op := operation{"scale", "compute", name}
 	return inSpan(ctx, c.c, op, func(ctx context.Context) (Compute, error) { return c.scale(ctx, op, minNodes, maxNodes, options) })

@@ -112,7 +112,7 @@ type UploadDataOptions struct {
 // already is not sent again; when the latest active version of the name has this content, and all that the options say of
 // it, that version is returned and nothing is registered.
 //
-// It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
+// It blocks until everything is sent. If interrupted, call it again; it resumes where it stopped. A path that cannot be
 // uploaded, or does not fit the type, is *[ArgumentError]. Stored files cost what storage costs and stay when the version
 // is deleted.
 func (d DataClient) Upload(ctx context.Context, name, localPath string, options *UploadDataOptions) (Data, error) {
@@ -139,9 +139,9 @@ func checkDataPath(op operation, kind DataType, files local.Tree) error {
 	case kind == DataTypeMLTable:
 		return checkFolderHolds(op, files, "MLTable", string(kind))
 	case kind == DataTypeURIFile && files.IsFolder:
-		return bad("is a folder and no uri_file", "use DataTypeURIFolder, or name a file")
+		return bad("is a folder; a uri_file must be a single file", "use DataTypeURIFolder, or name a file")
 	case kind == DataTypeURIFolder && !files.IsFolder:
-		return bad("is a file and no uri_folder", "use DataTypeURIFile, or name a folder")
+		return bad("is a file; a uri_folder must be a folder", "use DataTypeURIFile, or name a folder")
 	}
 	return nil
 }

@@ -204,7 +204,7 @@ func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string,
 // Update changes description and tags in place and waits until it is done, usually one request. Jobs are not affected.
 // A missing deployment is [ErrNotFound]; a patch that changes nothing is *[ArgumentError].
 //
-// Not evidenced: whether the service merges tags with the old ones or replaces them; send all that shall be there.
+// Whether the service merges tags with the old ones or replaces them is not documented: send all tags that you want.
 func (d DeploymentsClient) Update(ctx context.Context, name string, patch DeploymentPatch, options *WaitOptions) (Deployment, error) {
 	r := d.request(http.MethodPatch, "update", name)
 	if patch.Description == nil && patch.Tags == nil {

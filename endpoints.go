@@ -130,10 +130,10 @@ func (e EndpointsClient) BeginDelete(ctx context.Context, name string) (*Poller[
 	return beginOperation[Nothing](ctx, e.c, e.request(http.MethodDelete, "delete", name))
 }
 
-// SetDefaultDeployment makes a deployment the one that takes invocations without a deployment of their own, and waits
-// until the endpoint says so. It reads the endpoint, changes this one thing, writes it back and reads it again, because
-// the service has no call for it and no ETag. A neighbour's change after the writing is reported as [ErrConflict] and left
-// as it is; one in the instant between reading and writing cannot be seen.
+// SetDefaultDeployment makes a deployment the endpoint's default and waits until the endpoint says so. It gets the
+// endpoint, changes this one field, puts it back and gets it again, because the service has no call for it and no ETag. A
+// change that somebody else makes meanwhile is [ErrConflict] and stays as it is; one in the instant between get and put
+// goes unnoticed.
 func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string, options *WaitOptions) (Endpoint, error) {
 	r := e.request(http.MethodPut, "set default deployment of", name)
 	return inSpan(ctx, e.c, r.op, func(ctx context.Context) (Endpoint, error) { return e.setDefault(ctx, r, deployment, options) })
@@ -168,16 +168,16 @@ func changedMeanwhile(op operation, wrote, found Endpoint) error {
 	what := ""
 	switch {
 	case found.DefaultDeployment != wrote.DefaultDeployment:
-		what = fmt.Sprintf("the default is %q now", found.DefaultDeployment)
+		what = fmt.Sprintf("the default deployment changed to %q while this call ran", found.DefaultDeployment)
 	case found.Description != wrote.Description:
-		what = "the description is another now"
+		what = "the description changed while this call ran"
 	case !maps.Equal(found.Tags, wrote.Tags):
-		what = "the tags are others now"
+		what = "the tags changed while this call ran"
 	default:
 		return nil
 	}
 	return &Error{Operation: op.String(), StatusCode: http.StatusConflict, Err: ErrConflict,
-		Message: what + ": someone else changed the endpoint at the same time", Remedy: "read the endpoint and decide anew"}
+		Message: what, Remedy: "get the endpoint and try again"}
 }
 
 // EndpointKeys are the keys of an endpoint. The service has them in its description; batch endpoints take tokens only.

@@ -16,10 +16,10 @@ func TestSetDefaultDeploymentReportsANeighboursChange(t *testing.T) {
 	}
 	tests := []struct{ name, found, want string }{
 		{"nobody else", endpoint("green", "kiln"), ""},
-		{"another default", endpoint("red", "kiln"), `azmlbatch: set default deployment of endpoint "digits": 409 Conflict: the default is "red" now: ` +
-			`someone else changed the endpoint at the same time; read the endpoint and decide anew`},
-		{"another tag", endpoint("green", "wheel"), `azmlbatch: set default deployment of endpoint "digits": 409 Conflict: the tags are others now: ` +
-			`someone else changed the endpoint at the same time; read the endpoint and decide anew`},
+		{"another default", endpoint("red", "kiln"), `azmlbatch: set default deployment of endpoint "digits": 409 Conflict: the default deployment changed to "red" while this call ran; ` +
+			`get the endpoint and try again`},
+		{"another tag", endpoint("green", "wheel"), `azmlbatch: set default deployment of endpoint "digits": 409 Conflict: the tags changed while this call ran; ` +
+			`get the endpoint and try again`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -49,14 +49,14 @@ type InvokeResult struct {
 //	nights := slices.Values([]azmlbatch.Invocation{ … })
 //	for r, err := range client.Endpoints().InvokeMany(ctx, "digits", nights, nil) { … }
 //
-// The sequence is read as places get free, so it may be long, or made while it is read. Every job is started exactly once,
+// The sequence is consumed lazily as slots free up, so it may be long or generated on the fly. Every job is started exactly once,
 // as by Invoke; with keys, a run that was broken off and starts again finds the jobs that it had started, runs those that
 // are missing, and yields them all. A key that comes twice is an error of the second. Endpoint and deployment are read
 // once. The jobs that run are asked for together, as by [JobsClient.Watch]; at most four are started at the same time.
 //
-// Leaving the loop starts no more, and waits until those on their way have been started or not; jobs that have started go
-// on in Azure, see OnStart and [JobsClient.Cancel]. The same holds when ctx ends: then what was read and not started comes
-// with an error that says so and why, and the last error is an [*UnfinishedError] with the names of the jobs that go on.
+// Breaking out of the loop starts no further jobs and waits for starts in flight; jobs that have started go on in Azure,
+// see OnStart and [JobsClient.Cancel]. The same holds when ctx ends: then what was read and not started comes with an error
+// that says so and why, and the last error is an [*UnfinishedError] with the names of the jobs that go on.
 func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
 	o := orZero(options)
 	if o.Concurrency <= 0 {

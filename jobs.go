@@ -276,8 +276,8 @@ func (s *JobSummary) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
 // MarshalJSON implements [json.Marshaler].
 func (s JobSummary) MarshalJSON() ([]byte, error) { return wire.Encode(s, wire.ForCaller) }
 
-// ListSummaries is [JobsClient.List] for those who want to know how many jobs are doing: the same requests, order and
-// promises at a small part of the time and memory, because nothing else of a job is kept.
+// ListSummaries is a cheaper [JobsClient.List] that yields only the name, status and times of each job. It makes the same
+// requests, in the same order, and takes a small part of the time and memory.
 //
 //	for job, err := range client.Jobs().ListSummaries(ctx, &azmlbatch.ListJobsOptions{ExperimentName: "digits"}) {
 //		if err != nil {

@@ -36,8 +36,8 @@ var scriptLogs = regexp.MustCompile(`^(logs/(job_error|job_progress_overview|job
 
 // FollowLogs yields the lines of a job's logs as they are written, until the job has ended and everything is read. It can
 // be begun at any time: a job that waits has no lines yet, and one that has ended has all of them at once. Lines of one log
-// come in their order; new lines of several logs come log by log, in the order of the logs' names. A log that comes later,
-// as the overview of the next day does, is followed too, and one that was begun anew is read anew.
+// come in their order; new lines of several logs come log by log, in the order of the logs' names. New logs, such
+// as the overview of the next day, are picked up; a truncated log is read from the start.
 //
 // A look takes two requests and one for each log that has grown, of which only the new part is read. How the job ended is
 // no error here, see [JobsClient.Wait]. Leaving the loop, or the end of ctx, ends the reading and not the job.

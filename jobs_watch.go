@@ -28,7 +28,7 @@ type WatchOptions struct {
 // of names.
 //
 // A round lists the workspace's jobs until all names have been seen, one request for each page of the service, and reads
-// each job that has ended, one request. A job that the list does not show soon is read by itself. So N jobs cost about N
+// each job that has ended, one request. A job missing from the list is fetched individually. So N jobs cost about N
 // divided by the size of a page a round, however many they are. It starts no goroutine, stops asking when the loop is
 // left, and never stops a job.
 //

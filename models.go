@@ -38,8 +38,7 @@ type Model struct {
 	IsArchived bool `wire:"properties/isArchived,always"`
 	// IsAnonymous marks a model that was made along with a deployment.
 	IsAnonymous bool `wire:"properties/isAnonymous"`
-	// ModelType is the format, [ModelTypeCustom] when empty. Not evidenced: what the service makes of none at all, so the
-	// client fills it in.
+	// ModelType is the format, [ModelTypeCustom] when empty.
 	ModelType ModelType `wire:"properties/modelType"`
 	// ModelURI is the place of the file or folder: a datastore place, an output of a job, or a URL. Needed; Upload fills
 	// it in. The service may spell it differently in its answer, or move the content: see [Reference.Equal].
@@ -77,6 +76,7 @@ func (m *Model) view() assetView {
 // Ref is what [ModelByID] takes: Deployment{Model: ModelByID{AssetID: model.Ref()}}. [Deployment.Serves] compares.
 func (m Model) Ref() string { return assetRef(m.view()) }
 
+// setDefaults fills in the type: what the service makes of none at all is not evidenced.
 func (m *Model) setDefaults() {
 	if m.ModelType == "" {
 		m.ModelType = ModelTypeCustom
@@ -124,8 +124,9 @@ type UploadModelOptions struct {
 // not sent again; when the latest active version of the name has this content, and all that the options say of it, that
 // version is returned and nothing is registered.
 //
-// It blocks until everything is sent; broken off, it can be repeated and goes on where it was. A path that cannot be
-// uploaded, and a folder without MLmodel for [ModelTypeMLFlow], is *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
+// It blocks until everything is sent. If interrupted, call it again; it resumes where it stopped. A path that cannot be
+// uploaded, and a folder without MLmodel for [ModelTypeMLFlow], is *[ArgumentError]. Stored files cost what storage costs
+// and stay when the version is deleted.
 func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (Model, error) {
 	o := orZero(options)
 	o.Model.setDefaults()

@@ -153,8 +153,8 @@ func untilDone[T any](ctx context.Context, p *Poller[T], err error, options *Wai
 	return p.PollUntilDone(ctx, options)
 }
 
-// polls is the one loop that waits: it asks until the work has ended, and gives the state after each answer. What the
-// loop's body takes is taken off the wait. A failure is yielded once and ends the loop.
+// polls is the one loop that waits: it asks until the work has ended, and gives the state after each answer. Time
+// spent in the loop body counts toward the wait. A failure is yielded once and ends the loop.
 func (p *Poller[T]) polls(ctx context.Context, interval time.Duration) iter.Seq2[Progress, error] {
 	return func(yield func(Progress, error) bool) {
 		for !p.done {
@@ -177,7 +177,7 @@ func (p *Poller[T]) polls(ctx context.Context, interval time.Duration) iter.Seq2
 
 // counter is a handler of work that can be counted.
 type counter interface {
-	// counts returns nil when nothing is known. It has an error for nobody: the work goes on all the same.
+	// counts returns nil when nothing is known. Errors are dropped: counting must not end the wait.
 	counts(ctx context.Context) *JobCounts
 }
 

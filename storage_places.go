@@ -79,7 +79,7 @@ func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place
 		at, err := c.datastorePlace(ctx, op, r.Datastore)
 		return at.at(r.Path), err
 	}
-	return place{}, badPlace(op, uri, "is no place in storage", "use azureml://datastores/D/paths/P or the https URL of a blob")
+	return place{}, badPlace(op, uri, "is not a place in storage", "use azureml://datastores/D/paths/P or the https URL of a blob")
 }
 
 func badPlace(op operation, uri, problem, remedy string) error {

@@ -30,8 +30,8 @@ func TestPlaceOfEveryForm(t *testing.T) {
 		{"https://shelf.blob.core.windows.net", "", "names no container"},
 		{"https://shelf.blob.core.windows.net.evil.example/blobs/a", "", "no token is sent there"},
 		{"https://evil.example/blobs/a", "", "no token is sent there"},
-		{"azureml:digits:1", "", "is no place in storage"},
-		{"./a", "", "is no place in storage"},
+		{"azureml:digits:1", "", "is not a place in storage"},
+		{"./a", "", "is not a place in storage"},
 	}
 	for _, tt := range tests {
 		service := storeService(blobstore)

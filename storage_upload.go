@@ -16,8 +16,8 @@ type UploadOptions struct {
 	Credential StorageCredential
 	// Concurrency is the number of requests at once, 8 when zero.
 	Concurrency int
-	// BlockSize in bytes, 8 MiB when zero, at most 4000 MiB. A file of at most one block is one request; a larger one goes
-	// in blocks and can be gone on with after a break. Memory is at most Concurrency blocks. A file that would have more than
+	// BlockSize in bytes, 8 MiB when zero, at most 4000 MiB. A file of at most one block is one request; larger
+	// files are sent in blocks, and an interrupted upload resumes. Memory is at most Concurrency blocks. A file that would have more than
 	// the 50,000 blocks that storage allows goes in larger ones.
 	BlockSize int64
 	// OnProgress is called after every file and block, by one goroutine at a time. May be nil.
@@ -73,7 +73,7 @@ func (u Uploaded) String() string { return printed(u) }
 
 // Upload sends a local file or folder to a datastore, under the hash of its content as az ml does, so that equal content is
 // sent once whichever tool sent it first. It registers nothing. Files that .amlignore, or else .gitignore, excludes are
-// left out. It blocks until everything is there; broken off, it can be repeated and goes on where it was. A path that
+// left out. It blocks until everything is there. If interrupted, call it again; it resumes where it stopped. A path that
 // cannot be uploaded is *[ArgumentError]. Stored files cost what storage costs.
 func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"upload", "path", localPath}
