@@ -466,7 +466,7 @@ func ExampleJobsClient_Download() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(target)
+	defer func() { _ = os.RemoveAll(target) }()
 	result, err := client.Jobs().Download(ctx, job.Name, target, nil)
 	if err != nil {
 		log.Fatal(err)

@@ -345,10 +345,10 @@ func wholeStorage(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("comp") == "metadata" {
 			return
 		}
-		w.WriteHeader(201)
+		w.WriteHeader(http.StatusCreated)
 	case r.Method == http.MethodHead:
 		w.Header().Set("x-ms-error-code", "BlobNotFound")
-		w.WriteHeader(404)
+		w.WriteHeader(http.StatusNotFound)
 	case r.URL.Query().Get("comp") == "list":
 		prefix := r.URL.Query().Get("prefix")
 		if strings.HasPrefix(prefix, "LocalUpload/") { // nothing has been uploaded before

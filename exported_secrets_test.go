@@ -178,7 +178,7 @@ func (p *planter) plantIn(e exportedCall) exportedCall {
 // echo refuses everything in the words of the caller, as services do that name the value they do not like.
 func echo(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.Host, ".blob.") {
-		w.WriteHeader(403)
+		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	body, _ := io.ReadAll(r.Body)

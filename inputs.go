@@ -119,8 +119,8 @@ func (UnknownData) output() {}
 // The kinds of inputs and outputs. The batch data plane writes the first spelling, ARM's job API
 // the second. LocalPath is not among them: it is uploaded before the request is made.
 var (
-	outputKinds = wire.OneOf[Output]("jobOutputType", UnknownData{}, dataKinds...)
-	inputKinds  = wire.OneOf[Input]("jobInputType", UnknownData{}, append(dataKinds, wire.Kind(Literal{}, "Literal", "literal"))...)
+	_          = wire.OneOf[Output]("jobOutputType", UnknownData{}, dataKinds...)
+	inputKinds = wire.OneOf[Input]("jobInputType", UnknownData{}, append(dataKinds, wire.Kind(Literal{}, "Literal", "literal"))...)
 
 	dataKinds = []wire.KindOf{
 		wire.Kind(URIFolder{}, "UriFolder", "uri_folder"),

@@ -108,9 +108,9 @@ func TestInvokeTakesInputsAndOutputsByPointer(t *testing.T) {
 // TestInvokeRefusesWhatIsNoJSON tells about a body that cannot be written, before the job is started.
 func TestInvokeRefusesWhatIsNoJSON(t *testing.T) {
 	for want, inv := range map[string]Invocation{
-		`body: cannot be written as JSON: Extra has the key "newSetting", which is no place for a member of azmlbatch.Invocation`: {
+		`body: cannot be written as JSON: key "newSetting" of Extra is no place for a member of azmlbatch.Invocation`: {
 			Extra: map[string]json.RawMessage{"newSetting": json.RawMessage(`1`)}},
-		`body: cannot be written as JSON: Extra["/properties/newSetting"]: JSON, byte 0: a value was expected`: {
+		`body: cannot be written as JSON: member "/properties/newSetting" of Extra: JSON, byte 0: a value was expected`: {
 			Extra: map[string]json.RawMessage{"/properties/newSetting": json.RawMessage(`yes`)}},
 		`body: cannot be written as JSON: /properties/dataset: is nil`: {Dataset: (*DataURL)(nil)},
 	} {

@@ -80,17 +80,17 @@ func (s *fakeStore) answer(w http.ResponseWriter, r *http.Request, action, conte
 		return refuse(412, "ConditionNotMet")
 	case action == "acquire":
 		b.lease, b.until = r.Header.Get("x-ms-proposed-lease-id"), now.Add(time.Minute)
-		w.WriteHeader(201)
+		w.WriteHeader(http.StatusCreated)
 		return 201
 	case action != "" && b.lease != id:
 		return refuse(409, "LeaseIdMismatchWithLeaseOperation")
 	case action == "renew":
 		b.until = now.Add(time.Minute)
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		return 200
 	case action == "release":
 		b.lease = ""
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		return 200
 	case leased && id != b.lease:
 		return refuse(412, "LeaseIdMissing")
@@ -104,7 +104,7 @@ func (s *fakeStore) answer(w http.ResponseWriter, r *http.Request, action, conte
 	}
 	b.content, b.etag = content, fmt.Sprintf(`"%d"`, s.etags)
 	w.Header().Set("ETag", b.etag)
-	w.WriteHeader(201)
+	w.WriteHeader(http.StatusCreated)
 	return 201
 }
 
@@ -238,7 +238,7 @@ func TestStoreThatCannotBeReached(t *testing.T) {
 		}
 		_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
 		var e *Error
-		if !errors.As(err, &e) || e.StatusCode != 400 || len(s.posts) != 0 {
+		if !errors.As(err, &e) || e.StatusCode != http.StatusBadRequest || len(s.posts) != 0 {
 			t.Errorf("%s failed: Invoke = %v after %d posts, want the 400 and none", step, err, len(s.posts))
 		}
 	}

@@ -99,7 +99,7 @@ func (a attempt) startLeased(ctx context.Context) (job BatchJob, started bool, e
 	leased, stop := l.keep(ctx)
 	defer func() {
 		stop()
-		if context.Cause(leased) == errLeaseLost && ctx.Err() == nil && err != nil && !errors.As(err, new(*AmbiguousInvokeError)) {
+		if errors.Is(context.Cause(leased), errLeaseLost) && ctx.Err() == nil && err != nil && !errors.As(err, new(*AmbiguousInvokeError)) {
 			err = errLeaseLost
 		}
 		l.settle(ctx, job, err)
@@ -200,7 +200,7 @@ func compareInputs(op operation, have, want Input) (had, asked string, same bool
 	r, errHad := ParseReference("", had)
 	s, errAsked := ParseReference("", asked)
 	if errHad != nil || errAsked != nil || had == "" || asked == "" || r.Form != s.Form && (r.Form == ReferenceFormNamed || s.Form == ReferenceFormNamed) {
-		return had, asked, true, nil
+		return had, asked, true, nil //nolint:nilerr // what cannot be compared counts as the same
 	}
 	return fmt.Sprintf("%q", had), fmt.Sprintf("%q", asked), r.Equal(s), nil
 }
@@ -209,7 +209,7 @@ func compareInputs(op operation, have, want Input) (had, asked string, same bool
 func uploadedAs(op operation, path, uri string) (bool, error) {
 	r, err := ParseReference("", uri)
 	if err != nil || r.Form != ReferenceFormPlace {
-		return uri == "", nil
+		return uri == "", nil //nolint:nilerr // a text that is no place cannot be this upload
 	}
 	files, err := scanLocal(op, path)
 	if err != nil {

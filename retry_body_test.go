@@ -115,7 +115,7 @@ func TestAnswersThatStayCut(t *testing.T) {
 			transport, asked := cutting(answer(200, `{"name":"digits"}`), "GET", 100, cut)
 			_, err := newClientOver(t, transport, newFakeClock()).Endpoints().Get(t.Context(), "digits")
 			var e *Error
-			if !errors.As(err, &e) || e.StatusCode != 200 || !strings.Contains(err.Error(), "the answer was cut off") {
+			if !errors.As(err, &e) || e.StatusCode != http.StatusOK || !strings.Contains(err.Error(), "the answer was cut off") {
 				t.Errorf("Get = %v, want an Error about the cut", err)
 			}
 			if *asked != defaultMaxRetries+1 {
@@ -219,7 +219,7 @@ func TestBodiesOfAnswersAreClosed(t *testing.T) {
 		o := &openBodies{next: handler}
 		c := newClientOver(t, o, newFakeClock())
 		_, _ = c.Endpoints().Get(t.Context(), "digits")
-		for range c.Endpoints().List(t.Context()) {
+		for range c.Endpoints().List(t.Context()) { //nolint:errcheck // only the bodies count here
 			break
 		}
 		if len(o.open) > 0 {

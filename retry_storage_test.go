@@ -55,7 +55,7 @@ func TestStorageKeepsALongRetryAfter(t *testing.T) {
 						busy++
 						w.Header().Set(tt.header[0], tt.header[1])
 						w.Header().Set("x-ms-error-code", "ServerBusy")
-						w.WriteHeader(503)
+						w.WriteHeader(http.StatusServiceUnavailable)
 						return
 					}
 					wholeService(w, r)

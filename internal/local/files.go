@@ -70,6 +70,7 @@ type entry struct {
 	children []entry
 }
 
+// Bytes is the size of all files together.
 func (l Tree) Bytes() int64 {
 	var n int64
 	for _, f := range l.Files {

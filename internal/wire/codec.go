@@ -33,6 +33,7 @@ import (
 // Mode says for whom a value is written.
 type Mode bool
 
+// The two readers of a value.
 const (
 	ForCaller  Mode = false // all members, for logs, caches and comparisons
 	ForRequest Mode = true  // without the members that only the service sets

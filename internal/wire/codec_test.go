@@ -178,7 +178,7 @@ func TestEachMember(t *testing.T) {
 		}
 		return nil
 	})
-	if diff := cmp.Diff([]string{"a 1", `b {"c":[]}`}, got); err != stop || diff != "" {
+	if diff := cmp.Diff([]string{"a 1", `b {"c":[]}`}, got); !errors.Is(err, stop) || diff != "" {
 		t.Errorf("EachMember = %v, want the error of the function at once (-want +got):\n%s", err, diff)
 	}
 	for text, want := range map[string]string{`{"a":1,"b":}`: "JSON, byte 11: a value was expected", `{"a":1} 2`: "JSON, byte 8: the end was expected"} {

@@ -136,7 +136,7 @@ func (e *structEncoder) appendExtra(out []byte, path string) ([]byte, error) {
 	for _, p := range here {
 		out = appendName(out, unescapePointer(p[len(path)+1:]))
 		if err := check(e.extra[p]); err != nil {
-			return nil, fmt.Errorf("Extra[%q]: %w", p, err)
+			return nil, fmt.Errorf("member %q of Extra: %w", p, err)
 		}
 		out = append(append(out, e.extra[p]...), ',')
 	}
@@ -158,7 +158,7 @@ func (e *structEncoder) keeps(path string) bool {
 func (e *structEncoder) misplaced(root *node) error {
 	for _, p := range slices.Sorted(maps.Keys(e.extra)) {
 		if i := strings.LastIndexByte(p, '/'); i < 0 || !root.hasObject(p[:i], "") {
-			return fmt.Errorf("Extra has the key %q, which is no place for a member of %s", p, e.value.Type())
+			return fmt.Errorf("key %q of Extra is no place for a member of %s", p, e.value.Type())
 		}
 	}
 	return nil

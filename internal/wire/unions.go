@@ -146,7 +146,7 @@ func (u *union) encode(out []byte, v reflect.Value, f form) ([]byte, error) {
 	}
 	raw := v.FieldByName("Raw").Bytes()
 	if err := check(raw); err != nil {
-		return nil, fmt.Errorf("Raw: %w", err)
+		return nil, fmt.Errorf("its Raw: %w", err)
 	}
 	return append(out, raw...), nil
 }

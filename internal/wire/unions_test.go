@@ -165,15 +165,15 @@ func TestEncodeRefuses(t *testing.T) {
 		{floor{First: (*square)(nil)}, "/first: is nil"},
 		{floor{Tiles: map[string]tile{"a": nil}}, `/tiles: "a": is nil`},
 		{floor{First: brokenTile{}}, "/first: a wire.brokenTile cannot be sent here"},
-		{floor{Extra: extra("new")}, `Extra has the key "new", which is no place for a member of wire.floor`},
-		{floor{Extra: extra("/Properties/new")}, `Extra has the key "/Properties/new", which is no place for a member of wire.floor`},
-		{floor{Extra: extra("/lock/other/new")}, `Extra has the key "/lock/other/new", which is no place for a member of wire.floor`},
-		{floor{First: square{Inner: grout{Extra: extra("")}}}, `/first: /inner: Extra has the key "", which is no place for a member of wire.grout`},
-		{floor{Extra: map[string]json.RawMessage{"/new": raw(`{"a":}`)}}, `Extra["/new"]: JSON, byte 5: a value was expected`},
-		{floor{Extra: map[string]json.RawMessage{"/lock/new": raw(``)}}, `Extra["/lock/new"]: unexpected end of JSON input`},
-		{floor{First: newerTile{Raw: raw(`{} {}`)}}, `/first: Raw: JSON, byte 3: the end was expected`},
+		{floor{Extra: extra("new")}, `key "new" of Extra is no place for a member of wire.floor`},
+		{floor{Extra: extra("/Properties/new")}, `key "/Properties/new" of Extra is no place for a member of wire.floor`},
+		{floor{Extra: extra("/lock/other/new")}, `key "/lock/other/new" of Extra is no place for a member of wire.floor`},
+		{floor{First: square{Inner: grout{Extra: extra("")}}}, `/first: /inner: key "" of Extra is no place for a member of wire.grout`},
+		{floor{Extra: map[string]json.RawMessage{"/new": raw(`{"a":}`)}}, `member "/new" of Extra: JSON, byte 5: a value was expected`},
+		{floor{Extra: map[string]json.RawMessage{"/lock/new": raw(``)}}, `member "/lock/new" of Extra: unexpected end of JSON input`},
+		{floor{First: newerTile{Raw: raw(`{} {}`)}}, `/first: its Raw: JSON, byte 3: the end was expected`},
 		{floor{Any: func() {}}, "/any: json: unsupported type: func()"},
-		{vase{Labels: map[string]string{}, Foot: foot{Extra: extra("x")}}, `/properties/foot: Extra has the key "x", which is no place for a member of wire.foot`},
+		{vase{Labels: map[string]string{}, Foot: foot{Extra: extra("x")}}, `/properties/foot: key "x" of Extra is no place for a member of wire.foot`},
 	}
 	for _, tt := range tests {
 		if got, err := Encode(tt.in, ForCaller); err == nil || err.Error() != tt.want {

@@ -358,7 +358,6 @@ func TestMLflowWords(t *testing.T) {
 
 // brokenLogs can neither list nor sign.
 type brokenLogs struct {
-	logs
 	sign error
 }
 

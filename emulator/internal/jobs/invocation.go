@@ -210,8 +210,7 @@ func (j *job) chooseOutput() {
 func (j *job) scoreURI() string { return j.scoreFolder() + j.settings.outputFileName }
 
 func (j *job) scoreFolder() string {
-	switch {
-	case j.output == nil:
+	if j.output == nil {
 		return "azureml://datastores/" + defaultStore + "/paths/azureml/" + j.child + "/" + outputName + "/"
 	}
 	return j.output.URI[:strings.LastIndexByte(j.output.URI, '/')+1]
