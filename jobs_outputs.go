@@ -25,13 +25,18 @@ type output struct {
 	file   string // predictions.csv
 }
 
-// output finds the place of a job's results. An output that was asked for stands in the job's parameters; else the
-// service uses azureml/{run of the step}/score/ on the default datastore.
+// output finds the place of the results of a job that is known by name only.
 func (j JobsClient) output(ctx context.Context, op operation, name string) (output, error) {
 	job, err := j.Get(ctx, name)
 	if err != nil {
 		return output{}, err
 	}
+	return j.outputOf(ctx, op, job)
+}
+
+// outputOf finds the place of a job's results. An output that was asked for stands in the job's
+// parameters; else the service uses azureml/{run of the step}/score/ on the default datastore.
+func (j JobsClient) outputOf(ctx context.Context, op operation, job Job) (output, error) {
 	parameters := job.Parameters()
 	file := parameters["append_row_file_name"] // none where the script writes its own files
 	if uri := parameters["output_uri"]; uri != "" {
@@ -41,7 +46,7 @@ func (j JobsClient) output(ctx context.Context, op operation, name string) (outp
 		return output{folder: strings.TrimSuffix(uri, "/") + "/", file: cmp.Or(file, "predictions.csv")}, nil
 	}
 	o := output{file: cmp.Or(file, "predictions.csv")}
-	step, err := j.scoringStep(ctx, name)
+	step, err := j.scoringStep(ctx, job.Name)
 	if err != nil {
 		return output{}, op.failed(err)
 	}

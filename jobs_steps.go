@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -93,7 +94,10 @@ func (j JobsClient) scoringStep(ctx context.Context, name string) (JobStep, erro
 		return steps[0], nil
 	}
 	return JobStep{}, &Error{Operation: operation{"find the scoring step of", "job", name}.String(), StatusCode: http.StatusNotFound,
-		Message: "the job has no step called " + scoringStepName, Remedy: "it may not have started yet, or it is not a batch job of a model deployment"}
+		Message: "the job has no step called " + scoringStepName, Remedy: "it may not have started yet, or it is not a batch job of a model deployment", Err: errNoScoringStep}
 }
+
+// errNoScoringStep says that a job is there, but not the step that runs its script.
+var errNoScoringStep = errors.New("no scoring step")
 
 const scoringStepName = "batchscoring"

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/http"
 	"strings"
 )
 
@@ -29,21 +30,33 @@ func Rows[T any](ctx context.Context, c *Client, job string, options *RowsOption
 		}
 		ctx, end := c.begin(ctx, op, slog.LevelInfo)
 		defer end(&err)
-		files, err := c.Jobs().predictions(ctx, op, job, orZero(options).Partial)
+		var files []predictionsFile
+		found, err := c.Jobs().jobOfRows(ctx, op, job)
+		if err == nil {
+			files, err = c.Jobs().predictions(ctx, op, found, orZero(options).Partial)
+		}
 		if err != nil {
-			err = op.failed(err)
+			err = op.failed(found.withoutPredictions(op, err))
 			yield(zero, err)
 			return
 		}
 		for _, f := range files {
 			for v, rowErr := range fileRows[T](ctx, c.Jobs(), f, options) {
-				err = op.failed(rowErr)
+				err = op.failed(found.withoutPredictions(op, rowErr))
 				if !yield(v, err) || err != nil {
 					return
 				}
 			}
 		}
 	}
+}
+
+// jobOfRows reads the job whose rows are asked for.
+func (j JobsClient) jobOfRows(ctx context.Context, op operation, name string) (Job, error) {
+	if err := checkName(op, "job", name); err != nil {
+		return Job{}, err
+	}
+	return j.Get(ctx, name)
 }
 
 // predictionsFile is a file of rows: the predictions, or what one worker has written so far.
@@ -53,11 +66,8 @@ type predictionsFile struct {
 }
 
 // predictions finds the files to read rows from. Without partial it is the one that a finished job has.
-func (j JobsClient) predictions(ctx context.Context, op operation, name string, partial bool) ([]predictionsFile, error) {
-	if err := checkName(op, "job", name); err != nil {
-		return nil, err
-	}
-	o, err := j.output(ctx, op, name)
+func (j JobsClient) predictions(ctx context.Context, op operation, job Job, partial bool) ([]predictionsFile, error) {
+	o, err := j.outputOf(ctx, op, job)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +87,48 @@ func (j JobsClient) predictions(ctx context.Context, op operation, name string, 
 			files = append(files, predictionsFile{f, true})
 		}
 	}
+	if len(files) == 0 && (job.Status == JobStatusCompleted || job.writesOwnFiles()) {
+		return nil, errNoPredictions
+	}
 	return files, nil
+}
+
+// errNoPredictions says that a job's output was listed and has no rows.
+var errNoPredictions = errors.New("no predictions")
+
+// writesOwnFiles reports whether the script writes its results itself, so that the service joins no
+// rows. A job without any parameters does not tell.
+func (j Job) writesOwnFiles() bool {
+	parameters := j.Parameters()
+	return len(parameters) > 0 && parameters["append_row_file_name"] == ""
+}
+
+// withoutPredictions says why the job has no predictions where err says only that something is
+// missing. Other errors stay as they are.
+func (j Job) withoutPredictions(op operation, err error) error {
+	noStep := errors.Is(err, errNoScoringStep) && j.Status != JobStatusCompleted
+	if !noStep && !errors.Is(err, errNoPredictions) && !HasCode(err, "BlobNotFound") {
+		return err
+	}
+	problem, remedy := "the job is "+string(j.Status)+" and ", ""
+	switch {
+	case j.writesOwnFiles():
+		problem += "writes files of its own (OutputAction SummaryOnly)"
+		remedy = "list them with Jobs().ListOutputs"
+		if !j.Status.Done() {
+			remedy = "wait with Jobs().Wait, then " + remedy
+		}
+	case !j.Status.Done():
+		problem += "has no predictions yet"
+		remedy = "wait with Jobs().Wait, or set RowsOptions.Partial to read the rows so far"
+	case j.Status == JobStatusCompleted:
+		problem += "its predictions file is missing"
+		remedy = "list what it left with Jobs().ListOutputs"
+	default:
+		problem += "left no predictions"
+		remedy = "Jobs().Wait says why; set RowsOptions.Partial to read the rows that its workers wrote"
+	}
+	return &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: problem, Remedy: remedy, Err: err}
 }
 
 // isWorkerFile reports whether a file of the output holds the rows of one worker of a job that runs: temp_{ip}_{pid}_{name}
@@ -139,7 +190,8 @@ type RowsOptions struct {
 	// that the fields of the struct stand in the order of the columns.
 	Columns []string
 	// Partial lets [Rows] read a job that runs, or has failed: the rows that its workers have written so far. Without it
-	// such a job has no predictions yet and is [ErrNotFound]. [ReadRows] ignores it.
+	// such a job has no predictions yet and is [ErrNotFound], and the error names its status. A job whose script writes
+	// files of its own is [ErrNotFound] with and without it. [ReadRows] ignores it.
 	Partial bool
 }
 

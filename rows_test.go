@@ -206,3 +206,40 @@ func TestRestOfTheColumnsMustBeTheirLast(t *testing.T) {
 		}
 	}
 }
+
+func TestWhyAJobHasNoPredictions(t *testing.T) {
+	const appends = `{"append_row_file_name":"predictions.csv"}`
+	noBlob := &Error{StatusCode: 404, Codes: []string{"BlobNotFound"}}
+	noStep := &Error{StatusCode: 404, Err: errNoScoringStep}
+	tests := []struct {
+		name       string
+		status     JobStatus
+		parameters string
+		err        error
+		want       string // empty: err as it is
+	}{
+		{"not started", JobStatusNotStarted, "", noStep, `the job is NotStarted and has no predictions yet; wait with Jobs().Wait, or set RowsOptions.Partial to read the rows so far`},
+		{"queued", JobStatusQueued, appends, noBlob, `the job is Queued and has no predictions yet; wait with Jobs().Wait, or set RowsOptions.Partial to read the rows so far`},
+		{"canceled before it started", JobStatusCanceled, "", noStep, `the job is Canceled and left no predictions; Jobs().Wait says why; set RowsOptions.Partial to read the rows that its workers wrote`},
+		{"running, files of its own", JobStatusRunning, `{"mini_batch_size":"1"}`, noBlob, `the job is Running and writes files of its own (OutputAction SummaryOnly); wait with Jobs().Wait, then list them with Jobs().ListOutputs`},
+		{"completed, nothing there", JobStatusCompleted, appends, errNoPredictions, `the job is Completed and its predictions file is missing; list what it left with Jobs().ListOutputs`},
+		{"completed, no batch job", JobStatusCompleted, "", noStep, ""},
+		{"another error", JobStatusRunning, appends, &Error{StatusCode: 404, Codes: []string{"ContainerNotFound"}}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			job := Job{Status: tt.status, Properties: map[string]string{"azureml.parameters": tt.parameters}}
+			err := job.withoutPredictions(operation{"read rows of", "job", "j"}, tt.err)
+			if !errors.Is(err, tt.err) {
+				t.Errorf("withoutPredictions = %v, which lost %v", err, tt.err)
+			}
+			want := tt.err.Error()
+			if tt.want != "" {
+				want = `azmlbatch: read rows of job "j": 404 Not Found: ` + tt.want
+			}
+			if diff := cmp.Diff(want, err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
