@@ -2,7 +2,12 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
+	"github.com/azmlbatch/azmlbatch/internal/local"
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
@@ -111,4 +116,217 @@ func (inv Invocation) inputs() Inputs {
 		return Inputs{"": inv.Input}
 	}
 	return inv.Inputs
+}
+
+var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// checkInvocation finds the mistakes that can be seen without knowing the deployment.
+func checkInvocation(op operation, inv Invocation) error {
+	switch {
+	case inv.Key != "" && !keyPattern.MatchString(inv.Key):
+		return op.invalid("Invocation.Key", fmt.Sprintf("%q cannot be part of a path", inv.Key),
+			"use letters, digits, '-' and '_', at most 64")
+	case inv.Input != nil && len(inv.Inputs) > 0:
+		return op.invalid("Invocation.Inputs", "excludes Input", "use one of the two")
+	case len(inv.inputs()) == 0 && inv.Dataset == nil:
+		return op.invalid("Invocation.Input", "is nil", "give one input, for example azmlbatch.URIFolder")
+	case len(inv.inputs()) > 0 && inv.Dataset != nil:
+		return op.invalid("Invocation.Dataset", "excludes Input and Inputs", "use one of the two")
+	case len(inv.Outputs) > 0 && inv.OutputDataset != (OutputDataset{}):
+		return op.invalid("Invocation.OutputDataset", "excludes Outputs", "use one of the two")
+	}
+	if err := checkNumbers(op, "Invocation.", []numberRule{
+		{"MiniBatchSize", inv.MiniBatchSize, 0, "count files; zero means the deployment's own"},
+		{"MaxConcurrencyPerInstance", int64(inv.MaxConcurrencyPerInstance), 0, "count processes; zero means the deployment's own"},
+		{"InstanceCount", int64(inv.InstanceCount), 0, "count nodes; zero means the deployment's own"},
+		{"RetrySettings.Timeout", int64(inv.RetrySettings.Timeout), 0, "zero means the deployment's own"},
+		{"ErrorThreshold", valueOr(inv.ErrorThreshold, -1), -1, "-1 ignores all failures, 0 allows none"},
+		{"RetrySettings.MaxRetries", valueOr(inv.RetrySettings.MaxRetries, 0), 0, "nil means the deployment's own"},
+	}); err != nil {
+		return err
+	}
+	if err := checkFileName(op, "Invocation.OutputFileName", inv.OutputFileName); err != nil {
+		return err
+	}
+	if err := checkDataset(op, inv.Dataset); err != nil {
+		return err
+	}
+	if err := checkReferences(op, inv.references()); err != nil {
+		return err
+	}
+	if err := checkInputs(op, inv); err != nil {
+		return err
+	}
+	return checkOutputs(op, inv)
+}
+
+// checkDataset refuses an older input that names nothing.
+func checkDataset(op operation, d Dataset) error {
+	bad := func(argument, problem, remedy string) error {
+		return op.invalid("Invocation.Dataset"+argument, problem, remedy)
+	}
+	switch d := wire.Indirect(d).(type) {
+	case DataURL:
+		if r, err := ParseReference("", d.Path); err != nil || r.Form != ReferenceFormURL {
+			return bad(".Path", fmt.Sprintf("%q is not a URL", redact(clip(d.Path))), "give the https URL of a folder or file")
+		}
+	case DatasetVersion:
+		if d.Name == "" {
+			return bad(".Name", "is empty", "name the data asset")
+		}
+		if d.Version == "" {
+			return bad(".Version", "is empty", "name the version; Data().Latest finds the newest")
+		}
+	case DatasetID:
+		if d.ID == "" {
+			return bad(".ID", "is empty", "give the id of a data asset")
+		}
+	}
+	return nil
+}
+
+func checkInputs(op operation, inv Invocation) error {
+	if inv.Input != nil {
+		return checkInput(op, "Invocation.Input", inv.Input)
+	}
+	for _, name := range sortedKeys(inv.Inputs) {
+		if err := checkInput(op, fmt.Sprintf("Invocation.Inputs[%q]", name), inv.Inputs[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkInput checks an input but for its URI, which is among the references of the invocation.
+func checkInput(op operation, argument string, in Input) error {
+	switch v := wire.Indirect(in).(type) {
+	case nil:
+		return op.invalid(argument, "is nil", "give an input, for example azmlbatch.URIFolder")
+	case LocalPath:
+		return checkLocalInput(op, argument, v.Path)
+	case Literal:
+		if v.Value == nil {
+			return op.invalid(argument+".Value", "is nil", "use a string, number or boolean")
+		}
+	}
+	return nil
+}
+
+// checkLocalInput refuses a folder that would upload well and then give the job nothing to score.
+func checkLocalInput(op operation, argument, path string) error {
+	tree, err := scanLocal(op, path)
+	if err != nil {
+		return err
+	}
+	atTop := func(f local.File) bool { return !strings.Contains(f.Name, "/") }
+	if tree.IsFolder && !slices.ContainsFunc(tree.Files, atTop) {
+		return op.invalid(argument, fmt.Sprintf("%q has only sub-folders", path),
+			"put the files directly into the folder: a batch job does not look into sub-folders")
+	}
+	return nil
+}
+
+// checkOutputs refuses an output that is no place on a datastore. The service takes it and fails the job when it runs
+// (azure-docs issue 93817). An output of a pipeline component may leave the place to the service.
+func checkOutputs(op operation, inv Invocation) error {
+	for _, name := range sortedKeys(inv.Outputs) {
+		argument := fmt.Sprintf("Invocation.Outputs[%q]", name)
+		if wire.Indirect(inv.Outputs[name]) == nil {
+			return op.invalid(argument, "is nil", "give an output, for example azmlbatch.URIFile")
+		}
+		if uri := dataURI(inv.Outputs[name]); uri != "" {
+			if err := checkOutputPlace(op, argument+".URI", uri); err != nil {
+				return err
+			}
+		}
+	}
+	switch d := inv.OutputDataset; {
+	case d == OutputDataset{}:
+	case d.DatastoreID == "":
+		return op.invalid("Invocation.OutputDataset.DatastoreID", "is empty", "name a blob datastore")
+	case strings.Trim(d.Path, "/") == "":
+		return op.invalid("Invocation.OutputDataset.Path", fmt.Sprintf("%q names no folder", d.Path), "name a folder that does not exist yet")
+	}
+	return nil
+}
+
+func checkOutputPlace(op operation, argument, uri string) error {
+	remedy := "write azureml://datastores/DATASTORE/paths/PATH"
+	quoted := fmt.Sprintf("%q", redact(clip(uri)))
+	r, err := ParseReference("", uri)
+	switch {
+	case err == nil && r.Form == ReferenceFormPlace && strings.Trim(r.Path, "/") != "":
+		return nil
+	case err == nil && r.Form == ReferenceFormPlace:
+		return op.invalid(argument, quoted+" names no path", remedy)
+	case err == nil && r.Form == ReferenceFormLocal:
+		return op.invalid(argument, quoted+" is a local path, and a job writes to a datastore", remedy+", and read the result with Rows or Download")
+	case err == nil && r.Form == ReferenceFormURL:
+		return op.invalid(argument, quoted+" is a URL, and a job writes to a datastore", remedy)
+	}
+	if store, path, ok := strings.Cut(uri, "/"); ok && hasPrefixFold(store, "azureml:") && armName.MatchString(store[len("azureml:"):]) {
+		remedy = "write " + redact(clip(placeURI(store[len("azureml:"):], path)))
+	}
+	return op.invalid(argument, quoted+" is not a place on a datastore", remedy)
+}
+
+// checkModelData refuses what the service refuses only after the inputs were uploaded: a model deployment takes one
+// folder or file, and writes one file.
+func checkModelData(op operation, inv Invocation) error {
+	const one = "a model deployment takes one folder or file"
+	inputs := inv.inputs()
+	if len(inputs) > 1 {
+		return op.invalid("Invocation.Inputs", fmt.Sprintf("has %d inputs; %s", len(inputs), one), "leave one, or invoke once for each")
+	}
+	for _, in := range inputs {
+		switch v := wire.Indirect(in).(type) {
+		case URIFolder, URIFile, LocalPath, UnknownData:
+		default:
+			return op.invalid("Invocation.Input", fmt.Sprintf("is of type %T; %s", v, one), "use azmlbatch.URIFolder, URIFile or LocalPath")
+		}
+	}
+	if len(inv.Outputs) > 1 {
+		return op.invalid("Invocation.Outputs", fmt.Sprintf("has %d outputs; a model deployment writes one file", len(inv.Outputs)), "leave one")
+	}
+	for name, o := range inv.Outputs {
+		return checkModelOutput(op, fmt.Sprintf("Invocation.Outputs[%q]", name), o, inv.OutputFileName)
+	}
+	return nil
+}
+
+func checkModelOutput(op operation, argument string, out Output, fileName string) error {
+	switch o := wire.Indirect(out).(type) {
+	case UnknownData:
+		return nil
+	case URIFile:
+		file := o.URI[strings.LastIndexByte(o.URI, '/')+1:]
+		switch {
+		case file == "":
+			return op.invalid(argument+".URI", fmt.Sprintf("%q does not name a file", redact(clip(o.URI))),
+				"end it with the name of the predictions file, such as predictions.csv")
+		case fileName != "" && fileName != file:
+			return op.invalid("Invocation.OutputFileName", fmt.Sprintf("is %q, and the output's URI names %q", fileName, redact(file)),
+				"leave OutputFileName empty: the URI names the file")
+		}
+		return checkFileName(op, argument+".URI", file)
+	default:
+		return op.invalid(argument, fmt.Sprintf("is of type %T; a model deployment writes one file", o),
+			"use azmlbatch.URIFile with the URI of the predictions file")
+	}
+}
+
+// checkFileName refuses a name that no file on a datastore can have. Storage drops a dot or blank at the end. Empty is
+// for the caller to judge.
+func checkFileName(op operation, argument, name string) error {
+	const remedy = "name a file, such as predictions.csv"
+	isControl := func(r rune) bool { return r < ' ' || r == 0x7f }
+	switch {
+	case strings.ContainsAny(name, `/\`):
+		return op.invalid(argument, fmt.Sprintf("%q has a slash", name), "name a file without its folder, such as predictions.csv")
+	case strings.HasSuffix(name, "."), strings.HasSuffix(name, " "):
+		return op.invalid(argument, fmt.Sprintf("%q ends with a dot or a blank, which storage drops", name), remedy)
+	case strings.ContainsFunc(name, isControl):
+		return op.invalid(argument, fmt.Sprintf("%q has a control character", name), remedy)
+	}
+	return nil
 }

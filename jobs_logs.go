@@ -1,11 +1,15 @@
 package azmlbatch
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"io"
 	"iter"
+	"log/slog"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // A JobLog is one log file of a job.
@@ -94,4 +98,155 @@ func (j JobsClient) openLogAt(ctx context.Context, l JobLog, offset int64) (io.R
 		return nil, err
 	}
 	return j.c.openBlobAt(ctx, op, at, offset)
+}
+
+// FollowLogsOptions tune [JobsClient.FollowLogs]. The zero value and nil mean the defaults.
+type FollowLogsOptions struct {
+	// Match chooses logs by their names, such as "logs/user/stdout/0/process000.stdout.txt". Nil chooses what the script
+	// prints and logs, its errors, and the engine's progress and result in words; the engine's own logs in logs/sys are left
+	// out, and so is logs/user/error, whose lines are in job_error too.
+	Match func(log string) bool
+	// Interval between two looks. Zero means a quarter of a second at first, and more up to five seconds for long jobs.
+	Interval time.Duration
+}
+
+// A LogLine is a line of one of a job's logs.
+type LogLine struct {
+	// Log is the name of the log, as in [JobLog].
+	Log string
+	// Text is the line without its end. A line longer than 64 KiB comes in pieces, and the last line of a job comes
+	// whether it has an end or not.
+	Text string
+}
+
+// scriptLogs are the logs that people read. Names of the older runtime are among them.
+var scriptLogs = regexp.MustCompile(`^(logs/(job_error|job_progress_overview|job_result)|logs/user/(stdout|stderr|entry_script_log)/|user_logs/std_log|azureml-logs/70_driver_log)`)
+
+// FollowLogs yields the lines of a job's logs as they are written, until the job has ended and everything is read. It can
+// be begun at any time: a job that waits has no lines yet, and one that has ended has all of them at once. Lines of one log
+// come in their order; new lines of several logs come log by log, in the order of the logs' names. New logs, such
+// as the overview of the next day, are picked up; a truncated log is read from the start.
+//
+// A look takes two requests and one for each log that has grown, of which only the new part is read. How the job ended is
+// no error here, see [JobsClient.Wait]. Leaving the loop, or the end of ctx, ends the reading and not the job.
+func (j JobsClient) FollowLogs(ctx context.Context, name string, options *FollowLogsOptions) iter.Seq2[LogLine, error] {
+	o := orZero(options)
+	if o.Match == nil {
+		o.Match = scriptLogs.MatchString
+	}
+	return func(yield func(LogLine, error) bool) {
+		op := operation{"follow logs of", "job", name}
+		if err := j.c.ready(op); err != nil {
+			yield(LogLine{}, err)
+			return
+		}
+		var last error
+		ctx, end := j.c.begin(ctx, op, slog.LevelInfo)
+		defer end(&last)
+		if err := checkName(op, "name", name); err != nil {
+			yield(LogLine{}, err)
+			return
+		}
+		f := &logFollower{jobHandler: jobHandler{jobs: j, name: name}, match: o.Match, places: map[string]logPlace{}}
+		for _, err := range newPoller(j.c, op, f, jobSchedule).polls(ctx, o.Interval) {
+			if err == nil {
+				err = f.news(ctx, func(l LogLine) bool { return yield(l, nil) })
+			}
+			if errors.Is(err, errLeft) {
+				return
+			}
+			if last = err; err != nil {
+				yield(LogLine{}, err)
+				return
+			}
+		}
+	}
+}
+
+// logFollower polls a job as a wait does, but does not look into why it failed: that is what the caller reads.
+type logFollower struct {
+	jobHandler
+	match  func(string) bool
+	step   *JobStep // that runs the script, once it is there
+	places map[string]logPlace
+}
+
+// logPlace is how far a log has been read.
+type logPlace struct {
+	read int64 // what the caller has
+	size int64 // of the log when it was read
+}
+
+func (f *logFollower) poll(ctx context.Context) (pollState, error) { return f.ask(ctx) }
+
+// errLeft says that the caller's loop was left.
+var errLeft = errors.New("left")
+
+// news gives out what the logs have got since the last time.
+func (f *logFollower) news(ctx context.Context, yield func(LogLine) bool) error {
+	if f.step == nil {
+		step, err := f.jobs.scoringStep(ctx, f.name)
+		if errors.Is(err, ErrNotFound) {
+			return nil // not yet; of a job that has ended, never
+		}
+		if err != nil {
+			return err
+		}
+		f.step = &step
+	}
+	logs, err := f.jobs.listLogs(ctx, f.name, *f.step)
+	if err != nil {
+		return err
+	}
+	for _, l := range logs {
+		if !f.match(l.Name) {
+			continue
+		}
+		at := f.places[l.Name]
+		if l.Size < at.size {
+			at = logPlace{}
+			f.places[l.Name] = at // also if there is nothing to read yet: next time it may be longer than it ever was
+		}
+		if l.Size == at.read || l.Size == at.size && !f.job.Status.Done() {
+			continue
+		}
+		f.places[l.Name] = logPlace{at.read, l.Size}
+		if err := f.lines(ctx, l, yield); err != nil && !errors.Is(err, ErrNotFound) && !HasCode(err, "InvalidRange") {
+			return err // what was cut or deleted since it was listed is looked at the next time
+		}
+	}
+	return nil
+}
+
+// maxLogLine bounds the memory that a line without an end takes.
+const maxLogLine = 64 << 10
+
+// lines gives out the new lines of one log. A line that has no end yet is left for the next time.
+func (f *logFollower) lines(ctx context.Context, l JobLog, yield func(LogLine) bool) error {
+	at := f.places[l.Name]
+	r, err := f.jobs.openLogAt(ctx, l, at.read)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	lines := bufio.NewReaderSize(r, maxLogLine)
+	for {
+		line, err := lines.ReadSlice('\n')
+		switch {
+		case errors.Is(err, io.EOF):
+			if len(line) == 0 || !f.job.Status.Done() {
+				return nil
+			}
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return storageError(operation{"read log", "of job", l.Name}, err)
+		}
+		at.read += int64(len(line))
+		f.places[l.Name] = at
+		if !yield(LogLine{Log: l.Name, Text: strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")}) {
+			return errLeft
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+	}
 }
