@@ -187,7 +187,7 @@ type RowsOptions struct {
 	// Format of the file; the zero value is [RowFormatSpaceSeparated].
 	Format RowFormat
 	// Columns names the columns of the file in their order, for a T that is a struct with row tags or a map. Empty means
-	// that the fields of the struct stand in the order of the columns.
+	// that the fields of the struct stand in the order of the columns, and then row tags are an *[ArgumentError].
 	Columns []string
 	// Partial lets [Rows] read a job that runs, or has failed: the rows that its workers have written so far. Without it
 	// such a job has no predictions yet and is [ErrNotFound], and the error names its status. A job whose script writes
@@ -195,8 +195,8 @@ type RowsOptions struct {
 	Partial bool
 }
 
-// RowFormat is the form of a predictions file. Nothing in the file says which one it is: the caller must know what the
-// script returns.
+// RowFormat is the form of a predictions file. Nothing in the file says for sure which one it is: the caller must know
+// what the script returns. Where the first row does not fit, the error says which format the file looks like.
 type RowFormat int
 
 const (

@@ -38,8 +38,8 @@ func (e *RowError) Unwrap() error { return e.Err }
 // ReadRows reads rows from a predictions file. T is one of
 //
 //   - a struct: its exported fields take the columns in order, or by Options.Columns through their tag `row:"name"` (or
-//     their name, without regard to case); `row:"-"` leaves a field out. Fields are strings, booleans, integers and
-//     floats; a last field of type []string takes all further columns.
+//     their name, without regard to case); such a tag without Options.Columns is an *[ArgumentError].
+//     `row:"-"` leaves a field out. Fields are strings, booleans, integers and floats; a last field of type []string takes all further columns.
 //   - []string: the columns as they are. The slice is the caller's to keep.
 //   - map[string]string: by Options.Columns.
 //   - string: the whole line, for the format [RowFormatLines].
@@ -65,21 +65,30 @@ func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T
 			return
 		}
 		_, whole := any(&row).(*[]string) // then the record itself is the row
-		records := newRowReader(r, o.Format, !whole)
+		start := &startOfFile{r: r}
+		records := newRowReader(start, o.Format, !whole)
+		first := true
+		fail := func(err error) {
+			if first {
+				err = start.explain(err, o.Format)
+			}
+			yield(zero, err)
+		}
 		for {
 			record, err := records.next()
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {
-				yield(zero, readError(name, records.line, record, err))
+				fail(readError(name, records.line, record, err))
 				return
 			}
 			row = zero
 			if err := assign(record); err != nil {
-				yield(zero, &RowError{File: name, Line: records.line, Text: clip(strings.Join(record, " ")), Err: err})
+				fail(&RowError{File: name, Line: records.line, Text: clip(strings.Join(record, " ")), Err: err})
 				return
 			}
+			first = false
 			if !yield(row, nil) {
 				return
 			}
@@ -221,6 +230,11 @@ func rowFields(t reflect.Type, columns []string) ([]rowField, error) {
 		}
 		if n := len(fields); n > 0 && fields[n-1].rest {
 			return nil, bad(fields[n-1].name, "a []string takes all further columns and must come last")
+		}
+		if tag != "" && len(columns) == 0 {
+			return nil, operation{"read", "rows", ""}.invalid(t.String()+"."+f.Name,
+				fmt.Sprintf("has the tag row:%q, but RowsOptions.Columns is empty", tag),
+				"name the columns of the file there in their order, or remove the tag")
 		}
 		r := rowField{column: len(fields), field: i, name: cmp.Or(tag, f.Name), rest: f.Type == reflect.TypeFor[[]string]()}
 		if !r.rest && !settable(f.Type.Kind()) {

@@ -243,3 +243,66 @@ func TestWhyAJobHasNoPredictions(t *testing.T) {
 		})
 	}
 }
+
+func TestFirstRowThatDoesNotFitSaysWhichFormatTheFileLooksLike(t *testing.T) {
+	const (
+		json   = "JSON lines"
+		commas = "use RowFormatCommaSeparated"
+		spaces = "use RowFormatSpaceSeparated"
+		lines  = "lines of text"
+	)
+	tests := []struct {
+		name, text string
+		format     RowFormat
+		want       string // empty: no hint
+	}{
+		{"JSON objects", `{"file": "a.png", "class": 3}` + "\n", RowFormatSpaceSeparated, json},
+		{"JSON objects for commas", `{"file": "a.png", "class": 3}` + "\n", RowFormatCommaSeparated, json},
+		{"JSON arrays", "[1, 2, 3, 4]\n", RowFormatSpaceSeparated, json},
+		{"a JSON object longer than what is kept", `{"a": "` + strings.Repeat("x", 2*startBytes) + "\"}\n", RowFormatSpaceSeparated, json},
+		{"commas", "0,3,a.png\n", RowFormatSpaceSeparated, commas},
+		{"commas and a name with a space", "0,cat,my vase.png,1\n", RowFormatSpaceSeparated, commas},
+		{"spaces", "a.png 3 0.5\n", RowFormatCommaSeparated, spaces},
+		{"spaces, carriage returns and an empty line", "\r\na.png 3 0.5\r\n", RowFormatCommaSeparated, spaces},
+		{"a list of Python", "['a.png', 3, 0.5, 1]\n", RowFormatSpaceSeparated, lines},
+		{"one text per line", "a.png\n", RowFormatSpaceSeparated, lines},
+		{"a value that does not fit", "a.png many 0.5\n", RowFormatSpaceSeparated, ""},
+		{"a name with a comma", "a,b.png many 0.5\n", RowFormatSpaceSeparated, ""},
+		{"too few columns", "a.png 3\n", RowFormatSpaceSeparated, ""},
+		{"a later row", "a.png 3 0.5\n0,3,b.png\n", RowFormatSpaceSeparated, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := collectRows[pot](tt.text, &RowsOptions{Format: tt.format})
+			var row *RowError
+			if !errors.As(err, &row) {
+				t.Fatalf("ReadRows = %v, want a RowError", err)
+			}
+			if hinted := strings.Contains(err.Error(), "the file looks"); hinted != (tt.want != "") || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("ReadRows = %v, want the hint %q", err, tt.want)
+			}
+			if row.Text == "" {
+				t.Errorf("ReadRows = %v, which does not show the row", err)
+			}
+		})
+	}
+}
+
+func TestRowTagsNeedColumns(t *testing.T) {
+	type tagged struct {
+		Name  string
+		Score float64 `row:"p"`
+	}
+	type partly struct {
+		Name  string
+		Score float64
+		Note  string `row:"-"`
+	}
+	const want = `azmlbatch: read rows: azmlbatch.tagged.Score: has the tag row:"p", but RowsOptions.Columns is empty; ` +
+		`name the columns of the file there in their order, or remove the tag`
+	_, err := collectRows[tagged]("a.png 0.5\n", nil)
+	if !asError(err, new(*ArgumentError)) || err.Error() != want {
+		t.Errorf("ReadRows = %v, want %s", err, want)
+	}
+	check(t, "a.png 0.5\n", nil, []partly{{Name: "a.png", Score: 0.5}})
+}
