@@ -375,3 +375,38 @@ func TestWhatCannotBeUploadedIsRefusedBeforeSending(t *testing.T) {
 		}
 	}
 }
+
+func TestUploadTellsAnMLflowModelByItsFiles(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		path  string // within the folder
+		asked ModelType
+		want  ModelType
+	}{
+		{"MLmodel at the top", map[string]string{"MLmodel": "flavors: {}", "model.pkl": "1"}, "", "", ModelTypeMLFlow},
+		{"MLmodel at the top, custom asked for", map[string]string{"MLmodel": "flavors: {}"}, "", ModelTypeCustom, ModelTypeCustom},
+		{"MLmodel at the top, Triton asked for", map[string]string{"MLmodel": "flavors: {}"}, "", ModelTypeTriton, ModelTypeTriton},
+		{"MLmodel further down", map[string]string{"inner/MLmodel": "flavors: {}"}, "", "", ModelTypeCustom},
+		{"in another case", map[string]string{"mlmodel": "flavors: {}"}, "", "", ModelTypeCustom},
+		{"ignored", map[string]string{"MLmodel": "", "keep": "", ".amlignore": "MLmodel\n"}, "", "", ModelTypeCustom},
+		{"the file alone", map[string]string{"MLmodel": "flavors: {}"}, "MLmodel", "", ModelTypeCustom},
+		{"none", map[string]string{"weights.bin": "1"}, "", "", ModelTypeCustom},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			service := &fakeService{}
+			service.answers = map[string]http.HandlerFunc{
+				"PUT /models/clay/versions/1": func(w http.ResponseWriter, _ *http.Request) { // the service shows what it was sent
+					writeJSON(w, 201, service.requests[len(service.requests)-1].Body)
+				},
+			}
+			path := filepath.Join(storeFiles(t, tt.files), tt.path)
+			m, err := uploadClient(t, service).Models().Upload(t.Context(), "clay", path,
+				&UploadModelOptions{Model: Model{Version: "1", ModelType: tt.asked}})
+			if err != nil || m.ModelType != tt.want {
+				t.Errorf("Upload = model type %q, %v, want %q", m.ModelType, err, tt.want)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/azmlbatch/azmlbatch/internal/local"
 	"github.com/azmlbatch/azmlbatch/internal/wire"
@@ -111,7 +112,7 @@ func (c *Client) Models() ModelsClient { return ModelsClient{AssetsClient[Model]
 // UploadModelOptions tune [ModelsClient.Upload]. The zero value and nil are the defaults.
 type UploadModelOptions struct {
 	// Model has the other members of the version, such as Version, ModelType, Description, Tags and Stage. Its Name and
-	// ModelURI are not used.
+	// ModelURI are not used. An empty ModelType is found out from the files.
 	Model Model
 	// AlwaysNew registers a new version even if the latest one has the same content and members. The content is not sent
 	// again.
@@ -124,21 +125,39 @@ type UploadModelOptions struct {
 // not sent again; when the latest active version of the name has this content, and all that the options say of it, that
 // version is returned and nothing is registered.
 //
+// A folder with a file MLmodel is registered as [ModelTypeMLFlow] where the options name no ModelType, anything else as
+// [ModelTypeCustom]; the result's ModelType says which. Name [ModelTypeCustom] to keep such a folder a custom model.
+//
 // It blocks until everything is sent. If interrupted, call it again; it resumes where it stopped. A path that cannot be
 // uploaded, and a folder without MLmodel for [ModelTypeMLFlow], is *[ArgumentError]. Stored files cost what storage costs
 // and stay when the version is deleted.
 func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (Model, error) {
 	o := orZero(options)
-	o.Model.setDefaults()
+	modelType := o.Model.ModelType
 	return m.upload(ctx, name, localPath, assetUpload[Model]{asset: o.Model, alwaysNew: o.AlwaysNew, options: o.Upload,
 		check: func(op operation, files local.Tree) error {
-			if o.Model.ModelType != ModelTypeMLFlow {
-				return nil
+			switch modelType {
+			case "":
+				modelType = modelTypeOf(files)
+			case ModelTypeMLFlow:
+				return checkFolderHolds(op, files, mlModelFile, string(ModelTypeMLFlow))
 			}
-			return checkFolderHolds(op, files, "MLmodel", string(ModelTypeMLFlow))
+			return nil
 		},
 		place: func(model *Model, up uploaded) {
+			model.ModelType = modelType
 			// Models are sent with the long spelling of a place, data assets with the short one, as az ml does it.
 			model.ModelURI = Reference{Form: ReferenceFormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
 		}})
+}
+
+// mlModelFile describes an MLflow model. It lies at the top of the model's folder.
+const mlModelFile = "MLmodel"
+
+// modelTypeOf tells an MLflow model by the files that are uploaded.
+func modelTypeOf(files local.Tree) ModelType {
+	if files.IsFolder && slices.ContainsFunc(files.Files, func(f local.File) bool { return f.Name == mlModelFile }) {
+		return ModelTypeMLFlow
+	}
+	return ModelTypeCustom
 }
