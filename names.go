@@ -9,7 +9,8 @@ import (
 )
 
 // Name rules. The looser one is ARM's own pattern for every resource; the stricter one is what Microsoft Learn documents
-// for new batch endpoints and deployments. A new name must satisfy both; an existing one only ARM's.
+// for new batch endpoints and deployments. An existing name must satisfy ARM's; a new one the stricter, which is within
+// ARM's and the one that an error prints.
 var (
 	armName      = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}$`)
 	endpointName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]$`)
@@ -32,8 +33,8 @@ func checkName(op operation, argument, name string) error {
 
 // checkNewEndpointName checks the name of an endpoint or deployment that is to be created.
 func checkNewEndpointName(op operation, argument, name string) error {
-	if err := checkName(op, argument, name); err != nil {
-		return err
+	if strings.TrimSpace(name) == "" {
+		return checkName(op, argument, name)
 	}
 	if !endpointName.MatchString(name) {
 		return op.invalid(argument, fmt.Sprintf("%q is not a name for a new %s", name, op.kind),
@@ -43,8 +44,8 @@ func checkNewEndpointName(op operation, argument, name string) error {
 }
 
 func checkNewComputeName(op operation, argument, name string) error {
-	if err := checkName(op, argument, name); err != nil {
-		return err
+	if strings.TrimSpace(name) == "" {
+		return checkName(op, argument, name)
 	}
 	if !computeName.MatchString(name) || dashDigits.MatchString(name) {
 		return op.invalid(argument, fmt.Sprintf("%q is not a name for a new compute", name),

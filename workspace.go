@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -142,7 +143,8 @@ const (
 // FindWorkspace finds the workspace as Azure ML's Python client does: from the environment variables
 // AZUREML_ARM_SUBSCRIPTION, AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME if all three are set, else from the
 // file config.json in folder, in its folder .azureml, or in one of the folders above. An empty folder means the working
-// directory. It sends nothing. When there is none, or the file lacks a member, the error is *[ArgumentError].
+// directory. It sends nothing. When there is none, or the file lacks a member, the error is *[ArgumentError]
+// and names the file and the member.
 func FindWorkspace(folder string) (Workspace, error) {
 	ws := Workspace{SubscriptionID: os.Getenv(envSubscription), ResourceGroup: os.Getenv(envResourceGroup), Name: os.Getenv(envWorkspace)}
 	if ws.SubscriptionID != "" && ws.ResourceGroup != "" && ws.Name != "" {
@@ -164,7 +166,8 @@ func FindWorkspace(folder string) (Workspace, error) {
 			}
 		}
 		if at == filepath.Dir(at) {
-			return Workspace{}, noWorkspace("folder", fmt.Sprintf("no config.json in %s or above, and the environment names no workspace", start), nil)
+			missing := missingNames([]string{ws.SubscriptionID, ws.ResourceGroup, ws.Name}, envSubscription, envResourceGroup, envWorkspace)
+			return Workspace{}, noWorkspace("folder", fmt.Sprintf("no config.json in %s or above, and the environment lacks %s", start, missing), nil)
 		}
 	}
 }
@@ -175,13 +178,32 @@ func parseConfig(file string, b []byte) (Workspace, error) {
 		ResourceGroup  string `json:"resource_group"`
 		Workspace      string `json:"workspace_name"`
 	}
-	if err := json.Unmarshal(b, &c); err != nil {
+	err := json.Unmarshal(bytes.TrimPrefix(b, []byte("\ufeff")), &c) // some editors write a byte order mark
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrongType) && wrongType.Field != "":
+		return Workspace{}, noWorkspace(file, fmt.Sprintf("its member %q is no text but a JSON %s", wrongType.Field, wrongType.Value), err)
+	case errors.As(err, &wrongType):
+		return Workspace{}, noWorkspace(file, "is no JSON object but a JSON "+wrongType.Value, err)
+	case err != nil:
 		return Workspace{}, noWorkspace(file, "is not JSON", err)
 	}
-	if c.SubscriptionID == "" || c.ResourceGroup == "" || c.Workspace == "" {
-		return Workspace{}, noWorkspace(file, "lacks subscription_id, resource_group or workspace_name", nil)
+	missing := missingNames([]string{c.SubscriptionID, c.ResourceGroup, c.Workspace}, "subscription_id", "resource_group", "workspace_name")
+	if missing != "" {
+		return Workspace{}, noWorkspace(file, "lacks "+missing, nil)
 	}
 	return Workspace{SubscriptionID: c.SubscriptionID, ResourceGroup: c.ResourceGroup, Name: c.Workspace}, nil
+}
+
+// missingNames lists the names whose values are empty, as text.
+func missingNames(values []string, names ...string) string {
+	var missing []string
+	for i, name := range names {
+		if values[i] == "" {
+			missing = append(missing, name)
+		}
+	}
+	return strings.Join(missing, ", ")
 }
 
 func noWorkspace(argument, problem string, err error) error {

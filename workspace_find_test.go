@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,6 +24,7 @@ func TestFindWorkspace(t *testing.T) {
 		{"no resource group", "config.json", `{"subscription_id":"sub-1","workspace_name":"kiln"}`, false, Workspace{}},
 		{"no workspace", "config.json", `{"subscription_id":"sub-1","resource_group":"pottery"}`, false, Workspace{}},
 		{"not JSON", "config.json", `{`, false, Workspace{}},
+		{"a byte order mark", "config.json", "\ufeff" + good, false, testWorkspace},
 		{"none at all", "other.json", good, false, Workspace{}},
 	}
 	for _, tt := range tests {
@@ -107,5 +109,36 @@ func TestFindWorkspaceWhereAFileIsNamedAsTheFolder(t *testing.T) {
 	}
 	if diff := cmp.Diff(testWorkspace, got); diff != "" {
 		t.Errorf("FindWorkspace (-want +got):\n%s", diff)
+	}
+}
+
+// TestFindWorkspaceSaysWhatIsMissing names each missing member and the file, or each missing variable.
+func TestFindWorkspaceSaysWhatIsMissing(t *testing.T) {
+	tests := []struct{ name, content, want string }{
+		{"one member", `{"subscription_id":"s","resource_group":"g"}`, "FILE: lacks workspace_name; "},
+		{"two members", `{"resource_group":"g","workspace_name":""}`, "FILE: lacks subscription_id, workspace_name; "},
+		{"all members", `{}`, "FILE: lacks subscription_id, resource_group, workspace_name; "},
+		{"a number", `{"subscription_id":"s","resource_group":5,"workspace_name":"w"}`, `FILE: its member "resource_group" is no text but a JSON number; `},
+		{"a list", `[]`, "FILE: is no JSON object but a JSON array; "},
+		{"no JSON", `{`, "FILE: is not JSON; "},
+		{"no file", "", "the environment lacks " + envResourceGroup + ", " + envWorkspace + "; "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv(envSubscription, "sub-2")
+			t.Setenv(envResourceGroup, "")
+			t.Setenv(envWorkspace, "")
+			folder := t.TempDir()
+			file := filepath.Join(folder, "config.json")
+			if tt.content != "" {
+				if err := os.WriteFile(file, []byte(tt.content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := FindWorkspace(folder)
+			if want := strings.Replace(tt.want, "FILE", file, 1); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("FindWorkspace = %v, want %q in it", err, want)
+			}
+		})
 	}
 }
