@@ -301,10 +301,13 @@ func parseWait(value string, unit time.Duration) (time.Duration, bool) {
 type patience struct{ config retryConfig }
 
 // tries counts how often a request of the blob plane has been sent.
-type tries struct{ n int }
+type tries struct {
+	n      int
+	caller context.Context // without the TryTimeout of a try
+}
 
 // countTries begins to count. It belongs above the retries.
-func countTries(req *policy.Request) { req.SetOperationValue(new(tries)) }
+func countTries(req *policy.Request) { req.SetOperationValue(&tries{caller: req.Raw().Context()}) }
 
 // Do implements [policy.Policy].
 func (p patience) Do(req *policy.Request) (*http.Response, error) {
@@ -316,11 +319,11 @@ func (p patience) Do(req *policy.Request) (*http.Response, error) {
 	sent.n++
 	now := p.config.clock.now()
 	after, told := retryAfter(resp.Header, now)
-	deadline, ends := req.Raw().Context().Deadline()
+	deadline, ends := sent.caller.Deadline()
 	if !told || after <= p.config.maxDelay || sent.n > p.config.maxRetries || ends && deadline.Sub(now) < after {
 		return resp, nil
 	}
-	if err := p.config.clock.sleep(req.Raw().Context(), after); err != nil {
+	if err := p.config.clock.sleep(sent.caller, after); err != nil {
 		return resp, nil //nolint:nilerr // azcore asks the context itself
 	}
 	for _, name := range retryAfterHeaders {

@@ -59,7 +59,10 @@ func TestStorageKeepsALongRetryAfter(t *testing.T) {
 						return
 					}
 					wholeService(w, r)
-				})}, clk, func(o *ClientOptions) { o.Retry.RetryDelay = time.Microsecond })
+				})}, clk, func(o *ClientOptions) {
+					o.Retry.RetryDelay = time.Microsecond
+					o.Retry.TryTimeout = time.Minute // of a try, not of the waiting
+				})
 				ctx := t.Context()
 				if tt.within > 0 {
 					var cancel context.CancelFunc
