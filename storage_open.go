@@ -70,10 +70,30 @@ type signing struct{ next policy.Transporter }
 func (s signing) Do(req *http.Request) (*http.Response, error) {
 	t := req.Context().Value(blobTargetKey{}).(blobTarget)
 	resp, err := s.send(req, t)
-	if err == nil && t.whole {
+	switch {
+	case err != nil:
+		return nil, err
+	case t.whole:
 		err = readWhole(resp, new(bytes.Buffer))
+	case resp.ContentLength > 0 && req.Method == http.MethodGet:
+		resp.Body = &declaredBody{resp.Body, resp.ContentLength}
 	}
 	return resp, err
+}
+
+// declaredBody holds a body against the length that its answer declares, so that one that ends before is read on. net/http
+// does so; another transport may not.
+type declaredBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *declaredBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); errors.Is(err, io.EOF) && b.left > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 func (s signing) send(req *http.Request, t blobTarget) (*http.Response, error) {
