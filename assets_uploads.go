@@ -18,8 +18,8 @@ type assetUpload[T Asset] struct {
 	asset     T
 	alwaysNew bool
 	options   *UploadOptions
-	check     func(op operation, files local.Tree) error // of the files, before anything is sent
-	place     func(asset *T, up uploaded)                // notes where they are now
+	check     func(op operation, files *local.Tree) error // of the files, before anything is sent
+	place     func(asset *T, up uploaded)                 // notes where they are now
 }
 
 // upload sends local files and registers them, as all kinds of assets but codes do it.
@@ -39,7 +39,7 @@ func (a AssetsClient[T]) upload(ctx context.Context, name, localPath string, u a
 		if err := u.check(op, files); err != nil {
 			return zero, err
 		}
-		up, err := a.c.uploadFiles(ctx, op, files, u.options)
+		up, err := a.c.uploadTree(ctx, op, files, u.options)
 		if err != nil {
 			return zero, err
 		}
@@ -98,7 +98,7 @@ func includes(have, want any, name string) bool {
 }
 
 // checkFolderHolds checks that a folder with a certain file in it would be uploaded.
-func checkFolderHolds(op operation, files local.Tree, file, what string) error {
+func checkFolderHolds(op operation, files *local.Tree, file, what string) error {
 	remedy := fmt.Sprintf("a %s is a folder that holds %s", what, file)
 	if !files.IsFolder {
 		return op.invalid("path", fmt.Sprintf("%q is not a folder", files.Root), remedy)
@@ -108,7 +108,7 @@ func checkFolderHolds(op operation, files local.Tree, file, what string) error {
 
 // checkHolds checks that a file is among those that would be uploaded. Case matters where it is used, also when this
 // machine's file system does not care.
-func checkHolds(op operation, files local.Tree, argument, file, remedy string) error {
+func checkHolds(op operation, files *local.Tree, argument, file, remedy string) error {
 	want := path.Clean(file)
 	remedy += "; what .amlignore or .gitignore excludes is not uploaded"
 	for _, f := range files.Files {

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/azmlbatch/azmlbatch/internal/local"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -270,7 +269,7 @@ func TestUploadRegistersWhatTheLatestVersionDoesNotSay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, hash, err := local.UploadHashes(files)
+			hash, err := files.UploadHash(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -122,9 +122,10 @@ func (c CodesClient) upload(ctx context.Context, op operation, name, localPath s
 	if err := checkScriptIn(op, files, o.Script); err != nil {
 		return Code{}, err
 	}
-	hash, err := local.CodeHash(files)
+	u := c.c.newUpload(op, files, o.Upload)
+	hash, err := files.CodeHash(ctx, u.sums)
 	if err != nil {
-		return Code{}, badFile(op, err)
+		return Code{}, unreadable(ctx, u.op, err)
 	}
 	equal, found, err := c.byHash(ctx, op, name, hash)
 	switch own := o.AlwaysNew || code.Version != ""; {
@@ -141,7 +142,7 @@ func (c CodesClient) upload(ctx context.Context, op operation, name, localPath s
 			return Code{}, err
 		}
 	}
-	if code.CodeURI, err = c.send(ctx, op, code, files, o.Upload); err != nil {
+	if code.CodeURI, err = c.send(ctx, u, code); err != nil {
 		return Code{}, err
 	}
 	created, err := c.register(ctx, op, code, hash)
@@ -181,19 +182,19 @@ type pendingUpload struct {
 }
 
 // send uploads the files into a container of their own and returns the URI for the version.
-func (c CodesClient) send(ctx context.Context, op operation, code Code, files local.Tree, o *UploadOptions) (string, error) {
-	r := c.request(op, http.MethodPost, code.Name, code.Version, "startPendingUpload")
+func (c CodesClient) send(ctx context.Context, u *upload, code Code) (string, error) {
+	r := c.request(u.op, http.MethodPost, code.Name, code.Version, "startPendingUpload")
 	r.body = map[string]string{"pendingUploadType": "TemporaryBlobReference"}
 	pending, err := do[pendingUpload](ctx, c.c, r)
 	if err != nil {
 		return "", err
 	}
 	if pending.Blob.URI == "" || pending.Blob.Credential.URL == "" {
-		return "", &Error{Operation: op.String(), Message: "the service's answer names no container to upload to",
+		return "", &Error{Operation: u.op.String(), Message: "the service's answer names no container to upload to",
 			Remedy: "ask for a newer ClientOptions.APIVersion; uploads of code need 2023-04-01 or later"}
 	}
 	marker := map[string]*string{markerName: &code.Name, markerVersion: &code.Version}
-	folder, err := c.c.uploadToContainer(ctx, op, pending.Blob.Credential.URL, files, marker, o)
+	folder, err := u.toContainer(ctx, pending.Blob.Credential.URL, marker)
 	return strings.TrimSuffix(pending.Blob.URI, "/") + "/" + folder, err
 }
 
@@ -210,7 +211,7 @@ func (c CodesClient) register(ctx context.Context, op operation, code Code, hash
 }
 
 // checkScriptIn checks that the script is among the files that would be uploaded.
-func checkScriptIn(op operation, files local.Tree, script string) error {
+func checkScriptIn(op operation, files *local.Tree, script string) error {
 	if script == "" {
 		return nil
 	}

@@ -118,7 +118,7 @@ type UploadDataOptions struct {
 func (d DataClient) Upload(ctx context.Context, name, localPath string, options *UploadDataOptions) (Data, error) {
 	o := orZero(options)
 	return d.upload(ctx, name, localPath, assetUpload[Data]{asset: o.Data, alwaysNew: o.AlwaysNew, options: o.Upload,
-		check: func(op operation, files local.Tree) error { return checkDataPath(op, o.Data.DataType, files) },
+		check: func(op operation, files *local.Tree) error { return checkDataPath(op, o.Data.DataType, files) },
 		place: func(data *Data, up uploaded) {
 			data.DataURI = Reference{Form: ReferenceFormPlace, Datastore: up.Datastore, Path: up.Path}.String()
 			if up.IsFolder {
@@ -131,7 +131,7 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 }
 
 // checkDataPath checks a local path against the kind of asset it shall be.
-func checkDataPath(op operation, kind DataType, files local.Tree) error {
+func checkDataPath(op operation, kind DataType, files *local.Tree) error {
 	bad := func(problem, remedy string) error {
 		return op.invalid("path", fmt.Sprintf("%q %s", files.Root, problem), remedy)
 	}

@@ -86,7 +86,8 @@
 // network and on 408, 429, 500, 502, 503 and 504, with exponential waits from 0.8 to 60 seconds. A Retry-After of the service
 // is honoured without an upper bound; when the context would end before it, the call returns at once with the service's
 // answer. Every request can be repeated without harm and is, but for the POST of an invocation, which is repeated only as
-// told above. Storage has azblob's own retries with the same options, and waits for a Retry-After as well.
+// told above. Storage has the same options and waits for a Retry-After as well: azblob's own retries, and those of uploads and
+// downloads, for which a request that storage throttles is no try as long as others get through.
 //
 // # Storage
 //

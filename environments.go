@@ -169,7 +169,7 @@ func (e EnvironmentsClient) Upload(ctx context.Context, name, folder string, opt
 	env.Image = ""
 	env.Build.DockerfilePath = cmp.Or(env.Build.DockerfilePath, "Dockerfile")
 	return e.upload(ctx, name, folder, assetUpload[Environment]{asset: env, alwaysNew: o.AlwaysNew, options: o.Upload,
-		check: func(op operation, files local.Tree) error {
+		check: func(op operation, files *local.Tree) error {
 			return checkFolderHolds(op, files, env.Build.DockerfilePath, "build context")
 		},
 		place: func(env *Environment, up uploaded) { env.Build.ContextURI = strings.TrimSuffix(up.URL, "/") + "/" }})

@@ -195,8 +195,8 @@ func TestSecretsOfEveryExportedCall(t *testing.T) {
 	logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	services := map[string]http.HandlerFunc{"refusing": echo, "whole": wholeService}
 	paths := newCallPaths(t)
-	t.Chdir(t.TempDir()) // where downloads to such folders go
 	for i, e := range exportedCalls(newTestClient(t, http.NotFound), paths) {
+		t.Chdir(t.TempDir()) // where downloads to such folders go: the next call must not find them
 		for at, more := 0, true; more; at++ {
 			for j, form := range secretForms {
 				if at > 3 && j != at%len(secretForms) { // beyond names and paths each place gets one form

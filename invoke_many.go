@@ -42,6 +42,9 @@ type InvokeResult struct {
 	Job Job
 }
 
+// defaultInvokeConcurrency is how many invocations are on their way at once.
+const defaultInvokeConcurrency = 8
+
 // InvokeMany runs many jobs on an endpoint, at most Concurrency of them at once, and yields each as it ends. One that cannot
 // be started comes with the error of [EndpointsClient.Invoke], one that fails with a [*JobFailedError] that has the script's
 // traceback, and the others go on. Results come in the order in which jobs end; Index tells which is which.
@@ -60,7 +63,7 @@ type InvokeResult struct {
 func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
 	o := orZero(options)
 	if o.Concurrency <= 0 {
-		o.Concurrency = defaultConcurrency
+		o.Concurrency = defaultInvokeConcurrency
 	}
 	return func(yield func(InvokeResult, error) bool) {
 		op := operation{"invoke", "endpoint", endpoint}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/azmlbatch/azmlbatch/internal/local"
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
@@ -153,14 +152,14 @@ func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
 	if a.deployment.Configuration == nil { // names of inputs do not matter
 		for _, want := range asked {
 			for _, have := range job.Inputs {
-				return a.sameInput(job, "", have, want)
+				return a.sameInput(ctx, job, "", have, want)
 			}
 		}
 		return nil
 	}
 	for _, name := range sortedKeys(asked) {
 		if have, ok := job.Inputs[name]; ok {
-			if err := a.sameInput(job, name, have, asked[name]); err != nil {
+			if err := a.sameInput(ctx, job, name, have, asked[name]); err != nil {
 				return err
 			}
 		}
@@ -168,8 +167,8 @@ func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
 	return nil
 }
 
-func (a attempt) sameInput(job BatchJob, name string, have, want Input) error {
-	had, asked, same, err := compareInputs(a.op, have, want)
+func (a attempt) sameInput(ctx context.Context, job BatchJob, name string, have, want Input) error {
+	had, asked, same, err := compareInputs(ctx, a.op, have, want)
 	if err != nil || same {
 		return err
 	}
@@ -182,7 +181,7 @@ func (a attempt) sameInput(job BatchJob, name string, have, want Input) error {
 
 // compareInputs says what the inputs are, and whether they are the same. What cannot be told apart
 // counts as the same: an asset and the place that the service may answer in its stead.
-func compareInputs(op operation, have, want Input) (had, asked string, same bool, err error) {
+func compareInputs(ctx context.Context, op operation, have, want Input) (had, asked string, same bool, err error) {
 	have, _ = wire.Indirect(have).(Input)
 	want, _ = wire.Indirect(want).(Input)
 	had = dataURI(have)
@@ -193,7 +192,7 @@ func compareInputs(op operation, have, want Input) (had, asked string, same bool
 			return had, asked, had == asked, nil
 		}
 	case LocalPath:
-		same, err := uploadedAs(op, want.Path, had)
+		same, err := uploadedAs(ctx, op, want.Path, had)
 		return fmt.Sprintf("%q", had), fmt.Sprintf("the content of %q now", want.Path), same, err
 	}
 	asked = dataURI(want)
@@ -206,7 +205,7 @@ func compareInputs(op operation, have, want Input) (had, asked string, same bool
 }
 
 // uploadedAs reports whether a place is where the content of a local path is uploaded to.
-func uploadedAs(op operation, path, uri string) (bool, error) {
+func uploadedAs(ctx context.Context, op operation, path, uri string) (bool, error) {
 	r, err := ParseReference("", uri)
 	if err != nil || r.Form != ReferenceFormPlace {
 		return uri == "", nil //nolint:nilerr // a text that is no place cannot be this upload
@@ -215,11 +214,19 @@ func uploadedAs(op operation, path, uri string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	oldHash, hash, err := local.UploadHashes(files)
-	if err != nil {
-		return false, badFile(op, err)
+	for _, make := range []func() (string, error){
+		func() (string, error) { return files.UploadHash(ctx, nil) },
+		func() (string, error) { return files.OldUploadHash(ctx) },
+	} {
+		hash, err := make()
+		if err != nil {
+			return false, unreadable(ctx, op, err)
+		}
+		if samePath(r.Path, uploadPath(hash, files.Base)) {
+			return true, nil
+		}
 	}
-	return samePath(r.Path, uploadPath(hash, files.Base)) || samePath(r.Path, uploadPath(oldHash, files.Base)), nil
+	return false, nil
 }
 
 func (a attempt) conflict(job BatchJob, problem string) error {

@@ -58,7 +58,11 @@ func TestSameWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	oldHash, hash, err := local.UploadHashes(files)
+	hash, err := files.UploadHash(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldHash, err := files.OldUploadHash(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

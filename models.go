@@ -135,7 +135,7 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 	o := orZero(options)
 	modelType := o.Model.ModelType
 	return m.upload(ctx, name, localPath, assetUpload[Model]{asset: o.Model, alwaysNew: o.AlwaysNew, options: o.Upload,
-		check: func(op operation, files local.Tree) error {
+		check: func(op operation, files *local.Tree) error {
 			switch modelType {
 			case "":
 				modelType = modelTypeOf(files)
@@ -155,7 +155,7 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 const mlModelFile = "MLmodel"
 
 // modelTypeOf tells an MLflow model by the files that are uploaded.
-func modelTypeOf(files local.Tree) ModelType {
+func modelTypeOf(files *local.Tree) ModelType {
 	if files.IsFolder && slices.ContainsFunc(files.Files, func(f local.File) bool { return f.Name == mlModelFile }) {
 		return ModelTypeMLFlow
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 )
@@ -55,7 +56,10 @@ func waysIn(at place, prefer StorageCredential) []way {
 // storageState is what a client learns about storage and keeps. Its zero value is ready.
 type storageState struct {
 	mu         sync.Mutex
-	roundTrip  http.RoundTripper
+	http       sync.Once
+	plain      *http.Client
+	token      cached[azcore.AccessToken] // the caller's own, for storage
+	noCRC      sync.Map                   // by host: *atomic.Bool
 	clients    map[string]*blockblob.Client
 	works      map[place]way      // by container
 	standard   *cached[Datastore] // the default one
@@ -63,15 +67,24 @@ type storageState struct {
 	secrets    map[string]*cached[storeSecret] // by datastore
 }
 
-// transport is the caller's, or one for all blob requests of the client.
-func (s *storageState) transport(own policy.Transporter) policy.Transporter {
-	if own != nil {
-		return own
+// httpClient makes the requests to storage, with the caller's transport or one of our own, made at its first use.
+func (s *storageState) httpClient(own policy.Transporter) *http.Client {
+	s.http.Do(func() {
+		if own == nil {
+			own = &http.Client{Transport: storageTransport()}
+		}
+		s.plain = plainClient(own)
+	})
+	return s.plain
+}
+
+// roundTrip makes a request without what http.Client adds to it, where the caller's adds nothing.
+func (s *storageState) roundTrip(own policy.Transporter, req *http.Request) (*http.Response, error) {
+	client := s.httpClient(own)
+	if client.Transport == nil || client.Timeout > 0 || client.Jar != nil {
+		return client.Do(req)
 	}
-	if s.roundTrip == nil { // under mu: clients are made by client
-		s.roundTrip = storageTransport()
-	}
-	return &http.Client{Transport: s.roundTrip}
+	return client.Transport.RoundTrip(req)
 }
 
 // client returns the client of a kind of credential, made at its first use.

@@ -2,28 +2,46 @@ package azmlbatch
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
-	"sync"
+	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/azmlbatch/azmlbatch/internal/transfer"
 )
 
 // DownloadOptions tune a download to a folder. The zero value and nil mean the defaults.
 type DownloadOptions struct {
-	// Overwrite replaces files that exist. Without it the first one that exists is an error, and nothing is lost.
+	// Overwrite replaces files that exist and differ. Without it the first one that differs is an error, and nothing is
+	// written. Files that are there and equal are not fetched again, in either case.
 	Overwrite bool
-	// Concurrency is the number of files at once, 8 when zero.
+	// Concurrency is the number of requests at once. Zero lets the client find it: more the longer a round trip takes, up to
+	// some hundred, and fewer where storage throttles.
 	Concurrency int
-	// OnFile is called after every file, by one goroutine at a time, with its path below the folder. May be nil.
+	// OnFile is called after every file that was written, by one goroutine at a time, with its path below the folder. May
+	// be nil.
 	OnFile func(name string, bytes int64)
+	// OnProgress is called after every file and every part of a large one, by one goroutine at a time. May be nil.
+	OnProgress func(DownloadProgress)
+}
+
+// DownloadProgress is how far a download is. No number but Rate ever decreases.
+type DownloadProgress struct {
+	// Files is how many there are in all.
+	Files int
+	// Bytes is the size of all files together.
+	Bytes int64
+	// FilesDone is how many of them are there, those that were skipped among them.
+	FilesDone int
+	// BytesDone is what is there; parts of unfinished files count too.
+	BytesDone int64
+	// FilesSkipped is how many files were not fetched, because they were there already and equal.
+	FilesSkipped int
+	// BytesSkipped is what was not fetched, because it was there already.
+	BytesSkipped int64
+	// Rate is how many bytes a second were fetched in the last seconds.
+	Rate float64
 }
 
 // DownloadResult is what a download wrote.
@@ -32,72 +50,84 @@ type DownloadResult struct {
 	Files int
 	// Bytes is the size of these files together.
 	Bytes int64
+	// Skipped is how many files were there already and equal, and were not fetched.
+	Skipped int
 }
 
-// downloadPrefix writes the blob at a place, or all blobs of the folder at it, below folder. Names are checked and opened
-// through an [os.Root], so that neither ".." nor a link leads outside.
-func (c *Client) downloadPrefix(ctx context.Context, op operation, at place, folder string, options *DownloadOptions) (DownloadResult, error) {
-	o := orZero(options)
-	if o.Concurrency <= 0 {
-		o.Concurrency = defaultConcurrency
-	}
-	bad := func(err error) error {
-		return op.invalid("folder", err.Error(), "").causedBy(err)
-	}
-	if folder == "" {
-		return DownloadResult{}, bad(errors.New("is empty"))
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // a folder of results is as open as the caller's umask says
-		return DownloadResult{}, bad(err)
-	}
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		return DownloadResult{}, bad(err)
-	}
-	defer func() { _ = root.Close() }() // nothing was written through it that is not closed
-	d := &download{c: c, op: op, root: root, options: o}
-	err = d.all(ctx, at)
-	if err == nil && d.result.Files == 0 {
-		err = &Error{Operation: op.String(), StatusCode: 404, Err: ErrNotFound, Message: "there are no files at " + at.url().String()}
-	}
-	return d.result, err
-}
-
-type download struct {
-	c       *Client
-	op      operation
-	root    *os.Root
-	options DownloadOptions
-
-	mu     sync.Mutex
-	result DownloadResult
-}
-
-func (d *download) all(ctx context.Context, at place) error {
-	pool, inPool := errgroup.WithContext(ctx)
-	pool.SetLimit(d.options.Concurrency)
-	for b, err := range d.c.listBlobs(inPool, d.op, at) {
+// Download writes the blob at a place in storage, or all blobs of the folder at it, below a local folder, which is made if it does
+// not exist. The place is an azureml:// URI of a datastore, the https URL of a blob, folder or container, with or without a
+// signature, a wasbs:// or an abfss:// one.
+//
+// It blocks until everything is there. If interrupted, call it again; it resumes where it stopped, also within a large file.
+// Until then, unfinished files lie in a folder .azmlbatch-… in it. Nothing is written outside of the folder, and a file appears
+// whole or not at all, with the time of its blob. Requests that fail are repeated as [ClientOptions].Retry says. Files that
+// fail for good are listed in a *[TransferError], and the others are written.
+//
+// Names that cannot be files in one folder of this machine are an error before anything is written: a blob that has the name
+// of another one's folder, names that differ in case only where the file system takes them for one, names of devices on
+// Windows. A place without files is [ErrNotFound].
+func (c *Client) Download(ctx context.Context, uri, folder string, options *DownloadOptions) (DownloadResult, error) {
+	op := operation{"download", "place", uri}
+	return inSpan(ctx, c, op, func(ctx context.Context) (DownloadResult, error) {
+		at, err := c.blobPlace(ctx, op, uri)
 		if err != nil {
-			pool.Go(func() error { return err })
-			break
+			return DownloadResult{}, err
 		}
-		name, ok := within(at.path, b.Name)
-		if !ok || b.IsFolder {
-			continue
-		}
-		pool.Go(func() error { return d.failed(name, d.file(inPool, at.at(b.Name), name)) })
-	}
-	return pool.Wait()
+		return c.downloadPrefix(ctx, op, at, folder, options)
+	})
 }
 
-// failed adds to an error which file it is about.
-func (d *download) failed(name string, err error) error {
-	if err == nil {
-		return nil
+// downloadPrefix writes the blob at a place, or all blobs of the folder at it, below a local folder.
+func (c *Client) downloadPrefix(ctx context.Context, op operation, at place, folder string, options *DownloadOptions) (result DownloadResult, err error) {
+	o := orZero(options)
+	blobs, itself, trip, err := c.blobsAt(ctx, op, at)
+	if err != nil {
+		return DownloadResult{}, err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return &fileError{op: d.op, file: name, state: fmt.Sprintf("%d files were written", d.result.Files), err: err}
+	d := &transfer.Download{Store: c.newBlobStore(op, at, StorageCredentialAuto), Blobs: blobs, Dir: folder,
+		Source: at.url().String(), Overwrite: o.Overwrite}
+	d.Name = func(b transfer.Blob) string {
+		if itself && b.Name == path.Base(at.path) {
+			return at.path
+		}
+		return at.join(b.Name).path
+	}
+	d.OnFile = func(b transfer.Blob) {
+		result.Files++
+		result.Bytes += b.Size
+		if o.OnFile != nil {
+			o.OnFile(b.Name, b.Size)
+		}
+	}
+	t := c.transferOptions(o.Concurrency, defaultBlockSize, trip)
+	if o.OnProgress != nil {
+		t.Progress = func(p transfer.Progress) { o.OnProgress(DownloadProgress(p)) }
+	}
+	p, err := d.Run(ctx, t)
+	result.Skipped = p.FilesSkipped
+	return result, downloadError(op, err)
+}
+
+// blobsAt lists the blobs to download, by their names relative to the place. Itself says that one of them is the place. It also
+// tells how long the store takes for an answer.
+func (c *Client) blobsAt(ctx context.Context, op operation, at place) (blobs []transfer.Blob, itself bool, trip time.Duration, err error) {
+	began := time.Now()
+	for b, err := range c.listBlobs(ctx, op, at) {
+		if err != nil {
+			return nil, false, 0, err
+		}
+		if trip == 0 {
+			trip = time.Since(began)
+		}
+		if name, ok := within(at.path, b.Name); ok && !b.IsFolder {
+			blobs = append(blobs, transfer.Blob{Name: name, Size: b.Size, ETag: b.ETag, MD5: b.MD5, Modified: b.Modified})
+			itself = itself || b.Name == at.path
+		}
+	}
+	if len(blobs) == 0 {
+		return nil, false, 0, &Error{Operation: op.String(), StatusCode: 404, Err: ErrNotFound, Message: "there are no files at " + at.url().String()}
+	}
+	return blobs, itself, trip, nil
 }
 
 // within is a blob's name relative to the path that was asked for: a folder, with or without a slash at its end, or the
@@ -112,55 +142,19 @@ func within(folder, name string) (string, bool) {
 	return strings.CutPrefix(name, strings.TrimSuffix(folder, "/")+"/")
 }
 
-func (d *download) file(ctx context.Context, at place, name string) error {
-	local := filepath.FromSlash(name)
-	if !filepath.IsLocal(local) {
-		return &Error{Operation: d.op.String(), Message: fmt.Sprintf("the blob %q would be written outside of the folder", at.path),
-			Err: fs.ErrInvalid, Remedy: "read it with another tool"}
+// downloadError names the operation in what a download returns.
+func downloadError(op operation, err error) error {
+	var name *transfer.NameError
+	var dir *transfer.DirError
+	switch {
+	case errors.As(err, &name):
+		return &Error{Operation: op.String(), Message: name.Error(), Err: fs.ErrInvalid, Remedy: "read it with another tool, or on another machine"}
+	case errors.As(err, &dir):
+		remedy := dir.Remedy
+		if errors.Is(err, fs.ErrExist) {
+			remedy = "use an empty folder, or DownloadOptions.Overwrite"
+		}
+		return op.invalid("folder", dir.Problem, remedy).causedBy(err)
 	}
-	if _, err := d.root.Stat(local); err == nil && !d.options.Overwrite {
-		return d.op.invalid("folder", fmt.Sprintf("has a file %q already", name),
-			"use an empty folder, or DownloadOptions.Overwrite").causedBy(fs.ErrExist)
-	}
-	if err := d.root.MkdirAll(filepath.Dir(local), 0o755); err != nil {
-		return err
-	}
-	body, err := d.c.openBlob(ctx, d.op, at)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	n, err := d.write(local, body)
-	if err != nil {
-		return storageError(d.op, err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.result.Files++
-	d.result.Bytes += n
-	if d.options.OnFile != nil {
-		d.options.OnFile(name, n)
-	}
-	return nil
-}
-
-// write puts the content in place at once: a reader never sees half a file, and a failure leaves none. On its way it has a
-// name that no blob and no file of the caller has, since beside "a" there may be an "a.part".
-func (d *download) write(local string, body io.Reader) (int64, error) {
-	temporary := filepath.Join(filepath.Dir(local), "."+rand.Text()+".part")
-	f, err := d.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return 0, err
-	}
-	n, err := io.Copy(f, body)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = d.root.Rename(temporary, local)
-	}
-	if err != nil {
-		_ = d.root.Remove(temporary) // the first failure is the one to tell
-	}
-	return n, err
+	return transferError(op, err)
 }

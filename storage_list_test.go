@@ -1,6 +1,8 @@
 package azmlbatch
 
 import (
+	"encoding/xml"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -61,4 +63,87 @@ func TestListBlobs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the parser looks at, and what it must not: names that callers chose.
+func TestParseBlobList(t *testing.T) {
+	page, err := parseBlobList([]byte(`<?xml version="1.0" encoding="utf-8"?>
+<EnumerationResults ServiceEndpoint="https://shelf.blob.core.windows.net/" ContainerName="c">
+  <Prefix>Name</Prefix><Delimiter>/</Delimiter>
+  <Blobs>
+    <BlobPrefix><Name>a &amp; b/</Name></BlobPrefix>
+    <Blob><Name Encoded="true">x%EF%BF%BEy</Name><Properties><Last-Modified>Mon, 30 Nov 2026 09:00:00 GMT</Last-Modified><Etag>0x8DD3</Etag>
+      <Content-Length>12</Content-Length><Content-Encoding /><Content-MD5>XrY7u+Ae7tCTyyK7j1rNww==</Content-MD5></Properties>
+      <Metadata><Name>other</Name><Metadata>y</Metadata><Etag>z</Etag><Blob>q</Blob><NextMarker>n</NextMarker><hdi_isfolder>false</hdi_isfolder></Metadata><OrMetadata /></Blob>
+    <Blob><Name>d</Name><Properties><Etag>"0x8DD4"</Etag><Content-Length>0</Content-Length><Content-MD5 /><ResourceType>directory</ResourceType></Properties><Metadata /></Blob>
+    <Blob><Name>plain</Name><Properties><Content-Length>1</Content-Length></Properties></Blob>
+  </Blobs>
+  <NextMarker>2!92!&lt;</NextMarker>
+</EnumerationResults>
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := blobList{
+		blobs: []blobItem{
+			{Name: "x\ufffey", Size: 12, ETag: `"0x8DD3"`, MD5: "\x5e\xb6\x3b\xbb\xe0\x1e\xee\xd0\x93\xcb\x22\xbb\x8f\x5a\xcd\xc3", Modified: time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)},
+			{Name: "d", ETag: `"0x8DD4"`, IsFolder: true},
+			{Name: "plain", Size: 1},
+		},
+		folders: []string{"a & b/"}, next: "2!92!<",
+	}
+	if diff := cmp.Diff(want, page, cmp.AllowUnexported(blobList{})); diff != "" {
+		t.Errorf("page (-want +got):\n%s", diff)
+	}
+	for _, bad := range []string{"", "<EnumerationResults>", "<Error></Error>", "<EnumerationResults><Blobs><Blob><Name>a</Name><Properties><Content-Length>x</Content-Length></Properties></Blob></Blobs></EnumerationResults>"} {
+		if page, err := parseBlobList([]byte(bad)); err == nil {
+			t.Errorf("%q gives %+v, want an error", bad, page)
+		}
+	}
+}
+
+func listOf(n int) []byte {
+	var b strings.Builder
+	b.WriteString(blobPageStart)
+	for i := range n {
+		fmt.Fprintf(&b, "<Blob><Name>LocalUpload/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/data/d%02d/%05d.bin</Name><Properties><Creation-Time>Mon, 30 Nov 2026 09:00:00 GMT</Creation-Time><Last-Modified>Mon, 30 Nov 2026 09:00:00 GMT</Last-Modified>"+
+			"<Etag>0x8DD3</Etag><Content-Length>10240</Content-Length><Content-Type>application/octet-stream</Content-Type><Content-Encoding /><Content-Language /><Content-CRC64 /><Content-MD5>XrY7u+Ae7tCTyyK7j1rNww==</Content-MD5><Cache-Control /><Content-Disposition /><BlobType>BlockBlob</BlobType>"+
+			"<AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred><LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState><ServerEncrypted>true</ServerEncrypted></Properties><OrMetadata /></Blob>", i%20, i)
+	}
+	b.WriteString("</Blobs><NextMarker /></EnumerationResults>")
+	return []byte(b.String())
+}
+
+func BenchmarkParseBlobList(b *testing.B) {
+	body := listOf(5000)
+	b.Run("ours", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if p, err := parseBlobList(body); err != nil || len(p.blobs) != 5000 {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("xml", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var v struct {
+				XMLName xml.Name `xml:"EnumerationResults"`
+				Blobs   []struct {
+					Name       string `xml:"Name"`
+					Properties struct {
+						Size int64  `xml:"Content-Length"`
+						ETag string `xml:"Etag"`
+						MD5  string `xml:"Content-MD5"`
+						Time string `xml:"Last-Modified"`
+					} `xml:"Properties"`
+				} `xml:"Blobs>Blob"`
+			}
+			if err := xml.Unmarshal(body[3:], &v); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

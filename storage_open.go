@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -135,7 +134,7 @@ func (c *Client) blobOptions() *blockblob.ClientOptions {
 	o.APIVersion = "" // that of the management plane, if any
 	o.PerCallPolicies = append([]policy.Policy{aim{}}, o.PerCallPolicies...)
 	o.PerRetryPolicies = append([]policy.Policy{patience{c.retry}}, o.PerRetryPolicies...)
-	o.Transport = signing{plainClient(c.storage.transport(c.transport()))}
+	o.Transport = signing{c.storage.httpClient(c.transport())}
 	return &blockblob.ClientOptions{ClientOptions: o}
 }
 
@@ -156,8 +155,8 @@ func (c *Client) newKeyClient(account string, key Secret) (*blockblob.Client, er
 	return blockblob.NewClientWithSharedKeyCredential(aimless, cred, c.blobOptions())
 }
 
-// connections lets as many requests of an upload reuse their connection as run at once; net/http keeps two by default.
-const connections = 64
+// connections lets as many requests of a transfer reuse their connection as run at once; net/http keeps two by default.
+const connections = 320
 
 func storageTransport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
@@ -165,7 +164,8 @@ func storageTransport() http.RoundTripper {
 		return http.DefaultTransport
 	}
 	t = t.Clone()
-	t.MaxIdleConnsPerHost = connections
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, connections
+	t.WriteBufferSize = 32 << 10 // head and body of a small file leave in one piece
 	return t
 }
 
@@ -247,19 +247,27 @@ func (c *Client) enter(ctx context.Context, op operation, w way, at place) (*blo
 
 var errNoSecrets = errors.New("the datastore has no secrets that open its storage")
 
-// enterBySecrets uses the datastore's secrets. A URL without datastore may lie in the account of the default datastore,
-// whose secrets open all containers of the account; the workspace keeps code there.
+// secretsFor names the datastore whose secrets open a place. A URL without datastore may lie in the account of the default
+// datastore, whose secrets open all containers of the account; the workspace keeps code there.
+func (c *Client) secretsFor(ctx context.Context, op operation, at place) (string, error) {
+	if at.datastore != "" {
+		return at.datastore, nil
+	}
+	d, err := c.knownDatastore(ctx, op, "")
+	if err != nil {
+		return "", err
+	}
+	if _, keyless := d.Credentials.(NoCredentials); keyless || d.blobHost(c.cloud.storageSuffix) != at.host {
+		return "", errNoSecrets
+	}
+	return d.Name, nil
+}
+
+// enterBySecrets uses the datastore's secrets.
 func (c *Client) enterBySecrets(ctx context.Context, op operation, at place) (*blockblob.Client, func(context.Context) (string, error), error) {
-	name := at.datastore
-	if name == "" {
-		d, err := c.knownDatastore(ctx, op, "")
-		if err != nil {
-			return nil, nil, err
-		}
-		if _, keyless := d.Credentials.(NoCredentials); keyless || d.blobHost(c.cloud.storageSuffix) != at.host {
-			return nil, nil, errNoSecrets
-		}
-		name = d.Name
+	name, err := c.secretsFor(ctx, op, at)
+	if err != nil {
+		return nil, nil, err
 	}
 	first, err := c.storeSecret(ctx, name)
 	if err != nil {
@@ -276,62 +284,4 @@ func (c *Client) enterBySecrets(ctx context.Context, op operation, at place) (*b
 		s, err := c.storeSecret(ctx, name)
 		return string(s.sas), err
 	}, err
-}
-
-// storageError turns what azblob returns into *[Error], as the calls of the other planes do. Errors of this package, of
-// the file system and of the context pass through.
-func storageError(op operation, err error) error {
-	var own *Error
-	var bad *ArgumentError
-	var answer *azcore.ResponseError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &own), errors.As(err, &bad):
-		return err
-	case errors.As(err, &answer) && answer.RawResponse != nil:
-		return newResponseError(op.String(), answer.RawResponse)
-	}
-	return transportError(op, err)
-}
-
-// fileError adds to the failure of an upload or download which file it is about and how far the others are, and names the
-// operation once.
-type fileError struct {
-	op          operation
-	file, state string
-	err         error
-}
-
-func (e *fileError) Error() string {
-	own := e.op.String() + ": "
-	return fmt.Sprintf("%s%sfile %q (%s): %s", prefix, own, redact(e.file), e.state, strings.TrimPrefix(bare(e.err), own))
-}
-
-func (e *fileError) Unwrap() error { return e.err }
-
-// refused reports whether storage turned a way in away, or the credential gave no token, so that another way may be tried.
-// The account's network rules are no matter of the credential. Storage hides a container that is not public from those
-// without a credential.
-func refused(err error, w way) bool {
-	var noToken *tokenError
-	if errors.As(err, &noToken) {
-		return true
-	}
-	if HasCode(err, "AuthorizationFailure", "InsufficientAccountPermissions") {
-		return false
-	}
-	if w == anonymously && HasCode(err, "PublicAccessNotPermitted", "ResourceNotFound") {
-		return true
-	}
-	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden)
-}
-
-// statusOf is the HTTP status behind an error, 0 without one.
-func statusOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.StatusCode
-	}
-	return 0
 }

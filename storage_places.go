@@ -41,14 +41,19 @@ func (p place) url() *url.URL {
 	u := &url.URL{Scheme: "https", Host: p.host, Path: "/" + p.container}
 	u.RawPath = "/" + url.PathEscape(p.container)
 	if p.path != "" {
-		segments := strings.Split(p.path, "/")
-		for i, s := range segments {
-			segments[i] = url.PathEscape(s)
-		}
 		u.Path += "/" + p.path
-		u.RawPath += "/" + strings.Join(segments, "/")
+		u.RawPath += "/" + escapePath(p.path)
 	}
 	return u
+}
+
+// escapePath escapes a name for a URL, but for the slashes in it.
+func escapePath(name string) string {
+	segments := strings.Split(name, "/")
+	for i, s := range segments {
+		segments[i] = url.PathEscape(s)
+	}
+	return strings.Join(segments, "/")
 }
 
 // blobPlace finds the container and path that a URI means: a place in a datastore of the workspace in any of the three

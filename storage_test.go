@@ -14,7 +14,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -115,9 +115,10 @@ func TestWaysIntoStorage(t *testing.T) {
 }
 
 func readBlob(c *Client, ctx context.Context, at place, prefer StorageCredential) error { //nolint:revive // the client is the subject
-	t := &transfer{c: c, op: operation{"read", "blob", "a"}, options: UploadOptions{Credential: prefer}, files: local.Tree{Files: []local.File{{}}}, to: at}
-	_, err := t.readMarker(ctx)
-	return err
+	return c.blobCall(ctx, operation{"read", "blob", "a"}, at, prefer, func(ctx context.Context, b *blockblob.Client) error {
+		_, err := b.GetProperties(ctx, nil)
+		return err
+	})
 }
 
 // The secrets of a datastore are asked for once in their lifetime, and a key that was exchanged is not used for ever.

@@ -4,8 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
+	"github.com/azmlbatch/azmlbatch/internal/transfer"
 )
 
 // UploadOptions tune the upload of a local file or folder. The zero value and nil mean the defaults.
@@ -14,44 +22,38 @@ type UploadOptions struct {
 	Datastore string
 	// Credential says what opens the storage; the zero value lets the client find out.
 	Credential StorageCredential
-	// Concurrency is the number of requests at once, 8 when zero.
+	// Concurrency is the number of requests at once. Zero lets the client find it: more the longer a round trip takes, up to
+	// some hundred, and fewer where storage throttles.
 	Concurrency int
-	// BlockSize in bytes, 8 MiB when zero, at most 4000 MiB. A file of at most one block is one request; larger
-	// files are sent in blocks, and an interrupted upload resumes. Memory is at most Concurrency blocks. A file that would have more than
-	// the 50,000 blocks that storage allows goes in larger ones.
+	// BlockSize in bytes, 4 MiB when zero, at most 4000 MiB. A file of at most one block is one request; larger files are
+	// sent in blocks, and an interrupted upload resumes after those that storage has. A file that would have more than the
+	// 50,000 blocks that storage allows is sent in larger ones. Memory does not depend on it.
 	BlockSize int64
 	// OnProgress is called after every file and block, by one goroutine at a time. May be nil.
 	OnProgress func(UploadProgress)
 }
 
 const (
-	defaultConcurrency = 8
-	defaultBlockSize   = 8 << 20
-	maxBlockSize       = 4000 << 20
+	defaultBlockSize = 4 << 20
+	maxBlockSize     = 4000 << 20
 )
 
-func (o *UploadOptions) resolve() UploadOptions {
-	r := orZero(o)
-	if r.Concurrency <= 0 {
-		r.Concurrency = defaultConcurrency
-	}
-	if r.BlockSize <= 0 {
-		r.BlockSize = defaultBlockSize
-	}
-	r.BlockSize = min(r.BlockSize, maxBlockSize)
-	return r
-}
-
-// UploadProgress is how far an upload is.
+// UploadProgress is how far an upload is. No number but Rate ever decreases.
 type UploadProgress struct {
 	// Files is how many there are in all.
 	Files int
 	// Bytes is the size of all files together.
 	Bytes int64
-	// FilesDone is how many of them storage has.
+	// FilesDone is how many of them storage has, those that were skipped among them.
 	FilesDone int
 	// BytesDone is what storage has; blocks of unfinished files count too.
 	BytesDone int64
+	// FilesSkipped is how many files were not sent, because storage had them already.
+	FilesSkipped int
+	// BytesSkipped is what was not sent, because storage had it already.
+	BytesSkipped int64
+	// Rate is how many bytes a second were sent in the last seconds.
+	Rate float64
 	// Reused says that equal content was there already, and nothing was sent.
 	Reused bool
 }
@@ -73,16 +75,104 @@ func (u Uploaded) String() string { return printed(u) }
 
 // Upload sends a local file or folder to a datastore, under the hash of its content as az ml does, so that equal content is
 // sent once whichever tool sent it first. It registers nothing. Files that .amlignore, or else .gitignore, excludes are
-// left out. It blocks until everything is there. If interrupted, call it again; it resumes where it stopped. A path that
-// cannot be uploaded is *[ArgumentError]. Stored files cost what storage costs.
+// left out. Links are followed.
+//
+// It blocks until everything is there. If interrupted, call it again; it resumes where it stopped. Requests that fail are
+// repeated as [ClientOptions].Retry says. Files that fail for good are listed in a *[TransferError], and the others are sent;
+// an upload counts as complete only when all of them are there. A path that cannot be uploaded is *[ArgumentError]. Stored
+// files cost what storage costs.
 func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"upload", "path", localPath}
 	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.uploadToDatastore(ctx, op, localPath, options) })
-	if err != nil {
-		return Uploaded{}, err
-	}
-	return Uploaded{URI: placeURI(up.Datastore, up.Path), URL: up.URL, IsFolder: up.IsFolder, Reused: up.Reused}, nil
+	return up.public(), err
 }
+
+// UploadFS sends the files of a file system, for example an [embed.FS] or an archive, as [Client.Upload] sends those of a
+// folder called name. Files that cannot be read at an offset are sent with one request each, which is not resumed.
+func (c *Client) UploadFS(ctx context.Context, files fs.FS, name string, options *UploadOptions) (Uploaded, error) {
+	op := operation{"upload", "file system", name}
+	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) {
+		if files == nil {
+			return uploaded{}, op.invalid("files", "is nil", "pass a file system")
+		}
+		if err := checkUploadName(op, name); err != nil {
+			return uploaded{}, err
+		}
+		tree, err := local.ScanFS(files, name)
+		if err != nil {
+			return uploaded{}, badFile(op, err)
+		}
+		return c.uploadTree(ctx, op, tree, options)
+	})
+	return up.public(), err
+}
+
+// UploadReader sends what r has to read as [Client.Upload] sends a file called name. The place of the content depends on all of
+// it, so it is written to a temporary file first.
+func (c *Client) UploadReader(ctx context.Context, r io.Reader, name string, options *UploadOptions) (Uploaded, error) {
+	op := operation{"upload", "content", name}
+	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.uploadReader(ctx, op, r, name, options) })
+	return up.public(), err
+}
+
+func (c *Client) uploadReader(ctx context.Context, op operation, r io.Reader, name string, options *UploadOptions) (_ uploaded, err error) {
+	if r == nil {
+		return uploaded{}, op.invalid("r", "is nil", "pass a reader")
+	}
+	if err := checkUploadName(op, name); err != nil {
+		return uploaded{}, err
+	}
+	dir, err := scratch.New("", "azmlbatch-upload-", nil)
+	if err != nil {
+		return uploaded{}, storageError(op, err)
+	}
+	defer func() {
+		if removed := dir.Remove(); err == nil && removed != nil {
+			err = storageError(op, removed)
+		}
+	}()
+	path := filepath.Join(dir.Path, "content", name)
+	if err := writeContent(ctx, path, r); err != nil {
+		return uploaded{}, storageError(op, err)
+	}
+	return c.uploadToDatastore(ctx, op, path, options)
+}
+
+// checkUploadName checks the name that an upload gets which has none on this machine.
+func checkUploadName(op operation, name string) error {
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
+		return op.invalid("name", fmt.Sprintf("%q is not the name of a file", redact(name)), "pass a name without folders, for example model.pkl")
+	}
+	if redact(name) != name { // it would be part of URLs
+		return op.invalid("name", "looks like a signature, a key or a token", "pass the name of a file, for example model.pkl")
+	}
+	return nil
+}
+
+// writeContent writes what a reader has to a new file in a new folder.
+func writeContent(ctx context.Context, path string, r io.Reader) error {
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	}))
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // uploaded is where an upload lies on a datastore.
 type uploaded struct {
@@ -93,95 +183,82 @@ type uploaded struct {
 	URL       string
 }
 
-// uploadPath is the layout of az ml: one folder per content.
-func uploadPath(hash, base string) string { return "LocalUpload/" + hash + "/" + base }
-
-// The marker of a complete upload is metadata of its first file, as az ml writes and reads it.
-const (
-	markerStatus    = "upload_status"
-	markerCompleted = "completed"
-	markerName      = "name"
-	markerVersion   = "version"
-)
+func (u uploaded) public() Uploaded {
+	if u.Path == "" {
+		return Uploaded{}
+	}
+	return Uploaded{URI: placeURI(u.Datastore, u.Path), URL: u.URL, IsFolder: u.IsFolder, Reused: u.Reused}
+}
 
 // uploadToDatastore sends a file or folder to a datastore.
 func (c *Client) uploadToDatastore(ctx context.Context, op operation, localPath string, options *UploadOptions) (uploaded, error) {
-	files, err := scanLocal(op, localPath)
+	tree, err := scanLocal(op, localPath)
 	if err != nil {
 		return uploaded{}, err
 	}
-	return c.uploadFiles(ctx, op, files, options)
+	return c.uploadTree(ctx, op, tree, options)
 }
 
-// uploadFiles sends what was scanned to a datastore, unless a complete upload of equal content is there, under the hash of
-// either age: MD5 until 2025, SHA-256 since.
-func (c *Client) uploadFiles(ctx context.Context, op operation, files local.Tree, options *UploadOptions) (uploaded, error) {
-	o := options.resolve()
+// uploadTree sends what was scanned to a datastore, unless a complete upload of equal content is there.
+func (c *Client) uploadTree(ctx context.Context, op operation, tree *local.Tree, options *UploadOptions) (uploaded, error) {
 	if err := c.refuseWrite(op); err != nil {
 		return uploaded{}, err
 	}
-	oldHash, hash, err := local.UploadHashes(files)
+	u := c.newUpload(op, tree, options)
+	hash, err := tree.UploadHash(ctx, u.sums)
 	if err != nil {
-		return uploaded{}, badFile(op, err)
+		return uploaded{}, unreadable(ctx, u.op, err)
 	}
-	root, err := c.datastorePlace(ctx, op, o.Datastore)
-	if err != nil {
+	if u.root, err = c.datastorePlace(ctx, op, u.options.Datastore); err != nil {
 		return uploaded{}, err
 	}
 	result := func(hash string, reused bool) uploaded {
-		at := uploadPath(hash, files.Base)
-		return uploaded{Datastore: root.datastore, Path: at, IsFolder: files.IsFolder, Reused: reused, URL: root.at(at).url().String()}
+		at := uploadPath(hash, tree.Base)
+		return uploaded{Datastore: u.root.datastore, Path: at, IsFolder: tree.IsFolder, Reused: reused, URL: u.root.at(at).url().String()}
 	}
-	t := &transfer{c: c, op: op, options: o, files: files}
-	for _, h := range []string{hash, oldHash} {
-		t.to = root.at(uploadPath(h, files.Base))
-		state, err := t.readMarker(ctx)
-		if err != nil {
-			return uploaded{}, err
-		}
-		if state == markerComplete {
-			t.report(UploadProgress{Files: len(files.Files), Bytes: files.Bytes(), FilesDone: len(files.Files), BytesDone: files.Bytes(), Reused: true})
-			return result(h, true), nil
-		}
-		if h == hash {
-			t.overwrite = state == markerMissing
-		}
+	old, err := u.find(ctx, hash)
+	switch {
+	case err != nil:
+		return uploaded{}, err
+	case old != "":
+		u.reused()
+		return result(old, true), nil
 	}
-	t.to = root.at(uploadPath(hash, files.Base))
-	if err := t.send(ctx); err != nil {
+	if err := u.send(ctx); err != nil {
 		return uploaded{}, err
 	}
-	return result(hash, false), t.confirm(ctx, nil)
+	return result(hash, false), u.confirm(ctx, nil)
 }
 
 // uploadToContainer sends code to a container of its own, opened by a signed URL, and returns the folder within it that
-// the code's URI ends in: the folder's name, or nothing for a single file. Not evidenced: whether a second attempt at a
+// the code's URI ends in: the folder's name, or nothing for a single file. Not documented: whether a second attempt at a
 // version gets the same container; the content may be other code by then, so what is there is replaced, whatever a marker
 // says.
-func (c *Client) uploadToContainer(ctx context.Context, op operation, signedURL string, files local.Tree, marker map[string]*string, options *UploadOptions) (string, error) {
-	if err := c.refuseWrite(op); err != nil {
+func (u *upload) toContainer(ctx context.Context, signedURL string, marker map[string]*string) (folder string, err error) {
+	if err := u.c.refuseWrite(u.op); err != nil {
 		return "", err
 	}
-	root, err := c.urlPlace(op, signedURL)
-	if err != nil {
+	if u.root, err = u.c.urlPlace(u.op, signedURL); err != nil {
 		return "", err
 	}
-	folder := ""
-	if files.IsFolder {
-		folder = files.Base
+	if u.tree.IsFolder {
+		folder = u.tree.Base
 	}
-	t := &transfer{c: c, op: op, options: options.resolve(), files: files, to: root.join(files.Base), overwrite: true}
-	if err := t.send(ctx); err != nil {
+	u.to = u.root.join(u.tree.Base)
+	if _, err := u.list(ctx); err != nil {
 		return "", err
 	}
-	return folder, t.confirm(ctx, marker)
+	if err := u.send(ctx); err != nil {
+		return "", err
+	}
+	return folder, u.confirm(ctx, marker)
 }
 
 // scanLocal lists a file or folder to upload.
-func scanLocal(op operation, path string) (local.Tree, error) {
+func scanLocal(op operation, path string) (*local.Tree, error) {
 	tree, err := local.Scan(path)
 	if err != nil {
-		return local.Tree{}, badFile(op, err)
+		return nil, badFile(op, err)
 	}
 	return tree, nil
 }
@@ -194,4 +271,63 @@ func badFile(op operation, err error) error {
 		bad.Problem, bad.Remedy, bad.Err = fmt.Sprintf("%q %s", l.Path, l.Problem), l.Remedy, l.Err
 	}
 	return bad
+}
+
+// upload is the upload of one file or folder.
+type upload struct {
+	c       *Client
+	op      operation
+	options UploadOptions
+	tree    *local.Tree
+	sums    *local.Sums
+	root    place // the container
+	to      place // of the file or folder
+	named   bool  // the place names the content, by a hash
+	have    map[int]transfer.Blob
+	trip    time.Duration // of the quickest request so far
+}
+
+func (c *Client) newUpload(op operation, tree *local.Tree, options *UploadOptions) *upload {
+	u := &upload{c: c, op: op, options: orZero(options), tree: tree}
+	if u.options.BlockSize <= 0 {
+		u.options.BlockSize = defaultBlockSize
+	}
+	u.options.BlockSize = min(u.options.BlockSize, maxBlockSize)
+	u.sums = &local.Sums{PartSize: transfer.PartSize(u.options.BlockSize)}
+	return u
+}
+
+// unreadable is the error of files that could not be hashed. Nothing has been sent.
+func unreadable(ctx context.Context, op operation, err error) error {
+	if ctx.Err() != nil {
+		return storageError(op, err)
+	}
+	return badFile(op, err)
+}
+
+// send sends the files, and makes sure that they are there.
+func (u *upload) send(ctx context.Context) error {
+	t := &transfer.Upload{Store: u.c.newBlobStore(u.op, u.root, u.options.Credential), Tree: u.tree, Sums: u.sums,
+		Named: u.named, Have: u.have, Name: func(f local.File) string { return u.blob(f).path }}
+	o := u.c.transferOptions(u.options.Concurrency, u.options.BlockSize, u.trip)
+	o.Progress = u.report
+	if err := t.Run(ctx, o); err != nil {
+		return transferError(u.op, err)
+	}
+	return u.verify(ctx)
+}
+
+func (u *upload) report(p transfer.Progress) {
+	if u.options.OnProgress != nil {
+		u.options.OnProgress(UploadProgress{Files: p.Files, Bytes: p.Bytes, FilesDone: p.FilesDone, BytesDone: p.BytesDone,
+			FilesSkipped: p.FilesSkipped, BytesSkipped: p.BytesSkipped, Rate: p.Rate})
+	}
+}
+
+// reused tells that everything was there.
+func (u *upload) reused() {
+	if u.options.OnProgress != nil {
+		files, bytes := len(u.tree.Files), u.tree.Bytes
+		u.options.OnProgress(UploadProgress{Files: files, Bytes: bytes, FilesDone: files, BytesDone: bytes, FilesSkipped: files, BytesSkipped: bytes, Reused: true})
+	}
 }

@@ -404,8 +404,12 @@ func TestUploadsAreSentOnce(t *testing.T) {
 			t.Errorf("%s = %q, %v", name, b, err)
 		}
 	}
+	if again, err := s.client.Models().Download(t.Context(), "images", model.Version, target, nil); err != nil || again != (azmlbatch.DownloadResult{Skipped: 3}) {
+		t.Errorf("a second download = %+v, %v, want three files skipped", again, err)
+	}
+	s.must(os.WriteFile(filepath.Join(target, "a.txt"), []byte("mine"), 0o600))
 	if _, err := s.client.Models().Download(t.Context(), "images", model.Version, target, nil); !errors.As(err, new(*azmlbatch.ArgumentError)) {
-		t.Errorf("a second download = %v, want it refused: files exist", err)
+		t.Errorf("a download over another file = %v, want it refused", err)
 	}
 }
 

@@ -284,8 +284,8 @@ func (s *stage) blobOf() place {
 	return at
 }
 
-// transferOf is the upload of one file with the recorded content to the recorded blob.
-func (s *stage) transferOf() *transfer {
+// uploadOf is the upload of one file with the recorded content to the recorded blob.
+func (s *stage) uploadOf() *upload {
 	s.t.Helper()
 	content := bodyBytes(s.x.RequestBody, true)
 	file := filepath.Join(s.t.TempDir(), "file")
@@ -296,17 +296,21 @@ func (s *stage) transferOf() *transfer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, conditional := s.x.RequestHeaders["If-None-Match"]
-	return &transfer{c: s.c, op: operation{"upload", "file", file}, options: (*UploadOptions)(nil).resolve(), files: files, to: s.blobOf(), overwrite: !conditional}
+	u := s.c.newUpload(operation{"upload", "file", file}, files, nil)
+	u.root, u.to = s.blobOf().at(""), s.blobOf()
+	if _, err := files.UploadHash(s.t.Context(), u.sums); err != nil {
+		s.t.Fatal(err)
+	}
+	_, u.named = s.x.RequestHeaders["If-None-Match"]
+	return u
 }
 
 var blobOperations = []witnessOperation{
 	{name: "blob marker", method: http.MethodHead, path: regexp.MustCompile(blobPattern),
 		play: func(ctx context.Context, s *stage) error {
-			state, err := s.transferOf().readMarker(ctx)
-			complete := s.x.ResponseHeaders["x-ms-meta-upload_status"] == "completed"
-			if (state == markerComplete) != complete {
-				s.t.Errorf("the upload is complete: %v, recorded %v", state == markerComplete, complete)
+			first, err := s.uploadOf().readMarkerAt(ctx, s.blobOf())
+			if complete := s.x.ResponseHeaders["x-ms-meta-upload_status"] == "completed"; first.complete != complete {
+				s.t.Errorf("the upload is complete: %v, recorded %v", first.complete, complete)
 			}
 			if s.x.Status == http.StatusNotFound && err == nil {
 				return &Error{StatusCode: http.StatusNotFound} // that nothing is there is no failure of the call
@@ -321,18 +325,16 @@ var blobOperations = []witnessOperation{
 					metadata[name] = new(v)
 				}
 			}
-			return s.transferOf().confirm(ctx, metadata)
+			return s.uploadOf().confirm(ctx, metadata)
 		}},
 	{name: "blob put", method: http.MethodPut, path: regexp.MustCompile(blobPattern), binary: true,
 		play: func(ctx context.Context, s *stage) error {
-			t := s.transferOf()
-			t.buffers.New = t.newBuffer
-			return t.whole(ctx, t.files.Files[0])
+			return s.uploadOf().send(ctx)
 		}},
 	{name: "blob list", method: http.MethodGet, query: "restype", path: regexp.MustCompile(blobPattern),
 		play: func(ctx context.Context, s *stage) error {
 			at := s.blobOf().at(s.x.url.Query().Get("prefix"))
-			return ignoreResult(s.c.blobPage(ctx, operation{"list", "blobs", ""}, at, ""))
+			return ignoreResult(s.c.blobPage(ctx, operation{"list", "blobs", ""}, at, "", listOptions{}))
 		}},
 	{name: "blob get", method: http.MethodGet, path: regexp.MustCompile(blobPattern),
 		play: func(ctx context.Context, s *stage) error {

@@ -39,13 +39,17 @@ func TestHashesAreThoseOfAzML(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			code, err := CodeHash(files)
+			code, err := files.CodeHash(t.Context(), nil)
 			if err != nil || tt.code != "" && code != tt.code {
 				t.Errorf("CodeHash = %s, %v, want %s", code, err, tt.code)
 			}
-			old, upload, err := UploadHashes(files)
-			if err != nil || tt.uploadOld != "" && old != tt.uploadOld || tt.upload != "" && upload != tt.upload {
-				t.Errorf("UploadHashes = %s, %s, %v, want %s, %s", old, upload, err, tt.uploadOld, tt.upload)
+			old, err := files.OldUploadHash(t.Context())
+			if err != nil || tt.uploadOld != "" && old != tt.uploadOld {
+				t.Errorf("OldUploadHash = %s, %v, want %s", old, err, tt.uploadOld)
+			}
+			upload, err := files.UploadHash(t.Context(), nil)
+			if err != nil || tt.upload != "" && upload != tt.upload {
+				t.Errorf("UploadHash = %s, %v, want %s", upload, err, tt.upload)
 			}
 		})
 	}
@@ -59,7 +63,7 @@ func TestUploadHashCountsNamesOfFolders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, h, err := UploadHashes(files)
+		h, err := files.UploadHash(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +93,7 @@ func TestHashRefusesAFileThatChangedSinceTheScan(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite(t, filepath.Join(dir, "a.txt"), "after!")
-	if _, err := CodeHash(files); err == nil {
+	if _, err := files.CodeHash(t.Context(), nil); err == nil {
 		t.Error("CodeHash of a file that was changed: no error")
 	}
 }

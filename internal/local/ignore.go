@@ -1,14 +1,15 @@
 package local
 
 import (
-	"bufio"
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // Ignore files follow git's wild-match rules with one exception that the Azure ML clients make: the last matching line
@@ -33,10 +34,10 @@ type ignorePattern struct {
 	dirOnly  bool     // the line ended in "/"
 }
 
-// readIgnoreRules reads the ignore file of a folder, if there is one.
-func readIgnoreRules(root string) (ignoreRules, error) {
+// readIgnoreRules reads the ignore file of the root folder, if there is one.
+func readIgnoreRules(files source) (ignoreRules, error) {
 	for _, name := range ignoreFiles {
-		f, err := os.Open(filepath.Join(root, name))
+		f, err := files.open(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -44,16 +45,39 @@ func readIgnoreRules(root string) (ignoreRules, error) {
 			return nil, err
 		}
 		defer f.Close()
+		content, err := io.ReadAll(f)
+		if err != nil {
+			return nil, err
+		}
 		var rules ignoreRules
-		lines := bufio.NewScanner(f)
-		for lines.Scan() {
-			if p, ok := parseIgnorePattern(lines.Text()); ok {
+		for line := range strings.Lines(ignoreText(content)) {
+			if p, ok := parseIgnorePattern(strings.TrimSuffix(line, "\n")); ok {
 				rules = append(rules, p)
 			}
 		}
-		return rules, lines.Err()
+		return rules, nil
 	}
 	return nil, nil
+}
+
+// ignoreText is the text of an ignore file: UTF-8, or UTF-16 as Windows PowerShell writes it. A byte order mark is no part of
+// the first line.
+func ignoreText(content []byte) string {
+	switch {
+	case bytes.HasPrefix(content, []byte("\xff\xfe")):
+		return decodeUTF16(content[2:], binary.LittleEndian)
+	case bytes.HasPrefix(content, []byte("\xfe\xff")):
+		return decodeUTF16(content[2:], binary.BigEndian)
+	}
+	return string(bytes.TrimPrefix(content, []byte("\ufeff")))
+}
+
+func decodeUTF16(content []byte, order binary.ByteOrder) string {
+	units := make([]uint16, len(content)/2)
+	for i := range units {
+		units[i] = order.Uint16(content[2*i:])
+	}
+	return string(utf16.Decode(units))
 }
 
 // classes gives classes of characters Go's spelling: ^ negates, and a bracket that comes first must be escaped.
@@ -86,9 +110,8 @@ func parseIgnorePattern(line string) (ignorePattern, bool) {
 // excludes reports whether what has this path, relative to the ignore file and written with "/", is ignored.
 func (r ignoreRules) excludes(name string) bool { return r.last(name, false) }
 
-// excludesInside reports whether everything in the folder with this path is ignored. Lines such as "out/" ignore what is
-// in the folder and not the folder, whose name therefore counts in the upload hash; az ml does the same.
-func (r ignoreRules) excludesInside(name string) bool { return !r.canInclude() && r.last(name, true) }
+// excludesInside reports whether what is in the folder with this path is ignored, as far as no later line brings it back.
+func (r ignoreRules) excludesInside(name string) bool { return r.last(name, true) }
 
 // last asks the last line that matches.
 func (r ignoreRules) last(name string, inside bool) bool {
@@ -104,10 +127,24 @@ func (r ignoreRules) last(name string, inside bool) bool {
 	return false
 }
 
-// canInclude reports whether a line could include again what an earlier one ignores. Without such a line an ignored
-// folder need not be looked into.
-func (r ignoreRules) canInclude() bool {
-	return slices.ContainsFunc(r, func(p ignorePattern) bool { return p.negated })
+// mayIncludeIn reports whether a line could bring back something in the folder with this path. Otherwise an ignored folder
+// need not be looked into.
+func (r ignoreRules) mayIncludeIn(name string) bool {
+	segments := strings.Split(name, "/")
+	return slices.ContainsFunc(r, func(p ignorePattern) bool { return p.negated && mayMatchIn(p.segments, segments) })
+}
+
+// mayMatchIn reports whether a pattern could match the folder or something in it.
+func mayMatchIn(pattern, folder []string) bool {
+	for i, segment := range folder {
+		if i == len(pattern) || pattern[i] == "**" {
+			return true // it matches a folder above, or anything
+		}
+		if ok, err := path.Match(pattern[i], segment); err != nil || !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // matches reports whether the pattern matches the path or one of the folders above it; isDir says that the path itself

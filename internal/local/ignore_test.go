@@ -1,11 +1,13 @@
 package local
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -176,6 +178,74 @@ func TestIgnoreFiles(t *testing.T) {
 	}
 }
 
+// Editors and shells of Windows write ignore files so.
+func TestIgnoreFilesOfWindows(t *testing.T) {
+	const lines = "secret.env\r\n*.tmp\r\n!keep.tmp\r\nö.txt\r\n"
+	utf16le, utf16be := []byte{0xff, 0xfe}, []byte{0xfe, 0xff}
+	for _, u := range utf16.Encode([]rune(lines)) {
+		utf16le = binary.LittleEndian.AppendUint16(utf16le, u)
+		utf16be = binary.BigEndian.AppendUint16(utf16be, u)
+	}
+	for name, content := range map[string]string{"CRLF": lines, "UTF-8 with a mark": "\ufeff" + lines, "UTF-16": string(utf16le), "UTF-16, big end first": string(utf16be)} {
+		t.Run(name, func(t *testing.T) {
+			files, err := Scan(storeFiles(t, map[string]string{".amlignore": content, "secret.env": "", "a.tmp": "", "keep.tmp": "", "ö.txt": "", "score.py": ""}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{".amlignore", "keep.tmp", "score.py"}, fileNames(files)); diff != "" {
+				t.Errorf("uploaded (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is ignored is not looked at: it may be anything, also where a later line brings something back.
+func TestIgnoredIsNotLookedAt(t *testing.T) {
+	for _, lines := range []string{"bad\n", "bad/\n", "bad\n!keep\n", "bad/\n!keep\n", "bad/\n!bad/keep\n", "/bad\n!/other\n"} {
+		for name, make := range map[string]func(t *testing.T, bad string){
+			"a loop":                 func(t *testing.T, bad string) { link(t, filepath.Dir(bad), bad) },
+			"a link to nothing":      func(t *testing.T, bad string) { link(t, "none", bad) },
+			"a folder without right": func(t *testing.T, bad string) { lock(t, bad) },
+		} {
+			if name == "a link to nothing" && strings.HasPrefix(lines, "bad/") {
+				continue // no folder: the line does not ignore it
+			}
+			t.Run(lines+name, func(t *testing.T) {
+				dir := storeFiles(t, map[string]string{".amlignore": lines, "a": "", "keep": ""})
+				make(t, filepath.Join(dir, "bad"))
+				files, err := Scan(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff([]string{".amlignore", "a", "keep"}, fileNames(files)); diff != "" {
+					t.Errorf("uploaded (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// A file that a later line brings back must be readable as any other.
+func TestWhatIsBroughtBackIsLookedAt(t *testing.T) {
+	dir := storeFiles(t, map[string]string{".amlignore": "out/\n!out/keep\n", "out/x": ""})
+	link(t, "none", filepath.Join(dir, "out", "keep"))
+	var bad *Error
+	if _, err := Scan(dir); !errors.As(err, &bad) || !strings.HasSuffix(bad.Path, "keep") {
+		t.Errorf("Scan = %v, want an Error about the file that is brought back", err)
+	}
+}
+
+// lock makes a folder that cannot be read.
+func lock(t *testing.T, dir string) {
+	t.Helper()
+	mkdir(t, dir)
+	touch(t, filepath.Join(dir, "x"))
+	if err := os.Chmod(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) // to remove it
+}
+
 // A single file is never ignored; the ignore file beside it is not read.
 func TestIgnoreFileDoesNotCountForAFile(t *testing.T) {
 	dir := storeFiles(t, map[string]string{".amlignore": "*", "a.txt": "1"})
@@ -199,7 +269,7 @@ func TestIgnoreFileThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-func fileNames(files Tree) (names []string) {
+func fileNames(files *Tree) (names []string) {
 	for _, f := range files.Files {
 		names = append(names, f.Name)
 	}

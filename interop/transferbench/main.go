@@ -8,7 +8,8 @@
 //
 // TRANSFERBENCH_ROUNDS is the number of rounds, 5 by default. TRANSFERBENCH_SCALE multiplies the sizes: 0.1 is enough to see
 // whether something is wrong, 1 is what the aims are for. TRANSFERBENCH_ROWS is a regular expression of the rows to run.
-// TRANSFERBENCH_DIR is where the files lie, the folder for temporary files by default.
+// TRANSFERBENCH_DIR is where the files lie, the folder for temporary files by default. With TRANSFERBENCH_PROFILE each transfer
+// leaves a CPU profile in that folder.
 package main
 
 import (

@@ -397,7 +397,9 @@ func (c *container) list(r *request) []byte {
 	return fmt.Appendf(x, "</Blobs><NextMarker>%s</NextMarker></EnumerationResults>", escape(next))
 }
 
-func escape(s string) string { return strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(s) }
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;")
+
+func escape(s string) string { return escaper.Replace(s) }
 
 // control is for the benchmark itself: "!seed" fills a container, "!counts" tells what it was asked for.
 func (s *server) control(r *request, out *bufio.Writer) error {

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +53,7 @@ const (
 
 func (w work) run() measured {
 	transport := w.transport()
+	defer profile(w.Client)()
 	cpu, began := processCPU(), time.Now()
 	var err error
 	if w.Client == "azblob" {
@@ -63,6 +66,22 @@ func (w work) run() measured {
 		m.Error = err.Error()
 	}
 	return m
+}
+
+// profile writes a CPU profile of the transfer into the folder TRANSFERBENCH_PROFILE, if there is one.
+func profile(client string) (stop func()) {
+	dir := os.Getenv("TRANSFERBENCH_PROFILE")
+	if dir == "" {
+		return func() {}
+	}
+	f, err := os.CreateTemp(dir, client+"-*.pprof")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		log.Fatal(err)
+	}
+	return pprof.StopCPUProfile
 }
 
 // transport takes every connection to the server, without TLS although the URLs say https: both clients insist on it, and

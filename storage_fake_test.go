@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // fakeStorage is a storage account that keeps blobs in memory, as far as this package's calls need it.
@@ -51,7 +52,7 @@ func (f *fakeStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = io.WriteString(w, `<?xml version="1.0"?><BlockList><UncommittedBlocks>`)
 		for _, id := range slices.Sorted(maps.Keys(f.staged[name])) {
-			_, _ = fmt.Fprintf(w, "<Block><Name>%s</Name><Size>1</Size></Block>", id)
+			_, _ = fmt.Fprintf(w, "<Block><Name>%s</Name><Size>%d</Size></Block>", id, len(f.staged[name][id]))
 		}
 		_, _ = io.WriteString(w, `</UncommittedBlocks></BlockList>`)
 	case comp == "block":
@@ -84,7 +85,8 @@ func (f *fakeStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("x-ms-meta-"+k, v)
 		}
 		w.Header().Set("ETag", `"1"`)
-		_, _ = io.WriteString(w, f.blobs[name])
+		r.Header.Set("Range", r.Header.Get("X-Ms-Range"))
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(f.blobs[name]))
 	}
 }
 
@@ -124,7 +126,7 @@ func (f *fakeStorage) list(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = io.WriteString(w, "<Blob><Name>")
 		_ = xml.EscapeText(w, []byte(strings.TrimPrefix(name, r.URL.Path+"/")))
-		_, _ = fmt.Fprintf(w, "</Name><Properties><Content-Length>%d</Content-Length></Properties><Metadata>", len(f.blobs[name]))
+		_, _ = fmt.Fprintf(w, "</Name><Properties><Etag>1</Etag><Content-Length>%d</Content-Length></Properties><Metadata>", len(f.blobs[name]))
 		for k, v := range f.metadata[name] {
 			_, _ = fmt.Fprintf(w, "<%s>%s</%s>", k, v, k)
 		}

@@ -1,0 +1,224 @@
+package local
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Scan lists a file or folder without what its ignore file excludes; a single file is never ignored. Links are
+// followed, also out of the folder, and the blob is named after the link, as az ml does it; a link to a folder above
+// itself is refused. So are sockets, pipes and devices, which have no content, and names that storage does not keep. What
+// is ignored is not looked at, whatever is wrong with it.
+//
+// A missing path, a folder without files and everything else that is wrong with it is *[Error].
+func Scan(root string) (*Tree, error) {
+	bad := func(problem string, err error) (*Tree, error) {
+		return nil, &Error{Path: root, Problem: problem, Remedy: "name a file or a folder with files in it", Err: err}
+	}
+	if strings.TrimSpace(root) == "" {
+		return bad("is empty", nil)
+	}
+	full, err := filepath.Abs(root)
+	if err != nil {
+		return bad("cannot be made absolute", err)
+	}
+	info, err := os.Stat(full)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return bad("does not exist", err)
+	case err != nil:
+		return bad("cannot be read", err)
+	case info.IsDir() && filepath.Dir(full) == full:
+		return bad("is the root of a file system", nil)
+	}
+	return scan(&Tree{Root: root, Base: filepath.Base(full), IsFolder: info.IsDir(), source: disk{full}}, info)
+}
+
+// ScanFS lists the files of a file system, as [Scan] lists those of a folder with the name base.
+func ScanFS(files fs.FS, base string) (*Tree, error) {
+	root, err := fs.Stat(files, ".")
+	if err == nil && !root.IsDir() {
+		err = fs.ErrInvalid
+	}
+	if err != nil {
+		return nil, &Error{Path: base, Problem: "cannot be read as a folder", Err: err}
+	}
+	return scan(&Tree{Root: base, Base: base, IsFolder: true, source: system{files}}, root)
+}
+
+func scan(t *Tree, info fs.FileInfo) (*Tree, error) {
+	s := scanner{tree: t}
+	if err := s.checkName(t.Base, t.Base); err != nil {
+		return nil, err
+	}
+	if !t.IsFolder {
+		if err := s.add(t.Base, "", info); err != nil {
+			return nil, err
+		}
+		return t, nil
+	}
+	var err error
+	if s.rules, err = readIgnoreRules(t.source); err != nil {
+		return nil, &Error{Path: t.Root, Problem: "has an ignore file that cannot be read", Err: err, Remedy: "mend it or remove it"}
+	}
+	list, err := t.source.readDir("")
+	if err != nil {
+		return nil, &Error{Path: t.Root, Problem: "cannot be read", Err: err}
+	}
+	if err := s.entries("", list, []fs.FileInfo{info}); err != nil {
+		return nil, err
+	}
+	if len(t.Files) == 0 {
+		return nil, &Error{Path: t.Root, Problem: "has no files to upload: it is empty, or its ignore file excludes them all",
+			Remedy: "name a file or a folder with files in it"}
+	}
+	t.sortFiles()
+	return t, nil
+}
+
+type scanner struct {
+	tree  *Tree
+	rules ignoreRules
+}
+
+// entries looks at what is in a folder. Above are the folders that lead to it, by which a cycle of links is found.
+func (s *scanner) entries(name string, list []fs.DirEntry, above []fs.FileInfo) error {
+	slices.SortStableFunc(list, func(a, b fs.DirEntry) int {
+		return cmp.Compare(strings.ToLower(a.Name()), strings.ToLower(b.Name()))
+	})
+	for _, d := range list {
+		if err := s.entry(path.Join(name, d.Name()), above); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry looks at one file or folder.
+func (s *scanner) entry(name string, above []fs.FileInfo) error {
+	ignored := s.rules.excludes(name)
+	if ignored && !s.rules.mayIncludeIn(name) {
+		return nil
+	}
+	info, err := s.tree.source.stat(name)
+	if err != nil {
+		if ignored {
+			return nil
+		}
+		return s.bad(name, "cannot be read", err)
+	}
+	if info.IsDir() {
+		return s.subfolder(name, info, above, ignored)
+	}
+	if ignored {
+		return nil
+	}
+	return s.add(name, name, info)
+}
+
+// subfolder looks into a folder. Lines such as "out/" ignore what is in a folder and not the folder, whose name therefore
+// counts in the upload hash; az ml does the same. Of an ignored folder only what a later line brings back is looked for: it
+// does not matter whether the folder can be read.
+func (s *scanner) subfolder(name string, info fs.FileInfo, above []fs.FileInfo, ignored bool) error {
+	t := s.tree
+	files, order := len(t.Files), len(t.order)
+	t.order = append(t.order, ^int32(len(t.names))) //nolint:gosec // no tree has so many folders
+	t.names = append(t.names, path.Base(name))
+	inside := s.rules.excludesInside(name)
+	if inside && !s.rules.mayIncludeIn(name) {
+		return nil
+	}
+	list, err := t.source.readDir(name)
+	switch {
+	case slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }):
+		err = s.bad(name, "is a link to a folder above itself", nil)
+	case err != nil:
+		err = s.bad(name, "cannot be read", err)
+	default:
+		err = s.entries(name, list, append(slices.Clip(above), info))
+		inside = false
+	}
+	if ignored && len(t.Files) == files {
+		t.order = t.order[:order]
+	}
+	if inside {
+		return nil
+	}
+	return err
+}
+
+// add takes a file. In is its name in the source.
+func (s *scanner) add(name, in string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return s.bad(in, "is neither a file nor a folder", nil)
+	}
+	if s.tree.IsFolder {
+		if err := s.checkName(in, s.tree.Base+"/"+name); err != nil {
+			return err
+		}
+	}
+	s.tree.order = append(s.tree.order, int32(len(s.tree.Files))) //nolint:gosec // no folder has so many files
+	s.tree.Files = append(s.tree.Files, newFile(name, info))
+	s.tree.Bytes += info.Size()
+	return nil
+}
+
+// Limits of the names of blobs (learn.microsoft.com, "Naming and Referencing Containers, Blobs, and Metadata"; a segment is
+// limited where the account has a hierarchical namespace).
+const (
+	maxBlobName        = 1024 // characters
+	maxBlobSegments    = 254
+	maxBlobSegmentName = 255 // characters
+	// uploadFolder is as long as LocalUpload/{hash}/, the folder that an upload goes to.
+	uploadFolder = len("LocalUpload//") + 2*sha256.Size
+)
+
+// checkName refuses names that storage would change or does not take. Not documented: what storage does with blanks at the
+// end of a segment. They are refused, because some tools cut them off.
+func (s *scanner) checkName(in, name string) error {
+	segments := strings.Split(name, "/")
+	switch {
+	case !utf8.ValidString(name):
+		return s.bad(in, "has a name that is not UTF-8", nil)
+	case strings.Contains(name, `\`):
+		return s.bad(in, "has a name with a backslash, which storage takes for a folder", nil)
+	case strings.ContainsFunc(name, notInNames):
+		return s.bad(in, "has a name with a control character, which storage refuses", nil)
+	case uploadFolder+utf8.RuneCountInString(name) > maxBlobName:
+		return s.bad(in, "has a name that is too long for a blob", nil)
+	case len(segments)+strings.Count("LocalUpload/hash/", "/") > maxBlobSegments:
+		return s.bad(in, "lies in too many folders for a blob", nil)
+	}
+	for _, segment := range segments {
+		switch {
+		case strings.HasSuffix(segment, "."):
+			return s.bad(in, "has a name that ends in a dot, which storage drops", nil)
+		case strings.TrimRightFunc(segment, unicode.IsSpace) != segment:
+			return s.bad(in, "has a name that ends in a blank, which storage may drop", nil)
+		case utf8.RuneCountInString(segment) > maxBlobSegmentName:
+			return s.bad(in, "has a name that is too long for a part of a blob's name", nil)
+		}
+	}
+	return nil
+}
+
+// notInNames reports whether a character cannot stand in the name of a blob: a control character, or no character at all,
+// which the answers of storage could not carry.
+func notInNames(r rune) bool { return unicode.IsControl(r) || r == '\ufffe' || r == '\uffff' }
+
+func (s *scanner) bad(name, problem string, err error) error {
+	remedy := "remove it, or list it in .amlignore in the folder that is uploaded"
+	if name == s.tree.Base || !s.tree.IsFolder {
+		remedy = "give it another name"
+	}
+	return &Error{Path: s.tree.source.path(name), Problem: problem, Err: err, Remedy: remedy}
+}

@@ -1,0 +1,185 @@
+package transfer
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // what storage tells of a blob's content; not a protection
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
+)
+
+// A file gets the time of its blob, with a hash of the ETag below the second. So it is known again, as long as neither has
+// changed; where the file system keeps no such times, nothing is, and files are fetched once more.
+const stampStep = 100 * time.Nanosecond // NTFS keeps no shorter ones
+
+// stamp is the time that the file of a blob gets. It is zero for a blob without a time or an ETag.
+func stamp(b Blob) time.Time {
+	if b.Modified.IsZero() || b.ETag == "" {
+		return time.Time{}
+	}
+	sum := sha256.Sum256([]byte(b.ETag))
+	steps := binary.BigEndian.Uint64(sum[:]) % uint64(time.Second/stampStep)
+	return b.Modified.Truncate(time.Second).Add(time.Duration(steps) * stampStep) //nolint:gosec // less than a second
+}
+
+// missing are the blobs whose files are not there yet.
+func (d *Download) missing(ctx context.Context) ([]Blob, error) {
+	if d.empty {
+		return d.Blobs, nil
+	}
+	var missing, doubtful []Blob // of the size of the file
+	for _, b := range d.Blobs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		info, err := d.root.Stat(filepath.FromSlash(b.Name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, b)
+		case err == nil && info.Mode().IsRegular() && info.Size() == b.Size && stamp(b).Equal(info.ModTime()):
+			d.meter.skipped(1, b.Size)
+		case err == nil && info.Mode().IsRegular() && info.Size() == b.Size && (b.MD5 != "" || b.Size == 0):
+			doubtful = append(doubtful, b)
+		case err == nil && !d.Overwrite:
+			return nil, exists(b)
+		default: // what is wrong with it is told when it is written
+			missing = append(missing, b)
+		}
+	}
+	different, err := d.different(ctx, doubtful)
+	if err == nil && len(different) > 0 && !d.Overwrite {
+		err = exists(different[0])
+	}
+	return append(missing, different...), err
+}
+
+func exists(b Blob) error {
+	return &DirError{Problem: fmt.Sprintf("has a file %q already, and storage has another content", b.Name), Err: fs.ErrExist}
+}
+
+// different are the blobs whose files have another MD5.
+func (d *Download) different(ctx context.Context, blobs []Blob) ([]Blob, error) {
+	same := make([]bool, len(blobs))
+	pool, ctx := errgroup.WithContext(ctx)
+	pool.SetLimit(runtime.GOMAXPROCS(0))
+	for i, b := range blobs {
+		pool.Go(func() (err error) {
+			if err = ctx.Err(); err == nil && b.Size > 0 {
+				same[i], err = d.hasMD5(b)
+			} else {
+				same[i] = b.Size == 0
+			}
+			return err
+		})
+	}
+	if err := pool.Wait(); err != nil {
+		return nil, err
+	}
+	var different []Blob
+	for i, b := range blobs {
+		if same[i] {
+			d.meter.skipped(1, b.Size)
+		} else {
+			different = append(different, b)
+		}
+	}
+	return different, nil
+}
+
+func (d *Download) hasMD5(b Blob) (bool, error) {
+	f, err := d.root.Open(filepath.FromSlash(b.Name))
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	h := md5.New() //nolint:gosec // see the import
+	_, err = io.Copy(h, f)
+	return string(h.Sum(nil)) == b.MD5, err
+}
+
+// workFolder is where files lie before they are whole, in the folder of the download.
+type workFolder struct {
+	parent *os.Root
+	root   *os.Root
+	name   string
+	lock   *os.File
+}
+
+// workPrefix is how the names of work folders begin.
+const workPrefix = ".azmlbatch-"
+
+// lockName is the file that a download holds locked.
+const lockName = "lock"
+
+// workName is the same for every download from a source, so that a later one finds what an earlier one left.
+func workName(source string) string {
+	sum := sha256.Sum256([]byte(source))
+	return workPrefix + hex.EncodeToString(sum[:8])
+}
+
+// workFile names the file of a blob in the work folder: of the same content it is the same the next time.
+func workFile(b Blob) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", b.Name, b.ETag, b.Size))
+	return hex.EncodeToString(sum[:16])
+}
+
+// openWork makes the work folder, or takes that of a download that broke off. Two downloads from one source to one folder at
+// the same time would spoil each other's files.
+func openWork(parent *os.Root, name string) (*workFolder, error) {
+	if err := parent.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, &DirError{Problem: err.Error(), Err: err}
+	}
+	root, err := parent.OpenRoot(name)
+	if err != nil {
+		return nil, &DirError{Problem: err.Error(), Err: err}
+	}
+	w := &workFolder{parent: parent, root: root, name: name}
+	if w.lock, err = root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
+		// Where files cannot be locked, nothing is known of other downloads.
+		if alone, lockErr := scratch.TryLock(w.lock); lockErr == nil && !alone {
+			err = &DirError{Problem: "is being written by another download of the same files", Remedy: "wait for it, or use another folder"}
+		}
+	}
+	if err != nil {
+		_ = w.release() // the first failure is the one to tell
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *workFolder) release() error {
+	var err error
+	if w.lock != nil {
+		err = w.lock.Close()
+	}
+	if closed := w.root.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// close removes the folder, unless a later download can go on with what is in it.
+func (w *workFolder) close(complete bool) error {
+	list, err := fs.ReadDir(w.root.FS(), ".")
+	if err != nil {
+		list = nil
+	}
+	keep := !complete && slices.ContainsFunc(list, func(e fs.DirEntry) bool { return e.Name() != lockName })
+	if err := w.release(); err != nil || keep {
+		return err
+	}
+	return w.parent.RemoveAll(w.name)
+}

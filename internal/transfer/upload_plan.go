@@ -1,0 +1,205 @@
+package transfer
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/minio/crc64nvme"
+)
+
+// A block's id says where in the file the block lies, and what its CRC64 is. So a block that is there can be told from one of
+// other content, whatever the size of blocks was then.
+//
+// All blocks of a blob must have ids of one length. Ours is that of azure-storage-blob for Python, which az ml uses; where
+// another tool has left blocks with longer or shorter ones, ours are as long.
+const (
+	idOffset = 14 // digits
+	idCRC    = 16 // hexadecimal digits
+	idLength = 46 // before Base64
+	idFill   = "-"
+)
+
+func blockID(offset int64, crc uint64, length int) string {
+	text := fmt.Sprintf("%0*d%0*x", idOffset, offset, idCRC, crc)
+	text += strings.Repeat(idFill, max(0, length-len(text)))
+	return base64.StdEncoding.EncodeToString([]byte(text[:length]))
+}
+
+func (f *blockFile) id(b *block) string {
+	if b.foreign != "" {
+		return b.foreign
+	}
+	return blockID(b.offset, b.crc, f.idLength)
+}
+
+// place is what an id tells about a block.
+type place struct {
+	offset int64
+	crc    uint64
+	ours   bool
+}
+
+// parseBlockID reads an id of ours or of azure-storage-blob for Python.
+func parseBlockID(id string) (p place, ok bool) {
+	text, err := base64.StdEncoding.DecodeString(id)
+	if err != nil {
+		return p, false
+	}
+	if len(text) >= idOffset+idCRC && strings.Trim(string(text[idOffset+idCRC:]), idFill) == "" {
+		offset, err := strconv.ParseInt(string(text[:idOffset]), 10, 64)
+		crc, crcErr := strconv.ParseUint(string(text[idOffset:idOffset+idCRC]), 16, 64)
+		return place{offset, crc, true}, err == nil && crcErr == nil
+	}
+	quoted, err := url.QueryUnescape(string(text))
+	if err != nil {
+		return p, false
+	}
+	digits, err := base64.StdEncoding.DecodeString(quoted)
+	if err != nil || len(digits) != 32 {
+		return p, false
+	}
+	p.offset, err = strconv.ParseInt(string(digits), 10, 64)
+	return p, err == nil
+}
+
+// makePlan plans the blocks of the file, with those that are there.
+func (f *blockFile) makePlan(w *worker, content, staged []Block) error {
+	in, err := f.u.Tree.Open(f.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	s := &summer{file: f, in: in.ReaderAt(), space: w.buffer(smallBuffer)}
+	if f.complete, err = s.isContent(content); f.complete || err != nil {
+		return err
+	}
+	f.idLength = idLength
+	for _, b := range slices.Concat(content, staged) {
+		if text, err := base64.StdEncoding.DecodeString(b.ID); err == nil && len(text) >= idOffset {
+			f.idLength = len(text)
+		}
+	}
+	there, err := s.usable(staged)
+	if err != nil {
+		return err
+	}
+	if f.plan, err = s.cover(there); err != nil {
+		return err
+	}
+	if len(f.plan) > maxBlocks {
+		f.plan, err = s.cover(nil)
+	}
+	return err
+}
+
+// summer makes sums of parts of a file.
+type summer struct {
+	file  *blockFile
+	in    io.ReaderAt
+	space []byte
+}
+
+// sum is the CRC64 of a part. That of a planned part was made on the way of the hash.
+func (s *summer) sum(offset, size int64) (crc uint64, err error) {
+	f := s.file
+	part := f.u.Sums.Part(f.index)
+	if offset%part == 0 && size == min(part, f.Size-offset) {
+		return f.u.Sums.Sum(f.index, int(offset/part)), nil
+	}
+	r := io.NewSectionReader(s.in, offset, size)
+	for {
+		n, err := r.Read(s.space)
+		crc = crc64nvme.Update(crc, s.space[:n])
+		if err == io.EOF { //nolint:errorlint // Read returns it bare
+			return crc, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// isContent reports whether blocks make the file.
+func (s *summer) isContent(blocks []Block) (bool, error) {
+	offset := int64(0)
+	for _, b := range blocks {
+		if fits, err := s.fits(b, offset); !fits || err != nil {
+			return false, err
+		}
+		offset += b.Size
+	}
+	return offset == s.file.Size, nil
+}
+
+// fits reports whether a block is the part of the file at an offset. That of another tool is where the name of the blob names
+// the content.
+func (s *summer) fits(b Block, offset int64) (bool, error) {
+	p, ok := parseBlockID(b.ID)
+	if !ok || p.offset != offset || b.Size <= 0 || offset+b.Size > s.file.Size {
+		return false, nil
+	}
+	if !p.ours {
+		return s.file.u.Named, nil
+	}
+	crc, err := s.sum(offset, b.Size)
+	return crc == p.crc, err
+}
+
+// usable are the blocks that are parts of the file, by their offsets.
+func (s *summer) usable(staged []Block) (map[int64]block, error) {
+	usable := map[int64]block{}
+	for _, b := range staged {
+		p, ok := parseBlockID(b.ID)
+		if !ok {
+			continue
+		}
+		fits, err := s.fits(b, p.offset)
+		if err != nil {
+			return nil, err
+		}
+		if fits && b.Size > usable[p.offset].size {
+			usable[p.offset] = block{offset: p.offset, size: b.Size, crc: p.crc, there: true}
+			if !p.ours {
+				usable[p.offset] = block{offset: p.offset, size: b.Size, foreign: b.ID, there: true}
+			}
+		}
+	}
+	return usable, nil
+}
+
+// cover cuts the file into the blocks that are there and the parts between.
+func (s *summer) cover(there map[int64]block) (plan []block, err error) {
+	f := s.file
+	part := f.u.Sums.Part(f.index)
+	starts := make([]int64, 0, len(there))
+	for offset := range there {
+		starts = append(starts, offset)
+	}
+	slices.Sort(starts)
+	for offset := int64(0); offset < f.Size; {
+		if b, ok := there[offset]; ok {
+			plan = append(plan, b)
+			offset += b.size
+			continue
+		}
+		for len(starts) > 0 && starts[0] <= offset {
+			starts = starts[1:]
+		}
+		end := min(f.Size, (offset/part+1)*part)
+		if len(starts) > 0 {
+			end = min(end, starts[0])
+		}
+		b := block{offset: offset, size: end - offset}
+		if b.crc, err = s.sum(b.offset, b.size); err != nil {
+			return nil, err
+		}
+		plan = append(plan, b)
+		offset = end
+	}
+	return plan, nil
+}

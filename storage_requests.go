@@ -1,0 +1,242 @@
+package azmlbatch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	azruntime "github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
+)
+
+// The requests that carry content are not azblob's. Of a Put Blob of 10 KiB to a server on the same machine, azblob's and
+// azcore's layers take a quarter of the CPU (61 µs with azblob 1.8.3, 58 µs with azcore's pipeline alone, 45 µs without), and
+// hide from net/http that a body is in memory, so that head and body leave in two pieces. The transfers also repeat failed
+// requests themselves, because only they know how many others are on their way.
+//
+// Callers' policies, tracing and logging options take the way through azcore's pipeline.
+
+// containerClient makes requests to the blobs of one container.
+type containerClient struct {
+	c        *Client
+	op       operation
+	at       place // of the container
+	prefer   StorageCredential
+	base     url.URL // of the container
+	agent    string  // header User-Agent
+	pipeline *azruntime.Pipeline
+	pass     atomic.Pointer[pass]
+}
+
+// pass is what opens a container: a token, a signature, or nothing.
+type pass struct {
+	way       way
+	token     string // value of the header Authorization
+	signature string // query
+	until     time.Time
+}
+
+// passTime is how long a pass is used before it is asked for again; tokens and signatures are good for some minutes more.
+const passTime = time.Minute
+
+func (c *Client) newContainerClient(op operation, at place, prefer StorageCredential) *containerClient {
+	s := &containerClient{c: c, op: op, at: at.at(""), prefer: prefer, base: *at.at("").url(), agent: c.userAgent()}
+	o := c.options.ClientOptions
+	if len(o.PerCallPolicies)+len(o.PerRetryPolicies) > 0 || c.tracer.Enabled() || o.Logging.IncludeBody ||
+		len(o.Logging.AllowedHeaders)+len(o.Logging.AllowedQueryParams) > 0 {
+		o.Retry, o.APIVersion = policy.RetryOptions{MaxRetries: -1}, ""
+		o.Transport = signing{c.storage.httpClient(c.transport())}
+		p := azruntime.NewPipeline(moduleName, moduleVersion, azruntime.PipelineOptions{}, &o)
+		s.pipeline = &p
+	}
+	return s
+}
+
+// blobRequest is one request about a blob.
+type blobRequest struct {
+	method string
+	name   string // of the blob
+	query  string
+	header http.Header // becomes that of the request
+	size   int64
+	body   func() io.ReadCloser // nil sends none
+	once   bool                 // the body can be read only once
+}
+
+// blobAPIVersion is the version of the Blob service that these requests are written for.
+const blobAPIVersion = "2025-11-05"
+
+// send makes the request with the first way in that storage does not refuse. An answer that is no success is *[Error].
+func (s *containerClient) send(ctx context.Context, r blobRequest) (resp *http.Response, err error) {
+	ctx, end := s.c.begin(ctx, s.op, slog.LevelDebug)
+	defer end(&err)
+	if p := s.pass.Load(); p != nil && s.c.clock.now().Before(p.until) {
+		if resp, err = s.try(ctx, r, p); !refused(err, p.way) || r.once {
+			return resp, err
+		}
+		s.pass.Store(nil)
+	}
+	var refusal error
+	for _, w := range s.c.storage.order(s.at, waysIn(s.at, s.prefer)) {
+		p, err := s.c.newPass(ctx, s.op, w, s.at)
+		if err == nil {
+			resp, err = s.try(ctx, r, p)
+			if !refused(err, w) || r.once {
+				if err == nil || statusOf(err) != 0 {
+					s.c.storage.remember(s.at, w)
+					s.pass.Store(p)
+				}
+				return resp, err
+			}
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		if refusal == nil || w == byIdentity {
+			refusal = err
+		}
+	}
+	return nil, refusal
+}
+
+// try makes the request with a pass.
+func (s *containerClient) try(ctx context.Context, r blobRequest, p *pass) (*http.Response, error) {
+	u := s.base
+	u.Path += "/" + r.name
+	u.RawPath += "/" + escapePath(r.name)
+	u.RawQuery = r.query
+	header := r.header.Clone()
+	header["X-Ms-Version"] = []string{blobAPIVersion}
+	if p.token != "" {
+		header["Authorization"] = []string{p.token}
+	}
+	req := (&http.Request{Method: r.method, URL: &u, Host: u.Host, Header: header, ContentLength: r.size,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+	if r.body != nil {
+		req.Body = r.body()
+		if !r.once {
+			req.GetBody = func() (io.ReadCloser, error) { return r.body(), nil }
+		}
+	}
+	resp, err := s.do(req, p)
+	if err != nil {
+		return nil, storageError(s.op, withoutQuery(err))
+	}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		defer resp.Body.Close()
+		return nil, newResponseError(s.op.String(), resp)
+	}
+	return resp, nil
+}
+
+// do hands the request to the transport, or to azcore's pipeline where the caller wants something of it.
+func (s *containerClient) do(req *http.Request, p *pass) (*http.Response, error) {
+	if s.pipeline == nil {
+		req.Header["User-Agent"] = []string{s.agent} // net/http leaves out an empty one
+		shown := req
+		if p.signature != "" {
+			u := *req.URL
+			u.RawQuery = joinQuery(u.RawQuery, p.signature)
+			req = req.WithContext(req.Context())
+			req.URL = &u
+		}
+		resp, err := s.c.storage.roundTrip(s.c.transport(), req)
+		if resp != nil {
+			resp.Request = shown // without the signature
+		}
+		return resp, err
+	}
+	var t blobTarget
+	if p.signature != "" {
+		t.sign = func(context.Context) (string, error) { return p.signature, nil }
+	}
+	wrapped, err := azruntime.NewRequestFromRequest(req.WithContext(withTarget(req.Context(), t)))
+	if err != nil {
+		return nil, err
+	}
+	if req.Method == http.MethodGet {
+		azruntime.SkipBodyDownload(wrapped)
+	}
+	return s.pipeline.Do(wrapped)
+}
+
+// newPass asks for what opens a container in a way.
+func (c *Client) newPass(ctx context.Context, op operation, w way, at place) (*pass, error) {
+	p := &pass{way: w, until: c.clock.now().Add(passTime)}
+	switch w {
+	case byIdentity:
+		token, err := c.storageToken(ctx)
+		if err != nil {
+			return nil, storageError(op, err)
+		}
+		p.token = "Bearer " + token
+	case bySecrets:
+		name, err := c.secretsFor(ctx, op, at)
+		if err != nil {
+			return nil, err
+		}
+		secret, err := c.storeSecret(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if p.signature = string(secret.sas); secret.key != "" {
+			p.signature, err = signatureByKey(at, string(secret.key), c.clock.now().Add(secretHours*time.Hour))
+		}
+		if err != nil {
+			return nil, err
+		}
+	case bySignature:
+		p.signature = at.sas
+	}
+	p.signature = strings.TrimPrefix(p.signature, "?")
+	return p, nil
+}
+
+// storageScope is the audience of tokens for storage, in every cloud.
+const storageScope = "https://storage.azure.com/.default"
+
+// storageToken returns the caller's own token for storage.
+func (c *Client) storageToken(ctx context.Context) (string, error) {
+	valid := func(t azcore.AccessToken) bool {
+		renew := t.RefreshOn
+		if renew.IsZero() {
+			renew = t.ExpiresOn.Add(-secretMargin)
+		}
+		return c.clock.now().Before(renew)
+	}
+	t, err := c.storage.token.get(ctx, valid, func(ctx context.Context) (azcore.AccessToken, error) {
+		return storageCredential{c.cred}.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{storageScope}})
+	})
+	return t.Token, err
+}
+
+// signatureByKey makes a signature (SAS) for a container with the account's key, which so signs once and not every request.
+func signatureByKey(at place, key string, until time.Time) (string, error) {
+	cred, err := blob.NewSharedKeyCredential(at.account(), key)
+	if err != nil {
+		return "", err
+	}
+	permissions := sas.ContainerPermissions{Read: true, Create: true, Write: true, List: true}
+	query, err := sas.BlobSignatureValues{Protocol: sas.ProtocolHTTPS, ExpiryTime: until.UTC(), ContainerName: at.container,
+		Permissions: permissions.String()}.SignWithSharedKey(cred)
+	return query.Encode(), err
+}
+
+// userAgent names this package as azcore does on the other planes.
+func (c *Client) userAgent() string {
+	if c.options.Telemetry.Disabled {
+		return ""
+	}
+	id := strings.ReplaceAll(c.options.Telemetry.ApplicationID, " ", "/")
+	return strings.TrimSpace(fmt.Sprintf("%.24s azsdk-go-%s/%s (%s; %s)", id, moduleName, moduleVersion, runtime.Version(), runtime.GOOS))
+}

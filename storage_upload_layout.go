@@ -1,0 +1,247 @@
+package azmlbatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/azmlbatch/azmlbatch/internal/local"
+	"github.com/azmlbatch/azmlbatch/internal/transfer"
+)
+
+// Uploads lie where az ml puts them, LocalUpload/{hash}/{base name}/…, so that both find each other's. The hash is SHA-256
+// since 2025, and was MD5 before.
+
+const uploadFolder = "LocalUpload/"
+
+// uploadPath is the place of an upload: one folder for each content.
+func uploadPath(hash, base string) string { return uploadFolder + hash + "/" + base }
+
+// The marker of a complete upload is metadata of its first file, as az ml writes and reads it.
+const (
+	markerStatus    = "upload_status"
+	markerCompleted = "completed"
+	markerName      = "name"
+	markerVersion   = "version"
+)
+
+// blob is where a file of the upload goes.
+func (u *upload) blob(f local.File) place { return u.blobBelow(u.to, f) }
+
+// blobBelow is where a file goes if the upload lies at a place.
+func (u *upload) blobBelow(at place, f local.File) place {
+	if !u.tree.IsFolder {
+		return at
+	}
+	return at.join(f.Name)
+}
+
+// firstFile is what storage says of the first file of an upload.
+type firstFile struct {
+	there    bool
+	complete bool // it has the marker: everything is there
+	size     int64
+}
+
+// readMarker asks for the first file of an upload under a hash.
+func (u *upload) readMarker(ctx context.Context, hash string) (f firstFile, err error) {
+	return u.readMarkerAt(ctx, u.blobBelow(u.root.at(uploadPath(hash, u.tree.Base)), u.tree.Files[0]))
+}
+
+func (u *upload) readMarkerAt(ctx context.Context, first place) (f firstFile, err error) {
+	began := time.Now()
+	err = u.c.blobCall(ctx, u.op, first, u.options.Credential, func(ctx context.Context, b *blockblob.Client) error {
+		began = time.Now()
+		p, err := b.GetProperties(ctx, nil)
+		if err != nil {
+			return err
+		}
+		f = firstFile{there: true}
+		if p.ContentLength != nil {
+			f.size = *p.ContentLength
+		}
+		for name, value := range p.Metadata {
+			f.complete = f.complete || strings.EqualFold(name, markerStatus) && value != nil && *value == markerCompleted
+		}
+		return nil
+	})
+	u.took(began)
+	if errors.Is(err, ErrNotFound) && !HasCode(err, containerCodes...) {
+		return firstFile{}, nil
+	}
+	return f, err
+}
+
+// took remembers how long a round trip takes.
+func (u *upload) took(began time.Time) {
+	if took := time.Since(began); u.trip == 0 || took < u.trip {
+		u.trip = took
+	}
+}
+
+// confirm marks the upload as complete, and sets what else the marker shall say.
+func (u *upload) confirm(ctx context.Context, marker map[string]*string) error {
+	metadata := map[string]*string{markerStatus: new(markerCompleted)}
+	maps.Copy(metadata, marker)
+	return u.c.blobCall(ctx, u.op, u.blob(u.tree.Files[0]), u.options.Credential, func(ctx context.Context, b *blockblob.Client) error {
+		_, err := b.SetMetadata(ctx, metadata, nil)
+		return err
+	})
+}
+
+// find looks for complete uploads of the content and returns the hash that one lies under, or nothing. Then it has found out
+// what an upload left that broke off.
+//
+// An upload of before 2025 is found by MD5, which takes longer than SHA-256 and often than sending. So it is made only where
+// one list shows that there are uploads that old, and that one of them has a first file of the same name and size.
+func (u *upload) find(ctx context.Context, hash string) (string, error) {
+	u.to, u.named = u.root.at(uploadPath(hash, u.tree.Base)), true
+	first, err := u.readMarker(ctx, hash)
+	if err != nil || first.complete {
+		return hash, err
+	}
+	began := time.Now()
+	page, err := u.c.blobPage(ctx, u.op, u.root.at(uploadFolder), "", listOptions{folders: true, prefer: u.options.Credential})
+	u.took(began)
+	if err != nil && !unlistable(err) {
+		return "", err
+	}
+	unknown := err != nil || page.next != ""
+	uploads := page.uploads()
+	if old, err := u.findOld(ctx, uploads, unknown); err != nil || old != "" {
+		return old, err
+	}
+	if first.there || unknown || uploads[hash] {
+		u.named, err = u.list(ctx) // what is there is replaced where it is not known
+	}
+	return "", err
+}
+
+// unlistable reports whether a container cannot be listed, because the caller may not or because the store does not know how.
+// Everything may be there then.
+func unlistable(err error) bool {
+	status := statusOf(err)
+	return status >= 400 && status < 500 && status != http.StatusTooManyRequests && !HasCode(err, containerCodes...) || status == http.StatusNotImplemented
+}
+
+// uploads are the hashes of the uploads that a page shows.
+func (l blobList) uploads() map[string]bool {
+	found := map[string]bool{}
+	for _, f := range l.folders {
+		hash, _, _ := strings.Cut(strings.TrimPrefix(f, uploadFolder), "/")
+		found[hash] = true
+	}
+	for _, b := range l.blobs { // of a store that knows no folders
+		hash, _, _ := strings.Cut(strings.TrimPrefix(b.Name, uploadFolder), "/")
+		found[hash] = true
+	}
+	return found
+}
+
+// maxOldUploads is how many uploads of before 2025 are asked for their first file, before the MD5 is made.
+const maxOldUploads = 200
+
+// findOld looks for a complete upload of before 2025 among the hashes of those that are there, or everywhere.
+func (u *upload) findOld(ctx context.Context, uploads map[string]bool, unknown bool) (string, error) {
+	candidates := map[string]bool{}
+	for hash := range uploads {
+		if len(hash) == local.OldUploadHashLength {
+			candidates[hash] = true
+		}
+	}
+	if !unknown && len(candidates) <= maxOldUploads && u.tree.Bytes > oldUploadProbe {
+		if err := u.keepAlike(ctx, candidates); err != nil {
+			return "", err
+		}
+	}
+	if !unknown && len(candidates) == 0 {
+		return "", nil
+	}
+	hash, err := u.tree.OldUploadHash(ctx)
+	if err != nil {
+		return "", unreadable(ctx, u.op, err)
+	}
+	if !unknown && !candidates[hash] {
+		return "", nil
+	}
+	first, err := u.readMarker(ctx, hash)
+	if err != nil || !first.complete {
+		return "", err
+	}
+	return hash, nil
+}
+
+// oldUploadProbe is how large content is whose MD5 takes longer than asking for some first files.
+const oldUploadProbe = 32 << 20
+
+// keepAlike drops uploads whose first file has another name or size.
+func (u *upload) keepAlike(ctx context.Context, hashes map[string]bool) error {
+	alike := make(chan string, len(hashes))
+	pool, ctx := errgroup.WithContext(ctx)
+	pool.SetLimit(16)
+	for hash := range hashes {
+		pool.Go(func() error {
+			probe := *u
+			first, err := probe.readMarker(ctx, hash)
+			if first.complete && first.size == u.tree.Files[0].Size {
+				alike <- hash
+			}
+			return err
+		})
+	}
+	if err := pool.Wait(); err != nil {
+		return err
+	}
+	close(alike)
+	clear(hashes)
+	for hash := range alike {
+		hashes[hash] = true
+	}
+	return nil
+}
+
+// list finds the blobs that are at the place of the upload. It reports false where the container cannot be listed.
+func (u *upload) list(ctx context.Context) (known bool, err error) {
+	index := make(map[string]int, len(u.tree.Files))
+	for i, f := range u.tree.Files {
+		index[u.blob(f).path] = i
+	}
+	u.have = map[int]transfer.Blob{}
+	for b, err := range u.c.listBlobsBy(ctx, u.op, u.to, u.options.Credential) {
+		switch {
+		case err != nil && unlistable(err):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		if i, ok := index[b.Name]; ok && !b.IsFolder {
+			u.have[i] = transfer.Blob{Name: b.Name, Size: b.Size, ETag: b.ETag, MD5: b.MD5, Modified: b.Modified}
+		}
+	}
+	return true, nil
+}
+
+// verify makes sure that every file is there, before the upload is marked as complete. A single file is marked itself, which
+// fails where it is not.
+func (u *upload) verify(ctx context.Context) error {
+	if len(u.tree.Files) == 1 {
+		return nil
+	}
+	if known, err := u.list(ctx); err != nil || !known {
+		return err
+	}
+	for i, f := range u.tree.Files {
+		if b, ok := u.have[i]; !ok || b.Size != f.Size {
+			return &Error{Operation: u.op.String(), Message: fmt.Sprintf("storage took %q and does not have it", f.Name),
+				Remedy: "upload again; what is there is not sent again"}
+		}
+	}
+	return nil
+}
