@@ -154,7 +154,7 @@ func TestAnswersHaveABound(t *testing.T) {
 	c := newClientOver(t, transporter(func(r *http.Request) (*http.Response, error) {
 		asked++
 		endless := io.LimitReader(zeroes{}, maxBody+1)
-		return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(endless), Request: r}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(endless), Request: r}, nil
 	}), newFakeClock())
 	_, err := c.Endpoints().Get(t.Context(), "digits")
 	if err == nil || !strings.Contains(err.Error(), "longer than") || asked != 1 {

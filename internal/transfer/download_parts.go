@@ -118,7 +118,7 @@ func (j *openParts) done() {
 		}
 	}
 	if p.left == 0 {
-		p.d.s.first(small, &finishFile{p})
+		p.d.s.first(&finishFile{p})
 		return
 	}
 	p.d.begun = append(p.d.begun, p)
@@ -152,7 +152,7 @@ func (j *getPart) done() {
 	j.there[j.i] = true
 	j.d.meter.moved(0, size)
 	if j.left--; j.left == 0 && j.err == nil {
-		j.d.s.first(small, &finishFile{j.partFile})
+		j.d.s.first(&finishFile{j.partFile})
 	}
 }
 

@@ -87,8 +87,8 @@ func newScheduler(o Options) *scheduler {
 	return s
 }
 
-// first lets a job run before what there is else to do.
-func (s *scheduler) first(l lane, j job) { s.ready[l] = append(s.ready[l], j) }
+// first lets a small job run before what else there is to do.
+func (s *scheduler) first(j job) { s.ready[small] = append(s.ready[small], j) }
 
 // run runs all jobs, also those that come up meanwhile. It returns when they are done or failed, or why it stopped before.
 // Nothing it started runs any more then.

@@ -59,7 +59,7 @@ func (j *planFile) done() {
 // send sends the blocks that are missing, and then makes the blob.
 func (f *blockFile) send() {
 	if f.missing == 0 {
-		f.u.s.first(small, &makeBlob{f})
+		f.u.s.first(&makeBlob{f})
 		return
 	}
 	f.next = 0
@@ -115,7 +115,7 @@ func (j *putBlock) done() {
 		j.u.meter.moved(0, b.size)
 	}
 	if j.missing--; j.missing == 0 && j.err == nil {
-		j.u.s.first(small, &makeBlob{j.blockFile})
+		j.u.s.first(&makeBlob{j.blockFile})
 	}
 }
 
@@ -137,7 +137,7 @@ const maxLists = 3
 
 func (j *makeBlob) failed(err error) {
 	if j.lists++; errors.Is(err, ErrNoBlock) && j.lists < maxLists {
-		j.u.s.first(small, &findMissing{blockFile: j.blockFile})
+		j.u.s.first(&findMissing{blockFile: j.blockFile})
 		return
 	}
 	j.blockFile.failed(err)

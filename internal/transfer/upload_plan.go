@@ -115,7 +115,7 @@ func (s *summer) sum(offset, size int64) (crc uint64, err error) {
 	for {
 		n, err := r.Read(s.space)
 		crc = crc64nvme.Update(crc, s.space[:n])
-		if err == io.EOF { //nolint:errorlint // Read returns it bare
+		if err == io.EOF {
 			return crc, nil
 		}
 		if err != nil {
