@@ -47,8 +47,8 @@ func (t *Tree) CodeHash(ctx context.Context, sums *Sums) (string, error) {
 // their lower-case names, without its own name.
 //
 // Equal to recordings for files and for folders of one file (azure-sdk-for-python, test_create_autoincrement 2022,
-// test_models_get_latest_label and test_data_auto_delete_setting 2026); folders in folders and links were compared with
-// azure-ai-ml itself.
+// test_models_get_latest_label and test_data_auto_delete_setting 2026). No recording shows folders in folders or links;
+// these follow the recipe in the source of azure-ai-ml.
 //
 // Sums may be nil.
 func (t *Tree) UploadHash(ctx context.Context, sums *Sums) (string, error) {
