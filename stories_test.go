@@ -26,6 +26,7 @@ type shop struct {
 	ctx    context.Context // a story is one call
 	azure  *emulator.Emulator
 	client *azmlbatch.Client
+	clock  *azmlbatch.SkippingClock
 }
 
 func newShop(t *testing.T, options *emulator.Options, change ...func(*azmlbatch.ClientOptions)) *shop {
@@ -63,7 +64,7 @@ func newShop(t *testing.T, options *emulator.Options, change ...func(*azmlbatch.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &shop{t, t.Context(), azure, client}
+	return &shop{t, t.Context(), azure, client, clk}
 }
 
 // files writes a folder of the given name.
