@@ -98,7 +98,7 @@ func bench() error {
 	if r.dir, err = os.MkdirTemp(os.Getenv("TRANSFERBENCH_DIR"), "transferbench"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(r.dir)
+	defer func() { _ = os.RemoveAll(r.dir) }()
 	for _, where := range []string{"near", "far"} {
 		stop, err := r.startServer(where)
 		if err != nil {

@@ -79,7 +79,7 @@ func (s *server) serve(l net.Listener) error {
 			return err
 		}
 		go func() {
-			defer c.Close()
+			defer func() { _ = c.Close() }()
 			s.connection(c)
 		}()
 	}
@@ -278,7 +278,7 @@ func (s *server) work(r *request, list []byte) (status int, header string, body 
 		return c.blockList(r.key)
 	}
 	if b == nil {
-		return failure(r, http.StatusNotFound, "BlobNotFound")
+		return failure(http.StatusNotFound, "BlobNotFound")
 	}
 	header = blobHeader + "X-Ms-Blob-Type: BlockBlob\r\nAccept-Ranges: bytes\r\nContent-Type: application/octet-stream\r\n"
 	for name, value := range b.metadata {
@@ -295,7 +295,7 @@ func (s *server) work(r *request, list []byte) (status int, header string, body 
 	return status, header, body
 }
 
-func failure(r *request, status int, code string) (int, string, content) {
+func failure(status int, code string) (int, string, content) {
 	body := content{text: fmt.Appendf(nil, `<?xml version="1.0" encoding="utf-8"?><Error><Code>%s</Code><Message>no</Message></Error>`, code)}
 	return status, "X-Ms-Error-Code: " + code + "\r\nContent-Type: application/xml\r\n", body
 }
@@ -322,13 +322,13 @@ func (c *container) put(r *request, list []byte) (int, string, content) {
 		return http.StatusCreated, "", content{}
 	case "metadata":
 		if c.blobs[r.key] == nil {
-			return failure(r, http.StatusNotFound, "BlobNotFound")
+			return failure(http.StatusNotFound, "BlobNotFound")
 		}
 		c.blobs[r.key].metadata = r.metadata
 		return http.StatusOK, blobHeader, content{}
 	}
 	if r.onlyIfAbsent && c.blobs[r.key] != nil {
-		return failure(r, http.StatusConflict, "BlobAlreadyExists")
+		return failure(http.StatusConflict, "BlobAlreadyExists")
 	}
 	b := &stored{size: r.length, metadata: r.metadata}
 	if list != nil {
@@ -337,7 +337,7 @@ func (c *container) put(r *request, list []byte) (int, string, content) {
 			if id, _, ok := strings.Cut(part, "</Latest>"); ok {
 				n, staged := c.staged[r.key][id]
 				if !staged {
-					return failure(r, http.StatusBadRequest, "InvalidBlockList")
+					return failure(http.StatusBadRequest, "InvalidBlockList")
 				}
 				b.size += n
 				b.blocks = append(b.blocks, id)
@@ -351,7 +351,7 @@ func (c *container) put(r *request, list []byte) (int, string, content) {
 
 func (c *container) blockList(key string) (int, string, content) {
 	if c.blobs[key] == nil && c.staged[key] == nil {
-		return failure(nil, http.StatusNotFound, "BlobNotFound")
+		return failure(http.StatusNotFound, "BlobNotFound")
 	}
 	var x strings.Builder
 	x.WriteString(`<?xml version="1.0" encoding="utf-8"?><BlockList><CommittedBlocks/><UncommittedBlocks>`)
