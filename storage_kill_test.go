@@ -218,6 +218,9 @@ func TestKilledTransfersResume(t *testing.T) {
 		}
 	}
 	t.Logf("%d rounds, %d bytes, %d of them twice", killRounds(), total, server.twice)
+	if server.twice > total/sentTwice {
+		t.Errorf("%d of %d bytes went over the wire twice", server.twice, total)
+	}
 }
 
 // killFiles are small files and some of several blocks.
