@@ -1,0 +1,37 @@
+// Package deploy brings a workspace to what a [Spec] says: models, code, environments, clusters,
+// endpoints and deployments, in one call that does nothing the second time.
+//
+// # A Spec in Go
+//
+//	spec := deploy.Spec{
+//		Computes:     []azmlbatch.Compute{{Name: "cluster", Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: 4}}},
+//		Models:       []azmlbatch.Model{{Name: "digits", ModelURI: "./model"}},
+//		Environments: []azmlbatch.Environment{{Name: "digits", Image: image, CondaFile: conda}},
+//		Endpoints:    []azmlbatch.Endpoint{{Name: "digits"}},
+//		Deployments: []deploy.Deployment{{Endpoint: "digits", Deployment: azmlbatch.Deployment{
+//			Name:              "blue",
+//			Model:             azmlbatch.ModelByID{AssetID: "azureml:digits"},
+//			CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: "./code", ScoringScript: "score.py"},
+//			EnvironmentID:     "azureml:digits",
+//			Compute:           "cluster",
+//		}}},
+//	}
+//
+// Parts refer to each other by name, local files and folders stand where an asset's content or an
+// asset can stand; see [Spec]. [Spec.Check] finds mistakes without sending anything.
+//
+// # Being built
+//
+// What this package will have besides, in these shapes:
+//
+//	func Read(paths []string, options *ReadOptions) (Spec, error)                               // CLI v2 YAML: files, and folders of files
+//	func ReadInvocation(path string, options *ReadOptions) (azmlbatch.Invocation, error)       // the inputs file of invoke
+//	func Export(ctx context.Context, client *azmlbatch.Client, endpoint, folder string, options *ExportOptions) (Spec, error)
+//	func Plan(ctx context.Context, client *azmlbatch.Client, spec Spec, options *PlanOptions) (*Changes, error)
+//	func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error)
+//	func Local(ctx context.Context, spec Spec, options *LocalOptions) (Result, error)          // a dry run on the emulator
+//
+// The variable of a program is called plan all the same: plan, err := deploy.Plan(ctx, client, spec, nil), then
+// plan.Apply(ctx, &deploy.ApplyOptions{SmokeInput: azmlbatch.LocalPath{Path: "smoke"}, SetDefault: true, Keep: 2}).
+// A function and a type of one package cannot share the name Plan.
+package deploy
