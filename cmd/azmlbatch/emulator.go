@@ -17,38 +17,56 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2/maybe"
+	"github.com/spf13/cobra"
 
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
-type emulatorCmd struct {
-	Start startCmd `cmd:"" help:"Run the emulator until interrupted."`
-	Exec  execCmd  `cmd:"" help:"Run a command against an emulator and exit with the command's exit code."`
+// emulatorCommand plays Azure on this machine.
+func (a *app) emulatorCommand() *cobra.Command {
+	return group("emulator", "Play Azure ML, its storage and its token service on this machine.", a.emulatorStart(), a.emulatorExec())
 }
 
 // emulatorFlags are the flags of both verbs.
 type emulatorFlags struct {
-	Listen       string   `help:"Address to listen on, HOST:PORT; by default a free port of this machine." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
-	Data         string   `help:"Folder that keeps the state across restarts; by default the state is in memory." placeholder:"DIR"`
-	Seed         []string `help:"Show a local folder as blobs: ACCOUNT/CONTAINER[/PREFIX]=DIR. May be repeated." placeholder:"SPEC" sep:"none"`
-	Python       string   `help:"Interpreter for scoring scripts; by default python3 from PATH." placeholder:"PATH"`
-	ScriptEnv    []string `help:"Variable of the emulator's environment that scoring scripts get too: a NAME, or the beginning of names followed by *. By default they get only what every program needs. May be repeated." placeholder:"NAME" sep:"none"`
-	Environments string   `help:"Packages for scripts: host uses those of the interpreter, venv installs the pip packages of the deployment's environment." enum:"host,venv" default:"host"`
-	Pace         string   `help:"How long operations take: instant, or real as in Azure." enum:"instant,real" default:"instant"`
-	Fault        []string `help:"Make matching requests fail, for example 'scoring POST /jobs cut-after times=1'. May be repeated." placeholder:"SPEC" sep:"none"`
-	Verbose      bool     `help:"Log every request to standard error: method, host, path and status."`
+	listen       string
+	data         string
+	seeds        []string
+	python       string
+	scriptEnv    []string
+	environments choice
+	pace         choice
+	faults       []string
+	verbose      bool
 }
 
+func (f *emulatorFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.listen, "listen", emulator.DefaultListen, "address to listen on, `HOST:PORT`; port 0 means a free one")
+	flags.StringVar(&f.data, "data", "", "`DIR` that keeps the state across restarts; by default the state is in memory")
+	flags.StringArrayVar(&f.seeds, "seed", nil, "show a local folder as blobs: `SPEC` is ACCOUNT/CONTAINER[/PREFIX]=DIR; may be repeated")
+	flags.StringVar(&f.python, "python", "", "`PATH` of the interpreter for scoring scripts; by default python3 from PATH")
+	flags.StringArrayVar(&f.scriptEnv, "script-env", nil, scriptEnvHelp)
+	choiceVar(cmd, &f.environments, "environments", "packages for scripts: host uses those of the interpreter, venv installs the pip packages of the deployment's environment", "host", "venv")
+	choiceVar(cmd, &f.pace, "pace", "how long operations take: instant, or real as in Azure", "instant", "real")
+	flags.StringArrayVar(&f.faults, "fault", nil, "make matching requests fail: `SPEC`, for example 'scoring POST /jobs cut-after times=1'; may be repeated")
+	flags.BoolVar(&f.verbose, "verbose", false, "log every request to standard error: method, host, path and status")
+}
+
+const scriptEnvHelp = "variable of this process's environment that scoring scripts get too: a `NAME`, or the beginning of names followed by *; " +
+	"by default they get only what every program needs; may be repeated"
+
 func (f emulatorFlags) options(c console) (*emulator.Options, error) {
-	o := &emulator.Options{Listen: f.Listen, DataDir: f.Data, Python: f.Python, ScriptEnv: f.ScriptEnv, Environments: emulator.Environments(f.Environments), Pace: emulator.Pace(f.Pace)}
-	for _, spec := range f.Seed {
+	o := &emulator.Options{Listen: f.listen, DataDir: f.data, Python: f.python, ScriptEnv: f.scriptEnv,
+		Environments: emulator.Environments(f.environments.value), Pace: emulator.Pace(f.pace.value)}
+	for _, spec := range f.seeds {
 		seed, err := emulator.ParseSeed(spec)
 		if err != nil {
 			return nil, err
 		}
 		o.Seeds = append(o.Seeds, seed)
 	}
-	for _, spec := range f.Fault {
+	for _, spec := range f.faults {
 		fault, err := emulator.ParseFault(spec)
 		if err != nil {
 			return nil, err
@@ -56,9 +74,9 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 		o.Faults = append(o.Faults, fault)
 	}
 	o.Logger = f.logger(c)
-	if host, _, err := net.SplitHostPort(f.Listen); err == nil && host != "localhost" {
+	if host, _, err := net.SplitHostPort(f.listen); err == nil && host != "localhost" {
 		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-			fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", f.Listen)
+			fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", f.listen)
 		}
 	}
 	return o, nil
@@ -67,7 +85,7 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 // logger logs warnings, one per line: why a job failed, and hosts that were refused. Verbose adds
 // the requests and the time.
 func (f emulatorFlags) logger(c console) *slog.Logger {
-	if f.Verbose {
+	if f.verbose {
 		return slog.New(slog.NewTextHandler(c.err, nil))
 	}
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{
@@ -81,23 +99,28 @@ func (f emulatorFlags) logger(c console) *slog.Logger {
 	}))
 }
 
-type startCmd struct {
-	emulatorFlags
-	EnvFile string `help:"File for the environment of clients, as shell exports; by default a temporary file. It holds a secret and is removed when the emulator ends." placeholder:"FILE"`
-}
-
-// Example is shown at the end of the verb's help.
-func (startCmd) Example() string {
-	return `azmlbatch emulator start --env-file azure.env &
+// emulatorStart serves until it is interrupted.
+func (a *app) emulatorStart() *cobra.Command {
+	var flags emulatorFlags
+	var envFile string
+	cmd := &cobra.Command{
+		Use: "start", Short: "Run the emulator until interrupted.",
+		Example: `azmlbatch emulator start --env-file azure.env &
 until [ -s azure.env ]; do sleep 0.1; done
 . ./azure.env
 curl https://eastus.api.azureml.ms/discovery
-kill $!`
+kill $!`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), flags, envFile) },
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&envFile, "env-file", "", "`FILE` for the environment of clients, as shell exports; by default a temporary one; it holds a secret and is removed when the emulator ends")
+	return cmd
 }
 
-// Run serves until the context ends.
-func (s *startCmd) Run(ctx context.Context, c console) (err error) {
-	options, err := s.options(c)
+// serve serves until the context ends.
+func (a *app) serve(ctx context.Context, flags emulatorFlags, envFile string) (err error) {
+	options, err := flags.options(a.console)
 	if err != nil {
 		return err
 	}
@@ -106,7 +129,7 @@ func (s *startCmd) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	file, err := filepath.Abs(cmp.Or(s.EnvFile, filepath.Join(filepath.Dir(server.CAFile()), "azure.env")))
+	file, err := filepath.Abs(cmp.Or(envFile, filepath.Join(filepath.Dir(server.CAFile()), "azure.env")))
 	if err != nil {
 		return err
 	}
@@ -115,8 +138,8 @@ func (s *startCmd) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, removeOwn(file, content)) }()
-	fmt.Fprintf(c.out, "HTTPS proxy %s, CA file %s; interrupt to stop\n", server.ProxyURL(), server.CAFile())
-	fmt.Fprintf(c.out, "sign a shell in with: . %s\n", shellQuote(file))
+	fmt.Fprintf(a.out, "HTTPS proxy %s, CA file %s; interrupt to stop\n", server.ProxyURL(), server.CAFile())
+	fmt.Fprintf(a.out, "sign a shell in with: . %s\n", shellQuote(file))
 	<-ctx.Done()
 	return nil
 }
@@ -146,28 +169,32 @@ func exports(env []string) []byte {
 // shellQuote quotes a word for any POSIX shell.
 func shellQuote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
-type execCmd struct {
-	emulatorFlags
-	Command []string `arg:"" help:"The command and its arguments, after --." passthrough:""`
-}
-
-// Example is shown at the end of the verb's help.
-func (execCmd) Example() string {
-	return "azmlbatch emulator exec -- curl https://eastus.api.azureml.ms/discovery"
+// emulatorExec runs a command against an emulator of its own.
+func (a *app) emulatorExec() *cobra.Command {
+	var flags emulatorFlags
+	cmd := &cobra.Command{
+		Use: "exec [flags] -- COMMAND [ARG...]", Short: "Run a command against an emulator and exit with the command's exit code.",
+		DisableFlagsInUseLine: true,
+		Example:               "azmlbatch emulator exec -- curl https://eastus.api.azureml.ms/discovery",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("there is no command; put one after --")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.exec(cmd.Context(), flags, args) },
+	}
+	flags.add(cmd)
+	cmd.Flags().SetInterspersed(false) // the command's flags are not ours
+	return cmd
 }
 
 // killDelay is how long the command may take to end after an interrupt.
 const killDelay = 10 * time.Second
 
-// Run runs the command with the environment of an emulator, and returns the command's error.
-func (e *execCmd) Run(ctx context.Context, c console) (err error) {
-	if len(e.Command) > 0 && e.Command[0] == "--" {
-		e.Command = e.Command[1:]
-	}
-	if len(e.Command) == 0 {
-		return errors.New("emulator exec: there is no command; put one after --")
-	}
-	options, err := e.options(c)
+// exec runs the command with the environment of an emulator, and returns the command's error.
+func (a *app) exec(ctx context.Context, flags emulatorFlags, command []string) (err error) {
+	options, err := flags.options(a.console)
 	if err != nil {
 		return err
 	}
@@ -176,13 +203,13 @@ func (e *execCmd) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	child := exec.CommandContext(ctx, e.Command[0], e.Command[1:]...) //nolint:gosec // running the caller's command is what this verb is for
+	child := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // running the caller's command is what this verb is for
 	child.Env = append(os.Environ(), server.Env()...)
-	child.Stdin, child.Stdout, child.Stderr = os.Stdin, c.out, c.err
+	child.Stdin, child.Stdout, child.Stderr = a.in, a.out, a.err
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
 	child.WaitDelay = killDelay
 	if err := child.Run(); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(e.Command[0]), err)
+		return fmt.Errorf("%s: %w", filepath.Base(command[0]), err)
 	}
 	return nil
 }

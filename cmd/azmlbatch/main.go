@@ -11,17 +11,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
 )
-
-type command struct {
-	Emulator emulatorCmd      `cmd:"" help:"Play Azure ML, its storage and its token service on this machine."`
-	Score    scoreCmd         `cmd:"" help:"Score a folder of files with a scoring script, without any endpoint."`
-	Version  kong.VersionFlag `help:"Print the version and exit."`
-}
 
 // Exit codes of every verb besides 0 and 1.
 const (
@@ -31,27 +24,11 @@ const (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
+// run is the command in this process.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
-	exit := -1
-	parser, err := kong.New(&command{}, kong.Name("azmlbatch"), kong.Vars{"version": version()},
-		kong.Description("Batch scoring on Azure Machine Learning, on this machine."),
-		kong.Help(helpWithExample), kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }), kong.UsageOnError(),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(console{stdout, stderr}))
-	if err != nil {
-		fmt.Fprintln(stderr, "azmlbatch:", err)
-		return usageError
-	}
-	parsed, err := parser.Parse(args)
-	if exit >= 0 {
-		return exit // --help or --version
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "azmlbatch:", err)
-		return usageError
-	}
-	return exitCode(parsed.Run(), stderr)
+	return (&app{console: console{os.Stdin, stdout, stderr}}).run(ctx, args)
 }
 
 // endings are the signals after which a verb cleans up and ends. A closed terminal is one of them,
@@ -64,43 +41,67 @@ func endings() []os.Signal {
 	return signals
 }
 
-// helpWithExample ends the help of a verb with its example.
-func helpWithExample(options kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
-		return err
-	}
-	verb := ctx.Selected()
-	if verb == nil {
-		return nil
-	}
-	if v, ok := verb.Target.Interface().(interface{ Example() string }); ok {
-		fmt.Fprintf(ctx.Stdout, "\nExample:\n\n  %s\n", strings.ReplaceAll(v.Example(), "\n", "\n  "))
-	}
-	return nil
+// console is where a verb reads and prints.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
 }
 
-// exitCode returns the exit code of the command that exec ran, or 1 for an error of our own.
-func exitCode(err error, stderr io.Writer) int {
-	var child *exec.ExitError
-	var mistake *usageMistake
-	switch {
-	case err == nil:
+// app is what the verbs share: where they print, and how they reach the workspace.
+type app struct {
+	console
+	connection
+}
+
+// run parses the arguments, runs the verb and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.command()
+	root.SetArgs(args)
+	verb, err := root.ExecuteContextC(ctx)
+	return a.exitCode(verb, err)
+}
+
+// command is the whole command with its verbs.
+func (a *app) command() *cobra.Command {
+	root := group("azmlbatch", "Batch scoring on Azure Machine Learning, in the cloud and on this machine.",
+		a.emulatorCommand(), a.scoreCommand(), completionCommand())
+	root.Long = rootHelp
+	root.Version = version()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version and exit")
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpText(cmd, helpWidth(a.out))) })
+	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagMistake(err) })
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SilenceErrors, root.SilenceUsage = true, true
+	return root
+}
+
+// exitCode prints the error and returns the exit code: that of the command that exec ran, or one of
+// our own.
+func (a *app) exitCode(verb *cobra.Command, err error) int {
+	if err == nil {
 		return 0
-	case errors.As(err, &mistake):
-		fmt.Fprintln(stderr, "azmlbatch:", err)
+	}
+	text := errorText(err)
+	var mistake *usageMistake
+	if errors.As(err, &mistake) {
+		fmt.Fprintf(a.err, "azmlbatch: %s; see %s --help\n", text, verb.CommandPath())
 		return usageError
+	}
+	fmt.Fprintln(a.err, "azmlbatch:", text)
+	var child *exec.ExitError
+	switch {
 	case errors.As(err, &child) && child.ExitCode() >= 0:
 		return child.ExitCode()
 	case errors.Is(err, context.Canceled): // only a signal cancels
-		fmt.Fprintln(stderr, "azmlbatch:", err)
 		return interrupted
 	}
-	fmt.Fprintln(stderr, "azmlbatch:", err)
 	return 1
 }
-
-// console is where a verb prints.
-type console struct{ out, err io.Writer }
 
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {

@@ -12,26 +12,26 @@ import (
 
 // tell prints the outcome and returns the error for standard error, with everything that helps to
 // find the cause.
-func (s *scoreCmd) tell(c console, result scoring.Result, logs string, err error) error {
-	printed := s.print(c, result, err)
+func (s *score) tell(result scoring.Result, logs string, err error) error {
+	printed := s.print(result, err)
 	if err != nil {
 		return errors.Join(explained(err, logs), printed)
 	}
 	if result.FirstError != nil {
-		fmt.Fprintf(c.err, "calls of the script that failed or returned too few rows: %d; the first:\n%s\n", result.ScriptErrors,
+		fmt.Fprintf(s.err, "calls of the script that failed or returned too few rows: %d; the first:\n%s\n", result.ScriptErrors,
 			result.FirstError.Details()+filesOf(result.FirstError))
 	}
 	if logs != "" {
-		fmt.Fprintln(c.err, "logs:", logs)
+		fmt.Fprintln(s.err, "logs:", logs)
 	}
 	return printed
 }
 
 // print writes the outcome to standard output. As text, there is one only if the job completed.
-func (s *scoreCmd) print(c console, result scoring.Result, err error) error {
+func (s *score) print(result scoring.Result, err error) error {
 	switch {
-	case s.JSON:
-		return printJSON(c, result, err)
+	case s.json:
+		return printJSON(s.console, result, err)
 	case result.Status != scoring.Completed:
 		return nil
 	}
@@ -39,7 +39,7 @@ func (s *scoreCmd) print(c console, result scoring.Result, err error) error {
 	if result.OutputFile != "" {
 		outcome += fmt.Sprintln("predictions:", result.OutputFile)
 	}
-	_, err = fmt.Fprint(c.out, outcome)
+	_, err = fmt.Fprint(s.out, outcome)
 	return err
 }
 

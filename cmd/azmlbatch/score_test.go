@@ -383,14 +383,6 @@ func TestScoreWrongUsage(t *testing.T) {
 	}
 }
 
-func TestScoreHelpEndsWithAnExample(t *testing.T) {
-	code, out, _ := azmlbatch("score", "--help")
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if last := strings.TrimSpace(lines[len(lines)-1]); code != 0 || !strings.HasPrefix(last, "azmlbatch score --code") {
-		t.Errorf("exit code %d, the last line is %q", code, last)
-	}
-}
-
 // TestScoreWhoseReaderIsGone ends as a job ends, and leaves nothing: a broken pipe is no end in the
 // middle.
 func TestScoreWhoseReaderIsGone(t *testing.T) {

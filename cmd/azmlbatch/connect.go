@@ -1,0 +1,4 @@
+package main
+
+// connection says how the workspace is reached.
+type connection struct{}
