@@ -232,7 +232,6 @@ func ExampleEndpointsClient_CreateOrUpdate() {
 	}
 	fmt.Println(endpoint.ScoringURI)
 	// Output:
-	// Updating
 	// Succeeded
 	// https://digits.eastus.inference.ml.azure.com/jobs
 }

@@ -98,7 +98,8 @@ const (
 type Pace string
 
 const (
-	// PaceInstant completes an operation at its second poll, whatever the clock says.
+	// PaceInstant completes an operation at its first poll, whatever the clock says, so that no
+	// client waits for a second one. A cancel completes when its job has ended.
 	PaceInstant Pace = "instant"
 	// PaceReal takes as long as recordings of the service show: 20 s for an endpoint, 30 s for a
 	// deployment or a compute cluster, by the clock Options.Now.

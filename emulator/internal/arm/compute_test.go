@@ -15,7 +15,7 @@ const cluster = `{"location": "westus", "properties": {"computeType": "amlcomput
 },},}`
 
 func TestComputeLife(t *testing.T) {
-	h := newHost(t)
+	h := newHost(t, func(o *Options) { o.Pace = Real })
 	created := h.put("computes/cluster", cluster).wants(http.StatusCreated).has(map[string]any{
 		"location": "westus", "tags": nil, "systemData": "absent", "properties/computeType": "AmlCompute",
 		"properties/provisioningState": "Creating", "properties/resourceId": nil, "properties/computeLocation": "absent",
@@ -32,6 +32,7 @@ func TestComputeLife(t *testing.T) {
 		t.Errorf("Location = %q, want none", got)
 	}
 	h.get(status).wants(http.StatusOK).has(map[string]any{"status": "InProgress", "percentComplete": "absent", "id": "absent"})
+	h.time = h.time.Add(computeDuration)
 	h.get(status).wants(http.StatusOK).has(map[string]any{"status": "Succeeded", "percentComplete": json.Number("100.0")})
 	ready := h.get("computes/cluster").wants(http.StatusOK).has(map[string]any{
 		"properties/provisioningState": "Succeeded", "properties/computeLocation": "westus",

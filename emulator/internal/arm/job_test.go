@@ -127,7 +127,7 @@ func (r *runningJobs) Cancel(id string) error {
 func TestCancelOfAJob(t *testing.T) {
 	ws := workspaceID(testSubscription, "pottery", "kilns")
 	runner := &runningJobs{running: []string{ws + "/jobs/runs"}}
-	h := newHost(t, func(o *Options) { o.Jobs = runner })
+	h := newHost(t, func(o *Options) { o.Jobs, o.Pace = runner, Real })
 	for _, name := range []string{"stands", "runs"} {
 		h.put("jobs/"+name, `{"properties": {"jobType": "Pipeline"}}`).wants(http.StatusCreated)
 	}
@@ -141,6 +141,10 @@ func TestCancelOfAJob(t *testing.T) {
 	if second.text != "{}" || second.header.Get("Location") == first.header.Get("Location") || second.header.Get("Azure-AsyncOperation") != second.header.Get("Location") {
 		t.Errorf("poll of a cancel: %q; it must have a new URL, twice", second.text)
 	}
+	if retry := second.header.Get("Retry-After"); retry != "" {
+		t.Errorf("a poll with the real pace has Retry-After: %s", retry)
+	}
+	h.time = h.time.Add(cancelDuration)
 	if end := h.get(second.header.Get("Location")).wants(http.StatusOK); end.text != "" {
 		t.Errorf("the end of a cancel has the body %q", end.text)
 	}
@@ -153,6 +157,7 @@ func TestCancelOfAJob(t *testing.T) {
 	if err := h.update(ws+"/jobs/runs", func(doc store.Document) { store.Object(doc, "properties")["status"] = "Completed" }); err != nil {
 		t.Fatal(err)
 	}
+	h.time = h.time.Add(cancelDuration)
 	h.get(at).wants(http.StatusOK)
 	h.get("jobs/runs").has(map[string]any{"properties/status": "Completed"})
 	if diff := cmp.Diff(runner.running, runner.canceled); diff != "" {

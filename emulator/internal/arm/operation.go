@@ -14,8 +14,8 @@ import (
 type Pace int
 
 const (
-	// Instant operations are in progress on the first poll and ended on the second. Reading or
-	// changing the resource ends them too, for clients that never poll.
+	// Instant operations have ended at the first poll: clients of several languages wait 30 s before
+	// a second one. Reading or changing the resource ends them too, for clients that never poll.
 	Instant Pace = iota
 	// Real operations take as long as they usually do in Azure.
 	Real
@@ -64,7 +64,6 @@ type operation struct {
 	Target  string         `json:"target"` // id of the resource
 	Started time.Time      `json:"started"`
 	Ends    time.Time      `json:"ends"`
-	Polls   int            `json:"polls"`
 	State   string         `json:"state"`
 	Error   store.Document `json:"error,omitempty"`
 	// Fails says that the operation will fail without any effect, see WithFailingOperation.
@@ -177,18 +176,11 @@ func (h *Handler) activeOn(target string) []*operation {
 	return found
 }
 
-// poll counts a poll. With pace Instant the second one ends the operation. If the count cannot be
-// stored, the end comes later.
+// poll ends the operation if the pace is Instant.
 func (h *Handler) poll(op *operation) {
-	if op.State != stateUpdating {
-		return
-	}
-	op.Polls++
-	if h.pace == Instant && op.Polls >= 2 {
+	if op.State == stateUpdating && h.pace == Instant {
 		h.end(op)
-		return
 	}
-	_ = h.saveOperation(op)
 }
 
 // settleForRead ends the operations on the resource for a caller who is about to read it.

@@ -81,6 +81,9 @@ func operationResult(c *call) answer {
 		a := withStatus(http.StatusAccepted, store.Document{})
 		next := c.signedURL(resultsCollection, op.ID, "")
 		a.header["Location"], a.header["Azure-AsyncOperation"] = next, next
+		if c.h.pace == Instant { // the job is still stopping; clients wait 30 s unless they are told
+			a.header["Retry-After"] = "1"
+		}
 		return a
 	case op.State == stateFailed:
 		return ok(store.Document{

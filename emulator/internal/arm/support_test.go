@@ -108,7 +108,7 @@ func (h *host) get(path string) response { h.t.Helper(); return h.do(http.Method
 
 func (h *host) put(path, body string) response { h.t.Helper(); return h.do(http.MethodPut, path, body) }
 
-// poll follows an operation to its end.
+// poll follows an operation to its end; the clock moves between polls.
 func (h *host) poll(first response) response {
 	h.t.Helper()
 	url := first.header.Get("Azure-AsyncOperation")
@@ -120,6 +120,7 @@ func (h *host) poll(first response) response {
 		if status := r.at("status"); status != "Updating" && status != "InProgress" {
 			return r
 		}
+		h.time = h.time.Add(time.Minute)
 	}
 	h.t.Fatalf("%s: the operation does not end", first.what)
 	return response{}
