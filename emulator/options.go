@@ -59,7 +59,7 @@ type Options struct {
 	// machine, so keep it on loopback.
 	Listen string
 	// Logger gets a record for each request with method, host, path and status (never the query or
-	// headers), a warning for each refused host, and an error with the stack for each panic. Nil
+	// headers), a warning for each host and each request that the emulator does not play, and an error with the stack for each panic. Nil
 	// logs nothing.
 	Logger *slog.Logger
 }

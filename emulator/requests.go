@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 )
 
 // Request is a request as [Emulator.Requests] returns it. It has neither query nor headers, because
@@ -64,6 +65,9 @@ func (l *requestLog) observe(next http.Handler, w http.ResponseWriter, r *http.R
 			seen.status = http.StatusOK // what net/http answers for a handler that writes nothing
 		}
 		l.add(r.Context(), Request{r.Method, cloud.HostName(r.Host), r.URL.Path, seen.status}, time.Since(start))
+		if what := w.Header().Get(unplayed.Header); what != "" {
+			l.logger.WarnContext(r.Context(), unplayed.Sentence(what), "host", cloud.HostName(r.Host))
+		}
 	}()
 	next.ServeHTTP(seen, r)
 	ended = true

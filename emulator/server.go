@@ -104,7 +104,7 @@ func (s *Server) writeCA(authority *authority) (err error) {
 func (s *Server) serve(ctx context.Context, socket net.Listener, authority *authority) {
 	secure, plain := newHandedListener(socket.Addr()), newHandedListener(socket.Addr())
 	quiet := log.New(io.Discard, "", 0) // errors of clients that do not trust the CA are theirs to report
-	tlsServer := &http.Server{Handler: s.emulator, ReadHeaderTimeout: headerWait, ErrorLog: quiet,
+	tlsServer := &http.Server{Handler: readToEnd(s.emulator), ReadHeaderTimeout: headerWait, ErrorLog: quiet,
 		TLSConfig: &tls.Config{GetCertificate: authority.certificate, MinVersion: tls.VersionTLS12}}
 	proxy := &http.Server{Handler: s.proxy(secure), ReadHeaderTimeout: headerWait, ErrorLog: quiet}
 	s.servers = []*http.Server{tlsServer, proxy}

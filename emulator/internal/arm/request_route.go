@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 )
 
 // Paths that other paths begin with.
@@ -94,13 +96,35 @@ func splitPath(u *url.URL) []string {
 	return segments
 }
 
-// noSuchRoute answers a request that fits no route. Not evidenced for Azure ML; the texts are those
-// of ARM's gateway.
+// noSuchRoute answers a request that fits no route, in the words of ARM's gateway for what does not
+// exist at all. The last sentence is ours: it may well exist in Azure.
 func (c *call) noSuchRoute() answer {
-	if c.wrongMethod {
-		return gatewayFailure(http.StatusMethodNotAllowed, "HttpMethodNotAllowed",
-			"The requested resource does not support http method '"+c.request.Method+"'.")
+	namespace, kind := resourceType(c.segments)
+	what := c.request.Method + " " + c.request.URL.Path
+	if namespace != "" {
+		what = strings.TrimSuffix(c.request.Method+" "+namespace+"/"+kind, "/")
 	}
-	return gatewayFailure(http.StatusNotFound, "InvalidResourceType",
-		"The resource type could not be found in the namespace '"+provider+"' for api version '"+c.version.text+"'.")
+	a := gatewayFailure(http.StatusNotFound, "InvalidResourceType", "The resource type '"+kind+"' could not be found in the namespace '"+
+		namespace+"' for api version '"+c.version.text+"'. "+unplayed.Sentence(what))
+	if c.wrongMethod {
+		a = gatewayFailure(http.StatusMethodNotAllowed, "HttpMethodNotAllowed",
+			"The requested resource does not support http method '"+c.request.Method+"'. "+unplayed.Sentence(what))
+	}
+	a.header[unplayed.Header] = what
+	return a
+}
+
+// resourceType is the namespace of a path's last provider and the type of the resource: the names
+// of its collections, and of an action at the end.
+func resourceType(segments []string) (namespace, kind string) {
+	var kinds []string
+	for i, segment := range segments {
+		if strings.EqualFold(segment, "providers") && i+1 < len(segments) {
+			namespace, kinds = segments[i+1], nil
+			for j := i + 2; j < len(segments); j += 2 {
+				kinds = append(kinds, segments[j])
+			}
+		}
+	}
+	return namespace, strings.Join(kinds, "/")
 }

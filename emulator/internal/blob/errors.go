@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 )
 
 // fault is a refusal in the words of the service (Microsoft Learn, "Status and error codes" of Blob
@@ -104,7 +106,9 @@ func errXML() *fault {
 // errNotPlayed refuses a feature that only the real service has. Azure's clients do not retry a
 // 501.
 func errNotPlayed(what string) *fault {
-	return newFault(501, "NotImplemented", "The emulator does not play "+what+".")
+	f := newFault(501, "NotImplemented", unplayed.Sentence(what))
+	f.headers = []detail{{unplayed.Header, what}}
+	return f
 }
 
 // asFault turns any error into an answer for the client.

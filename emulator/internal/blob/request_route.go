@@ -68,16 +68,16 @@ func (r *request) operation() (operation, error) {
 	switch {
 	case !known:
 		return op, errQueryValue("comp", comp, "")
-	case op.run == nil && unplayed[comp] != "":
-		return op, errNotPlayed(unplayed[comp])
+	case op.run == nil && notPlayed[comp] != "":
+		return op, errNotPlayed(notPlayed[comp])
 	case op.run == nil:
 		return op, newFault(405, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
 	}
 	return op, nil
 }
 
-// unplayed describes the values of comp that only the real service has.
-var unplayed = map[string]string{
+// notPlayed describes the values of comp that only the real service has.
+var notPlayed = map[string]string{
 	"acl": "container access policies", "batch": "batch requests", "blobs": "finding blobs by tags",
 	"copy": "copying", "expiry": "expiry of blobs", "immutabilityPolicies": "immutability policies",
 	"incrementalcopy": "copying", "legalhold": "legal holds", "page": "page blobs",
@@ -89,7 +89,7 @@ var unplayed = map[string]string{
 // pick returns the operation for a method; known reports whether the service has this comp at all.
 func pick(comp, method string, byMethod map[string]operation) (operation, bool) {
 	if byMethod == nil {
-		return operation{}, unplayed[comp] != ""
+		return operation{}, notPlayed[comp] != ""
 	}
 	return byMethod[method], true
 }

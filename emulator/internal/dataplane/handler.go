@@ -24,6 +24,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 )
 
 // DefaultPageSize is how many jobs a page of a list holds unless [Options.PageSize] says otherwise.
@@ -181,7 +182,10 @@ func (c *call) readBody(into any) bool {
 	return err == nil
 }
 
-func (c *call) noRoute() { c.refuse(http.StatusNotFound, "There is no such operation.", "NotFound") }
+// noRoute answers for an operation that this host may have in Azure.
+func (c *call) noRoute() {
+	c.refuse(http.StatusNotFound, unplayed.Mark(c.w.Header(), c.request.Method+" "+c.request.URL.Path), "NotFound")
+}
 
 // refuse answers in the data plane's envelope. Not evidenced: the codes and texts of its refusals
 // on these routes.

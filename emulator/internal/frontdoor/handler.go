@@ -25,6 +25,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 )
 
 // Options configure a [Handler]. All of them but Now and User are required.
@@ -118,7 +119,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", map[bool]string{false: http.MethodPost, true: http.MethodGet}[single])
 		c.refuseText(w, http.StatusMethodNotAllowed, "Method not allowed.")
 	default:
-		c.refuseText(w, http.StatusNotFound, "Not found.")
+		c.refuseText(w, http.StatusNotFound, unplayed.Mark(w.Header(), r.Method+" "+r.URL.Path))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 )
 
 // DefaultLifetime is how long a token is valid. A public recording (azure-sdk-for-js, December
@@ -99,7 +100,7 @@ func (s *Service) routes() {
 	s.mux.HandleFunc("POST /{tenant}/oauth2/token", s.tokenV1)
 	s.mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", s.tokenV2)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "the emulator's token service does not play "+r.Method+" "+r.URL.Path, http.StatusNotFound)
+		http.Error(w, unplayed.Mark(w.Header(), r.Method+" "+r.URL.Path), http.StatusNotFound)
 	})
 }
 
