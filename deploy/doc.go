@@ -20,12 +20,19 @@
 // Parts refer to each other by name, local files and folders stand where an asset's content or an
 // asset can stand; see [Spec]. [Spec.Check] finds mistakes without sending anything.
 //
+// # A Spec from YAML
+//
+// [Read] reads the files that teams have for the CLI v2 (az ml): batch endpoints, deployments, models, environments,
+// computes, data assets and components, any number of files and documents, or a folder:
+//
+//	spec, err := deploy.Read([]string{"endpoint.yml", "deployment.yml"}, &deploy.ReadOptions{Set: []string{"compute=cluster"}})
+//
+// Every mistake is told with file, line and column. [ReadInvocation] reads the inputs file of an invocation.
+//
 // # Being built
 //
 // What this package will have besides, in these shapes:
 //
-//	func Read(paths []string, options *ReadOptions) (Spec, error)                               // CLI v2 YAML: files, and folders of files
-//	func ReadInvocation(path string, options *ReadOptions) (azmlbatch.Invocation, error)       // the inputs file of invoke
 //	func Export(ctx context.Context, client *azmlbatch.Client, endpoint, folder string, options *ExportOptions) (Spec, error)
 //	func Plan(ctx context.Context, client *azmlbatch.Client, spec Spec, options *PlanOptions) (*Changes, error)
 //	func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error)

@@ -44,6 +44,9 @@ type Spec struct {
 	// Components by Name and Version. The "code" of a command component, also within the jobs of a
 	// pipeline component, may be a local folder.
 	Components []azmlbatch.Component
+	// Datastores says where local content of models, data assets and build contexts is uploaded to: the name of a
+	// datastore by local path, as written in the Spec. What it does not name goes to the workspace's default datastore.
+	Datastores map[string]string
 }
 
 // A Deployment is a deployment of a Spec: a deployment and the endpoint it belongs to.
