@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
 )
 
@@ -104,6 +106,34 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 	return c, nil
 }
 
+func (c *Client) newPlane(name, audience string, owns func(string) bool) *plane {
+	o := c.options.ClientOptions
+	o.Retry = policy.RetryOptions{MaxRetries: -1} // one retry layer, and it is below (retry.go)
+	o.Transport = newRetryTransport(c.retry, o.Transport, c.options.Logger)
+	auth := runtime.NewBearerTokenPolicy(c.cred, []string{audience + "/.default"}, &policy.BearerTokenOptions{
+		InsecureAllowCredentialWithHTTP: o.InsecureAllowCredentialWithHTTP,
+	})
+	return &plane{name: name, owns: owns, pipeline: runtime.NewPipeline(moduleName, moduleVersion,
+		runtime.PipelineOptions{PerRetry: []policy.Policy{auth}}, &o)}
+}
+
+// A span of this package is named by what is done to which kind of thing ("upload model"), so that spans of one step group
+// together; the name of the thing is an attribute.
+const (
+	attributeNamespace = "az.namespace"
+	attributeWorkspace = "azmlbatch.workspace"
+	attributeName      = "azmlbatch.name"
+)
+
+func newTracer(p tracing.Provider, ws Workspace) tracing.Tracer {
+	t := p.NewTracer(moduleName, moduleVersion)
+	if t.Enabled() {
+		t.SetAttributes(tracing.Attribute{Key: attributeNamespace, Value: resourceProvider},
+			tracing.Attribute{Key: attributeWorkspace, Value: ws.Name})
+	}
+	return t
+}
+
 // ready is the error of a call on a client that NewClient did not make, else nil.
 func (c *Client) ready(op operation) error {
 	if c == nil || c.management == nil {
@@ -170,4 +200,38 @@ func (c *Client) Authenticate(ctx context.Context) ([]Access, error) {
 		access = append(access, Access{Audience: audience, ExpiresOn: token.ExpiresOn})
 	}
 	return access, nil
+}
+
+// cached holds a value read on first use, such as the workspace's location or the secrets of a datastore. One caller at a
+// time reads; the others wait for it, or until their context ends. A failure is not cached. The zero value is ready.
+type cached[T any] struct {
+	start sync.Once
+	turn  chan struct{} // holds one token while somebody reads
+	value *T
+}
+
+// get returns the cached value while it is valid, else what read returns. A nil valid means forever.
+func (c *cached[T]) get(ctx context.Context, valid func(T) bool, read func(context.Context) (T, error)) (v T, err error) {
+	c.start.Do(func() { c.turn = make(chan struct{}, 1) })
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return v, ctx.Err()
+	}
+	if c.value != nil && (valid == nil || valid(*c.value)) {
+		return *c.value, nil
+	}
+	if v, err = read(ctx); err == nil {
+		c.value = &v
+	}
+	return v, err
+}
+
+// put sets an entry of a map that may still be nil.
+func put[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
 }

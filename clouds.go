@@ -3,9 +3,11 @@ package azmlbatch
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
 // cloudConfig is what this package must know of a cloud beyond azcore's table.
@@ -92,3 +94,21 @@ const ServiceMachineLearning cloud.ServiceName = "azmlbatch/machinelearning"
 // Endpoint, for a cloud that this package does not know; "https://core.windows.net" without it. The caller's token goes to
 // {account}.blob.{domain} and to no other host, whatever a datastore says.
 const ServiceStorage cloud.ServiceName = "azmlbatch/storage"
+
+// A plane is one family of hosts with one token audience. A token goes only to the hosts of its plane.
+type plane struct {
+	name     string
+	pipeline runtime.Pipeline
+	owns     func(host string) bool
+}
+
+func exactHost(host string) func(string) bool {
+	return func(h string) bool { return strings.EqualFold(h, host) }
+}
+
+func hostSuffix(suffixes []string) func(string) bool {
+	return func(h string) bool {
+		h = strings.ToLower(h)
+		return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(h, s) })
+	}
+}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/local"
@@ -219,4 +221,26 @@ func checkScriptIn(op operation, files *local.Tree, script string) error {
 		return err
 	}
 	return checkHolds(op, files, "UploadCodeOptions.Script", script, "name a file of the folder")
+}
+
+// checkScriptPath refuses a script's path that cannot lie in a code folder, and one that cannot be imported: Azure ML makes
+// a module's name of the path, so a further dot would separate packages (MachineLearningNotebooks issue 1753).
+func checkScriptPath(op operation, argument, script string) error {
+	switch {
+	case strings.TrimSpace(script) == "":
+		return op.invalid(argument, "is empty although code is given",
+			"name the file in the code folder that defines init and run, for example score.py")
+	case strings.Contains(script, `\`):
+		return op.invalid(argument, fmt.Sprintf("%q has a backslash", script), "write the path with forward slashes")
+	case path.IsAbs(script), driveLetter.MatchString(script), strings.HasPrefix(path.Clean(script)+"/", "../"):
+		return op.invalid(argument, fmt.Sprintf("%q leaves the code folder", script),
+			"give the path within the code folder, for example score.py")
+	case path.Clean(script) == ".":
+		return op.invalid(argument, fmt.Sprintf("%q is a folder", script),
+			"name the file in it that defines init and run")
+	case strings.Contains(strings.TrimSuffix(path.Clean(script), ".py"), "."):
+		return op.invalid(argument, fmt.Sprintf("%q cannot be imported as a module because of a dot in its name", script),
+			"rename it, so that .py has the only dot of the path")
+	}
+	return nil
 }

@@ -1,8 +1,8 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
@@ -89,24 +89,46 @@ func checkScript(op operation, d Deployment) error {
 	return checkScriptPath(op, "Deployment.CodeConfiguration.ScoringScript", d.CodeConfiguration.ScoringScript)
 }
 
-// checkScriptPath refuses a script's path that cannot lie in a code folder, and one that cannot be imported: Azure ML makes
-// a module's name of the path, so a further dot would separate packages (MachineLearningNotebooks issue 1753).
-func checkScriptPath(op operation, argument, script string) error {
+// checkFileName refuses a name that no file on a datastore can have. Storage drops a dot or blank at the end. Empty is
+// for the caller to judge.
+func checkFileName(op operation, argument, name string) error {
+	const remedy = "name a file, such as predictions.csv"
+	isControl := func(r rune) bool { return r < ' ' || r == 0x7f }
 	switch {
-	case strings.TrimSpace(script) == "":
-		return op.invalid(argument, "is empty although code is given",
-			"name the file in the code folder that defines init and run, for example score.py")
-	case strings.Contains(script, `\`):
-		return op.invalid(argument, fmt.Sprintf("%q has a backslash", script), "write the path with forward slashes")
-	case path.IsAbs(script), driveLetter.MatchString(script), strings.HasPrefix(path.Clean(script)+"/", "../"):
-		return op.invalid(argument, fmt.Sprintf("%q leaves the code folder", script),
-			"give the path within the code folder, for example score.py")
-	case path.Clean(script) == ".":
-		return op.invalid(argument, fmt.Sprintf("%q is a folder", script),
-			"name the file in it that defines init and run")
-	case strings.Contains(strings.TrimSuffix(path.Clean(script), ".py"), "."):
-		return op.invalid(argument, fmt.Sprintf("%q cannot be imported as a module because of a dot in its name", script),
-			"rename it, so that .py has the only dot of the path")
+	case strings.ContainsAny(name, `/\`):
+		return op.invalid(argument, fmt.Sprintf("%q has a slash", name), "name a file without its folder, such as predictions.csv")
+	case strings.HasSuffix(name, "."), strings.HasSuffix(name, " "):
+		return op.invalid(argument, fmt.Sprintf("%q ends with a dot or a blank, which storage drops", name), remedy)
+	case strings.ContainsFunc(name, isControl):
+		return op.invalid(argument, fmt.Sprintf("%q has a control character", name), remedy)
 	}
 	return nil
+}
+
+// references lists the references of a deployment.
+func (d *Deployment) references() []heldReference {
+	var held []heldReference
+	hold := func(argument string, kind ReferenceKind, text string, set func(string)) {
+		if text != "" {
+			held = append(held, heldReference{argument: "Deployment." + argument, kind: kind, text: text, set: set})
+		}
+	}
+	hold("Compute", ReferenceKindCompute, d.Compute, func(id string) { d.Compute = id })
+	hold("EnvironmentID", ReferenceKindEnvironment, d.EnvironmentID, func(id string) { d.EnvironmentID = id })
+	hold("CodeConfiguration.CodeID", ReferenceKindCode, d.CodeConfiguration.CodeID, func(id string) { d.CodeConfiguration.CodeID = id })
+	switch m := wire.Indirect(d.Model).(type) {
+	case ModelByID:
+		hold("Model", ReferenceKindModel, m.AssetID, func(id string) { m.AssetID = id; d.Model = m })
+	case ModelByDataPath:
+		hold("Model.DatastoreID", ReferenceKindDatastore, m.DatastoreID, func(id string) { m.DatastoreID = id; d.Model = m })
+	case ModelByOutput:
+		hold("Model.JobID", ReferenceKindJob, m.JobID, func(id string) { m.JobID = id; d.Model = m })
+	}
+	if p, ok := wire.Indirect(d.Configuration).(PipelineComponentDeployment); ok {
+		hold("Configuration.ComponentID", ReferenceKindComponent, p.ComponentID, func(id string) {
+			p.ReferenceType, p.ComponentID = cmp.Or(p.ReferenceType, "Id"), id
+			d.Configuration = p
+		})
+	}
+	return held
 }

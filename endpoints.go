@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -193,4 +194,12 @@ func (e EndpointsClient) Keys(ctx context.Context, name string) (EndpointKeys, e
 	r := e.request(http.MethodPost, "list keys of", name, "listkeys")
 	r.reads = true
 	return do[EndpointKeys](ctx, e.c, r)
+}
+
+var errNotReady = errors.New("not ready")
+
+func notReady(op operation, ep Endpoint) error {
+	return &Error{Operation: op.String(), Err: errNotReady,
+		Message: fmt.Sprintf("the endpoint has no scoring URI yet (it is %s)", ep.ProvisioningState),
+		Remedy:  "wait until its creation has ended"}
 }

@@ -118,16 +118,14 @@ func HasCode(err error, codes ...string) bool {
 	})
 }
 
-// failed gives an error of a step the operation that it was a step of. Errors of this package already name one, their own;
-// any other, such as that of a context, becomes an [*Error].
-func (o operation) failed(err error) error {
-	switch {
-	case err == nil || strings.HasPrefix(err.Error(), prefix+o.String()+":"):
-		return err
-	case strings.HasPrefix(err.Error(), prefix):
-		return &stepError{o, err}
+// operation says what a request is for, in errors and logs: get endpoint "digits".
+type operation struct{ verb, kind, name string }
+
+func (o operation) String() string {
+	if o.name == "" {
+		return o.verb + " " + o.kind
 	}
-	return transportError(o, err)
+	return fmt.Sprintf("%s %s %q", o.verb, o.kind, redact(o.name)) // a signed URL may have been given for a name
 }
 
 // prefix is how the text of every error of this package begins.

@@ -3,8 +3,10 @@ package azmlbatch
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -31,13 +33,6 @@ func newResponseError(op string, resp *http.Response) *Error {
 	e.Err = &azcore.ResponseError{ErrorCode: e.Code(), StatusCode: resp.StatusCode, RawResponse: resp} // azcore's own constructor logs the body
 	e.Remedy = remedy(e, resp)
 	return e
-}
-
-// requestID looks in the places where the planes put their ids: recordings of 2023 to 2026 show no x-ms-request-id on
-// many management answers, X-Request-ID at the scoring host and mise-correlation-id on the data plane.
-func requestID(h http.Header) string {
-	return cmp.Or(h.Get("x-ms-request-id"), h.Get("x-ms-correlation-request-id"), h.Get("X-Request-ID"),
-		h.Get("mise-correlation-id"))
 }
 
 func parseErrorBody(body []byte) (codes []string, message string) {
@@ -156,4 +151,35 @@ func htmlTitle(body []byte) string {
 		return "an HTML page, not the service's answer: " + clip(string(m[1]))
 	}
 	return "an HTML page, not the service's answer"
+}
+
+// failed gives an error of a step the operation that it was a step of. Errors of this package already name one, their own;
+// any other, such as that of a context, becomes an [*Error].
+func (o operation) failed(err error) error {
+	switch {
+	case err == nil || strings.HasPrefix(err.Error(), prefix+o.String()+":"):
+		return err
+	case strings.HasPrefix(err.Error(), prefix):
+		return &stepError{o, err}
+	}
+	return transportError(o, err)
+}
+
+// transportError wraps a failure that gave no whole answer.
+func transportError(op operation, err error) error {
+	e := &Error{Operation: op.String(), Err: err}
+	var cut *cutError
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return e
+	case errors.As(err, &cut):
+		e.StatusCode, e.RequestID, e.Message = cut.status, cut.requestID, shown(cut)
+		e.Remedy = "check the network, and any proxy in between"
+		return e
+	}
+	if text := signInText(err); text != "" {
+		e.Message = text
+	}
+	e.Remedy = transportRemedy(err)
+	return e
 }

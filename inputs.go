@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
@@ -155,4 +156,12 @@ func dataURI(v any) string {
 		return v.URI
 	}
 	return ""
+}
+
+// outputAt is an output as a job's parameters name it: a folder ends with a slash.
+func outputAt(uri string) Output {
+	if strings.HasSuffix(uri, "/") {
+		return URIFolder{URI: uri}
+	}
+	return URIFile{URI: uri}
 }

@@ -315,18 +315,57 @@ func checkModelOutput(op operation, argument string, out Output, fileName string
 	}
 }
 
-// checkFileName refuses a name that no file on a datastore can have. Storage drops a dot or blank at the end. Empty is
-// for the caller to judge.
-func checkFileName(op operation, argument, name string) error {
-	const remedy = "name a file, such as predictions.csv"
-	isControl := func(r rune) bool { return r < ' ' || r == 0x7f }
-	switch {
-	case strings.ContainsAny(name, `/\`):
-		return op.invalid(argument, fmt.Sprintf("%q has a slash", name), "name a file without its folder, such as predictions.csv")
-	case strings.HasSuffix(name, "."), strings.HasSuffix(name, " "):
-		return op.invalid(argument, fmt.Sprintf("%q ends with a dot or a blank, which storage drops", name), remedy)
-	case strings.ContainsFunc(name, isControl):
-		return op.invalid(argument, fmt.Sprintf("%q has a control character", name), remedy)
+// references lists the references of an invocation. The older data set ids may be the service's
+// own, so those that are no reference go out as they are.
+func (inv *Invocation) references() []heldReference {
+	var held []heldReference
+	if inv.Compute != "" {
+		held = append(held, heldReference{argument: "Invocation.Compute", kind: ReferenceKindCompute, text: inv.Compute,
+			set: func(id string) { inv.Compute = id }})
 	}
-	return nil
+	if inv.OutputDataset.DatastoreID != "" {
+		held = append(held, heldReference{argument: "Invocation.OutputDataset.DatastoreID", kind: ReferenceKindDatastore,
+			text: inv.OutputDataset.DatastoreID, set: func(id string) { inv.OutputDataset.DatastoreID = id }})
+	}
+	if d, ok := wire.Indirect(inv.Dataset).(DatasetID); ok && d.ID != "" {
+		held = append(held, heldReference{argument: "Invocation.Dataset.ID", kind: ReferenceKindData, also: namedDataKinds, forms: append(placedDataForms, ReferenceFormLocal),
+			text: d.ID, set: func(id string) { inv.Dataset = DatasetID{ID: id} }})
+	}
+	if inv.Input != nil {
+		h := inputReference("Invocation.Input.URI", inv.Input, func(in Input) { inv.Input = in })
+		return append(held, h...)
+	}
+	for _, name := range sortedKeys(inv.Inputs) {
+		h := inputReference(fmt.Sprintf("Invocation.Inputs[%q].URI", name), inv.Inputs[name], func(in Input) { inv.Inputs[name] = in })
+		held = append(held, h...)
+	}
+	return held
 }
+
+// inputReference is the reference of an input that has a URI, in a list.
+func inputReference(argument string, in Input, set func(Input)) []heldReference {
+	h := heldReference{argument: argument, kind: ReferenceKindData, also: namedDataKinds, forms: placedDataForms, text: dataURI(in)}
+	switch v := wire.Indirect(in).(type) {
+	case URIFolder:
+		h.set = func(id string) { v.URI = id; set(v) }
+	case URIFile:
+		h.set = func(id string) { v.URI = id; set(v) }
+	case MLTable:
+		h.set = func(id string) { v.URI = id; set(v) }
+	case CustomModel:
+		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
+	case MLFlowModel:
+		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
+	case TritonModel:
+		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
+	default:
+		return nil
+	}
+	return []heldReference{h}
+}
+
+// An input names data of any kind, or says where it is.
+var (
+	namedDataKinds  = []ReferenceKind{"datasets", ReferenceKindModel} // datasets: the older word in ids
+	placedDataForms = []ReferenceForm{ReferenceFormPlace, ReferenceFormURL, ReferenceFormOutput}
+)

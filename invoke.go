@@ -301,17 +301,6 @@ func jobHasOutput(job BatchJob, place string) bool {
 	})
 }
 
-// folderOf is the folder around the file that a URI names, with a slash at the end.
-func folderOf(uri string) string { return uri[:strings.LastIndexByte(uri, '/')+1] }
-
-// outputAt is an output as a job's parameters name it: a folder ends with a slash.
-func outputAt(uri string) Output {
-	if strings.HasSuffix(uri, "/") {
-		return URIFolder{URI: uri}
-	}
-	return URIFile{URI: uri}
-}
-
 // jobPlaces are the places of a job's outputs.
 func jobPlaces(job BatchJob) (places []string) {
 	for _, o := range job.Outputs {
@@ -349,14 +338,6 @@ func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inp
 		out[inputKinds.Name(only)] = only
 	}
 	return out, nil
-}
-
-var errNotReady = errors.New("not ready")
-
-func notReady(op operation, ep Endpoint) error {
-	return &Error{Operation: op.String(), Err: errNotReady,
-		Message: fmt.Sprintf("the endpoint has no scoring URI yet (it is %s)", ep.ProvisioningState),
-		Remedy:  "wait until its creation has ended"}
 }
 
 func newKey() string {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -68,19 +69,6 @@ func (j Job) Parameters() map[string]string { return runParameters(j.Properties)
 
 // StudioURL opens the job in the studio. Empty when the service gave none.
 func (j Job) StudioURL() string { return j.Services["Studio"].Endpoint }
-
-// batchView is the job as far as ARM knows what the batch service would show.
-func (j Job) batchView() BatchJob {
-	b := BatchJob{Meta: j.Meta, Name: j.Name, Status: j.Status, DisplayName: j.DisplayName, Description: j.Description,
-		Tags: j.Tags, Properties: j.Properties}
-	if uri := j.Parameters()["output_uri"]; uri != "" {
-		b.Outputs = Outputs{"score": outputAt(uri)}
-	}
-	for name, s := range j.Services {
-		put(&b.Services, name, JobService{Endpoint: s.Endpoint, Port: s.Port})
-	}
-	return b
-}
 
 // JobService is where people watch a job. Its name, "Studio" or "Tracking", is the key in the job's Services.
 type JobService struct {
@@ -321,3 +309,50 @@ func listJobs[T any](ctx context.Context, j JobsClient, options *ListJobsOptions
 		}
 	}
 }
+
+// JobStatus is the state of a job. A status that this package does not know means that the job still goes on.
+type JobStatus string
+
+// The statuses that the service documents. Completed, Failed and Canceled are the ends of a batch job.
+const (
+	JobStatusNotStarted      JobStatus = "NotStarted"      // taken by the service, nothing done yet
+	JobStatusStarting        JobStatus = "Starting"        // being set up
+	JobStatusProvisioning    JobStatus = "Provisioning"    // waiting for compute to be made
+	JobStatusPreparing       JobStatus = "Preparing"       // the state of the answer to an invocation; images are built and data is mounted
+	JobStatusQueued          JobStatus = "Queued"          // waiting for nodes; free ones, or ones that have to start first
+	JobStatusRunning         JobStatus = "Running"         // of a batch job it says nothing about the script: its step may still be queued
+	JobStatusFinalizing      JobStatus = "Finalizing"      // outputs and logs are collected
+	JobStatusCancelRequested JobStatus = "CancelRequested" // somebody has asked for its end
+	JobStatusCompleted       JobStatus = "Completed"       // ended; files may have failed all the same, see [JobsClient.Counts]
+	JobStatusFailed          JobStatus = "Failed"          // ended; [JobFailedError] says why
+	JobStatusCanceled        JobStatus = "Canceled"        // ended because somebody asked for it, or the nodes were lost
+	JobStatusNotResponding   JobStatus = "NotResponding"   // the nodes have not been heard of; it may come back
+	JobStatusPaused          JobStatus = "Paused"          // stopped for the time being
+	JobStatusUnknown         JobStatus = "Unknown"         // the service does not know
+)
+
+// Done reports whether the job has ended: Completed, Failed or Canceled.
+func (s JobStatus) Done() bool {
+	return s == JobStatusCompleted || s == JobStatusFailed || s == JobStatusCanceled
+}
+
+// runParameters reads azureml.parameters, JSON as text: the only place where the resolved file name shows since 2023. All
+// values on record are text; one of another kind is given as it stands, and costs none of the others.
+func runParameters(properties map[string]string) map[string]string {
+	p := map[string]string{}
+	err := wire.EachMember([]byte(properties["azureml.parameters"]), func(name string, value []byte) error {
+		text, err := wire.Unquote(value)
+		if err != nil && !wire.IsNull(value) {
+			text = string(value)
+		}
+		p[name] = text
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// jobResult is the Result of a job's token.
+var jobResult = reflect.TypeFor[Job]().Name()

@@ -78,24 +78,6 @@ func (j BatchJob) Parameters() map[string]string { return runParameters(j.Proper
 // StudioURL opens the job in the studio. Empty when the service gave none.
 func (j BatchJob) StudioURL() string { return j.Services["Studio"].Endpoint }
 
-// runParameters reads azureml.parameters, JSON as text: the only place where the resolved file name shows since 2023. All
-// values on record are text; one of another kind is given as it stands, and costs none of the others.
-func runParameters(properties map[string]string) map[string]string {
-	p := map[string]string{}
-	err := wire.EachMember([]byte(properties["azureml.parameters"]), func(name string, value []byte) error {
-		text, err := wire.Unquote(value)
-		if err != nil && !wire.IsNull(value) {
-			text = string(value)
-		}
-		p[name] = text
-		return nil
-	})
-	if err != nil {
-		return nil
-	}
-	return p
-}
-
 // JobCompute is the compute of a batch job.
 type JobCompute struct {
 	// Target is the ARM id of the compute.
@@ -249,4 +231,17 @@ func (e EndpointsClient) scoringURI(ctx context.Context, endpoint string) (strin
 		return "", notReady(operation{"get", "scoring URI of endpoint", endpoint}, ep)
 	}
 	return strings.TrimSuffix(ep.ScoringURI, "/"), nil
+}
+
+// batchView is the job as far as ARM knows what the batch service would show.
+func (j Job) batchView() BatchJob {
+	b := BatchJob{Meta: j.Meta, Name: j.Name, Status: j.Status, DisplayName: j.DisplayName, Description: j.Description,
+		Tags: j.Tags, Properties: j.Properties}
+	if uri := j.Parameters()["output_uri"]; uri != "" {
+		b.Outputs = Outputs{"score": outputAt(uri)}
+	}
+	for name, s := range j.Services {
+		put(&b.Services, name, JobService{Endpoint: s.Endpoint, Port: s.Port})
+	}
+	return b
 }

@@ -86,3 +86,16 @@ func (r request) next(link string) (request, error) {
 	r.method, r.url, r.query, r.body = http.MethodGet, to.String(), nil, nil
 	return r, nil
 }
+
+// ListView selects by archiving.
+type ListView string
+
+// The views of a list. An empty view means the service's default, which is [ListViewActiveOnly].
+const (
+	// ListViewActiveOnly leaves out what is archived.
+	ListViewActiveOnly ListView = "ActiveOnly"
+	// ListViewArchivedOnly shows what is archived, and nothing else.
+	ListViewArchivedOnly ListView = "ArchivedOnly"
+	// ListViewAll shows both.
+	ListViewAll ListView = "All"
+)

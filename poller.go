@@ -257,3 +257,17 @@ func jobSchedule(elapsed time.Duration) time.Duration {
 	}
 	return min(elapsed/20, 5*time.Second)
 }
+
+// resumeToken is everything that a poller needs; of a job, the name is enough.
+type resumeToken struct {
+	Version  int    `json:"version"`
+	Result   string `json:"result"` // what the poller gives: Endpoint for a Poller[Endpoint]
+	Verb     string `json:"verb"`
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Poll     string `json:"poll,omitempty"`     // the URL to ask, exactly as the service gave it
+	ByStatus bool   `json:"byStatus,omitempty"` // the HTTP status tells where the body has no word (a Location)
+	Final    string `json:"final,omitempty"`    // where the result is read; "" for no result
+}
+
+const resumeTokenVersion = 2

@@ -2,8 +2,13 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"net/url"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -112,3 +117,74 @@ func printMap(b *strings.Builder, v reflect.Value) {
 	}
 	b.WriteByte(']')
 }
+
+func clip(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) > maxMessage {
+		s = strings.ToValidUTF8(s[:maxMessage], "") + "…"
+	}
+	return s
+}
+
+// maxMessage bounds the text that an [Error] takes over from a body that is not the service's own.
+const maxMessage = 300
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+var (
+	// urlPattern finds absolute URLs in foreign text, also those of which a path cleaner has taken a slash.
+	urlPattern = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*:/{1,2}[^\s"'<>]+`)
+	// secretPattern finds what may stand outside of a URL: a member of a query or of a connection string, a token.
+	secretPattern = regexp.MustCompile(`(?i)((?:sig|accountkey|accesskey|signature|client_?secret|password|pwd|access_token)(?:=|%3D)|\bbearer\s+)[^\s&"';,]+`)
+	// tokenPattern finds an account's key (64 bytes in Base64) and a token (JWT) by their form.
+	tokenPattern = regexp.MustCompile(`[A-Za-z0-9+/]{86}(?:==|%3D%3D)|\beyJ[\w-]+\.[\w-]+\.[\w-]*`)
+)
+
+// redact removes query strings (signatures live there), user info, keys and tokens from text that ends up in errors, logs
+// and spans.
+func redact(s string) string {
+	s = urlPattern.ReplaceAllStringFunc(s, withoutSecrets)
+	s = secretPattern.ReplaceAllString(s, "${1}"+redacted)
+	return tokenPattern.ReplaceAllString(s, redacted)
+}
+
+func withoutSecrets(raw string) string {
+	base, _, _ := strings.Cut(raw, "?")
+	base, _, _ = strings.Cut(base, "#")
+	scheme, rest, _ := strings.Cut(base, ":/")
+	host, path, slash := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	user, host, ok := strings.Cut(host, "@")
+	switch {
+	case !ok:
+		return base
+	case strings.HasPrefix(scheme, "wasb") || strings.HasPrefix(scheme, "abfs"): // there the container is the user
+		user, _, _ = strings.Cut(user, ":")
+		host = user + "@" + host
+	}
+	if slash {
+		path = "/" + path
+	}
+	return scheme + "://" + host + path
+}
+
+// withoutQuery removes the signature from the URL that net/http puts into its errors.
+func withoutQuery(err error) error {
+	var u *url.Error
+	if !errors.As(err, &u) {
+		return err
+	}
+	return &url.Error{Op: u.Op, URL: redact(u.URL), Err: withoutQuery(u.Err)} // a caller's transport may have wrapped it, too
+}
+
+// shown is the text of an error that may be of another package. Of the request that got no answer it keeps the host.
+func shown(err error) string {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		if u, bad := url.Parse(failed.URL); bad == nil && u.Host != "" {
+			return u.Host + ": " + oneLine(redact(fmt.Sprint(failed.Err)))
+		}
+	}
+	return oneLine(redact(fmt.Sprint(err)))
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -232,30 +232,9 @@ func canonicalURL(raw string) string {
 	return strings.TrimSuffix(u.String(), "/")
 }
 
-// samePlace reports whether two texts mean the same place, asset or URL. Texts that are no references are compared as they
-// are.
-func samePlace(a, b string) bool {
-	ra, errA := ParseReference("", a)
-	rb, errB := ParseReference("", b)
-	if errA != nil || errB != nil {
-		return a == b
-	}
-	return ra.Equal(rb)
-}
+// folderOf is the folder around the file that a URI names, with a slash at the end.
+func folderOf(uri string) string { return uri[:strings.LastIndexByte(uri, '/')+1] }
 
-// lastSegment is what follows the last slash: of a job's id the name, whatever stands before it (the service leaves
-// the endpoint's segment empty in ids of pipeline jobs).
-func lastSegment(id string) string {
-	return id[strings.LastIndexByte(id, '/')+1:]
-}
-
-// segmentAfter returns the path segment behind the one named, without regard to case; "" when there is none.
-func segmentAfter(id, name string) string {
-	segments := strings.Split(id, "/")
-	for i, s := range segments[:len(segments)-1] {
-		if strings.EqualFold(s, name) {
-			return segments[i+1]
-		}
-	}
-	return ""
+func placeURI(datastore, path string) string {
+	return "azureml://datastores/" + datastore + "/paths/" + path
 }

@@ -194,3 +194,14 @@ func schemeOf(text string) string {
 func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
+
+// samePlace reports whether two texts mean the same place, asset or URL. Texts that are no references are compared as they
+// are.
+func samePlace(a, b string) bool {
+	ra, errA := ParseReference("", a)
+	rb, errB := ParseReference("", b)
+	if errA != nil || errB != nil {
+		return a == b
+	}
+	return ra.Equal(rb)
+}

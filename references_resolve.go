@@ -1,14 +1,11 @@
 package azmlbatch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
 // heldReference is a member of a request that refers to something with a name. Deployments and
@@ -127,91 +124,4 @@ func (c *Client) latestID(ctx context.Context, r Reference) (string, error) {
 		ID string `json:"id"`
 	}](ctx, c, r.Kind, versions)
 	return v.ID, err
-}
-
-// references lists the references of a deployment.
-func (d *Deployment) references() []heldReference {
-	var held []heldReference
-	hold := func(argument string, kind ReferenceKind, text string, set func(string)) {
-		if text != "" {
-			held = append(held, heldReference{argument: "Deployment." + argument, kind: kind, text: text, set: set})
-		}
-	}
-	hold("Compute", ReferenceKindCompute, d.Compute, func(id string) { d.Compute = id })
-	hold("EnvironmentID", ReferenceKindEnvironment, d.EnvironmentID, func(id string) { d.EnvironmentID = id })
-	hold("CodeConfiguration.CodeID", ReferenceKindCode, d.CodeConfiguration.CodeID, func(id string) { d.CodeConfiguration.CodeID = id })
-	switch m := wire.Indirect(d.Model).(type) {
-	case ModelByID:
-		hold("Model", ReferenceKindModel, m.AssetID, func(id string) { m.AssetID = id; d.Model = m })
-	case ModelByDataPath:
-		hold("Model.DatastoreID", ReferenceKindDatastore, m.DatastoreID, func(id string) { m.DatastoreID = id; d.Model = m })
-	case ModelByOutput:
-		hold("Model.JobID", ReferenceKindJob, m.JobID, func(id string) { m.JobID = id; d.Model = m })
-	}
-	if p, ok := wire.Indirect(d.Configuration).(PipelineComponentDeployment); ok {
-		hold("Configuration.ComponentID", ReferenceKindComponent, p.ComponentID, func(id string) {
-			p.ReferenceType, p.ComponentID = cmp.Or(p.ReferenceType, "Id"), id
-			d.Configuration = p
-		})
-	}
-	return held
-}
-
-// references lists the references of an invocation. The older data set ids may be the service's
-// own, so those that are no reference go out as they are.
-func (inv *Invocation) references() []heldReference {
-	var held []heldReference
-	if inv.Compute != "" {
-		held = append(held, heldReference{argument: "Invocation.Compute", kind: ReferenceKindCompute, text: inv.Compute,
-			set: func(id string) { inv.Compute = id }})
-	}
-	if inv.OutputDataset.DatastoreID != "" {
-		held = append(held, heldReference{argument: "Invocation.OutputDataset.DatastoreID", kind: ReferenceKindDatastore,
-			text: inv.OutputDataset.DatastoreID, set: func(id string) { inv.OutputDataset.DatastoreID = id }})
-	}
-	if d, ok := wire.Indirect(inv.Dataset).(DatasetID); ok && d.ID != "" {
-		held = append(held, heldReference{argument: "Invocation.Dataset.ID", kind: ReferenceKindData, also: namedDataKinds, forms: append(placedDataForms, ReferenceFormLocal),
-			text: d.ID, set: func(id string) { inv.Dataset = DatasetID{ID: id} }})
-	}
-	if inv.Input != nil {
-		h := inputReference("Invocation.Input.URI", inv.Input, func(in Input) { inv.Input = in })
-		return append(held, h...)
-	}
-	for _, name := range sortedKeys(inv.Inputs) {
-		h := inputReference(fmt.Sprintf("Invocation.Inputs[%q].URI", name), inv.Inputs[name], func(in Input) { inv.Inputs[name] = in })
-		held = append(held, h...)
-	}
-	return held
-}
-
-// An input names data of any kind, or says where it is.
-var (
-	namedDataKinds  = []ReferenceKind{"datasets", ReferenceKindModel} // datasets: the older word in ids
-	placedDataForms = []ReferenceForm{ReferenceFormPlace, ReferenceFormURL, ReferenceFormOutput}
-)
-
-// inputReference is the reference of an input that has a URI, in a list.
-func inputReference(argument string, in Input, set func(Input)) []heldReference {
-	h := heldReference{argument: argument, kind: ReferenceKindData, also: namedDataKinds, forms: placedDataForms, text: dataURI(in)}
-	switch v := wire.Indirect(in).(type) {
-	case URIFolder:
-		h.set = func(id string) { v.URI = id; set(v) }
-	case URIFile:
-		h.set = func(id string) { v.URI = id; set(v) }
-	case MLTable:
-		h.set = func(id string) { v.URI = id; set(v) }
-	case CustomModel:
-		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
-	case MLFlowModel:
-		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
-	case TritonModel:
-		h.kind, h.set = ReferenceKindModel, func(id string) { v.URI = id; set(v) }
-	default:
-		return nil
-	}
-	return []heldReference{h}
-}
-
-func placeURI(datastore, path string) string {
-	return "azureml://datastores/" + datastore + "/paths/" + path
 }

@@ -11,51 +11,15 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
+
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
-
-// A plane is one family of hosts with one token audience. A token goes only to the hosts of its plane.
-type plane struct {
-	name     string
-	pipeline runtime.Pipeline
-	owns     func(host string) bool
-}
-
-func exactHost(host string) func(string) bool {
-	return func(h string) bool { return strings.EqualFold(h, host) }
-}
-
-func hostSuffix(suffixes []string) func(string) bool {
-	return func(h string) bool {
-		h = strings.ToLower(h)
-		return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(h, s) })
-	}
-}
-
-func (c *Client) newPlane(name, audience string, owns func(string) bool) *plane {
-	o := c.options.ClientOptions
-	o.Retry = policy.RetryOptions{MaxRetries: -1} // one retry layer, and it is below (retry.go)
-	o.Transport = newRetryTransport(c.retry, o.Transport, c.options.Logger)
-	auth := runtime.NewBearerTokenPolicy(c.cred, []string{audience + "/.default"}, &policy.BearerTokenOptions{
-		InsecureAllowCredentialWithHTTP: o.InsecureAllowCredentialWithHTTP,
-	})
-	return &plane{name: name, owns: owns, pipeline: runtime.NewPipeline(moduleName, moduleVersion,
-		runtime.PipelineOptions{PerRetry: []policy.Policy{auth}}, &o)}
-}
-
-// operation says what a request is for, in errors and logs: get endpoint "digits".
-type operation struct{ verb, kind, name string }
-
-func (o operation) String() string {
-	if o.name == "" {
-		return o.verb + " " + o.kind
-	}
-	return fmt.Sprintf("%s %s %q", o.verb, o.kind, redact(o.name)) // a signed URL may have been given for a name
-}
 
 // request is everything that one HTTP request of the JSON planes can need.
 type request struct {
@@ -219,25 +183,6 @@ func foreignHost(op operation, p *plane, raw string) error {
 
 var errForeignHost = errors.New("foreign host")
 
-// transportError wraps a failure that gave no whole answer.
-func transportError(op operation, err error) error {
-	e := &Error{Operation: op.String(), Err: err}
-	var cut *cutError
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return e
-	case errors.As(err, &cut):
-		e.StatusCode, e.RequestID, e.Message = cut.status, cut.requestID, shown(cut)
-		e.Remedy = "check the network, and any proxy in between"
-		return e
-	}
-	if text := signInText(err); text != "" {
-		e.Message = text
-	}
-	e.Remedy = transportRemedy(err)
-	return e
-}
-
 func decodeBody(op operation, resp *http.Response, v any) error {
 	body, err := payload(resp)
 	if err != nil {
@@ -258,4 +203,42 @@ func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 			Remedy:  "check for a proxy in between; the call may have worked, so read the resource before trying again"}
 	}
 	return nil
+}
+
+// inSpan runs a step of several requests within a span.
+func inSpan[T any](ctx context.Context, c *Client, op operation, run func(context.Context) (T, error)) (v T, err error) {
+	if err := c.ready(op); err != nil {
+		return v, err
+	}
+	ctx, end := c.begin(ctx, op, slog.LevelInfo)
+	defer end(&err)
+	return run(ctx)
+}
+
+// begin opens the span of a step and returns what ends it, with the step's error, and logs it: a step of several requests
+// at slog.LevelInfo, a single request at slog.LevelDebug. A span within another span of this package is left out, as in
+// every Azure SDK; the HTTP spans of its requests are children of the outer one.
+//
+//	ctx, end := c.begin(ctx, op, slog.LevelInfo)
+//	defer end(&err)
+func (c *Client) begin(ctx context.Context, op operation, level slog.Level) (context.Context, func(*error)) {
+	logger := c.options.Logger
+	logs := logger != nil && logger.Enabled(ctx, level)
+	if !logs && !c.tracer.Enabled() {
+		return ctx, func(*error) {}
+	}
+	started := c.clock.now()
+	ctx, endSpan := runtime.StartSpan(ctx, op.verb+" "+op.kind, c.tracer, &runtime.StartSpanOptions{
+		Attributes: []tracing.Attribute{{Key: attributeName, Value: redact(op.name)}},
+	})
+	return ctx, func(err *error) {
+		endSpan(*err)
+		if logs {
+			attributes := []any{"name", redact(op.name), "duration", c.clock.now().Sub(started).Round(time.Microsecond)}
+			if *err != nil {
+				attributes = append(attributes, "error", *err)
+			}
+			logger.Log(ctx, level, op.verb+" "+op.kind, attributes...)
+		}
+	}
 }

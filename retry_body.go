@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -97,4 +98,11 @@ func payload(resp *http.Response) ([]byte, error) {
 		return whole.data, nil
 	}
 	return runtime.Payload(resp)
+}
+
+// requestID looks in the places where the planes put their ids: recordings of 2023 to 2026 show no x-ms-request-id on
+// many management answers, X-Request-ID at the scoring host and mise-correlation-id on the data plane.
+func requestID(h http.Header) string {
+	return cmp.Or(h.Get("x-ms-request-id"), h.Get("x-ms-correlation-request-id"), h.Get("X-Request-ID"),
+		h.Get("mise-correlation-id"))
 }

@@ -2,9 +2,12 @@ package azmlbatch
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"log/slog"
@@ -208,3 +211,71 @@ const (
 	// RowFormatCommaSeparated is what an MLflow model without a script leaves: row, prediction, file name.
 	RowFormatCommaSeparated
 )
+
+// startOfFile keeps the first bytes that are read from a file, so that an error can say what the
+// file looks like.
+type startOfFile struct {
+	r     io.Reader
+	start []byte
+}
+
+// startBytes is how much is kept. It holds the first line of almost every file.
+const startBytes = 4 << 10
+
+func (s *startOfFile) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if room := startBytes - len(s.start); room > 0 && n > 0 {
+		s.start = append(s.start, p[:min(n, room)]...)
+	}
+	return n, err
+}
+
+// explain adds to the error of the first row which format the file looks like. The error stays as
+// it is where no row is to blame, and where the file looks like the format that was asked for.
+func (s *startOfFile) explain(err error, asked RowFormat) error {
+	var row *RowError
+	if !errors.As(err, &row) {
+		return err
+	}
+	line, _, _ := strings.Cut(strings.TrimLeft(string(s.start), "\r\n"), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if hint := formatHint(line, asked); hint != "" {
+		row.Err = fmt.Errorf("%w; %s", row.Err, hint)
+		row.Text = cmp.Or(row.Text, clip(line))
+	}
+	return err
+}
+
+// formatHint says which format a file with this first line looks like, and what to do. It is empty
+// where that is the format that was asked for. It is a guess, so it only ever helps an error.
+func formatHint(line string, asked RowFormat) string {
+	spaces, commas := columnsOf(line, ' '), columnsOf(line, ',')
+	have, other := spaces, commas
+	hint := "the file looks comma separated: use RowFormatCommaSeparated"
+	if asked == RowFormatCommaSeparated {
+		have, other = commas, spaces
+		hint = "the file looks space separated: use RowFormatSpaceSeparated"
+	}
+	switch {
+	case line == "":
+		return ""
+	case strings.HasPrefix(line, `{"`) || strings.ContainsAny(line[:1], "{[") && json.Valid([]byte(line)):
+		return "the file looks like JSON lines: use Rows[string] with RowFormatLines and decode each line"
+	case strings.ContainsAny(line[:1], "{[("), have <= 1 && other <= 1:
+		return "the file looks like lines of text: use Rows[string] with RowFormatLines"
+	case other > have:
+		return hint
+	}
+	return ""
+}
+
+// columnsOf counts the columns of a line; 0 when it cannot be read with this separator.
+func columnsOf(line string, separator rune) int {
+	r := csv.NewReader(strings.NewReader(line))
+	r.Comma = separator
+	record, err := r.Read()
+	if err != nil {
+		return 0
+	}
+	return len(record)
+}

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -122,13 +123,6 @@ func (s *storageState) remember(at place, w way) {
 	put(&s.works, at.at(""), w)
 }
 
-func put[K comparable, V any](m *map[K]V, key K, value V) {
-	if *m == nil {
-		*m = map[K]V{}
-	}
-	(*m)[key] = value
-}
-
 func (s *storageState) defaultStore() *cached[Datastore] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,9 +202,66 @@ func (c *Client) forgetDatastore(name string) {
 	}
 }
 
-// Signatures are asked for an hour and renewed some minutes before they end. Keys, which somebody may exchange, are kept as
-// long.
-const (
-	secretHours  = 1
-	secretMargin = 5 * time.Minute
-)
+var errNoSecrets = errors.New("the datastore has no secrets that open its storage")
+
+// connections lets as many requests of a transfer reuse their connection as run at once; net/http keeps two by default.
+const connections = 320
+
+func storageTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, connections
+	t.WriteBufferSize = 32 << 10 // head and body of a small file leave in one piece
+	return t
+}
+
+// storageError turns what azblob returns into *[Error], as the calls of the other planes do. Errors of this package, of
+// the file system and of the context pass through.
+func storageError(op operation, err error) error {
+	var own *Error
+	var bad *ArgumentError
+	var answer *azcore.ResponseError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own), errors.As(err, &bad):
+		return err
+	case errors.As(err, &answer) && answer.RawResponse != nil:
+		return newResponseError(op.String(), answer.RawResponse)
+	}
+	return transportError(op, err)
+}
+
+// refused reports whether storage turned a way in away, or the credential gave no token, so that another way may be tried.
+// The account's network rules are no matter of the credential. Storage hides a container that is not public from those
+// without a credential.
+func refused(err error, w way) bool {
+	var noToken *tokenError
+	if errors.As(err, &noToken) {
+		return true
+	}
+	if HasCode(err, "AuthorizationFailure", "InsufficientAccountPermissions") {
+		return false
+	}
+	if w == anonymously && HasCode(err, "PublicAccessNotPermitted", "ResourceNotFound") {
+		return true
+	}
+	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden)
+}
+
+// statusOf is the HTTP status behind an error, 0 without one.
+func statusOf(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.StatusCode
+	}
+	return 0
+}
+
+// tokenError marks that the credential gave no token for storage.
+type tokenError struct{ error }
+
+func (e *tokenError) Unwrap() error { return e.error }

@@ -113,11 +113,6 @@ func (s signing) send(req *http.Request, t blobTarget) (*http.Response, error) {
 	return resp, nil
 }
 
-// tokenError marks that the credential gave no token for storage.
-type tokenError struct{ error }
-
-func (e *tokenError) Unwrap() error { return e.error }
-
 type storageCredential struct{ azcore.TokenCredential }
 
 func (s storageCredential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
@@ -153,20 +148,6 @@ func (c *Client) newKeyClient(account string, key Secret) (*blockblob.Client, er
 		return nil, err
 	}
 	return blockblob.NewClientWithSharedKeyCredential(aimless, cred, c.blobOptions())
-}
-
-// connections lets as many requests of a transfer reuse their connection as run at once; net/http keeps two by default.
-const connections = 320
-
-func storageTransport() http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport
-	}
-	t = t.Clone()
-	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, connections
-	t.WriteBufferSize = 32 << 10 // head and body of a small file leave in one piece
-	return t
 }
 
 // openBlob reads a blob from its beginning. A connection that breaks is made anew where it broke.
@@ -244,8 +225,6 @@ func (c *Client) enter(ctx context.Context, op operation, w way, at place) (*blo
 	}
 	return b, func(context.Context) (string, error) { return at.sas, nil }, err
 }
-
-var errNoSecrets = errors.New("the datastore has no secrets that open its storage")
 
 // secretsFor names the datastore whose secrets open a place. A URL without datastore may lie in the account of the default
 // datastore, whose secrets open all containers of the account; the workspace keeps code there.

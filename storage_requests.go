@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,8 @@ import (
 	azruntime "github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
+
+	"github.com/azmlbatch/azmlbatch/internal/transfer"
 )
 
 // The requests that carry content are not azblob's. Of a Put Blob of 10 KiB to a server on the same machine, azblob's and
@@ -239,4 +242,66 @@ func (c *Client) userAgent() string {
 	}
 	id := strings.ReplaceAll(c.options.Telemetry.ApplicationID, " ", "/")
 	return strings.TrimSpace(fmt.Sprintf("%.24s azsdk-go-%s/%s (%s; %s)", id, moduleName, moduleVersion, runtime.Version(), runtime.GOOS))
+}
+
+// TransferError says which files of an upload or download failed; all others were transferred. Call again to transfer what is
+// missing. [errors.Is] and [errors.As] look into the causes.
+type TransferError struct {
+	// Operation is what was tried, for example `upload path "./model"`.
+	Operation string
+	// Failed are the files that failed with their causes, by name; of very many the first thousand.
+	Failed []FileFailure
+	// FilesFailed is how many files failed.
+	FilesFailed int
+	// Files is how many files there were in all.
+	Files int
+}
+
+// FileFailure is why one file was not transferred.
+type FileFailure struct {
+	// Name is the path within the folder, with slashes.
+	Name string
+	// Err is the cause, often *[Error].
+	Err error
+}
+
+// Error names the first files with their causes on one line.
+func (e *TransferError) Error() string {
+	const shownFiles = 3
+	own := e.Operation + ": "
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%s%d of %d files failed: ", prefix, own, e.FilesFailed, e.Files)
+	for i, f := range e.Failed[:min(shownFiles, len(e.Failed))] {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%q: %s", redact(f.Name), strings.TrimPrefix(bare(f.Err), own))
+	}
+	if more := e.FilesFailed - shownFiles; more > 0 {
+		fmt.Fprintf(&b, "; and %d more", more)
+	}
+	b.WriteString("; call again to transfer what is missing")
+	return b.String()
+}
+
+// Unwrap returns the causes.
+func (e *TransferError) Unwrap() []error {
+	causes := make([]error, len(e.Failed))
+	for i, f := range e.Failed {
+		causes[i] = f.Err
+	}
+	return causes
+}
+
+// transferError names the operation in what a transfer returns.
+func transferError(op operation, err error) error {
+	var files *transfer.Error
+	if !errors.As(err, &files) {
+		return storageError(op, err)
+	}
+	e := &TransferError{Operation: op.String(), FilesFailed: files.Count, Files: files.Files}
+	for _, f := range files.Failed {
+		e.Failed = append(e.Failed, FileFailure(f))
+	}
+	return e
 }
