@@ -178,6 +178,8 @@ func (s *services) handler(kind cloud.Kind) http.Handler {
 		return s.settled(s.dataplane)
 	case cloud.KindScoring:
 		return s.settled(s.scoring)
+	case cloud.KindSchemas:
+		return http.HandlerFunc(serveSchema)
 	}
 	return http.NotFoundHandler()
 }

@@ -165,7 +165,7 @@ func (c Cloud) ScoringURI(endpoint, region string) string {
 
 // Domains returns domains that together cover every host of this cloud.
 func (c Cloud) Domains() []string {
-	domains := append(slices.Clone(c.LoginHosts), c.ManagementHost, "blob."+c.StorageSuffix, c.APISuffix, c.InferenceSuffix)
+	domains := append(slices.Clone(c.LoginHosts), c.ManagementHost, "blob."+c.StorageSuffix, c.APISuffix, c.InferenceSuffix, schemasHost)
 	if !slices.Contains(domains, discoveryHost) {
 		domains = append(domains, discoveryHost)
 	}

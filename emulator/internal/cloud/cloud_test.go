@@ -22,6 +22,7 @@ func TestRoute(t *testing.T) {
 		{Public(), "eastus.api.azureml.ms", Route{Kind: KindAPI, Region: "eastus"}},
 		{Public(), "0a1b.workspace.eastus.api.azureml.ms", Route{Kind: KindAPI, Region: "eastus", WorkspaceID: "0a1b"}},
 		{Public(), "glaze-check.westus2.inference.ml.azure.com:8443", Route{Kind: KindScoring, Endpoint: "glaze-check", Region: "westus2"}},
+		{China(), "azuremlschemasprod.azureedge.net", Route{Kind: KindSchemas}},
 		{China(), "login.partner.microsoftonline.cn", Route{Kind: KindLogin}},
 		{China(), "login.microsoftonline.com", Route{Kind: KindLogin}},
 		{China(), "chinaeast2.api.ml.azure.cn", Route{Kind: KindAPI, Region: "chinaeast2"}},
@@ -132,7 +133,7 @@ func TestByName(t *testing.T) {
 
 func TestKindNames(t *testing.T) {
 	t.Parallel()
-	for k := KindLogin; k <= KindScoring; k++ {
+	for k := KindLogin; k <= KindSchemas; k++ {
 		if got, ok := ParseKind(k.String()); !ok || got != k {
 			t.Errorf("ParseKind(%q) = %v, %v; want %v", k, got, ok, k)
 		}

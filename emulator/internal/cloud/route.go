@@ -21,11 +21,13 @@ const (
 	KindAPI
 	// KindScoring is the front door of one batch endpoint.
 	KindScoring
+	// KindSchemas is the host of public JSON schemas.
+	KindSchemas
 )
 
-var kindNames = [...]string{"unknown", "login", "management", "blob", "api", "scoring"}
+var kindNames = [...]string{"unknown", "login", "management", "blob", "api", "scoring", "schemas"}
 
-// String returns the kind's name: login, management, blob, api, scoring.
+// String returns the kind's name: login, management, blob, api, scoring, schemas.
 func (k Kind) String() string {
 	if k < 0 || int(k) >= len(kindNames) {
 		k = 0
@@ -63,6 +65,8 @@ func (c Cloud) Route(host string) (Route, bool) {
 		return Route{Kind: KindLogin}, true
 	case host == c.ManagementHost:
 		return Route{Kind: KindManagement}, true
+	case host == schemasHost:
+		return Route{Kind: KindSchemas}, true
 	}
 	if labels, ok := labelsBefore(host, "blob."+c.StorageSuffix); ok && len(labels) == 1 {
 		return Route{Kind: KindBlob, Account: labels[0]}, true
@@ -83,6 +87,10 @@ func (c Cloud) Route(host string) (Route, bool) {
 // discoveryHost is a login host in every cloud: MSAL for Python asks it for instance discovery even
 // when it signs in to another cloud (seen with Azure CLI 2.45.0 set to AzureChinaCloud).
 const discoveryHost = "login.microsoftonline.com"
+
+// schemasHost has the JSON schemas of Azure ML's files. azure-ai-ml asks it, in every cloud, for that
+// of MLTable files before it registers one, and tries for 10 s when nobody answers.
+const schemasHost = "azuremlschemasprod.azureedge.net"
 
 // HostName returns the name in a host[:port], in lower case and without a final dot.
 func HostName(host string) string {
