@@ -270,14 +270,16 @@ func (r *reader) locate(e *SpecError) {
 
 // add notes where a part stands. A second part of the same name is a mistake unless it is the same
 // again, as when two deployments have one environment inline; then it reports false.
-func (r *reader) add(p part, d document, same func() bool) bool {
+func (r *reader) add(p part, m *mapping, same func() bool) bool {
+	d := m.document
+	d.root = m.node
 	first, ok := r.sources[p]
 	switch {
 	case !ok:
 		r.sources[p] = d
 		return true
 	case !same():
-		r.found = append(r.found, d.at(d.root, "name", fmt.Sprintf("names a second %s, the first is in %s:%d", p, first.file, first.root.Line),
+		r.found = append(r.found, d.at(d.root, m.path+"name", fmt.Sprintf("names a second %s, the first is in %s:%d", p, first.file, first.root.Line),
 			"remove one of the two, rename it, or give both versions"))
 	}
 	return false
@@ -292,9 +294,7 @@ func addTo[T any](r *reader, list *[]T, m *mapping, p part, value T, is func(T) 
 		i := slices.IndexFunc(*list, is)
 		return i >= 0 && equal((*list)[i], value)
 	}
-	d := m.document
-	d.root = m.node
-	if r.add(p, d, same) {
+	if r.add(p, m, same) {
 		*list = append(*list, value)
 	}
 }
