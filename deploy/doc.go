@@ -29,11 +29,12 @@
 //
 // Every mistake is told with file, line and column. [ReadInvocation] reads the inputs file of an invocation.
 //
+// The way back is [Export], which reads what a workspace has of an endpoint, and [Spec.Write], which writes a Spec as YAML.
+//
 // # Being built
 //
 // What this package will have besides, in these shapes:
 //
-//	func Export(ctx context.Context, client *azmlbatch.Client, endpoint, folder string, options *ExportOptions) (Spec, error)
 //	func Plan(ctx context.Context, client *azmlbatch.Client, spec Spec, options *PlanOptions) (*Changes, error)
 //	func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error)
 //	func Local(ctx context.Context, spec Spec, options *LocalOptions) (Result, error)          // a dry run on the emulator

@@ -108,7 +108,9 @@ func condaFile(m *mapping) string {
 		return ""
 	}
 	if v.Kind == yaml.MappingNode {
-		text, err := yaml.Dump(v)
+		plain := *v
+		plainStyle(&plain)
+		text, err := yaml.Dump(&plain)
 		if err != nil {
 			m.bad("conda_file", v, "cannot be written as YAML", "")
 		}
@@ -120,7 +122,7 @@ func condaFile(m *mapping) string {
 	case path == "":
 		return ""
 	case isReference(path):
-		m.bad("conda_file", v, "is "+nodeNoun(v), "give a path of this machine, or the conda mapping itself")
+		m.bad("conda_file", v, "is a reference", "give a path of this machine, or the conda mapping itself")
 		return ""
 	}
 	text, err := os.ReadFile(path)

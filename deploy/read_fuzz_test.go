@@ -23,6 +23,7 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add(seed, "settings.a=1")
 	}
+	f.Add("name: digits", "set\n\n.a1")
 	f.Fuzz(func(t *testing.T, text, set string) {
 		if strings.Contains(text, "..") || strings.Contains(text, "/") || strings.Contains(set, "/") {
 			return // no other files than those of the folder

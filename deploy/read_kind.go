@@ -55,7 +55,7 @@ func documentKinds() []documentKind {
 			never: []string{"endpoint_name", "job_definition"}, schemas: []string{"pipelineJob"},
 			reason: "jobs are started, not deployed; a deployment can name it in job_definition"},
 		{name: "job", types: otherJobs, schemas: []string{"commandJob", "sweepJob", "sparkJob", "autoMLJob"},
-			telling: []string{"experiment_name", "compute", "command", "trial", "entry"}, reason: "jobs are started, not deployed"},
+			telling: []string{"experiment_name", "compute", "trial", "entry", "services", "queue_settings"}, reason: "jobs are started, not deployed"},
 		{name: "data import", types: append([]string{""}, dataTypes...), telling: []string{"source"}, schemas: []string{"DataImport"}, reason: "it belongs to the command data import"},
 		{name: "schedule of a data import", types: []string{""}, telling: []string{"import_data"}, reason: "it starts an import, not batch scoring"},
 		{name: "monitor", types: []string{""}, telling: []string{"create_monitor"}, schemas: []string{"monitorSchedule"}, reason: "it watches online endpoints"},

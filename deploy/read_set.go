@@ -10,7 +10,7 @@ import (
 
 // setting is one --set: a value for a key of a document.
 type setting struct {
-	text   string   // as it was given
+	text   string   // as it was given, without the value, which may be a secret
 	target string   // the kind or name of the document, empty if the key must tell
 	path   []string // keys
 	value  *yaml.Node
@@ -26,6 +26,7 @@ func (s setting) bad(problem, remedy string) error {
 func parseSetting(text string) (setting, error) {
 	s := setting{text: text}
 	path, value, ok := strings.Cut(text, "=")
+	s.text = path
 	if !ok {
 		return s, s.bad("has no =", "write KEY=VALUE, as in settings.mini_batch_size=5")
 	}
@@ -38,7 +39,7 @@ func parseSetting(text string) (setting, error) {
 	}
 	s.value = &yaml.Node{Kind: yaml.ScalarNode, Value: value}
 	if strings.HasPrefix(value, "{") || strings.HasPrefix(value, "[") {
-		documents, err := parseDocuments("--set "+text, []byte("value: "+value))
+		documents, err := parseDocuments("--set "+path, []byte("value: "+value))
 		if err != nil || len(documents) != 1 {
 			return s, s.bad("has a value that is not JSON", "check its braces, brackets and quotes")
 		}

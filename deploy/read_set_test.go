@@ -50,12 +50,12 @@ func TestReadSet(t *testing.T) {
 	}
 	for _, test := range []struct{ paths, set, want string }{
 		{"green.yml", "compute", `--set compute: has no =; write KEY=VALUE, as in settings.mini_batch_size=5`},
-		{"green.yml", "settings..a=1", `--set settings..a=1: has an empty key; write KEY=VALUE, as in settings.mini_batch_size=5`},
-		{"green.yml", "model.path=x", `--set model.path=x: model is the text "azureml:digits:1" in green.yml; set that key as a whole`},
-		{"green.yml", "tags={a: [}", `--set tags={a: [}: has a value that is not JSON; check its braces, brackets and quotes`},
+		{"green.yml", "settings..a=1", `--set settings..a: has an empty key; write KEY=VALUE, as in settings.mini_batch_size=5`},
+		{"green.yml", "model.path=x", `--set model.path: model is the text "azureml:digits:1" in green.yml; set that key as a whole`},
+		{"green.yml", "tags={a: [}", `--set tags: has a value that is not JSON; check its braces, brackets and quotes`},
 		{"green.yml", "computer=x", `green.yml:1:1: unknown key "computer"; did you mean compute?`},
-		{"green.yml endpoint.yml", "name=x", `--set name=x: fits 2 documents, the first in green.yml; put the kind or name of the document before it: blue:compute=cluster`},
-		{"green.yml endpoint.yml", "model:path=x", `--set model:path=x: fits no document; begin with a key of the document, or with its kind or name: deployment:compute=cluster`},
+		{"green.yml endpoint.yml", "name=x", `--set name: fits 2 documents, the first in green.yml; put the kind or name of the document before it: blue:compute=cluster`},
+		{"green.yml endpoint.yml", "model:path=x", `--set model:path: fits no document; begin with a key of the document, or with its kind or name: deployment:compute=cluster`},
 		{"green.yml", "green:settings.mini_batch_size=x", `green.yml:1:1: settings.mini_batch_size: is the text "x"; write a whole number`},
 	} {
 		if _, err := read(test.paths, test.set); err == nil || err.Error() != test.want {
