@@ -238,6 +238,8 @@ func checkScriptPath(op operation, argument, script string) error {
 	case path.Clean(script) == ".":
 		return op.invalid(argument, fmt.Sprintf("%q is a folder", script),
 			"name the file in it that defines init and run")
+	case !strings.HasSuffix(script, ".py"), path.Base(script) == ".py":
+		return op.invalid(argument, fmt.Sprintf("%q is not the name of a Python file", script), "name a file that ends with .py, for example score.py")
 	case strings.Contains(strings.TrimSuffix(path.Clean(script), ".py"), "."):
 		return op.invalid(argument, fmt.Sprintf("%q cannot be imported as a module because of a dot in its name", script),
 			"rename it, so that .py has the only dot of the path")

@@ -86,11 +86,18 @@ func checkScript(op operation, d Deployment) error {
 		return op.invalid("Deployment.EnvironmentID", "is empty although a scoring script is given",
 			"name the environment that the script runs in; an MLflow model needs none if you leave CodeConfiguration empty")
 	}
+	if d.CodeConfiguration.CodeID == "" {
+		return op.invalid("Deployment.CodeConfiguration.CodeID", "is empty although a scoring script is given",
+			"upload the folder that holds the script with Codes().Upload, and name the result")
+	}
 	return checkScriptPath(op, "Deployment.CodeConfiguration.ScoringScript", d.CodeConfiguration.ScoringScript)
 }
 
-// checkFileName refuses a name that no file on a datastore can have. Storage drops a dot or blank at the end. Empty is
-// for the caller to judge.
+// forbiddenInFileName is what the service does not take in the name of a predictions file.
+const forbiddenInFileName = `~"#%&*:<>?{|}`
+
+// checkFileName refuses a name that no predictions file can have. Storage drops a dot or blank at the
+// end. Empty is for the caller to judge.
 func checkFileName(op operation, argument, name string) error {
 	const remedy = "name a file, such as predictions.csv"
 	isControl := func(r rune) bool { return r < ' ' || r == 0x7f }
@@ -101,6 +108,8 @@ func checkFileName(op operation, argument, name string) error {
 		return op.invalid(argument, fmt.Sprintf("%q ends with a dot or a blank, which storage drops", name), remedy)
 	case strings.ContainsFunc(name, isControl):
 		return op.invalid(argument, fmt.Sprintf("%q has a control character", name), remedy)
+	case strings.ContainsAny(name, forbiddenInFileName):
+		return op.invalid(argument, fmt.Sprintf("%q has one of %s", name, forbiddenInFileName), remedy)
 	}
 	return nil
 }

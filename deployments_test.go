@@ -176,7 +176,7 @@ func TestDeploymentReferencesInEveryForm(t *testing.T) {
 
 // TestScriptsThatCanBeImported has names that look odd and are fine.
 func TestScriptsThatCanBeImported(t *testing.T) {
-	for script, want := range map[string]string{"batch-score.py": "batch-score.py", "src/my score.py": "src/my score.py", "./score.py": "score.py", "a//score.py": "a/score.py", "score": "score"} {
+	for script, want := range map[string]string{"batch-score.py": "batch-score.py", "src/my score.py": "src/my score.py", "./score.py": "score.py", "a//score.py": "a/score.py", "src/__init__.py": "src/__init__.py"} {
 		service := newDeploymentService()
 		d := Deployment{Compute: "raku", Model: ModelByID{AssetID: "glaze:1"}, Location: "westeurope", EnvironmentID: "plain:1",
 			CodeConfiguration: CodeConfiguration{CodeID: "score:1", ScoringScript: script}}
@@ -214,9 +214,14 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 		{"dot in the script's name", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "batch-score.v2.py" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"dot in the script's folder", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "src.v2/score.py" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"script that is no Python", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "score.ipynb" }, "Deployment.CodeConfiguration.ScoringScript"},
+		{"script without code", func(d *Deployment) { d.CodeConfiguration.CodeID = "" }, "Deployment.CodeConfiguration.CodeID"},
+		{"script without extension", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "score" }, "Deployment.CodeConfiguration.ScoringScript"},
+		{"script with an extension in capitals", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "score.PY" }, "Deployment.CodeConfiguration.ScoringScript"},
+		{"script that is only an extension", func(d *Deployment) { d.CodeConfiguration.ScoringScript = ".py" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"script without environment", func(d *Deployment) { d.EnvironmentID = "" }, "Deployment.EnvironmentID"},
 		{"file name with a folder", func(d *Deployment) { d.OutputFileName = "a/b.csv" }, "Deployment.OutputFileName"},
 		{"file name with a backslash", func(d *Deployment) { d.OutputFileName = `a\b.csv` }, "Deployment.OutputFileName"},
+		{"file name with a wildcard", func(d *Deployment) { d.OutputFileName = "b*.csv" }, "Deployment.OutputFileName"},
 		{"file name that ends with a dot", func(d *Deployment) { d.OutputFileName = "b." }, "Deployment.OutputFileName"},
 		{"script is the folder", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "./" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"mini-batch", func(d *Deployment) { d.MiniBatchSize = -1 }, "Deployment.MiniBatchSize"},

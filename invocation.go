@@ -255,10 +255,12 @@ func checkOutputPlace(op operation, argument, uri string) error {
 	quoted := fmt.Sprintf("%q", redact(clip(uri)))
 	r, err := ParseReference("", uri)
 	switch {
-	case err == nil && r.Form == ReferenceFormPlace && strings.Trim(r.Path, "/") != "":
-		return nil
-	case err == nil && r.Form == ReferenceFormPlace:
+	case err == nil && r.Form == ReferenceFormPlace && strings.Trim(r.Path, "/") == "":
 		return op.invalid(argument, quoted+" names no path", remedy)
+	case err == nil && r.Form == ReferenceFormPlace && slices.ContainsFunc(strings.Split(r.Path, "/"), isDots):
+		return op.invalid(argument, quoted+" has a folder of dots, which storage does not have", "write the path without . and ..")
+	case err == nil && r.Form == ReferenceFormPlace:
+		return nil
 	case err == nil && r.Form == ReferenceFormLocal:
 		return op.invalid(argument, quoted+" is a local path, and a job writes to a datastore", remedy+", and read the result with Rows or Download")
 	case err == nil && r.Form == ReferenceFormURL:
@@ -314,6 +316,9 @@ func checkModelOutput(op operation, argument string, out Output, fileName string
 			"use azmlbatch.URIFile with the URI of the predictions file")
 	}
 }
+
+// isDots reports whether a segment of a path is "." or "..", or has more dots only.
+func isDots(segment string) bool { return segment != "" && strings.Trim(segment, ".") == "" }
 
 // references lists the references of an invocation. The older data set ids may be the service's
 // own, so those that are no reference go out as they are.

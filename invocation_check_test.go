@@ -39,6 +39,8 @@ func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
 		{"an output file name with a backslash", "digits", Invocation{Inputs: sampleInputs, OutputFileName: `a\b.csv`}, "Invocation.OutputFileName"},
 		{"an output file name that ends with a dot", "digits", Invocation{Inputs: sampleInputs, OutputFileName: "b."}, "Invocation.OutputFileName"},
 		{"an output file name that ends with a blank", "digits", Invocation{Inputs: sampleInputs, OutputFileName: "b "}, "Invocation.OutputFileName"},
+		{"an output file name with a wildcard", "digits", Invocation{Inputs: sampleInputs, OutputFileName: "b?.csv"}, "Invocation.OutputFileName"},
+		{"an output file name with a percent sign", "digits", Invocation{Inputs: sampleInputs, OutputFileName: "b%20.csv"}, "Invocation.OutputFileName"},
 		{"an output file name with a line break", "digits", Invocation{Inputs: sampleInputs, OutputFileName: "a\nb.csv"}, "Invocation.OutputFileName"},
 		{"a mini-batch below 0", "digits", Invocation{Inputs: sampleInputs, MiniBatchSize: -1}, "Invocation.MiniBatchSize"},
 		{"instances below 0", "digits", Invocation{Inputs: sampleInputs, InstanceCount: -1}, "Invocation.InstanceCount"},
@@ -141,6 +143,9 @@ func TestOutputsThatAreNoPlace(t *testing.T) {
 		"azureml://datastores/d":             "is not a place on a datastore",
 		"azureml://datastores/d/paths/":      "names no path",
 		"azureml://datastores/d/paths":       "names no path",
+		"azureml://datastores/d/paths/../x":  "has a folder of dots",
+		"azureml://datastores/d/paths/./x":   "has a folder of dots",
+		"azureml://datastores/d/paths/a/...": "has a folder of dots",
 	} {
 		for _, o := range []Output{URIFile{URI: uri}, &URIFile{URI: uri}, URIFolder{URI: uri}, MLTable{URI: uri}, CustomModel{URI: uri}, MLFlowModel{URI: uri}, TritonModel{URI: uri}} {
 			c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })

@@ -3,12 +3,9 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -196,7 +193,8 @@ func (j JobsClient) logCounts(ctx context.Context, job string, step JobStep, end
 			return unknownCounts(), err
 		}
 		defer r.Close()
-		return reportCounts(r)
+		report, err := readReport(r)
+		return report.counts, err
 	}
 	newest := JobLog{}
 	for _, l := range logs {
@@ -247,69 +245,6 @@ func count(text string) int {
 		return -1
 	}
 	return n
-}
-
-// reportLines reads the report by the names of its columns, which are all that is known of it: each line is a function
-// from a column to its value. A last line that is cut short is left out.
-func reportLines(r io.Reader) iter.Seq2[func(column string) string, error] {
-	return func(yield func(func(string) string, error) bool) {
-		lines := csv.NewReader(r)
-		lines.FieldsPerRecord, lines.ReuseRecord = -1, true
-		first, err := lines.Read()
-		header := slices.Clone(first)
-		for err == nil {
-			var line []string
-			if line, err = lines.Read(); err != nil {
-				break
-			}
-			value := func(column string) string {
-				if i := slices.Index(header, column); i >= 0 && i < len(line) {
-					return line[i]
-				}
-				return ""
-			}
-			if !yield(value, nil) {
-				return
-			}
-		}
-		if bad := new(csv.ParseError); !errors.Is(err, io.EOF) && !errors.As(err, &bad) {
-			yield(nil, err)
-		}
-	}
-}
-
-// reportedFailure reports whether a try of a mini-batch did not get to its end.
-func reportedFailure(status string) bool {
-	return strings.Contains(status, "EXCEPTION") || strings.Contains(status, "TIMEOUT")
-}
-
-// reportCounts sums up the report of a job. The last try of a mini-batch counts; if it did not get to its end, all files
-// of the mini-batch failed. Mini-batches that no worker picked are not in the report.
-func reportCounts(r io.Reader) (JobCounts, error) {
-	type result struct{ files, failed int }
-	last := map[int]result{}
-	for line, err := range reportLines(r) {
-		if err != nil {
-			return unknownCounts(), operation{"read", "log", miniBatchReport}.failed(err)
-		}
-		id, files, failed := count(line("Mini-batch Id")), count(line("Total")), count(line("Failed"))
-		if id < 0 || files < 0 || failed < 0 {
-			continue
-		}
-		if reportedFailure(line("Status")) {
-			failed = files
-		}
-		last[id] = result{files, failed}
-	}
-	if len(last) == 0 {
-		return unknownCounts(), nil
-	}
-	sum := JobCounts{Files: -1, MiniBatches: -1, MiniBatchesDone: len(last)}
-	for _, r := range last {
-		sum.FilesDone += r.files
-		sum.FilesFailed += r.failed
-	}
-	return sum, nil
 }
 
 // number is a JSON number, also when it comes as text.

@@ -243,7 +243,8 @@ func FuzzReportCounts(f *testing.F) {
 	f.Add(report + "0,1,process000,,2,1,1,1,1,1,RUN_DONE,,,\n")
 	f.Add(report + "0,1,p,,2,0,0,1,1,1,RUN_EXCEPTION,USER_ERROR,\"cut")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := reportCounts(strings.NewReader(text))
+		read, err := readReport(strings.NewReader(text))
+		c := read.counts
 		if err != nil {
 			t.Errorf("a reader that does not fail = %v", err)
 		}

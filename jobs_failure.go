@@ -1,7 +1,6 @@
 package azmlbatch
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -17,11 +16,15 @@ import (
 type JobFailedError struct {
 	// Job as it ended.
 	Job Job
-	// Message is the cause in one line: the last line of the user's traceback, else the service's own words.
+	// Message is the cause in one line: the last line of the user's traceback, else the service's own
+	// words. A try that failed before its mini-batch succeeded is no cause.
 	Message string
-	// Traceback is the first exception of the user's script, whole. Empty when the logs hold none.
+	// Traceback is the exception of the user's script that ended the job, whole. The end of standard
+	// error follows where the exception says nothing by itself, as SystemExit. Empty when the logs
+	// hold none.
 	Traceback string
-	// MiniBatch is the number of the mini-batch that failed first, counted from 0; -1 when unknown.
+	// MiniBatch is the number of the first mini-batch that cost the job files, counted from 0; -1 when
+	// there is none or it is unknown.
 	MiniBatch int
 	// File is the input file that the traceback or the failed mini-batch points at; empty when unknown.
 	File string
@@ -73,8 +76,8 @@ func (e *JobFailedError) Error() string {
 // Unwrap returns why the logs could not be read, if that is so.
 func (e *JobFailedError) Unwrap() error { return e.Err }
 
-// explain reads the logs of a job that ended badly. It asks as little as it can: run history for the step, one listing,
-// and the few files that hold causes, in the order in which they do.
+// explain reads the logs of a job that ended badly: the report, the result, and then the few logs
+// that hold causes, in the order in which they do.
 func (j JobsClient) explain(ctx context.Context, job Job) error {
 	failed := &JobFailedError{Job: job, MiniBatch: -1, Counts: unknownCounts()}
 	if job.Status == JobStatusCanceled {
@@ -87,144 +90,193 @@ func (j JobsClient) explain(ctx context.Context, job Job) error {
 		return failed
 	}
 	failed.Message = step.Message
-	if err := j.readCause(ctx, step, failed); err != nil {
+	if logs, err := j.listLogs(ctx, job.Name, step); err != nil {
 		failed.Err = err
+	} else {
+		failed.Err = (&causeFinder{jobs: j, logs: logs, failed: failed}).find(ctx)
 	}
 	failed.Hint = cmp.Or(failed.Hint, hintFor(failed.Message+"\n"+failed.Traceback+"\n"+step.Message))
 	return failed
 }
 
-// causeLogs are the logs that may hold the cause, most telling first. The head process's own log comes last: its
-// traceback is the driver's exit with code 42 and says nothing.
+// causeLogs are the logs that may hold the cause, most telling first. The head process's own log
+// comes last: its traceback is the driver's exit with code 42 and says nothing.
 var causeLogs = []*regexp.Regexp{
 	regexp.MustCompile(`^logs/job_error.*\.txt$`),
 	regexp.MustCompile(`^logs/user/error(\.txt|/.*\.txt)$`),
 	regexp.MustCompile(`^logs/user/stderr/.*\.txt$`),
 	regexp.MustCompile(`^logs/user/stdout/.*\.txt$`),
-	regexp.MustCompile(`^logs/job_result\.txt$`),
 	regexp.MustCompile(`^(user_logs/std_log.*|azureml-logs/70_driver_log)\.txt$`),
 }
 
 const (
 	miniBatchReport = "logs/sys/job_report/processed_mini-batches.csv"
-	maxLogRead      = 1 << 20 // a log may be huge; the first exception stands near its beginning
+	jobResultLog    = "logs/job_result.txt"
+
+	maxLogRead   = 1 << 20 // of one log, which may be huge
+	maxCauseLogs = 50      // a job has some logs for each of its processes
 )
 
-func (j JobsClient) readCause(ctx context.Context, step JobStep, failed *JobFailedError) error {
-	logs, err := j.listLogs(ctx, failed.Job.Name, step)
-	if err != nil {
-		return err
-	}
-	for _, pattern := range causeLogs {
-		for _, l := range logs {
-			if !pattern.MatchString(l.Name) {
-				continue
-			}
-			text, err := j.readLog(ctx, l)
-			if err != nil {
-				return err
-			}
-			if t, ok := findFailedCall(text); ok {
-				failed.Traceback, failed.Message, failed.Hint, failed.Log = t.text, t.exception, t.hint, l.URI
-				failed.Node, failed.Process = cmp.Or(t.node, l.node()), cmp.Or(t.process, l.process())
-				return errors.Join(j.addPrinted(ctx, logs, failed), j.readMiniBatch(ctx, logs, failed))
-			}
-			if l.Name == "logs/job_result.txt" && strings.TrimSpace(text) != "" {
-				failed.Message, failed.Log = cmp.Or(resultCause(text), failed.Message), l.URI
-			}
-		}
-	}
-	return j.readMiniBatch(ctx, logs, failed)
+// causeFinder looks for the cause of a failed job in its logs.
+type causeFinder struct {
+	jobs   JobsClient
+	logs   []JobLog
+	report jobReport
+	failed *JobFailedError // to be filled in
 }
 
-// addPrinted adds what the script printed where its exception says nothing by itself: sys.exit and argparse write their
-// reason to standard error, and the driver of MLflow models writes it to standard output.
-func (j JobsClient) addPrinted(ctx context.Context, logs []JobLog, failed *JobFailedError) error {
-	stream := ""
-	switch {
-	case strings.HasPrefix(failed.Message, "SystemExit"):
-		stream = "stderr"
-	case strings.HasSuffix(failed.Message, ": No objects to concatenate"):
-		stream = "stdout"
+// find fills in the cause. If a log cannot be read, the others still are.
+func (f *causeFinder) find(ctx context.Context) error {
+	unread := []error{f.readReport(ctx), f.readResult(ctx)}
+	if reasonIsCause.MatchString(f.failed.Message) {
+		return errors.Join(unread...)
 	}
-	at := slices.IndexFunc(logs, func(l JobLog) bool {
-		return strings.HasPrefix(l.Name, "logs/user/"+stream+"/") && l.process() == failed.Process && l.node() == failed.Node
-	})
-	if stream == "" || at < 0 {
-		return nil
-	}
-	text, err := j.readLog(ctx, logs[at])
-	if err != nil {
-		return err
-	}
-	if stream == "stdout" {
-		if reason := unreadableFile.FindString(text); reason != "" {
-			failed.Message = reason + " (" + failed.Message + ")"
+	f.report.latest = strings.Contains(f.failed.Message, "Exception: Run failed.")
+	call, err := f.findCall(ctx)
+	found := call.exception != ""
+	unread = append(unread, err)
+	if lost := f.report.lost; lost != nil && (!f.report.latest || lost.causedBy(call)) {
+		if !found && lost.message != "" { // it is behind the part of the logs that was read
+			f.failed.Message, f.failed.Process, f.failed.Log = lost.message, lost.process, logURI(f.logs, miniBatchReport)
 		}
-		return nil
+		f.failed.MiniBatch, f.failed.File = lost.id, guiltyFile(lost.files, f.failed.Traceback)
 	}
-	if lines := strings.Split(strings.TrimSpace(text), "\n"); lines[0] != "" && len(text) < maxLogRead {
-		failed.Traceback += "\nThe end of " + logs[at].Name + ":\n" + strings.Join(lines[max(0, len(lines)-shownLines):], "\n")
+	if found {
+		unread = append(unread, f.addPrinted(ctx))
 	}
-	return nil
+	return errors.Join(unread...)
 }
 
-// shownLines is how many lines of standard error go into an error.
-const shownLines = 10
+// reasonIsCause matches the reasons of failed jobs that are not about the script, whatever happened
+// to its mini-batches before.
+var reasonIsCause = regexp.MustCompile(`^the path already exists|^No progress update|^scoring: `)
 
-// unreadableFile is what the driver of MLflow models logs for a file that it cannot score (Microsoft Learn: how-to-mlflow-batch).
-var unreadableFile = regexp.MustCompile(`Error processing input file: .*`)
-
-// readMiniBatch finds the first mini-batch that failed, in the report that the engine writes for every attempt.
-func (j JobsClient) readMiniBatch(ctx context.Context, logs []JobLog, failed *JobFailedError) error {
-	at := slices.IndexFunc(logs, func(l JobLog) bool { return l.Name == miniBatchReport })
-	if at < 0 {
-		return nil
-	}
-	text, err := j.readLog(ctx, logs[at])
-	if err != nil {
+// readReport reads the engine's report, which tells which mini-batch cost the job files.
+func (f *causeFinder) readReport(ctx context.Context) error {
+	r, err := f.open(ctx, miniBatchReport)
+	if r == nil {
 		return err
 	}
-	if id, files, ok := firstFailedMiniBatch(text); ok {
-		failed.MiniBatch = id
-		failed.File = guiltyFile(files, failed.Traceback)
+	defer r.Close()
+	f.report, err = readReport(r)
+	f.failed.Counts = f.report.counts
+	return err
+}
+
+// readResult reads how the job ended. The engine's reason says more than the step's message.
+func (f *causeFinder) readResult(ctx context.Context) error {
+	r, err := f.open(ctx, jobResultLog)
+	if r == nil {
+		return err
 	}
-	if len(text) < maxLogRead {
-		failed.Counts, err = reportCounts(strings.NewReader(text))
+	defer r.Close()
+	text, err := readText(r)
+	if reason := resultReason(text); reason != "" {
+		f.failed.Message, f.failed.Log = reason, logURI(f.logs, jobResultLog)
 	}
 	return err
 }
 
-// firstFailedMiniBatch finds the first try in the report that failed.
-func firstFailedMiniBatch(text string) (id int, files []string, ok bool) {
-	for line, err := range reportLines(strings.NewReader(text)) {
-		if err != nil {
-			break
-		}
-		if id = count(line("Mini-batch Id")); id >= 0 && reportedFailure(line("Status")) {
-			return id, detailFiles(line("Mini-batch Detail")), true
-		}
+// open opens a log by its name. It returns nil if there is no such log.
+func (f *causeFinder) open(ctx context.Context, name string) (io.ReadCloser, error) {
+	at := slices.IndexFunc(f.logs, func(l JobLog) bool { return l.Name == name })
+	if at < 0 {
+		return nil, nil
 	}
-	return 0, nil, false
+	return f.jobs.OpenLog(ctx, f.logs[at])
 }
 
-var quotedPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'`)
-
-// detailFiles reads the file names out of a mini-batch's detail, whose form is not evidenced: quoted names, else text
-// separated by commas.
-func detailFiles(detail string) []string {
-	var files []string
-	for _, m := range quotedPattern.FindAllStringSubmatch(detail, -1) {
-		files = append(files, cmp.Or(m[1], m[2]))
-	}
-	if files == nil {
-		for _, f := range strings.Split(strings.Trim(detail, "[] "), ",") {
-			if f = strings.TrimSpace(f); f != "" {
-				files = append(files, f)
+// findCall looks for the failed call of the script that ended the job. It returns none if there is
+// none.
+func (f *causeFinder) findCall(ctx context.Context) (traceback, error) {
+	read := 0
+	for _, pattern := range causeLogs {
+		for _, l := range f.logs {
+			if !pattern.MatchString(l.Name) {
+				continue
+			}
+			if read++; read > maxCauseLogs {
+				return traceback{}, nil
+			}
+			text, err := f.jobs.readLog(ctx, l)
+			if err != nil {
+				return traceback{}, err
+			}
+			if call, ok := f.report.cause(failedCalls(text)); ok {
+				to := f.failed
+				to.Traceback, to.Message, to.Hint, to.Log = call.text, call.exception, call.hint, l.URI
+				to.Node, to.Process = cmp.Or(call.node, l.node()), cmp.Or(call.process, l.process())
+				return call, nil
 			}
 		}
 	}
-	return files
+	return traceback{}, nil
+}
+
+// addPrinted adds what the script printed if its exception says nothing by itself. sys.exit, argparse
+// and a process that ends write their reason to standard error. The driver of MLflow models writes it
+// to standard output.
+func (f *causeFinder) addPrinted(ctx context.Context) error {
+	message := f.failed.Message
+	switch {
+	case message == "SystemExit", strings.HasPrefix(message, "SystemExit: "), strings.HasPrefix(message, "the process ended by "):
+		return f.addStderr(ctx)
+	case strings.HasSuffix(message, ": No objects to concatenate"):
+		return f.addUnreadableFile(ctx)
+	}
+	return nil
+}
+
+// printed finds what the failed process wrote to stdout or stderr.
+func (f *causeFinder) printed(stream string) (JobLog, bool) {
+	at := slices.IndexFunc(f.logs, func(l JobLog) bool {
+		return strings.HasPrefix(l.Name, "logs/user/"+stream+"/") && l.process() == f.failed.Process && l.node() == f.failed.Node
+	})
+	if at < 0 {
+		return JobLog{}, false
+	}
+	return f.logs[at], true
+}
+
+const (
+	shownLines = 10      // of standard error in an error
+	stderrRead = 8 << 10 // from its end
+)
+
+// addStderr adds the end of standard error to the traceback.
+func (f *causeFinder) addStderr(ctx context.Context) error {
+	l, ok := f.printed("stderr")
+	if !ok || l.Size == 0 {
+		return nil
+	}
+	r, err := f.jobs.openLogAt(ctx, l, max(0, l.Size-stderrRead))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	text, err := readText(r)
+	if lines := strings.Split(strings.TrimSpace(text), "\n"); lines[0] != "" {
+		f.failed.Traceback = strings.TrimPrefix(f.failed.Traceback+"\n", "\n") +
+			"The end of " + l.Name + ":\n" + strings.Join(lines[max(0, len(lines)-shownLines):], "\n")
+	}
+	return err
+}
+
+// unreadableFile is what the driver of MLflow models logs for a file that it cannot score (Microsoft
+// Learn: how-to-mlflow-batch).
+var unreadableFile = regexp.MustCompile(`Error processing input file: .*`)
+
+// addUnreadableFile puts the first file that MLflow could not read before its exception.
+func (f *causeFinder) addUnreadableFile(ctx context.Context) error {
+	l, ok := f.printed("stdout")
+	if !ok {
+		return nil
+	}
+	text, err := f.jobs.readLog(ctx, l)
+	if reason := unreadableFile.FindString(text); reason != "" {
+		f.failed.Message = reason + " (" + f.failed.Message + ")"
+	}
+	return err
 }
 
 // guiltyFile is the one file of a mini-batch, or the one that the traceback names: 11.csv and not 1.csv, which is in it.
@@ -241,122 +293,44 @@ func guiltyFile(files []string, traceback string) string {
 	return guilty
 }
 
-// traceback is one Python exception as a log shows it, and the hint that may follow it.
-type traceback struct{ text, exception, node, process, hint string }
-
-var (
-	tracebackWhere = regexp.MustCompile(`(process\d+) on node (\S+)`)
-	failedCall     = regexp.MustCompile(`(process\d+) on node (\S+) failed with error: (.+)`)
-	logStamp       = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}`)
-)
-
-const tracebackHead = "Traceback (most recent call last):"
-
-// findFailedCall returns the first failed call of the script in a log: its exception, else what happened to its process
-// or to its rows.
-func findFailedCall(log string) (traceback, bool) {
-	if t, ok := findTraceback(log); ok {
-		return t, true
-	}
-	lines := strings.Split(strings.ReplaceAll(log, "\r\n", "\n"), "\n")
-	for i, line := range lines {
-		if m := failedCall.FindStringSubmatch(line); m != nil && m[3] != tracebackHead {
-			below := slices.IndexFunc(append(lines[i+1:], ""), func(l string) bool { return l == "" || logStamp.MatchString(l) })
-			text := strings.Join(lines[i+1:i+1+below], "\n")
-			return traceback{text: text, exception: m[3], process: m[1], node: m[2], hint: hintAfter(lines[i+1:])}, true
-		}
-	}
-	return traceback{}, false
-}
-
-// hintAfter returns the hint about the error before these lines. The emulator's engine writes one where it knows more than
-// the exception tells, such as which Python lacks a module; the service writes none.
-func hintAfter(lines []string) string {
-	for _, line := range lines {
-		if _, hint, ok := strings.Cut(line, " Hint: "); ok && logStamp.MatchString(line) {
-			return hint
-		}
-		if strings.Contains(line, "failed with error: ") {
-			break
-		}
-	}
-	return ""
-}
-
-// findTraceback returns the first exception in a log that is the user's and not the driver's exit.
-func findTraceback(log string) (traceback, bool) {
-	lines := strings.Split(strings.ReplaceAll(log, "\r\n", "\n"), "\n")
-	for i, line := range lines {
-		before, _, ok := strings.Cut(line, tracebackHead)
-		if !ok {
-			continue
-		}
-		t := readTraceback(lines[i+1:])
-		if t.exception == "" || strings.HasPrefix(t.exception, "SystemExit: 42") {
-			continue
-		}
-		if m := tracebackWhere.FindStringSubmatch(before); m != nil {
-			t.process, t.node = m[1], m[2]
-		}
-		t.hint = hintAfter(lines[i+1:])
-		return t, true
-	}
-	return traceback{}, false
-}
-
-// readTraceback reads what follows the head line: frames, which are indented, the exception, and the further lines of its
-// message up to an empty or a stamped line. A chained exception ("During handling …") is read to its end.
-func readTraceback(lines []string) traceback {
-	out := []string{tracebackHead}
-	var t traceback
-	for i := 0; i < len(lines); i++ {
-		line := strings.TrimRight(lines[i], " \t")
-		if logStamp.MatchString(line) {
-			break
-		}
-		if line == "" {
-			if !chained(out[len(out)-1], lines[i:]) {
-				break
-			}
-			out = append(out, line)
-			t.exception = ""
-			continue
-		}
-		out = append(out, line)
-		if t.exception == "" && line[0] != ' ' && line[0] != '\t' && line != tracebackHead && !chainNote(line) {
-			t.exception = line
-		}
-	}
-	t.text = strings.Join(out, "\n")
-	return t
-}
-
-func chainNote(line string) bool {
-	return strings.HasPrefix(line, "During handling of the above exception") || strings.HasPrefix(line, "The above exception was the direct cause")
-}
-
-// chained reports whether, after an empty line, the traceback goes on with another exception. A second traceback without
-// a note between them is another one.
-func chained(last string, lines []string) bool {
-	for _, l := range lines {
-		if l = strings.TrimSpace(l); l != "" {
-			return chainNote(l) || l == tracebackHead && chainNote(last)
-		}
-	}
-	return false
-}
-
-// resultCause is the last stamped line of job_result.txt without its stamp.
-func resultCause(text string) string {
-	cause := ""
-	s := bufio.NewScanner(strings.NewReader(text))
-	for s.Scan() {
-		line := strings.TrimSpace(s.Text())
+// resultReason is why the job failed: the last stamped line of job_result.txt without its stamp. A
+// job can complete there and fail afterwards, when its output is stored: that is no reason.
+func resultReason(text string) string {
+	reason := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
 		if stamp, rest, ok := strings.Cut(line, " "); ok && logStamp.MatchString(stamp) && rest != "" {
-			cause = rest
+			reason = rest
 		}
 	}
-	return cause
+	if strings.HasPrefix(reason, "The job completed.") {
+		return ""
+	}
+	return reason
+}
+
+func logURI(logs []JobLog, name string) string {
+	at := slices.IndexFunc(logs, func(l JobLog) bool { return l.Name == name })
+	if at < 0 {
+		return ""
+	}
+	return logs[at].URI
+}
+
+// readLog reads the beginning of a log.
+func (j JobsClient) readLog(ctx context.Context, l JobLog) (string, error) {
+	r, err := j.OpenLog(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	return readText(r)
+}
+
+// readText reads the beginning of a text that may be huge.
+func readText(r io.Reader) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxLogRead))
+	return strings.ToValidUTF8(string(b), "\uFFFD"), err
 }
 
 // hints are causes that users of batch endpoints meet, with what helped them.
@@ -365,13 +339,20 @@ var hints = []struct{ text, hint string }{
 	{"should return a list or a pandas DataFrame", "run must return a list or a pandas DataFrame, not None, text, dict, array or a generator"},
 	{"Can't mount Dataset", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},
 	{"Dataset initialization failed", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},
+	{"is not a package", "a module hides the package: rename the file of the code folder that has its name"},
+	{"cannot import name", "another version of the package is installed, or a file of the code folder has its name: pin the version in the environment, or rename the file"},
 	{"No module named 'azureml'", "add azureml-core and azureml-dataset-runtime[fuse] to the environment's conda file"},
 	{"pkg_resources", "add setuptools<81 to the environment's conda file"},
+	{"No module named 'cv2'", "add opencv-python-headless to the environment's conda file"},
+	{"No module named 'sklearn'", "add scikit-learn to the environment's conda file"},
+	{"No module named 'PIL'", "add pillow to the environment's conda file"},
+	{"No module named 'yaml'", "add pyyaml to the environment's conda file"},
 	{"No module named", "the Python that ran the script lacks this module: add its package to the environment, or the file to the code folder"},
-	{"error: unrecognized arguments:", "sys.argv holds the options of the driver: parse it with parse_known_args()"},
+	{"client_sdk_version", "sys.argv holds the options of the driver: parse it with parse_known_args()"},
 	{"error: the following arguments are required:", "a deployment cannot pass arguments to its script: read an environment variable instead"},
 	{"run() returned ", "return as many rows as files; a file without a row counts as failed"},
 	{"signal 9 ", "the process may have run out of memory: lower MiniBatchSize or MaxConcurrencyPerInstance, or choose a larger VM size"},
+	{"signal 11 ", "native code crashed: check the versions of the packages against the Python and the image of the environment"},
 	{"exceeds error threshold", "raise errorThreshold, or mend the files that fail"},
 	{"the path already exists", "give every job an output of its own"},
 	{"No objects to concatenate", "no file of the mini-batch could be read by the MLflow model: check the file types"},
@@ -390,15 +371,4 @@ func hintFor(text string) string {
 		}
 	}
 	return ""
-}
-
-// readLog reads the beginning of a log.
-func (j JobsClient) readLog(ctx context.Context, l JobLog) (string, error) {
-	r, err := j.OpenLog(ctx, l)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	b, err := io.ReadAll(io.LimitReader(r, maxLogRead))
-	return strings.ToValidUTF8(string(b), "\uFFFD"), err
 }

@@ -30,9 +30,9 @@ func TestFindTraceback(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := findTraceback(tt.log)
+			got, ok := jobReport{}.cause(failedCalls(tt.log))
 			if ok != tt.ok {
-				t.Errorf("findTraceback = %v, want %v", ok, tt.ok)
+				t.Errorf("cause = %v, want %v", ok, tt.ok)
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(traceback{})); diff != "" {
 				t.Errorf("traceback (-want +got):\n%s", diff)
@@ -60,24 +60,52 @@ func TestFindFailedCall(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := findFailedCall(tt.log)
+			got, ok := jobReport{}.cause(failedCalls(tt.log))
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(traceback{})); diff != "" || ok != tt.ok {
-				t.Errorf("findFailedCall = %v, want %v (-want +got):\n%s", ok, tt.ok, diff)
+				t.Errorf("cause = %v, want %v (-want +got):\n%s", ok, tt.ok, diff)
 			}
 		})
 	}
 }
 
-func TestFirstFailedMiniBatch(t *testing.T) {
-	const report = "Mini-batch Id,Picked Count,Process,Status,Error Message,Mini-batch Detail\n" +
-		"0,1,process000,RUN_DONE,,\"['a.pgm']\"\n3,1,process001,RUN_EXCEPTION,bad,\"['x/b.pgm', 'x/c.pgm']\"\n4,1,process001,RUN_TIMEOUT,,d.pgm\n"
-	id, files, ok := firstFailedMiniBatch(report)
-	if !ok || id != 3 {
-		t.Errorf("firstFailedMiniBatch = %d, %v; want 3", id, ok)
+func TestLostMiniBatch(t *testing.T) {
+	const head = "Mini-batch Id,Picked Count,Process,Total,Failed,Status,Error Message,Mini-batch Detail\n"
+	tests := []struct {
+		name, lines string
+		want        *lostMiniBatch
+		recovered   []string
+	}{
+		{"the first of several", "0,1,process000,1,0,RUN_DONE,,\"['a.pgm']\"\n3,1,process001,2,0,RUN_EXCEPTION,bad,\"['x/b.pgm', 'x/c.pgm']\"\n4,1,process001,1,0,RUN_TIMEOUT,late,d.pgm\n",
+			&lostMiniBatch{id: 3, try: 1, line: 2, process: "process001", message: "bad", files: []string{"x/b.pgm", "x/c.pgm"}}, nil},
+		{"one that succeeded later is none", "0,1,process000,1,0,RUN_EXCEPTION,flaky,a\n0,2,process001,1,0,RUN_DONE,,\n", nil, []string{"flaky"}},
+		{"one that succeeded later, before one that did not", "0,1,process000,1,0,RUN_EXCEPTION,flaky,a\n1,1,process000,1,0,RUN_EXCEPTION,bad,b\n0,2,process001,1,0,RUN_DONE,,\n",
+			&lostMiniBatch{id: 1, try: 1, line: 2, process: "process000", message: "bad", files: []string{"b"}}, []string{"flaky"}},
+		{"one that had more tries left when the job ended", "0,1,process000,1,0,RUN_EXCEPTION,flaky,a\n1,1,process001,1,0,RUN_EXCEPTION,once,b\n1,2,process001,1,1,RUN_EXCEPTION,bad,b\n",
+			&lostMiniBatch{id: 1, try: 2, line: 3, process: "process001", message: "bad", files: []string{"b"}}, nil},
+		{"too few rows", "0,1,process000,2,1,RUN_DONE,,\n", &lostMiniBatch{try: 1, line: 1, tooFewRows: true, process: "process000"}, nil},
+		{"an exception is told before rows that are missing", "0,1,process000,2,1,RUN_DONE,,\n1,1,process000,2,2,RUN_EXCEPTION,bad,b\n",
+			&lostMiniBatch{id: 1, try: 1, line: 2, process: "process000", message: "bad", files: []string{"b"}}, nil},
+		{"an empty report", "", nil, nil},
+		{"lines that cannot be read", "x,1,p,1,0,RUN_EXCEPTION,bad,a\n1,1,p,x,0,RUN_EXCEPTION,bad,a\n2,1,p,1,,RUN_EXCEPTION,bad,a\n", nil, nil},
 	}
-	if diff := cmp.Diff([]string{"x/b.pgm", "x/c.pgm"}, files); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := readReport(strings.NewReader(head + tt.lines))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got.lost, cmp.AllowUnexported(lostMiniBatch{})); diff != "" {
+				t.Errorf("lost mini-batch (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.recovered, got.recovered); diff != "" {
+				t.Errorf("recovered (-want +got):\n%s", diff)
+			}
+		})
 	}
+}
+
+func TestGuiltyFile(t *testing.T) {
+	files := []string{"x/b.pgm", "x/c.pgm"}
 	if got := guiltyFile(files, "ValueError: c.pgm is broken"); got != "c.pgm" {
 		t.Errorf("guiltyFile = %q, want c.pgm", got)
 	}
@@ -98,11 +126,13 @@ func TestJobFailedErrorReads(t *testing.T) {
 	}
 }
 
-func FuzzFindTraceback(f *testing.F) {
+func FuzzFailedCalls(f *testing.F) {
 	f.Add("Traceback (most recent call last):\n  x\nE: y\n\nDuring handling of the above exception\n")
 	f.Fuzz(func(t *testing.T, log string) {
-		if got, ok := findTraceback(log); ok && !strings.HasPrefix(got.text, tracebackHead) {
-			t.Errorf("a traceback that does not begin as one: %q", got.text)
+		for _, call := range failedCalls(log) {
+			if call.exception == "" || strings.Contains(call.exception, "\n") {
+				t.Errorf("an exception that is not one line: %+v", call)
+			}
 		}
 	})
 }

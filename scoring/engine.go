@@ -33,6 +33,8 @@ type engine struct {
 	mu           sync.Mutex
 	progress     Progress
 	firstError   *ScriptError
+	lost         *ScriptError // the first call that cost files: the last try of a mini-batch, or too few rows
+	startFailure *ScriptError // the latest import or init that failed
 	scriptErrors int
 	initFailures int
 	nextOverview time.Time // when to write to the overview log next
@@ -48,7 +50,7 @@ func (e *engine) work(ctx context.Context) error {
 	// Not documented for today's engine. The engine of 2020 gave up after 3 × (timeout + 30 s)
 	// without progress.
 	e.watchdog = time.AfterFunc(e.noProgress, func() {
-		e.abort(e.failure(fmt.Sprintf(noProgress, int(e.noProgress.Seconds())), ""))
+		e.abort(e.failure(fmt.Sprintf(noProgress, int(e.noProgress.Seconds())), "", nil))
 	})
 	defer e.watchdog.Stop()
 
@@ -68,7 +70,7 @@ func (e *engine) work(ctx context.Context) error {
 		return err
 	}
 	if e.queue.remaining() > 0 { // every node gave up
-		return e.failure(runFailed, "init() keeps failing")
+		return e.failure(runFailed, "init() keeps failing", &e.startFailure)
 	}
 	return nil
 }
@@ -105,8 +107,9 @@ func (e *engine) slots() []*slot {
 // resetWatchdog tells the watchdog that something has happened.
 func (e *engine) resetWatchdog() { e.watchdog.Reset(e.noProgress) }
 
-// recordError counts an error of the script and writes it to the logs.
-func (e *engine) recordError(failed *ScriptError) {
+// recordError counts an error of the script and writes it to the logs. A try that is repeated is
+// not final: the mini-batch may still succeed.
+func (e *engine) recordError(failed *ScriptError, final bool) {
 	if e.Func == nil && (failed.Exited || isSystemExit(failed.Message)) {
 		failed.Stderr = e.logs.lastStderr(failed.Node, failed.Process)
 	}
@@ -118,10 +121,22 @@ func (e *engine) recordError(failed *ScriptError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.scriptErrors++
-	// An exception explains a failure better than missing rows, even if it came later.
-	if e.firstError == nil || e.firstError.TooFewRows && !failed.TooFewRows {
-		e.firstError = failed
+	e.firstError = moreTelling(e.firstError, failed)
+	switch {
+	case failed.Phase == PhaseImport, failed.Phase == PhaseInit:
+		e.startFailure = failed
+	case failed.Phase == PhaseRun && final:
+		e.lost = moreTelling(e.lost, failed)
 	}
+}
+
+// moreTelling returns the earlier error, unless it is one of missing rows: an exception explains a
+// failure better, even if it came later.
+func moreTelling(earlier, later *ScriptError) *ScriptError {
+	if earlier == nil || earlier.TooFewRows && !later.TooFewRows {
+		return later
+	}
+	return earlier
 }
 
 // pythonName is the path of the interpreter, or what the caller named before it is found.
@@ -149,7 +164,7 @@ func (e *engine) count(ok, failed int, processed bool) {
 	// Choice: the threshold is checked after every mini-batch. The service checks it every ten
 	// seconds and at the end.
 	if e.threshold >= 0 && allFailed > e.threshold {
-		e.abort(e.failure(fmt.Sprintf(thresholdExceeded, allFailed, e.threshold), ""))
+		e.abort(e.failure(fmt.Sprintf(thresholdExceeded, allFailed, e.threshold), "", &e.lost))
 	}
 	e.queue.done()
 }
@@ -206,7 +221,7 @@ func (e *engine) initFailed(n *node) (giveUp bool) {
 	n.initFailures++
 	processes := e.MaxConcurrencyPerInstance
 	if e.now().Sub(e.started) > 2*time.Minute && e.initFailures >= 2*e.InstanceCount*processes {
-		e.abort(e.failureLocked(runFailed, "init() keeps failing"))
+		e.abort(e.failureLocked(runFailed, "init() keeps failing", &e.startFailure))
 	}
 	return n.initFailures >= 3*processes
 }

@@ -329,7 +329,7 @@ func (s *slot) recordError(call *callError, t task, files []string) {
 		s.log("WARNING", "%s() took longer than run_invocation_timeout. "+
 			"A larger retry_settings.timeout gives it more time, a smaller mini_batch_size less to do.", call.phase)
 	}
-	s.engine.recordError(failed)
+	s.engine.recordError(failed, call.tooFewRows || t.tries >= s.engine.tries)
 }
 
 // log writes to the log of the slot's process.

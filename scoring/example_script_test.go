@@ -102,7 +102,7 @@ func ExampleScriptError() {
 	// Output:
 	// The number of failed items is 1, which exceeds error threshold 0.
 	// ValueError: invalid literal for int() with base 10: 'hot'
-	// run vase2.txt mini-batch 1 try 1
+	// run vase2.txt mini-batch 1 try 3
 }
 
 // A job can run several processes, show what the script prints, and report its progress.

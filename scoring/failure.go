@@ -115,7 +115,9 @@ type Failure struct {
 	Reason string
 	// Detail adds in one line what the service does not say. It is often empty.
 	Detail string
-	// Cause is the first error of the script. Nil when the script is not to blame.
+	// Cause is the error of the script that ended the job: of too many failed files, the first last
+	// try of a mini-batch; of processes that cannot start, the latest error. A try that failed
+	// before its mini-batch succeeded is no cause. Nil when the script is not to blame.
 	Cause *ScriptError
 	// Python is the interpreter that ran the script.
 	Python string

@@ -9,9 +9,17 @@ import (
 // missingModule matches the message of an import that finds no module.
 var missingModule = regexp.MustCompile(`^(?:ModuleNotFoundError|ImportError): No module named '?([^\s';]+)`)
 
+// hiddenPackage matches the message of an import from a package that turns out to be a module.
+var hiddenPackage = regexp.MustCompile(`No module named .*; '?([^\s';]+)'? is not a package`)
+
+// driverOption is the first option of the driver, and so the first that a parser does not know.
+// argparse, click, absl and getopt name it with or without its dashes.
+const driverOption = "client_sdk_version"
+
 // hint says what usually helps. It is empty when the cause is not a known one.
 func (e *engine) hint(failed *ScriptError) string {
 	module := missingModule.FindStringSubmatch(failed.Message)
+	hidden := hiddenPackage.FindStringSubmatch(failed.Message)
 	switch {
 	case failed.TooFewRows:
 		return "return as many rows as files; a file without a row counts as failed"
@@ -21,12 +29,15 @@ func (e *engine) hint(failed *ScriptError) string {
 		return fmt.Sprintf("raise the timeout or do less in %s()", failed.Phase)
 	case failed.Exited && strings.Contains(failed.Message, "signal 9 "):
 		return "the process may have run out of memory; lower the mini-batch size or the number of processes"
+	case hidden != nil:
+		return fmt.Sprintf("a module named %s hides the package, or the package has no such module; "+
+			"rename the file of the code folder that has its name, or check the import", hidden[1])
 	case module != nil:
 		return e.missingModuleHint(module[1])
+	case strings.Contains(failed.Stderr+failed.Message, driverOption):
+		return "sys.argv has the options of the driver; parse it with parse_known_args()"
 	case !isSystemExit(failed.Message):
 		return ""
-	case strings.Contains(failed.Stderr, "error: unrecognized arguments:"):
-		return "sys.argv has the options of the driver; parse it with parse_known_args()"
 	case strings.Contains(failed.Stderr, "error: the following arguments are required:"):
 		return "a deployment cannot pass arguments to its script; read an environment variable instead"
 	}

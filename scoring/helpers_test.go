@@ -223,8 +223,11 @@ func checkRules(t *testing.T, rules []rule) {
 				r.change(&job)
 			}
 			got, err := Run(t.Context(), job)
-			r.checkEnd(t, job, got, err)
+			cause := r.checkEnd(t, job, got, err)
 			r.check(t, job, got)
+			if r.cause != "" && (cause == nil || !strings.Contains(cause.Error()+cause.Traceback, r.cause)) {
+				t.Errorf("cause %+v, want %q in it", cause, r.cause)
+			}
 			if r.after != nil {
 				r.after(t, job)
 			}
@@ -232,13 +235,14 @@ func checkRules(t *testing.T, rules []rule) {
 	}
 }
 
-func (r rule) checkEnd(t *testing.T, job Job, got Result, err error) {
+// checkEnd returns the script's error that failed the job, or else the first one of a completed job.
+func (r rule) checkEnd(t *testing.T, job Job, got Result, err error) *ScriptError {
 	t.Helper()
 	if r.reason == "" {
 		if err != nil || got.Status != Completed {
 			t.Fatalf("Run = %s, %v; want Completed", got.Status, err)
 		}
-		return
+		return got.FirstError
 	}
 	var failure *Failure
 	if !errors.As(err, &failure) || got.Status != Failed || got.OutputFile != "" {
@@ -253,6 +257,7 @@ func (r rule) checkEnd(t *testing.T, job Job, got Result, err error) {
 	if _, err := os.Stat(filepath.Join(job.Output, DefaultOutputFileName)); err == nil && r.reason != pathExists {
 		t.Error("a failed job left a predictions file")
 	}
+	return failure.Cause
 }
 
 func (r rule) check(t *testing.T, job Job, got Result) {
@@ -280,9 +285,6 @@ func (r rule) check(t *testing.T, job Job, got Result) {
 	}
 	if r.tries != 0 && got.ScriptErrors != r.tries {
 		t.Errorf("%d calls of the script failed, want %d", got.ScriptErrors, r.tries)
-	}
-	if r.cause != "" && (got.FirstError == nil || !strings.Contains(got.FirstError.Error()+got.FirstError.Traceback, r.cause)) {
-		t.Errorf("cause %+v, want %q in it", got.FirstError, r.cause)
 	}
 }
 

@@ -99,5 +99,5 @@ func (e *engine) importFailure(call *callError) error {
 	if missing, found := strings.CutPrefix(call.message, mlflowDriver+".NoMLflow: "); found && e.scriptless() {
 		return &NoMLflowError{Python: e.interpreter.name(), Missing: missing}
 	}
-	return e.failure(fmt.Sprintf(importFailed, call.message, strings.TrimSpace(call.traceback)), "")
+	return e.failure(fmt.Sprintf(importFailed, call.message, strings.TrimSpace(call.traceback)), "", &e.startFailure)
 }

@@ -40,7 +40,7 @@ func (e *engine) refuseOutputFile() error {
 	case err == nil && e.Overwrite && !info.IsDir(), errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err == nil:
-		return e.failure(pathExists, e.outputFile())
+		return e.failure(pathExists, e.outputFile(), nil)
 	}
 	return fmt.Errorf("scoring: output: %w", err)
 }

@@ -120,7 +120,7 @@ func TestRobustMemory(t *testing.T) {
 	checkStrange(t, []rule{
 		{name: "MemoryError is an exception", script: strange(limit + "bytearray(1 << 30)"), tries: 1, cause: "MemoryError"},
 		{name: "the system kills the process", script: strange("open('/proc/self/oom_score_adj', 'w').write('1000')\nos.kill(os.getpid(), signal.SIGKILL)"), tries: 1, cause: "returncode -9"},
-		{name: "a file that may not grow", script: strange("resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))\nraise OSError('first')"), reason: noSuccess, cause: "first"},
+		{name: "a file that may not grow", script: strange("resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))\nraise OSError('first')"), reason: noSuccess, cause: "File too large"},
 	})
 }
 

@@ -59,7 +59,7 @@ func TestRulesErrorTellsTheCause(t *testing.T) {
 	got := *failure.Cause
 	got.PID, got.Log = 0, ""
 	want := ScriptError{
-		Phase: PhaseRun, Message: "ValueError: cannot read", Traceback: got.Traceback, MiniBatch: 1, Try: 1, Process: "process000",
+		Phase: PhaseRun, Message: "ValueError: cannot read", Traceback: got.Traceback, MiniBatch: 1, Try: 3, Process: "process000",
 		Files: []string{job.Input + "/a02.txt", job.Input + "/a03.txt"}, File: job.Input + "/a03.txt",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -101,10 +101,10 @@ func TestRulesFailureWhileAnotherCallFails(t *testing.T) {
 	e := &engine{settings: &settings{}, logs: logs}
 	first := &ScriptError{Phase: PhaseRun, Process: "process000", Message: "cracked"}
 	var both sync.WaitGroup
-	both.Go(func() { e.recordError(first) })
-	both.Go(func() { _ = e.failure(noSuccess, "") })
+	both.Go(func() { e.recordError(first, true) })
+	both.Go(func() { _ = e.failure(noSuccess, "", &e.lost) })
 	both.Wait()
-	if got := e.failure(noSuccess, "").Cause; got != first {
+	if got := e.failure(noSuccess, "", &e.lost).Cause; got != first {
 		t.Errorf("cause %v, want %v", got, first)
 	}
 	if err := logs.close(); err != nil {
@@ -119,4 +119,21 @@ func TestRulesImportFailureTellsTheTracebackOnce(t *testing.T) {
 	if err == nil || strings.Count(err.Error(), "Traceback (most recent call last)") != 1 {
 		t.Errorf("Run = %v", err)
 	}
+}
+
+// TestRulesARetriedTryIsNoCause: what ended the job is told, not an error that the job got over.
+func TestRulesARetriedTryIsNoCause(t *testing.T) {
+	const flaky = "import helper, os\ndef run(b):\n    if 'a00' in b[0] and helper.once():\n        raise OSError('flaky')\n"
+	checkRules(t, []rule{
+		{name: "a mini-batch that fails for good", files: 2, script: flaky + "    if 'a01' in b[0]:\n        raise ValueError('cracked')\n    return b",
+			change: func(j *Job) { j.MiniBatchSize, j.MaxRetries, j.ErrorThreshold = 1, new(2), new(0) }, reason: "The number of failed items is 1, which exceeds error threshold 0.",
+			cause: "ValueError: cracked", tries: 3, items: Items{2, 1, 1}, batches: MiniBatches{2, 1, 1}},
+		{name: "missing rows", files: 2, script: flaky + "    return b if 'a00' in b[0] else []",
+			change: func(j *Job) { j.MiniBatchSize, j.MaxRetries, j.ErrorThreshold = 1, new(2), new(0) }, reason: "The number of failed items is 1, which exceeds error threshold 0.",
+			cause: "run() returned 0 rows for 1 file", tries: 2, items: Items{2, 1, 1}, batches: MiniBatches{2, 2, 0}},
+		{name: "an init that worked at the second time", files: 1, script: "import helper\ndef init():\n    if helper.once():\n        raise OSError('flaky')\ndef run(b):\n    raise ValueError('cracked')",
+			change: func(j *Job) { j.MaxRetries = new(1) }, reason: noSuccess, cause: "ValueError: cracked", tries: 2, items: Items{1, 0, 1}, batches: MiniBatches{1, 0, 1}},
+		{name: "init keeps failing after a try that was repeated", files: 1, script: "import helper, os\ndef init():\n    if not helper.once():\n        raise OSError('no model')\ndef run(b):\n    os._exit(3)",
+			reason: runFailed, cause: "OSError: no model", tries: 4, items: Items{1, 0, 0}, batches: MiniBatches{1, 0, 0}},
+	})
 }

@@ -31,7 +31,7 @@ func TestRulesLoading(t *testing.T) {
 		{name: "an import that fails ends the job before the first mini-batch", script: "import helper, no_such_module\ndef run(b):\n    helper.note('ran')", files: 3, notes: []string{},
 			reason: "Entry script validation failed for ModuleNotFoundError: No module named 'no_such_module'. Details Traceback (most recent call last):",
 			cause:  `score.py", line 1, in <module>`, items: Items{3, 0, 0}, batches: MiniBatches{1, 0, 0}},
-		{name: "a syntax error does", script: "def run(b):\n    return [", reason: "Entry script validation failed for SyntaxError", cause: "score.py"},
+		{name: "a syntax error does", script: "def run(b):\n    return [", reason: "Entry script validation failed for SyntaxError", cause: "Traceback (most recent call last):\n  File \""},
 		{name: "sys.exit on import does", script: "import sys\nsys.exit(3)", reason: "Entry script validation failed for SystemExit: 3"},
 		{name: "a process that ends on import does", script: "import os\nos._exit(7)", reason: "Entry script validation failed for the process ended by itself, returncode 7"},
 		{name: "the name of a module that Python has loaded does", code: map[string]string{"sys.py": echo}, change: func(j *Job) { j.Script = "sys.py" },

@@ -143,7 +143,7 @@ func (e *engine) score(ctx context.Context) error {
 		return nil // contents are ignored, only the count is used
 	}
 	if e.progress.Items.Succeeded == 0 {
-		return e.failure(noSuccess, "")
+		return e.failure(noSuccess, "", &e.lost)
 	}
 	return e.joinOutput(ctx)
 }
@@ -165,15 +165,20 @@ const (
 	userCancelled = "User cancelled the run."
 )
 
-// failure returns the error of a failed job, caused by the first error of the script.
-func (e *engine) failure(reason, detail string) *Failure {
+// failure returns the error of a failed job. cause is the field with the script's error that ended
+// it; nil if the script is not to blame.
+func (e *engine) failure(reason, detail string, cause **ScriptError) *Failure {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.failureLocked(reason, detail)
+	return e.failureLocked(reason, detail, cause)
 }
 
-func (e *engine) failureLocked(reason, detail string) *Failure {
-	return &Failure{Reason: reason, Detail: detail, Cause: e.firstError, Logs: e.Logs, Python: e.pythonName()}
+func (e *engine) failureLocked(reason, detail string, cause **ScriptError) *Failure {
+	f := &Failure{Reason: reason, Detail: detail, Logs: e.Logs, Python: e.pythonName()}
+	if cause != nil {
+		f.Cause = *cause
+	}
+	return f
 }
 
 // conclude returns the outcome of the job and writes it to the logs.

@@ -16,11 +16,11 @@ func (e *engine) prepareInput(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		return e.failure(fmt.Sprintf(cannotMount, e.Input), err.Error())
+		return e.failure(fmt.Sprintf(cannotMount, e.Input), err.Error(), nil)
 	}
 	if input.len() == 0 {
 		return e.failure(fmt.Sprintf(cannotMount, e.Input),
-			"there is no file at the top level of the folder; sub-folders are not explored")
+			"there is no file at the top level of the folder; sub-folders are not explored", nil)
 	}
 	e.input = input
 	e.progress.Items.Total = input.len()

@@ -15,10 +15,14 @@ def describe(error, paths, driver):
     own = os.path.join(os.path.dirname(driver), "")
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(own):
         frames = frames.tb_next
-    text = "".join(traceback.format_exception(type(error), error, frames))
+    last = traceback.format_exception_only(type(error), error)
+    parts = traceback.format_exception(type(error), error, frames)
+    if frames is None:  # a script that cannot be compiled has none; Python leaves out the first line then
+        parts.insert(len(parts) - len(last), "Traceback (most recent call last):\n")
+    text = "".join(parts)
     if len(text) > HEAD + TAIL:
         text = text[:HEAD] + "\n[... {} characters left out ...]\n".format(len(text) - HEAD - TAIL) + text[-TAIL:]
-    line = traceback.format_exception_only(type(error), error)[-1].strip()
+    line = last[-1].strip()
     if len(line) > LINE:
         line = line[:LINE] + " ..."
     return line.replace("\0", "\\0"), text.replace("\0", "\\0"), at
