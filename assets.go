@@ -179,8 +179,7 @@ func (a AssetsClient[T]) mustBeNew(ctx context.Context, name, version string) er
 	_, err := a.Get(ctx, name, version)
 	switch {
 	case err == nil:
-		return &Error{Operation: a.op("create", name).String(), StatusCode: http.StatusConflict, Err: ErrConflict,
-			Message: fmt.Sprintf("version %q exists already", version), Remedy: "leave the version empty to make the next one"}
+		return a.op("create", name).conflict(fmt.Sprintf("version %q exists already", version), "leave the version empty to make the next one")
 	case errors.Is(err, ErrNotFound):
 		return nil
 	}

@@ -112,11 +112,7 @@ func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, co
 }
 
 func checkCompute(op operation, compute Compute) (Compute, error) {
-	checkNew := checkNewComputeName
-	if compute.ID != "" {
-		checkNew = checkName // it exists, so the service has taken its name
-	}
-	if err := checkNew(op, "name", op.name); err != nil {
+	if err := checkComputeName(op, compute.Meta); err != nil {
 		return compute, err
 	}
 	if wire.Indirect(compute.Properties) == nil {

@@ -95,8 +95,6 @@ func (d Deployment) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.F
 // String is what fmt prints: the fields that are set, without secrets.
 func (d Deployment) String() string { return printed(d) }
 
-func (d *Deployment) operationURL() string { return operationURLIn(d.Properties, d.ProvisioningState) }
-
 // CodeConfiguration names the scoring script of a deployment.
 type CodeConfiguration struct {
 	// CodeID is the code asset, in any form that [ParseReference] reads as one. Get it from [Code.Ref].

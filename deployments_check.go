@@ -10,11 +10,7 @@ import (
 
 // checkDeployment finds the mistakes that only the caller can have made. What the service judges is left to it.
 func checkDeployment(op operation, d Deployment) error {
-	checkNew := checkNewEndpointName
-	if d.ID != "" {
-		checkNew = checkName // it exists, so the service has taken its name
-	}
-	if err := checkNew(op, "name", op.name); err != nil {
+	if err := checkEndpointName(op, d.Meta); err != nil {
 		return err
 	}
 	model, configuration := wire.Indirect(d.Model), wire.Indirect(d.Configuration)

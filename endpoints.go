@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -59,8 +58,6 @@ func (e Endpoint) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.For
 // String is what fmt prints: the fields that are set, without secrets.
 func (e Endpoint) String() string { return printed(e) }
 
-func (e *Endpoint) operationURL() string { return operationURLIn(e.Properties, e.ProvisioningState) }
-
 // EndpointsClient reaches the batch endpoints of the workspace. Get one from [Client.Endpoints].
 type EndpointsClient struct{ c *Client }
 
@@ -111,11 +108,7 @@ func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, e
 }
 
 func (e Endpoint) check(op operation) error {
-	check := checkNewEndpointName
-	if e.ID != "" {
-		check = checkName // it exists, so the service has taken its name
-	}
-	return cmp.Or(check(op, "name", op.name), checkTags(op, e.Tags))
+	return cmp.Or(checkEndpointName(op, e.Meta), checkTags(op, e.Tags))
 }
 
 // Delete deletes an endpoint with all its deployments, also while jobs run, and waits until that is done. The jobs and
@@ -177,8 +170,7 @@ func changedMeanwhile(op operation, wrote, found Endpoint) error {
 	default:
 		return nil
 	}
-	return &Error{Operation: op.String(), StatusCode: http.StatusConflict, Err: ErrConflict,
-		Message: what, Remedy: "get the endpoint and try again"}
+	return op.conflict(what, "get the endpoint and try again")
 }
 
 // EndpointKeys are the keys of an endpoint. The service has them in its description; batch endpoints take tokens only.
@@ -194,12 +186,4 @@ func (e EndpointsClient) Keys(ctx context.Context, name string) (EndpointKeys, e
 	r := e.request(http.MethodPost, "list keys of", name, "listkeys")
 	r.reads = true
 	return do[EndpointKeys](ctx, e.c, r)
-}
-
-var errNotReady = errors.New("not ready")
-
-func notReady(op operation, ep Endpoint) error {
-	return &Error{Operation: op.String(), Err: errNotReady,
-		Message: fmt.Sprintf("the endpoint has no scoring URI yet (it is %s)", ep.ProvisioningState),
-		Remedy:  "wait until its creation has ended"}
 }

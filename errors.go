@@ -128,6 +128,11 @@ func (o operation) String() string {
 	return fmt.Sprintf("%s %s %q", o.verb, o.kind, redact(o.name)) // a signed URL may have been given for a name
 }
 
+// conflict is what [ErrConflict] stands for, found by this package and not by the service.
+func (o operation) conflict(message, remedy string) *Error {
+	return &Error{Operation: o.String(), StatusCode: http.StatusConflict, Message: message, Remedy: remedy, Err: ErrConflict}
+}
+
 // prefix is how the text of every error of this package begins.
 const prefix = "azmlbatch: "
 

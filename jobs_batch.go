@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -244,4 +245,12 @@ func (j Job) batchView() BatchJob {
 		put(&b.Services, name, JobService{Endpoint: s.Endpoint, Port: s.Port})
 	}
 	return b
+}
+
+var errNotReady = errors.New("not ready")
+
+func notReady(op operation, ep Endpoint) error {
+	return &Error{Operation: op.String(), Err: errNotReady,
+		Message: fmt.Sprintf("the endpoint has no scoring URI yet (it is %s)", ep.ProvisioningState),
+		Remedy:  "wait until its creation has ended"}
 }

@@ -45,8 +45,8 @@ func beginOperation[T any](ctx context.Context, c *Client, r request) (*Poller[T
 		h.state.Poll, h.state.ByStatus = async, r.op.verb == "cancel"
 	case location != "" && resp.StatusCode == http.StatusAccepted:
 		h.state.Poll, h.state.ByStatus = location, true
-	case bodyOperationURL(first) != "":
-		h.state.Poll = bodyOperationURL(first)
+	case said.OperationURI != "" && said.ProvisioningState != string(ProvisioningStateSucceeded):
+		h.state.Poll = said.OperationURI // of older answers, which go on naming an operation that ended long ago
 	case h.state.Final != "" && said.ProvisioningState != "" && !isTerminal(said.ProvisioningState):
 		h.state.Poll = h.state.Final // the resource is all there is to ask, as in azcore
 	default:
@@ -61,24 +61,6 @@ func beginOperation[T any](ctx context.Context, c *Client, r request) (*Poller[T
 		}
 	}
 	return p, nil
-}
-
-// operationURLCarrier is a resource whose body may name its operation; only older answers need it.
-type operationURLCarrier interface{ operationURL() string }
-
-// operationURLIn is the operation that a resource names. It goes on naming it when the operation has ended long ago.
-func operationURLIn(properties map[string]string, state ProvisioningState) string {
-	if state == ProvisioningStateSucceeded {
-		return ""
-	}
-	return properties["AzureAsyncOperationUri"]
-}
-
-func bodyOperationURL(v any) string {
-	if r, ok := v.(operationURLCarrier); ok {
-		return r.operationURL()
-	}
-	return ""
 }
 
 func (h *operationHandler[T]) op() operation {
@@ -148,6 +130,7 @@ type operationAnswer struct {
 	Status            string          `wire:"status"`
 	PropertiesStatus  string          `wire:"properties/status"`
 	ProvisioningState string          `wire:"properties/provisioningState"`
+	OperationURI      string          `wire:"properties/properties/AzureAsyncOperationUri"`
 	Percent           float64         `wire:"percentComplete"`
 	Error             json.RawMessage `wire:"error"`
 	PropertiesError   json.RawMessage `wire:"properties/error"`

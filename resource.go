@@ -103,25 +103,24 @@ func checkName(op operation, argument, name string) error {
 	return nil
 }
 
-// checkNewEndpointName checks the name of an endpoint or deployment that is to be created.
-func checkNewEndpointName(op operation, argument, name string) error {
-	if strings.TrimSpace(name) == "" {
-		return checkName(op, argument, name)
-	}
-	if !endpointName.MatchString(name) {
-		return op.invalid(argument, fmt.Sprintf("%q is not a name for a new %s", name, op.kind),
-			"use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'")
-	}
-	return nil
+// checkEndpointName checks the name under which an endpoint or a deployment is written.
+func checkEndpointName(op operation, m Meta) error {
+	return checkWritten(op, m, endpointName.MatchString(op.name),
+		"use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'")
 }
 
-func checkNewComputeName(op operation, argument, name string) error {
-	if strings.TrimSpace(name) == "" {
-		return checkName(op, argument, name)
+func checkComputeName(op operation, m Meta) error {
+	return checkWritten(op, m, computeName.MatchString(op.name) && !dashDigits.MatchString(op.name),
+		"use 3 to 24 letters, digits and '-', beginning with a letter and not ending in '-' or in '-' and digits")
+}
+
+// checkWritten checks a name by the stricter rule, unless the resource has an id: then the service has taken the name before.
+func checkWritten(op operation, m Meta, strict bool, rule string) error {
+	if m.ID != "" || strings.TrimSpace(op.name) == "" {
+		return checkName(op, "name", op.name)
 	}
-	if !computeName.MatchString(name) || dashDigits.MatchString(name) {
-		return op.invalid(argument, fmt.Sprintf("%q is not a name for a new compute", name),
-			"use 3 to 24 letters, digits and '-', beginning with a letter and not ending in '-' or in '-' and digits")
+	if !strict {
+		return op.invalid("name", fmt.Sprintf("%q is not a name for a new %s", op.name, op.kind), rule)
 	}
 	return nil
 }

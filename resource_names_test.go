@@ -62,17 +62,17 @@ func TestNameErrorsPrintTheStrictestRule(t *testing.T) {
 		endpointRule = "use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'"
 		computeRule  = "use 3 to 24 letters, digits and '-', beginning with a letter and not ending in '-' or in '-' and digits"
 	)
-	op := operation{"create", "thing", ""}
+	made := func(name string) operation { return operation{"create", "thing", name} }
 	for _, name := range []string{"a b", "vase!", "9", "a_b", "ab-", "x", "größe", strings.Repeat("a", 300)} {
-		if err := checkNewEndpointName(op, "name", name); err == nil || !strings.HasSuffix(err.Error(), endpointRule) {
+		if err := checkEndpointName(made(name), Meta{}); err == nil || !strings.HasSuffix(err.Error(), endpointRule) {
 			t.Errorf("endpoint %q: %v, want the rule %q", name, err, endpointRule)
 		}
-		if err := checkNewComputeName(op, "name", name); err == nil || !strings.HasSuffix(err.Error(), computeRule) {
+		if err := checkComputeName(made(name), Meta{}); err == nil || !strings.HasSuffix(err.Error(), computeRule) {
 			t.Errorf("compute %q: %v, want the rule %q", name, err, computeRule)
 		}
 	}
 	for _, name := range []string{"", " "} {
-		for _, err := range []error{checkNewEndpointName(op, "name", name), checkNewComputeName(op, "name", name)} {
+		for _, err := range []error{checkEndpointName(made(name), Meta{}), checkComputeName(made(name), Meta{})} {
 			if err == nil || !strings.Contains(err.Error(), "is empty; name the thing") {
 				t.Errorf("%q: %v, want that it is empty", name, err)
 			}
