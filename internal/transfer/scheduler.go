@@ -83,7 +83,7 @@ func newScheduler(o Options) *scheduler {
 		o.Wait = func(d time.Duration) time.Duration { return d }
 	}
 	s := &scheduler{o: o}
-	s.tuners = [lanes]*tuner{large: newTuner(o, maxLarge, largeRate), small: newTuner(o, maxSmall, smallRate)}
+	s.tuners = [lanes]*tuner{large: newTuner(o, maxLarge), small: newTuner(o, maxSmall)}
 	return s
 }
 

@@ -9,10 +9,10 @@ const (
 	maxSmall, smallBuffer = 256, 32 << 10
 )
 
-// A transfer begins with as many requests in flight as would be needed for so many a second, given the round trip.
+// A transfer begins with as many requests in flight as would be needed for startRate a second, given
+// the round trip, but with at least minFlying.
 const (
-	largeRate = 1000
-	smallRate = 3000
+	startRate = 3000
 	minFlying = 16
 )
 
@@ -40,17 +40,19 @@ const (
 	trying
 )
 
-// A round is slow when its requests take so much longer than those of the quickest one, and pays when it gets so much more
-// done than the one before.
+// A round is slow when its requests take tunerSlow times as long as those of the quickest one, and
+// pays when it gets tunerPays times as much done as the one before. Where requests take longer than
+// tunerLong, the line is full: more of them would only be lost when the process is killed.
 const (
+	tunerLong  = 2 * time.Second
 	tunerSlow  = 1.5
 	tunerPays  = 1.2
 	trialPays  = 1.1
 	trialEvery = 2 * time.Second
 )
 
-func newTuner(o Options, most, rate int) *tuner {
-	begin := int(o.RoundTrip.Seconds() * float64(rate))
+func newTuner(o Options, most int) *tuner {
+	begin := int(o.RoundTrip.Seconds() * startRate)
 	return &tuner{limit: min(max(begin, minFlying), most/2), max: most}
 }
 
@@ -80,7 +82,7 @@ func (t *tuner) round(now time.Time, mean time.Duration, rate float64) {
 	}
 	switch t.state {
 	case starting:
-		if float64(mean) <= tunerSlow*float64(t.base) || rate >= tunerPays*t.before {
+		if mean < tunerLong && (float64(mean) <= tunerSlow*float64(t.base) || rate >= tunerPays*t.before) {
 			t.limit = min(2*t.limit, t.max)
 			return
 		}

@@ -31,8 +31,8 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) == 3 {
-		child(os.Args[1], os.Args[2])
+	if len(os.Args) > 2 {
+		child(os.Args[1], os.Args[2:]...)
 		return
 	}
 	if err := bench(); err != nil {
@@ -41,10 +41,10 @@ func main() {
 }
 
 // child is this program as the server or as one of the clients.
-func child(role, argument string) {
+func child(role string, arguments ...string) {
 	if role == "work" {
 		var w work
-		if err := json.Unmarshal([]byte(argument), &w); err != nil {
+		if err := json.Unmarshal([]byte(arguments[0]), &w); err != nil {
 			log.Fatal(err)
 		}
 		if err := json.NewEncoder(os.Stdout).Encode(w.run()); err != nil {
@@ -56,8 +56,12 @@ func child(role, argument string) {
 	if err != nil {
 		log.Fatal(err)
 	}
+	s, err := newServer(arguments[0] == "far", arguments[1])
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(l.Addr())
-	log.Fatal(newServer(argument == "far").serve(l))
+	log.Fatal(s.serve(l))
 }
 
 // seedFile stands for files of one size, spread over folders.
@@ -120,7 +124,7 @@ func bench() error {
 
 // startServer starts this program as a server.
 func (r *runner) startServer(where string) (stop func(), err error) {
-	cmd := exec.Command(r.program, "serve", where)
+	cmd := exec.Command(r.program, "serve", where, r.dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
