@@ -245,7 +245,7 @@ func (u *upload) toContainer(ctx context.Context, signedURL string, marker map[s
 		folder = u.tree.Base
 	}
 	u.to = u.root.join(u.tree.Base)
-	if _, err := u.list(ctx); err != nil {
+	if _, err := u.findExisting(ctx); err != nil {
 		return "", err
 	}
 	if err := u.send(ctx); err != nil {
@@ -283,7 +283,7 @@ type upload struct {
 	root    place // the container
 	to      place // of the file or folder
 	named   bool  // the place names the content, by a hash
-	have    map[int]transfer.Blob
+	have    []transfer.Existing // see [transfer.Upload]
 	trip    time.Duration // of the quickest request so far
 }
 

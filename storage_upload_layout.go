@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,7 +120,7 @@ func (u *upload) find(ctx context.Context, hash string) (string, error) {
 		return old, err
 	}
 	if first.there || unknown || uploads[hash] {
-		u.named, err = u.list(ctx) // what is there is replaced where it is not known
+		u.named, err = u.findExisting(ctx) // what is there is replaced where it is not known
 	}
 	return "", err
 }
@@ -207,13 +208,18 @@ func (u *upload) keepAlike(ctx context.Context, hashes map[string]bool) error {
 	return nil
 }
 
-// list finds the blobs that are at the place of the upload. It reports false where the container cannot be listed.
-func (u *upload) list(ctx context.Context) (known bool, err error) {
-	index := make(map[string]int, len(u.tree.Files))
-	for i, f := range u.tree.Files {
-		index[u.blob(f).path] = i
-	}
-	u.have = map[int]transfer.Blob{}
+// findExisting finds out which files storage has at the place of the upload. It reports false where
+// the container cannot be listed.
+func (u *upload) findExisting(ctx context.Context) (known bool, err error) {
+	u.have = make([]transfer.Existing, len(u.tree.Files))
+	return u.list(ctx, func(i int, b blobItem) {
+		u.have[i] = transfer.Existing{There: true, Size: b.Size, MD5: b.MD5}
+	})
+}
+
+// list calls found for each file of the upload that storage has, with its index. It reports false where
+// the container cannot be listed.
+func (u *upload) list(ctx context.Context, found func(i int, b blobItem)) (known bool, err error) {
 	for b, err := range u.c.listBlobsBy(ctx, u.op, u.to, u.options.Credential) {
 		switch {
 		case err != nil && unlistable(err):
@@ -221,27 +227,39 @@ func (u *upload) list(ctx context.Context) (known bool, err error) {
 		case err != nil:
 			return false, err
 		}
-		if i, ok := index[b.Name]; ok && !b.IsFolder {
-			u.have[i] = transfer.Blob{Name: b.Name, Size: b.Size, ETag: b.ETag, MD5: b.MD5, Modified: b.Modified}
+		if i, ok := u.fileOf(b.Name); ok && !b.IsFolder {
+			found(i, b)
 		}
 	}
 	return true, nil
 }
 
-// verify makes sure that every file is there, before the upload is marked as complete. A single file is marked itself, which
-// fails where it is not.
+// fileOf returns the index of the file that a blob belongs to.
+func (u *upload) fileOf(blob string) (int, bool) {
+	if !u.tree.IsFolder {
+		return 0, blob == u.to.path
+	}
+	name, ok := strings.CutPrefix(blob, u.to.join("").path)
+	if !ok {
+		return 0, false
+	}
+	return u.tree.Index(name)
+}
+
+// verify makes sure that every file is there, before the upload is marked as complete. A single file is
+// marked itself, which fails where it is not.
 func (u *upload) verify(ctx context.Context) error {
 	if len(u.tree.Files) == 1 {
 		return nil
 	}
-	if known, err := u.list(ctx); err != nil || !known {
+	there := make([]bool, len(u.tree.Files))
+	known, err := u.list(ctx, func(i int, b blobItem) { there[i] = b.Size == u.tree.Files[i].Size })
+	if err != nil || !known {
 		return err
 	}
-	for i, f := range u.tree.Files {
-		if b, ok := u.have[i]; !ok || b.Size != f.Size {
-			return &Error{Operation: u.op.String(), Message: fmt.Sprintf("storage took %q and does not have it", f.Name),
-				Remedy: "upload again; what is there is not sent again"}
-		}
+	if i := slices.Index(there, false); i >= 0 {
+		return &Error{Operation: u.op.String(), Message: fmt.Sprintf("storage took %q and does not have it", u.tree.Files[i].Name),
+			Remedy: "upload again; what is there is not sent again"}
 	}
 	return nil
 }

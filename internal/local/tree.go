@@ -43,9 +43,7 @@ func (t *Tree) sortFiles() {
 	for i := range sorted {
 		sorted[i] = int32(i) //nolint:gosec // no folder has so many files
 	}
-	slices.SortFunc(sorted, func(a, b int32) int {
-		return cmp.Compare(filepath.FromSlash(t.Files[a].Name), filepath.FromSlash(t.Files[b].Name))
-	})
+	slices.SortFunc(sorted, func(a, b int32) int { return comparePaths(t.Files[a].Name, t.Files[b].Name) })
 	files, place := make([]File, len(sorted)), make([]int32, len(sorted))
 	for i, from := range sorted {
 		files[i], place[from] = t.Files[from], int32(i) //nolint:gosec // see above
@@ -56,6 +54,14 @@ func (t *Tree) sortFiles() {
 		}
 	}
 	t.Files = files
+}
+
+// comparePaths orders names as az ml does: as paths of this operating system.
+func comparePaths(a, b string) int { return cmp.Compare(filepath.FromSlash(a), filepath.FromSlash(b)) }
+
+// Index returns the index in Files of a name.
+func (t *Tree) Index(name string) (int, bool) {
+	return slices.BinarySearchFunc(t.Files, name, func(f File, name string) int { return comparePaths(f.Name, name) })
 }
 
 // Path is where a file is read, for messages.

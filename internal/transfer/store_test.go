@@ -318,12 +318,10 @@ func newUpload(t testing.TB, s Store, dir string) *Upload {
 
 // have finds what an earlier upload left.
 func have(u *Upload, s *fakeStore) *Upload {
-	u.Have = map[int]Blob{}
+	u.Have = make([]Existing, len(u.Tree.Files))
 	for _, b := range s.list("up/") {
-		for i, f := range u.Tree.Files {
-			if f.Name == b.Name {
-				u.Have[i] = b
-			}
+		if i, ok := u.Tree.Index(b.Name); ok {
+			u.Have[i] = Existing{There: true, Size: b.Size, MD5: b.MD5}
 		}
 	}
 	return u

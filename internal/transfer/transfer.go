@@ -44,6 +44,13 @@ type Blob struct {
 	Modified time.Time
 }
 
+// Existing is what a list tells of the blob that a file would become.
+type Existing struct {
+	There bool
+	Size  int64
+	MD5   string // see Blob
+}
+
 // Block is a part of a blob.
 type Block struct {
 	ID   string

@@ -19,8 +19,9 @@ type Upload struct {
 	Sums *local.Sums
 	// Name returns the name of a file's blob.
 	Name func(local.File) string
-	// Have are blobs that an earlier upload left, by the index of their file: they are not sent again if they are equal.
-	Have map[int]Blob
+	// Have is what storage has of each file, by its index; nil when it has nothing. A blob that equals
+	// its file is not sent again.
+	Have []Existing
 	// Named says that the names of the blobs name their content, by a hash: what is there is of the same content, and what
 	// another client writes meanwhile too.
 	Named bool
@@ -93,15 +94,15 @@ type file struct {
 	u     *Upload
 	index int
 	name  string // of the blob
-	have  *Blob
+	have  Existing
 	over  bool // what is there is replaced
 }
 
 func (u *Upload) file(i int) file {
 	f := file{File: u.Tree.Files[i], u: u, index: i, over: !u.Named}
 	f.name = u.Name(f.File)
-	if b, ok := u.Have[i]; ok {
-		f.have, f.over = &b, true
+	if u.Have != nil && u.Have[i].There {
+		f.have, f.over = u.Have[i], true
 	}
 	return f
 }
@@ -123,7 +124,7 @@ type putFile struct {
 }
 
 func (j *putFile) run(ctx context.Context, w *worker) error {
-	if j.have != nil && j.have.Size == j.Size {
+	if j.have.There && j.have.Size == j.Size {
 		var err error
 		if j.there, err = j.equal(w); j.there || err != nil {
 			return err
