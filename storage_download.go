@@ -120,7 +120,7 @@ func (c *Client) blobsAt(ctx context.Context, op operation, at place) (blobs []t
 			trip = time.Since(began)
 		}
 		if name, ok := within(at.path, b.Name); ok && !b.IsFolder {
-			blobs = append(blobs, transfer.Blob{Name: name, Size: b.Size, ETag: b.ETag, MD5: b.MD5, Modified: b.Modified})
+			blobs = append(blobs, transfer.Blob{Name: name, Size: b.Size, ETag: b.ETag, MD5: b.MD5, Modified: max(0, b.Modified.Unix())})
 			itself = itself || b.Name == at.path
 		}
 	}

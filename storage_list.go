@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -96,7 +95,7 @@ func (c *Client) blobPage(ctx context.Context, op operation, at place, marker st
 			return err
 		}
 		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
+		body, err := payload(&http.Response{Body: resp.Body}) // of some MiB, and read already
 		if err == nil {
 			page, err = parseBlobList(body)
 		}

@@ -280,11 +280,11 @@ type upload struct {
 	options UploadOptions
 	tree    *local.Tree
 	sums    *local.Sums
-	root    place // the container
-	to      place // of the file or folder
-	named   bool  // the place names the content, by a hash
+	root    place               // the container
+	to      place               // of the file or folder
+	named   bool                // the place names the content, by a hash
 	have    []transfer.Existing // see [transfer.Upload]
-	trip    time.Duration // of the quickest request so far
+	trip    time.Duration       // of the quickest request so far
 }
 
 func (c *Client) newUpload(op operation, tree *local.Tree, options *UploadOptions) *upload {

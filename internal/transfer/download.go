@@ -16,7 +16,7 @@ import (
 // A Download writes blobs to files in a folder.
 type Download struct {
 	Store Store
-	// Blobs are what is downloaded, by names relative to the folder.
+	// Blobs are what is downloaded, by names relative to the folder. Run changes their order.
 	Blobs []Blob
 	// Name returns the name of a blob in the store.
 	Name func(Blob) string
@@ -119,7 +119,6 @@ func (d *Download) open() error {
 
 // fetch writes the files of blobs.
 func (d *Download) fetch(ctx context.Context, o Options, blobs []Blob) error {
-	blobs = slices.Clone(blobs)
 	slices.SortStableFunc(blobs, func(a, b Blob) int { return cmp.Compare(b.Size, a.Size) })
 	n := 0
 	for n < len(blobs) && blobs[n].Size > o.BlockSize {

@@ -27,12 +27,12 @@ const stampStep = 100 * time.Nanosecond // NTFS keeps no shorter ones
 
 // stamp is the time that the file of a blob gets. It is zero for a blob without a time or an ETag.
 func stamp(b Blob) time.Time {
-	if b.Modified.IsZero() || b.ETag == "" {
+	if b.Modified == 0 || b.ETag == "" {
 		return time.Time{}
 	}
 	sum := sha256.Sum256([]byte(b.ETag))
 	steps := binary.BigEndian.Uint64(sum[:]) % uint64(time.Second/stampStep)
-	return b.Modified.Truncate(time.Second).Add(time.Duration(steps) * stampStep) //nolint:gosec // less than a second
+	return time.Unix(b.Modified, 0).Add(time.Duration(steps) * stampStep) //nolint:gosec // less than a second
 }
 
 // missing are the blobs whose files are not there yet.

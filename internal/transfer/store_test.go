@@ -203,7 +203,7 @@ func (s *fakeStore) list(folder string) (blobs []Blob) {
 	for name, b := range s.blobs {
 		if rest, ok := cutPrefix(name, folder); ok {
 			sum := md5.Sum(b.content)
-			blob := Blob{Name: rest, Size: int64(len(b.content)), ETag: b.etag, Modified: b.modified}
+			blob := Blob{Name: rest, Size: int64(len(b.content)), ETag: b.etag, Modified: b.modified.Unix()}
 			if b.blocks == nil {
 				blob.MD5 = string(sum[:])
 			}

@@ -41,7 +41,7 @@ type Blob struct {
 	Size     int64
 	ETag     string
 	MD5      string // of the content, 16 bytes; empty where the store has none
-	Modified time.Time
+	Modified int64  // seconds since 1970; 0 where the store has none
 }
 
 // Existing is what a list tells of the blob that a file would become.

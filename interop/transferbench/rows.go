@@ -44,6 +44,7 @@ var rows = []row{
 	{name: "unchanged folder", aim: "2 requests, 0 PUTs", where: "near", data: "small", run: unchanged},
 	{name: "unchanged, 100,000", aim: "2 requests, 0 PUTs", where: "near", data: "manytiny", run: unchanged},
 	{name: "100,000 x 1 KiB", against: "2,000 x 1 KiB, per file", aim: "1.1", where: "near", data: "manytiny", run: perFile},
+	{name: "download 100,000", against: "2,000 x 1 KiB, per file", aim: "1.1", where: "near", data: "manytiny", download: true, run: perFile},
 	{name: "8 GiB", against: "1 GiB, peak memory", aim: "64 MiB, 1.5", where: "near", data: "huge", run: peak},
 }
 
