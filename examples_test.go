@@ -425,17 +425,37 @@ func ExampleReadRows() {
 	type row struct {
 		File  string
 		Class int
-		Score float64
+		Score *float64
 	}
 	for r, err := range azmlbatch.ReadRows[row](strings.NewReader(predictions), "predictions.csv", nil) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("%+v\n", r)
+		if r.Score == nil {
+			fmt.Println(r.File, r.Class, "without a score")
+			continue
+		}
+		fmt.Println(r.File, r.Class, *r.Score)
 	}
 	// Output:
-	// {File:red vase.png Class:7 Score:0.93}
-	// {File:bowl.png Class:2 Score:0}
+	// red vase.png 7 0.93
+	// bowl.png 2 without a score
+}
+
+func ExampleReadRows_jsonLines() {
+	const predictions = `{"file": "red vase.png", "scores": {"vase": 0.93, "bowl": 0.07}}` + "\n" // json.dumps of a dict
+	type row struct {
+		File   string             `json:"file"`
+		Scores map[string]float64 `json:"scores"`
+	}
+	options := &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatJSONLines}
+	for r, err := range azmlbatch.ReadRows[row](strings.NewReader(predictions), "predictions.csv", options) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(r.File, r.Scores["vase"])
+	}
+	// Output: red vase.png 0.93
 }
 
 func ExampleJobsClient_Download() {

@@ -102,3 +102,51 @@ func TestRowsOfAJobThatWritesFilesOfItsOwn(t *testing.T) {
 		s.wantNoRows(job.Name, options, "is Completed and writes files of its own", "Jobs().ListOutputs")
 	}
 }
+
+// noScript makes the deployment blue one of an MLflow model without a script.
+func (s *shop) noScript() {
+	s.t.Helper()
+	model, err := s.client.Models().Upload(s.ctx, "kiln", files(s.t, "kiln", map[string]string{"MLmodel": "flavors: {}"}), nil)
+	s.must(err)
+	blue, err := s.client.Deployments("vases").Get(s.ctx, "blue")
+	s.must(err)
+	blue.Model, blue.CodeConfiguration, blue.EnvironmentID = azmlbatch.ModelByID{AssetID: model.Ref()}, azmlbatch.CodeConfiguration{}, ""
+	_, err = s.client.Deployments("vases").CreateOrUpdate(s.ctx, "blue", blue, nil)
+	s.must(err)
+}
+
+func TestFormatOfRowsFollowsTheDeployment(t *testing.T) {
+	s := newShop(t, nil)
+	// The rows of both formats, because mlflow need not be there: what counts is which one is read.
+	s.deploy("def run(b):\n    return ['0,a b', '1,c d']\n")
+	job, err := s.client.Endpoints().Invoke(t.Context(), "vases", s.invocation(""))
+	s.must(err)
+	_, err = s.wait(job.Name)
+	s.must(err)
+	columns := func(options *azmlbatch.RowsOptions) []string {
+		t.Helper()
+		for row, err := range azmlbatch.Rows[[]string](t.Context(), s.client, job.Name, options) {
+			s.must(err)
+			return row
+		}
+		return nil
+	}
+	spaces, commas := []string{"0,a", "b"}, []string{"0", "a b"}
+	if diff := cmp.Diff(spaces, columns(nil)); diff != "" {
+		t.Errorf("with a script (-want +got):\n%s", diff)
+	}
+	s.noScript()
+	if diff := cmp.Diff(commas, columns(nil)); diff != "" {
+		t.Errorf("an MLflow model without a script (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(commas, columns(&azmlbatch.RowsOptions{Partial: true})); diff != "" {
+		t.Errorf("the same, partial (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(spaces, columns(&azmlbatch.RowsOptions{Format: azmlbatch.RowFormatSpaceSeparated})); diff != "" {
+		t.Errorf("a format that was asked for (-want +got):\n%s", diff)
+	}
+	s.must(s.client.Deployments("vases").Delete(t.Context(), "blue", nil))
+	if diff := cmp.Diff(spaces, columns(nil)); diff != "" {
+		t.Errorf("without the deployment (-want +got):\n%s", diff)
+	}
+}

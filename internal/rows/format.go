@@ -1,0 +1,77 @@
+package rows
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// startOfFile keeps the first bytes that are read from a file, so that an error can say what the
+// file looks like.
+type startOfFile struct {
+	r     io.Reader
+	start []byte
+}
+
+// startBytes is how much is kept. It holds the first line of almost every file.
+const startBytes = 4 << 10
+
+func (s *startOfFile) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if room := startBytes - len(s.start); room > 0 && n > 0 {
+		s.start = append(s.start, p[:min(n, room)]...)
+	}
+	return n, err
+}
+
+// explain adds to the error of the first row which format the file looks like. The error stays as
+// it is where no row is to blame, and where the file looks like the format that was asked for.
+func (s *startOfFile) explain(err error, o Options) {
+	var row *Error
+	if !errors.As(err, &row) {
+		return
+	}
+	line, _, _ := strings.Cut(strings.TrimLeft(string(s.start), "\r\n"), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if hint := formatHint(line, o.Format); hint != "" {
+		row.Err = fmt.Errorf("%w; %s", row.Err, hint)
+		row.Text = cmp.Or(row.Text, o.Show(line))
+	}
+}
+
+// formatHint says which format a file with this first line looks like, and what to do. It is empty
+// where that is the format that was asked for. It is a guess, so it only ever helps an error.
+func formatHint(line string, asked Format) string {
+	if line == "" || asked == JSONLines && strings.ContainsAny(line[:1], "{[") && !strings.HasPrefix(line, "{'") {
+		return ""
+	}
+	spaces, commas := columnsOf(line, ' '), columnsOf(line, ',')
+	switch {
+	case strings.HasPrefix(line, `{"`) || strings.ContainsAny(line[:1], "{[") && json.Valid([]byte(line)):
+		return "the file looks like JSON lines: use RowFormatJSONLines"
+	case strings.HasPrefix(line, "{'"):
+		return "the file looks like Python dicts: let the script return json.dumps of each, and use RowFormatJSONLines"
+	case strings.ContainsAny(line[:1], "{[("), spaces <= 1 && commas <= 1:
+		return "the file looks like lines of text: use Rows[string] with RowFormatLines"
+	case commas > spaces && asked != CommaSeparated:
+		return "the file looks comma separated: use RowFormatCommaSeparated"
+	case spaces > commas && asked != SpaceSeparated && asked != Auto:
+		return "the file looks space separated: use RowFormatSpaceSeparated"
+	}
+	return ""
+}
+
+// columnsOf counts the columns of a line; 0 when it cannot be read with this separator.
+func columnsOf(line string, separator rune) int {
+	r := csv.NewReader(strings.NewReader(line))
+	r.Comma = separator
+	record, err := r.Read()
+	if err != nil {
+		return 0
+	}
+	return len(record)
+}
