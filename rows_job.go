@@ -74,7 +74,8 @@ type predictionsFile struct {
 	grows bool
 }
 
-// predictions finds the files to read rows from. Without partial it is the one that a finished job has.
+// predictions finds the files to read rows from. Without partial it is the one that a finished job
+// has.
 func (j JobsClient) predictions(ctx context.Context, op operation, job Job, partial bool) ([]predictionsFile, error) {
 	o, err := j.outputOf(ctx, op, job)
 	if err != nil {
@@ -140,14 +141,15 @@ func (j Job) withoutPredictions(op operation, err error) error {
 	return &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: problem, Remedy: remedy, Err: err}
 }
 
-// isWorkerFile reports whether a file of the output holds the rows of one worker of a job that runs: temp_{ip}_{pid}_{name}
-// by the engine of 2020, which wrote the name in lower case.
+// isWorkerFile reports whether a file of the output holds the rows of one worker of a job that
+// runs. The engine of 2020 calls it temp_{ip}_{pid}_{name}, with the name in lower case.
 func isWorkerFile(name, predictions string) bool {
 	name = strings.ToLower(name)
 	return strings.HasPrefix(name, "temp_") && strings.HasSuffix(name, "_"+strings.ToLower(predictions))
 }
 
-// fileRows reads the rows of one file. Of one that grows, a last row that is not whole yet is left out.
+// fileRows reads the rows of one file. Of one that grows, a last row that is not whole yet is left
+// out.
 func fileRows[T any](ctx context.Context, j JobsClient, f predictionsFile, options *RowsOptions) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T

@@ -1,5 +1,5 @@
-// Package rows decodes the rows of a text file: lines, separated columns or JSON lines, into structs,
-// maps, slices or texts. It knows nothing of jobs.
+// Package rows decodes the rows of a text file: lines, separated columns or JSON lines, into
+// structs, maps, slices or texts. It knows nothing of jobs.
 package rows
 
 import (
@@ -93,7 +93,8 @@ func NewDecoder(row any, r io.Reader, o Options) (*Decoder, error) {
 	case JSONLines:
 		d.rows, err = newJSONRows(place, d.start, o)
 	default:
-		err = newOptionError("RowsOptions.Format", fmt.Sprintf("%d is no format", o.Format), "use one of the constants RowFormat…")
+		err = newOptionError("RowsOptions.Format", fmt.Sprintf("%d is no format", o.Format),
+			"use one of the constants RowFormat…")
 	}
 	return d, err
 }
@@ -122,7 +123,8 @@ func checkColumns(t reflect.Type, o Options) error {
 	seen := map[string]bool{}
 	for _, name := range o.Columns {
 		if seen[name] {
-			return newOptionError("RowsOptions.Columns", fmt.Sprintf("%q comes twice", name), "give every column a name of its own")
+			return newOptionError("RowsOptions.Columns", fmt.Sprintf("%q comes twice", name),
+				"give every column a name of its own")
 		}
 		seen[name] = true
 	}

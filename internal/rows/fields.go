@@ -181,7 +181,8 @@ func (s *structFields) add(v reflect.Value) error {
 		case embedded && f.Type.Kind() == reflect.Struct:
 			err = s.add(v.Field(i))
 		case embedded && f.Type.Kind() == reflect.Pointer:
-			err = newOptionError(fieldName(v, f), "is an embedded pointer", "embed the struct itself, or leave the field out with the tag row:\"-\"")
+			err = newOptionError(fieldName(v, f), "is an embedded pointer",
+				"embed the struct itself, or leave the field out with the tag row:\"-\"")
 		case f.IsExported():
 			err = s.addField(v, f, tag)
 		}
@@ -206,7 +207,8 @@ func (s *structFields) addField(v reflect.Value, f reflect.StructField, tag stri
 	if rest := s.rest(); rest != nil {
 		return bad("comes after "+rest.name+", a slice, which takes all further columns", "put the slice last")
 	}
-	r := field{name: cmp.Or(tag, f.Name), column: len(s.fields), place: v.FieldByIndex(f.Index), parse: valueParserOf(f.Type)}
+	r := field{name: cmp.Or(tag, f.Name), column: len(s.fields), place: v.FieldByIndex(f.Index),
+		parse: valueParserOf(f.Type)}
 	if r.parse == nil && f.Type.Kind() == reflect.Slice {
 		r.rest, r.parse = true, valueParserOf(f.Type.Elem())
 	}

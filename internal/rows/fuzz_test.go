@@ -28,7 +28,8 @@ func collect[T any](t *testing.T, text string, format Format) (found []T, err er
 	}
 }
 
-// FuzzDecoder compares records with encoding/csv, and holds the other types to the same number of rows.
+// FuzzDecoder compares records with encoding/csv, and holds the other types to the same number of
+// rows.
 func FuzzDecoder(f *testing.F) {
 	for _, seed := range []string{"a.png 3 0.5\n\"b \"\" c\" 1 2\n", "\"open\n", "a\rb\r\n\n", "\ufeffa 1 2", "a 1 2 3\nb\n", "\x00 \xff 1e999", " \n", "{\"File\":1}"} {
 		f.Add(seed)

@@ -55,7 +55,8 @@ func (j *jsonRows) decode(line []byte) error {
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrongType) && wrongType.Field != "":
-		err = fmt.Errorf("member %q: %s does not fit %s", wrongType.Field, j.show(memberText(line, wrongType)), wrongType.Type)
+		value := j.show(memberText(line, wrongType))
+		err = fmt.Errorf("member %q: %s does not fit %s", wrongType.Field, value, wrongType.Type)
 	case errors.As(err, &wrongType):
 		err = fmt.Errorf("a JSON %s does not fit %s", wrongType.Value, wrongType.Type)
 	case errors.As(err, new(*json.SyntaxError)):

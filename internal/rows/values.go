@@ -99,7 +99,9 @@ func pointerParser(elem reflect.Type) valueParser {
 
 // timeLayouts are what pandas and Python's isoformat write. time.Parse takes a fraction of a second
 // by itself.
-var timeLayouts = []string{"2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", time.RFC3339, time.DateOnly}
+var timeLayouts = []string{
+	time.DateTime, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", time.RFC3339, time.DateOnly,
+}
 
 func parseTime(place reflect.Value, text string) error {
 	for _, layout := range timeLayouts {
