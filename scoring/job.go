@@ -105,6 +105,8 @@ type Job struct {
 	// failed file. Nil and negative values mean no limit.
 	ErrorThreshold *int
 
+	// Arguments are further arguments of the script, after those of the driver in sys.argv.
+	Arguments []string
 	// LoggingLevel is Info when empty.
 	LoggingLevel LoggingLevel
 	// Env has environment variables for the script's processes. The variables that the engine sets,

@@ -21,6 +21,9 @@ type logTree struct {
 	now     func() time.Time
 	started time.Time // its hour is in the names of some files
 
+	// overviewName is the name of the overview log. Empty means one that changes every day.
+	overviewName string
+
 	mu    sync.Mutex
 	files map[string]*os.File
 	err   error // the first one; a log that is not complete must not pass for one that is
@@ -54,6 +57,9 @@ const hourStamp = "2006010215"
 
 // overviewFile is the name of the overview log, which changes every day.
 func (l *logTree) overviewFile() string {
+	if l.overviewName != "" {
+		return l.overviewName
+	}
 	days := l.now().UTC().Sub(l.started).Truncate(24 * time.Hour)
 	return "logs/job_progress_overview." + l.started.Add(days).Format(hourStamp) + ".txt"
 }

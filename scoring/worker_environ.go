@@ -127,5 +127,5 @@ func (s *settings) argv() []string {
 	if s.OutputAction == AppendRow {
 		argv = append(argv, "--append_row_file_name", s.OutputFileName)
 	}
-	return argv
+	return append(argv, s.Arguments...)
 }
