@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
@@ -55,6 +56,12 @@ func buildComponent(c *call, properties, old store.Document) *answer {
 	environment, refusal := c.componentEnvironment(store.Text(spec, "environment"))
 	if refusal != nil {
 		return refusal
+	}
+	if strings.EqualFold(store.Text(spec, "type"), "pipeline") {
+		if err := jobs.KeepSteps(c.h.store, c.workspace+"/components/"+c.param("name")+"/versions/"+c.param("version"), spec); err != nil {
+			a := c.fail(http.StatusBadRequest, "UserError", "The component cannot be made: "+err.Error()+".", withInner("BadArgument", "ArgumentInvalid"))
+			return &a
+		}
 	}
 	properties["componentSpec"] = c.componentSpec(spec, environment)
 	properties["description"] = nil // it is in the specification

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 )
 
 const cluster = `{"location": "westus", "properties": {"computeType": "amlcompute", "description": "kiln", "properties": {
@@ -113,8 +115,9 @@ func TestComputeMembersByVersion(t *testing.T) {
 // countedJobs counts how often it hears of computes.
 type countedJobs struct{ changes int }
 
-func (*countedJobs) Cancel(string) error { return errors.New("no such job is running") }
-func (j *countedJobs) ComputesChanged()  { j.changes++ }
+func (*countedJobs) Start(string, jobs.Caller) error { return nil }
+func (*countedJobs) Cancel(string) error             { return errors.New("no such job is running") }
+func (j *countedJobs) ComputesChanged()              { j.changes++ }
 
 func TestJobsHearOfChangedComputes(t *testing.T) {
 	runner := &countedJobs{}

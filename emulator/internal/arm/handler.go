@@ -13,8 +13,7 @@
 // walk-through polls nothing else.
 //
 // Not played: role assignments (every valid token may do everything), creating workspaces over
-// HTTP, registries, and running anything but batch jobs. A command or pipeline job is stored and
-// keeps its first status.
+// HTTP, registries, and jobs that are neither commands nor pipelines.
 package arm
 
 import (
@@ -26,6 +25,7 @@ import (
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
@@ -47,7 +47,7 @@ type Options struct {
 	// Accounts is the Blob service behind the storage accounts. Required for CreateWorkspace, code
 	// uploads and datastore secrets.
 	Accounts Accounts
-	// Jobs ends running batch jobs; nil means that none ever runs.
+	// Jobs runs and ends jobs; nil means that none ever runs.
 	Jobs JobRunner
 	// User is the display name that systemData shows for whoever calls. Empty means the application
 	// id of the token.
@@ -70,9 +70,12 @@ type Accounts interface {
 	UserDelegationSAS(account, container, permissions string, start, expiry time.Time) (string, error)
 }
 
-// JobRunner runs batch jobs.
+// JobRunner runs jobs.
 type JobRunner interface {
-	// Cancel asks the running batch job with the ARM id jobID to end. It returns at once; the job's
+	// Start runs the command or pipeline job with the ARM id jobID, whose document is in the store.
+	// It returns at once.
+	Start(jobID string, caller jobs.Caller) error
+	// Cancel asks the running job with the ARM id jobID to end. It returns at once; the job's
 	// document says when it has ended. An error means that no such job is running.
 	Cancel(jobID string) error
 	// ComputesChanged is called after a compute was created, changed or deleted.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 	"github.com/google/uuid"
 )
@@ -32,9 +33,8 @@ var (
 	}}
 )
 
-// putJob stores a job under the client's name for it. Nothing runs it: it keeps its first status
-// until it is cancelled. Not evidenced: a PUT on an existing job; it answers 200 and changes what
-// can be changed.
+// putJob stores a job under the client's name for it, and starts it. Not evidenced: a PUT on an
+// existing job; it answers 200 and changes what can be changed.
 func putJob(c *call) answer {
 	body, refusal := c.read(jobShape, "Job")
 	if refusal != nil {
@@ -52,11 +52,44 @@ func putJob(c *call) answer {
 	if refusal := c.checkComponents(sent); refusal != nil {
 		return *refusal
 	}
+	if refusal := c.checkKinds(sent); refusal != nil {
+		return *refusal
+	}
 	doc := c.newJob(sent)
 	if _, err := c.h.store.Put(store.Text(doc, "id"), doc); err != nil {
 		return c.internal(err)
 	}
+	if c.h.jobs != nil {
+		if err := c.h.jobs.Start(store.Text(doc, "id"), c.caller()); err != nil {
+			return c.internal(err)
+		}
+	}
 	return c.put(true, c.showJob(doc))
+}
+
+// checkKinds refuses a job, or a pipeline with a step, that the emulator cannot run: it would never
+// end.
+func (c *call) checkKinds(sent store.Document) *answer {
+	kinds := []string{store.Text(sent, "jobType")}
+	for _, node := range store.Object(sent, "jobs") {
+		if kind := store.Text(node, "type"); kind != "" {
+			kinds = append(kinds, kind)
+		}
+	}
+	for _, kind := range kinds {
+		if reason := jobs.Unplayable(kind); reason != "" {
+			a := c.fail(http.StatusBadRequest, "UserError", strings.ToUpper(reason[:1])+reason[1:], withInner("BadArgument", "ArgumentInvalid"))
+			a.header[unplayed.Header] = "jobs of type " + kind
+			return &a
+		}
+	}
+	return nil
+}
+
+// caller is who calls, for the runs of a job.
+func (c *call) caller() jobs.Caller {
+	name, kind := c.author()
+	return jobs.Caller{Name: name, Application: kind == "Application", ObjectID: c.claims.ObjectID, TenantID: c.claims.TenantID}
 }
 
 func (c *call) changeJob(old, sent store.Document) answer {

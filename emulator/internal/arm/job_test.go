@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -81,6 +83,51 @@ func TestJobsNameComponentsThatExist(t *testing.T) {
 	}
 }
 
+// TestJobsAreStarted, unless they are of a kind that never would end here.
+func TestJobsAreStarted(t *testing.T) {
+	runner := &runningJobs{}
+	h := newHost(t, func(o *Options) { o.Jobs = runner })
+	h.put("jobs/fire", `{"properties": {"jobType": "Command", "command": "echo"}}`).wants(http.StatusCreated)
+	h.put("jobs/fire", `{"properties": {"jobType": "Command", "displayName": "again"}}`).wants(http.StatusOK)
+	h.put("jobs/flow", `{"properties": {"jobType": "Pipeline", "jobs": {"a": {"type": "command"}, "b": {"type": "parallel"}, "c": {"type": "pipeline"}}}}`).wants(http.StatusCreated)
+	for body, kind := range map[string]string{
+		`"jobType": "Sweep"`:  "Sweep",
+		`"jobType": "automl"`: "AutoML",
+		`"jobType": "Spark"`:  "Spark",
+		`"jobType": "Pipeline", "jobs": {"a": {"type": "command"}, "b": {"type": "import"}}`: "import",
+	} {
+		r := h.put("jobs/odd", `{"properties": {`+body+`}}`).wants(http.StatusBadRequest)
+		if message, _ := r.at("error/message").(string); message != "The azmlbatch emulator does not run jobs of type "+kind+"; it runs command, parallel and pipeline jobs." {
+			t.Errorf("message = %q", message)
+		}
+		if r.header.Get(unplayed.Header) == "" {
+			t.Errorf("the answer for %s is not marked", kind)
+		}
+		h.get("jobs/odd").wants(http.StatusNotFound)
+	}
+	ws := workspaceID(testSubscription, "pottery", "kilns")
+	if diff := cmp.Diff([]string{ws + "/jobs/fire for A User", ws + "/jobs/flow for A User"}, runner.started); diff != "" {
+		t.Errorf("started jobs (-want +got):\n%s", diff)
+	}
+}
+
+// TestPipelineComponentKeepsItsSteps, which no answer shows.
+func TestPipelineComponentKeepsItsSteps(t *testing.T) {
+	h := newHost(t)
+	const spec = `{"properties": {"componentSpec": {"type": "pipeline", %s}}}`
+	h.put("components/flow/versions/1", strings.Replace(spec, "%s", `"jobs": {"a": {"type": "command", "n": 1}}`, 1)).wants(http.StatusCreated).
+		has(map[string]any{"properties/componentSpec/jobs": "absent"})
+	ws := workspaceID(testSubscription, "pottery", "kilns")
+	kept, _ := h.store.Get("componentjobs:" + ws + "/components/flow/versions/1")
+	if at(kept, "jobs/a/type") != "command" {
+		t.Errorf("kept %v", kept)
+	}
+	h.put("jobs/own", `{"properties": {"jobType": "Pipeline", "jobs": {"a": {"type": "command"}}, "inputs": {"heat": {"jobInputType": "literal", "value": "900"}}}}`).wants(http.StatusCreated)
+	h.put("components/flow/versions/2", strings.Replace(spec, "%s", `"sourceJobId": "`+ws+`/jobs/own"`, 1)).wants(http.StatusCreated).
+		has(map[string]any{"properties/componentSpec/inputs/heat/default": "900", "properties/componentSpec/inputs/heat/type": "string"})
+	h.put("components/flow/versions/3", strings.Replace(spec, "%s", `"sourceJobId": "`+ws+`/jobs/none"`, 1)).wants(http.StatusBadRequest)
+}
+
 func TestListsOfJobs(t *testing.T) {
 	h := newHost(t)
 	for name, properties := range map[string]string{"a": `"tags": {"kiln": "raku"}`} {
@@ -111,7 +158,12 @@ func TestListsOfJobs(t *testing.T) {
 // runningJobs runs the jobs with these ids, until it is told to cancel them.
 type runningJobs struct {
 	countedJobs
-	running, canceled []string
+	running, started, canceled []string
+}
+
+func (r *runningJobs) Start(id string, caller jobs.Caller) error {
+	r.started = append(r.started, id+" for "+caller.Name)
+	return nil
 }
 
 func (r *runningJobs) Cancel(id string) error {

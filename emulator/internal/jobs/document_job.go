@@ -29,20 +29,20 @@ func (j *job) armDocument() store.Document {
 			"settings": nil, "jobs": nil, "inputs": nil, "outputs": nil, "sourceJobId": nil,
 		},
 		"systemData": store.Document{
-			"createdAt": store.TimeText(j.created), "createdBy": j.invocation.Caller.Name, "createdByType": j.invocation.Caller.kind(),
+			"createdAt": store.TimeText(j.created), "createdBy": j.caller.Name, "createdByType": j.caller.kind(),
 		},
 	}
 }
 
 // childDocument is the step as ARM answers it: without properties, which are in run history (seen
 // in azure-sdk-for-python recording test_pipeline_job_child_run_download, 2026).
-func (j *job) childDocument() store.Document {
+func (j *job) childDocument(run string) store.Document {
 	return store.Document{
-		"id":   jobID(j.workspace, j.child),
-		"name": j.child,
+		"id":   jobID(j.workspace, run),
+		"name": run,
 		"type": provider + "/workspaces/jobs",
 		"systemData": store.Document{
-			"createdAt": store.TimeText(j.created), "createdBy": j.invocation.Caller.Name, "createdByType": j.invocation.Caller.kind(),
+			"createdAt": store.TimeText(j.created), "createdBy": j.caller.Name, "createdByType": j.caller.kind(),
 		},
 	}
 }
@@ -77,8 +77,8 @@ func (j *job) batchDocument() store.Document {
 		"id": id, "name": j.name, "type": kind,
 		"properties": properties,
 		"systemData": store.Document{
-			"createdAt": store.TimeText(j.created), "createdBy": j.invocation.Caller.Name,
-			"lastModifiedAt": store.TimeText(j.created), "lastModifiedBy": j.invocation.Caller.Name,
+			"createdAt": store.TimeText(j.created), "createdBy": j.caller.Name,
+			"lastModifiedAt": store.TimeText(j.created), "lastModifiedBy": j.caller.Name,
 		},
 	}
 }
@@ -199,7 +199,7 @@ func (j *job) pipelineProperties() store.Document {
 		"azureml.defaultDataStoreName":              cmp.Or(store.Text(settings, "default_datastore"), defaultStore),
 		"azureml.DatasetAccessMode":                 "Asset",
 		"azureml.enforceRerun":                      "False",
-		"azureml.continue_on_step_failure":          "True",
+		"azureml.continue_on_step_failure":          cases(readSettings(settings).keepGoing),
 		"azureml.continue_on_failed_optional_input": "True",
 		"azureml.parameters":                        "{}",
 		"azureml.pipelineComponent":                 "pipelinerun",
@@ -223,6 +223,8 @@ func stagesText(start, end time.Time, status string) string {
 	}
 	return string(stages)
 }
+
+func cases(b bool) string { return map[bool]string{false: "False", true: "True"}[b] }
 
 func orNil(n *int) any {
 	if n == nil {

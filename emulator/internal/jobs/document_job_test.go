@@ -122,7 +122,7 @@ func TestDocumentsOfAJob(t *testing.T) {
 		moveRun(failed, Running, j.created.Add(time.Second), nil)
 		moveRun(failed, Failed, j.created.Add(time.Minute), runError("cracked"))
 		for what, doc := range map[string]store.Document{
-			"arm": j.armDocument(), "step": j.childDocument(), "batch": j.batchDocument(), "parent_run": j.parentRun(), "child_run": j.childRun(),
+			"arm": j.armDocument(), "step": j.childDocument(j.child), "batch": j.batchDocument(), "parent_run": j.parentRun(), "child_run": j.childRun(),
 			"failed_run": failed, "definition": j.runDefinition(),
 		} {
 			file := filepath.Join("testdata", "golden", name+"_"+what+".json")

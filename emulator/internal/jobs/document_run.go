@@ -22,16 +22,53 @@ func (j *job) parentRun() store.Document {
 	return run
 }
 
-// childRun is the run of the step batchscoring, in the form of a step of a pipeline job (seen in
-// azure-sdk-for-python recording test_pipeline_job_child_run_download, 2026).
+// ownRun is the run of a job that ARM made. Not evidenced: the run of a command job; it has the
+// members of a step's.
+func (j *job) ownRun() store.Document {
+	run := j.run(j.name, NotStarted)
+	run["displayName"] = j.display
+	run["name"] = j.experiment
+	run["runType"] = "azureml.PipelineRun"
+	run["runTypeV2"] = store.Document{
+		"orchestrator": nil, "traits": []any{"azureml.PipelineRun"}, "attribution": nil, "computeType": nil,
+	}
+	if j.kind == commandStep {
+		run["status"] = Starting
+		run["runType"] = "azureml.scriptrun"
+		run["runTypeV2"] = store.Document{
+			"orchestrator": "Execution", "traits": []any{"scriptRun", "remote", "CommonRuntime"}, "attribution": nil, "computeType": "AmlcTrain",
+		}
+		j.addCompute(run, j.settings.compute, j.settings.instanceCount)
+	}
+	return run
+}
+
+// stepInfo is what the documents of a step show.
+type stepInfo struct {
+	run, name, parent string
+	compute           string // empty for a step that is a pipeline itself
+	kind              string // commandStep and so on
+	nodes             int
+	status            string
+}
+
+// childRun is the run of the step batchscoring.
 func (j *job) childRun() store.Document {
-	run := j.run(j.child, Queued)
-	node := derivedID(j.child)[:8]
-	cluster := store.LastSegment(j.settings.compute)
-	run["parentRunId"] = j.name
-	run["parentRunUuid"] = derivedID(runID(j.workspace, j.name))
-	run["displayName"] = stepName
-	run["name"] = stepName
+	return j.stepRun(stepInfo{
+		run: j.child, name: stepName, parent: j.name, compute: j.settings.compute, nodes: j.settings.instanceCount, status: Queued,
+	})
+}
+
+// stepRun is the run of a step (seen in azure-sdk-for-python recording
+// test_pipeline_job_child_run_download, 2026; not evidenced: of a parallel step, and of one that is
+// a pipeline itself).
+func (j *job) stepRun(s stepInfo) store.Document {
+	run := j.run(s.run, s.status)
+	node := derivedID(s.run)[:8]
+	run["parentRunId"] = s.parent
+	run["parentRunUuid"] = derivedID(runID(j.workspace, s.parent))
+	run["displayName"] = s.name
+	run["name"] = s.name
 	run["runType"] = "azureml.StepRun"
 	run["runTypeV2"] = store.Document{
 		"orchestrator": "Execution",
@@ -41,25 +78,37 @@ func (j *job) childRun() store.Document {
 	run["properties"] = store.Document{
 		"azureml.DevPlatv2": "true", "azureml.DatasetAccessMode": "Asset",
 		"StepType": "PythonScriptStep", "ComputeTargetType": "AmlCompute",
-		"azureml.moduleid": derivedID(stepName), "azureml.moduleFamilyId": "0",
-		"azureml.moduleName": stepName, "azureml.moduleVersion": "1",
+		"azureml.moduleid": derivedID(s.name), "azureml.moduleFamilyId": "0",
+		"azureml.moduleName": s.name, "azureml.moduleVersion": "1",
 		"azureml.runsource": "azureml.StepRun", "azureml.nodeid": node,
-		"azureml.pipelinerunid": j.name, "azureml.pipeline": j.name, "azureml.rootpipelinerunid": j.name,
-		"azureml.pipelineComponent":  "masterescloud",
-		"_azureml.ComputeTargetType": "amlctrain", "_azureml.ClusterName": cluster,
-		"ProcessInfoFile": "azureml-logs/process_info.json", "ProcessStatusFile": "azureml-logs/process_status.json",
+		"azureml.pipelinerunid": s.parent, "azureml.pipeline": s.parent, "azureml.rootpipelinerunid": j.name,
+		"azureml.pipelineComponent": "masterescloud",
+		"ProcessInfoFile":           "azureml-logs/process_info.json", "ProcessStatusFile": "azureml-logs/process_status.json",
 	}
 	run["tags"] = store.Document{
-		"azureml.nodeid": node, "azureml.pipeline": j.name,
+		"azureml.nodeid": node, "azureml.pipeline": s.parent,
 		"_aml_system_ComputeTargetStatus": `{"AllocationState":"steady","PreparingNodeCount":0,"RunningNodeCount":0,"CurrentNodeCount":1}`,
 	}
+	if s.kind == pipelineStep {
+		run["runTypeV2"] = store.Document{"orchestrator": nil, "traits": []any{"azureml.StepRun", "azureml.PipelineRun"}, "attribution": nil, "computeType": nil}
+		store.Object(run, "properties")["StepType"] = "SubGraphCloudStep"
+		return run
+	}
+	j.addCompute(run, s.compute, s.nodes)
+	return run
+}
+
+// addCompute adds what a run shows of its compute.
+func (j *job) addCompute(run store.Document, compute string, nodes int) {
+	cluster := store.LastSegment(compute)
+	properties := store.Object(run, "properties")
+	properties["_azureml.ComputeTargetType"], properties["_azureml.ClusterName"] = "amlctrain", cluster
 	run["target"] = cluster
-	run["computeRequest"] = store.Document{"nodeCount": j.settings.instanceCount, "gpuCount": 0}
+	run["computeRequest"] = store.Document{"nodeCount": nodes, "gpuCount": 0}
 	run["compute"] = store.Document{
 		"target": cluster, "targetType": "amlcompute", "vmSize": nil, "instanceType": nil,
-		"instanceCount": j.settings.instanceCount, "gpuCount": 0, "priority": nil, "region": nil, "armId": nil, "properties": nil,
+		"instanceCount": nodes, "gpuCount": 0, "priority": nil, "region": nil, "armId": nil, "properties": nil,
 	}
-	return run
 }
 
 // run returns a run with all its members; those that parent and child share are set.
@@ -67,7 +116,7 @@ func (j *job) run(id, status string) store.Document {
 	user, cancel := j.user(), j.cancelURI(id)
 	return store.Document{
 		"runNumber": j.created.Unix(), "rootRunId": j.name, "createdUtc": store.TimeText(j.created), "createdBy": user,
-		"userId": j.invocation.Caller.ObjectID, "token": nil, "tokenExpiryTimeUtc": nil, "error": nil, "warnings": nil,
+		"userId": j.caller.ObjectID, "token": nil, "tokenExpiryTimeUtc": nil, "error": nil, "warnings": nil,
 		"revision": 1, "statusRevision": 0,
 		"runUuid": derivedID(runID(j.workspace, id)), "parentRunUuid": nil, "rootRunUuid": derivedID(runID(j.workspace, j.name)),
 		"lastStartTimeUtc": nil, "currentComputeTime": nil, "computeDuration": nil, "effectiveStartTimeUtc": nil,
@@ -85,7 +134,7 @@ func (j *job) run(id, status string) store.Document {
 }
 
 func (j *job) user() store.Document {
-	caller := j.invocation.Caller
+	caller := j.caller
 	issuer := "https://sts.windows.net/" + caller.TenantID + "/"
 	return store.Document{
 		"userObjectId": caller.ObjectID, "userPuId": "", "userIdp": issuer, "userAltSecId": "", "userIss": issuer,

@@ -2,6 +2,8 @@ package jobs
 
 // Statuses of a job and of its runs.
 const (
+	NotStarted      = "NotStarted"
+	Starting        = "Starting"
 	Queued          = "Queued"
 	Preparing       = "Preparing"
 	Running         = "Running"

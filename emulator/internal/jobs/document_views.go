@@ -116,6 +116,18 @@ func RunChildren(s *store.Store, workspace, run string) []store.Document {
 	return children
 }
 
+// runsBelow returns the runs of a job's steps that have not ended, at any depth.
+func runsBelow(s *store.Store, workspace, run string) (runs []string) {
+	for _, child := range RunChildren(s, workspace, run) {
+		id := store.Text(child, "runId")
+		if !IsTerminal(store.Text(child, "status")) {
+			runs = append(runs, id)
+		}
+		runs = append(runs, runsBelow(s, workspace, id)...)
+	}
+	return runs
+}
+
 // RunMetrics returns the metrics of a run by name, all of them numbers. A run that has logged none
 // has an empty document.
 func RunMetrics(s *store.Store, workspace, run string) store.Document {

@@ -181,16 +181,20 @@ type job struct {
 	location   string // of the workspace
 	host       string // of the workspace data plane
 	studio     string // host of the studio
-	input      Input
-	output     *Output // the chosen place, nil for the default
+	caller     Caller
+	kind       string  // commandStep or pipelineStep; empty for a model deployment's job
+	input      Input   // of a model deployment's job
+	output     *Output // its chosen place, nil for the default
 	settings   settings
-	invocation Invocation
+	invocation Invocation // empty for a job that ARM made
 }
 
 // record is what ending a job needs, also after a restart.
 type record struct {
-	workspace, endpoint, name, child string
-	workspaceGUID, location          string
+	workspace, name         string
+	endpoint                string // empty for a job that ARM made
+	child                   string // the step batchscoring; empty for other jobs
+	workspaceGUID, location string
 }
 
 // chooseOutput sets the output of a model deployment's job. The URI of a UriFile names the file,

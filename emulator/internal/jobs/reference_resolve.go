@@ -70,6 +70,29 @@ func (r resolver) locate(ref reference) (place, error) {
 	return place{}, fmt.Errorf("a place in storage is expected, not another %s", ref.referenceKind())
 }
 
+// writable returns the place of an output, which is on a datastore. The error begins where a
+// sentence about the output goes on.
+func (r resolver) writable(uri string) (place, error) {
+	ref, err := parseReference(uri, r.suffix)
+	if err != nil {
+		return place{}, fmt.Errorf(": %w", err)
+	}
+	onDatastore, ok := ref.(datastorePath)
+	if !ok {
+		return place{}, fmt.Errorf(" to a %s: outputs are paths on a blob datastore, azureml://datastores/NAME/paths/PATH", ref.referenceKind())
+	}
+	to, err := r.onDatastore(onDatastore)
+	if err != nil {
+		return place{}, fmt.Errorf(": %w", err)
+	}
+	return to, nil
+}
+
+// container is the id of an asset without its version.
+func (r resolver) container(ref assetVersion, kind string) string {
+	return r.scope(ref.workspace) + "/" + kind + "/" + ref.name
+}
+
 // scope is the workspace that a reference means.
 func (r resolver) scope(workspace string) string { return cmp.Or(workspace, r.workspace) }
 

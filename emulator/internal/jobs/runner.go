@@ -59,7 +59,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Runner runs batch jobs. It is safe for concurrent use. Make one with [New] and end it with
+// Runner runs jobs: those of batch endpoints, and the command and pipeline jobs that ARM makes. It is safe for concurrent use. Make one with [New] and end it with
 // [Runner.Close].
 type Runner struct {
 	store     *store.Store
@@ -152,20 +152,25 @@ func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, erro
 		return nil, err
 	}
 	answer := j.batchDocument()
+	return answer, r.submit(j)
+}
+
+// submit records a job and starts it, or lets it wait for its turn.
+func (r *Runner) submit(j *job) error {
 	e := &execution{job: j, done: make(chan struct{})}
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	if err := r.admit(e); err != nil {
-		return nil, err
+		return err
 	}
 	if err := r.recordJob(j); err != nil {
 		r.remove(e)
-		return nil, err
+		return err
 	}
 	if reason := r.shortOfNodes(j); reason != "" {
 		r.openLogs(j).queued(reason)
 	}
 	r.enqueue(e)
-	return answer, nil
+	return nil
 }
 
 // newJob names the job of an invocation and works out its settings.
@@ -178,15 +183,11 @@ func (r *Runner) newJob(inv Invocation) (*job, error) {
 	if !ok {
 		return nil, fmt.Errorf("jobs: there is no workspace %s", inv.Workspace)
 	}
-	prefix := "batchjob-"
-	if isPipeline(inv.Deployment) {
-		prefix = "pipelinejob-"
-	}
 	location := store.Text(workspace, "location")
 	j := &job{
 		record: record{
 			workspace: store.Text(workspace, "id"), endpoint: inv.Endpoint,
-			name: prefix + uuid.NewString(), child: uuid.NewString(),
+			name: "batchjob-" + uuid.NewString(), child: uuid.NewString(),
 			workspaceGUID: store.Text(workspace, "properties", "workspaceId"), location: location,
 		},
 		deployment: store.Text(inv.Deployment, "name"),
@@ -195,15 +196,18 @@ func (r *Runner) newJob(inv Invocation) (*job, error) {
 		created:    r.now(),
 		host:       r.cloud.APIHost(location),
 		studio:     r.cloud.StudioHost,
+		caller:     inv.Caller,
 		settings:   s,
 		invocation: inv,
 	}
-	if !isPipeline(inv.Deployment) {
-		for _, input := range inv.Inputs {
-			j.input = input
-		}
-		j.chooseOutput()
+	if isPipeline(inv.Deployment) {
+		j.kind, j.name, j.child = pipelineStep, "pipelinejob-"+uuid.NewString(), ""
+		return j, nil
 	}
+	for _, input := range inv.Inputs {
+		j.input = input
+	}
+	j.chooseOutput()
 	return j, nil
 }
 

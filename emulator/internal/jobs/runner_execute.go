@@ -43,14 +43,15 @@ const stoppedMessage = "The emulator was stopped before this job ended. Invoke t
 func (r *Runner) execute(e *execution) {
 	start := r.now()
 	logs := r.openLogs(e.job)
+	var outputs map[string]value
 	err := context.Cause(e.ctx)
 	if err == nil {
-		err = r.attempt(e, logs)
+		outputs, err = r.attempt(e, logs)
 	}
 	if cause := r.tooLate(e); cause != nil {
 		err = cause // whatever the script said when it was ended
 	}
-	end := outcome{status: Completed, start: start, end: r.now()}
+	end := outcome{status: Completed, start: start, end: r.now(), outputs: outputs}
 	switch {
 	case err == nil:
 		logs.completed()
@@ -65,7 +66,7 @@ func (r *Runner) execute(e *execution) {
 		logs.failed(end.message)
 		r.log.Warn("job failed", "job", e.name, "endpoint", e.endpoint, "reason", reasonOf(err))
 	}
-	if end.status == Completed && !isPipeline(e.invocation.Deployment) {
+	if end.status == Completed && e.child != "" {
 		end.score = e.scoreURI()
 	}
 	r.finish(e.record, end)
@@ -83,14 +84,20 @@ func (r *Runner) tooLate(e *execution) error {
 // jobFolderPrefix begins the name of the folder of a running job.
 const jobFolderPrefix = "azmlbatch-job-"
 
-// attempt does the work of a job: fetch, run, upload. A *failure is an error that the job would
-// have in Azure too. Any other error is the emulator's or the machine's; it becomes the job's error
-// as well.
-func (r *Runner) attempt(e *execution, logs *jobLogs) error {
-	if isPipeline(e.invocation.Deployment) {
-		r.advance(e, Running, Preparing)
-		return failf("This emulator runs model deployments only. The deployment %q runs a pipeline component, which needs Azure.", e.deployment)
+// attempt does the work of a job. A *failure is an error that the job would have in Azure too. Any
+// other error is the emulator's or the machine's; it becomes the job's error as well.
+func (r *Runner) attempt(e *execution, logs *jobLogs) (outputs map[string]value, err error) {
+	switch e.kind {
+	case pipelineStep:
+		return r.runPipeline(e)
+	case commandStep:
+		return r.runCommandJob(e)
 	}
+	return nil, r.runModel(e, logs)
+}
+
+// runModel runs a model deployment's job: fetch, run, upload.
+func (r *Runner) runModel(e *execution, logs *jobLogs) error {
 	folder, err := scratch.New(r.tempDir, jobFolderPrefix, nil)
 	if err != nil {
 		return err
@@ -156,7 +163,7 @@ func (r *Runner) score(e *execution, files workFiles) error {
 		follow(r.newMirror(to, files.logs), output, news)
 	}()
 	result, err := scoring.Run(e.ctx, r.scoringJob(e, files, func(p scoring.Progress) {
-		r.recordProgress(e.record, p)
+		r.recordProgress(e.record, e.child, p)
 		select {
 		case news <- struct{}{}:
 		default: // the last word has not been heard yet
@@ -168,7 +175,7 @@ func (r *Runner) score(e *execution, files workFiles) error {
 		output.send()
 		return scoringFailure(e.job, err)
 	}
-	r.recordProgress(e.record, scoring.Progress{Items: result.Items, MiniBatches: result.MiniBatches})
+	r.recordProgress(e.record, e.child, scoring.Progress{Items: result.Items, MiniBatches: result.MiniBatches})
 	if err := r.uploadOutput(e, files.output); err != nil {
 		return err
 	}

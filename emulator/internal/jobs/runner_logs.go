@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
@@ -23,8 +25,7 @@ func (r *Runner) openLogs(j *job) *jobLogs { return &jobLogs{r, j} }
 
 // submitted says that the step was submitted, in the words of a public notebook's output of 2022.
 func (l *jobLogs) submitted() {
-	node := derivedID(l.job.child)[:8]
-	l.write(l.job.name, "Submitting 1 runs, first five are: "+node+":"+l.job.child)
+	l.submittedRuns(l.job.name, []string{l.job.child})
 	switch {
 	case l.runner.function(l.job) != nil:
 		l.write(l.job.child, "The emulator calls a Go function in place of the scoring script.")
@@ -41,18 +42,34 @@ func (l *jobLogs) submitted() {
 	}
 }
 
-func (l *jobLogs) completed() { l.write(l.job.name, "Completing processing run id "+l.job.child+".") }
+// submittedRuns says which steps of a pipeline were submitted.
+func (l *jobLogs) submittedRuns(pipeline string, runs []string) {
+	var first []string
+	for _, run := range runs[:min(len(runs), 5)] {
+		first = append(first, derivedID(run)[:8]+":"+run)
+	}
+	l.write(pipeline, fmt.Sprintf("Submitting %d runs, first five are: %s", len(runs), strings.Join(first, ",")))
+}
+
+func (l *jobLogs) completed() {
+	if l.job.child != "" {
+		l.write(l.job.name, "Completing processing run id "+l.job.child+".")
+	}
+}
 
 // queued says why a job waits, in the log that clients stream and in the step's.
 func (l *jobLogs) queued(reason string) {
 	l.write(l.job.name, reason)
-	l.write(l.job.child, reason)
+	if l.job.child != "" {
+		l.write(l.job.child, reason)
+	}
 	l.runner.log.Warn("job waits", "job", l.job.name, "reason", reason)
 }
 
 // failed logs the end of the job, and the step's error in the step's log.
 func (l *jobLogs) failed(message string) {
-	l.write(l.job.child, message)
+	run := cmp.Or(l.job.child, l.job.name)
+	l.write(run, message)
 	l.write(l.job.name, "Execution of experiment failed, update experiment status and cancel running nodes.")
 }
 

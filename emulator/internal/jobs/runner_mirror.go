@@ -50,7 +50,9 @@ func follow(logs, output *mirror, news <-chan struct{}) {
 			}
 		case <-ticker.C:
 			logs.send()
-			output.send()
+			if output != nil {
+				output.send()
+			}
 		}
 	}
 }

@@ -17,18 +17,9 @@ func (r *Runner) outputPlace(e *execution) (place, error) {
 	if e.settings.outputFileName == "" {
 		return place{}, failf("The output cannot be written: the URI %s names no file.", withoutQuery(e.scoreURI()))
 	}
-	folder := e.scoreFolder()
-	ref, err := parseReference(folder, r.cloud.StorageSuffix)
+	to, err := r.resolver(e.workspace).writable(e.scoreFolder())
 	if err != nil {
-		return place{}, failf("The output cannot be written: %v", err)
-	}
-	onDatastore, ok := ref.(datastorePath)
-	if !ok {
-		return place{}, failf("The output cannot be written to a %s: outputs are paths on a blob datastore, azureml://datastores/NAME/paths/PATH.", ref.referenceKind())
-	}
-	to, err := r.resolver(e.workspace).onDatastore(onDatastore)
-	if err != nil {
-		return place{}, failf("The output cannot be written: %v", err)
+		return place{}, failf("The output cannot be written%v", err)
 	}
 	return to, nil
 }
@@ -77,7 +68,15 @@ func (r *Runner) uploadOutput(e *execution, folder string) error {
 	if err != nil {
 		return err
 	}
-	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	if err := r.uploadFolder(e.ctx, folder, to); err != nil {
+		return fmt.Errorf("upload of the output: %w", err)
+	}
+	return nil
+}
+
+// uploadFolder writes everything below folder to a place.
+func (r *Runner) uploadFolder(ctx context.Context, folder string, to place) error {
+	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) && path == folder {
 				return nil // the script wrote nothing
@@ -91,12 +90,8 @@ func (r *Runner) uploadOutput(e *execution, folder string) error {
 		if err != nil {
 			return err
 		}
-		return r.upload(e.ctx, path, to.join(filepath.ToSlash(name)))
+		return r.upload(ctx, path, to.join(filepath.ToSlash(name)))
 	})
-	if err != nil {
-		return fmt.Errorf("upload of the output: %w", err)
-	}
-	return nil
 }
 
 func (r *Runner) upload(ctx context.Context, path string, to place) error {

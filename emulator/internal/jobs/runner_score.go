@@ -58,6 +58,18 @@ const noMLflow = "The deployment has no scoring script, so the Python package ml
 // scoringFailure turns the engine's error into that of the child run: the service's sentence, which
 // names the Python of the image. The cause is in the logs, as in Azure.
 func scoringFailure(j *job, err error) error {
+	var failed *scoring.Failure
+	if !errors.As(err, &failed) {
+		return engineFailure(err)
+	}
+	shown := *failed
+	environment := store.Text(j.invocation.Deployment, "properties", "environmentId")
+	shown.Python = "/azureml-envs/azureml_" + compactID(environment) + "/bin/python"
+	return &failure{shown.ServiceMessage(), failed}
+}
+
+// engineFailure turns an error of the engine that needs no deployment into that of the run.
+func engineFailure(err error) error {
 	var missing *scoring.NoMLflowError
 	if errors.As(err, &missing) {
 		return failf(noMLflow, missing.Python, missing.Missing)
@@ -71,13 +83,10 @@ func scoringFailure(j *job, err error) error {
 		return failf("The environment of the deployment cannot be built: %s. The whole output is in azureml-logs/20_image_build_log.txt.", unbuilt.Reason)
 	}
 	var failed *scoring.Failure
-	if !errors.As(err, &failed) {
-		return err
+	if errors.As(err, &failed) {
+		return &failure{failed.ServiceMessage(), failed}
 	}
-	shown := *failed
-	environment := store.Text(j.invocation.Deployment, "properties", "environmentId")
-	shown.Python = "/azureml-envs/azureml_" + compactID(environment) + "/bin/python"
-	return &failure{shown.ServiceMessage(), failed}
+	return err
 }
 
 // Names of the metrics of a step. They are those of the engine of 2020, except that it wrote "Total
@@ -92,9 +101,9 @@ const (
 )
 
 // recordProgress stores the counts of a running step as its metrics.
-func (r *Runner) recordProgress(rec record, p scoring.Progress) {
+func (r *Runner) recordProgress(rec record, run string, p scoring.Progress) {
 	items, batches := p.Items, p.MiniBatches
-	_, err := r.store.Put(runMetricsID(rec.workspace, rec.child), store.Document{
+	_, err := r.store.Put(runMetricsID(rec.workspace, run), store.Document{
 		metricTotalItems:           items.Total,
 		metricRemainingItems:       items.Total - items.Succeeded - items.Failed,
 		metricFailedItems:          items.Failed,

@@ -1,0 +1,101 @@
+package jobs
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+)
+
+// start stores a job as ARM does, starts it and waits for its end.
+func (w *world) start(name, properties string) string {
+	w.t.Helper()
+	var doc store.Document
+	if err := store.Decode([]byte(properties), &doc); err != nil {
+		w.t.Fatal(err)
+	}
+	doc["properties"] = store.Document{}
+	w.put(testWorkspace+"/jobs/"+name, store.Document{"properties": doc})
+	if err := w.runner.Start(testWorkspace+"/jobs/"+name, Caller{Name: "potter"}); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.runner.Wait(w.t.Context(), name); err != nil {
+		w.t.Fatal(err)
+	}
+	return name
+}
+
+func TestCommandJob(t *testing.T) {
+	w := newWorld(t, nil)
+	clay := w.upload("clay", map[string]string{"a.txt": "red"})
+	w.put(testWorkspace+"/codes/kiln/versions/1", store.Document{"properties": store.Document{"codeUri": w.upload("code", map[string]string{"turn.py": "print(open('note').read())", "note": "slowly"})}})
+	job := w.start("turn", `{"jobType": "Command", "status": "Starting", "displayName": "Turn", "experimentName": "wheel",
+		"codeId": "`+testWorkspace+`/codes/kiln/versions/1", "computeId": "`+testWorkspace+`/computes/cluster", "environmentVariables": {"HEAT": "900"},
+		"command": "python turn.py && cat ${{inputs.clay}}/a.txt && echo $HEAT ${{inputs.speed}} > ${{outputs.out}}/log.txt",
+		"inputs": {"clay": {"jobInputType": "uri_folder", "uri": "`+clay+`"}, "speed": {"jobInputType": "literal", "value": "3"}},
+		"outputs": {"default": {"jobOutputType": "uri_folder", "uri": "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.turn"},
+			"out": {"jobOutputType": "uri_folder", "mode": "ReadWriteMount", "uri": null}}}`)
+	w.wants(job, Completed, map[string]string{})
+	if got, want := w.read("azureml", artifactPath(job)+"user_logs/std_log.txt"), "slowly\nred"; got != want {
+		t.Errorf("log = %q, want %q", got, want)
+	}
+	if got := w.read(dataStore, "azureml/turn/out/log.txt"); got != "900 3\n" {
+		t.Errorf("output = %q", got)
+	}
+	run, found := Run(w.store, testWorkspace, job)
+	if !found || run["displayName"] != "Turn" || run["runType"] != "azureml.scriptrun" || run["parentRunId"] != nil || run["target"] != "cluster" {
+		t.Errorf("run = %v", run)
+	}
+	doc, _ := w.store.Get(jobID(testWorkspace, job))
+	if own := store.Object(doc, "properties", "properties"); own["StartTimeUtc"] == nil || own["EndTimeUtc"] == nil || own["azureml.pipelines.stages"] != nil {
+		t.Errorf("properties of the ended job: %v", own)
+	}
+	if _, found := w.store.Get(batchJobID(testWorkspace, "", job)); found {
+		t.Error("the job counts as one of an endpoint")
+	}
+}
+
+func TestFailedCommandJob(t *testing.T) {
+	w := newWorld(t, nil)
+	job := w.start("break", `{"jobType": "Command", "command": "echo clay; exit 3"}`)
+	run, _ := Run(w.store, testWorkspace, job)
+	if message := store.Text(run, "error", "error", "message"); w.status(job) != Failed || !strings.Contains(message, "status code 3") || !strings.HasSuffix(message, "Error: clay") {
+		t.Errorf("job ended %s: %q", w.status(job), message)
+	}
+	job = w.start("nowhere", `{"jobType": "Command", "command": "true", "computeId": "none"}`)
+	if run, _ := Run(w.store, testWorkspace, job); w.status(job) != Failed || !strings.Contains(store.Text(run, "error", "error", "message"), "compute none does not exist") {
+		t.Errorf("job ended %s: %v", w.status(job), run["error"])
+	}
+	if err := w.runner.Start(testWorkspace+"/jobs/none", Caller{}); err == nil {
+		t.Error("a job that does not exist was started")
+	}
+}
+
+func TestPipelineJob(t *testing.T) {
+	w := newWorld(t, nil)
+	w.command("write", "echo ${{inputs.text}} > ${{outputs.out}}/word", `, "inputs": {"text": {"type": "string"}}, "outputs": {"out": {"type": "uri_folder"}}`)
+	const steps = `"jobs": {"write": {"name": "write", "type": "command", "componentId": "` + testWorkspace + `/components/write/versions/1",
+		"inputs": {"text": {"job_input_type": "literal", "value": "${{parent.inputs.word}}"}}, "outputs": {"out": {"type": "literal", "value": "${{parent.outputs.all}}"}}}}`
+	const ports = `"inputs": {"word": {"jobInputType": "literal", "value": "clay"}}, "outputs": {"all": {"jobOutputType": "uri_folder", "uri": null}}`
+	job := w.start("own", `{"jobType": "Pipeline", "settings": {"default_compute": "`+testWorkspace+`/computes/cluster"}, `+ports+`, `+steps+`}`)
+	w.wants(job, Completed, map[string]string{"write": Completed})
+	if got := w.read(dataStore, "azureml/"+store.Text(w.step(job, "write"), "runId")+"/out/word"); got != "clay\n" {
+		t.Errorf("output = %q", got)
+	}
+
+	// A component made of that job, as az ml does for a deployment's job_definition.
+	made := w.component("made", `{"type": "pipeline", "sourceJobId": "`+testWorkspace+`/jobs/own"}`)
+	job = w.start("again", `{"jobType": "Pipeline", "componentId": "`+made+`", "jobs": {}, "inputs": {"word": {"jobInputType": "literal", "value": "slip"}}}`)
+	w.wants(job, Completed, map[string]string{"write": Completed})
+	if got := w.read(dataStore, "azureml/"+store.Text(w.step(job, "write"), "runId")+"/out/word"); got != "slip\n" {
+		t.Errorf("output = %q", got)
+	}
+	for _, source := range []string{"none", "break"} {
+		if source == "break" {
+			w.start("break", `{"jobType": "Command", "command": "true"}`)
+		}
+		if err := KeepSteps(w.store, testWorkspace+"/components/made/versions/2", store.Document{"sourceJobId": testWorkspace + "/jobs/" + source}); err == nil {
+			t.Errorf("a component was made of the job %s", source)
+		}
+	}
+}
