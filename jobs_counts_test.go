@@ -48,6 +48,8 @@ func (s *runService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		writeJSON(w, 200, `{"value":[{"runId":"step-1","displayName":"batchscoring","status":"`+s.step+`"}]}`)
+	case strings.HasSuffix(path, "/runs/job-1"):
+		writeJSON(w, 200, `{"runId":"job-1","runType":"azureml.PipelineRun"}`)
 	case strings.HasSuffix(path, "/api/2.0/mlflow/runs/get") && r.URL.Query().Get("run_id") == "step-1":
 		count("metrics")
 		s.metrics(w)

@@ -84,7 +84,7 @@ func (j JobsClient) explain(ctx context.Context, job Job) error {
 		failed.Message = "the job was cancelled"
 		return failed
 	}
-	step, err := j.scoringStep(ctx, job.Name)
+	step, err := j.failedStep(ctx, job.Name)
 	if err != nil {
 		failed.Err = err
 		return failed

@@ -44,7 +44,7 @@ const artifactStore = "workspaceartifactstore"
 func artifactPrefix(run string) string { return "ExperimentRun/dcid." + run + "/" }
 
 // ListLogs iterates over the log files of the step that runs the script; the job itself has only orchestration lines. It works while
-// the job runs and after.
+// the job runs and after. For a pipeline of several steps, name is the RunID of one of [JobsClient.ListSteps].
 func (j JobsClient) ListLogs(ctx context.Context, name string) iter.Seq2[JobLog, error] {
 	return func(yield func(JobLog, error) bool) {
 		step, err := j.scoringStep(ctx, name)

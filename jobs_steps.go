@@ -59,6 +59,7 @@ func (j JobsClient) ListSteps(ctx context.Context, name string) iter.Seq2[JobSte
 // run is what this package reads of a run of run history. What does not fit, such as a time without a zone, is left out.
 type run struct {
 	RunID       string            `wire:"runId"`
+	Type        string            `wire:"runType"`
 	ParentRunID string            `wire:"parentRunId"`
 	Status      JobStatus         `wire:"status"`
 	DisplayName string            `wire:"displayName"`
@@ -75,26 +76,88 @@ func (r run) step() JobStep {
 		StartTime: r.Start, EndTime: r.End, Message: strings.TrimSpace(redact(r.Error))}
 }
 
-// scoringStep finds the step that runs the script: the one called batchscoring, else the only one.
+// scoringStep finds the step that runs the script: the one called batchscoring, else the only one,
+// else the run itself if it is a step or a command job.
 func (j JobsClient) scoringStep(ctx context.Context, name string) (JobStep, error) {
-	var steps []JobStep
-	for s, err := range j.ListSteps(ctx, name) {
-		if err != nil {
-			return JobStep{}, err
-		}
-		steps = append(steps, s)
-	}
-	at := slices.IndexFunc(steps, func(s JobStep) bool {
-		return strings.EqualFold(s.Name, scoringStepName) || strings.EqualFold(s.Properties["azureml.moduleName"], scoringStepName)
-	})
-	switch {
+	steps, err := j.steps(ctx, name)
+	switch at := slices.IndexFunc(steps, JobStep.scores); {
+	case err != nil:
+		return JobStep{}, err
 	case at >= 0:
 		return steps[at], nil
 	case len(steps) == 1:
 		return steps[0], nil
+	case len(steps) == 0:
+		return j.ownStep(ctx, name)
 	}
-	return JobStep{}, &Error{Operation: operation{"find the scoring step of", "job", name}.String(), StatusCode: http.StatusNotFound,
-		Message: "the job has no step called " + scoringStepName, Remedy: "it may not have started yet, or it is not a batch job of a model deployment", Err: errNoScoringStep}
+	return JobStep{}, noScoringStep(name)
+}
+
+func (s JobStep) scores() bool {
+	return strings.EqualFold(s.Name, scoringStepName) || strings.EqualFold(s.Properties["azureml.moduleName"], scoringStepName)
+}
+
+func (j JobsClient) steps(ctx context.Context, name string) (steps []JobStep, err error) {
+	for s, err := range j.ListSteps(ctx, name) {
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+// ownStep is a run without steps, as a step: a step of a pipeline, or a command job. A pipeline without steps has not
+// started yet.
+func (j JobsClient) ownStep(ctx context.Context, name string) (JobStep, error) {
+	op := operation{"get", "run", name}
+	u, err := j.c.dataPlaneURL(ctx, "history/v1.0", "runs", name)
+	if err != nil {
+		return JobStep{}, err
+	}
+	resp, err := j.c.send(ctx, request{op: op, plane: j.c.data, method: http.MethodGet, url: u, query: url.Values{"api-version": {"v1.0"}}})
+	if err != nil {
+		return JobStep{}, err
+	}
+	var r run
+	if err := decodeBody(op, resp, &r); err != nil {
+		return JobStep{}, err
+	}
+	if r.Type == "" || strings.EqualFold(r.Type, "azureml.PipelineRun") {
+		return JobStep{}, noScoringStep(name)
+	}
+	return r.step(), nil
+}
+
+// failedStep finds the step whose logs say why a job failed: the one that runs the script, else the first that failed, also
+// within steps that are pipelines themselves.
+func (j JobsClient) failedStep(ctx context.Context, name string) (JobStep, error) {
+	steps, err := j.steps(ctx, name)
+	if err != nil {
+		return JobStep{}, err
+	}
+	if at := slices.IndexFunc(steps, JobStep.scores); at >= 0 {
+		return steps[at], nil
+	}
+	for _, s := range steps {
+		if s.Status != JobStatusFailed {
+			continue
+		}
+		if inner, err := j.failedStep(ctx, s.RunID); err == nil {
+			return inner, nil
+		}
+		return s, nil
+	}
+	if len(steps) == 0 {
+		return j.ownStep(ctx, name)
+	}
+	return JobStep{}, noScoringStep(name)
+}
+
+func noScoringStep(name string) error {
+	return &Error{Operation: operation{"find the scoring step of", "job", name}.String(), StatusCode: http.StatusNotFound,
+		Message: "the job has no step called " + scoringStepName, Remedy: "it may not have started yet; for a pipeline of several steps, pass the RunID of a step of ListSteps",
+		Err: errNoScoringStep}
 }
 
 // errNoScoringStep says that a job is there, but not the step that runs its script.
