@@ -1,6 +1,7 @@
 // Package emulator is a small Azure for batch scoring: the token service, the management plane, the
 // scoring hosts and the data plane of Azure ML workspaces, and their Blob storage. It runs scoring
-// scripts, with the Python of this machine and the batch rules of package scoring. No call to the
+// scripts, with the Python of this machine and the batch rules of package scoring, and the commands
+// of pipelines, with the shell of this machine. No call to the
 // emulator leaves the machine: an unknown host is refused.
 //
 // # In a Go test
@@ -44,12 +45,13 @@
 //
 // # What it does not do
 //
-//   - Deployments of pipeline components, command jobs and pipeline jobs are stored and shown, but
-//     do not run.
+//   - Of jobs that ARM makes, commands and pipelines run; sweeps, AutoML, Spark and other kinds of
+//     steps are refused. A command runs once, whatever its instance count and distribution say, and
+//     every step runs again: none is reused. Loops and conditions in pipelines are refused.
 //   - Docker images do not run. Scripts run with the Python of this machine, and the job's log says
 //     so. The pip part of a conda file is installed only if [Options.Environments] asks for it.
 //     MLflow models without a scoring script need a Python with mlflow.
-//   - Scoring scripts run without a sandbox: they can read files and reach the network. Of the
+//   - Scripts and commands run without a sandbox: they can read files and reach the network. Of the
 //     variables of the emulator's process they get only those that every program needs and those of
 //     [Options.ScriptEnv].
 //   - Nothing expires: jobs, logs and operations stay until the emulator is closed or, with a

@@ -1,4 +1,4 @@
-// Package jobs runs the batch scoring jobs of the emulator.
+// Package jobs runs the jobs of the emulator: batch scoring, pipelines and commands.
 //
 // A [Runner] takes an [Invocation], writes the documents that the emulator's hosts answer with (the
 // job in Azure Resource Manager's form, the batch job of the scoring host and the workspace data
@@ -8,6 +8,11 @@
 //
 // One invocation is a pipeline job (the parent, whose name the invoker gets) with one step, the
 // child run "batchscoring", which owns the output "score" and the useful logs.
+//
+// A deployment of a pipeline component, and a pipeline job that ARM made, have a step for each node
+// of the pipeline ([Runner.Start], pipeline_*.go). A step is a command or a ParallelRun step
+// (task*.go), or a pipeline itself, whose steps are its children. A command job has no steps: the
+// job is the run.
 //
 // # Documents
 //
@@ -23,5 +28,6 @@
 //	runoutputs:{ws}/{run}                 the outputs of a run: name to asset id, type and uri
 //	rundefinition:{ws}/{run}              what a run was told to do
 //	outputasset:{ws}/{asset}              the same by asset name
+//	componentjobs:{component}             the steps of a pipeline component, by its ARM id
 //	unfinished:jobs/{job}                 a job that has not ended, for the next start
 package jobs
