@@ -65,11 +65,16 @@ const commandLog = "user_logs/std_log.txt"
 // A command that fails is a [*CommandError], packages that cannot be installed are an
 // [*EnvironmentError], and a mistake in c is an [*InvalidJobError]. If ctx ends, the command is
 // killed, and the error wraps the cause of ctx. Any other error is a problem of this machine.
-func RunCommand(ctx context.Context, c Command) (err error) {
+func RunCommand(ctx context.Context, c Command) error {
 	s, err := c.settings()
 	if err != nil {
 		return err
 	}
+	return s.runCommand(ctx, c)
+}
+
+// runCommand makes what a command needs, and removes it.
+func (s *settings) runCommand(ctx context.Context, c Command) (err error) {
 	mark := rand.Text()
 	dirs, err := newJobDirs(mark)
 	if err != nil {
@@ -90,7 +95,7 @@ func RunCommand(ctx context.Context, c Command) (err error) {
 	if err := e.prepareEnvironment(ctx); err != nil {
 		return err
 	}
-	return e.runCommand(ctx, c)
+	return e.startCommand(ctx, c)
 }
 
 // settings are those of a job that are a command's too.
@@ -114,7 +119,7 @@ func (c Command) settings() (*settings, error) {
 	return s, nil
 }
 
-func (e *engine) runCommand(ctx context.Context, c Command) error {
+func (e *engine) startCommand(ctx context.Context, c Command) error {
 	path, err := e.logs.path(commandLog)
 	if err != nil {
 		return fmt.Errorf("scoring: logs: %w", err)

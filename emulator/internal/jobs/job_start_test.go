@@ -84,7 +84,8 @@ func TestPipelineJob(t *testing.T) {
 	}
 
 	// A component made of that job, as az ml does for a deployment's job_definition.
-	made := w.component("made", `{"type": "pipeline", "sourceJobId": "`+testWorkspace+`/jobs/own"}`)
+	w.component("byid", `{"type": "pipeline", "sourceJobId": "`+testWorkspace+`/jobs/own"}`)
+	made := w.component("made", `{"type": "pipeline", "sourceJobId": "azureml:own"}`)
 	job = w.start("again", `{"jobType": "Pipeline", "componentId": "`+made+`", "jobs": {}, "inputs": {"word": {"jobInputType": "literal", "value": "slip"}}}`)
 	w.wants(job, Completed, map[string]string{"write": Completed})
 	if got := w.read(dataStore, "azureml/"+store.Text(w.step(job, "write"), "runId")+"/out/word"); got != "slip\n" {

@@ -204,13 +204,18 @@ func Unplayable(kind string) string {
 func KeepSteps(s *store.Store, component string, spec store.Document) error {
 	steps := store.Document{"jobs": spec["jobs"]}
 	if source := store.Text(spec, "sourceJobId"); source != "" {
-		job, found := s.Get(source)
+		id := strings.TrimPrefix(source, "azureml:")
+		if !strings.Contains(id, "/") {
+			workspace, _, _ := strings.Cut(component, "/components/")
+			id = jobID(workspace, id)
+		}
+		job, found := s.Get(id)
 		if !found {
 			return fmt.Errorf("the job %s does not exist", source)
 		}
 		properties := store.Object(job, "properties")
 		if store.Object(properties, "jobs") == nil && store.Text(properties, "componentId") == "" {
-			return errors.New("the job " + store.LastSegment(source) + " is not a pipeline job with steps")
+			return errors.New("the job " + store.LastSegment(id) + " is not a pipeline job with steps")
 		}
 		steps["jobs"], steps["componentId"] = properties["jobs"], properties["componentId"]
 		for _, member := range []string{"inputs", "outputs"} {

@@ -68,6 +68,7 @@ func (p *pipelineRun) endStep(s *stepRun) {
 	case Failed:
 		failure = runError(s.err.Error())
 		logs.write(s.run, s.err.Error())
+		logs.write(p.run, "The step "+s.name+" failed: "+s.err.Error()) // not evidenced: the words of Azure
 		p.runner.log.Warn("step failed", "job", p.e.name, "step", s.name, "reason", reasonOf(s.err))
 	case Completed:
 		logs.write(p.run, "Completing processing run id "+s.run+".")

@@ -218,6 +218,9 @@ func TestFailedStep(t *testing.T) {
 		if got, want := store.Text(run, "error", "error", "message"), fmt.Sprintf(childrenFailed, "/a"); got != want {
 			t.Errorf("error of the job = %q, want %q", got, want)
 		}
+		if got := w.read("azureml", artifactPath(job)+executionLog); !strings.Contains(got, "The step a failed: Execution failed.") || !strings.Contains(got, "ValueError: cracked") {
+			t.Errorf("log of the job = %q, want why the step failed", got)
+		}
 		if got := w.stepLog(job, "a"); !strings.Contains(got, "Traceback") {
 			t.Errorf("log of the step = %q", got)
 		}
