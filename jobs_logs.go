@@ -108,6 +108,9 @@ type FollowLogsOptions struct {
 	Match func(log string) bool
 	// Interval between two looks. Zero means a quarter of a second at first, and more up to five seconds for long jobs.
 	Interval time.Duration
+	// Once ends the loop after one look: with the lines that there are now. The last line of a log may be missing while the job
+	// runs, because it has no end yet.
+	Once bool
 }
 
 // A LogLine is a line of one of a job's logs.
@@ -157,6 +160,8 @@ func (j JobsClient) FollowLogs(ctx context.Context, name string, options *Follow
 			}
 			if last = err; err != nil {
 				yield(LogLine{}, err)
+			}
+			if err != nil || o.Once && f.job.Name != "" {
 				return
 			}
 		}

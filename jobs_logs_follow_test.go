@@ -70,6 +70,37 @@ func TestFollowLogsOfOnesOwnChoice(t *testing.T) {
 	}
 }
 
+// TestFollowLogsOnce: the lines that there are, of a job that runs; one that was invoked a moment ago may show late.
+func TestFollowLogsOnce(t *testing.T) {
+	s := newRunService(t)
+	s.status = func(int) string { return "Running" }
+	s.logs = map[string]string{stdoutLog: "one\ntw"}
+	asked := 0
+	late := func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked == 1 {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		s.ServeHTTP(w, r)
+	}
+	var got []string
+	for line, err := range newTestClient(t, late).Jobs().FollowLogs(t.Context(), "job-1", &FollowLogsOptions{Once: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, line.Text)
+	}
+	if diff := cmp.Diff([]string{"one"}, got); diff != "" || s.requests["job"] != 1 {
+		t.Errorf("the job was read %d times, want once; lines (-want +got):\n%s", s.requests["job"], diff)
+	}
+	missing := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
+	for _, err := range newTestClient(t, missing).Jobs().FollowLogs(t.Context(), "job-1", &FollowLogsOptions{Once: true}) {
+		if !errors.Is(err, ErrNotFound) {
+			t.Errorf("of a job that does not exist: %v, want ErrNotFound", err)
+		}
+	}
+}
+
 func TestFollowLogsEnds(t *testing.T) {
 	running := func(int) string { return "Running" }
 	s := newRunService(t)

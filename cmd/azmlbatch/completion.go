@@ -9,8 +9,9 @@ func completionCommand() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
-		Short: "Print the script that completes commands and flags in your shell.",
-		Long: `Print the script that completes commands and flags in your shell.
+		Short: "Print the script that completes commands, flags and names in your shell.",
+		Long: `Print the script that completes commands, flags and names in your shell.
+Names of endpoints, deployments and jobs come from the workspace.
 
 Load it in the startup file of the shell:
   bash        source <(azmlbatch completion bash)       needs the package bash-completion

@@ -285,7 +285,7 @@ func TestFailedStarts(t *testing.T) {
 		"start with a seed":  {[]string{"emulator", "start", "--seed", "kilns/data=" + filepath.Join(dir, "none")}, "seed kilns/data"},
 		"start with a fault": {[]string{"emulator", "start", "--fault", "a b c d"}, `unknown action "d"`},
 	} {
-		code, out, stderr := azmlbatch(test.args...)
+		code, out, stderr := runCommand(test.args...)
 		if code != 1 || !strings.Contains(stderr, test.says) || !strings.HasPrefix(stderr, "azmlbatch: ") || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: exit code %d\n%s%s\nwant 1 and one line that says %s", name, code, out, stderr, test.says)
 		}

@@ -1,6 +1,68 @@
 package main
 
-import "strings"
+import (
+	"errors"
+	"regexp"
+	"strings"
 
-// errorText is the text of an error for people: without the prefix of the package.
-func errorText(err error) string { return strings.TrimPrefix(err.Error(), "azmlbatch: ") }
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// errorText is the text of an error for people: on one line, a script's traceback apart, and with
+// the names of flags and commands in place of those of Go.
+func errorText(err error) string {
+	text := strings.TrimPrefix(err.Error(), "azmlbatch: ")
+	var failure *azmlbatch.JobFailedError
+	if errors.As(err, &failure) {
+		return text // the rest of it is the script's
+	}
+	var mistake *azmlbatch.ArgumentError
+	if errors.As(err, &mistake) {
+		text = argumentText(mistake, text)
+	}
+	return withFlags(text)
+}
+
+// argumentText names the flag in place of the argument of a call.
+func argumentText(mistake *azmlbatch.ArgumentError, text string) string {
+	switch {
+	case strings.HasPrefix(mistake.Operation, "find workspace"):
+		return text + ", or use --subscription, -g and -w"
+	case strings.HasPrefix(mistake.Operation, "invoke ") && mistake.Argument == "path":
+		return strings.Replace(text, ": path: ", ": --input: ", 1)
+	}
+	return text
+}
+
+// goNames are names of Go in messages of the packages, and what the command has in their place.
+var goNames = strings.NewReplacer(
+	"list them with Jobs().ListOutputs", "fetch them with azmlbatch job download",
+	"list what it left with Jobs().ListOutputs", "fetch what it left with azmlbatch job download",
+	"Endpoints().SetDefaultDeployment", "azmlbatch endpoint set-default",
+	"in Invocation.Deployment", "with --deployment",
+	"Jobs().Wait", "azmlbatch job wait",
+	"set RowsOptions.Partial to", "add --partial to",
+	"use RowFormatCommaSeparated", "use --file-format comma",
+	"use RowFormatSpaceSeparated", "use --file-format space",
+	"use Rows[string] with RowFormatLines and decode each line", "use --file-format lines",
+	"use Rows[string] with RowFormatLines", "use --file-format lines",
+	"DownloadOptions.Overwrite", "--overwrite",
+	", or raise ClientOptions.Retry.MaxRetries", "",
+	"ClientOptions.Cloud and its entry for ServiceStorage", "--cloud",
+	"ClientOptions.Cloud", "--cloud",
+	"for example azmlbatch.URIFolder", "a folder or a file",
+	"use azmlbatch.URIFolder, URIFile or LocalPath", "use a folder or a file",
+	"for example azmlbatch.URIFile", "for example of type uri_file",
+	"use azmlbatch.URIFile with", "use type uri_file with",
+	"; a local path is azmlbatch.LocalPath", "",
+	"use the format RowFormatLines", "use --file-format lines",
+)
+
+// invocationField is a setting of an invocation, which is a flag of azmlbatch invoke.
+var invocationField = regexp.MustCompile(`\bInvocation\.(\w+)(?:\[[^\]]*\]|\.URI)*`)
+
+func withFlags(text string) string {
+	return invocationField.ReplaceAllStringFunc(goNames.Replace(text), func(field string) string {
+		return "--" + strings.TrimSuffix(flagName(invocationField.FindStringSubmatch(field)[1]), "s")
+	})
+}

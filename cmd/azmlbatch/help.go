@@ -13,6 +13,8 @@ import (
 
 const rootHelp = `Batch scoring on Azure Machine Learning, in the cloud and on this machine.
 
+` + workspaceHelp + `
+
 Exit codes: 0 for success, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.
 Commands that have more of them say so in their help.`
 
@@ -72,10 +74,8 @@ func usageLine(cmd *cobra.Command) string {
 // say how the workspace is reached.
 func flagSets(cmd *cobra.Command) (own, workspace *pflag.FlagSet) {
 	own, workspace = pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
-	for _, set := range []*pflag.FlagSet{own, workspace, cmd.Flags(), cmd.PersistentFlags(), cmd.InheritedFlags()} {
-		set.SortFlags = false
-	}
-	workspace.AddFlagSet(cmd.InheritedFlags())
+	own.SortFlags, workspace.SortFlags = false, false
+	cmd.VisitParents(func(parent *cobra.Command) { workspace.AddFlagSet(parent.PersistentFlags()) })
 	workspace.AddFlagSet(cmd.PersistentFlags())
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
 		if flag.Name != "help" && workspace.Lookup(flag.Name) == nil {
@@ -83,6 +83,14 @@ func flagSets(cmd *cobra.Command) (own, workspace *pflag.FlagSet) {
 		}
 	})
 	return own, workspace
+}
+
+// unsorted keeps the flags of a command and its verbs in the order in which they were added.
+func unsorted(cmd *cobra.Command) {
+	cmd.Flags().SortFlags, cmd.PersistentFlags().SortFlags = false, false
+	for _, verb := range cmd.Commands() {
+		unsorted(verb)
+	}
 }
 
 func section(b *strings.Builder, title string, flags *pflag.FlagSet, width int) {

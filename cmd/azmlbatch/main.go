@@ -1,5 +1,7 @@
-// Command azmlbatch runs the emulator of Azure ML batch scoring on this machine and scores folders
-// of files there. It is a thin layer over the packages of this module: nothing is implemented here.
+// Command azmlbatch works with batch scoring on Azure Machine Learning: it invokes endpoints, follows
+// jobs and reads their rows, looks after endpoints and deployments, scores folders of files on this
+// machine, and runs the emulator. It is a thin layer over the packages of this module: nothing is
+// implemented here.
 package main
 
 import (
@@ -14,11 +16,15 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/azmlbatch/azmlbatch"
 )
 
 // Exit codes of every verb besides 0 and 1.
 const (
 	usageError  = 2
+	jobFailed   = 3   // a job that was waited for, or listed with --exit-code, failed or was canceled
+	noJobs      = 4   // job list --exit-code found none
 	interrupted = 130 // by Ctrl-C or another signal, the same as in shells
 )
 
@@ -64,7 +70,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 // command is the whole command with its verbs.
 func (a *app) command() *cobra.Command {
 	root := group("azmlbatch", "Batch scoring on Azure Machine Learning, in the cloud and on this machine.",
-		a.emulatorCommand(), a.scoreCommand(), completionCommand())
+		a.invokeCommand(), a.jobCommand(), a.endpointCommand(), a.deploymentCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
 	root.Long = rootHelp
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -76,9 +82,19 @@ func (a *app) command() *cobra.Command {
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagMistake(err) })
 	root.CompletionOptions.DisableDefaultCmd = true
+	unsorted(root)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	return root
 }
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
 
 // exitCode prints the error and returns the exit code: that of the command that exec ran, or one of
 // our own.
@@ -93,8 +109,14 @@ func (a *app) exitCode(verb *cobra.Command, err error) int {
 		return usageError
 	}
 	fmt.Fprintln(a.err, "azmlbatch:", text)
+	var own *exitError
 	var child *exec.ExitError
+	var argument *azmlbatch.ArgumentError
 	switch {
+	case errors.As(err, &argument):
+		return usageError
+	case errors.As(err, &own):
+		return own.code
 	case errors.As(err, &child) && child.ExitCode() >= 0:
 		return child.ExitCode()
 	case errors.Is(err, context.Canceled): // only a signal cancels

@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// azmlbatch runs the command in this process.
-func azmlbatch(args ...string) (code int, stdout, stderr string) {
+// runCommand runs the command in this process.
+func runCommand(args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	code = run(args, &out, &err)
 	return code, out.String(), err.String()
@@ -31,14 +31,14 @@ func azmlbatch(args ...string) (code int, stdout, stderr string) {
 
 func TestExecReturnsTheCommandsExitCode(t *testing.T) {
 	for want, script := range map[int]string{0: "exit 0", 7: "exit 7"} {
-		if code, _, stderr := azmlbatch("emulator", "exec", "--", "sh", "-c", script); code != want {
+		if code, _, stderr := runCommand("emulator", "exec", "--", "sh", "-c", script); code != want {
 			t.Errorf("sh -c %q: exit code %d, want %d\n%s", script, code, want, stderr)
 		}
 	}
 }
 
 func TestExecGivesTheCommandItsEnvironment(t *testing.T) {
-	code, out, stderr := azmlbatch("emulator", "exec", "--", "sh", "-c", `echo "$HTTPS_PROXY"; test -s "$SSL_CERT_FILE" && test -n "$AZURE_CLIENT_SECRET" && echo "$AZUREML_ARM_WORKSPACE_NAME"`)
+	code, out, stderr := runCommand("emulator", "exec", "--", "sh", "-c", `echo "$HTTPS_PROXY"; test -s "$SSL_CERT_FILE" && test -n "$AZURE_CLIENT_SECRET" && echo "$AZUREML_ARM_WORKSPACE_NAME"`)
 	if code != 0 || !strings.HasPrefix(out, "http://127.0.0.1:") || !strings.HasSuffix(out, "laptop\n") {
 		t.Errorf("exit code %d\n%s%s", code, out, stderr)
 	}
@@ -51,7 +51,7 @@ func TestWrongUsage(t *testing.T) {
 		code int
 		text string
 	}{
-		{"no command", nil, 2, "which command? expected one of completion, emulator, "},
+		{"no command", nil, 2, "which command? expected one of completion, deployment, emulator, "},
 		{"no verb", []string{"emulator"}, 2, "which command? expected one of exec, start; see azmlbatch emulator --help"},
 		{"an unknown verb", []string{"emulator", "stop"}, 2, `unknown command "stop"; `},
 		{"a verb that is spelt otherwise", []string{"emulator", "strat"}, 2, "did you mean start?"},
@@ -67,7 +67,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			code, out, stderr := azmlbatch(tt.args...)
+			code, out, stderr := runCommand(tt.args...)
 			if code != tt.code || !strings.Contains(stderr, tt.text) || out != "" || strings.Count(stderr, "\n") != 1 {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.text, out, stderr)
 			}
@@ -77,7 +77,7 @@ func TestWrongUsage(t *testing.T) {
 
 // TestFaultExampleOfTheHelp: what the help shows is taken.
 func TestFaultExampleOfTheHelp(t *testing.T) {
-	_, out, _ := azmlbatch("emulator", "exec", "--help")
+	_, out, _ := runCommand("emulator", "exec", "--help")
 	_, rest, _ := strings.Cut(strings.Join(strings.Fields(out), " "), "for example '")
 	example, _, found := strings.Cut(rest, "'")
 	if _, err := emulator.ParseFault(example); err != nil || !found {

@@ -59,7 +59,7 @@ const oneCracks = "import os\ndef run(mini_batch):\n    for path in mini_batch:\
 
 func TestScoreCompleted(t *testing.T) {
 	dir, args := scoreFiles(t, echoNames)
-	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "2", "--error-threshold", "-1", "--timeout", "20")...)
+	code, out, stderr := runCommand(append(args, "--mini-batch-size", "2", "--error-threshold", "-1", "--timeout", "20")...)
 	rows := filepath.Join(dir, "scored", "predictions.csv")
 	if want := "Completed: 5 of 5 files succeeded, 0 failed\npredictions: " + rows + "\n"; code != 0 || out != want {
 		t.Fatalf("exit code %d, %q; want 0, %q\n%s", code, out, want, stderr)
@@ -111,7 +111,7 @@ func TestScoreJSON(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, args := scoreFiles(t, tt.script)
-			code, out, stderr := azmlbatch(append(append(args, "--json"), tt.args...)...)
+			code, out, stderr := runCommand(append(append(args, "--json"), tt.args...)...)
 			var got scoreOutcome
 			if err := json.Unmarshal([]byte(out), &got); err != nil || code != tt.code {
 				t.Fatalf("exit code %d, want %d; %v\n%s%s", code, tt.code, err, out, stderr)
@@ -147,7 +147,7 @@ func TestScoreJSON(t *testing.T) {
 func TestScoreJSONWithoutATemporaryFolder(t *testing.T) {
 	dir, args := scoreFiles(t, echoNames)
 	t.Setenv("TMPDIR", filepath.Join(dir, "no-such-folder"))
-	code, out, stderr := azmlbatch(append(args, "--json")...)
+	code, out, stderr := runCommand(append(args, "--json")...)
 	var got scoreOutcome
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 1 || got.Status != scoring.Failed || got.Error == nil || !strings.Contains(got.Error.Message, "no-such-folder") {
 		t.Errorf("exit code %d, %v: %q\n%s", code, err, out, stderr)
@@ -158,7 +158,7 @@ func TestScoreJSONWithoutATemporaryFolder(t *testing.T) {
 // place must be told.
 func TestScoreJSONNamesTheLogs(t *testing.T) {
 	dir, args := scoreFiles(t, oneCracks)
-	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "1", "--json")...)
+	code, out, stderr := runCommand(append(args, "--mini-batch-size", "1", "--json")...)
 	left := temporary(t, dir)
 	if code != 0 || len(left) != 1 || !strings.Contains(stderr, "logs: "+left[0]+"\n") || !strings.Contains(stderr, "calls of the script that failed or returned too few rows: 3; the first:\nrun() failed in process000") {
 		t.Errorf("exit code %d, folders left %v\n%s%s", code, left, out, stderr)
@@ -186,7 +186,7 @@ func TestScoreOutcomeThatCannotBePrinted(t *testing.T) {
 // and logs that are there.
 func TestScoreFailureTellsEverything(t *testing.T) {
 	dir, args := scoreFiles(t, oneCracks)
-	code, out, stderr := azmlbatch(append(args, "--mini-batch-size", "2", "--error-threshold", "0")...)
+	code, out, stderr := runCommand(append(args, "--mini-batch-size", "2", "--error-threshold", "0")...)
 	if code != 1 || out != "" {
 		t.Errorf("exit code %d, stdout %q; want 1 and nothing", code, out)
 	}
@@ -205,7 +205,7 @@ func TestScoreFailureTellsEverything(t *testing.T) {
 
 func TestScoreNamesTheFilesOfTheMiniBatch(t *testing.T) {
 	_, args := scoreFiles(t, "def run(mini_batch):\n    raise ValueError('cracked')\n")
-	code, _, stderr := azmlbatch(append(args, "--mini-batch-size", "3")...)
+	code, _, stderr := runCommand(append(args, "--mini-batch-size", "3")...)
 	if code != 1 || !strings.Contains(stderr, `files of mini-batch 0: "a0.txt", "a1.txt", "a2.txt"`) {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
@@ -214,7 +214,7 @@ func TestScoreNamesTheFilesOfTheMiniBatch(t *testing.T) {
 // TestScoreTellsOfFilesThatFailed: also when the job completes, in all detail.
 func TestScoreTellsOfFilesThatFailed(t *testing.T) {
 	dir, args := scoreFiles(t, oneCracks)
-	code, _, stderr := azmlbatch(append(args, "--mini-batch-size", "2", "--max-retries", "1")...)
+	code, _, stderr := runCommand(append(args, "--mini-batch-size", "2", "--max-retries", "1")...)
 	for _, want := range []string{"calls of the script that failed or returned too few rows: 1; the first:\n", filepath.Join(dir, "input", "a3.txt"), "score.py\", line 5, in run", "ValueError: cracked"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no %q in\n%s", want, stderr)
@@ -238,7 +238,7 @@ func TestScoreSaysWhatHelps(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, args := scoreFiles(t, tt.script)
-			code, _, stderr := azmlbatch(append(args, "--python", realPython(t))...)
+			code, _, stderr := runCommand(append(args, "--python", realPython(t))...)
 			for _, want := range tt.want {
 				if !strings.Contains(stderr, want) {
 					t.Errorf("no %q in\n%s", want, stderr)
@@ -254,16 +254,16 @@ func TestScoreSaysWhatHelps(t *testing.T) {
 func TestScoreForce(t *testing.T) {
 	dir, args := scoreFiles(t, echoNames)
 	rows := filepath.Join(dir, "scored", "predictions.csv")
-	if code, _, stderr := azmlbatch(args...); code != 0 {
+	if code, _, stderr := runCommand(args...); code != 0 {
 		t.Fatalf("the first job: exit code %d\n%s", code, stderr)
 	}
-	if code, _, stderr := azmlbatch(args...); code != 1 || !strings.Contains(stderr, "the path already exists ("+rows+"); --force replaces it") {
+	if code, _, stderr := runCommand(args...); code != 1 || !strings.Contains(stderr, "the path already exists ("+rows+"); --force replaces it") {
 		t.Errorf("without --force: exit code %d\n%s", code, stderr)
 	}
 	if err := os.WriteFile(rows, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, _, stderr := azmlbatch(append(args, "--force")...)
+	code, _, stderr := runCommand(append(args, "--force")...)
 	if b, err := os.ReadFile(rows); code != 0 || err != nil || !strings.HasPrefix(string(b), "a0.txt\n") {
 		t.Errorf("with --force: exit code %d, %q, %v\n%s", code, b, err, stderr)
 	}
@@ -272,12 +272,12 @@ func TestScoreForce(t *testing.T) {
 func TestScoreVerbose(t *testing.T) {
 	_, args := scoreFiles(t, "import sys\ndef run(mini_batch):\n    print('out')\n    print('err', file=sys.stderr)\n    return mini_batch\n")
 	for _, flag := range []string{"-v", "--verbose"} {
-		code, out, stderr := azmlbatch(append(args, flag, "--force")...)
+		code, out, stderr := runCommand(append(args, flag, "--force")...)
 		if code != 0 || !strings.Contains(stderr, "out\n") || !strings.Contains(stderr, "err\n") || strings.Contains(out, "err\n") {
 			t.Errorf("%s: exit code %d\n%s%s", flag, code, out, stderr)
 		}
 	}
-	if _, _, stderr := azmlbatch(append(args, "--force")...); strings.Contains(stderr, "out\n") {
+	if _, _, stderr := runCommand(append(args, "--force")...); strings.Contains(stderr, "out\n") {
 		t.Errorf("without -v:\n%s", stderr)
 	}
 }
@@ -285,7 +285,7 @@ func TestScoreVerbose(t *testing.T) {
 func TestScoreKeepsTheLogsThatWereAskedFor(t *testing.T) {
 	dir, args := scoreFiles(t, echoNames)
 	logs := filepath.Join(dir, "mylogs")
-	if code, _, stderr := azmlbatch(append(args, "--logs", logs)...); code != 0 || !strings.Contains(stderr, "logs: "+logs) {
+	if code, _, stderr := runCommand(append(args, "--logs", logs)...); code != 0 || !strings.Contains(stderr, "logs: "+logs) {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	if _, err := os.Stat(filepath.Join(logs, "logs", "job_result.txt")); err != nil {
@@ -299,7 +299,7 @@ func TestScoreSettingsReachTheScript(t *testing.T) {
 		"    return [' '.join([argv['--mini_batch_size'], argv['--process_count_per_node'], os.environ['AZUREML_NODE_COUNT'], argv['--run_max_try'],"+
 		" argv['--run_invocation_timeout'], argv['--error_threshold'], argv['--logging_level'], os.environ['GLAZE'], sys.executable])]\n")
 	python := realPython(t)
-	code, _, stderr := azmlbatch(append(args, "--mini-batch-size=7", "--max-concurrency-per-instance=2", "--instance-count=3", "--max-retries=4", "--timeout=1m30s",
+	code, _, stderr := runCommand(append(args, "--mini-batch-size=7", "--max-concurrency-per-instance=2", "--instance-count=3", "--max-retries=4", "--timeout=1m30s",
 		"--error-threshold=5", "--logging-level=debug", "--env=GLAZE=a=b;c, d", "--python", python)...)
 	b, err := os.ReadFile(filepath.Join(dir, "scored", "predictions.csv"))
 	if want := "7 2 3 4 90 5 DEBUG a=b;c, d " + python + "\n"; err != nil || string(b) != want {
@@ -313,7 +313,7 @@ func TestScriptEnvOfScore(t *testing.T) {
 	t.Setenv("GLAZE_SECRET", "secret")
 	t.Setenv("ASH", "wood")
 	dir, args := scoreFiles(t, "import os\ndef run(mini_batch):\n    return [[n, v] for n, v in sorted(os.environ.items()) if n[:5] == 'GLAZE' or n == 'ASH']\n")
-	code, _, stderr := azmlbatch(append(args, "--script-env=GLAZE_RED", "--script-env", "A*H,ASH*")...)
+	code, _, stderr := runCommand(append(args, "--script-env=GLAZE_RED", "--script-env", "A*H,ASH*")...)
 	b, err := os.ReadFile(filepath.Join(dir, "scored", "predictions.csv"))
 	if want := "['GLAZE_RED', 'a=b']\n"; err != nil || string(b) != want {
 		t.Errorf("exit code %d, %v: %q, want %q\n%s", code, err, b, want, stderr)
@@ -364,7 +364,7 @@ func TestScoreWrongUsage(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir, args := scoreFiles(t, echoNames)
-			code, out, stderr := azmlbatch(append(args, tt.args...)...)
+			code, out, stderr := runCommand(append(args, tt.args...)...)
 			if code != usageError || !strings.Contains(stderr, tt.text) || out != "" {
 				t.Errorf("exit code %d, want 2 and %q:\n%s%s", code, tt.text, out, stderr)
 			}
@@ -377,7 +377,7 @@ func TestScoreWrongUsage(t *testing.T) {
 		})
 	}
 	for _, missing := range []string{"--input", "--output"} {
-		if code, _, stderr := azmlbatch("score", map[string]string{"--input": "--output=x", "--output": "--input=x"}[missing]); code != usageError || !strings.Contains(stderr, missing) {
+		if code, _, stderr := runCommand("score", map[string]string{"--input": "--output=x", "--output": "--input=x"}[missing]); code != usageError || !strings.Contains(stderr, missing) {
 			t.Errorf("without %s: exit code %d\n%s", missing, code, stderr)
 		}
 	}

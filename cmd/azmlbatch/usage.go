@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,6 +145,34 @@ func (t *timeLimit) Set(text string) error {
 		return fmt.Errorf("%q is neither a duration such as 90s nor a number of seconds", text)
 	}
 	*t = timeLimit(d)
+	return nil
+}
+
+// age is a Go duration, or a number of days such as 7d.
+type age time.Duration
+
+func (a *age) String() string {
+	if *a == 0 {
+		return ""
+	}
+	return time.Duration(*a).String()
+}
+
+// Type is the placeholder of the help.
+func (a *age) Type() string { return "AGE" }
+
+// Set reads a flag's value.
+func (a *age) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if days, found := strings.CutSuffix(text, "d"); found {
+		var n int
+		n, err = strconv.Atoi(days)
+		d = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is no age such as 30m, 12h or 7d", text)
+	}
+	*a = age(d)
 	return nil
 }
 

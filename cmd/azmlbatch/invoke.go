@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// invoke is the verb that starts a job.
+type invoke struct {
+	*app
+	invocation     azmlbatch.Invocation
+	input          string
+	inputType      choice
+	errorThreshold int
+	wait, rows     bool
+	json           bool
+	rowsFlags      rowsFlags
+}
+
+func (a *app) invokeCommand() *cobra.Command {
+	v := &invoke{app: a}
+	cmd := &cobra.Command{
+		Use: "invoke ENDPOINT", Short: "Start a job on an endpoint.",
+		Long: fmt.Sprintf(`Start a job on an endpoint, exactly once, and print its name. The job costs what its nodes cost.
+
+A local input is uploaded first; equal content is not sent twice. With --key the same command
+gives the same job, also after a crash, and also when it runs in several places at once.
+
+With --wait it waits for the job, and the exit code is %d if the job failed or was canceled. With
+--rows it waits and then prints the predictions in place of the name. Ctrl-C ends the waiting and
+not the job.`, jobFailed),
+		Example: "azmlbatch invoke digits --input ./images --key today --rows",
+		Args:    arguments("ENDPOINT"), ValidArgsFunction: a.complete(false, endpointNames),
+	}
+	cmd.RunE = a.asking(func(ctx context.Context, client *azmlbatch.Client, args []string) error {
+		if cmd.Flags().Changed("error-threshold") {
+			v.invocation.ErrorThreshold = &v.errorThreshold
+		}
+		return v.run(ctx, client, args[0])
+	})
+	v.flags(cmd)
+	completeFlag(cmd, "deployment", func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return a.completions(cmd, args, deploymentNames), cobra.ShellCompDirectiveNoFileComp
+	})
+	return a.inWorkspace(cmd)
+}
+
+// flags have the names of the Azure CLI where it has them.
+func (v *invoke) flags(cmd *cobra.Command) {
+	flags, inv := cmd.Flags(), &v.invocation
+	flags.StringVarP(&inv.Deployment, "deployment", "d", "", "`NAME` of the deployment; by default the endpoint's default deployment")
+	flags.StringVar(&v.input, "input", "", "`PATH-OR-URI` of what is scored: a local file or folder, an https or azureml:// URI, or registered data as azureml:NAME:VERSION; required")
+	choiceVar(cmd, &v.inputType, "input-type", "what an input in the cloud is; a local one tells itself", "uri_folder", "uri_file")
+	flags.StringVar(&inv.Key, "key", "", "`KEY` of the job: the same key on the same endpoint is the same job")
+	flags.BoolVar(&v.wait, "wait", false, "wait until the job has ended")
+	flags.BoolVar(&v.rows, "rows", false, "wait, and print the predictions")
+	v.rowsFlags.add(cmd)
+	flags.BoolVar(&v.json, "json", false, "print the job as JSON with the names of Azure's REST API")
+	flags.StringVar(&inv.DisplayName, "job-name", "", "`NAME` that the studio shows")
+	flags.StringVar(&inv.OutputFileName, "output-file-name", "", "`NAME` of the predictions file")
+	flags.Int64VarP(&inv.MiniBatchSize, "mini-batch-size", "m", 0, "`N` files per call of run(); by default as the deployment says, like all of the following")
+	flags.IntVarP(&inv.InstanceCount, "instance-count", "c", 0, "`N` nodes")
+	flags.IntVar(&inv.MaxConcurrencyPerInstance, "max-concurrency-per-instance", 0, "`N` worker processes per node")
+	flags.IntVar(&v.errorThreshold, "error-threshold", 0, "`N` files that may fail before the job fails; -1 means any number")
+	flags.StringVar(&inv.Compute, "compute", "", "`NAME` of another cluster than the deployment's")
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "deployment-name" { // as the Azure CLI calls it
+			name = "deployment"
+		}
+		return pflag.NormalizedName(name)
+	})
+}
+
+func (v *invoke) run(ctx context.Context, client *azmlbatch.Client, endpoint string) error {
+	if v.input == "" {
+		return usagef("--input is required")
+	}
+	if v.rows && v.json {
+		return usagef("--rows and --json exclude each other; use --rows --format jsonl")
+	}
+	w := v.newProgress()
+	v.invocation.Input = inputOf(v.input, v.inputType.value, w)
+	job, err := client.Endpoints().Invoke(ctx, endpoint, v.invocation)
+	w.end()
+	if err != nil {
+		return err
+	}
+	if err := v.print(job); err != nil || !v.wait && !v.rows {
+		return err
+	}
+	if _, err := v.waitForOne(ctx, client, job.Name); err != nil || !v.rows {
+		return err
+	}
+	rows := v.rowsFlags.writer(v.out)
+	if err := v.rowsFlags.copyRows(ctx, client, job.Name, rows); err != nil {
+		return err
+	}
+	return rows.flush()
+}
+
+// print prints the job's name for programs; with --rows it is for people alone.
+func (v *invoke) print(job azmlbatch.BatchJob) error {
+	switch {
+	case v.json:
+		return v.printJSON(job)
+	case v.rows:
+		fmt.Fprintln(v.err, job.Name)
+		return nil
+	}
+	_, err := fmt.Fprintln(v.out, job.Name)
+	return err
+}
+
+// cloudURI is the beginning of what is no local path. A Windows drive has one letter.
+var cloudURI = regexp.MustCompile(`^(?i:[a-z][a-z0-9+.-]+:|/subscriptions/)`)
+
+// inputOf is the input that the flags name.
+func inputOf(text, kind string, w *progress) azmlbatch.Input {
+	if !cloudURI.MatchString(text) {
+		return azmlbatch.LocalPath{Path: text, Options: w.upload(path.Base(strings.ReplaceAll(text, `\`, "/")))}
+	}
+	if kind == "uri_file" {
+		return azmlbatch.URIFile{URI: text}
+	}
+	return azmlbatch.URIFolder{URI: text}
+}
