@@ -148,13 +148,10 @@ func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, name string, asset 
 
 func (a AssetsClient[T]) create(ctx context.Context, op operation, asset T, options CreateAssetOptions) (T, error) {
 	v := viewOf(&asset)
-	if err := checkAsset(op, *v.name, *v.version); err != nil {
-		return asset, err
-	}
 	if d, ok := any(&asset).(interface{ setDefaults() }); ok {
 		d.setDefaults()
 	}
-	if err := any(asset).(interface{ check(operation) error }).check(op); err != nil {
+	if err := checkNewAsset(op, asset); err != nil {
 		return asset, err
 	}
 	if *v.version == "" {

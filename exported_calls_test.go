@@ -52,6 +52,7 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"NewClient", NewClient, []any{testWorkspace, &fakeCredential{}}},
 		{"FindWorkspace", FindWorkspace, []any{filepath.Dir(p.file)}},
 		{"ParseReference", ParseReference, []any{ReferenceKindModel, "azureml:vases:1"}},
+		{"Check", Check[Endpoint], []any{Endpoint{Name: "vases"}}},
 		{"Resume", Resume[Nothing], []any{c, `{"version":2,"verb":"delete","kind":"endpoint","name":"digits","result":"Nothing","poll":"` + strings.ReplaceAll(operationURL, "&", `\u0026`) + `"}`}},
 		{"Rows", Rows[string], []any{ctx, c, "job-1"}},
 		{"ReadRows", ReadRows[string], []any{io.Reader(strings.NewReader("a\n")), "predictions.csv"}},

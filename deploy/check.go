@@ -23,6 +23,7 @@ func (s Spec) Check() error {
 	for _, d := range s.Deployments {
 		c.deployment(d)
 	}
+	c.values()
 	return errors.Join(c.found...)
 }
 
@@ -30,10 +31,15 @@ func (s Spec) Check() error {
 type checker struct {
 	spec  Spec
 	found []error
+	wrong map[part]bool // parts with mistakes
 }
 
 // bad notes a mistake. Err may be nil.
 func (c *checker) bad(p part, field, problem, remedy string, err error) {
+	if c.wrong == nil {
+		c.wrong = map[part]bool{}
+	}
+	c.wrong[p] = true
 	c.found = append(c.found, &SpecError{Part: p.String(), Field: field, Problem: problem, Remedy: remedy, Err: err, part: p})
 }
 
@@ -80,10 +86,7 @@ func (c *checker) assets() {
 func (c *checker) environment(e azmlbatch.Environment) {
 	p := part{azmlbatch.ReferenceKindEnvironment, e.Name, e.Version}
 	build := e.Build.ContextURI != ""
-	switch {
-	case build && e.Image != "":
-		c.bad(p, "Image", "is set beside Build", "leave one of the two out", nil)
-	case !build && e.Image == "":
+	if !build && e.Image == "" {
 		c.bad(p, "Image", "is empty", "name a container image, or a folder with a Dockerfile in Build.ContextURI", nil)
 	}
 	if !build {

@@ -14,8 +14,6 @@ func (c *checker) deployment(d Deployment) {
 	p, deployment := d.part(), d.Deployment
 	component, pipeline := pipelineComponent(deployment)
 	switch {
-	case pipeline && deployment.Model != nil:
-		c.bad(p, "Model", "is set beside a pipeline component", "leave one of the two out", nil)
 	case pipeline:
 		c.reference(p, "Configuration.ComponentID", azmlbatch.ReferenceKindComponent, component.ComponentID, false)
 		if compute := component.Settings["default_compute"]; compute != "" {
@@ -27,13 +25,10 @@ func (c *checker) deployment(d Deployment) {
 }
 
 func (c *checker) modelDeployment(p part, d azmlbatch.Deployment) {
-	var compute target
-	if d.Compute == "" {
-		c.bad(p, "Compute", "is empty", "name the cluster that jobs run on", nil)
-	} else {
+	var compute, model target
+	if d.Compute != "" {
 		compute, _ = c.reference(p, "Compute", azmlbatch.ReferenceKindCompute, d.Compute, false)
 	}
-	var model target
 	id := modelID(d)
 	switch {
 	case d.Model == nil:
@@ -43,15 +38,18 @@ func (c *checker) modelDeployment(p part, d azmlbatch.Deployment) {
 	}
 	code, script := d.CodeConfiguration.CodeID, d.CodeConfiguration.ScoringScript
 	switch {
-	case code != "" && script == "":
-		c.bad(p, "CodeConfiguration.ScoringScript", "is empty although code is given",
-			"name the file in the code folder that defines init and run, for example score.py", nil)
 	case code == "" && script != "":
 		c.bad(p, "CodeConfiguration.CodeID", "is empty although a scoring script is given", "name the folder that has the script", nil)
 	case code != "":
 		c.code(p, code, script)
 	}
-	c.environmentOf(p, d, model)
+	if d.EnvironmentID != "" {
+		c.reference(p, "EnvironmentID", azmlbatch.ReferenceKindEnvironment, d.EnvironmentID, false)
+	}
+	if code == "" && script == "" && c.certainlyScripted(model) {
+		c.bad(p, "CodeConfiguration", "is empty, but only an MLflow model scores without a script",
+			"name the code folder and its script; an MLflow model is a folder with a file MLmodel and has the type mlflow_model", nil)
+	}
 	c.nodes(p, d, compute)
 	if d.OutputFileName != "" && strings.EqualFold(string(d.OutputAction), string(azmlbatch.OutputActionSummaryOnly)) {
 		c.bad(p, "OutputFileName", fmt.Sprintf("is %q, but with SummaryOnly no such file is written", d.OutputFileName),
@@ -72,26 +70,8 @@ func (c *checker) code(p part, code, script string) {
 	case t.own.name != "":
 		folder = c.localContent(t.own)
 	}
-	if folder != "" {
+	if folder != "" && script != "" {
 		c.holds(p, "CodeConfiguration.ScoringScript", folder, script, "give the script's path within the code folder")
-	}
-}
-
-// environmentOf checks that a script has an environment (the service refuses it without one, also
-// beside an MLflow model: azure-sdk-for-python issue 30741), and that a model that is certainly
-// no MLflow model has a script.
-func (c *checker) environmentOf(p part, d azmlbatch.Deployment, model target) {
-	scripted := d.CodeConfiguration.CodeID != "" || d.CodeConfiguration.ScoringScript != ""
-	switch {
-	case d.EnvironmentID != "":
-		c.reference(p, "EnvironmentID", azmlbatch.ReferenceKindEnvironment, d.EnvironmentID, false)
-	case scripted:
-		c.bad(p, "EnvironmentID", "is empty although a scoring script is given",
-			"name the environment that the script runs in; an MLflow model needs none if you leave CodeConfiguration empty", nil)
-	}
-	if !scripted && c.certainlyScripted(model) {
-		c.bad(p, "CodeConfiguration", "is empty, but only an MLflow model scores without a script",
-			"name the code folder and its script; an MLflow model is a folder with a file MLmodel and has the type mlflow_model", nil)
 	}
 }
 

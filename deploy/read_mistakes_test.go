@@ -62,6 +62,12 @@ func TestReadMistakes(t *testing.T) {
 			`f.yml:1:7: name: has the placeholder "{{ name }}", which is not filled in; write the value, or give --set name=VALUE`},
 		{"template without quotes", "name: {{ name }}\nauth_mode: aad_token\n", `f.yml:1:8: has a mapping in place of a key; put text with braces or brackets in quotes`},
 
+		{"wrong name", "auth_mode: aad_token\nname: my digits\n",
+			`f.yml:2:7: endpoint "my digits": name: "my digits" is not a name for a new endpoint; use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'`},
+		{"empty tag", blue + "tags:\n  a:\n", `f.yml:6:3: deployment "digits/blue": tags: tag "a" has an empty value; give it a value or leave it out; the service refuses empty ones`},
+		{"negative number", blue + "settings:\n  mini_batch_size: -1\n", `f.yml:6:20: deployment "digits/blue": settings.mini_batch_size: is -1; count files; zero means 10`},
+		{"more nodes at least than at most", "name: cluster\ntype: amlcompute\nmin_instances: 2\n",
+			`f.yml:1:1: compute "cluster": max_instances: is 1, below MinNodes 2; allow at least MinNodes`},
 		{"no name", "auth_mode: aad_token\n", `f.yml:1:1: endpoint "": name: is empty; name the endpoint`},
 		{"no model", "name: blue\nendpoint_name: digits\ncompute: cluster\nmini_batch_size: 2\n",
 			`f.yml:1:1: deployment "digits/blue": model: is missing; refer to a model, or name a local file or folder`},

@@ -115,8 +115,25 @@ func TestCheck(t *testing.T) {
 		{"no MLTable", func(s *deploy.Spec) { s.Data[0].DataType = azmlbatch.DataTypeMLTable },
 			`data asset "images": DataURI: "data" has no file "MLTable"; an mltable is a folder with a file of this name`},
 		{"data in the cloud", func(s *deploy.Spec) { s.Data[0].DataURI = "https://account.blob.core.windows.net/images/" }, ""},
+		{"a name that no endpoint has", func(s *deploy.Spec) { s.Endpoints[0].Name = "my digits" },
+			`endpoint "my digits": Name: "my digits" is not a name for a new endpoint; use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'`},
+		{"a version that no model has", func(s *deploy.Spec) {
+			s.Models = append(s.Models, azmlbatch.Model{Name: "faces", Version: "1/2", ModelURI: "model"})
+		}, `model "faces:1/2": Version: "1/2" is not an asset version; use letters, digits, '-', '_' and '.'; @latest is not a version, see the Latest method`},
+		{"an empty tag", blue(func(d *azmlbatch.Deployment) { d.Tags = map[string]string{"a": ""} }),
+			`deployment "digits/blue": Tags: tag "a" has an empty value; give it a value or leave it out; the service refuses empty ones`},
+		{"a script that cannot be imported", func(s *deploy.Spec) {
+			s.Deployments[0].Deployment.CodeConfiguration = azmlbatch.CodeConfiguration{CodeID: "azureml:score:1", ScoringScript: "batch-score.v2.py"}
+		}, `deployment "digits/blue": CodeConfiguration.ScoringScript: "batch-score.v2.py" cannot be imported as a module because of a dot in its name; rename it, so that .py has the only dot of the path`},
+		{"fewer nodes than the least", func(s *deploy.Spec) {
+			s.Computes[0].Properties = azmlbatch.AmlCompute{VMSize: "s", MinNodes: 3, MaxNodes: 2}
+		}, `compute "cluster": Properties.MaxNodes: is 2, below MinNodes 3; allow at least MinNodes`},
+		{"an endpoint with keys", func(s *deploy.Spec) { s.Endpoints[0].AuthMode = "Key" },
+			`endpoint "digits": AuthMode: is "Key"; batch endpoints take aad_token only; leave it out`},
+		{"an endpoint with an identity of the user's", func(s *deploy.Spec) { s.Endpoints[0].Identity.Type = azmlbatch.IdentityTypeUserAssigned },
+			`endpoint "digits": Identity: is "UserAssigned"; batch endpoints take system_assigned only; give the cluster the identity that reads the data`},
 		{"an image and a build", func(s *deploy.Spec) { s.Environments[0].Build.ContextURI = "build" },
-			`environment "digits": Image: is set beside Build; leave one of the two out`},
+			`environment "digits": Build: is given beside Image; leave one of the two out`},
 		{"neither image nor build", func(s *deploy.Spec) { s.Environments[0].Image = "" },
 			`environment "digits": Image: is empty; name a container image, or a folder with a Dockerfile in Build.ContextURI`},
 		{"no Dockerfile", func(s *deploy.Spec) {
