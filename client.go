@@ -235,3 +235,9 @@ func put[K comparable, V any](m *map[K]V, key K, value V) {
 	}
 	(*m)[key] = value
 }
+
+// set puts a value in the place of the cached one.
+func (c *cached[T]) set(ctx context.Context, v T) error {
+	_, err := c.get(ctx, func(T) bool { return false }, func(context.Context) (T, error) { return v, nil })
+	return err
+}

@@ -97,8 +97,17 @@ func (d DatastoresClient) Get(ctx context.Context, name string) (Datastore, erro
 	return do[Datastore](ctx, d.c, d.request(http.MethodGet, "get", name))
 }
 
-// Default reads the datastore that uploads and outputs go to when none is named. One request.
+// Default reads the datastore that uploads and outputs go to when none is named. One request, which the client's uploads
+// need not make again.
 func (d DatastoresClient) Default(ctx context.Context) (Datastore, error) {
+	store, err := d.readDefault(ctx)
+	if err == nil {
+		err = d.c.storage.defaultStore().set(ctx, store)
+	}
+	return store, err
+}
+
+func (d DatastoresClient) readDefault(ctx context.Context) (Datastore, error) {
 	op := operation{"get", "default datastore", ""}
 	for store, err := range list[Datastore](ctx, d.c, request{op: op, url: d.c.armURL("datastores"), query: url.Values{"isDefault": {"true"}}}) {
 		return store, err
@@ -194,7 +203,7 @@ func (d DatastoresClient) Secrets(ctx context.Context, name string) (DatastoreSe
 func (c *Client) knownDatastore(ctx context.Context, op operation, name string) (Datastore, error) {
 	read := func(ctx context.Context) (Datastore, error) { return c.Datastores().Get(ctx, name) }
 	if name == "" {
-		standard, err := c.storage.defaultStore().get(ctx, nil, c.Datastores().Default)
+		standard, err := c.storage.defaultStore().get(ctx, nil, c.Datastores().readDefault)
 		if err != nil {
 			return standard, op.failed(err)
 		}

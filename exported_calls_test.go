@@ -61,6 +61,7 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"Client.Upload", c.Upload, []any{ctx, p.model}},
 		{"Client.UploadFS", c.UploadFS, []any{ctx, os.DirFS(p.model), "model", (*UploadOptions)(nil)}},
 		{"Client.UploadReader", c.UploadReader, []any{ctx, io.Reader(strings.NewReader("1")), "model.pkl", (*UploadOptions)(nil)}},
+		{"Client.FindUpload", c.FindUpload, []any{ctx, p.model}},
 		{"Client.Download", c.Download, []any{ctx, callPlace, p.results, (*DownloadOptions)(nil)}},
 		{"ComputesClient.Get", c.Computes().Get, []any{ctx, "cluster"}},
 		{"ComputesClient.List", c.Computes().List, []any{ctx}},

@@ -263,3 +263,39 @@ func (u *upload) verify(ctx context.Context) error {
 	}
 	return nil
 }
+
+// FindUpload looks for a complete upload of a local file or folder and sends nothing: it tells whether [Client.Upload] would
+// find everything there. It hashes the content, which blocks as long as reading it takes. The place is that of
+// [UploadOptions].Datastore. Content that is not there, or not all of it, is [ErrNotFound]; uploads by az ml from before
+// 2025 are left to Upload to find. A path that cannot be uploaded is *[ArgumentError]. One request, and the first time for
+// a datastore one more; retried.
+func (c *Client) FindUpload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
+	op := operation{"find upload of", "path", localPath}
+	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.findUpload(ctx, op, localPath, options) })
+	return up.public(), err
+}
+
+func (c *Client) findUpload(ctx context.Context, op operation, localPath string, options *UploadOptions) (uploaded, error) {
+	tree, err := scanLocal(op, localPath)
+	if err != nil {
+		return uploaded{}, err
+	}
+	u := c.newUpload(op, tree, options)
+	hash, err := tree.UploadHash(ctx, nil)
+	if err != nil {
+		return uploaded{}, unreadable(ctx, op, err)
+	}
+	if u.root, err = c.datastorePlace(ctx, op, u.options.Datastore); err != nil {
+		return uploaded{}, err
+	}
+	first, err := u.readMarker(ctx, hash)
+	if err == nil && !first.complete {
+		err = &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Err: ErrNotFound,
+			Message: fmt.Sprintf("datastore %q has no complete upload of this content", u.root.datastore), Remedy: "call Upload"}
+	}
+	if err != nil {
+		return uploaded{}, err
+	}
+	at := uploadPath(hash, tree.Base)
+	return uploaded{Datastore: u.root.datastore, Path: at, IsFolder: tree.IsFolder, Reused: true, URL: u.root.at(at).url().String()}, nil
+}
