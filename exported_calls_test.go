@@ -61,7 +61,7 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"Client.Upload", c.Upload, []any{ctx, p.model}},
 		{"Client.UploadFS", c.UploadFS, []any{ctx, os.DirFS(p.model), "model", (*UploadOptions)(nil)}},
 		{"Client.UploadReader", c.UploadReader, []any{ctx, io.Reader(strings.NewReader("1")), "model.pkl", (*UploadOptions)(nil)}},
-		{"Client.FindUpload", c.FindUpload, []any{ctx, p.model}},
+		{"Client.FindUpload", c.FindUpload, []any{ctx, p.file}},
 		{"Client.Download", c.Download, []any{ctx, callPlace, p.results, (*DownloadOptions)(nil)}},
 		{"ComputesClient.Get", c.Computes().Get, []any{ctx, "cluster"}},
 		{"ComputesClient.List", c.Computes().List, []any{ctx}},
@@ -351,6 +351,8 @@ func wholeStorage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.WriteHeader(http.StatusCreated)
+	case r.Method == http.MethodHead && strings.HasSuffix(r.URL.Path, "/score.py"): // for FindUpload
+		w.Header().Set("x-ms-meta-upload_status", "completed")
 	case r.Method == http.MethodHead:
 		w.Header().Set("x-ms-error-code", "BlobNotFound")
 		w.WriteHeader(http.StatusNotFound)
