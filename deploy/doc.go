@@ -31,15 +31,18 @@
 //
 // The way back is [Export], which reads what a workspace has of an endpoint, and [Spec.Write], which writes a Spec as YAML.
 //
-// # Being built
+// # Plan and apply
 //
-// What this package will have besides, in these shapes:
+// [Plan] reads the workspace and says what it takes, field by field; it writes nothing. [Changes.Apply] does it, each step as
+// soon as what it needs is there:
 //
-//	func Plan(ctx context.Context, client *azmlbatch.Client, spec Spec, options *PlanOptions) (*Changes, error)
-//	func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error)
-//	func Local(ctx context.Context, spec Spec, options *LocalOptions) (Result, error)          // a dry run on the emulator
+//	plan, err := deploy.Plan(ctx, client, spec, &deploy.PlanOptions{
+//		SmokeInput: azmlbatch.LocalPath{Path: "smoke"}, SetDefault: true, Keep: 2,
+//	})
+//	fmt.Print(plan)
+//	result, err := plan.Apply(ctx, nil)
 //
-// The variable of a program is called plan all the same: plan, err := deploy.Plan(ctx, client, spec, nil), then
-// plan.Apply(ctx, &deploy.ApplyOptions{SmokeInput: azmlbatch.LocalPath{Path: "smoke"}, SetDefault: true, Keep: 2}).
-// A function and a type of one package cannot share the name Plan.
+// The second time there is nothing to do, and nothing is written. An Apply that was broken off goes on when both are called
+// again. With a smoke input a deployment becomes the default only after it has scored that; else the old default stays, and
+// the error has the script's traceback.
 package deploy

@@ -1,0 +1,139 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// What each kind sends.
+
+func (i *computeItem) reread(ctx context.Context, client *azmlbatch.Client) error {
+	return i.read(ctx, client)
+}
+
+func (i *computeItem) send(ctx context.Context, client *azmlbatch.Client) (func(context.Context, *azmlbatch.WaitOptions) error, error) {
+	want := i.want
+	if i.have != nil {
+		want = overlay(want, *i.have, computeFields)
+	}
+	return sent(client.Computes().BeginCreateOrUpdate(ctx, want.Name, want))
+}
+
+func (i *endpointItem) reread(ctx context.Context, client *azmlbatch.Client) error {
+	have, err := found(client.Endpoints().Get(ctx, i.want.Name))
+	i.have = have
+	return err
+}
+
+// send leaves the default deployment as it is: it is switched after the deployments are there, and tested.
+func (i *endpointItem) send(ctx context.Context, client *azmlbatch.Client) (func(context.Context, *azmlbatch.WaitOptions) error, error) {
+	want := i.want
+	want.DefaultDeployment = ""
+	if i.have != nil {
+		want = overlay(want, *i.have, endpointFields)
+	}
+	return sent(client.Endpoints().BeginCreateOrUpdate(ctx, want.Name, want))
+}
+
+func (i *deploymentItem) reread(ctx context.Context, client *azmlbatch.Client) error {
+	have, err := found(client.Deployments(i.want.Endpoint).Get(ctx, i.want.Deployment.Name))
+	i.now, i.asked = have, err == nil
+	return err
+}
+
+func (i *deploymentItem) send(ctx context.Context, client *azmlbatch.Client) (func(context.Context, *azmlbatch.WaitOptions) error, error) {
+	want := i.resolved()
+	if have := i.have(); have != nil {
+		want = overlay(want, *have, deploymentFields)
+	}
+	return sent(client.Deployments(i.want.Endpoint).BeginCreateOrUpdate(ctx, want.Name, want))
+}
+
+// registerTries is how often another number is tried, when somebody else takes the next one.
+const registerTries = 3
+
+// write uploads what is not there and registers the version.
+func (i *assetItem[T]) write(ctx context.Context, s *step) error {
+	want := i.want
+	if i.files != nil && i.change.Action == ActionCreate {
+		up, err := s.a.client.Upload(ctx, i.files.path, s.uploading())
+		if err != nil {
+			return err
+		}
+		i.k.place(&want, up)
+	}
+	return i.register(ctx, s, i.readVersions, i.plan, func(ctx context.Context, version string) (T, error) {
+		v := i.k.view(&want)
+		*v.version = version
+		return i.k.client(s.a.client).CreateOrUpdate(ctx, *v.name, want, nil)
+	})
+}
+
+// register puts the version, after a last look at what the workspace has: somebody else may have registered the
+// same, or taken its number.
+func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.Context, *azmlbatch.Client) error,
+	plan func(context.Context) (Change, error), create func(ctx context.Context, version string) (T, error)) error {
+	was := i.change
+	for try := 1; ; try++ {
+		if err := read(ctx, s.a.client); err != nil {
+			return err
+		}
+		now, err := plan(ctx)
+		if err != nil {
+			return err
+		}
+		var made T
+		switch {
+		case now.Action == ActionLeave:
+			made = *i.have
+		case now.Obstacle != "" || now.Action != was.Action || was.Action == ActionChange && !sameFields(was.Fields, now.Fields):
+			return &ConflictError{Resource: now.Resource, Fields: now.Fields}
+		case now.Action == ActionChange:
+			made, err = i.k.client(s.a.client).CreateOrUpdate(ctx, *i.k.view(&i.want).name, i.update(), nil)
+		default:
+			made, err = create(ctx, now.Version)
+		}
+		if errors.Is(err, azmlbatch.ErrConflict) && i.of.version == "" && try < registerTries {
+			continue
+		}
+		i.id = i.k.view(&made).id
+		return err
+	}
+}
+
+// update is the version that exists with what changes in place.
+func (i *assetItem[T]) update() T {
+	rules := i.k.rules
+	rules.skip = append([]string{i.k.field}, rules.skip...)
+	want := i.want
+	if i.files != nil {
+		*i.k.view(&want).uri = "" // the content stays where it is
+	}
+	all := overlay(want, *i.have, rules)
+	*i.k.view(&all).name, *i.k.view(&all).version = *i.k.view(i.have).name, *i.k.view(i.have).version
+	return all
+}
+
+func (i *codeItem) write(ctx context.Context, s *step) error {
+	if i.files == nil {
+		return i.assetItem.write(ctx, s)
+	}
+	return i.register(ctx, s, i.read, i.plan, func(ctx context.Context, version string) (azmlbatch.Code, error) {
+		want := i.want
+		want.Version, want.CodeURI = version, ""
+		return s.a.client.Codes().Upload(ctx, want.Name, i.files.path, &azmlbatch.UploadCodeOptions{Code: want, Upload: s.uploading()})
+	})
+}
+
+func (i *componentItem) write(ctx context.Context, s *step) error {
+	return i.register(ctx, s, i.readVersions, i.plan, func(ctx context.Context, version string) (azmlbatch.Component, error) {
+		want, err := i.request()
+		if err != nil {
+			return want, err
+		}
+		want.Version = version
+		return s.a.client.Components().CreateOrUpdate(ctx, want.Name, want, nil)
+	})
+}

@@ -1,0 +1,201 @@
+package deploy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// A SmokeTest is a deployment that has scored the smoke input well.
+type SmokeTest struct {
+	// Endpoint of the deployment.
+	Endpoint string
+	// Deployment that was tested.
+	Deployment string
+	// Job that scored the input.
+	Job string
+	// Files is how many it scored; -1 if nothing tells.
+	Files int
+	// Rows is how many rows of predictions it left; for a script that writes files of its own how many files.
+	Rows int
+}
+
+// A SmokeError is a deployment that did not score the smoke input. The default deployment is what it was, and the
+// deployment stays for inspection.
+type SmokeError struct {
+	// Endpoint of the deployment.
+	Endpoint string
+	// Deployment that was tested.
+	Deployment string
+	// Job that failed; empty if none was started.
+	Job string
+	// Problem says what is wrong with the result; empty if Err says it.
+	Problem string
+	// Default is the endpoint's default deployment, which was not changed; may be empty.
+	Default string
+	// Err is the cause: *[azmlbatch.JobFailedError] with the script's traceback for a job that failed. Nil when
+	// the job went well and its result is the problem.
+	Err error
+}
+
+// Error names deployment, job, problem and default on the first line; the traceback of the script follows.
+func (e *SmokeError) Error() string {
+	stays := "the endpoint still has no default deployment"
+	if e.Default != "" {
+		stays = fmt.Sprintf("%q is still the default deployment", e.Default)
+	}
+	job := ""
+	if e.Job != "" {
+		job = fmt.Sprintf(" (job %s)", e.Job)
+	}
+	problem := e.Problem
+	if e.Err != nil {
+		problem = e.Err.Error()
+	}
+	return fmt.Sprintf("the smoke test of deployment %q failed%s, and %s: %s", e.Endpoint+"/"+e.Deployment, job, stays, problem)
+}
+
+// Unwrap returns the cause, which may be nil.
+func (e *SmokeError) Unwrap() error { return e.Err }
+
+// rollout adds the steps that follow the deployments of an endpoint.
+func (a *applier) rollout(r *rollout) {
+	after := a.needs(nil, r.endpoint)
+	for _, d := range a.deploymentsOf(r.endpoint) {
+		after = a.needs(after, d)
+	}
+	var tests []*step
+	for _, d := range r.tests {
+		tests = append(tests, a.add("test "+d.part().String(), a.needs(a.needs(nil, r.endpoint), d), func(ctx context.Context, s *step) error {
+			return a.test(ctx, s, d)
+		}))
+	}
+	after = append(after, tests...)
+	name := r.endpoint.want.Name
+	if r.target != "" {
+		step := a.add(fmt.Sprintf("make %q the default deployment of endpoint %q", r.target, name), after, func(ctx context.Context, s *step) error {
+			return a.switchDefault(ctx, s, r)
+		})
+		after = append(after, step)
+	}
+	for _, old := range r.remove {
+		a.add("delete "+part{kind: kindDeployment, name: name + "/" + old}.String(), after, func(ctx context.Context, s *step) error {
+			return a.remove(ctx, s, name, old)
+		})
+	}
+}
+
+// switchDefault makes the target the default, unless somebody else has chosen another one since the plan.
+func (a *applier) switchDefault(ctx context.Context, s *step, r *rollout) error {
+	name := r.endpoint.want.Name
+	endpoint, err := a.client.Endpoints().Get(ctx, name)
+	if err != nil {
+		return err
+	}
+	if found := endpoint.DefaultDeployment; found != r.from && found != r.target {
+		return &ConflictError{Resource: r.endpoint.part().String(), Fields: []FieldChange{{Field: "DefaultDeployment", Old: orNothing(found), New: r.target}}}
+	}
+	_, err = a.client.Endpoints().SetDefaultDeployment(ctx, name, r.target, s.waiting())
+	return err
+}
+
+// remove deletes an old deployment, unless it has become the default since the plan.
+func (a *applier) remove(ctx context.Context, s *step, endpoint, name string) error {
+	now, err := a.client.Endpoints().Get(ctx, endpoint)
+	if err != nil {
+		return err
+	}
+	if now.DefaultDeployment == name {
+		return &ConflictError{Resource: part{kind: kindDeployment, name: endpoint + "/" + name}.String()}
+	}
+	_, err = found(azmlbatch.Nothing{}, a.client.Deployments(endpoint).Delete(ctx, name, s.waiting()))
+	return err
+}
+
+// test lets a deployment score the smoke input.
+func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
+	endpoint, name := d.want.Endpoint, d.want.Deployment.Name
+	deployment, err := a.client.Deployments(endpoint).Get(ctx, name)
+	if err != nil {
+		return err
+	}
+	bad := func(job, problem string, err error) error {
+		return &SmokeError{Endpoint: endpoint, Deployment: name, Job: job, Problem: problem, Default: d.endpoint.currentDefault(), Err: err}
+	}
+	job, err := a.smokeJob(ctx, d, a.smokeKey(d, deployment), func(p azmlbatch.Progress) { a.note(s, StepProgress{State: StepRunning, Operation: &p}) })
+	if err != nil {
+		return bad(job, "", err)
+	}
+	counts, err := a.client.Jobs().Counts(ctx, job)
+	switch {
+	case err != nil:
+		return bad(job, "", err)
+	case counts.FilesFailed > 0:
+		return bad(job, fmt.Sprintf("%d of %d files failed, which the error threshold of the deployment ignores", counts.FilesFailed, counts.Files), nil)
+	}
+	rows, err := a.countRows(ctx, job, deployment)
+	switch {
+	case err != nil:
+		return bad(job, "", err)
+	case rows == 0:
+		return bad(job, "the job left no rows", nil)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.result.Tests = append(a.result.Tests, SmokeTest{Endpoint: endpoint, Deployment: name, Job: job, Files: counts.Files, Rows: rows})
+	return nil
+}
+
+// smokeKey is the key of the test's job. It follows from the deployment as it is, so that an Apply that was broken
+// off finds the job that it had started, and a changed deployment is tested anew.
+func (a *applier) smokeKey(d *deploymentItem, have azmlbatch.Deployment) string {
+	changed := have.SystemData.LastModifiedAt
+	if changed.IsZero() {
+		changed = have.SystemData.CreatedAt
+	}
+	text := strings.Join([]string{d.part().name, changed.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%+v", a.planner.options.SmokeInput)}, "\n")
+	sum := sha256.Sum256([]byte(text))
+	return "smoke-" + hex.EncodeToString(sum[:12])
+}
+
+// smokeJob runs the job of a test to its end. One that failed in an earlier run is run again.
+func (a *applier) smokeJob(ctx context.Context, d *deploymentItem, key string, _ func(azmlbatch.Progress)) (string, error) {
+	invocation := azmlbatch.Invocation{Deployment: d.want.Deployment.Name, Input: a.planner.options.SmokeInput, Key: key, DisplayName: "smoke test of " + d.want.Deployment.Name}
+	job := ""
+	options := &azmlbatch.InvokeManyOptions{RerunFailed: true, OnStart: func(r azmlbatch.InvokeResult) { job = r.Started.Name }}
+	for r, err := range a.client.Endpoints().InvokeMany(ctx, d.want.Endpoint, slices.Values([]azmlbatch.Invocation{invocation}), options) {
+		if r.Started.Name != "" {
+			job = r.Started.Name
+		}
+		if err != nil {
+			return job, err
+		}
+	}
+	return job, nil
+}
+
+// countRows counts the rows of a job; for a script that writes files of its own the files.
+func (a *applier) countRows(ctx context.Context, job string, d azmlbatch.Deployment) (n int, err error) {
+	if strings.EqualFold(string(d.OutputAction), string(azmlbatch.OutputActionSummaryOnly)) {
+		for _, err := range a.client.Jobs().ListOutputs(ctx, job) {
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+		return n, nil
+	}
+	for _, err := range azmlbatch.Rows[string](ctx, a.client, job, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatLines}) {
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
