@@ -93,7 +93,7 @@ type scanner struct {
 // entries looks at what is in a folder. Above are the folders that lead to it, by which a cycle of links is found.
 func (s *scanner) entries(name string, list []fs.DirEntry, above []fs.FileInfo) error {
 	slices.SortStableFunc(list, func(a, b fs.DirEntry) int {
-		return cmp.Compare(strings.ToLower(a.Name()), strings.ToLower(b.Name()))
+		return cmp.Compare(lower(a.Name()), lower(b.Name()))
 	})
 	for _, d := range list {
 		if err := s.entry(path.Join(name, d.Name()), above); err != nil {
