@@ -35,7 +35,9 @@ func TestCorpus(t *testing.T) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", name, kind, outcome)
 		return nil
 	})
-	w.Flush()
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("%d files, %d loaded\n%s", files, loaded, table.String())
 	if err != nil || files == 0 {
 		t.Errorf("walked %d files: %v", files, err)

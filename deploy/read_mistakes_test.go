@@ -71,7 +71,7 @@ func TestReadMistakes(t *testing.T) {
 		{"no name", "auth_mode: aad_token\n", `f.yml:1:1: endpoint "": name: is empty; name the endpoint`},
 		{"no model", "name: blue\nendpoint_name: digits\ncompute: cluster\nmini_batch_size: 2\n",
 			`f.yml:1:1: deployment "digits/blue": model: is missing; refer to a model, or name a local file or folder`},
-		{"missing folder", "name: digits\ntype: mlflow_model\npath: ./modle\n", `f.yml:3:7: model "digits": path: "modle" does not exist; did you mean "model"?`},
+		{"missing folder", "name: digits\ntype: mlflow_model\npath: ./models\n", `f.yml:3:7: model "digits": path: "models" does not exist; did you mean "model"?`},
 		{"missing script", blue + "environment: azureml:e:1\ncode_configuration:\n  code: code\n  scoring_script: run.py\n",
 			`f.yml:8:19: deployment "digits/blue": code_configuration.scoring_script: "code" has no file "run.py"; give the script's path within the code folder`},
 		{"missing conda file", "name: e\nimage: ubuntu\nconda_file: cnda.yml\n", `f.yml:3:13: conda_file: cannot be read: it does not exist; did you mean "conda.yml"?`},

@@ -79,8 +79,8 @@ func TestCheck(t *testing.T) {
 			d.Model = azmlbatch.ModelByID{AssetID: "azureml://registries/azureml/models/bert/labels/latest"}
 		}), ""},
 		{"a local model", blue(func(d *azmlbatch.Deployment) { d.Model = &azmlbatch.ModelByID{AssetID: "./model"} }), ""},
-		{"a local model that is not there", blue(func(d *azmlbatch.Deployment) { d.Model = azmlbatch.ModelByID{AssetID: "./modle"} }),
-			`deployment "digits/blue": Model: "./modle" does not exist; did you mean "model"?`},
+		{"a local model that is not there", blue(func(d *azmlbatch.Deployment) { d.Model = azmlbatch.ModelByID{AssetID: "./models"} }),
+			`deployment "digits/blue": Model: "./models" does not exist; did you mean "model"?`},
 		{"no model", blue(func(d *azmlbatch.Deployment) { d.Model = nil }),
 			`deployment "digits/blue": Model: is missing; refer to a model, or name a local file or folder`},
 		{"no compute", blue(func(d *azmlbatch.Deployment) { d.Compute = "" }),

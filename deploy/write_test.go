@@ -51,8 +51,10 @@ func rewritten(t *testing.T, spec deploy.Spec, folder string) (deploy.Spec, stri
 	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(path)
 	again, err := deploy.Read([]string{path}, &deploy.ReadOptions{Unchecked: true})
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
 	if err != nil {
 		t.Fatalf("Read of what Write wrote: %v\n%s", err, text.String())
 	}
