@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -223,7 +224,7 @@ func (r *reader) applySettings() {
 // result checks the whole. Mistakes of the Spec get the places of their keys.
 func (r *reader) result() (Spec, error) {
 	if len(r.found) > 0 {
-		return Spec{}, errors.Join(r.found...)
+		return Spec{}, inOrder(r.found)
 	}
 	if r.options.Unchecked {
 		return r.spec, nil
@@ -239,7 +240,19 @@ func (r *reader) result() (Spec, error) {
 		}
 		r.found = append(r.found, err)
 	}
-	return Spec{}, errors.Join(r.found...)
+	return Spec{}, inOrder(r.found)
+}
+
+// inOrder joins mistakes in the order of their places.
+func inOrder(found []error) error {
+	slices.SortStableFunc(found, func(a, b error) int {
+		var x, y *SpecError
+		if !errors.As(a, &x) || !errors.As(b, &y) {
+			return 0
+		}
+		return cmp.Or(strings.Compare(x.File, y.File), x.Line-y.Line, x.Column-y.Column)
+	})
+	return errors.Join(found...)
 }
 
 // locate gives a mistake of the Spec its place in the files.

@@ -3,6 +3,7 @@ package deploy
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -101,8 +102,18 @@ func (r *reader) step(m *mapping) {
 	}
 }
 
-// code makes a local code folder relative to the working directory.
-func (r *reader) code(m *mapping) { m.rebaseNode("code") }
+// code makes a local code folder relative to the working directory. That it is there is checked here and not with the Spec, because
+// only here the file is known that names it.
+func (r *reader) code(m *mapping) {
+	m.rebaseNode("code")
+	v := child(m.node, "code")
+	if v == nil || v.Kind != yaml.ScalarNode || r.options.Unchecked || isReference(v.Value) || strings.Contains(v.Value, "${{") {
+		return
+	}
+	if _, err := os.Stat(v.Value); err != nil {
+		m.bad("code", v, fmt.Sprintf("%q cannot be read: %s", v.Value, reasonOf(err)), suggestPath(v.Value))
+	}
+}
 
 // rebaseNode makes a local path relative to the working directory, in the document itself.
 func (m *mapping) rebaseNode(key string) {

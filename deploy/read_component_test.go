@@ -73,6 +73,8 @@ command: python score.py
 	"deploy/circle.yml":    "name: steps\nendpoint_name: digits\ntype: pipeline\ncomponent: ../parts/circle.yml\n",
 	"parts/circle.yml":     "type: pipeline\nname: circle\njobs: {a: {component: circle.yml}}\n",
 	"deploy/both.yml":      "name: steps\nendpoint_name: digits\ntype: pipeline\ncomponent: azureml:a:1\njob_definition: azureml:j\n",
+	"deploy/no_code.yml":   "name: steps\nendpoint_name: digits\ntype: pipeline\ncomponent: ../parts/no_code.yml\n",
+	"parts/no_code.yml":    "type: pipeline\nname: wrong\njobs:\n  a:\n    code: scr\n",
 	"deploy/wrong_key.yml": "name: steps\nendpoint_name: digits\ntype: pipeline\ncomponent: ../parts/wrong_key.yml\n",
 	"parts/wrong_key.yml":  "type: pipeline\nname: wrong\njobs:\n  a:\n    commnad: ls\n",
 }
@@ -150,6 +152,7 @@ func TestReadPipelineMistakes(t *testing.T) {
 	for file, want := range map[string]string{
 		"deploy/circle.yml":    `parts/circle.yml:3:23: jobs.a.component: "parts/circle.yml" names itself; remove the circle`,
 		"deploy/both.yml":      `deploy/both.yml:5:17: job_definition: stands beside component; leave one of the two out`,
+		"deploy/no_code.yml":   `parts/no_code.yml:5:11: jobs.a.code: "./parts/scr" cannot be read: it does not exist; did you mean "parts/src"?`,
 		"deploy/wrong_key.yml": `parts/wrong_key.yml:5:5: unknown key "jobs.a.commnad"; did you mean command?`,
 	} {
 		if _, err := deploy.Read([]string{file}, nil); err == nil || err.Error() != want {

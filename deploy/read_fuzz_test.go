@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -40,6 +41,9 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("two readings differ:\n%v\n%v", err, again)
 			}
 			checkPlaces(t, err, lines)
+			if err == nil {
+				checkWritten(t, path, one)
+			}
 			_, err = ReadInvocation(path, options)
 			checkPlaces(t, err, lines)
 		}
@@ -61,5 +65,26 @@ func checkPlaces(t *testing.T, err error, lines int) {
 		if !errors.As(err, &e) || e.Problem == "" || e.Line > lines || strings.Contains(e.Error(), "\n") {
 			t.Errorf("a mistake without a place, or with more than one line: %#v", err)
 		}
+	}
+}
+
+// checkWritten writes what was read beside it, and wants it to be read as the same.
+func checkWritten(t *testing.T, path string, spec Spec) {
+	t.Helper()
+	var text, again bytes.Buffer
+	folder := filepath.Dir(path)
+	if err := spec.Write(&text, &WriteOptions{Folder: folder}); err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	written := filepath.Join(folder, "written.yml")
+	if err := os.WriteFile(written, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Read([]string{written}, &ReadOptions{Unchecked: true})
+	if err != nil && text.Len() > 0 {
+		t.Fatalf("Read of what Write wrote: %v\n%s", err, text.String())
+	}
+	if err := read.Write(&again, &WriteOptions{Folder: folder}); err != nil || again.String() != text.String() {
+		t.Errorf("written again: %v\n%s\nfirst:\n%s", err, again.String(), text.String())
 	}
 }

@@ -27,7 +27,7 @@ func ReadInvocation(path string, options *ReadOptions) (azmlbatch.Invocation, er
 		r.found = append(r.found, &SpecError{File: path, Problem: fmt.Sprintf("has %d documents", len(documents)), Remedy: "describe one invocation in it"})
 	}
 	if len(r.found) > 0 {
-		return azmlbatch.Invocation{}, errors.Join(r.found...)
+		return azmlbatch.Invocation{}, inOrder(r.found)
 	}
 	for _, s := range r.settings {
 		if err := s.apply(documents[0]); err != nil {
@@ -39,7 +39,7 @@ func ReadInvocation(path string, options *ReadOptions) (azmlbatch.Invocation, er
 	m.readOnly("$schema")
 	m.done()
 	if len(r.found) > 0 {
-		return azmlbatch.Invocation{}, errors.Join(r.found...)
+		return azmlbatch.Invocation{}, inOrder(r.found)
 	}
 	return v, nil
 }

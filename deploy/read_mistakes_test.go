@@ -39,7 +39,7 @@ func TestReadMistakes(t *testing.T) {
 			`f.yml:3:1: unknown key "qqqqqqqqq"; the keys here are $schema, auth_mode, creation_context, defaults, description, id, identity, kind, location, name, openapi_uri, properties, provisioning_state, scoring_uri, swagger_uri, tags`},
 		{"key in the wrong place", blue + "retrysettings: {timeout: 3}\n", `f.yml:5:1: unknown key "retrysettings"; did you mean retry_settings?`},
 		{"two mistakes at once", blue + "setings: {}\ncode_configuration: {code: ., script: a.py}\n",
-			`f.yml:6:31: unknown key "code_configuration.script"; the keys here are code, scoring_script` + "\n" + `f.yml:5:1: unknown key "setings"; did you mean settings?`},
+			`f.yml:5:1: unknown key "setings"; did you mean settings?` + "\n" + `f.yml:6:31: unknown key "code_configuration.script"; the keys here are code, scoring_script`},
 		{"wrong type", blue + "settings:\n  mini_batch_size: ten\n", `f.yml:6:20: settings.mini_batch_size: is the text "ten"; write a whole number`},
 		{"half a file", blue + "mini_batch_size: 2.5\n", `f.yml:5:18: mini_batch_size: is a number; write a whole number`},
 		{"mapping for text", "name: {a: b}\nauth_mode: aad_token\n", `f.yml:1:7: name: is a mapping; put text with braces in quotes; placeholders are not filled in: use --set`},

@@ -20,7 +20,8 @@ import (
 //
 // and where the Spec has no such part, NAME@latest, NAME:VERSION, ARM ids and registry ids mean
 // what the workspace or the registry has. A reference that is a local path uploads the file or
-// folder and registers it without a name.
+// folder and registers it without a name. A part with IsAnonymous is registered without a name too: its
+// Name is only what the references in the Spec say.
 //
 // Local paths are relative to the working directory. Version may be empty in every asset: it is the
 // latest version where that has the same content and members, else a new one.
