@@ -51,6 +51,8 @@ type Result struct {
 	Steps []string
 	// Tests are the smoke tests that passed.
 	Tests []SmokeTest
+	// StandIns are what [Local] created in place of what only the workspace has. Empty for Apply.
+	StandIns []string
 }
 
 // A ConflictError says that somebody else changed a resource between the reading of the plan and the moment

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/azmlbatch/azmlbatch"
 )
@@ -52,7 +53,7 @@ func (i *deploymentItem) send(ctx context.Context, client *azmlbatch.Client) (fu
 }
 
 // registerTries is how often another number is tried, when somebody else takes the next one.
-const registerTries = 3
+const registerTries = 5
 
 // write uploads what is not there and registers the version.
 func (i *assetItem[T]) write(ctx context.Context, s *step) error {
@@ -75,8 +76,10 @@ func (i *assetItem[T]) write(ctx context.Context, s *step) error {
 // same, or taken its number.
 func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.Context, *azmlbatch.Client) error,
 	plan func(context.Context) (Change, error), create func(ctx context.Context, version string) (T, error)) error {
+	i.writing = true
 	was := i.change
-	for try := 1; ; try++ {
+	var refused error
+	for try, tried := 1, ""; ; try++ {
 		if err := read(ctx, s.a.client); err != nil {
 			return err
 		}
@@ -92,15 +95,25 @@ func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.
 			return &ConflictError{Resource: now.Resource, Fields: now.Fields}
 		case now.Action == ActionChange:
 			made, err = i.k.client(s.a.client).CreateOrUpdate(ctx, *i.k.view(&i.want).name, i.update(), nil)
+		case now.Version == tried: // nobody has taken it: the service means something else
+			return refused
 		default:
 			made, err = create(ctx, now.Version)
+			tried, refused = now.Version, err
 		}
-		if errors.Is(err, azmlbatch.ErrConflict) && i.of.version == "" && try < registerTries {
+		if tried != "" && isRefused(err) && try < registerTries {
 			continue
 		}
 		i.id = i.k.view(&made).id
 		return err
 	}
+}
+
+// isRefused reports whether the service may have refused a version because it exists by now with other content. It
+// says so with 400 or 409 and texts of several kinds (assets.md sections 1 and 11).
+func isRefused(err error) bool {
+	var e *azmlbatch.Error
+	return errors.As(err, &e) && (e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusConflict)
 }
 
 // update is the version that exists with what changes in place.

@@ -42,7 +42,9 @@ type assetItem[T azmlbatch.Asset] struct {
 	have  *T       // the version that counts, nil for none
 	next  string   // the version that a new one gets
 	there bool     // storage has the content
-	id    string   // of the version that Apply made or changed
+
+	writing bool   // what is read decides about a write
+	id      string // of the version that Apply made or changed
 }
 
 func newAssetItem[T azmlbatch.Asset](k *assetKind[T], want T) (*assetItem[T], error) {
@@ -99,16 +101,30 @@ func (i *assetItem[T]) readVersions(ctx context.Context, client *azmlbatch.Clien
 		i.have, i.next, err = foundVersion(have, err, *v.version)
 		return err
 	}
-	return together(ctx, func(ctx context.Context) error {
-		have, err := i.k.client(client).Latest(ctx, *v.name)
-		i.have, err = found(have, err)
-		return err
-	}, func(ctx context.Context) error {
+	// The number comes first: whatever has a lower one by then, the second look sees.
+	return i.looks(ctx, func(ctx context.Context) error {
 		container, err := i.k.client(client).GetContainer(ctx, *v.name)
 		i.next = cmp.Or(container.NextVersion, "1")
 		_, err = found(container, err)
 		return err
+	}, func(ctx context.Context) error {
+		have, err := i.k.client(client).Latest(ctx, *v.name)
+		i.have, err = found(have, err)
+		return err
 	})
+}
+
+// looks asks several things: at once for a plan, one after the other just before a version is registered.
+func (i *assetItem[T]) looks(ctx context.Context, ask ...func(context.Context) error) error {
+	if !i.writing {
+		return together(ctx, ask...)
+	}
+	for _, f := range ask {
+		if err := f(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // found turns a missing resource into nil.

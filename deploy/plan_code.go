@@ -43,7 +43,7 @@ func (i *codeItem) read(ctx context.Context, client *azmlbatch.Client) error {
 	}
 	i.have, i.equal = nil, nil
 	var listed []azmlbatch.Code
-	err = together(ctx, func(ctx context.Context) error {
+	err = i.looks(ctx, func(ctx context.Context) error {
 		if i.anonymous {
 			i.next = "1"
 			return nil

@@ -43,6 +43,10 @@ func studio(t *testing.T) deploy.Spec {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{"model/weights.txt": "1 2 3", "code/score.py": studioScript, "images/a.csv": "1", "images/b.csv": "2", "smoke/c.csv": "3"})
+	return studioParts()
+}
+
+func studioParts() deploy.Spec {
 	return deploy.Spec{
 		Computes: []azmlbatch.Compute{{Name: "cluster", Tags: map[string]string{"team": "a"}, Properties: azmlbatch.AmlCompute{VMSize: "Standard_DS3_v2", MaxNodes: 4}}},
 		Data:     []azmlbatch.Data{{Name: "images", DataURI: "images"}},
@@ -161,4 +165,13 @@ func remove(t *testing.T, name string) {
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

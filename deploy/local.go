@@ -1,0 +1,90 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// LocalOptions tune [Local]. The zero value and nil mean the defaults.
+type LocalOptions struct {
+	// SmokeInput is scored by each deployment of the Spec. Nil scores nothing.
+	SmokeInput azmlbatch.Input
+	// Python parses scoring scripts first; see [PlanOptions].
+	Python string
+	// OnProgress hears of every step; see [ApplyOptions].
+	OnProgress func(StepProgress)
+}
+
+// Local tries a Spec on this machine: it applies it to an emulator, whose client it is given, and lets each deployment
+// score the smoke input there, before a cluster is paid for:
+//
+//	azure, err := emulator.New(nil)
+//	client, err := azure.Client(nil)
+//	result, err := deploy.Local(ctx, client, spec, &deploy.LocalOptions{SmokeInput: azmlbatch.LocalPath{Path: "smoke"}})
+//
+// What the Spec refers to and the emulator does not have gets a stand-in where one can serve: a cluster, an endpoint, an
+// environment. Result.StandIns names them. A model, code or component of a workspace has none: add it to the Spec. The
+// scripts run with the Python of the emulator, not in the environment's image.
+//
+// It writes to the workspace of the client, whatever that is: give it an emulator's.
+func Local(ctx context.Context, client *azmlbatch.Client, spec Spec, options *LocalOptions) (Result, error) {
+	var o LocalOptions
+	if options != nil {
+		o = *options
+	}
+	if err := spec.Check(); err != nil {
+		return Result{}, err
+	}
+	standIns, err := standIn(ctx, client, &spec)
+	if err != nil {
+		return Result{}, err
+	}
+	changes, err := Plan(ctx, client, spec, &PlanOptions{SmokeInput: o.SmokeInput, Python: o.Python})
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := changes.Apply(ctx, &ApplyOptions{OnProgress: o.OnProgress})
+	result.StandIns = standIns
+	return result, err
+}
+
+// standIn adds to a Spec what it refers to and the workspace does not have, as far as something can stand in.
+func standIn(ctx context.Context, client *azmlbatch.Client, spec *Spec) (names []string, err error) {
+	p := newPlanner(client, *spec, nil)
+	if err := errors.Join(p.collect(ctx), p.read(ctx)); err != nil {
+		return nil, err
+	}
+	for _, o := range p.outside {
+		r := o.reference
+		if !o.missing {
+			continue
+		}
+		switch r.Kind {
+		case azmlbatch.ReferenceKindCompute:
+			spec.Computes = append(spec.Computes, azmlbatch.Compute{Name: r.Name, Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: mostInstances(*spec)}})
+		case azmlbatch.ReferenceKindEnvironment:
+			spec.Environments = append(spec.Environments, azmlbatch.Environment{Name: r.Name, Version: r.Version, Image: "stand-in"})
+		default:
+			continue
+		}
+		names = append(names, part{kind: r.Kind, name: r.Name, version: r.Version}.String())
+	}
+	for name, e := range p.endpoints {
+		if !e.own && e.have == nil {
+			spec.Endpoints = append(spec.Endpoints, azmlbatch.Endpoint{Name: name})
+			names = append(names, e.part().String())
+		}
+	}
+	return names, nil
+}
+
+// mostInstances is as many nodes as a deployment of the Spec asks for.
+func mostInstances(spec Spec) int {
+	most := 1
+	for _, d := range spec.Deployments {
+		most = max(most, d.Deployment.Resources.InstanceCount)
+	}
+	return most
+}

@@ -1,0 +1,141 @@
+package deploy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/deploy"
+)
+
+// TestSmokeTestKeepsTheOldDefault deploys a script that raises beside one that works.
+func TestSmokeTestKeepsTheOldDefault(t *testing.T) {
+	spec := studio(t)
+	client, _ := newClient(t)
+	options := &deploy.PlanOptions{SetDefault: true, SmokeInput: azmlbatch.LocalPath{Path: "smoke"}}
+	apply(t, client, spec, options)
+	write(t, map[string]string{"broken/score.py": "def init():\n    pass\n\ndef run(files):\n    raise KeyError('no such digit')\n"})
+	green := spec.Deployments[0]
+	green.Deployment.Name, green.Deployment.CodeConfiguration.CodeID = "green", "./broken"
+	green.Deployment.ErrorThreshold = new(0)
+	spec.Deployments = []deploy.Deployment{green}
+	_, err := plan(t, client, spec, options).Apply(t.Context(), nil)
+	var smoke *deploy.SmokeError
+	var failed *azmlbatch.JobFailedError
+	if !errors.As(err, &smoke) || !errors.As(err, &failed) {
+		t.Fatalf("Apply of a script that raises = %v, want a SmokeError with a JobFailedError", err)
+	}
+	if smoke.Default != "blue" || smoke.Deployment != "green" || !strings.Contains(err.Error(), `"blue" is still the default deployment`) {
+		t.Errorf("error = %v", err)
+	}
+	if !strings.Contains(failed.Traceback, "KeyError: 'no such digit'") || !strings.Contains(err.Error(), "KeyError: 'no such digit'") {
+		t.Errorf("traceback = %q in %v", failed.Traceback, err)
+	}
+	endpoint, err := client.Endpoints().Get(t.Context(), "digits")
+	if err != nil || endpoint.DefaultDeployment != "blue" {
+		t.Errorf("default deployment = %q, %v, want blue", endpoint.DefaultDeployment, err)
+	}
+	if _, err := client.Deployments("digits").Get(t.Context(), "green"); err != nil {
+		t.Errorf("the new deployment is gone: %v", err)
+	}
+}
+
+// TestSmokeTestSeesFailedFiles takes no job for a good one that has ignored a failed file, or left no rows.
+func TestSmokeTestSeesFailedFiles(t *testing.T) {
+	studio(t)
+	write(t, map[string]string{"bad/bad.csv": "", "bad/good.csv": ""})
+	bubble(t, quick, func(ctx context.Context, s *simulated, code string) error {
+		spec := simulatedSpec(t, code)
+		spec.Deployments[0].Deployment.MiniBatchSize = 1
+		_, err := deployOnce(ctx, s, spec, &deploy.PlanOptions{SetDefault: true, SmokeInput: azmlbatch.LocalPath{Path: "bad"}})
+		var smoke *deploy.SmokeError
+		if !errors.As(err, &smoke) || !strings.HasPrefix(smoke.Problem, "1 of 2 files failed") {
+			return fmt.Errorf("Apply = %v, want a SmokeError about one of two files", err)
+		}
+		lines, err := s.dump(ctx)
+		if !strings.Contains(strings.Join(lines, "\n"), "endpoint digits reads digits default  Succeeded") {
+			err = errors.Join(err, fmt.Errorf("the deployment became the default:\n%s", strings.Join(lines, "\n")))
+		}
+		return err
+	})
+}
+
+// TestKeep deploys five times beside each other: the newest stay, and the default whatever its age.
+func TestKeep(t *testing.T) {
+	studio(t)
+	bubble(t, quick, func(ctx context.Context, s *simulated, code string) error {
+		for n := 1; n <= 5; n++ {
+			spec := simulatedSpec(t, code)
+			spec.Deployments[0].Deployment.Name = fmt.Sprintf("night-%d", n)
+			options := &deploy.PlanOptions{SetDefault: n != 4, Keep: 2}
+			if n < 3 {
+				options.Keep = 0
+			}
+			if _, err := deployOnce(ctx, s, spec, options); err != nil {
+				return err
+			}
+			client, err := s.azure.Client(nil)
+			if err != nil {
+				return err
+			}
+			var names []string
+			err = each(client.Deployments("digits").List(ctx), func(d azmlbatch.Deployment) { names = append(names, d.Name) })
+			want := map[int][]string{1: {"night-1"}, 2: {"night-1", "night-2"}, 3: {"night-2", "night-3"}, 4: {"night-3", "night-4"}, 5: {"night-4", "night-5"}}[n]
+			if diff := cmp.Diff(want, names); diff != "" || err != nil {
+				return errors.Join(err, fmt.Errorf("deployments after night %d (-want +got):\n%s", n, diff))
+			}
+		}
+		return nil
+	})
+}
+
+// TestKeepAndTheDefault never deletes the default, not even for room.
+func TestKeepAndTheDefault(t *testing.T) {
+	studio(t)
+	bubble(t, quick, func(ctx context.Context, s *simulated, code string) error {
+		for n := 1; n <= 3; n++ {
+			spec := simulatedSpec(t, code)
+			spec.Deployments[0].Deployment.Name = fmt.Sprintf("night-%d", n)
+			if _, err := deployOnce(ctx, s, spec, &deploy.PlanOptions{SetDefault: n == 1, Keep: 1}); err != nil {
+				return err
+			}
+		}
+		lines, err := s.dump(ctx)
+		var got []string
+		for _, line := range lines {
+			if name, ok := strings.CutPrefix(line, "deployment digits/"); ok {
+				name, _, _ = strings.Cut(name, " ")
+				got = append(got, name)
+			}
+		}
+		if diff := cmp.Diff([]string{"night-1", "night-3"}, got); diff != "" {
+			err = errors.Join(err, fmt.Errorf("deployments (-want +got):\n%s", diff))
+		}
+		return err
+	})
+}
+
+// TestLocal tries a Spec that refers to a cluster, an endpoint and an environment of a workspace on an emulator that has
+// none of them.
+func TestLocal(t *testing.T) {
+	spec := studio(t)
+	spec.Computes, spec.Endpoints, spec.Environments = nil, nil, nil
+	spec.Deployments[0].Deployment.EnvironmentID = "azureml:digits:7"
+	client, _ := newClient(t)
+	result, err := deploy.Local(t.Context(), client, spec, &deploy.LocalOptions{SmokeInput: azmlbatch.LocalPath{Path: "images"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Tests) != 1 || result.Tests[0].Rows != 2 || len(result.StandIns) != 3 {
+		t.Errorf("tests = %+v, stand-ins = %q, want 2 rows and 3 stand-ins", result.Tests, result.StandIns)
+	}
+	spec.Deployments[0].Deployment.Model = azmlbatch.ModelByID{AssetID: "azureml:letters:3"}
+	if _, err := deploy.Local(t.Context(), client, spec, nil); err == nil || !strings.Contains(err.Error(), `"azureml:letters:3" is not in the workspace`) {
+		t.Errorf("Local with a model of the workspace = %v, want an error about the model", err)
+	}
+}
