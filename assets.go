@@ -21,23 +21,27 @@ type Asset interface {
 	Code | Model | Environment | Data | Component
 }
 
-// AssetsClient has the calls that all kinds of assets share. Get one from [Client.Codes], [Client.Models],
-// [Client.Environments], [Client.Data] or [Client.Components], which add the calls of their kind.
+// AssetsClient has the calls that all kinds of assets share. Get one from [Client.Codes],
+// [Client.Models], [Client.Environments], [Client.Data] or [Client.Components], which add the calls
+// of their kind.
 //
-// The content of a version never changes: the service refuses another path or code under an old version, so new content
-// needs a new version. Registering costs nothing; the stored files cost what storage costs, and stay when a version is
-// archived or deleted. Calls other than uploads and downloads make one to three requests.
+// The content of a version never changes: the service refuses another path or code under an old
+// version, so new content needs a new version. Registering costs nothing; the stored files cost
+// what storage costs, and stay when a version is archived or deleted. Calls other than uploads and
+// downloads make one to three requests.
 type AssetsClient[T Asset] struct{ c *Client }
 
-// assetView is what the engine must know of an asset, whatever its kind. The pointers lead into the asset.
+// assetView is what the engine must know of an asset, whatever its kind. The pointers lead into the
+// asset.
 type assetView struct {
 	kind     ReferenceKind
 	id       string
 	name     *string
 	version  *string
 	archived *bool
-	content  string  // where the files are; "" without
-	stage    *string // nil for kinds whose stage is not the caller's
+	content  string         // where the files are; "" without
+	outcome  *UploadOutcome // nil for components, which have no files
+	stage    *string        // nil for kinds whose stage is not the caller's
 }
 
 func viewOf[T Asset](asset *T) assetView {
@@ -61,7 +65,8 @@ func (a AssetsClient[T]) container(op operation, method, name string, more ...st
 		url: a.c.armURL(append([]string{string(a.kind()), name}, more...)...)}
 }
 
-// Get reads one version. A missing version, or name, is [ErrNotFound]. Archived versions are found too.
+// Get reads one version. A missing version, or name, is [ErrNotFound]. Archived versions are found
+// too.
 func (a AssetsClient[T]) Get(ctx context.Context, name, version string) (T, error) {
 	return do[T](ctx, a.c, a.request(a.op("get", name+":"+version), http.MethodGet, name, version))
 }
@@ -76,14 +81,15 @@ func checkAssetVersion(op operation, name, version string) error {
 	return nil
 }
 
-// Latest reads the version that was created last and is not archived; this is what @latest means. It goes by the time of
-// creation and not by the order of numbers. A name without active versions is [ErrNotFound]. It makes one request.
+// Latest reads the version that was created last and is not archived; this is what @latest means.
+// It goes by the time of creation and not by the order of numbers. A name without active versions
+// is [ErrNotFound]. It makes one request.
 func (a AssetsClient[T]) Latest(ctx context.Context, name string) (T, error) {
 	return latest[T](ctx, a.c, a.kind(), a.container(a.op("get latest version of", name), http.MethodGet, name, "versions"))
 }
 
-// latest reads the first item of a list of versions that is asked for newest first, and no further page: a list of models
-// asked for one item has a next link as long as there are more.
+// latest reads the first item of a list of versions that is asked for newest first, and no further
+// page: a list of models asked for one item has a next link as long as there are more.
 func latest[T any](ctx context.Context, c *Client, kind ReferenceKind, versions request) (T, error) {
 	versions.query = url.Values{"$orderBy": {"createdtime desc"}, "$top": {"1"}}
 	if kind != ReferenceKindCode { // the one list that takes no view
@@ -97,13 +103,14 @@ func latest[T any](ctx context.Context, c *Client, kind ReferenceKind, versions 
 		Remedy: "register one, or restore an archived one"}
 }
 
-// ListAssetsOptions narrow a list of versions or of names. The zero value and nil list what is active.
+// ListAssetsOptions narrow a list of versions or of names. The zero value and nil list what is
+// active.
 type ListAssetsOptions struct {
 	// View is [ListViewActiveOnly] when empty. Lists of codes take no view: they always show all.
 	View ListView
-	// Filter has further members of the service's query, for example "stage" or "tags" for models; View beats a
-	// "listViewType" in it. May be nil; it is not changed. How
-	// the service treats members that it does not know is not documented.
+	// Filter has further members of the service's query, for example "stage" or "tags" for models;
+	// View beats a "listViewType" in it. May be nil; it is not changed. How the service treats
+	// members that it does not know is not documented.
 	Filter url.Values
 }
 
@@ -116,9 +123,9 @@ func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 	return query
 }
 
-// ListVersions iterates over the versions of a name, newest first, a page at a time as the loop asks for more. A missing
-// name is [ErrNotFound] for models and an empty list for codes; the service does not
-// document it for the other kinds.
+// ListVersions iterates over the versions of a name, newest first, a page at a time as the loop
+// asks for more. A missing name is [ErrNotFound] for models and an empty list for codes; the
+// service does not document it for the other kinds.
 func (a AssetsClient[T]) ListVersions(ctx context.Context, name string, options *ListAssetsOptions) iter.Seq2[T, error] {
 	r := a.container(a.op("list versions of", name), http.MethodGet, name, "versions")
 	r.query = options.query(a.kind())
@@ -127,19 +134,21 @@ func (a AssetsClient[T]) ListVersions(ctx context.Context, name string, options 
 
 // CreateAssetOptions tune CreateOrUpdate. The zero value and nil are the defaults.
 type CreateAssetOptions struct {
-	// MustBeNew refuses to touch a version that exists: [ErrConflict]. It costs one request more, and two callers at the
-	// same moment can still both pass, because the service has no condition to go by. It means nothing without a version.
+	// MustBeNew refuses to touch a version that exists: [ErrConflict]. It costs one request more,
+	// and two callers at the same moment can still both pass, because the service has no condition
+	// to go by. It means nothing without a version.
 	MustBeNew bool
 }
 
-// CreateOrUpdate registers a version, or changes description, tags and properties of an existing one, and returns it as
-// the service has it. The asset's own Name is not used. An empty version means the next one, which the service chooses. If
-// another caller takes that version at the same moment, it asks again, three times at most, and then returns
-// [ErrConflict]. A name that breaks the service's rules is *[ArgumentError]. It makes one to three requests, starts nothing
-// that costs money and is retried.
+// CreateOrUpdate registers a version, or changes description, tags and properties of an existing
+// one, and returns it as the service has it. The asset's own Name is not used. An empty version
+// means the next one, which the service chooses. If another caller takes that version at the same
+// moment, it asks again, three times at most, and then returns [ErrConflict]. A name that breaks
+// the service's rules is *[ArgumentError]. It makes one to three requests, starts nothing that
+// costs money and is retried.
 //
-// Which of two concurrent registrations of one version wins is not documented by the service. It refuses a changed path,
-// with [ErrConflict] or a message of its own.
+// Which of two concurrent registrations of one version wins is not documented by the service. It
+// refuses a changed path, with [ErrConflict] or a message of its own.
 func (a AssetsClient[T]) CreateOrUpdate(ctx context.Context, name string, asset T, options *CreateAssetOptions) (T, error) {
 	op := a.op("create", name)
 	*viewOf(&asset).name = name
@@ -183,10 +192,11 @@ func (a AssetsClient[T]) mustBeNew(ctx context.Context, name, version string) er
 	return err
 }
 
-// Archive takes a version out of the lists of active ones. It can still be read and used by its version, and its files
-// stay. It reads the version and writes it back with this one thing changed. An environment's versions cannot be archived:
-// the service answers as if it had done so and does not, and this is an *[Error] here (seen in the Azure SDK for Python's
-// recording test_environment_archive_restore_version, 2023); archive the name instead.
+// Archive takes a version out of the lists of active ones. It can still be read and used by its
+// version, and its files stay. It reads the version and writes it back with this one thing changed.
+// An environment's versions cannot be archived: the service answers as if it had done so and does
+// not, and this is an *[Error] here (seen in the Azure SDK for Python's recording
+// test_environment_archive_restore_version, 2023); archive the name instead.
 func (a AssetsClient[T]) Archive(ctx context.Context, name, version string) (T, error) {
 	return a.setArchived(ctx, "archive", name, version, true)
 }
@@ -222,14 +232,16 @@ func (a AssetsClient[T]) setArchived(ctx context.Context, verb, name, version st
 	})
 }
 
-// Delete deletes a version for good; the files in storage stay. A missing one is [ErrNotFound] or no error, as the service
-// answers. Deployments that use the version fail at their next job; archiving is safer.
+// Delete deletes a version for good; the files in storage stay. A missing one is [ErrNotFound] or
+// no error, as the service answers. Deployments that use the version fail at their next job;
+// archiving is safer.
 func (a AssetsClient[T]) Delete(ctx context.Context, name, version string) error {
 	_, err := do[json.RawMessage](ctx, a.c, a.request(a.op("delete", name+":"+version), http.MethodDelete, name, version))
 	return err
 }
 
-// setAssetName fills in the name of an asset, which the service gives in the id only: a version's own name is the version.
+// setAssetName fills in the name of an asset, which the service gives in the id only: a version's
+// own name is the version.
 func setAssetName(kind ReferenceKind, id string, name *string) {
 	if r, err := ParseReference(kind, id); err == nil && r.Form == ReferenceFormNamed {
 		*name = r.Name
@@ -257,7 +269,8 @@ func checkPlace(op operation, argument, uri, upload string) error {
 	return nil
 }
 
-// An AssetContainer is the name under which the versions of an asset stand. The service makes it with the first version.
+// An AssetContainer is the name under which the versions of an asset stand. The service makes it
+// with the first version.
 type AssetContainer struct {
 	Meta
 	// Name of the asset.
@@ -268,19 +281,20 @@ type AssetContainer struct {
 	Tags map[string]string `wire:"properties/tags"`
 	// Properties are free; they can be added, not changed or removed.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsArchived takes the name out of lists of active names. A GET of an environment's container goes on saying false
-	// when it is archived (seen in 2026): go by the lists.
+	// IsArchived takes the name out of lists of active names. A GET of an environment's container
+	// goes on saying false when it is archived (seen in 2026): go by the lists.
 	IsArchived bool `wire:"properties/isArchived,always"`
 	// LatestVersion is the version that was created last, empty in lists of components.
 	LatestVersion string `wire:"properties/latestVersion,readonly"`
-	// NextVersion is what the service proposes for the next version: the highest number plus one; older answers, and
-	// components, have a time stamp.
+	// NextVersion is what the service proposes for the next version: the highest number plus one;
+	// older answers, and components, have a time stamp.
 	NextVersion string `wire:"properties/nextVersion,readonly"`
 	// DataType of a data asset; empty for other kinds.
 	DataType DataType `wire:"properties/dataType"`
 	// ProvisioningState of the container; empty for data.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
+	// unchanged.
 	Extra map[string]json.RawMessage
 }
 
@@ -293,21 +307,23 @@ func (a AssetContainer) MarshalJSON() ([]byte, error) { return wire.Encode(a, wi
 // String is what fmt prints: the fields that are set, without secrets.
 func (a AssetContainer) String() string { return printed(a) }
 
-// GetContainer reads what the service says about a name as a whole. A missing name is [ErrNotFound].
+// GetContainer reads what the service says about a name as a whole. A missing name is
+// [ErrNotFound].
 func (a AssetsClient[T]) GetContainer(ctx context.Context, name string) (AssetContainer, error) {
 	return do[AssetContainer](ctx, a.c, a.container(a.op("get", name), http.MethodGet, name))
 }
 
-// ListContainers iterates over the names of this kind in the workspace, a page at a time as the loop asks for more. The
-// order is the service's. A name made a moment ago can be missing, because some lists come from a search index: after a
-// creation use [AssetsClient.Get].
+// ListContainers iterates over the names of this kind in the workspace, a page at a time as the
+// loop asks for more. The order is the service's. A name made a moment ago can be missing, because
+// some lists come from a search index: after a creation use [AssetsClient.Get].
 func (a AssetsClient[T]) ListContainers(ctx context.Context, options *ListAssetsOptions) iter.Seq2[AssetContainer, error] {
 	op := a.op("list", "")
 	op.kind += "s"
 	return list[AssetContainer](ctx, a.c, request{op: op, url: a.c.armURL(string(a.kind())), query: options.query(a.kind())})
 }
 
-// ArchiveContainer takes a name out of the lists of active names. Its versions can still be read and used.
+// ArchiveContainer takes a name out of the lists of active names. Its versions can still be read
+// and used.
 func (a AssetsClient[T]) ArchiveContainer(ctx context.Context, name string) (AssetContainer, error) {
 	return a.setContainerArchived(ctx, "archive", name, true)
 }
@@ -317,7 +333,8 @@ func (a AssetsClient[T]) RestoreContainer(ctx context.Context, name string) (Ass
 	return a.setContainerArchived(ctx, "restore", name, false)
 }
 
-// setContainerArchived always writes, because the container's own GET does not tell whether it is archived.
+// setContainerArchived always writes, because the container's own GET does not tell whether it is
+// archived.
 func (a AssetsClient[T]) setContainerArchived(ctx context.Context, verb, name string, archived bool) (AssetContainer, error) {
 	r := a.container(a.op(verb, name), http.MethodPut, name)
 	return inSpan(ctx, a.c, r.op, func(ctx context.Context) (AssetContainer, error) {
@@ -331,8 +348,8 @@ func (a AssetsClient[T]) setContainerArchived(ctx context.Context, verb, name st
 	})
 }
 
-// DeleteContainer deletes a name with all its versions for good; the files in storage stay. A missing one is [ErrNotFound]
-// or no error, as the service answers.
+// DeleteContainer deletes a name with all its versions for good; the files in storage stay. A
+// missing one is [ErrNotFound] or no error, as the service answers.
 func (a AssetsClient[T]) DeleteContainer(ctx context.Context, name string) error {
 	_, err := do[json.RawMessage](ctx, a.c, a.container(a.op("delete", name), http.MethodDelete, name))
 	return err
@@ -357,9 +374,10 @@ func (a AssetsClient[T]) createNext(ctx context.Context, op operation, asset T) 
 	return asset, err
 }
 
-// versionTaken reports whether a registration failed because someone else has made the version since it was proposed.
-// Python's client knows "Asset paths cannot be updated." beside the status 409, and a component answers 400 with
-// "field ... is immutable" (test_component_update_code, 2026).
+// versionTaken reports whether a registration failed because someone else has made the version
+// since it was proposed. Python's client knows "Asset paths cannot be updated." beside the status
+// 409, and a component answers 400 with "field ... is immutable" (test_component_update_code,
+// 2026).
 func versionTaken(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -382,8 +400,8 @@ func (a AssetsClient[T]) nextVersion(ctx context.Context, name string) (string, 
 	return a.highestVersion(ctx, name)
 }
 
-// highestVersion is the service's rule of 2026, for containers that propose nothing: the highest number plus one, and 1
-// when no version is a number. Not evidenced: what containers of codes say.
+// highestVersion is the service's rule of 2026, for containers that propose nothing: the highest
+// number plus one, and 1 when no version is a number. Not evidenced: what containers of codes say.
 func (a AssetsClient[T]) highestVersion(ctx context.Context, name string) (string, error) {
 	highest := 0
 	for asset, err := range a.ListVersions(ctx, name, &ListAssetsOptions{View: ListViewAll}) {

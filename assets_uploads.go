@@ -22,6 +22,29 @@ type assetUpload[T Asset] struct {
 	place     func(asset *T, up uploaded)                 // notes where they are now
 }
 
+// UploadOutcome says what the Upload of an asset did.
+type UploadOutcome struct {
+	// Reused says that equal content was in storage already, and no file was sent.
+	Reused bool
+	// Registered says that a version was registered, or that an existing one got other members,
+	// such as a description. Where it is false, the version that was returned existed and says the
+	// same.
+	Registered bool
+}
+
+// String is "reused", "registered", "reused and registered", or empty when there was no upload.
+func (o UploadOutcome) String() string {
+	switch {
+	case o.Reused && o.Registered:
+		return "reused and registered"
+	case o.Reused:
+		return "reused"
+	case o.Registered:
+		return "registered"
+	}
+	return ""
+}
+
 // upload sends local files and registers them, as all kinds of assets but codes do it.
 func (a AssetsClient[T]) upload(ctx context.Context, name, localPath string, u assetUpload[T]) (T, error) {
 	op := a.op("upload", name)
@@ -44,30 +67,45 @@ func (a AssetsClient[T]) upload(ctx context.Context, name, localPath string, u a
 			return zero, err
 		}
 		u.place(&u.asset, up)
-		return a.registerUpload(ctx, op, u.asset, u.alwaysNew)
+		version, registered, err := a.registerUpload(ctx, op, u.asset, u.alwaysNew)
+		if err == nil {
+			*viewOf(&version).outcome = UploadOutcome{Reused: up.Reused, Registered: registered}
+		}
+		return version, err
 	})
 }
 
-// registerUpload registers uploaded content, unless the latest version of the name says all of it already.
-func (a AssetsClient[T]) registerUpload(ctx context.Context, op operation, asset T, alwaysNew bool) (T, error) {
+// registerUpload registers uploaded content, unless a version says all of it already: the one that
+// was asked for, else the latest.
+func (a AssetsClient[T]) registerUpload(ctx context.Context, op operation, asset T, alwaysNew bool) (version T, registered bool, err error) {
 	v := viewOf(&asset)
-	if *v.version == "" && !alwaysNew {
-		newest, err := a.Latest(ctx, *v.name)
-		if err == nil && saysAll(newest, asset) {
-			return newest, nil
+	if *v.version != "" || !alwaysNew {
+		have, err := a.existing(ctx, *v.name, *v.version)
+		if err == nil && saysAll(have, asset) {
+			return have, false, nil
 		}
 		if err != nil && !errors.Is(err, ErrNotFound) {
-			return asset, err
+			return asset, false, err
 		}
 	}
 	if *v.version == "" {
-		return a.createNext(ctx, op, asset)
+		version, err = a.createNext(ctx, op, asset)
+	} else {
+		version, err = a.put(ctx, op, asset)
 	}
-	return a.put(ctx, op, asset)
+	return version, err == nil, err
 }
 
-// saysAll reports whether one asset has every member that a request for the other would send; the service adds some of its
-// own.
+// existing reads a version; an empty one means the latest.
+func (a AssetsClient[T]) existing(ctx context.Context, name, version string) (T, error) {
+	if version == "" {
+		return a.Latest(ctx, name)
+	}
+	return a.Get(ctx, name, version)
+}
+
+// saysAll reports whether one asset has every member that a request for the other would send; the
+// service adds some of its own.
 func saysAll(have, want any) bool { return includes(requested(have), requested(want), "") }
 
 // requested is what a request for an asset would send, as JSON values.
@@ -79,7 +117,8 @@ func requested(asset any) (v any) {
 	return v
 }
 
-// includes compares JSON values. Members whose names end in Uri are places, which have several spellings.
+// includes compares JSON values. Members whose names end in Uri are places, which have several
+// spellings.
 func includes(have, want any, name string) bool {
 	switch want := want.(type) {
 	case map[string]any:
@@ -106,8 +145,8 @@ func checkFolderHolds(op operation, files *local.Tree, file, what string) error 
 	return checkHolds(op, files, "path", file, remedy)
 }
 
-// checkHolds checks that a file is among those that would be uploaded. Case matters where it is used, also when this
-// machine's file system does not care.
+// checkHolds checks that a file is among those that would be uploaded. Case matters where it is
+// used, also when this machine's file system does not care.
 func checkHolds(op operation, files *local.Tree, argument, file, remedy string) error {
 	want := path.Clean(file)
 	remedy += "; what .amlignore or .gitignore excludes is not uploaded"
@@ -124,10 +163,10 @@ func checkHolds(op operation, files *local.Tree, argument, file, remedy string) 
 	return op.invalid(argument, fmt.Sprintf("%q is not among the files of %q", file, files.Root), remedy)
 }
 
-// Download writes the files of a version into a folder, which is made if it does not exist. Nothing is written outside of
-// it, and a file appears whole or not at all. A missing version is [ErrNotFound]; one without files, such as a component
-// or an environment without a build context, is *[ArgumentError]. It blocks until everything is there and is retried
-// file by file.
+// Download writes the files of a version into a folder, which is made if it does not exist. Nothing
+// is written outside of it, and a file appears whole or not at all. A missing version is
+// [ErrNotFound]; one without files, such as a component or an environment without a build context,
+// is *[ArgumentError]. It blocks until everything is there and is retried file by file.
 func (a AssetsClient[T]) Download(ctx context.Context, name, version, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := a.op("download", name+":"+version)
 	return inSpan(ctx, a.c, op, func(ctx context.Context) (DownloadResult, error) {

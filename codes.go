@@ -26,18 +26,22 @@ type Code struct {
 	Description string `wire:"properties/description"`
 	// Tags are free.
 	Tags map[string]string `wire:"properties/tags"`
-	// Properties are free; they can be added, not changed or removed. Codes registered with "hash_sha256" and
-	// "hash_version" are found again by their content; Upload fills them in.
+	// Properties are free; they can be added, not changed or removed. Codes registered with
+	// "hash_sha256" and "hash_version" are found again by their content; Upload fills them in.
 	Properties map[string]string `wire:"properties/properties"`
 	// IsArchived takes the version out of lists of active ones; see [AssetsClient.Archive].
 	IsArchived bool `wire:"properties/isArchived,always"`
-	// IsAnonymous marks code without a name of its own. The service answers false whatever was sent.
+	// IsAnonymous marks code without a name of its own. The service answers false whatever was
+	// sent.
 	IsAnonymous bool `wire:"properties/isAnonymous"`
 	// CodeURI is the https URL of the folder in blob storage. Needed; Upload fills it in.
 	CodeURI string `wire:"properties/codeUri"`
 	// ProvisioningState is Succeeded from the start; empty from older versions of the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Outcome says what Upload did; zero when another call returned the version. It is never sent.
+	Outcome UploadOutcome `wire:"-"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
+	// unchanged.
 	Extra map[string]json.RawMessage
 }
 
@@ -48,14 +52,16 @@ func (c *Code) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id
+// only.
 func (c Code) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
 // String is what fmt prints: the fields that are set, without secrets.
 func (c Code) String() string { return printed(c) }
 
 func (c *Code) view() assetView {
-	return assetView{kind: ReferenceKindCode, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived, content: c.CodeURI}
+	return assetView{kind: ReferenceKindCode, id: c.ID, name: &c.Name, version: &c.Version, archived: &c.IsArchived,
+		outcome: &c.Outcome, content: c.CodeURI}
 }
 
 // Ref is what [CodeConfiguration].CodeID takes.
@@ -86,26 +92,30 @@ const (
 
 // UploadCodeOptions tune [CodesClient.Upload]. The zero value and nil are the defaults.
 type UploadCodeOptions struct {
-	// Script is the scoring script's path in the folder, with forward slashes. When it is not there, Upload fails before
-	// anything is sent, and suggests a name that differs in case only. Empty checks nothing.
+	// Script is the scoring script's path in the folder, with forward slashes. When it is not
+	// there, Upload fails before anything is sent, and suggests a name that differs in case only.
+	// Empty checks nothing.
 	Script string
-	// Code has the other members of the version, such as Version, Description and Tags. Its Name and CodeURI are not used.
+	// Code has the other members of the version, such as Version, Description and Tags. Its Name
+	// and CodeURI are not used.
 	Code Code
-	// AlwaysNew registers a version of its own even if the workspace has equal code already. The content is not sent
-	// again.
+	// AlwaysNew registers a version of its own even if the workspace has equal code already. The
+	// content is not sent again.
 	AlwaysNew bool
 	// Upload tunes the transfer; nil means the defaults.
 	Upload *UploadOptions
 }
 
-// Upload registers a local folder, or a single script, as code. When the workspace has code with the same content already,
-// under any name, nothing is sent and that version is returned, as az ml does it: its Name can be another. With
-// [UploadCodeOptions.AlwaysNew] or a version in the options the content is still not sent again, and the name is the
-// caller's.
+// Upload registers a local folder, or a single script, as code. When the workspace has code with
+// the same content already, under any name, nothing is sent and that version is returned, as az ml
+// does it: its Name can be another. With [UploadCodeOptions.AlwaysNew] or a version in the options
+// the content is still not sent again, and the name is the caller's. Code.Outcome tells what was
+// done.
 //
-// Files that .amlignore, or else .gitignore, excludes are left out. It blocks until everything is sent; if interrupted,
-// call it again. A path that cannot be uploaded, and a script that is not in it, is *[ArgumentError]. Stored files cost
-// what storage costs and stay when the version is deleted.
+// Files that .amlignore, or else .gitignore, excludes are left out. It blocks until everything is
+// sent; if interrupted, call it again. A path that cannot be uploaded, and a script that is not in
+// it, is *[ArgumentError]. Stored files cost what storage costs and stay when the version is
+// deleted.
 func (c CodesClient) Upload(ctx context.Context, name, localPath string, options *UploadCodeOptions) (Code, error) {
 	op := c.op("upload", name)
 	return inSpan(ctx, c.c, op, func(ctx context.Context) (Code, error) { return c.upload(ctx, op, name, localPath, orZero(options)) })
@@ -134,10 +144,11 @@ func (c CodesClient) upload(ctx context.Context, op operation, name, localPath s
 	case err != nil:
 		return Code{}, err
 	case found && (!own || equal.Name == name && equal.Version == code.Version):
+		equal.Outcome = UploadOutcome{Reused: true}
 		return equal, nil
 	case found:
 		code.CodeURI = equal.CodeURI
-		return c.register(ctx, op, code, hash)
+		return c.register(ctx, op, code, hash, UploadOutcome{Reused: true, Registered: true})
 	}
 	if code.Version == "" {
 		if code.Version, err = c.nextVersion(ctx, name); err != nil {
@@ -147,16 +158,17 @@ func (c CodesClient) upload(ctx context.Context, op operation, name, localPath s
 	if code.CodeURI, err = c.send(ctx, u, code); err != nil {
 		return Code{}, err
 	}
-	created, err := c.register(ctx, op, code, hash)
+	created, err := c.register(ctx, op, code, hash, UploadOutcome{Registered: true})
 	if o.Code.Version == "" && versionTaken(err) {
 		code.Version = "" // a neighbour was faster; the content is there
-		return c.register(ctx, op, code, hash)
+		return c.register(ctx, op, code, hash, UploadOutcome{Registered: true})
 	}
 	return created, err
 }
 
-// byHash finds code of the same content. The service looks among all names of the workspace, whatever name the URL has,
-// and answers an empty list, not a 404, for a name that does not exist. Among several the caller's own name comes first.
+// byHash finds code of the same content. The service looks among all names of the workspace,
+// whatever name the URL has, and answers an empty list, not a 404, for a name that does not exist.
+// Among several the caller's own name comes first.
 func (c CodesClient) byHash(ctx context.Context, op operation, name, hash string) (found Code, ok bool, err error) {
 	r := c.container(op, http.MethodGet, name, "versions")
 	r.query = url.Values{"hash": {hash}, "hashVersion": {local.CodeHashVersion}}
@@ -173,7 +185,8 @@ func (c CodesClient) byHash(ctx context.Context, op operation, name, hash string
 	return found, ok, nil
 }
 
-// pendingUpload is the service's answer to startPendingUpload: a new, empty container and a signature for it.
+// pendingUpload is the service's answer to startPendingUpload: a new, empty container and a
+// signature for it.
 type pendingUpload struct {
 	Blob struct {
 		URI        string `json:"blobUri"`
@@ -201,15 +214,20 @@ func (c CodesClient) send(ctx context.Context, u *upload, code Code) (string, er
 }
 
 // register puts the version with the properties by which it is found again.
-func (c CodesClient) register(ctx context.Context, op operation, code Code, hash string) (Code, error) {
+func (c CodesClient) register(ctx context.Context, op operation, code Code, hash string, outcome UploadOutcome) (created Code, err error) {
 	properties := map[string]string{}
 	maps.Copy(properties, code.Properties)
 	properties[hashProperty], properties[hashVersionProperty] = hash, local.CodeHashVersion
 	code.Properties = properties
 	if code.Version == "" {
-		return c.createNext(ctx, op, code)
+		created, err = c.createNext(ctx, op, code)
+	} else {
+		created, err = c.put(ctx, op, code)
 	}
-	return c.put(ctx, op, code)
+	if err == nil {
+		created.Outcome = outcome
+	}
+	return created, err
 }
 
 // checkScriptIn checks that the script is among the files that would be uploaded.
@@ -223,8 +241,9 @@ func checkScriptIn(op operation, files *local.Tree, script string) error {
 	return checkHolds(op, files, "UploadCodeOptions.Script", script, "name a file of the folder")
 }
 
-// checkScriptPath refuses a script's path that cannot lie in a code folder, and one that cannot be imported: Azure ML makes
-// a module's name of the path, so a further dot would separate packages (MachineLearningNotebooks issue 1753).
+// checkScriptPath refuses a script's path that cannot lie in a code folder, and one that cannot be
+// imported: Azure ML makes a module's name of the path, so a further dot would separate packages
+// (MachineLearningNotebooks issue 1753).
 func checkScriptPath(op operation, argument, script string) error {
 	switch {
 	case strings.TrimSpace(script) == "":

@@ -42,14 +42,18 @@ type Data struct {
 	IsAnonymous bool `wire:"properties/isAnonymous"`
 	// DataType is the kind, [DataTypeURIFolder] when empty.
 	DataType DataType `wire:"properties/dataType"`
-	// DataURI is the place: a datastore place or a cloud URL. Needed; Upload fills it in. The service does not look
-	// whether it is there, and spells a datastore place in three ways in its answers: compare with [Reference.Equal].
+	// DataURI is the place: a datastore place or a cloud URL. Needed; Upload fills it in. The
+	// service does not look whether it is there, and spells a datastore place in three ways in its
+	// answers: compare with [Reference.Equal].
 	DataURI string `wire:"properties/dataUri"`
 	// ReferencedURIs are the places that an MLTable file names.
 	ReferencedURIs []string `wire:"properties/referencedUris"`
 	// Stage is set by the service, usually empty.
 	Stage string `wire:"properties/stage,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Outcome says what Upload did; zero when another call returned the version. It is never sent.
+	Outcome UploadOutcome `wire:"-"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
+	// unchanged.
 	Extra map[string]json.RawMessage
 }
 
@@ -60,14 +64,16 @@ func (d *Data) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id
+// only.
 func (d Data) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
 // String is what fmt prints: the fields that are set, without secrets.
 func (d Data) String() string { return printed(d) }
 
 func (d *Data) view() assetView {
-	return assetView{kind: ReferenceKindData, id: d.ID, name: &d.Name, version: &d.Version, archived: &d.IsArchived, content: d.DataURI}
+	return assetView{kind: ReferenceKindData, id: d.ID, name: &d.Name, version: &d.Version, archived: &d.IsArchived,
+		outcome: &d.Outcome, content: d.DataURI}
 }
 
 // Ref is what the URI of an input takes: URIFolder{URI: data.Ref()}.
@@ -98,23 +104,25 @@ func (c *Client) Data() DataClient { return DataClient{AssetsClient[Data]{c}} }
 
 // UploadDataOptions tune [DataClient.Upload]. The zero value and nil are the defaults.
 type UploadDataOptions struct {
-	// Data has the other members of the version, such as Version, DataType, Description and Tags. Its Name and DataURI are
-	// not used. An empty DataType becomes [DataTypeURIFile] for a file and [DataTypeURIFolder] for a folder.
+	// Data has the other members of the version, such as Version, DataType, Description and Tags.
+	// Its Name and DataURI are not used. An empty DataType becomes [DataTypeURIFile] for a file and
+	// [DataTypeURIFolder] for a folder.
 	Data Data
-	// AlwaysNew registers a new version even if the latest one has the same content and members. The content is not sent
-	// again.
+	// AlwaysNew registers a new version even if the latest one has the same content and members.
+	// The content is not sent again.
 	AlwaysNew bool
 	// Upload tunes the transfer; nil means the defaults.
 	Upload *UploadOptions
 }
 
-// Upload sends a local file or folder to a datastore and registers it as a data asset. Equal content that lies there
-// already is not sent again; when the latest active version of the name has this content, and all that the options say of
-// it, that version is returned and nothing is registered.
+// Upload sends a local file or folder to a datastore and registers it as a data asset. Equal
+// content that is there already is not sent again. When the version that the options name, or else
+// the latest active one, has this content and all that the options say of it, it is returned and
+// nothing is registered. Data.Outcome tells what was done.
 //
-// It blocks until everything is sent. If interrupted, call it again; it resumes where it stopped. A path that cannot be
-// uploaded, or does not fit the type, is *[ArgumentError]. Stored files cost what storage costs and stay when the version
-// is deleted.
+// It blocks until everything is sent. If interrupted, call it again; it resumes where it stopped. A
+// path that cannot be uploaded, or does not fit the type, is *[ArgumentError]. Stored files cost
+// what storage costs and stay when the version is deleted.
 func (d DataClient) Upload(ctx context.Context, name, localPath string, options *UploadDataOptions) (Data, error) {
 	o := orZero(options)
 	return d.upload(ctx, name, localPath, assetUpload[Data]{asset: o.Data, alwaysNew: o.AlwaysNew, options: o.Upload,

@@ -92,7 +92,7 @@
 // # Storage
 //
 // Uploads go to the workspace's default datastore under the hash of their content, in the layout of az ml, so that equal
-// content is not sent again, whichever tool sent it first. The client's own credential comes first, a signature of the
+// content is not sent again, whichever tool sent it first. [UploadOutcome] tells what an upload of an asset did. The client's own credential comes first, a signature of the
 // datastore second, an account key last. Tokens go only to hosts of their own plane: management, scoring, the workspace's
 // data plane, and blob storage.
 //

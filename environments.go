@@ -10,11 +10,12 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// An Environment is a version of what a scoring script runs in: a container image, with Python packages on top or not.
-// Give Image, or Image and CondaFile, or Build.
+// An Environment is a version of what a scoring script runs in: a container image, with Python
+// packages on top or not. Give Image, or Image and CondaFile, or Build.
 type Environment struct {
 	Meta
-	// Name of the environment. It is no member of the JSON of a version, where it stands in the id only.
+	// Name of the environment. It is no member of the JSON of a version, where it stands in the id
+	// only.
 	Name string `wire:"-"`
 	// Version of the environment. Empty means the next one when it is registered.
 	Version string `wire:"name,readonly"`
@@ -22,17 +23,19 @@ type Environment struct {
 	Description string `wire:"properties/description"`
 	// Tags are free.
 	Tags map[string]string `wire:"properties/tags"`
-	// Properties are free; they can be added, not changed or removed. The service keeps "azureml.labels" here.
+	// Properties are free; they can be added, not changed or removed. The service keeps
+	// "azureml.labels" here.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsArchived is always false: the service archives whole environments only; see [AssetsClient.ArchiveContainer].
+	// IsArchived is always false: the service archives whole environments only; see
+	// [AssetsClient.ArchiveContainer].
 	IsArchived bool `wire:"properties/isArchived,always"`
 	// IsAnonymous marks an environment that was made along with a job or deployment.
 	IsAnonymous bool `wire:"properties/isAnonymous"`
-	// Image is a container image, for example "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04". Empty with Build, and
-	// in curated environments. It is not looked at until a job needs it.
+	// Image is a container image, for example "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04".
+	// Empty with Build, and in curated environments. It is not looked at until a job needs it.
 	Image string `wire:"properties/image"`
-	// CondaFile is the text, not the path, of a conda file as YAML or JSON. The service returns YAML as pretty-printed
-	// JSON, so compare its meaning. Empty for none.
+	// CondaFile is the text, not the path, of a conda file as YAML or JSON. The service returns
+	// YAML as pretty-printed JSON, so compare its meaning. Empty for none.
 	CondaFile string `wire:"properties/condaFile"`
 	// Build makes the image from a Dockerfile; see [EnvironmentsClient.Upload].
 	Build BuildContext `wire:"properties/build"`
@@ -40,7 +43,8 @@ type Environment struct {
 	OSType string `wire:"properties/osType"`
 	// AutoRebuild is "Disabled", which is what empty means, or "OnBaseImageUpdate".
 	AutoRebuild string `wire:"properties/autoRebuild"`
-	// InferenceConfig are the routes of a scoring server in the image; online endpoints need it, batch ones do not.
+	// InferenceConfig are the routes of a scoring server in the image; online endpoints need it,
+	// batch ones do not.
 	InferenceConfig InferenceConfig `wire:"properties/inferenceConfig"`
 	// EnvironmentType is "UserCreated" or "Curated"; set by the service.
 	EnvironmentType string `wire:"properties/environmentType,readonly"`
@@ -48,7 +52,10 @@ type Environment struct {
 	Stage string `wire:"properties/stage,readonly"`
 	// ProvisioningState is Succeeded from the start; empty from older versions of the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Outcome says what Upload did; zero when another call returned the version. It is never sent.
+	Outcome UploadOutcome `wire:"-"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
+	// unchanged.
 	Extra map[string]json.RawMessage
 }
 
@@ -59,14 +66,16 @@ func (e *Environment) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id
+// only.
 func (e Environment) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
 // String is what fmt prints: the fields that are set, without secrets.
 func (e Environment) String() string { return printed(e) }
 
 func (e *Environment) view() assetView {
-	return assetView{kind: ReferenceKindEnvironment, id: e.ID, name: &e.Name, version: &e.Version, archived: &e.IsArchived, content: e.Build.ContextURI}
+	return assetView{kind: ReferenceKindEnvironment, id: e.ID, name: &e.Name, version: &e.Version, archived: &e.IsArchived,
+		outcome: &e.Outcome, content: e.Build.ContextURI}
 }
 
 // Ref is what [Deployment].EnvironmentID takes.
@@ -88,7 +97,8 @@ func (e Environment) check(op operation) error {
 	return nil
 }
 
-// looksLikePath tells a file's name from a conda file's text, which is a mapping and so has a colon.
+// looksLikePath tells a file's name from a conda file's text, which is a mapping and so has a
+// colon.
 func looksLikePath(conda string) bool {
 	conda = strings.ToLower(strings.TrimSpace(conda))
 	return !strings.ContainsAny(conda, "\n{") &&
@@ -145,24 +155,26 @@ func (c *Client) Environments() EnvironmentsClient {
 	return EnvironmentsClient{AssetsClient[Environment]{c}}
 }
 
-// UploadEnvironmentOptions tune [EnvironmentsClient.Upload]. The zero value and nil are the defaults.
+// UploadEnvironmentOptions tune [EnvironmentsClient.Upload]. The zero value and nil are the
+// defaults.
 type UploadEnvironmentOptions struct {
-	// Environment has the other members of the version, such as Version, Description, Tags and Build.DockerfilePath. Its
-	// Name, Image and Build.ContextURI are not used.
+	// Environment has the other members of the version, such as Version, Description, Tags and
+	// Build.DockerfilePath. Its Name, Image and Build.ContextURI are not used.
 	Environment Environment
-	// AlwaysNew registers a new version even if the latest one has the same content and members. The content is not sent
-	// again.
+	// AlwaysNew registers a new version even if the latest one has the same content and members.
+	// The content is not sent again.
 	AlwaysNew bool
 	// Upload tunes the transfer; nil means the defaults.
 	Upload *UploadOptions
 }
 
-// Upload sends a local folder with a Dockerfile to a datastore and registers it as an environment. Equal content that
-// lies there already is not sent again; when the latest active version of the name has this content, and all that the
-// options say of it, that version is returned and nothing is registered.
+// Upload sends a local folder with a Dockerfile to a datastore and registers it as an environment.
+// Equal content that is there already is not sent again. When the version that the options name, or
+// else the latest active one, has this content and all that the options say of it, it is returned
+// and nothing is registered. Environment.Outcome tells what was done.
 //
-// It blocks until everything is sent, not until the image is built: that happens at the first job, on compute that costs
-// money. A folder without the Dockerfile is *[ArgumentError].
+// It blocks until everything is sent, not until the image is built: that happens at the first job,
+// on compute that costs money. A folder without the Dockerfile is *[ArgumentError].
 func (e EnvironmentsClient) Upload(ctx context.Context, name, folder string, options *UploadEnvironmentOptions) (Environment, error) {
 	o := orZero(options)
 	env := o.Environment

@@ -150,8 +150,8 @@ func ExampleModelsClient_Upload() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(model.Name, model.Version, model.ModelType)
-	// Output: digits 1 custom_model
+	fmt.Println(model.Name, model.Version, model.ModelType, model.Outcome)
+	// Output: digits 1 custom_model registered
 }
 
 func ExampleClient_Environments() {

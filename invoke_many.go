@@ -13,18 +13,21 @@ import (
 
 // InvokeManyOptions tune [EndpointsClient.InvokeMany]. The zero value and nil mean the defaults.
 type InvokeManyOptions struct {
-	// Concurrency is the number of jobs that run at once, 8 when zero. Each takes the nodes that its deployment or its
-	// InstanceCount says, as far as the cluster has them; what is more waits in the cluster's queue.
+	// Concurrency is the number of jobs that run at once, 8 when zero. Each takes the nodes that
+	// its deployment or its InstanceCount says, as far as the cluster has them; what is more waits
+	// in the cluster's queue.
 	Concurrency int
-	// Interval between two rounds of asking for the jobs that run. Zero means a quarter of a second after a change, and
-	// more up to five seconds while nothing happens, but never more than ten requests a second.
+	// Interval between two rounds of asking for the jobs that run. Zero means a quarter of a second
+	// after a change, and more up to five seconds while nothing happens, but never more than ten
+	// requests a second.
 	Interval time.Duration
-	// OnStart hears of each job as soon as the service has taken it or it was found by its key, from the goroutine that runs
-	// the loop. It is the place to note the names of jobs that go on when the loop is left. May be nil.
+	// OnStart hears of each job as soon as the service has taken it or it was found by its key,
+	// from the goroutine that runs the loop. It is the place to note the names of jobs that go on
+	// when the loop is left. May be nil.
 	OnStart func(InvokeResult)
-	// RerunFailed runs an invocation again whose key has a job that was Failed or Canceled before this run. The new job
-	// gets a key derived from the old one, so that it is started once too, by however many processes. An invocation with
-	// Outputs is not run again: its output is taken.
+	// RerunFailed runs an invocation again whose key has a job that was Failed or Canceled before
+	// this run. The new job gets a key derived from the old one, so that it is started once too, by
+	// however many processes. An invocation with Outputs is not run again: its output is taken.
 	RerunFailed bool
 }
 
@@ -34,7 +37,8 @@ type InvokeResult struct {
 	Index int
 	// Invocation as it was given.
 	Invocation Invocation
-	// Started is the job as the service took it. Its Name is empty when no job is known to have started.
+	// Started is the job as the service took it. Its Name is empty when no job is known to have
+	// started.
 	Started BatchJob
 	// Found says that Started is a job that the key had already, and nothing was started.
 	Found bool
@@ -45,21 +49,24 @@ type InvokeResult struct {
 // defaultInvokeConcurrency is how many invocations are on their way at once.
 const defaultInvokeConcurrency = 8
 
-// InvokeMany runs many jobs on an endpoint, at most Concurrency of them at once, and yields each as it ends. One that cannot
-// be started comes with the error of [EndpointsClient.Invoke], one that fails with a [*JobFailedError] that has the script's
-// traceback, and the others go on. Results come in the order in which jobs end; Index tells which is which.
+// InvokeMany runs many jobs on an endpoint, at most Concurrency of them at once, and yields each as
+// it ends. One that cannot be started comes with the error of [EndpointsClient.Invoke], one that
+// fails with a [*JobFailedError] that has the script's traceback, and the others go on. Results
+// come in the order in which jobs end; Index tells which is which.
 //
 //	nights := slices.Values([]azmlbatch.Invocation{ … })
 //	for r, err := range client.Endpoints().InvokeMany(ctx, "digits", nights, nil) { … }
 //
-// The sequence is consumed lazily as slots free up, so it may be long or generated on the fly. Every job is started exactly once,
-// as by Invoke; with keys, a run that was broken off and starts again finds the jobs that it had started, runs those that
-// are missing, and yields them all. A key that comes twice is an error of the second. Endpoint and deployment are read
-// once. The jobs that run are asked for together, as by [JobsClient.Watch]; at most four are started at the same time.
+// The sequence is consumed lazily as slots free up, so it may be long or generated on the fly.
+// Every job is started exactly once, as by Invoke; with keys, a run that was broken off and starts
+// again finds the jobs that it had started, runs those that are missing, and yields them all. A key
+// that comes twice is an error of the second. Endpoint and deployment are read once. The jobs that
+// run are asked for together, as by [JobsClient.Watch]; at most four are started at the same time.
 //
-// Breaking out of the loop starts no further jobs and waits for starts in flight; jobs that have started go on in Azure,
-// see OnStart and [JobsClient.Cancel]. The same holds when ctx ends: then what was read and not started comes with an error
-// that says so and why, and the last error is an [*UnfinishedError] with the names of the jobs that go on.
+// Breaking out of the loop starts no further jobs and waits for starts in flight; jobs that have
+// started go on in Azure, see OnStart and [JobsClient.Cancel]. The same holds when ctx ends: then
+// what was read and not started comes with an error that says so and why, and the last error is an
+// [*UnfinishedError] with the names of the jobs that go on.
 func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
 	o := orZero(options)
 	if o.Concurrency <= 0 {
@@ -117,7 +124,8 @@ func (m *manyHandler) unfinished(ctx context.Context, op operation, err error) e
 // startedAtOnce bounds the uploads, and so the memory, of invocations on their way.
 const startedAtOnce = 4
 
-// manyHandler is the state of one InvokeMany. All of it belongs to the goroutine of the loop, but what start needs.
+// manyHandler is the state of one InvokeMany. All of it belongs to the goroutine of the loop, but
+// what start needs.
 type manyHandler struct {
 	endpoints EndpointsClient
 	op        operation
@@ -144,7 +152,8 @@ type manyResult struct {
 	err    error
 }
 
-// poll takes in what has been started, asks for the jobs that run, and starts what there is room for.
+// poll takes in what has been started, asks for the jobs that run, and starts what there is room
+// for.
 func (m *manyHandler) poll(ctx context.Context) (pollState, error) {
 	m.collect(ctx)
 	var err error
@@ -276,7 +285,8 @@ func (m *manyHandler) invoke(ctx context.Context, inv Invocation) (startedJob, e
 	})
 }
 
-// abandon starts no more, because of a cause if there is one, and takes in what was on its way and has started all the same.
+// abandon starts no more, because of a cause if there is one, and takes in what was on its way and
+// has started all the same.
 func (m *manyHandler) abandon(cause error) {
 	m.startNoMore(cause)
 	m.onTheirWay.Wait()
@@ -319,15 +329,16 @@ func (t *targetCache) get(ctx context.Context, e EndpointsClient, op operation, 
 	return target, err
 }
 
-// jobIndex finds the jobs of an endpoint by the places of their outputs, so that many keys cost one list and not one each.
+// jobIndex finds the jobs of an endpoint by the places of their outputs, so that many keys cost one
+// list and not one each.
 type jobIndex struct {
 	mu      sync.Mutex
 	read    time.Time
 	byPlace map[string]BatchJob
 }
 
-// indexAge is how old the index may be. Two processes that invoke with one key at once are told apart by seconds either
-// way: the service's lists are some seconds late themselves.
+// indexAge is how old the index may be. Two processes that invoke with one key at once are told
+// apart by seconds either way: the service's lists are some seconds late themselves.
 const indexAge = 10 * time.Second
 
 func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (BatchJob, bool, error) {

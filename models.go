@@ -16,7 +16,8 @@ type ModelType string
 const (
 	// ModelTypeCustom is any file or folder; the scoring script reads it.
 	ModelTypeCustom ModelType = "custom_model"
-	// ModelTypeMLFlow is a folder with an MLmodel file; deployments of it need no script and no environment.
+	// ModelTypeMLFlow is a folder with an MLmodel file; deployments of it need no script and no
+	// environment.
 	ModelTypeMLFlow ModelType = "mlflow_model"
 	// ModelTypeTriton is a model repository of the Triton server.
 	ModelTypeTriton ModelType = "triton_model"
@@ -41,19 +42,23 @@ type Model struct {
 	IsAnonymous bool `wire:"properties/isAnonymous"`
 	// ModelType is the format, [ModelTypeCustom] when empty.
 	ModelType ModelType `wire:"properties/modelType"`
-	// ModelURI is the place of the file or folder: a datastore place, an output of a job, or a URL. Needed; Upload fills
-	// it in. The service may spell it differently in its answer, or move the content: see [Reference.Equal].
+	// ModelURI is the place of the file or folder: a datastore place, an output of a job, or a URL.
+	// Needed; Upload fills it in. The service may spell it differently in its answer, or move the
+	// content: see [Reference.Equal].
 	ModelURI string `wire:"properties/modelUri"`
 	// JobName is the job that made the model; empty for none.
 	JobName string `wire:"properties/jobName"`
 	// Flavors of an MLflow model, by name.
 	Flavors map[string]ModelFlavor `wire:"properties/flavors"`
-	// Stage is free, for example "Development" or "Production". Archiving sets Archived, restoring Development. The
-	// service's older versions have none.
+	// Stage is free, for example "Development" or "Production". Archiving sets Archived, restoring
+	// Development. The service's older versions have none.
 	Stage string `wire:"properties/stage"`
 	// ProvisioningState is Succeeded from the start; empty from older versions of the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Outcome says what Upload did; zero when another call returned the version. It is never sent.
+	Outcome UploadOutcome `wire:"-"`
+	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
+	// unchanged.
 	Extra map[string]json.RawMessage
 }
 
@@ -64,17 +69,20 @@ func (m *Model) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id only.
+// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id
+// only.
 func (m Model) MarshalJSON() ([]byte, error) { return wire.Encode(m, wire.ForCaller) }
 
 // String is what fmt prints: the fields that are set, without secrets.
 func (m Model) String() string { return printed(m) }
 
 func (m *Model) view() assetView {
-	return assetView{kind: ReferenceKindModel, id: m.ID, name: &m.Name, version: &m.Version, archived: &m.IsArchived, content: m.ModelURI, stage: &m.Stage}
+	return assetView{kind: ReferenceKindModel, id: m.ID, name: &m.Name, version: &m.Version, archived: &m.IsArchived,
+		outcome: &m.Outcome, content: m.ModelURI, stage: &m.Stage}
 }
 
-// Ref is what [ModelByID] takes: Deployment{Model: ModelByID{AssetID: model.Ref()}}. [Deployment.Serves] compares.
+// Ref is what [ModelByID] takes: Deployment{Model: ModelByID{AssetID: model.Ref()}}.
+// [Deployment.Serves] compares.
 func (m Model) Ref() string { return assetRef(m.view()) }
 
 // setDefaults fills in the type: what the service makes of none at all is not evidenced.
@@ -111,26 +119,28 @@ func (c *Client) Models() ModelsClient { return ModelsClient{AssetsClient[Model]
 
 // UploadModelOptions tune [ModelsClient.Upload]. The zero value and nil are the defaults.
 type UploadModelOptions struct {
-	// Model has the other members of the version, such as Version, ModelType, Description, Tags and Stage. Its Name and
-	// ModelURI are not used. An empty ModelType is found out from the files.
+	// Model has the other members of the version, such as Version, ModelType, Description, Tags and
+	// Stage. Its Name and ModelURI are not used. An empty ModelType is found out from the files.
 	Model Model
-	// AlwaysNew registers a new version even if the latest one has the same content and members. The content is not sent
-	// again.
+	// AlwaysNew registers a new version even if the latest one has the same content and members.
+	// The content is not sent again.
 	AlwaysNew bool
 	// Upload tunes the transfer; nil means the defaults.
 	Upload *UploadOptions
 }
 
-// Upload sends a local file or folder to a datastore and registers it as a model. Equal content that lies there already is
-// not sent again; when the latest active version of the name has this content, and all that the options say of it, that
-// version is returned and nothing is registered.
+// Upload sends a local file or folder to a datastore and registers it as a model. Equal content
+// that is there already is not sent again. When the version that the options name, or else the
+// latest active one, has this content and all that the options say of it, it is returned and
+// nothing is registered. Model.Outcome tells what was done.
 //
-// A folder with a file MLmodel is registered as [ModelTypeMLFlow] where the options name no ModelType, anything else as
-// [ModelTypeCustom]; the result's ModelType says which. Name [ModelTypeCustom] to keep such a folder a custom model.
+// A folder with a file MLmodel is registered as [ModelTypeMLFlow] where the options name no
+// ModelType, anything else as [ModelTypeCustom]; the result's ModelType says which. Name
+// [ModelTypeCustom] to keep such a folder a custom model.
 //
-// It blocks until everything is sent. If interrupted, call it again; it resumes where it stopped. A path that cannot be
-// uploaded, and a folder without MLmodel for [ModelTypeMLFlow], is *[ArgumentError]. Stored files cost what storage costs
-// and stay when the version is deleted.
+// It blocks until everything is sent. If interrupted, call it again; it resumes where it stopped. A
+// path that cannot be uploaded, and a folder without MLmodel for [ModelTypeMLFlow], is
+// *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
 func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (Model, error) {
 	o := orZero(options)
 	modelType := o.Model.ModelType
@@ -146,7 +156,8 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 		},
 		place: func(model *Model, up uploaded) {
 			model.ModelType = modelType
-			// Models are sent with the long spelling of a place, data assets with the short one, as az ml does it.
+			// Models are sent with the long spelling of a place, data assets with the short one, as
+			// az ml does it.
 			model.ModelURI = Reference{Form: ReferenceFormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
 		}})
 }
