@@ -78,6 +78,40 @@ func ExampleEndpointsClient_InvokeMany() {
 	// shard-2 Completed
 }
 
+func ExampleEndpointsClient_InvokeMany_progress() {
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	_, err = azure.Deploy(ctx, emulator.Script{Dir: "testdata/lengths"}, &emulator.DeployOptions{Endpoint: "lengths"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	shards := []azmlbatch.Invocation{
+		{Key: "shard-0", Input: azmlbatch.LocalPath{Path: "testdata/vases"}},
+		{Key: "shard-1", Input: azmlbatch.LocalPath{Path: "testdata/vases"}},
+	}
+	last := make([]azmlbatch.InvokeProgress, len(shards)) // what a screen would show, a line for each job
+	options := &azmlbatch.InvokeManyOptions{OnProgress: func(p azmlbatch.InvokeProgress) { last[p.Index] = p }}
+	for _, err := range client.Endpoints().InvokeMany(ctx, "lengths", slices.Values(shards), options) {
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, p := range last {
+		fmt.Println(shards[p.Index].Key, p.Progress.Status, p.Progress.Counts.FilesDone, "of", p.Progress.Counts.Files, "files")
+	}
+	// Output:
+	// shard-0 Completed 2 of 2 files
+	// shard-1 Completed 2 of 2 files
+}
+
 func ExampleEndpointsClient_ListJobs() {
 	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
 	if err != nil {

@@ -25,6 +25,11 @@ type InvokeManyOptions struct {
 	// from the goroutine that runs the loop. It is the place to note the names of jobs that go on
 	// when the loop is left. May be nil.
 	OnStart func(InvokeResult)
+	// OnProgress is called for each job that runs after every round, and once more when it has
+	// ended, from the goroutine that runs the loop. The counts of up to eight running jobs are read
+	// in a round, one request each, in turn where more run; the round counts these requests. May be
+	// nil; then no counts are asked for.
+	OnProgress func(InvokeProgress)
 	// RerunFailed runs an invocation again whose key has a job that was Failed or Canceled before
 	// this run. The new job gets a key derived from the old one, so that it is started once too, by
 	// however many processes. An invocation with Outputs is not run again: its output is taken.
@@ -82,15 +87,12 @@ func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invoca
 			yield(InvokeResult{}, err)
 			return
 		}
-		if invocations == nil {
-			yield(InvokeResult{}, op.invalid("invocations", "is nil", "give a sequence, for example slices.Values of some invocations"))
-			return
-		}
 		next, stop := iter.Pull(invocations)
 		defer stop()
 		m := &manyHandler{endpoints: e, op: op, options: o, next: next, watcher: watcher{jobs: e.c.Jobs()},
 			started: make(chan manyResult, o.Concurrency), slots: make(chan struct{}, startedAtOnce), changed: e.c.clock.now()}
 		m.targets.rerun = o.RerunFailed
+		m.progress = manyProgress{tell: o.OnProgress, jobs: e.c.Jobs()}
 		loop, cancel := context.WithCancelCause(ctx)
 		m.startNoMore = cancel
 		defer m.abandon(nil)
@@ -138,6 +140,7 @@ type manyHandler struct {
 	running   map[string][]InvokeResult // by the job's name in lower case
 	unstarted int                       // invocations on their way
 	ready     []manyResult
+	progress  manyProgress
 	changed   time.Time // when a job started or ended last
 
 	startNoMore context.CancelCauseFunc
@@ -163,6 +166,7 @@ func (m *manyHandler) poll(ctx context.Context) (pollState, error) {
 		for _, e := range ended {
 			m.finish(ctx, e)
 		}
+		m.watcher.requests += m.progress.round(ctx, m.watcher.left)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -204,6 +208,7 @@ func (m *manyHandler) noteStart(r manyResult) {
 	if m.options.OnStart != nil {
 		m.options.OnStart(r.result)
 	}
+	m.progress.start(r.result)
 	name := r.result.Started.Name
 	m.watcher.addStarted(name)
 	put(&m.running, strings.ToLower(name), append(m.running[strings.ToLower(name)], r.result))
@@ -211,6 +216,7 @@ func (m *manyHandler) noteStart(r manyResult) {
 
 func (m *manyHandler) finish(ctx context.Context, e endedJob) {
 	m.changed = m.endpoints.c.clock.now()
+	m.progress.end(ctx, e.job, len(m.watcher.left))
 	err := m.watcher.jobs.ending(ctx, e, true)
 	key := strings.ToLower(e.job.Name)
 	for _, r := range m.running[key] {

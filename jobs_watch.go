@@ -198,7 +198,7 @@ func (w *watcher) round(ctx context.Context) ([]endedJob, error) {
 		}
 		if err != nil {
 			job = Job{Name: one.name}
-		} else if !job.Status.Done() {
+		} else if one.status = job.Status; !job.Status.Done() {
 			continue
 		}
 		delete(w.byName, strings.ToLower(one.name))
