@@ -20,6 +20,8 @@ type assetKind struct {
 	// answer to a request that tries.
 	content        []string
 	contentChanged func(c *call) answer
+	// needed are the members that say where the content is; a new version has one of them.
+	needed []string
 	// versionMembers and containerMembers are shown by some api-versions only.
 	versionMembers, containerMembers []versioned
 	// container returns the unusual properties of a new container.

@@ -15,7 +15,7 @@ const (
 
 func codeKind() *assetKind {
 	return &assetKind{
-		segment: "codes", noun: "Code", shape: object{"codeUri": text{}}, content: []string{"codeUri"}, contentChanged: pathChanged,
+		segment: "codes", noun: "Code", shape: object{"codeUri": text{}}, content: []string{"codeUri"}, needed: []string{"codeUri"}, contentChanged: pathChanged,
 		build:            buildCode,
 		search:           findCode,
 		versionMembers:   []versioned{stateMember},

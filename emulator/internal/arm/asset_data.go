@@ -11,7 +11,7 @@ import (
 func dataKind() *assetKind {
 	return &assetKind{
 		segment: "data", noun: "Data",
-		content: []string{"dataUri", "dataType"}, contentChanged: pathChanged, // not evidenced for dataType
+		needed: []string{"dataUri"}, content: []string{"dataUri", "dataType"}, contentChanged: pathChanged, // not evidenced for dataType
 		shape: object{
 			"dataType": enum{"uri_file", "uri_folder", "mltable"}, "dataUri": text{}, "referencedUris": list{text{}},
 		},

@@ -18,8 +18,8 @@ func environmentKind() *assetKind {
 			"environmentType": enum{"UserCreated", "Curated"}, "autoRebuild": enum{"Disabled", "OnBaseImageUpdate"},
 			"build": object{"contextUri": text{}, "dockerfilePath": text{}}, "inferenceConfig": anything{},
 		},
-		build:   buildEnvironment,
-		content: []string{"image", "condaFile", "build", "osType"}, contentChanged: environmentChanged,
+		build:  buildEnvironment,
+		needed: []string{"image", "build", "condaFile"}, content: []string{"image", "condaFile", "build", "osType"}, contentChanged: environmentChanged,
 		versionMembers: append([]versioned{
 			{name: "autoRebuild", value: "Disabled", in: since("2023-04-01")},
 			stateMember, {name: "stage", value: stageDevelopment, in: since("2023-04-01")},

@@ -15,7 +15,7 @@ const (
 
 func modelKind() *assetKind {
 	return &assetKind{
-		segment: "models", noun: "Model", content: []string{"modelUri"}, contentChanged: pathChanged,
+		segment: "models", noun: "Model", content: []string{"modelUri"}, needed: []string{"modelUri"}, contentChanged: pathChanged,
 		shape: object{
 			"modelUri": text{}, "modelType": enum{"custom_model", "mlflow_model", "triton_model"}, "jobName": text{},
 			"flavors": dictionary{object{"data": dictionary{text{}}}},

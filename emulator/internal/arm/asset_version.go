@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
 // showVersion returns a version as the api-version shows it.
@@ -103,6 +104,9 @@ func putVersion(c *call, kind *assetKind) answer {
 	}
 	old, exists := c.h.store.Get(c.versionID(kind))
 	properties := newAssetProperties(store.Object(body, "properties"))
+	if violations := kind.contentViolations(properties); !exists && len(violations) > 0 {
+		return c.invalid(kind.noun, violations)
+	}
 	if refusal := kind.build(c, properties, store.Object(old, "properties")); refusal != nil {
 		return *refusal
 	}
@@ -115,6 +119,20 @@ func putVersion(c *call, kind *assetKind) answer {
 	}
 	stored, _ := c.h.store.Get(store.Text(doc, "id"))
 	return c.put(!exists || kind.alwaysCreated, c.showVersion(kind, stored))
+}
+
+// contentViolations says that a version names no content. Not evidenced: the service's answer; the
+// form is that of other kinds.
+func (kind *assetKind) contentViolations(properties store.Document) []validation.Violation {
+	if len(kind.needed) == 0 || slices.ContainsFunc(kind.needed, func(name string) bool {
+		return properties[name] != nil && properties[name] != ""
+	}) {
+		return nil
+	}
+	name := strings.ToUpper(kind.needed[0][:1]) + kind.needed[0][1:]
+	return []validation.Violation{{
+		PropertyName: name, ErrorMessage: "'" + name + "' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
+	}}
 }
 
 // newAssetProperties returns what was sent, with defaults for the common properties.

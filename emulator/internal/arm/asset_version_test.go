@@ -125,3 +125,17 @@ func TestDeletedVersions(t *testing.T) {
 	h.get("models/mugs/versions").hasNames("2", "1")
 	h.get("models/mugs/labels/latest").has(map[string]any{"name": "2"})
 }
+
+// TestVersionsWithoutContent: a version says where its content is.
+func TestVersionsWithoutContent(t *testing.T) {
+	for kind, member := range map[string]string{"codes": "CodeUri", "models": "ModelUri", "data": "DataUri", "environments": "Image"} {
+		for _, body := range []string{``, `{}`, `{"properties": {}}`, `{"properties": {"` + strings.ToLower(member[:1]) + member[1:] + `": ""}}`} {
+			h := newHost(t)
+			r := h.put(kind+"/clay/versions/1", body).wants(http.StatusBadRequest)
+			if message, _ := r.at("error/message").(string); !strings.Contains(message, "'"+member+"' must not be empty.") {
+				t.Errorf("%s %q: message = %q", kind, body, message)
+			}
+			h.get(kind + "/clay/versions/1").wants(http.StatusNotFound)
+		}
+	}
+}
