@@ -15,6 +15,7 @@ import (
 // shop is Azure's generated management client over an emulator.
 type shop struct {
 	t       *testing.T
+	azure   *emulator.Emulator
 	factory *ml.ClientFactory
 	group   string
 	ws      string
@@ -23,22 +24,14 @@ type shop struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	e, err := emulator.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	e := emulator.NewTest(t, nil)
 	w := e.Workspaces()[0]
 	factory, err := ml.NewClientFactory(w.SubscriptionID, e.Credential(), &arm.ClientOptions{
 		ClientOptions: azcore.ClientOptions{Transport: e}, DisableRPRegistration: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &shop{t: t, factory: factory, group: w.ResourceGroup, ws: w.Name,
+	return &shop{t: t, azure: e, factory: factory, group: w.ResourceGroup, ws: w.Name,
 		id: "/subscriptions/" + w.SubscriptionID + "/resourceGroups/" + w.ResourceGroup +
 			"/providers/Microsoft.MachineLearningServices/workspaces/" + w.Name}
 }
