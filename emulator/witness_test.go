@@ -262,6 +262,12 @@ func (w *world) send(t *testing.T, x recording, r *http.Request) (*http.Response
 	if err != nil {
 		t.Fatalf("%s: %v", x.Name, err)
 	}
+	if job, cancelled := strings.CutSuffix(x.url.Path, "/cancel"); cancelled {
+		// A job of a recorded story runs here, and takes real time to end.
+		if err := w.e.services.jobs.Wait(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return resp, body
 }
 
