@@ -182,6 +182,8 @@ type Access struct {
 	Audience string
 	// ExpiresOn is when the token ends; the client asks for a new one by itself before that.
 	ExpiresOn time.Time
+	// Caller is who the token is of.
+	Caller Caller
 }
 
 // Authenticate asks the credential for a token of the management and of the scoring audience, so that a wrong secret shows
@@ -197,7 +199,7 @@ func (c *Client) Authenticate(ctx context.Context) ([]Access, error) {
 		if err != nil {
 			return access, transportError(operation{"authenticate for", "audience", audience}, err)
 		}
-		access = append(access, Access{Audience: audience, ExpiresOn: token.ExpiresOn})
+		access = append(access, Access{Audience: audience, ExpiresOn: token.ExpiresOn, Caller: callerOf(token.Token)})
 	}
 	return access, nil
 }

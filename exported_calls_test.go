@@ -58,6 +58,7 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"ReadRows", ReadRows[string], []any{io.Reader(strings.NewReader("a\n")), "predictions.csv"}},
 		{"Client.Authenticate", c.Authenticate, []any{ctx}},
 		{"Client.WorkspaceDetails", c.WorkspaceDetails, []any{ctx}},
+		{"Client.Permissions", c.Permissions, []any{ctx, testWorkspace.ID()}},
 		{"Client.Upload", c.Upload, []any{ctx, p.model}},
 		{"Client.UploadFS", c.UploadFS, []any{ctx, os.DirFS(p.model), "model", (*UploadOptions)(nil)}},
 		{"Client.UploadReader", c.UploadReader, []any{ctx, io.Reader(strings.NewReader("1")), "model.pkl", (*UploadOptions)(nil)}},
@@ -68,6 +69,8 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"ComputesClient.CreateOrUpdate", c.Computes().CreateOrUpdate, []any{ctx, "cluster", Compute{Properties: AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}}},
 		{"ComputesClient.BeginCreateOrUpdate", c.Computes().BeginCreateOrUpdate, []any{ctx, "cluster", Compute{Properties: AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}}},
 		{"ComputesClient.Scale", c.Computes().Scale, []any{ctx, "cluster", 0, 1}},
+		{"ComputesClient.ListUsages", c.Computes().ListUsages, []any{ctx}},
+		{"ComputesClient.ListVMSizes", c.Computes().ListVMSizes, []any{ctx}},
 		{"ComputesClient.ListNodes", c.Computes().ListNodes, []any{ctx, "cluster"}},
 		{"ComputesClient.Delete", c.Computes().Delete, []any{ctx, "cluster"}},
 		{"ComputesClient.BeginDelete", c.Computes().BeginDelete, []any{ctx, "cluster"}},
@@ -306,6 +309,8 @@ func wholeService(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, 200, `{"secretsType":"Sas","sasToken":"sv=1&sig=hidden"}`)
 	case name == "startPendingUpload":
 		writeJSON(w, 200, `{"blobReferenceForConsumption":{"blobUri":"https://acc.blob.core.windows.net/new","credential":{"sasUri":"https://acc.blob.core.windows.net/new?sv=1&sig=hidden"}}}`)
+	case name == "permissions" || name == "usages" || name == "vmSizes":
+		writeJSON(w, 200, `{"value":[]}`)
 	case name == "listNodes":
 		writeJSON(w, 200, `{"nodes":[]}`)
 	case r.Method == http.MethodDelete:

@@ -1,23 +1,26 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
+	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/deploy"
 )
 
 // invoke is the verb that starts a job.
 type invoke struct {
 	*app
-	invocation     azmlbatch.Invocation
-	input          string
+	invocation     azmlbatch.Invocation // as far as flags say it
+	input, file    string
+	set            []string
 	inputType      choice
 	errorThreshold int
 	wait, rows     bool
@@ -33,6 +36,9 @@ func (a *app) invokeCommand() *cobra.Command {
 
 A local input is uploaded first; equal content is not sent twice. With --key the same command
 gives the same job, also after a crash, and also when it runs in several places at once.
+
+With --file the inputs and settings come from a YAML file, as az ml batch-endpoint invoke --file
+reads it; flags win over it.
 
 With --wait it waits for the job, and the exit code is %d if the job failed or was canceled. With
 --rows it waits and then prints the predictions in place of the name. Ctrl-C ends the waiting and
@@ -60,8 +66,10 @@ not the job.`, jobFailed),
 func (v *invoke) flags(cmd *cobra.Command) {
 	flags, inv := cmd.Flags(), &v.invocation
 	flags.StringVarP(&inv.Deployment, "deployment", "d", "", "`NAME` of the deployment; by default the endpoint's default deployment")
-	flags.StringVar(&v.input, "input", "", "`PATH-OR-URI` of what is scored: a local file or folder, an https or azureml:// URI, or registered data as azureml:NAME:VERSION; required")
+	flags.StringVar(&v.input, "input", "", "`PATH-OR-URI` of what is scored: a local file or folder, an https or azureml:// URI, or registered data as azureml:NAME:VERSION; this or --file is required")
 	choiceVar(cmd, &v.inputType, "input-type", "what an input in the cloud is; a local one tells itself", "uri_folder", "uri_file")
+	flags.StringVarP(&v.file, "file", "f", "", "`FILE` with named inputs and outputs and settings of the job, in YAML")
+	flags.StringArrayVar(&v.set, "set", nil, "`PATH=VALUE` sets a value of the file, as in inputs.data.path=./images; may be repeated")
 	flags.StringVar(&inv.Key, "key", "", "`KEY` of the job: the same key on the same endpoint is the same job")
 	flags.BoolVar(&v.wait, "wait", false, "wait until the job has ended")
 	flags.BoolVar(&v.rows, "rows", false, "wait, and print the predictions")
@@ -83,15 +91,12 @@ func (v *invoke) flags(cmd *cobra.Command) {
 }
 
 func (v *invoke) run(ctx context.Context, client *azmlbatch.Client, endpoint string) error {
-	if v.input == "" {
-		return usagef("--input is required")
-	}
-	if v.rows && v.json {
-		return usagef("--rows and --json exclude each other; use --rows --format jsonl")
-	}
 	w := v.newProgress()
-	v.invocation.Input = inputOf(v.input, v.inputType.value, w)
-	job, err := client.Endpoints().Invoke(ctx, endpoint, v.invocation)
+	invocation, err := v.read(w)
+	if err != nil {
+		return err
+	}
+	job, err := client.Endpoints().Invoke(ctx, endpoint, invocation)
 	w.end()
 	if err != nil {
 		return err
@@ -107,6 +112,48 @@ func (v *invoke) run(ctx context.Context, client *azmlbatch.Client, endpoint str
 		return err
 	}
 	return rows.flush()
+}
+
+// read joins the file and the flags, which win.
+func (v *invoke) read(w *progress) (azmlbatch.Invocation, error) {
+	switch {
+	case v.input == "" && v.file == "":
+		return azmlbatch.Invocation{}, usagef("--input is required, or --file")
+	case v.input != "" && v.file != "":
+		return azmlbatch.Invocation{}, usagef("--input and --file exclude each other; name the input in the file, or with --set")
+	case v.rows && v.json:
+		return azmlbatch.Invocation{}, usagef("--rows and --json exclude each other; use --rows --format jsonl")
+	case v.file == "" && v.set != nil:
+		return azmlbatch.Invocation{}, usagef("--set changes a file; name it with --file")
+	case v.file == "":
+		v.invocation.Input = inputOf(v.input, v.inputType.value, w)
+		return v.invocation, nil
+	}
+	invocation, err := deploy.ReadInvocation(v.file, &deploy.ReadOptions{Set: v.set})
+	if err != nil {
+		return invocation, err
+	}
+	for name, input := range invocation.Inputs {
+		if local, ok := input.(azmlbatch.LocalPath); ok && local.Options == nil {
+			local.Options = w.upload(path.Base(filepath.ToSlash(local.Path)))
+			invocation.Inputs[name] = local
+		}
+	}
+	return override(invocation, v.invocation), nil
+}
+
+// override is the invocation with those settings of the flags that are set.
+func override(invocation, flags azmlbatch.Invocation) azmlbatch.Invocation {
+	invocation.Deployment = cmp.Or(flags.Deployment, invocation.Deployment)
+	invocation.Key = cmp.Or(flags.Key, invocation.Key)
+	invocation.DisplayName = cmp.Or(flags.DisplayName, invocation.DisplayName)
+	invocation.OutputFileName = cmp.Or(flags.OutputFileName, invocation.OutputFileName)
+	invocation.MiniBatchSize = cmp.Or(flags.MiniBatchSize, invocation.MiniBatchSize)
+	invocation.InstanceCount = cmp.Or(flags.InstanceCount, invocation.InstanceCount)
+	invocation.MaxConcurrencyPerInstance = cmp.Or(flags.MaxConcurrencyPerInstance, invocation.MaxConcurrencyPerInstance)
+	invocation.ErrorThreshold = cmp.Or(flags.ErrorThreshold, invocation.ErrorThreshold)
+	invocation.Compute = cmp.Or(flags.Compute, invocation.Compute)
+	return invocation
 }
 
 // print prints the job's name for programs; with --rows it is for people alone.
@@ -128,7 +175,7 @@ var cloudURI = regexp.MustCompile(`^(?i:[a-z][a-z0-9+.-]+:|/subscriptions/)`)
 // inputOf is the input that the flags name.
 func inputOf(text, kind string, w *progress) azmlbatch.Input {
 	if !cloudURI.MatchString(text) {
-		return azmlbatch.LocalPath{Path: text, Options: w.upload(path.Base(strings.ReplaceAll(text, `\`, "/")))}
+		return azmlbatch.LocalPath{Path: text, Options: w.upload(path.Base(filepath.ToSlash(text)))}
 	}
 	if kind == "uri_file" {
 		return azmlbatch.URIFile{URI: text}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -137,13 +138,38 @@ func TestInvokeInTheCloud(t *testing.T) {
 	}
 }
 
+// TestInvokeFile: the file that az ml takes, changed by --set and by flags.
+func TestInvokeFile(t *testing.T) {
+	p := newPottery(t, nil)
+	file := filepath.Join(t.TempDir(), "inputs.yml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("inputs:\n  clay:\n    type: uri_folder\n    path: none\nmini_batch_size: 4\noutput_file_name: old.csv\n")
+	name := p.ok(t, "invoke", "vases", "-f", file, "--set", "inputs.clay.path="+p.input, "--output-file-name", "new.csv", "--wait")
+	job, err := p.client.Jobs().Get(t.Context(), strings.TrimSpace(name))
+	if err != nil || job.Parameters()["mini_batch_size"] != "4" || job.Parameters()["append_row_file_name"] != "new.csv" {
+		t.Errorf("parameters %v, %v", job.Parameters(), err)
+	}
+	write("inputs:\n  clay:\n    typ: uri_folder\n    path: none\n")
+	code, _, stderr := p.run(t, "invoke", "vases", "-f", file)
+	if code != usageError || !strings.Contains(stderr, "inputs.yml:3:5") {
+		t.Errorf("a mistake: exit code %d\n%s", code, stderr)
+	}
+}
+
 func TestInvokeRefused(t *testing.T) {
 	p := newPottery(t, nil)
-	p.fails(t, 2, []string{"invoke", "vases"}, "--input is required; see azmlbatch invoke --help")
+	p.fails(t, 2, []string{"invoke", "vases"}, "--input is required, or --file; see azmlbatch invoke --help")
 	p.fails(t, 2, []string{"invoke", "vases", "--input", "nope"}, `--input: "nope" does not exist; name a file or a folder with files in it`)
 	p.fails(t, 2, []string{"invoke", "vases", "--input", p.input, "--key", "a b"}, `--key: "a b" cannot be part of a path; use letters, digits`)
 	p.fails(t, 2, []string{"invoke", "vases", "--input", p.input, "--rows", "--json"}, "--rows and --json exclude each other")
 	p.fails(t, 2, []string{"invoke", "vases", "--input", "azureml:clay"}, "--input")
+	p.fails(t, 2, []string{"invoke", "vases", "--input", p.input, "-f", "inputs.yml"}, "--input and --file exclude each other")
+	p.fails(t, 2, []string{"invoke", "vases", "--input", p.input, "--set", "a=b"}, "--set changes a file; name it with --file")
 	p.fails(t, 1, []string{"invoke", "mugs", "--input", "https://kiln.example/a"}, `404 EndpointNotFound`)
 	p.fails(t, 1, []string{"invoke", "vases", "--input", "https://kiln.example/a", "-d", "red"}, `404 DeploymentNotFound`)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/deploy"
 )
 
 // Exit codes of every verb besides 0 and 1.
@@ -62,7 +63,7 @@ type app struct {
 // run parses the arguments, runs the verb and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.command()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
 	verb, err := root.ExecuteContextC(ctx)
 	return a.exitCode(verb, err)
 }
@@ -70,7 +71,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 // command is the whole command with its verbs.
 func (a *app) command() *cobra.Command {
 	root := group("azmlbatch", "Batch scoring on Azure Machine Learning, in the cloud and on this machine.",
-		a.invokeCommand(), a.jobCommand(), a.endpointCommand(), a.deploymentCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
+		a.invokeCommand(), a.jobCommand(), a.endpointCommand(), a.deploymentCommand(), a.doctorCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
 	root.Long = rootHelp
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -112,8 +113,9 @@ func (a *app) exitCode(verb *cobra.Command, err error) int {
 	var own *exitError
 	var child *exec.ExitError
 	var argument *azmlbatch.ArgumentError
+	var inFile *deploy.SpecError
 	switch {
-	case errors.As(err, &argument):
+	case errors.As(err, &argument), errors.As(err, &inFile):
 		return usageError
 	case errors.As(err, &own):
 		return own.code

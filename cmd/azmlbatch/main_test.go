@@ -51,7 +51,7 @@ func TestWrongUsage(t *testing.T) {
 		code int
 		text string
 	}{
-		{"no command", nil, 2, "which command? expected one of completion, deployment, emulator, "},
+		{"no command", nil, 2, "which command? expected one of completion, deployment, doctor, "},
 		{"no verb", []string{"emulator"}, 2, "which command? expected one of exec, start; see azmlbatch emulator --help"},
 		{"an unknown verb", []string{"emulator", "stop"}, 2, `unknown command "stop"; `},
 		{"a verb that is spelt otherwise", []string{"emulator", "strat"}, 2, "did you mean start?"},

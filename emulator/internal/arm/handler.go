@@ -134,7 +134,7 @@ func New(options Options) (*Handler, error) {
 		h.reserved[foldName(name)] = true
 	}
 	h.routes = newRouteTable(
-		h.tenantRoutes(), h.providerRoutes(), h.storageAccountRoutes(), h.workspaceRoutes(),
+		h.tenantRoutes(), h.providerRoutes(), h.quotaRoutes(), h.storageAccountRoutes(), h.workspaceRoutes(),
 		h.datastoreRoutes(), h.computeRoutes(), h.assetRoutes(), h.codeRoutes(), h.datasetRoutes(),
 		h.endpointRoutes(), h.deploymentRoutes(), h.jobRoutes(), h.operationRoutes(),
 	)

@@ -12,7 +12,7 @@ import (
 // and api-versions before it gets a resource by its id. Not evidenced: the answers; they have the
 // members that the CLI reads.
 func (h *Handler) providerRoutes() []route {
-	const roleAssignments = "/providers/Microsoft.Authorization/roleAssignments"
+	const authorization = "/providers/Microsoft.Authorization"
 	routes := []route{
 		{method: http.MethodGet, path: subscriptionPath + "/providers", serve: listProviders},
 		{method: http.MethodGet, path: subscriptionPath + "/providers/{provider}", serve: getProvider},
@@ -23,7 +23,8 @@ func (h *Handler) providerRoutes() []route {
 	for _, scope := range []string{
 		subscriptionPath, groupPath, workspacePath, groupPath + "/providers/" + storageAccountType + "/{account}",
 	} {
-		routes = append(routes, route{method: http.MethodGet, path: scope + roleAssignments, serve: listRoleAssignments})
+		routes = append(routes, route{method: http.MethodGet, path: scope + authorization + "/roleAssignments", serve: listRoleAssignments},
+			route{method: http.MethodGet, path: scope + authorization + "/permissions", serve: listPermissions})
 	}
 	return routes
 }
@@ -100,3 +101,8 @@ func listResources(c *call) answer {
 
 // listRoleAssignments lists none: roles are not played.
 func listRoleAssignments(*call) answer { return ok(valueOf(nil)) }
+
+// listPermissions lists those of a role that may do everything, because roles are not played.
+func listPermissions(*call) answer {
+	return ok(valueOf([]store.Document{{"actions": []any{"*"}, "notActions": []any{}, "dataActions": []any{"*"}, "notDataActions": []any{}}}))
+}

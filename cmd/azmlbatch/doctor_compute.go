@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// checkClusters looks for clusters that can run jobs.
+func (d *doctor) checkClusters(ctx context.Context) {
+	clusters := map[string]azmlbatch.Compute{}
+	for c, err := range d.client.Computes().List(ctx) {
+		if err != nil {
+			d.failed("clusters", statusUnknown, err, "")
+			return
+		}
+		if _, ok := c.Properties.(azmlbatch.AmlCompute); ok {
+			clusters[strings.ToLower(c.Name)] = c
+		}
+	}
+	d.clusters = clusters
+	if len(clusters) == 0 {
+		d.add(finding{"clusters", statusMissing, "there is none",
+			"az ml compute create --type amlcompute --name cpu-cluster --size STANDARD_DS3_V2 --min-instances 0 --max-instances 2" + d.azWorkspace()})
+	}
+	for _, name := range sortedKeys(clusters) {
+		d.checkCluster(clusters[name])
+	}
+}
+
+func (d *doctor) checkCluster(c azmlbatch.Compute) {
+	check, properties := "cluster "+c.Name, c.Properties.(azmlbatch.AmlCompute)
+	switch {
+	case c.ProvisioningState == azmlbatch.ProvisioningStateFailed:
+		d.add(finding{check, statusMissing, "its creation failed: " + rawTexts(c.ProvisioningErrors), "az ml compute delete --name " + c.Name + d.azWorkspace() + ", then make it anew"})
+		return
+	case len(properties.Errors) > 0:
+		d.add(finding{check, statusMissing, "its nodes do not start: " + rawTexts(properties.Errors), "see the quota below"})
+		return
+	case properties.MaxNodes == 0:
+		d.add(finding{check, statusMissing, "it may have no nodes", "az ml compute update --max-instances 2 --name " + c.Name + d.azWorkspace()})
+		return
+	}
+	d.ok(check, "%s, at most %s", properties.VMSize, plural(properties.MaxNodes, "node", "nodes"))
+	if d.keyless() {
+		d.checkClusterIdentity(c)
+	}
+}
+
+// checkClusterIdentity is for storage without keys: there a job also needs the cluster's own identity.
+func (d *doctor) checkClusterIdentity(c azmlbatch.Compute) {
+	check := "identity of cluster " + c.Name
+	switch {
+	case c.Identity.PrincipalID != "":
+		d.add(finding{check, statusUnknown, "whether it may read the storage cannot be seen from here",
+			"if jobs are refused: " + assignTo(c.Identity.PrincipalID, "ServicePrincipal", "Storage Blob Data Reader", d.workspace.StorageAccount)})
+	case len(c.Identity.UserAssignedIdentities) > 0:
+		d.add(finding{check, statusUnknown, "whether it may read the storage cannot be seen from here",
+			fmt.Sprintf("if jobs are refused, assign the role %q on %s to %s", "Storage Blob Data Reader", d.workspace.StorageAccount, sortedKeys(c.Identity.UserAssignedIdentities)[0])})
+	default:
+		d.add(finding{check, statusMissing, "it has none, and the workspace's storage takes no keys",
+			"az ml compute update --identity-type SystemAssigned --name " + c.Name + d.azWorkspace()})
+	}
+}
+
+// azWorkspace are the flags that name the workspace to az ml.
+func (d *doctor) azWorkspace() string {
+	ws := d.client.Workspace()
+	return fmt.Sprintf(" --resource-group %s --workspace-name %s --subscription %s", shellWord(ws.ResourceGroup), shellWord(ws.Name), shellWord(ws.SubscriptionID))
+}
+
+// rawTexts joins JSON values on one line.
+func rawTexts[T ~[]byte](values []T) string {
+	var texts []string
+	for _, v := range values {
+		texts = append(texts, string(v))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// checkQuota compares what clusters may grow to with the cores that the subscription has left for them.
+func (d *doctor) checkQuota(ctx context.Context) {
+	if len(d.clusters) == 0 {
+		return
+	}
+	sizes, usages := []azmlbatch.VMSize{}, []azmlbatch.Usage{}
+	for size, err := range d.client.Computes().ListVMSizes(ctx) {
+		if err != nil {
+			d.quotaUnknown(err)
+			return
+		}
+		sizes = append(sizes, size)
+	}
+	for usage, err := range d.client.Computes().ListUsages(ctx) {
+		if err != nil {
+			d.quotaUnknown(err)
+			return
+		}
+		usages = append(usages, usage)
+	}
+	for _, name := range sortedKeys(d.clusters) {
+		d.add(clusterQuota(d.clusters[name], sizes, usages))
+	}
+}
+
+func (d *doctor) quotaUnknown(err error) {
+	remedy := ""
+	if errors.Is(err, azmlbatch.ErrForbidden) {
+		remedy = d.assign("Reader", "/subscriptions/"+d.client.Workspace().SubscriptionID)
+	}
+	d.failed("quota", statusUnknown, err, remedy)
+}
+
+// clusterQuota is whether the quota of the machines' family lets a cluster grow to its maximum.
+func clusterQuota(c azmlbatch.Compute, sizes []azmlbatch.VMSize, usages []azmlbatch.Usage) finding {
+	f := finding{Check: "quota of cluster " + c.Name, Status: statusUnknown}
+	properties := c.Properties.(azmlbatch.AmlCompute)
+	if properties.VMPriority == azmlbatch.VMPriorityLowPriority {
+		f.Detail = "the service does not tell it for low-priority nodes"
+		return f
+	}
+	at := slices.IndexFunc(sizes, func(s azmlbatch.VMSize) bool { return properties.SameVMSize(s.Name) })
+	if at < 0 {
+		f.Detail = "the region has no size " + properties.VMSize
+		return f
+	}
+	family := sizes[at].Family
+	of := slices.IndexFunc(usages, func(u azmlbatch.Usage) bool { return isUsage(u, "vmFamily", family) })
+	if of < 0 {
+		f.Detail = "the service tells none for family " + family
+		return f
+	}
+	own := int64(0) // what of it the cluster itself takes
+	for _, u := range usages {
+		if isUsage(u, "workspaces/computes", family) && strings.Contains(strings.ToLower(u.ID), strings.ToLower(c.ID)+"/") {
+			own = u.CurrentValue
+		}
+	}
+	return quotaFinding(f, usages[of], own, properties.MaxNodes, sizes[at].VCPUs)
+}
+
+// quotaFinding tells a quota that has no room for a single node from one that only keeps the cluster from its maximum.
+func quotaFinding(f finding, usage azmlbatch.Usage, own int64, nodes, cores int) finding {
+	needed, others := int64(nodes)*int64(cores), usage.CurrentValue-own
+	f.Status, f.Detail = statusOK, fmt.Sprintf("%s: %d of %d cores are used, the cluster may take %d", usage.Name, usage.CurrentValue, usage.Limit, needed)
+	switch room := usage.Limit - others; {
+	case room < int64(cores):
+		f.Status = statusMissing
+	case room < needed:
+		f.Status = statusOptional
+	default:
+		return f
+	}
+	f.Remedy = fmt.Sprintf("ask for a quota of %d at https://ml.azure.com/quota, or use fewer or smaller nodes", needed+others)
+	return f
+}
+
+// isUsage reports whether a usage is of a kind, and of the dedicated cores of a family. The family is
+// standardDSv2Family, its usages "Standard DSv2 Family Cluster Dedicated vCPUs".
+func isUsage(u azmlbatch.Usage, kind, family string) bool {
+	name := strings.ToLower(strings.ReplaceAll(u.Name, " ", ""))
+	return strings.EqualFold(u.Type, "Microsoft.MachineLearningServices/"+kind+"/usages") && name == strings.ToLower(family)+"clusterdedicatedvcpus"
+}
+
+// checkEndpoints looks whether each endpoint can take a job.
+func (d *doctor) checkEndpoints(ctx context.Context) {
+	for e, err := range d.client.Endpoints().List(ctx) {
+		if err != nil {
+			d.failed("endpoints", statusUnknown, err, "")
+			return
+		}
+		check := "endpoint " + e.Name
+		if e.DefaultDeployment == "" {
+			d.add(finding{check, statusMissing, "it has no default deployment", "azmlbatch endpoint set-default " + e.Name + " DEPLOYMENT" + d.again()})
+			continue
+		}
+		deployment, err := d.client.Deployments(e.Name).Get(ctx, e.DefaultDeployment)
+		if err != nil {
+			d.failed(check, statusMissing, err, "azmlbatch endpoint set-default "+e.Name+" DEPLOYMENT"+d.again())
+			continue
+		}
+		cluster := shortReference(azmlbatch.ReferenceKindCompute, deployment.Compute)
+		if _, found := d.clusters[strings.ToLower(cluster)]; !found && d.clusters != nil {
+			d.add(finding{check, statusMissing, fmt.Sprintf("its default deployment %s runs on %s, which is no cluster of the workspace", e.DefaultDeployment, cluster),
+				"make the cluster, or set another default with azmlbatch endpoint set-default " + e.Name + " DEPLOYMENT" + d.again()})
+			continue
+		}
+		d.ok(check, "default deployment %s on cluster %s", e.DefaultDeployment, cluster)
+	}
+}
