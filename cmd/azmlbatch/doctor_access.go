@@ -88,7 +88,7 @@ func (d *doctor) readStorage(ctx context.Context, datastore string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(empty)
+	defer func() { _ = os.RemoveAll(empty) }() // it stays empty
 	_, err = d.client.Download(ctx, "azureml://datastores/"+datastore+"/paths/azmlbatch-doctor/nothing/", empty, nil)
 	var answer *azmlbatch.Error
 	if errors.Is(err, azmlbatch.ErrNotFound) && (!errors.As(err, &answer) || answer.Code() == "") {

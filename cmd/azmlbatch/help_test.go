@@ -52,6 +52,11 @@ func TestHelpExamplesRun(t *testing.T) {
 		if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "examples", "quickstart", "digits"))); err != nil {
 			t.Fatal(err)
 		}
+		for name, text := range deployFiles {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		cmd := exec.CommandContext(t.Context(), "sh", "-ec", verb.Example+"\nwait\n")
 		cmd.Dir, cmd.Env = dir, env
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -82,6 +87,25 @@ func TestHelpExamplesRun(t *testing.T) {
 	}
 }
 
+// deployFiles deploy the quickstart to an endpoint that no other example uses.
+var deployFiles = map[string]string{
+	"endpoint.yml": "name: numbers\nauth_mode: aad_token\n",
+	"deployment.yml": `name: blue
+endpoint_name: numbers
+model:
+  path: ./model
+code_configuration:
+  code: ./code
+  scoring_script: score.py
+environment:
+  image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04
+  conda_file: ./conda.yaml
+compute: azureml:deploy-cluster
+settings:
+  mini_batch_size: 100
+`,
+}
+
 // startDigits starts an emulator with the endpoint "digits", its deployments "blue" and "green" and
 // a job that completed, in place of the scoring script of the quickstart.
 func startDigits(t *testing.T) (server *emulator.Server, job string) {
@@ -90,7 +114,11 @@ func startDigits(t *testing.T) (server *emulator.Server, job string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	recognise := func(_ context.Context, files []string) ([]string, error) {
 		var rows []string
 		for _, file := range files {

@@ -172,10 +172,14 @@ func (v *invoke) print(job azmlbatch.BatchJob) error {
 // cloudURI is the beginning of what is no local path. A Windows drive has one letter.
 var cloudURI = regexp.MustCompile(`^(?i:[a-z][a-z0-9+.-]+:|/subscriptions/)`)
 
-// inputOf is the input that the flags name.
+// inputOf is the input that the flags name. The progress of an upload may be nil.
 func inputOf(text, kind string, w *progress) azmlbatch.Input {
 	if !cloudURI.MatchString(text) {
-		return azmlbatch.LocalPath{Path: text, Options: w.upload(path.Base(filepath.ToSlash(text)))}
+		local := azmlbatch.LocalPath{Path: text}
+		if w != nil {
+			local.Options = w.upload(path.Base(filepath.ToSlash(text)))
+		}
+		return local
 	}
 	if kind == "uri_file" {
 		return azmlbatch.URIFile{URI: text}

@@ -158,7 +158,7 @@ type jsonObject struct {
 }
 
 // MarshalJSON implements [json.Marshaler].
-func (o jsonObject) MarshalJSON() ([]byte, error) {
+func (o jsonObject) MarshalJSON() ([]byte, error) { //nolint:unparam // json.Marshaler has the error
 	b := []byte{'{'}
 	for i, name := range o.names {
 		if i > 0 {

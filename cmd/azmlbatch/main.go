@@ -1,6 +1,6 @@
-// Command azmlbatch works with batch scoring on Azure Machine Learning: it invokes endpoints, follows
-// jobs and reads their rows, looks after endpoints and deployments, scores folders of files on this
-// machine, and runs the emulator. It is a thin layer over the packages of this module: nothing is
+// Command azmlbatch works with batch scoring on Azure Machine Learning: it deploys from YAML, invokes
+// endpoints, follows jobs and reads their rows, looks after endpoints and deployments, finds out what
+// is missing, scores folders of files on this machine, and runs the emulator. It is a thin layer over the packages of this module: nothing is
 // implemented here.
 package main
 
@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 // command is the whole command with its verbs.
 func (a *app) command() *cobra.Command {
 	root := group("azmlbatch", "Batch scoring on Azure Machine Learning, in the cloud and on this machine.",
-		a.invokeCommand(), a.jobCommand(), a.endpointCommand(), a.deploymentCommand(), a.doctorCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
+		a.planCommand(), a.applyCommand(), a.exportCommand(), a.invokeCommand(), a.jobCommand(), a.endpointCommand(), a.deploymentCommand(), a.doctorCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
 	root.Long = rootHelp
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -94,8 +95,25 @@ type exitError struct {
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+// Error is empty for an exit code that is no failure.
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
 func (e *exitError) Unwrap() error { return e.err }
+
+// usageCode is the annotation of a verb whose exit code for wrong usage is another one.
+const usageCode = "usage exit code"
+
+func usageCodeOf(verb *cobra.Command) int {
+	if verb.Annotations[usageCode] == "1" {
+		return 1
+	}
+	return usageError
+}
 
 // exitCode prints the error and returns the exit code: that of the command that exec ran, or one of
 // our own.
@@ -107,16 +125,21 @@ func (a *app) exitCode(verb *cobra.Command, err error) int {
 	var mistake *usageMistake
 	if errors.As(err, &mistake) {
 		fmt.Fprintf(a.err, "azmlbatch: %s; see %s --help\n", text, verb.CommandPath())
-		return usageError
+		return usageCodeOf(verb)
 	}
-	fmt.Fprintln(a.err, "azmlbatch:", text)
 	var own *exitError
 	var child *exec.ExitError
 	var argument *azmlbatch.ArgumentError
 	var inFile *deploy.SpecError
+	if errors.As(err, &inFile) { // all mistakes of all files, each in a line
+		text = strings.ReplaceAll(text, "\n", "\nazmlbatch: ")
+	}
+	if text != "" {
+		fmt.Fprintln(a.err, "azmlbatch:", text)
+	}
 	switch {
 	case errors.As(err, &argument), errors.As(err, &inFile):
-		return usageError
+		return usageCodeOf(verb)
 	case errors.As(err, &own):
 		return own.code
 	case errors.As(err, &child) && child.ExitCode() >= 0:

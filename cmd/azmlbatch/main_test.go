@@ -51,10 +51,10 @@ func TestWrongUsage(t *testing.T) {
 		code int
 		text string
 	}{
-		{"no command", nil, 2, "which command? expected one of completion, deployment, doctor, "},
+		{"no command", nil, 2, "which command? expected one of apply, completion, "},
 		{"no verb", []string{"emulator"}, 2, "which command? expected one of exec, start; see azmlbatch emulator --help"},
 		{"an unknown verb", []string{"emulator", "stop"}, 2, `unknown command "stop"; `},
-		{"a verb that is spelt otherwise", []string{"emulator", "strat"}, 2, "did you mean start?"},
+		{"a verb that is spelt otherwise", []string{"emulator", "starts"}, 2, "did you mean start?"},
 		{"an argument too many", []string{"score", "images"}, 2, `unexpected argument "images"`},
 		{"a shell that is not known", []string{"completion", "tcsh"}, 2, `the shell must be one of bash, zsh, fish, powershell, not "tcsh"`},
 		{"an unknown flag", []string{"emulator", "start", "--no-such"}, 2, "unknown flag"},

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/deploy"
+)
+
+const planHasChanges = 2 // the exit code of plan, as terraform plan -detailed-exitcode has it
+
+func (a *app) planCommand() *cobra.Command {
+	var flags deployFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "plan -f FILE... [flags]", Short: "Show what apply would change in the workspace.",
+		Long: fmt.Sprintf(`Show what apply would change in the workspace, field by field, and what it would upload. It
+writes nothing. The files are those of az ml: endpoints, deployments, models, environments,
+computes, data and components, several documents or files at once, or a folder of them.
+
+The exit code is 0 if there is nothing to do, %d if there are changes, and 1 for every error,
+also for wrong usage.`, planHasChanges),
+		Example:               "azmlbatch plan -f endpoint.yml -f deployment.yml || test $? = 2",
+		DisableFlagsInUseLine: true,
+		Annotations:           map[string]string{usageCode: "1"},
+		RunE: a.asking(func(ctx context.Context, client *azmlbatch.Client, args []string) error {
+			plan, err := flags.plan(ctx, client, args)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = a.printJSON(plan)
+			} else {
+				_, err = fmt.Fprint(a.out, plan)
+			}
+			if err != nil || plan.Empty() {
+				return err
+			}
+			if err := plan.Obstacles(); err != nil {
+				return err
+			}
+			return &exitError{planHasChanges, nil}
+		}),
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as one JSON object whose member changes has a resource each")
+	return a.inWorkspace(cmd)
+}
+
+// deployFlags are the flags of plan and apply.
+type deployFlags struct {
+	files, set []string
+	smokeInput string
+	setDefault bool
+	keep       int
+	python     string
+}
+
+func (f *deployFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.files, "file", "f", nil, "`FILE` in YAML, or a folder of such files; may be repeated; required")
+	flags.StringArrayVar(&f.set, "set", nil, "`PATH=VALUE` sets a value of the files, as in settings.mini_batch_size=5, or NAME:PATH=VALUE in one of them; may be repeated")
+	flags.StringVar(&f.smokeInput, "smoke-input", "", "`PATH-OR-URI` that each new or changed deployment has to score before it becomes the default; this job costs what nodes cost")
+	flags.BoolVar(&f.setDefault, "set-default", false, "make the deployment of the files the endpoint's default")
+	flags.IntVar(&f.keep, "keep", 0, "delete all deployments of the endpoint but `N`: those of the files, the default, and then the newest; 0 keeps all")
+	flags.StringVar(&f.python, "python", "", "`PATH` of the Python that parses scoring scripts, without running them; by default the one in PATH")
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(f.files) == 0 {
+			return usagef("--file is required")
+		}
+		if f.keep < 0 {
+			return usagef("--keep must not be negative, but is %d", f.keep)
+		}
+		return nil
+	}
+}
+
+// plan reads the files, further ones among the arguments as shells expand -f *.yml, and plans.
+func (f *deployFlags) plan(ctx context.Context, client *azmlbatch.Client, more []string) (*deploy.Changes, error) {
+	spec, err := deploy.Read(append(f.files, more...), &deploy.ReadOptions{Set: f.set})
+	if err != nil {
+		return nil, err
+	}
+	options := &deploy.PlanOptions{SetDefault: f.setDefault, Keep: f.keep, Python: f.python}
+	if f.smokeInput != "" {
+		options.SmokeInput = inputOf(f.smokeInput, "", nil)
+	}
+	return deploy.Plan(ctx, client, spec, options)
+}

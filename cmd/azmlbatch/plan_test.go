@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const cupsScript = "import os\ndef init():\n    pass\ndef run(mini_batch):\n    return [os.path.basename(p) for p in mini_batch]\n"
+
+// cups writes the files of an endpoint with one deployment, and the flags that name them.
+func cups(t *testing.T) (dir string, files []string) {
+	t.Helper()
+	dir = t.TempDir()
+	writeCups(t, dir, map[string]string{
+		"endpoint.yml": "$schema: https://azuremlschemas.azureedge.net/latest/batchEndpoint.schema.json\nname: cups\n",
+		"blue.yml": "name: blue\nendpoint_name: cups\nmodel:\n  path: ./model\ncode_configuration:\n  code: ./code\n  scoring_script: score.py\n" +
+			"environment:\n  image: python:3.12\ncompute: azureml:deploy-cluster\nsettings:\n  mini_batch_size: 5\n",
+		"model/weights": "1", "code/score.py": cupsScript,
+	})
+	return dir, []string{"-f", filepath.Join(dir, "endpoint.yml"), "-f", filepath.Join(dir, "blue.yml")}
+}
+
+func writeCups(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPlanAndApply: changes, then nothing to do; a changed setting is one changed field.
+func TestPlanAndApply(t *testing.T) {
+	p := newPottery(t, nil)
+	_, files := cups(t)
+	code, out, stderr := p.run(t, append([]string{"plan"}, files...)...)
+	if code != planHasChanges || stderr != "" || !strings.Contains(out, `+ endpoint "cups": create`) || !strings.Contains(out, `+ deployment "cups/blue": create`) {
+		t.Errorf("plan at first: exit code %d\n%s%s", code, out, stderr)
+	}
+	code, out, stderr = p.run(t, append([]string{"apply", "--set-default", "--smoke-input", p.input}, files...)...)
+	if code != 0 || !strings.Contains(stderr, `create endpoint "cups": done, `) || !strings.Contains(out, "smoke test of cups/blue: job batchjob-") || !strings.Contains(out, ", 3 files, 3 rows\n") {
+		t.Fatalf("apply: exit code %d\n%s%s", code, out, stderr)
+	}
+	if e, err := p.client.Endpoints().Get(t.Context(), "cups"); err != nil || e.DefaultDeployment != "blue" {
+		t.Errorf("the default deployment is %q, %v", e.DefaultDeployment, err)
+	}
+	code, _, stderr = p.run(t, append([]string{"plan", "--set-default"}, files...)...)
+	if code != 0 || stderr != "" {
+		t.Errorf("plan again: exit code %d\n%s", code, stderr)
+	}
+	if out = p.ok(t, append([]string{"apply"}, files...)...); out != "0 steps done\n" {
+		t.Errorf("apply again: %q", out)
+	}
+	change := append([]string{"plan", "--json", "--set", "settings.mini_batch_size=7"}, files...)
+	code, out, _ = p.run(t, change...)
+	var plan struct {
+		Changes []struct {
+			Resource, Action string
+			Fields           []struct{ Field string }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &plan); err != nil || code != planHasChanges {
+		t.Fatalf("plan --json: exit code %d, %v\n%s", code, err, out)
+	}
+	changed := ""
+	for _, c := range plan.Changes {
+		if c.Action == "change" {
+			changed += c.Resource + " " + c.Fields[0].Field
+		}
+	}
+	if changed != `deployment "cups/blue" MiniBatchSize` {
+		t.Errorf("what changes is %q\n%s", changed, out)
+	}
+}
+
+// TestApplyAFailingScript: the old default stays, the traceback is told, and the exit code is that of a failed job.
+func TestApplyAFailingScript(t *testing.T) {
+	p := newPottery(t, nil)
+	dir, files := cups(t)
+	p.ok(t, append([]string{"apply", "--set-default"}, files...)...)
+	writeCups(t, dir, map[string]string{
+		"green.yml":       "name: green\nendpoint_name: cups\nmodel:\n  path: ./model\ncode_configuration:\n  code: ./broken\n  scoring_script: score.py\nenvironment:\n  image: python:3.12\ncompute: azureml:deploy-cluster\nsettings:\n  error_threshold: 0\n",
+		"broken/score.py": "def run(mini_batch):\n    raise ValueError('the handle broke off')\n",
+	})
+	green := filepath.Join(dir, "green.yml")
+	code, out, stderr := p.run(t, "apply", "-f", green, "--smoke-input", p.input, "--set-default", "--json")
+	if code != jobFailed || !strings.Contains(stderr, "ValueError: the handle broke off") {
+		t.Errorf("exit code %d, want %d\n%s%s", code, jobFailed, out, stderr)
+	}
+	var done applied
+	if err := json.Unmarshal([]byte(out), &done); err != nil || len(done.Steps) == 0 || len(done.Tests) != 0 {
+		t.Errorf("apply --json: %v, %+v", err, done)
+	}
+	if e, err := p.client.Endpoints().Get(t.Context(), "cups"); err != nil || e.DefaultDeployment != "blue" {
+		t.Errorf("the default deployment is %q, %v; want blue", e.DefaultDeployment, err)
+	}
+}
+
+// TestExport: what is exported is what is there.
+func TestExport(t *testing.T) {
+	p := newPottery(t, nil)
+	_, files := cups(t)
+	p.ok(t, append([]string{"apply", "--set-default"}, files...)...)
+	exported := filepath.Join(t.TempDir(), "cups.yml")
+	text := p.ok(t, "export", "cups")
+	if err := os.WriteFile(exported, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, stderr := p.run(t, "plan", "-f", exported); code != 0 || !strings.Contains(text, "mini_batch_size: 5") {
+		t.Errorf("plan of what was exported: exit code %d\n%s%s\n%s", code, out, stderr, text)
+	}
+	p.fails(t, 1, []string{"export", "mugs"}, "404 EndpointNotFound")
+}
+
+func TestPlanRefused(t *testing.T) {
+	p := newPottery(t, nil)
+	dir, files := cups(t)
+	p.fails(t, 1, []string{"plan"}, "--file is required; see azmlbatch plan --help")
+	p.fails(t, 1, []string{"plan", "--no-such"}, "unknown flag: --no-such")
+	p.fails(t, 2, []string{"apply"}, "--file is required; see azmlbatch apply --help")
+	p.fails(t, 2, append([]string{"apply", "--keep", "-1"}, files...), "--keep must not be negative, but is -1")
+	writeCups(t, dir, map[string]string{"blue.yml": "name: blue\nendpoint_name: cups\nmodell: x\ncomput: y\n"})
+	code, _, stderr := p.run(t, append([]string{"plan"}, files...)...)
+	if lines := strings.Count(stderr, "\n"); code != 1 || !strings.Contains(stderr, "blue.yml:3:1") || !strings.Contains(stderr, "blue.yml:4:1") || strings.Count("\n"+stderr, "\nazmlbatch: ") != lines {
+		t.Errorf("mistakes in a file: exit code %d\n%s", code, stderr)
+	}
+	if code, _, _ := p.run(t, append([]string{"apply"}, files...)...); code != usageError {
+		t.Errorf("apply of a mistake in a file: exit code %d, want %d", code, usageError)
+	}
+}
+
+// TestApplyInterrupted: started again, it goes on.
+func TestApplyInterrupted(t *testing.T) {
+	p := newPottery(t, nil)
+	_, files := cups(t)
+	code, _, stderr := interruptedAt(t, p, http.MethodPut, "/batchEndpoints/cups", append([]string{"apply"}, files...)...)
+	if code != interrupted || !strings.HasSuffix(stderr, "azmlbatch: interrupted; what was started may go on in Azure, and the same command goes on from there\n") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	p.ok(t, append([]string{"apply"}, files...)...)
+	if code, out, _ := p.run(t, append([]string{"plan"}, files...)...); code != 0 {
+		t.Errorf("plan afterwards: exit code %d\n%s", code, out)
+	}
+}
