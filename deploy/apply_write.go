@@ -59,7 +59,9 @@ const registerTries = 5
 func (i *assetItem[T]) write(ctx context.Context, s *step) error {
 	want := i.want
 	if i.files != nil && i.change.Action == ActionCreate {
-		up, err := s.a.client.Upload(ctx, i.files.path, s.uploading())
+		options := s.uploading()
+		options.Datastore = i.files.datastore
+		up, err := s.a.client.Upload(ctx, i.files.path, options)
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func (i *assetItem[T]) read(ctx context.Context, client *azmlbatch.Client) error
 			return err
 		}
 	}
-	_, err := client.FindUpload(ctx, i.files.path, nil)
+	_, err := client.FindUpload(ctx, i.files.path, &azmlbatch.UploadOptions{Datastore: i.files.datastore})
 	i.there = err == nil
 	if errors.Is(err, azmlbatch.ErrNotFound) {
 		return nil

@@ -124,5 +124,17 @@ func broken(s azmlbatch.ProvisioningState) bool {
 	return s == azmlbatch.ProvisioningStateFailed || s == azmlbatch.ProvisioningStateCanceled
 }
 
+// withSubnetID completes the id of a subnet that is given by the names of its network and its own. The CLI too takes the network
+// to be in the workspace's resource group.
+func withSubnetID(c azmlbatch.Compute, ws azmlbatch.Workspace) azmlbatch.Compute {
+	cluster, ok := clusterOf(c)
+	if !ok || !strings.HasPrefix(cluster.SubnetID, "virtualNetworks/") {
+		return c
+	}
+	cluster.SubnetID = fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Network/%s", ws.SubscriptionID, ws.ResourceGroup, cluster.SubnetID)
+	c.Properties = cluster
+	return c
+}
+
 // ref is how others name the compute.
 func (i *computeItem) ref() string { return i.want.Name }

@@ -12,8 +12,9 @@ import (
 
 // content is a local file or folder, as an upload sends it. It is hashed once, when a hash is asked for.
 type content struct {
-	path string
-	tree *local.Tree
+	path      string
+	tree      *local.Tree
+	datastore string // to upload to; empty means the workspace's default
 
 	mu     sync.Mutex
 	hashes map[string]string // by recipe

@@ -61,7 +61,7 @@ func (p *planner) add(i item) {
 func (p *planner) collect(ctx context.Context) error {
 	var bad []error
 	for _, v := range p.spec.Computes {
-		p.add(&computeItem{want: v})
+		p.add(&computeItem{want: withSubnetID(v, p.client.Workspace())})
 	}
 	bad = append(bad, addAssets(p, dataAssets, p.spec.Data), addAssets(p, models, p.spec.Models))
 	for _, v := range p.spec.Codes {
@@ -93,6 +93,9 @@ func addAssets[T azmlbatch.Asset](p *planner, k *assetKind[T], all []T) error {
 	var bad []error
 	for _, v := range all {
 		i, err := newAssetItem(k, v)
+		if i.files != nil {
+			i.files.datastore = p.spec.Datastores[i.files.path]
+		}
 		p.add(i)
 		bad = append(bad, err)
 	}

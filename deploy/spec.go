@@ -39,7 +39,8 @@ type Spec struct {
 	// Environments by Name and Version. Build.ContextURI may be a local folder. CondaFile is text, as
 	// everywhere.
 	Environments []azmlbatch.Environment
-	// Computes by Name: clusters to create, or to scale as written.
+	// Computes by Name: clusters to create, or to scale as written. SubnetID may be
+	// "virtualNetworks/NETWORK/subnets/SUBNET", which is completed with the workspace's resource group.
 	Computes []azmlbatch.Compute
 	// Data by Name and Version. DataURI may be a local file or folder.
 	Data []azmlbatch.Data
