@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"regexp"
 	"strings"
@@ -145,12 +146,51 @@ func parseXMLError(body []byte) (codes []string, message string) {
 
 var titlePattern = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
+const pageText = "an HTML page, not the service's answer"
+
 // htmlTitle keeps the only useful words of a proxy's or gateway's page.
 func htmlTitle(body []byte) string {
 	if m := titlePattern.FindSubmatch(body); m != nil {
-		return "an HTML page, not the service's answer: " + clip(string(m[1]))
+		return pageText + ": " + clip(html.UnescapeString(string(m[1])))
 	}
-	return "an HTML page, not the service's answer"
+	return pageText
+}
+
+// foreignPage reports whether an answer is the page of a proxy or gateway: no plane of the service
+// answers HTML. A request that the service's own gateway cannot read at all is an exception.
+func foreignPage(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
+		return false
+	}
+	if isHTML(resp.Header) {
+		return true
+	}
+	body, _ := payload(resp)
+	_, message := parseErrorBody(body)
+	return strings.HasPrefix(message, pageText)
+}
+
+func isHTML(h http.Header) bool {
+	const html = "text/html"
+	kind := h.Get("Content-Type")
+	return len(kind) >= len(html) && strings.EqualFold(kind[:len(html)], html)
+}
+
+// A pageError is a proxy's page in the place of a blob: any content can be a blob's, so the headers
+// must tell.
+type pageError struct{ resp *http.Response }
+
+func (e *pageError) Error() string { return pageText }
+
+// checkBlobPage returns an error for an answer that storage did not make. All answers of storage have
+// a request id.
+func checkBlobPage(resp *http.Response) error {
+	if resp.StatusCode >= http.StatusMultipleChoices || !isHTML(resp.Header) || resp.Header.Get("X-Ms-Request-Id") != "" {
+		return nil
+	}
+	_ = readWhole(resp, new(bytes.Buffer)) // its beginning will do
+	return &pageError{resp}
 }
 
 // failed gives an error of a step the operation that it was a step of. Errors of this package already name one, their own;
@@ -169,9 +209,12 @@ func (o operation) failed(err error) error {
 func transportError(op operation, err error) error {
 	e := &Error{Operation: op.String(), Err: err}
 	var cut *cutError
+	var page *pageError
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return e
+	case errors.As(err, &page):
+		return newResponseError(op.String(), page.resp)
 	case errors.As(err, &cut):
 		e.StatusCode, e.RequestID, e.Message = cut.status, cut.requestID, shown(cut)
 		e.Remedy = "check the network, and any proxy in between"

@@ -1,60 +1,118 @@
 package azmlbatch
 
 import (
-	"crypto/x509"
-	"encoding/json"
-	"errors"
-	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// remedy says what the caller can do about an answer, or "" when the service's own words are all there is to say.
+// An answerRemedy is what helps with an answer that has one of the codes, or one of the words in its
+// message.
+type answerRemedy struct {
+	status int // of the answer; 0 means any
+	codes  []string
+	words  []string // in lower case
+	remedy string
+}
+
+const (
+	policyRemedy   = "this is Azure Policy, not a role: change the request so that the policy allows it, or ask for an exemption"
+	networkRemedy  = "the workspace's network rules refuse this machine: connect through its private endpoint, or open the rules"
+	audienceRemedy = "the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"
+	tenantRemedy   = "the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"
+	expiredRemedy  = "the token has expired: make the credential refresh it, and check this machine's clock"
+)
+
+// answerRemedies are what people meet. A code says more than words, so all codes are looked for first.
+var answerRemedies = []answerRemedy{
+	{codes: []string{"RequestDisallowedByPolicy"}, remedy: policyRemedy},
+	{codes: []string{"RequestDisallowedByAzure"}, remedy: "Azure itself refuses this for the subscription or region: choose another region, or ask Azure support"},
+	{codes: []string{"ScopeLocked"}, remedy: "this is a lock, not a role: remove the lock that the message names"},
+	{codes: []string{"InvalidAuthenticationTokenAudience"}, remedy: audienceRemedy},
+	{codes: []string{"InvalidAuthenticationTokenTenant"}, remedy: tenantRemedy},
+	{codes: []string{"ExpiredAuthenticationToken"}, remedy: expiredRemedy},
+	{codes: []string{"SubscriptionNotFound", "InvalidSubscriptionId"},
+		remedy: "check Workspace.SubscriptionID, and that the credential's tenant is the subscription's (az account list shows both)"},
+	{codes: []string{"ReadOnlyDisabledSubscription", "DisabledSubscription"}, remedy: "the subscription is disabled: its owner must enable it, or choose another"},
+	{codes: []string{"ResourceGroupNotFound"}, remedy: "check Workspace.ResourceGroup and Workspace.SubscriptionID"},
+	{codes: []string{"WorkspaceNotFound"}, remedy: workspaceRemedy},
+	{codes: []string{"NoRegisteredProviderFound"}, remedy: "set ClientOptions.APIVersion to one of the versions that the message lists"},
+	{codes: []string{"MissingSubscriptionRegistration", "SubscriptionNotRegistered", "MissingRegistrationForResourceProvider"},
+		remedy: "register the resource provider once: az provider register --namespace " + resourceProvider},
+	{codes: []string{"KeyBasedAuthenticationNotPermitted"},
+		remedy: "the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"},
+	// Storage's code; ARM says AuthenticationFailed with 401.
+	{status: http.StatusForbidden, codes: []string{"AuthenticationFailed"},
+		remedy: "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"},
+	{codes: []string{"AuthorizationFailure"}, // not ARM's AuthorizationFailed
+		remedy: "the storage account's network rules refuse this machine: open them or use a private endpoint"},
+	{codes: []string{"PublicAccessNotPermitted"}, remedy: "the storage account refuses requests without a credential: register the storage as a datastore, or use a signed URL"},
+	{codes: []string{"AccountIsDisabled"}, remedy: "the storage account is disabled: ask its owner"},
+
+	{status: http.StatusForbidden, words: []string{"public network access", "private endpoint"}, remedy: networkRemedy},
+	{words: []string{"wrong audience", "audiences in jwt"}, remedy: audienceRemedy},
+	{words: []string{"jwt issuer is not configured"}, remedy: tenantRemedy},
+	{words: []string{"denied by policy"}, remedy: "assign " + roleDataScientist + roleTakesTime}, // the scoring host's, no Azure Policy
+	{status: http.StatusUnauthorized, words: []string{"expired"}, remedy: expiredRemedy},
+	{words: []string{"no valid deployments to route to"}, remedy: "set a default with Endpoints().SetDefaultDeployment, or name the deployment in Invocation.Deployment"},
+	{words: []string{"endpoint names must be unique"}, remedy: "endpoint names are unique per region, across all workspaces: choose another, for example with a random suffix"},
+}
+
+// pageRemedy helps against pages of proxies and gateways.
+const pageRemedy = "a proxy or gateway answered in the service's place: check HTTPS_PROXY and NO_PROXY, and ask whoever runs it to let this host through"
+
+const workspaceRemedy = "check Workspace.Name, Workspace.ResourceGroup and Workspace.SubscriptionID"
+
+// remedy says what the caller can do about an answer, or "" if the service's own words are all there
+// is to say. It goes by what the answer says, and never by the method of the request.
 func remedy(e *Error, resp *http.Response) string {
 	switch {
-	case e.has("RequestDisallowedByPolicy"):
-		return "this is Azure Policy, not a role: change the request so that the policy allows it, or ask for an exemption"
-	case e.StatusCode == http.StatusForbidden && (e.mentions("public network access") || e.mentions("private endpoint")):
-		return "the workspace's network rules refuse this machine: connect through its private endpoint, or open the rules"
-	case e.has("InvalidAuthenticationTokenAudience"), e.mentions("wrong audience"), e.mentions("audiences in jwt"):
-		return "the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"
-	case e.has("InvalidAuthenticationTokenTenant"), e.mentions("jwt issuer is not configured"):
-		return "the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"
-	case e.has("MissingSubscriptionRegistration"), e.has("SubscriptionNotRegistered"), e.has("MissingRegistrationForResourceProvider"):
-		return "register the resource provider once: az provider register --namespace " + resourceProvider
-	case e.mentions("denied by policy"):
-		return "assign " + roleDataScientist + roleTakesTime
-	case e.mentions("expired") && e.StatusCode == http.StatusUnauthorized:
-		return "the token has expired: make the credential refresh it, and check this machine's clock"
-	case e.has("KeyBasedAuthenticationNotPermitted"):
-		return "the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"
+	case e.StatusCode == http.StatusProxyAuthRequired:
+		return proxyLoginRemedy
+	case foreignPage(resp):
+		return pageRemedy
+	case e.has("LinkedAuthorizationFailed") || e.has("LinkedAccessCheckFailed"):
+		return linkedRemedy(e)
 	case e.has("AuthorizationPermissionMismatch"):
 		return blobRoleRemedy(e)
-	case e.StatusCode == http.StatusForbidden && e.has("AuthenticationFailed"): // storage's; ARM says it with 401
-		return "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"
-	case e.has("AuthorizationFailure"): // not ARM's AuthorizationFailed
-		return "the storage account's network rules refuse this machine: open them or use a private endpoint"
+	case workspaceMissing.MatchString(e.Message):
+		return workspaceRemedy
+	}
+	if text := e.listedRemedy(); text != "" {
+		return text
+	}
+	switch {
 	case e.StatusCode == http.StatusForbidden:
 		return roleRemedy(e)
 	case e.StatusCode == http.StatusUnauthorized:
-		return "check tenant, client and secret of the credential, and that the token is for this cloud"
-	case e.mentions("no valid deployments to route to"):
-		return "set a default with Endpoints().SetDefaultDeployment, or name the deployment in Invocation.Deployment"
-	case e.mentions("endpoint names must be unique"):
-		return "endpoint names are unique per region, across all workspaces: choose another, for example with a random suffix"
+		return "the service does not take the token: check that the credential is of the subscription's tenant, and ClientOptions.Cloud"
 	case e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= http.StatusInternalServerError:
 		return busyRemedy(e, resp)
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+	case e.StatusCode >= 300 && e.StatusCode < 400:
 		return "redirects are not followed because the token would go along: check for a proxy in between"
 	}
 	return ""
 }
+
+func (e *Error) listedRemedy() string {
+	for _, r := range answerRemedies {
+		if (r.status == 0 || r.status == e.StatusCode) && slices.ContainsFunc(r.codes, e.has) {
+			return r.remedy
+		}
+	}
+	for _, r := range answerRemedies {
+		if (r.status == 0 || r.status == e.StatusCode) && slices.ContainsFunc(r.words, e.mentions) {
+			return r.remedy
+		}
+	}
+	return ""
+}
+
+// workspaceMissing matches what ARM says when the workspace itself does not exist: codes
+// ResourceNotFound and ParentResourceNotFound, which other resources share.
+var workspaceMissing = regexp.MustCompile(`(?i)the resource 'Microsoft\.MachineLearningServices/workspaces/[^/']+' under|parent resource '[^']*/workspaces/[^/']+' could not be found`)
 
 // busyRemedy is for a service that still could not answer at the last try.
 func busyRemedy(e *Error, resp *http.Response) string {
@@ -71,27 +129,6 @@ func (e *Error) has(code string) bool { return HasCode(e, code) }
 
 func (e *Error) mentions(words string) bool {
 	return strings.Contains(strings.ToLower(e.Message), words)
-}
-
-// transportRemedy explains why no answer came.
-func transportRemedy(err error) string {
-	var auth *azidentity.AuthenticationFailedError
-	var dns *net.DNSError
-	var op *net.OpError
-	var unknownCA x509.UnknownAuthorityError
-	switch {
-	case errors.As(err, &auth), signInMissing(err):
-		return signInRemedy(err)
-	case errors.As(err, &op) && op.Op == "proxyconnect":
-		return "the proxy cannot be reached: check HTTPS_PROXY and NO_PROXY"
-	case errors.As(err, &dns):
-		return "the host name is unknown: check the network, and ClientOptions.Cloud"
-	case errors.As(err, &unknownCA):
-		return "the server's certificate is not trusted: add the proxy's or emulator's CA, for example with SSL_CERT_FILE"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nothing listens there: check HTTPS_PROXY and whether the emulator runs"
-	}
-	return ""
 }
 
 // Which role grants which action, from learn.microsoft.com, how-to-assign-roles and the definitions of the built-in roles.
@@ -132,6 +169,35 @@ func roleFor(action string) string {
 	return roleDataScientist
 }
 
+// linkedAction finds, in the refusal of a request that touches a second resource, the action that is
+// missing on that one. The first action of the message is one that the caller has.
+var linkedAction = regexp.MustCompile(`(?:does not have permission|does not have authorization) to perform action(?:\(s\))? '([^']+)'`)
+
+// linkedRemedy is for a cluster in somebody's subnet, a compute with somebody's identity, and the like.
+func linkedRemedy(e *Error) string {
+	found := linkedAction.FindStringSubmatch(e.Message)
+	switch {
+	case e.mentions("current tenant"):
+		return "the linked subscription belongs to another tenant: use a credential that both tenants accept, or a resource of this tenant"
+	case e.mentions("linked subscription"):
+		return "check the id of the linked resource: its subscription does not exist, or the caller cannot see it"
+	case found == nil:
+		return "the caller lacks a role on the linked resource that the message names"
+	}
+	return "the caller lacks " + found[1] + " on the linked resource: assign " + linkedRole(found[1]) + roleTakesTime
+}
+
+// linkedRole names the built-in role that grants an action on a resource that a workspace uses.
+func linkedRole(action string) string {
+	switch action = strings.ToLower(action); {
+	case strings.HasPrefix(action, "microsoft.managedidentity/"):
+		return "Managed Identity Operator on that identity"
+	case strings.HasPrefix(action, "microsoft.network/"):
+		return "Network Contributor on that network"
+	}
+	return "a role that has it, such as Contributor, on that resource"
+}
+
 // blobRoleRemedy says which role on the storage account a refused caller lacks. What the caller is about to do decides, not
 // the request: an upload begins with a HEAD.
 func blobRoleRemedy(e *Error) string {
@@ -142,68 +208,4 @@ func blobRoleRemedy(e *Error) string {
 		}
 	}
 	return "assign " + role + " to the caller" + roleTakesTime
-}
-
-// chainPattern finds the credentials that a chain of azidentity has tried, each at the beginning of a line.
-var chainPattern = regexp.MustCompile(`(?m)^\t(\w+)`)
-
-// signInMissing reports whether no credential of a chain had anything to sign in with. azidentity's type for that is not
-// exported, so its words must do.
-func signInMissing(err error) bool {
-	return strings.Contains(err.Error(), "failed to acquire a token.\nAttempted credentials:") || strings.Contains(err.Error(), "az login")
-}
-
-// signInText is what azidentity says, on one line and without the dump of the answer; "" when err is no matter of signing in.
-func signInText(err error) string {
-	var auth *azidentity.AuthenticationFailedError
-	if errors.As(err, &auth) && auth.RawResponse != nil {
-		if text := entraText(auth); text != "" {
-			return "no token: " + text
-		}
-	}
-	if !signInMissing(err) {
-		return ""
-	}
-	var tried []string
-	for _, m := range chainPattern.FindAllStringSubmatch(err.Error(), -1) {
-		tried = append(tried, m[1])
-	}
-	if tried == nil {
-		return "nobody is signed in"
-	}
-	return "nobody is signed in (tried " + strings.Join(tried, ", ") + ")"
-}
-
-// entraText is the token service's own sentence, which begins with its AADSTS code.
-func entraText(auth *azidentity.AuthenticationFailedError) string {
-	body, _ := runtime.Payload(auth.RawResponse)
-	var answer struct {
-		Description string `json:"error_description"`
-	}
-	_ = json.Unmarshal(body, &answer) // a body of another form says nothing
-	text, _, _ := strings.Cut(answer.Description, "Trace ID:")
-	return clip(oneLine(redact(text)))
-}
-
-// signInRemedies are the codes of the token service that people meet, with what helps.
-var signInRemedies = []struct{ code, remedy string }{
-	{"AADSTS7000215", "give the client secret's value, not its id"},
-	{"AADSTS7000222", "the client secret has expired: make a new one"},
-	{"AADSTS700016", "check the client id, and that the tenant is the application's"},
-	{"AADSTS90002", "check the tenant id, and ClientOptions.Cloud"},
-	{"AADSTS500011", "this cloud has no such service in the tenant: check ClientOptions.Cloud and the tenant"},
-	{"AADSTS50049", "check AZURE_AUTHORITY_HOST and ClientOptions.Cloud"},
-}
-
-func signInRemedy(err error) string {
-	text := signInText(err)
-	for _, r := range signInRemedies {
-		if strings.Contains(text, r.code) {
-			return r.remedy
-		}
-	}
-	if signInMissing(err) {
-		return "sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
-	}
-	return "the credential got no token: check tenant, client and secret"
 }

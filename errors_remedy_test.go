@@ -20,13 +20,21 @@ func TestRefusalsNameTheRole(t *testing.T) {
 		return `{"error":{"code":"AuthorizationFailed","message":"The client 'C' with object id 'O' does not have authorization to perform action '` + action +
 			`' over scope '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w' or the scope is invalid."}}`
 	}
+	linked := func(lacks string) string {
+		return `{"error":{"code":"LinkedAuthorizationFailed","message":"The client 'C' with object id 'O' has permission to perform action 'Microsoft.MachineLearningServices/workspaces/computes/write' on scope '/subscriptions/s'; however, it does not have permission to perform action ` + lacks + `."}}`
+	}
 	storage := func(code string) string {
 		return "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code><Message>no</Message></Error>"
 	}
 	const (
 		workspace = "Microsoft.MachineLearningServices/workspaces/"
 		later     = "; a new role takes up to an hour to work"
-		noWords   = "the answer does not say why: check the caller's role, the network rules and Azure Policy"
+		page      = "a proxy or gateway answered in the service's place: check HTTPS_PROXY and NO_PROXY, and ask whoever runs it to let this host through"
+
+		subscription = "check Workspace.SubscriptionID, and that the credential's tenant is the subscription's (az account list shows both)"
+		ofWorkspace  = "check Workspace.Name, Workspace.ResourceGroup and Workspace.SubscriptionID"
+
+		noWords = "the answer does not say why: check the caller's role, the network rules and Azure Policy"
 	)
 	tests := []struct {
 		name, method, body string
@@ -63,6 +71,44 @@ func TestRefusalsNameTheRole(t *testing.T) {
 			"the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"},
 		{"provider not registered", "PUT", `{"error":{"code":"MissingSubscriptionRegistration","message":"The subscription is not registered to use namespace."}}`, 409,
 			"register the resource provider once: az provider register --namespace Microsoft.MachineLearningServices"},
+		{"a role on somebody's identity", "PUT", linked("'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) '/subscriptions/s/resourcegroups/other/providers/Microsoft.ManagedIdentity/userAssignedIdentities/kiln' or the linked scope(s) are invalid"), 403,
+			"the caller lacks Microsoft.ManagedIdentity/userAssignedIdentities/assign/action on the linked resource: assign Managed Identity Operator on that identity" + later},
+		{"a role on somebody's subnet", "PUT", linked("'Microsoft.Network/virtualNetworks/subnets/join/action' on the linked scope(s) '/subscriptions/s/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/s' or the linked scope(s) are invalid"), 403,
+			"the caller lacks Microsoft.Network/virtualNetworks/subnets/join/action on the linked resource: assign Network Contributor on that network" + later},
+		{"a role on another linked resource", "PUT", linked("'Microsoft.Storage/storageAccounts/write' on the linked scope(s) '/x' or the linked scope(s) are invalid"), 403,
+			"the caller lacks Microsoft.Storage/storageAccounts/write on the linked resource: assign a role that has it, such as Contributor, on that resource" + later},
+		{"a linked resource of another tenant", "PUT", `{"error":{"code":"LinkedAuthorizationFailed","message":"The client has permission to perform action 'Microsoft.Network/virtualNetworks/subnets/join/action' on scope '/s', however the current tenant 'T' is not authorized to access linked subscription 'S'."}}`, 403,
+			"the linked subscription belongs to another tenant: use a credential that both tenants accept, or a resource of this tenant"},
+		{"a linked resource of no subscription", "PUT", `{"error":{"code":"LinkedAuthorizationFailed","message":"The client has permission to perform action 'Microsoft.Network/virtualNetworks/subnets/join/action' on scope '/s', however the linked subscription 'S' was not found."}}`, 403,
+			"check the id of the linked resource: its subscription does not exist, or the caller cannot see it"},
+		{"a linked resource, in other words", "PUT", `{"error":{"code":"LinkedAuthorizationFailed","message":"No."}}`, 403, "the caller lacks a role on the linked resource that the message names"},
+		{"a linked resource, with 400", "PUT", `{"error":{"code":"LinkedAccessCheckFailed","message":"The client with object id 'O' does not have authorization to perform action 'Microsoft.Network/publicIPAddresses/join/action' over scope '/s' or the scope is invalid."}}`, 400,
+			"the caller lacks Microsoft.Network/publicIPAddresses/join/action on the linked resource: assign Network Contributor on that network" + later},
+		{"no such subscription", "GET", `{"error":{"code":"SubscriptionNotFound","message":"The subscription 's' could not be found."}}`, 404, subscription},
+		{"no id of a subscription", "GET", `{"error":{"code":"InvalidSubscriptionId","message":"The provided subscription identifier 's' is malformed or invalid."}}`, 400, subscription},
+		{"a disabled subscription", "PUT", `{"error":{"code":"ReadOnlyDisabledSubscription","message":"The subscription 's' is disabled and therefore marked as read only."}}`, 409, "the subscription is disabled: its owner must enable it, or choose another"},
+		{"no such group", "GET", `{"error":{"code":"ResourceGroupNotFound","message":"Resource group 'g' could not be found."}}`, 404, "check Workspace.ResourceGroup and Workspace.SubscriptionID"},
+		{"no such workspace", "GET", `{"error":{"code":"ResourceNotFound","message":"The Resource 'Microsoft.MachineLearningServices/workspaces/w' under resource group 'g' was not found."}}`, 404, ofWorkspace},
+		{"no such workspace, creating something in it", "PUT", `{"error":{"code":"ParentResourceNotFound","message":"Failed to perform 'write' on resource(s) of type 'workspaces/computes', because the parent resource '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w' could not be found."}}`, 404, ofWorkspace},
+		{"something missing in a workspace", "GET", `{"error":{"code":"ResourceNotFound","message":"The Resource 'Microsoft.MachineLearningServices/workspaces/w/computes/c' under resource group 'g' was not found."}}`, 404, ""},
+		{"a lock", "DELETE", `{"error":{"code":"ScopeLocked","message":"The scope '/s' cannot perform delete operation because following scope(s) are locked: '/l'."}}`, 409, "this is a lock, not a role: remove the lock that the message names"},
+		{"a region without the version of the API", "GET", `{"error":{"code":"NoRegisteredProviderFound","message":"No registered resource provider found for location 'r' and API version '2022-05-01' for type 'workspaces/batchEndpoints'. The supported api-versions are '2023-10-01, 2024-04-01'."}}`, 400,
+			"set ClientOptions.APIVersion to one of the versions that the message lists"},
+		{"a refusal of Azure itself", "PUT", `{"error":{"code":"RequestDisallowedByAzure","message":"Resource 'c' was disallowed by Azure."}}`, 403, "Azure itself refuses this for the subscription or region: choose another region, or ask Azure support"},
+		{"an expired token", "GET", `{"error":{"code":"ExpiredAuthenticationToken","message":"The access token expiry UTC time '1' is earlier than current UTC time '2'."}}`, 401,
+			"the token has expired: make the credential refresh it, and check this machine's clock"},
+		{"a token that is refused without a reason", "GET", ``, 401, "the service does not take the token: check that the credential is of the subscription's tenant, and ClientOptions.Cloud"},
+		{"a proxy that refuses", "GET", "<html><title>Access denied</title></html>", 403, page},
+		{"a proxy that wants a sign-in", "GET", "<!DOCTYPE html><title>Sign in</title>", 401, page},
+		{"a gateway without a service", "GET", "<html>no</html>", 502, page},
+		{"a proxy that knows nothing", "GET", "<html>no</html>", 404, page},
+		{"a request that no gateway can read", "GET", "<html><title>Bad Request</title></html>", 400, ""},
+		{"a proxy that wants a password", "GET", "", 407, "the proxy asks who you are: put user and password into HTTPS_PROXY (https_proxy=http://USER:PASSWORD@HOST:PORT)"},
+		{"storage without anonymous access", "GET", storage("PublicAccessNotPermitted"), 409, "the storage account refuses requests without a credential: register the storage as a datastore, or use a signed URL"},
+		{"a disabled storage account", "GET", storage("AccountIsDisabled"), 403, "the storage account is disabled: ask its owner"},
+		{"a signature that storage does not take", "GET", storage("AuthenticationFailed"), 403, "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"},
+		{"a code beside words of another case", "PUT", `{"error":{"code":"RequestDisallowedByPolicy","message":"Public network access must be disabled."}}`, 403,
+			"this is Azure Policy, not a role: change the request so that the policy allows it, or ask for an exemption"},
 		{"an expired token at the scoring host", "POST", "Jwt is expired", 401, "the token has expired: make the credential refresh it, and check this machine's clock"},
 	}
 	for _, tt := range tests {

@@ -45,7 +45,7 @@ func TestErrorFromEveryKindOfAnswer(t *testing.T) {
 			`azmlbatch: get endpoint "digits": 500 ServiceError: Received 500 from a service request (request m1)`, []string{"ServiceError"}},
 		{"no body at all", 404, nil, "", `azmlbatch: get endpoint "digits": 404 Not Found`, nil},
 		{"a proxy's page", 502, nil, "<!DOCTYPE html><html><head><title>Bad\n gateway</title></head><body>secret path</body></html>",
-			`azmlbatch: get endpoint "digits": 502 Bad Gateway: an HTML page, not the service's answer: Bad gateway`, nil},
+			`azmlbatch: get endpoint "digits": 502 Bad Gateway: an HTML page, not the service's answer: Bad gateway; ` + pageRemedy, nil},
 		{"XML with a byte order mark", 403, nil,
 			"\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>KeyBasedAuthenticationNotPermitted</Code><Message>Key based authentication is not permitted on this storage account.\nRequestId:1\nTime:2</Message></Error>",
 			`azmlbatch: get endpoint "digits": 403 KeyBasedAuthenticationNotPermitted: Key based authentication is not permitted on this storage account.; the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token`,

@@ -90,6 +90,7 @@ func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err 
 	}
 	resp, err = p.pipeline.Do(req)
 	if err != nil {
+		err = endedBy(ctx, err)
 		if !s.sent {
 			err = &unsentError{err}
 		}
@@ -99,7 +100,7 @@ func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err 
 	if ok == nil {
 		ok = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent}
 	}
-	if !slices.Contains(ok, resp.StatusCode) {
+	if !slices.Contains(ok, resp.StatusCode) || isHTML(resp.Header) {
 		return nil, newResponseError(r.op.String(), resp)
 	}
 	return resp, nil
@@ -198,9 +199,13 @@ func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 		return nil
 	}
 	if err := wire.Unmarshal(body, v); err != nil {
-		return &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
+		e := &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
 			Message: "the answer is not the JSON that was expected (" + oneLine(err.Error()) + ")",
 			Remedy:  "check for a proxy in between; the call may have worked, so read the resource before trying again"}
+		if _, message := parseErrorBody(body); strings.HasPrefix(message, pageText) {
+			e.Message, e.Remedy = oneLine(redact(message)), pageRemedy
+		}
+		return e
 	}
 	return nil
 }

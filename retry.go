@@ -227,7 +227,8 @@ func (t *retryTransport) check(ctx context.Context, resp *http.Response, err err
 func (s *sending) retryFailure(err error) bool {
 	var unknownCA x509.UnknownAuthorityError
 	var hostname x509.HostnameError
-	if errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.Is(err, errBodyTooLong) {
+	if errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.Is(err, errBodyTooLong) ||
+		proxyRefusal(err) == http.StatusProxyAuthRequired {
 		return false // will not get better
 	}
 	return !s.once || neverSent(err)
@@ -246,7 +247,7 @@ func turnedAway(resp *http.Response) bool {
 func neverSent(err error) bool {
 	var dns *net.DNSError
 	var op *net.OpError
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) ||
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) || proxyRefusal(err) != 0 ||
 		errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 

@@ -69,6 +69,9 @@ type signing struct{ next policy.Transporter }
 func (s signing) Do(req *http.Request) (*http.Response, error) {
 	t := req.Context().Value(blobTargetKey{}).(blobTarget)
 	resp, err := s.send(req, t)
+	if err == nil {
+		err = checkBlobPage(resp)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -161,7 +164,7 @@ func (c *Client) openBlobAt(ctx context.Context, op operation, at place, offset 
 	err := c.blobCall(ctx, op, at, StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
 		resp, err := b.DownloadStream(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: offset}})
 		if err == nil {
-			body = blobBody{resp.NewRetryReader(ctx, &blob.RetryReaderOptions{}), op}
+			body = blobBody{resp.NewRetryReader(ctx, &blob.RetryReaderOptions{}), op, at}
 		}
 		return err
 	})
@@ -172,12 +175,13 @@ func (c *Client) openBlobAt(ctx context.Context, op operation, at place, offset 
 type blobBody struct {
 	io.ReadCloser
 	op operation
+	at place
 }
 
 func (b blobBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = storageError(b.op, err)
+		err = b.at.named(storageError(b.op, err))
 	}
 	return n, err
 }
@@ -192,7 +196,7 @@ func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer St
 	for _, w := range c.storage.order(at, waysIn(at, prefer)) {
 		b, sign, err := c.enter(ctx, op, w, at)
 		if err == nil {
-			err = storageError(op, call(withTarget(ctx, blobTarget{url: at.url(), sign: sign}), b))
+			err = at.named(storageError(op, call(withTarget(ctx, blobTarget{url: at.url(), sign: sign}), b)))
 			if !refused(err, w) {
 				if err == nil || statusOf(err) != 0 {
 					c.storage.remember(at, w)

@@ -133,11 +133,11 @@ func (s *containerClient) try(ctx context.Context, r blobRequest, p *pass) (*htt
 	}
 	resp, err := s.do(req, p)
 	if err != nil {
-		return nil, storageError(s.op, withoutQuery(err))
+		return nil, s.at.named(storageError(s.op, withoutQuery(err)))
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer resp.Body.Close()
-		return nil, newResponseError(s.op.String(), resp)
+		return nil, s.at.named(newResponseError(s.op.String(), resp))
 	}
 	return resp, nil
 }
@@ -154,10 +154,11 @@ func (s *containerClient) do(req *http.Request, p *pass) (*http.Response, error)
 			req.URL = &u
 		}
 		resp, err := s.c.storage.roundTrip(s.c.transport(), req)
-		if resp != nil {
-			resp.Request = shown // without the signature
+		if err != nil {
+			return nil, err
 		}
-		return resp, err
+		resp.Request = shown // without the signature
+		return resp, checkBlobPage(resp)
 	}
 	var t blobTarget
 	if p.signature != "" {
@@ -180,7 +181,7 @@ func (c *Client) newPass(ctx context.Context, op operation, w way, at place) (*p
 	case byIdentity:
 		token, err := c.storageToken(ctx)
 		if err != nil {
-			return nil, storageError(op, err)
+			return nil, storageError(op, endedBy(ctx, err))
 		}
 		p.token = "Bearer " + token
 	case bySecrets:

@@ -1,0 +1,220 @@
+package azmlbatch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+var noRetry = policy.RetryOptions{MaxRetries: -1}
+
+func lastError[T any](list iter.Seq2[T, error]) (last error) {
+	for _, err := range list {
+		last = err
+	}
+	return last
+}
+
+// signInError is what a call says when its credential fails.
+func signInError(t *testing.T, ctx context.Context, cred azcore.TokenCredential) error {
+	t.Helper()
+	c, err := newClient(testWorkspace, cred, &ClientOptions{}, newFakeClock().clock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Endpoints().Get(ctx, "digits")
+	return err
+}
+
+// TestAnswersOfTheTokenService has each code with its own remedy, in the form of azidentity and in
+// that of the Azure CLI.
+func TestAnswersOfTheTokenService(t *testing.T) {
+	tests := map[string]string{ // code to what the remedy says
+		"AADSTS7000215": "the client secret's value", "AADSTS7000222": "the client secret has expired", "AADSTS700016": "check the client id",
+		"AADSTS7000229": "check the client id", "AADSTS7000112": "the application is disabled", "AADSTS700024": "this machine's clock",
+		"AADSTS700027": "this certificate", "AADSTS70021": "no federated credential", "AADSTS700213": "no federated credential",
+		"AADSTS90002": "check the tenant id", "AADSTS900023": "check the tenant id", "AADSTS50020": "az login --tenant", "AADSTS50034": "az login --tenant",
+		"AADSTS500011": "this cloud has no such service", "AADSTS50049": "AZURE_AUTHORITY_HOST", "AADSTS50126": "the password", "AADSTS50057": "the account is disabled",
+		"AADSTS50076": "a second factor", "AADSTS50079": "a second factor", "AADSTS700082": "run az login again", "AADSTS70043": "run az login again",
+		"AADSTS50173": "run az login again", "AADSTS53003": "Conditional Access", "AADSTS53000": "Conditional Access", "AADSTS65001": "a consent",
+		"AADSTS50105": "assigned users", "AADSTS1234567": "https://login.microsoftonline.com/error explains the code",
+	}
+	for code, want := range tests {
+		sentence := code + ": Something is wrong."
+		answer := &azidentity.AuthenticationFailedError{RawResponse: response(t, 401, nil,
+			`{"error":"invalid_client","error_description":"`+sentence+`\r\nTrace ID: 1\r\nTimestamp: x"}`)}
+		cli := errors.New("AzureCLICredential: ERROR: " + sentence + " Trace ID: 1 Timestamp: x\nTo re-authenticate, please run:\naz login")
+		chain := azidentity.NewCredentialUnavailableError("DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: no\n\tAzureCLICredential: ERROR: " + sentence + "\n")
+		for form, failure := range map[string]error{"azidentity": answer, "Azure CLI": cli, "chain": chain} {
+			err := signInError(t, t.Context(), credentialThat(func() error { return failure }))
+			if err == nil || !strings.HasPrefix(err.Error(), `azmlbatch: get endpoint "digits": no token: `+sentence+"; ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Trace ID") {
+				t.Errorf("%s, %s: %v, want %q", code, form, err, want)
+			}
+			if strings.Contains(err.Error(), "\n") || !errors.Is(err, failure) {
+				t.Errorf("%s, %s: %v, want one line and the cause", code, form, err)
+			}
+		}
+	}
+}
+
+// TestSignInWithoutAnAnswerOfTheTokenService: something else answers in its place, or nothing does. The
+// credential is azidentity's own, which hides its cause in text.
+func TestSignInWithoutAnAnswerOfTheTokenService(t *testing.T) {
+	answers := func(status int, kind, body string) transporter {
+		return func(r *http.Request) (*http.Response, error) {
+			resp := response(t, status, map[string]string{"Content-Type": kind}, body)
+			resp.Request = r
+			return resp, nil
+		}
+	}
+	fails := func(err error) transporter { return func(*http.Request) (*http.Response, error) { return nil, err } }
+	tests := map[string]struct {
+		transport transporter
+		want      []string
+		not       string
+	}{
+		"a proxy's page":       {answers(403, "text/html", "<html><title>Blocked</title></html>"), []string{"no token: 403 Forbidden: an HTML page, not the service's answer: Blocked; a proxy or gateway answered"}, "secret"},
+		"a gateway without it": {answers(502, "text/html", "<html></html>"), []string{"502 Bad Gateway", "a proxy or gateway answered"}, "secret"},
+		"an unknown host":      {fails(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "login.microsoftonline.com"}}), []string{"the host name is unknown"}, "check tenant"},
+		"a closed port":        {fails(errRefused), []string{"nothing listens there"}, "check tenant"},
+		"a dead proxy":         {fails(&net.OpError{Op: "proxyconnect", Net: "tcp", Err: errRefused}), []string{"the proxy cannot be reached"}, "check tenant"},
+		"a proxy with a password": {fails(&url.Error{Op: "Post", URL: "https://login.microsoftonline.com/x", Err: errors.New("Proxy Authentication Required")}),
+			[]string{"put user and password into HTTPS_PROXY"}, "check tenant"},
+		"an unknown identity":       {answers(400, "application/json", `{"error":"invalid_request","error_description":"Identity not found"}`), []string{"Identity not found", "AZURE_CLIENT_ID"}, "check tenant"},
+		"an answer of another form": {answers(400, "application/json", `{"error":"invalid_request"}`), []string{"no token: 400 Bad Request", "check tenant, client and secret"}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			cred, err := azidentity.NewClientSecretCredential("11111111-1111-4111-8111-111111111111", "app", "very-secret", &azidentity.ClientSecretCredentialOptions{
+				DisableInstanceDiscovery: true,
+				ClientOptions:            azcore.ClientOptions{Transport: tt.transport, Retry: noRetry}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = signInError(t, t.Context(), cred)
+			for _, want := range tt.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error = %v\nwant %q", err, want)
+				}
+			}
+			if err != nil && (strings.Contains(err.Error(), "\n") || tt.not != "" && strings.Contains(err.Error(), tt.not) || strings.Contains(err.Error(), "very-secret")) {
+				t.Errorf("error = %v, want one line without %q", err, tt.not)
+			}
+		})
+	}
+}
+
+// TestSignInEndsWithTheContext: azidentity hides the end of the context in text.
+func TestSignInEndsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cred, err := azidentity.NewClientSecretCredential("11111111-1111-4111-8111-111111111111", "app", "very-secret", &azidentity.ClientSecretCredentialOptions{
+		DisableInstanceDiscovery: true,
+		ClientOptions: azcore.ClientOptions{Retry: noRetry, Transport: transporter(func(r *http.Request) (*http.Response, error) {
+			cancel()
+			return nil, r.Context().Err()
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := signInError(t, ctx, cred); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "check tenant") {
+		t.Errorf("Get = %v, want context.Canceled", err)
+	}
+}
+
+// TestProxyThatRefuses has a proxy of its own, because all that net/http tells of a refusal is the
+// text of its status line.
+func TestProxyThatRefuses(t *testing.T) {
+	for status, want := range map[int]string{
+		407: "put user and password into HTTPS_PROXY", 403: "the proxy refuses to connect to this host", 502: "the proxy refuses to connect to this host",
+	} {
+		tries := 0
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			tries++
+			w.WriteHeader(status)
+		}))
+		u, err := url.Parse(proxy.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport := &http.Transport{Proxy: http.ProxyURL(u)}
+		c := newClientOver(t, &http.Client{Transport: transport}, newFakeClock())
+		if _, err := c.Endpoints().Get(t.Context(), "digits"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d: Get = %v, want %q", status, err, want)
+		}
+		if status == 407 && tries != 1 {
+			t.Errorf("%d tries of a proxy that wants a password, want 1", tries)
+		}
+		transport.CloseIdleConnections()
+		proxy.Close()
+	}
+}
+
+// TestPagesAreNoAnswers has the page of a proxy that says 200, on every plane.
+func TestPagesAreNoAnswers(t *testing.T) {
+	const body = "<html><head><title>Sign in to the guest network &amp; more</title></head></html>"
+	at := place{host: "shelf.blob.core.windows.net", container: "blobs", datastore: "d", keyless: true}
+	calls := map[string]func(*Client) error{
+		"get": func(c *Client) error { _, err := c.Endpoints().Get(t.Context(), "digits"); return err },
+		"list": func(c *Client) error {
+			for _, err := range c.Endpoints().List(t.Context()) {
+				return err
+			}
+			return nil
+		},
+		"list blobs": func(c *Client) error { return lastError(c.listBlobs(t.Context(), operation{"list", "blobs", ""}, at)) },
+		"read blob": func(c *Client) error {
+			_, err := c.openBlobAt(t.Context(), operation{"read", "blob", "b"}, at.at("b"), 0)
+			return err
+		},
+		"read block": func(c *Client) error {
+			_, err := c.newContainerClient(operation{"read", "blob", "b"}, at, "").send(t.Context(), blobRequest{method: "GET", name: "b", header: http.Header{}})
+			return err
+		},
+	}
+	for name, call := range calls {
+		for _, kind := range []string{"text/html", "Text/HTML; charset=utf-8", "application/json"} {
+			if kind == "application/json" && strings.Contains(name, "blo") {
+				continue // any content can be a blob's
+			}
+			c := newClientOver(t, handlerTransport{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", kind)
+				_, _ = io.WriteString(w, body)
+			})}, newFakeClock(), func(o *ClientOptions) { o.Retry.MaxRetries = -1 })
+			err := call(c)
+			if err == nil || !strings.Contains(err.Error(), "200 OK: an HTML page, not the service's answer: Sign in to the guest network & more") || !strings.Contains(err.Error(), "a proxy or gateway answered") {
+				t.Errorf("%s, %s: %v", name, kind, err)
+			}
+		}
+	}
+}
+
+// TestStorageErrorsNameThePlace on every way to storage.
+func TestStorageErrorsNameThePlace(t *testing.T) {
+	c := newClientOver(t, handlerTransport{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("x-ms-error-code", "AuthorizationFailure")
+		w.Header().Set("x-ms-request-id", "1f0c")
+		w.WriteHeader(http.StatusForbidden)
+	})}, newFakeClock())
+	for name, want := range map[string]string{"d": `datastore "d", container "blobs" of account "shelf"`, "": `container "blobs" of account "shelf"`} {
+		at := place{host: "shelf.blob.core.windows.net", container: "blobs", datastore: name, keyless: true}
+		_, read := c.openBlobAt(t.Context(), operation{"read", "blob", "b"}, at.at("b"), 0)
+		_, sent := c.newContainerClient(operation{"read", "blob", "b"}, at, "").send(t.Context(), blobRequest{method: "GET", name: "b", header: http.Header{}})
+		for way, err := range map[string]error{"read": read, "send": sent, "list": lastError(c.listBlobs(t.Context(), operation{"list", "blobs", ""}, at))} {
+			var e *Error
+			if !errors.As(err, &e) || e.Place != want || !strings.Contains(err.Error(), " ("+want+", request 1f0c); ") {
+				t.Errorf("%s: %v, want %s", way, err, want)
+			}
+		}
+	}
+}
