@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"io"
@@ -23,6 +24,7 @@ var (
 type outcome struct {
 	status int
 	header map[string]string
+	body   string // empty means {}
 	err    error
 }
 
@@ -34,7 +36,7 @@ func (o outcome) meet(r *http.Request) (*http.Response, error) {
 	for k, v := range o.header {
 		h.Set(k, v)
 	}
-	return &http.Response{StatusCode: o.status, Header: h, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+	return &http.Response{StatusCode: o.status, Header: h, Body: io.NopCloser(strings.NewReader(stdcmp.Or(o.body, "{}"))), Request: r}, nil
 }
 
 func TestRetriesByMethod(t *testing.T) {
