@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -159,5 +160,63 @@ func TestFollowLogsReadsAnEmptiedLogAnew(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"one", "again", "last"}, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// TestFollowLogsThatCannotBeRead breaks the reading of a log in each way. What was read before is given
+// out once, and the error ends the loop.
+func TestFollowLogsThatCannotBeRead(t *testing.T) {
+	tests := map[string]struct {
+		answer func(w http.ResponseWriter, r *http.Request)
+		want   string // in the error; empty means none
+		lines  []string
+	}{
+		"refused": {answer(403, "", "x-ms-error-code", "AuthorizationFailure"), "read log of job \"" + stdoutLog + "\": 403 AuthorizationFailure", []string{"one"}},
+		"busy":    {answer(503, "", "x-ms-error-code", "ServerBusy"), "503 ServerBusy", []string{"one"}},
+		"breaks": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "99")
+			_, _ = io.WriteString(w, "two\nthr")
+		}, "read log of job \"" + stdoutLog + "\": 403", []string{"one", "two"}},
+		"deleted":   {answer(404, "", "x-ms-error-code", "BlobNotFound"), "", []string{"one"}},
+		"truncated": {answer(416, "", "x-ms-error-code", "InvalidRange"), "", []string{"one"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newRunService(t)
+			s.step = "Running"
+			s.status = func(poll int) string {
+				s.logs = map[string]string{stdoutLog: "one\n" + strings.Repeat("two\n", poll-1)}
+				return []string{"Running", "Running", "Completed"}[min(poll, 3)-1]
+			}
+			reads := 0
+			c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, stdoutLog) {
+					if reads++; reads > 1 {
+						if name == "breaks" && reads > 2 { // the rest of what broke off is asked for again
+							answer(403, "")(w, r)
+							return
+						}
+						tt.answer(w, r)
+						return
+					}
+				}
+				s.ServeHTTP(w, r)
+			}, func(o *ClientOptions) { o.Retry.MaxRetries = -1 })
+			var got []string
+			var failures []error
+			for line, err := range c.Jobs().FollowLogs(t.Context(), "job-1", nil) {
+				if err != nil {
+					failures = append(failures, err)
+					continue
+				}
+				got = append(got, line.Text)
+			}
+			if diff := cmp.Diff(tt.lines, got); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+			if tt.want == "" && failures != nil || tt.want != "" && (len(failures) != 1 || !strings.Contains(failures[0].Error(), tt.want)) {
+				t.Errorf("errors = %v, want one with %q", failures, tt.want)
+			}
+		})
 	}
 }

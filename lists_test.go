@@ -125,7 +125,9 @@ func TestItemsOutliveTheirPage(t *testing.T) {
 func TestListEndsWithAPageThatCannotBeRead(t *testing.T) {
 	tests := []struct{ name, body, want string }{
 		{"cut", `{"value":[{"name":"c"`, "200 OK: the answer was cut off: its text has no end"},
-		{"a page of HTML", `<html>`, "is not the JSON that was expected (JSON, byte 0: an object was expected)"},
+		{"a page of HTML", `<html>`, "an HTML page, not the service's answer"},
+		{"a page of text", `text`, "is not the JSON that was expected (JSON, byte 0: an object was expected)"},
+		{"nothing", ``, "the answer is empty, and a page of a list was asked for"},
 		{"no list", `{"value":{"name":"c"}}`, "(JSON, byte 9: an array was expected)"},
 		{"an item that is none", `{"value":[7]}`, "(JSON, byte 0: an object was expected)"},
 		{"a link that is none", `{"value":[],"nextLink":7}`, "(not a text: \"7\")"},

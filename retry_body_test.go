@@ -3,8 +3,11 @@ package azmlbatch
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -189,13 +192,23 @@ func TestEndsEarly(t *testing.T) {
 // openBodies counts the bodies that nobody has closed.
 type openBodies struct {
 	next http.Handler
+	mu   sync.Mutex
 	open map[*countedBody]string
+}
+
+// left are the requests whose bodies are open.
+func (o *openBodies) left() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Collect(maps.Values(o.open))
 }
 
 func (o *openBodies) Do(r *http.Request) (*http.Response, error) {
 	resp, err := handlerTransport{o.next}.Do(r)
 	if err == nil {
 		body := &countedBody{ReadCloser: resp.Body, of: o}
+		o.mu.Lock()
+		defer o.mu.Unlock()
 		put(&o.open, body, r.Method+" "+r.URL.Path)
 		resp.Body = body
 	}
@@ -208,6 +221,8 @@ type countedBody struct {
 }
 
 func (b *countedBody) Close() error {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
 	delete(b.of.open, b)
 	return b.ReadCloser.Close()
 }
@@ -222,8 +237,8 @@ func TestBodiesOfAnswersAreClosed(t *testing.T) {
 		for range c.Endpoints().List(t.Context()) { //nolint:errcheck // only the bodies count here
 			break
 		}
-		if len(o.open) > 0 {
-			t.Errorf("left open: %v", o.open)
+		if open := o.left(); len(open) > 0 {
+			t.Errorf("left open: %v", open)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestListBlobs(t *testing.T) {
 		{"two pages", []string{page("m 1", "src/a", "src/b &amp; c"), page("", "src/e/")}, []string{"src/a", "src/b & c", "src/e/ folder"}, ""},
 		{"a folder of the data lake", []string{blobPageStart + folder + "</Blobs><NextMarker/></EnumerationResults>"}, []string{"src/d folder"}, ""},
 		{"a marker that repeats", []string{page("m", "src/a"), page("m", "src/a")}, []string{"src/a", "src/a"}, "does not go on"},
-		{"a proxy's page", []string{"<html><body>please log in</body></html>"}, nil, "EnumerationResults"},
+		{"a proxy's page", []string{"<html><body>please log in</body></html>"}, nil, "an HTML page, not the service's answer"},
 		{"half a page, once", []string{blobPageStart, page("", "src/a")}, []string{"src/a"}, ""},
 		{"half a page, always", []string{blobPageStart}, nil, "the answer was cut off: its text has no end"},
 	}
