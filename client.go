@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -85,6 +86,9 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 		return nil, operation{"create", "client", ""}.invalid("cred", "is nil",
 			"pass a credential of azidentity, for example NewDefaultAzureCredential")
 	}
+	if err := checkClientOptions(o); err != nil {
+		return nil, err
+	}
 	cfg, bad := resolveCloud(o.Cloud)
 	if bad != nil {
 		return nil, bad
@@ -142,10 +146,25 @@ func (c *Client) ready(op operation) error {
 	return nil
 }
 
-// isNil reports whether an interface holds nothing, or a nil pointer.
+// isNil reports whether an interface holds nothing, or a nil pointer or function. A nil map or slice
+// can be a value of its own.
 func isNil(v any) bool {
 	r := reflect.ValueOf(v)
-	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
+	return !r.IsValid() || (r.Kind() == reflect.Pointer || r.Kind() == reflect.Func) && r.IsNil()
+}
+
+// checkClientOptions refuses nil where azcore would panic at the first request.
+func checkClientOptions(o ClientOptions) error {
+	op := operation{"create", "client", ""}
+	switch {
+	case o.Transport != nil && isNil(o.Transport):
+		return op.invalid("ClientOptions.Transport", "holds nil", "leave it out, or pass a transport")
+	case slices.ContainsFunc(o.PerCallPolicies, func(p policy.Policy) bool { return isNil(p) }):
+		return op.invalid("ClientOptions.PerCallPolicies", "holds nil", "leave it out")
+	case slices.ContainsFunc(o.PerRetryPolicies, func(p policy.Policy) bool { return isNil(p) }):
+		return op.invalid("ClientOptions.PerRetryPolicies", "holds nil", "leave it out")
+	}
+	return nil
 }
 
 // Workspace returns the names that the client was made with.

@@ -80,18 +80,26 @@ func newPoller[T any](c *Client, op operation, h pollHandler[T], schedule func(t
 	return &Poller[T]{op: op, client: c, clock: c.clock, handler: h, schedule: schedule, started: c.clock.now()}
 }
 
+// ready is the error of a poller that no call of this package made.
+func (p *Poller[T]) ready() error {
+	if p == nil || p.handler == nil {
+		return operation{"poll", "poller", ""}.invalid("poller", "follows nothing", "take one from a Begin method, or from Resume")
+	}
+	return nil
+}
+
 // Done reports whether the work has ended, well or badly. It asks nobody.
-func (p *Poller[T]) Done() bool { return p.done }
+func (p *Poller[T]) Done() bool { return p != nil && p.done }
 
 // Poll asks once how far the work is. It does not wait. After the end it returns the last state without asking.
 // A failed operation or job is an error here and in [Poller.Result]. Where the work went well and only its result could not
 // be read, the poller is not done, and the next call reads it.
 func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
+	if err := p.ready(); err != nil {
+		return Progress{}, err
+	}
 	if p.done {
 		return p.last, p.err
-	}
-	if p.handler == nil {
-		return Progress{}, operation{"poll", "poller", ""}.invalid("poller", "follows nothing", "take one from a Begin method, or from Resume")
 	}
 	if !p.ended {
 		s, err := p.handler.poll(ctx)
@@ -118,8 +126,11 @@ func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
 
 // Result returns the resource once the work is done. Before that it is an error; it asks nobody.
 func (p *Poller[T]) Result() (T, error) {
+	var zero T
+	if err := p.ready(); err != nil {
+		return zero, err
+	}
 	if !p.done {
-		var zero T
 		return zero, fmt.Errorf("azmlbatch: %s: not done yet; poll first", p.op)
 	}
 	return p.result, p.err
@@ -128,6 +139,10 @@ func (p *Poller[T]) Result() (T, error) {
 // PollUntilDone polls until the work has ended, and returns its result. It blocks, stops at once when ctx ends, and then
 // says what was seen last. A failed operation is *[Error], a failed job *[JobFailedError].
 func (p *Poller[T]) PollUntilDone(ctx context.Context, options *WaitOptions) (T, error) {
+	if err := p.ready(); err != nil {
+		var zero T
+		return zero, err
+	}
 	return inSpan(ctx, p.client, p.op.waiting(), func(ctx context.Context) (T, error) { return p.untilDone(ctx, orZero(options)) })
 }
 
@@ -233,6 +248,9 @@ func (o operation) waiting() operation {
 // ResumeToken returns a text from which [Resume] makes this poller again, in another process if need be. It holds URLs
 // of the service, which may be signed: treat it as a secret. It is an error once the work is done.
 func (p *Poller[T]) ResumeToken() (string, error) {
+	if err := p.ready(); err != nil {
+		return "", err
+	}
 	if p.done {
 		return "", fmt.Errorf("azmlbatch: %s: done already; there is nothing to resume", p.op)
 	}

@@ -134,9 +134,13 @@ func checkAsset(op operation, name, version string) error {
 		return op.invalid("Name", fmt.Sprintf("%q is not an asset name", name),
 			"use letters, digits, '-', '_' and '.', at most 255, beginning with a letter or digit")
 	}
-	if version != "" && (!assetName.MatchString(version) || tokenPattern.MatchString(version)) {
+	longest := 255
+	if op.kind == ReferenceKindData.noun() {
+		longest = 50 // the service's own text for data versions (azure-docs issue 111551)
+	}
+	if version != "" && (!assetName.MatchString(version) || tokenPattern.MatchString(version) || len(version) > longest) {
 		return op.invalid("Version", fmt.Sprintf("%q is not an asset version", version),
-			"use letters, digits, '-', '_' and '.'; @latest is not a version, see the Latest method")
+			fmt.Sprintf("use letters, digits, '-', '_' and '.', at most %d, beginning with a letter or digit; @latest is not a version, see the Latest method", longest))
 	}
 	return nil
 }

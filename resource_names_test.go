@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -75,6 +76,22 @@ func TestNameErrorsPrintTheStrictestRule(t *testing.T) {
 		for _, err := range []error{checkEndpointName(made(name), Meta{}), checkComputeName(made(name), Meta{})} {
 			if err == nil || !strings.Contains(err.Error(), "is empty; name the thing") {
 				t.Errorf("%q: %v, want that it is empty", name, err)
+			}
+		}
+	}
+}
+
+// TestVersionErrorsPrintTheStrictestRule: versions of data are shorter than others.
+func TestVersionErrorsPrintTheStrictestRule(t *testing.T) {
+	for kind, longest := range map[ReferenceKind]int{ReferenceKindData: 50, ReferenceKindModel: 255} {
+		op := operation{"create", kind.noun(), "clay"}
+		if err := checkAsset(op, "clay", strings.Repeat("1", longest)); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		rule := fmt.Sprintf("use letters, digits, '-', '_' and '.', at most %d, beginning with a letter or digit", longest)
+		for _, version := range []string{strings.Repeat("1", longest+1), "@latest", "a b", ".1"} {
+			if err := checkAsset(op, "clay", version); !asError(err, new(*ArgumentError)) || !strings.Contains(err.Error(), rule) {
+				t.Errorf("%s version %q: %v, want the rule %q", kind, version, err, rule)
 			}
 		}
 	}

@@ -92,7 +92,7 @@ func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOp
 func (c *Client) UploadFS(ctx context.Context, files fs.FS, name string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"upload", "file system", name}
 	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) {
-		if files == nil {
+		if isNil(files) {
 			return uploaded{}, op.invalid("files", "is nil", "pass a file system")
 		}
 		if err := checkUploadName(op, name); err != nil {
@@ -116,7 +116,7 @@ func (c *Client) UploadReader(ctx context.Context, r io.Reader, name string, opt
 }
 
 func (c *Client) uploadReader(ctx context.Context, op operation, r io.Reader, name string, options *UploadOptions) (_ uploaded, err error) {
-	if r == nil {
+	if isNil(r) {
 		return uploaded{}, op.invalid("r", "is nil", "pass a reader")
 	}
 	if err := checkUploadName(op, name); err != nil {
