@@ -20,11 +20,13 @@ func (a *applier) graph() {
 		case *deploymentItem:
 			a.deployment(i)
 		case *componentItem:
-			var codes []*step
-			for _, c := range i.codes {
-				codes = a.needs(codes, c.codeItem)
+			var before []*step
+			for _, p := range i.placed {
+				if p.to != nil {
+					before = a.needs(before, p.to)
+				}
 			}
-			a.asset(i, codes)
+			a.asset(i, before)
 		case assetWriter:
 			a.asset(i, nil)
 		}
