@@ -74,6 +74,15 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"ComputesClient.ListNodes", c.Computes().ListNodes, []any{ctx, "cluster"}},
 		{"ComputesClient.Delete", c.Computes().Delete, []any{ctx, "cluster"}},
 		{"ComputesClient.BeginDelete", c.Computes().BeginDelete, []any{ctx, "cluster"}},
+		{"InvokeEndpoint", InvokeEndpoint, []any{"digits", Invocation{Input: URIFolder{URI: callPlace}}}},
+		{"SchedulesClient.Get", c.Schedules().Get, []any{ctx, "nightly"}},
+		{"SchedulesClient.List", c.Schedules().List, []any{ctx}},
+		{"SchedulesClient.CreateOrUpdate", c.Schedules().CreateOrUpdate, []any{ctx, "nightly", callSchedule()}},
+		{"SchedulesClient.BeginCreateOrUpdate", c.Schedules().BeginCreateOrUpdate, []any{ctx, "nightly", callSchedule()}},
+		{"SchedulesClient.Enable", c.Schedules().Enable, []any{ctx, "nightly"}},
+		{"SchedulesClient.Disable", c.Schedules().Disable, []any{ctx, "nightly"}},
+		{"SchedulesClient.Delete", c.Schedules().Delete, []any{ctx, "nightly"}},
+		{"SchedulesClient.BeginDelete", c.Schedules().BeginDelete, []any{ctx, "nightly"}},
 		{"CodesClient.Upload", c.Codes().Upload, []any{ctx, "score", p.model}},
 		{"DataClient.Upload", c.Data().Upload, []any{ctx, "vases", p.model}},
 		{"ModelsClient.Upload", c.Models().Upload, []any{ctx, "vases", p.model}},
@@ -158,6 +167,10 @@ func assetCalls[T Asset](client string, a AssetsClient[T], asset T, p callPaths)
 func callDeployment() Deployment {
 	return Deployment{Model: ModelByID{AssetID: "azureml:vases:1"}, EnvironmentID: "azureml:plain:1", Compute: "cluster",
 		CodeConfiguration: CodeConfiguration{CodeID: "azureml:score:1", ScoringScript: "score.py"}}
+}
+
+func callSchedule() Schedule {
+	return Schedule{Trigger: CronTrigger{Expression: "0 2 * * *"}, Action: JobScheduleAction{Definition: []byte(`{"jobType":"Command"}`)}}
 }
 
 func callInvocation(p callPaths) Invocation { return Invocation{Input: LocalPath{Path: p.model}} }

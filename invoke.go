@@ -333,11 +333,16 @@ func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inp
 			out[name] = URIFile{URI: uri}
 		}
 	}
-	if only, ok := out[""]; ok { // the name that azure-ai-ml gives to an input without one
-		delete(out, "")
-		out[inputKinds.Name(only)] = only
+	return namedInputs(out), nil
+}
+
+// namedInputs gives an input without a name the one that azure-ai-ml gives it: its kind.
+func namedInputs(inputs Inputs) Inputs {
+	only, unnamed := inputs[""]
+	if !unnamed {
+		return inputs
 	}
-	return out, nil
+	return Inputs{inputKinds.Name(only): only}
 }
 
 func newKey() string {

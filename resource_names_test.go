@@ -22,7 +22,7 @@ func TestNoCallSendsAnEmptyName(t *testing.T) {
 		"Watch":          true, // of no jobs at all
 	}
 	for _, resources := range []any{c.Endpoints(), c.Deployments("digits"), c.Computes(), c.Datastores(), c.Jobs(),
-		c.Codes(), c.Models(), c.Environments(), c.Data(), c.Components()} {
+		c.Codes(), c.Models(), c.Environments(), c.Data(), c.Components(), c.Schedules()} {
 		for method := range reflect.TypeOf(resources).Methods() {
 			if method.Type.NumIn() < 3 || method.Type.In(1) != reflect.TypeFor[context.Context]() || needsNoName[method.Name] {
 				continue

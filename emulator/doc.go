@@ -34,7 +34,7 @@
 //     MSAL and az ask for.
 //   - management.azure.com: subscriptions, resource groups, storage accounts with keys, workspaces,
 //     datastores, codes, models, environments, data, components, computes, batch endpoints,
-//     deployments, jobs, and their long-running operations.
+//     deployments, jobs, schedules, and their long-running operations.
 //   - {endpoint}.{region}.inference.ml.azure.com: invoke and job status.
 //   - {region}.api.azureml.ms: discovery, jobs of an endpoint, run history.
 //   - {account}.blob.core.windows.net: blobs, leases, and the checks of account keys, SAS and
@@ -45,6 +45,9 @@
 //
 // # What it does not do
 //
+//   - A schedule fires when the emulator runs: times that pass while it does not are skipped. The
+//     service has not published how a schedule names what it invokes; see
+//     [azmlbatch.InvokeEndpoint] for the form that the emulator takes.
 //   - Of jobs that ARM makes, commands and pipelines run; sweeps, AutoML, Spark and other kinds of
 //     steps are refused. A command runs once, whatever its instance count and distribution say, and
 //     every step runs again: none is reused. Loops and conditions in pipelines are refused.

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/frontdoor"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/schedules"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
@@ -34,6 +36,7 @@ type services struct {
 	jobs      *jobs.Runner
 	scoring   *frontdoor.Handler
 	dataplane *dataplane.Handler
+	schedules *schedules.Service
 }
 
 // newServices opens the services and creates the workspaces and seeds. signing is the key for
@@ -96,10 +99,29 @@ func (s *services) openManagement() (err error) {
 	if s.options.Pace == PaceReal {
 		pace = arm.Real
 	}
+	s.schedules = schedules.New(schedules.Options{Store: s.store, Now: s.options.Now, Fire: s.fire, Logger: s.options.Logger})
 	s.arm, err = arm.New(arm.Options{
-		Store: s.store, Cloud: s.cloud, TenantID: s.options.TenantID, Now: s.options.Now,
+		Schedules: s.schedules,
+		Store:     s.store, Cloud: s.cloud, TenantID: s.options.TenantID, Now: s.options.Now,
 		Verify: s.login.Verify, Pace: pace, Accounts: s.blobs, Jobs: s.jobs,
 	})
+	return err
+}
+
+// fire starts the job of a schedule, as its creator.
+func (s *services) fire(schedule store.Document) error {
+	author := store.Object(schedule, "systemData")
+	caller := jobs.Caller{Name: store.Text(author, "createdBy"), Application: store.Text(author, "createdByType") != "User", TenantID: s.options.TenantID}
+	var job string
+	var err error
+	if store.Text(schedule, "properties", "action", "actionType") == "CreateJob" {
+		job, err = s.arm.CreateScheduledJob(schedule)
+	} else {
+		job, err = s.scoring.InvokeScheduled(context.Background(), schedule, caller)
+	}
+	if err == nil {
+		s.options.Logger.Info("schedule started a job", "schedule", store.Text(schedule, "name"), "job", job)
+	}
 	return err
 }
 
@@ -171,7 +193,7 @@ func (s *services) handler(kind cloud.Kind) http.Handler {
 	case cloud.KindLogin:
 		return s.login
 	case cloud.KindManagement:
-		return s.arm
+		return s.ticked(s.arm)
 	case cloud.KindBlob:
 		return s.blobs
 	case cloud.KindAPI:
@@ -189,6 +211,14 @@ func (s *services) handler(kind cloud.Kind) http.Handler {
 func (s *services) settled(room http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		s.arm.Settle()
+		s.ticked(room).ServeHTTP(w, req)
+	})
+}
+
+// ticked fires the schedules that are due before the service answers.
+func (s *services) ticked(room http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		s.schedules.Tick()
 		room.ServeHTTP(w, req)
 	})
 }
@@ -196,6 +226,9 @@ func (s *services) settled(room http.Handler) http.Handler {
 // close ends the jobs first, then the stores that they write to.
 func (s *services) close() error {
 	var errs []error
+	if s.schedules != nil {
+		s.schedules.Close()
+	}
 	if s.jobs != nil {
 		errs = append(errs, s.jobs.Close())
 	}

@@ -49,6 +49,8 @@ type Options struct {
 	Accounts Accounts
 	// Jobs runs and ends jobs; nil means that none ever runs.
 	Jobs JobRunner
+	// Schedules fires schedules; nil means that none ever fires.
+	Schedules Schedules
 	// User is the display name that systemData shows for whoever calls. Empty means the application
 	// id of the token.
 	User string
@@ -84,18 +86,19 @@ type JobRunner interface {
 
 // Handler is the management host. It is safe for concurrent use; it answers one request at a time.
 type Handler struct {
-	store    *store.Store
-	cloud    cloud.Cloud
-	tenantID string
-	now      func() time.Time
-	verify   func(string, ...string) (login.Claims, *login.Refusal)
-	pace     Pace
-	accounts Accounts
-	jobs     JobRunner
-	user     string
-	reserved map[string]bool
-	signer   *signer
-	routes   routeTable
+	store     *store.Store
+	cloud     cloud.Cloud
+	tenantID  string
+	now       func() time.Time
+	verify    func(string, ...string) (login.Claims, *login.Refusal)
+	pace      Pace
+	accounts  Accounts
+	jobs      JobRunner
+	schedules Schedules
+	user      string
+	reserved  map[string]bool
+	signer    *signer
+	routes    routeTable
 
 	// mu is held while a request is answered: a route reads, decides and writes without another
 	// request in between.
@@ -114,18 +117,19 @@ func New(options Options) (*Handler, error) {
 		return nil, fmt.Errorf("arm: %w", err)
 	}
 	h := &Handler{
-		store:    options.Store,
-		cloud:    options.Cloud,
-		tenantID: options.TenantID,
-		now:      options.Now,
-		verify:   options.Verify,
-		pace:     options.Pace,
-		accounts: options.Accounts,
-		jobs:     options.Jobs,
-		user:     options.User,
-		reserved: map[string]bool{},
-		signer:   signer,
-		active:   map[string]bool{},
+		store:     options.Store,
+		cloud:     options.Cloud,
+		tenantID:  options.TenantID,
+		now:       options.Now,
+		verify:    options.Verify,
+		pace:      options.Pace,
+		accounts:  options.Accounts,
+		jobs:      options.Jobs,
+		schedules: options.Schedules,
+		user:      options.User,
+		reserved:  map[string]bool{},
+		signer:    signer,
+		active:    map[string]bool{},
 	}
 	if h.now == nil {
 		h.now = time.Now
@@ -136,7 +140,7 @@ func New(options Options) (*Handler, error) {
 	h.routes = newRouteTable(
 		h.tenantRoutes(), h.providerRoutes(), h.quotaRoutes(), h.storageAccountRoutes(), h.workspaceRoutes(),
 		h.datastoreRoutes(), h.computeRoutes(), h.assetRoutes(), h.codeRoutes(), h.datasetRoutes(),
-		h.endpointRoutes(), h.deploymentRoutes(), h.jobRoutes(), h.operationRoutes(),
+		h.endpointRoutes(), h.deploymentRoutes(), h.jobRoutes(), h.scheduleRoutes(), h.operationRoutes(),
 	)
 	return h, h.resumeOperations()
 }

@@ -36,35 +36,58 @@ var (
 // putJob stores a job under the client's name for it, and starts it. Not evidenced: a PUT on an
 // existing job; it answers 200 and changes what can be changed.
 func putJob(c *call) answer {
-	body, refusal := c.read(jobShape, "Job")
+	if old, exists := c.h.store.Get(c.jobID()); exists {
+		sent, refusal := c.readJob()
+		if refusal != nil {
+			return *refusal
+		}
+		return c.changeJob(old, sent)
+	}
+	doc, refusal := c.createJob()
 	if refusal != nil {
 		return *refusal
 	}
+	return c.put(true, c.showJob(doc))
+}
+
+// readJob returns the properties of the job that the request describes.
+func (c *call) readJob() (store.Document, *answer) {
+	body, refusal := c.read(jobShape, "Job")
+	if refusal != nil {
+		return nil, refusal
+	}
 	sent := store.Object(body, "properties")
 	if sent == nil || sent["jobType"] == nil {
-		return c.invalid("Job", []validation.Violation{{
+		a := c.invalid("Job", []validation.Violation{{
 			PropertyName: "JobType", ErrorMessage: "'Job Type' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		}})
+		return nil, &a
 	}
-	if old, exists := c.h.store.Get(c.jobID()); exists {
-		return c.changeJob(old, sent)
+	return sent, nil
+}
+
+// createJob stores and starts a new job.
+func (c *call) createJob() (store.Document, *answer) {
+	sent, refusal := c.readJob()
+	if refusal == nil {
+		refusal = c.checkComponents(sent)
 	}
-	if refusal := c.checkComponents(sent); refusal != nil {
-		return *refusal
+	if refusal == nil {
+		refusal = c.checkKinds(sent)
 	}
-	if refusal := c.checkKinds(sent); refusal != nil {
-		return *refusal
+	if refusal != nil {
+		return nil, refusal
 	}
 	doc := c.newJob(sent)
-	if _, err := c.h.store.Put(store.Text(doc, "id"), doc); err != nil {
-		return c.internal(err)
+	_, err := c.h.store.Put(store.Text(doc, "id"), doc)
+	if err == nil && c.h.jobs != nil {
+		err = c.h.jobs.Start(store.Text(doc, "id"), c.caller())
 	}
-	if c.h.jobs != nil {
-		if err := c.h.jobs.Start(store.Text(doc, "id"), c.caller()); err != nil {
-			return c.internal(err)
-		}
+	if err != nil {
+		a := c.internal(err)
+		return nil, &a
 	}
-	return c.put(true, c.showJob(doc))
+	return doc, nil
 }
 
 // checkKinds refuses a job, or a pipeline with a step, that the emulator cannot run: it would never

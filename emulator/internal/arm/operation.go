@@ -46,6 +46,8 @@ const (
 	computePut       operationKind = "computePut"
 	computeDelete    operationKind = "computeDelete"
 	jobCancel        operationKind = "jobCancel"
+	schedulePut      operationKind = "schedulePut"
+	scheduleDelete   operationKind = "scheduleDelete"
 )
 
 // States of an operation; the in-progress word of Azure ML is Updating whatever the operation does.
@@ -199,7 +201,7 @@ func (h *Handler) settleForWrite(target string) bool {
 	for _, op := range h.activeOn(target) {
 		if h.pace == Instant {
 			h.end(op)
-		} else if op.Kind == endpointDelete || op.Kind == deploymentDelete || op.Kind == computeDelete {
+		} else if op.Kind == endpointDelete || op.Kind == deploymentDelete || op.Kind == computeDelete || op.Kind == scheduleDelete {
 			return false
 		}
 	}
@@ -256,6 +258,10 @@ func (h *Handler) finish(op *operation) (done bool, err error) {
 		return true, h.finishDeploymentDelete(op)
 	case computeDelete:
 		return true, h.computesChanged(h.store.DeleteTree(op.Target))
+	case schedulePut:
+		return true, h.finishSchedule(op)
+	case scheduleDelete:
+		return true, h.finishScheduleDelete(op)
 	case jobCancel:
 		return h.finishCancel(op)
 	}

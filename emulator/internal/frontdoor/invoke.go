@@ -75,11 +75,15 @@ func (c *call) findDeployment() (doc store.Document, directed, ok bool) {
 		endpoint, _ := c.store.Get(c.endpoint.id)
 		name = store.Text(endpoint, "properties", "defaults", "deploymentName")
 	}
-	if name == "" || strings.Contains(name, "/") {
-		return nil, directed, false
-	}
-	doc, ok = c.store.Get(c.endpoint.id + "/deployments/" + name)
+	doc, ok = c.deployment(c.endpoint.id, name)
 	return doc, directed, ok
+}
+
+func (h *Handler) deployment(endpointID, name string) (store.Document, bool) {
+	if name == "" || strings.Contains(name, "/") {
+		return nil, false
+	}
+	return h.store.Get(endpointID + "/deployments/" + name)
 }
 
 // location is the workspace's, which is not always the region in the host.

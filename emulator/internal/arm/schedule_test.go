@@ -1,0 +1,59 @@
+package arm
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// changedSchedules remembers what it hears of.
+type changedSchedules []string
+
+func (c *changedSchedules) Changed(id string) error {
+	*c = append(*c, id[strings.LastIndex(id, "/")+1:])
+	return nil
+}
+
+const fireDaily = `"action": {"actionType": "invokebatchendpoint", "endpointInvocationDefinition": {"endpointName": "e", "properties": {}}},
+	"trigger": {"triggerType": "recurrence", "frequency": "day", "interval": "1", "schedule": {"hours": [6], "minutes": ["30"], "weekDays": ["monday"]}}`
+
+func TestScheduleLife(t *testing.T) {
+	heard := &changedSchedules{}
+	h := newHost(t, func(o *Options) { o.Schedules, o.Pace = heard, Real })
+	first := h.put("schedules/fire", `{"properties": {`+fireDaily+`}}`).wants(http.StatusCreated).has(map[string]any{
+		"name": "fire", "type": "Microsoft.MachineLearningServices/workspaces/schedules", "properties/provisioningState": "Creating",
+		"properties/isEnabled": true, "properties/displayName": nil, "properties/action/actionType": "InvokeBatchEndpoint",
+		"properties/trigger/frequency": "Day", "properties/trigger/interval": number(1), "properties/trigger/schedule/weekDays/0": "Monday",
+		"properties/trigger/timeZone": "UTC", "properties/trigger/startTime": nil,
+	})
+	h.poll(first).has(map[string]any{"status": "Succeeded"})
+	h.get("schedules/fire").wants(http.StatusOK).has(map[string]any{"properties/provisioningState": "Succeeded"})
+	h.poll(h.put("schedules/fire", `{"properties": {"isEnabled": "false", "description": "daily", `+fireDaily+`}}`).wants(http.StatusOK))
+	h.get("schedules").hasNames()
+	h.get("schedules?listViewType=DisabledOnly").hasNames("fire")
+	h.get("schedules?listViewType=All").hasNames("fire")
+	h.poll(h.do(http.MethodDelete, "schedules/fire", "").wants(http.StatusAccepted))
+	h.get("schedules/fire").wants(http.StatusNotFound)
+	h.do(http.MethodDelete, "schedules/fire", "").wants(http.StatusNoContent)
+	if got := strings.Join(*heard, " "); got != "fire fire fire fire" {
+		t.Errorf("heard of %s, want of two changes and a deletion, twice", got)
+	}
+}
+
+func TestSchedulesThatNeverFireAreRefused(t *testing.T) {
+	h := newHost(t)
+	for body, want := range map[string]string{
+		`"trigger": {"triggerType": "Cron", "expression": "daily"}, "action": {"actionType": "CreateJob", "jobDefinition": {"jobType": "Command"}}`: "Trigger",
+		`"action": {"actionType": "CreateJob", "jobDefinition": {"jobType": "Command"}}`:                                                            "Trigger",
+		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}`:                                                                             "'Action' must not be empty",
+		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "CreateJob"}`:                                      "Action.JobDefinition",
+		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "InvokeBatchEndpoint"}`:                            "Action.EndpointInvocationDefinition",
+		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "CreateMonitor"}`:                                  "does not play schedules with the action CreateMonitor",
+	} {
+		r := h.put("schedules/odd", `{"properties": {`+body+`}}`).wants(http.StatusBadRequest)
+		if message, _ := r.at("error/message").(string); !strings.Contains(message, want) {
+			t.Errorf("%s: %q, want %s in it", body, message, want)
+		}
+		h.get("schedules/odd").wants(http.StatusNotFound)
+	}
+}
