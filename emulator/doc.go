@@ -59,7 +59,7 @@
 //     [Options.ScriptEnv].
 //   - Nothing expires: jobs, logs and operations stay until the emulator is closed or, with a
 //     DataDir, until the folder is removed.
-//   - Roles are not checked: the service principal may do everything.
+//   - Nobody has roles: the service principal may do everything but what [ParseDeny] denies.
 //   - Registries, online endpoints, queues, tables, files and data lakes are not played; neither
 //     are copies, snapshots and versions of blobs.
 //   - [PaceReal] applies to operations only; a job takes as long as its script.

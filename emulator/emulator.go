@@ -187,7 +187,7 @@ func (e *Emulator) dispatch(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", e.options.Now().UTC().Format(http.TimeFormat))
 	service := e.services.handler(route.Kind)
 	if fault, ok := e.faults.match(route.Kind, r); ok {
-		applyFault(fault, route.Kind, service, w, r)
+		applyFault(fault, route.Kind, faultWorld{e.options.Now, e.options.ClientID}, service, w, r)
 		return
 	}
 	service.ServeHTTP(w, r)

@@ -22,6 +22,11 @@ type Fault struct {
 	// Path is a pattern for the path without the query: "*" stands for any characters but a slash,
 	// "**" for any at all, and the case of letters does not matter. Empty means any path.
 	Path string
+	// RoleAction is an action of Azure's roles, such as
+	// "Microsoft.MachineLearningServices/workspaces/batchEndpoints/write": the fault applies to
+	// requests that need it. "*" stands for any characters, and the part up to "workspaces/" can be
+	// left out. Empty means any request. [ParseDeny] makes such a fault.
+	RoleAction string
 	// Action is what happens.
 	Action Action
 	// Status is the HTTP status of an action that answers in place of the service; 0 means the
@@ -32,7 +37,8 @@ type Fault struct {
 	// Bytes is the length of the body that [CutDuring] and [Truncate] send, and the size of the
 	// pieces of [Slow]. 0 means 10, for Slow 1024.
 	Bytes int
-	// Pause is how long [Slow] waits before each piece, in real time whatever Options.Now says.
+	// Pause is how long [Slow] waits before each piece, in real time whatever Options.Now says, and
+	// how old something must be before [LateList] lets a list show it, by Options.Now.
 	Pause time.Duration
 	// Skip is the number of matching requests that pass before the fault begins.
 	Skip int
@@ -78,6 +84,24 @@ const (
 	// effect. A deletion is followed by its Location alone, whose last answer says Failed with
 	// status 200.
 	FailOperation Action = "fail-operation"
+	// Deny answers 403 as to a caller without the role: the answer names the action and the scope.
+	// The scoring hosts answer 401. The request has no effect.
+	Deny Action = "deny"
+	// Disallow answers 403 RequestDisallowedByPolicy with the names of a policy. The request has no
+	// effect.
+	Disallow Action = "disallow"
+	// Quota answers 400 QuotaExceeded, or Status. The request has no effect.
+	Quota Action = "quota"
+	// Conflict answers 409, as while another operation runs. The request has no effect.
+	Conflict Action = "conflict"
+	// LateList leaves out of a list what is younger than Pause, on the management host and the
+	// workspace data plane.
+	LateList Action = "late-list"
+	// LoseLease breaks the lease that a request to storage holds, if it is signed in with a token,
+	// before storage answers the request.
+	LoseLease Action = "lose-lease"
+	// ExpireSAS makes the signature of a request to storage count as expired.
+	ExpireSAS Action = "expire-sas"
 )
 
 // faults are the active faults, each with the number of requests it has seen.
@@ -88,8 +112,8 @@ type faults struct {
 
 type activeFault struct {
 	Fault
-	path *regexp.Regexp
-	seen int // matching requests so far
+	path, role *regexp.Regexp
+	seen       int // matching requests so far
 }
 
 // add checks the faults and adds them after those that are there.
@@ -100,7 +124,7 @@ func (f *faults) add(list []Fault) error {
 		if err != nil {
 			return fmt.Errorf("emulator: fault: %w", err)
 		}
-		checked = append(checked, &activeFault{Fault: fault, path: path})
+		checked = append(checked, &activeFault{Fault: fault, path: path, role: rolePattern(fault.RoleAction)})
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -138,7 +162,21 @@ func (a *activeFault) matches(kind cloud.Kind, r *http.Request) bool {
 	host := strings.ToLower(a.Host)
 	return (wildcard(host) || host == kind.String() || host == cloud.HostName(r.Host)) &&
 		(wildcard(a.Method) || strings.EqualFold(a.Method, r.Method)) &&
-		(wildcard(a.Path) || a.path.MatchString(r.URL.Path))
+		(wildcard(a.Path) || a.path.MatchString(r.URL.Path)) &&
+		(a.RoleAction == "" || a.needs(kind, r))
+}
+
+// needs reports whether a request needs the role action.
+func (a *activeFault) needs(kind cloud.Kind, r *http.Request) bool {
+	action, _ := roleAction(kind, r)
+	return action != "" && a.role.MatchString(action)
+}
+
+// rolePattern turns a role action into a regular expression. An action of a workspace can be
+// written without what all of them begin with.
+func rolePattern(action string) *regexp.Regexp {
+	quoted := strings.ReplaceAll(regexp.QuoteMeta(action), `\*`, `.*`)
+	return regexp.MustCompile(`(?i)^(microsoft\.machinelearningservices/workspaces/)?` + quoted + `$`)
 }
 
 func wildcard(pattern string) bool { return pattern == "" || pattern == "*" }
@@ -157,8 +195,8 @@ func (f Fault) check() (*regexp.Regexp, error) {
 		return nil, fmt.Errorf("%s takes no status", f.Action)
 	case f.RetryAfter < 0 || f.Pause < 0 || f.Bytes < 0 || f.Skip < 0 || f.Times < 0:
 		return nil, fmt.Errorf("%s: numbers and durations must not be negative", f.Action)
-	case f.Action == Slow && f.Pause == 0:
-		return nil, fmt.Errorf("slow needs a pause, as in slow=200ms")
+	case (f.Action == Slow || f.Action == LateList) && f.Pause == 0:
+		return nil, fmt.Errorf("%s needs a pause, as in %s=200ms", f.Action, f.Action)
 	}
 	return globPattern(f.Path), nil
 }

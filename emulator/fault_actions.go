@@ -18,16 +18,17 @@ import (
 
 // faultedCall is a request that a fault applies to.
 type faultedCall struct {
-	Fault              // Status filled in
-	kind  cloud.Kind   // of the host
-	next  http.Handler // who would answer
+	Fault            // Status filled in
+	kind  cloud.Kind // of the host
+	faultWorld
+	next http.Handler // who would answer
 }
 
 // applyFault lets the fault answer the request.
-func applyFault(f Fault, kind cloud.Kind, next http.Handler, w http.ResponseWriter, r *http.Request) {
+func applyFault(f Fault, kind cloud.Kind, world faultWorld, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	spec := actions[f.Action]
 	f.Status = cmp.Or(f.Status, spec.status)
-	spec.apply(&faultedCall{f, kind, next}, w, r)
+	spec.apply(&faultedCall{f, kind, world, next}, w, r)
 }
 
 // cutConnection is the panic that ends a call without an answer. The in-memory transport returns
@@ -42,9 +43,14 @@ func errRefused() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 }
 
-func (c *faultedCall) throttle(w http.ResponseWriter, _ *http.Request) {
+func (c *faultedCall) throttle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", strconv.Itoa(int(c.RetryAfter/time.Second)))
 	code := "TooManyRequests"
+	if c.kind == cloud.KindManagement { // the quota that the other answers show
+		kind := map[string]string{"read": "reads", "delete": "deletes", "write": "writes"}[verbOf(r.Method)]
+		w.Header().Set("X-Ms-Ratelimit-Remaining-Subscription-"+kind, "0")
+		w.Header().Set("X-Ms-Ratelimit-Remaining-Subscription-Global-"+kind, "0")
+	}
 	if c.Status == http.StatusServiceUnavailable {
 		code = "ServerBusy"
 	}
@@ -142,10 +148,5 @@ func (c *faultedCall) wrongLink(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set(name, headerHost.ReplaceAllString(link, "https://"+wrongHost))
 		}
 	}
-	body := memberHost.ReplaceAll(kept.body.Bytes(), []byte("${1}https://"+wrongHost))
-	if w.Header().Get("Content-Length") != "" {
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	}
-	w.WriteHeader(cmp.Or(kept.status, http.StatusOK))
-	_, _ = w.Write(body)
+	kept.pass(w, memberHost.ReplaceAll(kept.body.Bytes(), []byte("${1}https://"+wrongHost)))
 }

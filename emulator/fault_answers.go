@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -34,6 +35,15 @@ func (a *keptAnswer) WriteHeader(status int) {
 func (a *keptAnswer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	return a.body.Write(p)
+}
+
+// pass sends the answer on with another body.
+func (a *keptAnswer) pass(w http.ResponseWriter, body []byte) {
+	if w.Header().Get("Content-Length") != "" {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(cmp.Or(a.status, http.StatusOK))
+	_, _ = w.Write(body)
 }
 
 // shortBody passes on the beginning of a body. Writing more fails with past, or is discarded when

@@ -35,6 +35,13 @@ var actions = map[Action]actionSpec{
 	HTMLError:  {http.StatusBadGateway, readStatus, (*faultedCall).htmlError},
 
 	FailOperation: {0, nil, (*faultedCall).failOperation},
+	Deny:          {http.StatusForbidden, nil, (*faultedCall).deny},
+	Disallow:      {http.StatusForbidden, nil, (*faultedCall).disallow},
+	Quota:         {http.StatusBadRequest, readStatus, (*faultedCall).quota},
+	Conflict:      {http.StatusConflict, readStatus, (*faultedCall).conflict},
+	LateList:      {0, readPause, (*faultedCall).lateList},
+	LoseLease:     {0, nil, (*faultedCall).loseLease},
+	ExpireSAS:     {0, nil, (*faultedCall).expireSAS},
 }
 
 func actionNames() string {
@@ -64,6 +71,13 @@ func actionNames() string {
 //	empty-error[=STATUS]           502 without a body
 //	html-error[=STATUS]            502 with the HTML page of a proxy
 //	fail-operation                 the operation that the request starts ends as Failed
+//	deny                           403: the caller lacks the role
+//	disallow                       403: Azure Policy forbids it
+//	quota[=STATUS]                 400: the quota is used up
+//	conflict[=STATUS]              409: another operation runs
+//	late-list=AGE                  lists without what is younger, as in late-list=5s
+//	lose-lease                     the lease that the request holds is broken before
+//	expire-sas                     the signature of the request has expired
 //
 // For example: "scoring POST /jobs fail-after=502 times=1".
 func ParseFault(spec string) (Fault, error) {
@@ -83,6 +97,17 @@ func ParseFault(spec string) (Fault, error) {
 		return Fault{}, fmt.Errorf("fault %q: %w", spec, err)
 	}
 	return f, nil
+}
+
+// ParseDeny parses the format of the command's --deny flag: an action of Azure's roles, as in
+// [Fault].RoleAction. Every request that needs it is refused with [Deny].
+func ParseDeny(roleAction string) (Fault, error) {
+	f := Fault{RoleAction: roleAction, Action: Deny}
+	if strings.TrimSpace(roleAction) != roleAction || !strings.Contains(roleAction, "/") {
+		return Fault{}, fmt.Errorf("role action %q: write one such as batchEndpoints/write or Microsoft.Storage/*/blobs/write", roleAction)
+	}
+	_, err := f.check()
+	return f, err
 }
 
 func (f *Fault) readAction(word string) error {
@@ -154,11 +179,17 @@ func readThrottle(f *Fault, value string) error {
 	return err
 }
 
+func readPause(f *Fault, value string) (err error) {
+	if f.Pause, err = time.ParseDuration(value); err != nil {
+		return fmt.Errorf("%q is not a duration such as 200ms", value)
+	}
+	return nil
+}
+
 func readSlow(f *Fault, value string) error {
 	pause, bytes, more := strings.Cut(value, ",")
-	var err error
-	if f.Pause, err = time.ParseDuration(pause); err != nil {
-		return fmt.Errorf("%q is not a duration such as 200ms", pause)
+	if err := readPause(f, pause); err != nil {
+		return err
 	}
 	if more {
 		return readBytes(f, bytes)

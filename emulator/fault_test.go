@@ -50,7 +50,9 @@ func faultOn(t *testing.T, kind cloud.Kind, f Fault) faulted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := roundTrip(t.Context(), func(w http.ResponseWriter, r *http.Request) { applyFault(f, kind, service, w, r) }, r)
+	resp, err := roundTrip(t.Context(), func(w http.ResponseWriter, r *http.Request) {
+		applyFault(f, kind, faultWorld{now: time.Now}, service, w, r)
+	}, r)
 	seen := see(t, resp, err)
 	return faulted{seen, err, done}
 }
@@ -119,6 +121,14 @@ func TestActions(t *testing.T) {
 		"truncate=20":     {status: "201 Created", body: whole[:20], effect: true},
 		"truncate=99":     {status: "201 Created", body: whole, effect: true},
 		"fail-operation":  {status: "201 Created", body: whole, effect: true}, // see TestOperationsThatFail
+		"deny":            {status: "403 Forbidden"},                          // see TestDenied for the text
+		"disallow":        {status: "403 Forbidden"},
+		"quota":           {status: "400 Bad Request"},
+		"quota=403":       {status: "403 Forbidden"},
+		"conflict":        {status: "409 Conflict"},
+		"late-list=1h":    {status: "201 Created", body: whole, effect: true},
+		"lose-lease":      {status: "201 Created", body: whole, effect: true},
+		"expire-sas":      {status: "201 Created", body: whole, effect: true},
 		"wrong-link":      {status: "201 Created", body: whole, effect: true},
 		"empty-error":     {status: "502 Bad Gateway"},
 		"empty-error=404": {status: "404 Not Found"},
@@ -200,7 +210,7 @@ func TestHang(t *testing.T) {
 	go func() {
 		resp, err := roundTrip(t.Context(), func(w http.ResponseWriter, r *http.Request) {
 			close(waits)
-			applyFault(Fault{Action: Hang}, cloud.KindBlob, service, w, r)
+			applyFault(Fault{Action: Hang}, cloud.KindBlob, faultWorld{now: time.Now}, service, w, r)
 		}, r)
 		if err == nil {
 			_ = resp.Body.Close()
@@ -228,7 +238,7 @@ func TestSlowBodyEndsWithTheClient(t *testing.T) {
 		wrote <- err
 	})
 	resp, err := roundTrip(t.Context(), func(w http.ResponseWriter, r *http.Request) {
-		applyFault(Fault{Action: Slow, Pause: time.Hour}, cloud.KindBlob, service, w, r)
+		applyFault(Fault{Action: Slow, Pause: time.Hour}, cloud.KindBlob, faultWorld{now: time.Now}, service, w, r)
 	}, r)
 	if err == nil {
 		_ = resp.Body.Close()
@@ -254,7 +264,7 @@ func TestWrongLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err := roundTrip(t.Context(), func(w http.ResponseWriter, r *http.Request) {
-		applyFault(Fault{Action: WrongLink}, cloud.KindManagement, service, w, r)
+		applyFault(Fault{Action: WrongLink}, cloud.KindManagement, faultWorld{}, service, w, r)
 	}, r)
 	got := see(t, resp, err)
 	want := `{"nextLink": "https://elsewhere.invalid/next?a=b", "value": [{"id": "https://management.azure.com/id"}],` +

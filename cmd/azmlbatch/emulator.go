@@ -37,6 +37,7 @@ type emulatorFlags struct {
 	environments choice
 	pace         choice
 	faults       []string
+	denied       []string
 	verbose      bool
 }
 
@@ -49,6 +50,7 @@ func (f *emulatorFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.scriptEnv, "script-env", nil, scriptEnvHelp)
 	choiceVar(cmd, &f.environments, "environments", "packages for scripts: host uses those of the interpreter, venv installs the pip packages of the deployment's environment", "host", "venv")
 	choiceVar(cmd, &f.pace, "pace", "how long operations take: instant, or real as in Azure", "instant", "real")
+	flags.StringArrayVar(&f.denied, "deny", nil, "refuse all requests that need this action of Azure's roles: `ACTION`, for example batchEndpoints/write; may be repeated")
 	flags.StringArrayVar(&f.faults, "fault", nil, "make matching requests fail: `SPEC`, for example 'scoring POST /jobs cut-after times=1'; may be repeated")
 	flags.BoolVar(&f.verbose, "verbose", false, "log every request to standard error: method, host, path and status")
 }
@@ -65,6 +67,13 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 			return nil, err
 		}
 		o.Seeds = append(o.Seeds, seed)
+	}
+	for _, action := range f.denied {
+		fault, err := emulator.ParseDeny(action)
+		if err != nil {
+			return nil, err
+		}
+		o.Faults = append(o.Faults, fault)
 	}
 	for _, spec := range f.faults {
 		fault, err := emulator.ParseFault(spec)
