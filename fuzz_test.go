@@ -3,11 +3,16 @@ package azmlbatch
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
+	"fmt"
 	"net/http"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 	"github.com/azmlbatch/azmlbatch/internal/wire/wiretest"
@@ -182,4 +187,41 @@ func followToken[T Endpoint | Nothing | Job](t *testing.T, c *Client, text strin
 		t.Errorf("token %q gives %q when resumed", token, second)
 	}
 	_, _ = p.Poll(t.Context())
+}
+
+// FuzzBlobList holds the reader of storage's lists to two promises: no text makes it panic or go on for
+// ever, and whatever names, sizes and metadata a list carries, they are read as they were written.
+func FuzzBlobList(f *testing.F) {
+	f.Add("a b/ü+#%.txt", int64(12), "hdi_isfolder", "true", []byte(blobPageStart))
+	f.Add("</Name>&amp;<Blob>", int64(0), "Name", "<NextMarker>", []byte("<EnumerationResults><Blobs><Blob><Name>a</Name><Properties><Content-Length>x"))
+	f.Add("folder/", int64(1)<<62, "Metadata", "]]>", []byte("<EnumerationResults><Metadata></Metadata></Metadata><Etag</EnumerationResults>"))
+	f.Fuzz(func(t *testing.T, name string, size int64, key, value string, raw []byte) {
+		_, _ = parseBlobList(raw)
+		_, _ = parseBlobList(slices.Concat([]byte("<EnumerationResults>"), raw, []byte("</EnumerationResults>")))
+		var text [2]bytes.Buffer
+		for i, s := range []string{name, value} {
+			if err := xml.EscapeText(&text[i], []byte(s)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if size < 0 || !utf8.ValidString(name) || strings.ContainsFunc(name, notInXML) || !metadataName.MatchString(key) {
+			return // no list has it
+		}
+		page, err := parseBlobList(fmt.Appendf(nil, `<?xml version="1.0"?><EnumerationResults ContainerName="c"><Blobs><Blob><Name>%s</Name><Properties>`+
+			`<Content-Length>%d</Content-Length></Properties><Metadata><%[3]s>%[4]s</%[3]s></Metadata></Blob></Blobs><NextMarker>%[1]s</NextMarker></EnumerationResults>`,
+			text[0].Bytes(), size, key, text[1].Bytes()))
+		folder := strings.HasSuffix(name, "/") || key == "hdi_isfolder" && strings.EqualFold(value, "true")
+		want := blobList{blobs: []blobItem{{Name: name, Size: size, IsFolder: folder}}, next: name}
+		if diff := cmp.Diff(want, page, cmp.AllowUnexported(blobList{})); err != nil || diff != "" {
+			t.Errorf("page (-want +got), %v:\n%s", err, diff)
+		}
+	})
+}
+
+// metadataName is what storage takes as the name of metadata: that of a variable in C#.
+var metadataName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// notInXML reports whether a character cannot stand in XML 1.0; storage escapes names that have one.
+func notInXML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\ufffe' || r == '\uffff'
 }

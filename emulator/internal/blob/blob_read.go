@@ -3,16 +3,32 @@ package blob
 import (
 	"bytes"
 	"cmp"
-	"crypto/md5"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
-// maxRangeHash is the longest range of which the service computes the MD5.
+// maxRangeHash is the longest range of which the service computes a hash.
 const maxRangeHash = 4 << 20
+
+// rangeHash is the hash of a range that a read asks for: x-ms-range-get-content-md5 or …-crc64, in lower
+// case, or "". Both at once are refused (learn.microsoft.com, Get Blob).
+func (r *request) rangeHash(want byteRange) (hash string, err error) {
+	for _, name := range []string{"x-ms-range-get-content-md5", "x-ms-range-get-content-crc64"} {
+		if r.header.Get(name) != "true" {
+			continue
+		}
+		if hash != "" || !want.given {
+			return "", errHeaderValue(name, "true")
+		}
+		hash = name
+	}
+	return hash, nil
+}
 
 // getBlob is Get Blob.
 func (r *request) getBlob(w http.ResponseWriter) error {
@@ -24,9 +40,9 @@ func (r *request) getBlob(w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	hashRange := r.header.Get("X-Ms-Range-Get-Content-Md5") == "true"
-	if hashRange && !want.given {
-		return errHeaderValue("x-ms-range-get-content-md5", "true")
+	hash, err := r.rangeHash(want)
+	if err != nil {
+		return err
 	}
 	c, err := r.openContainer()
 	if err != nil {
@@ -39,7 +55,7 @@ func (r *request) getBlob(w http.ResponseWriter) error {
 		}
 		var err error
 		off, n, err = want.within(rec.Size)
-		if err == nil && hashRange && n > maxRangeHash {
+		if err == nil && hash != "" && n > maxRangeHash {
 			err = newFault(400, "OutOfRangeInput", "One of the request inputs is out of range.")
 		}
 		return off, n, err
@@ -48,7 +64,7 @@ func (r *request) getBlob(w http.ResponseWriter) error {
 		return refuseRead(rec, err)
 	}
 	defer body.Close()
-	return r.sendBlob(w, rec, body, sending{want.given, hashRange, off, n})
+	return r.sendBlob(w, rec, body, sending{want.given, hash, off, n})
 }
 
 // refuseRead adds the blob's ETag and time to a 304.
@@ -62,8 +78,9 @@ func refuseRead(rec *record, err error) error {
 
 // sending describes the range of a blob that is sent.
 type sending struct {
-	ranged, hashed bool
-	off, n         int64
+	ranged bool
+	hash   string // see rangeHash
+	off, n int64
 }
 
 func (r *request) sendBlob(w http.ResponseWriter, rec *record, body io.Reader, s sending) error {
@@ -79,13 +96,17 @@ func (r *request) sendBlob(w http.ResponseWriter, rec *record, body io.Reader, s
 	} else {
 		setIf(h, "Content-Md5", encodeMD5(rec.Headers.MD5))
 	}
-	if s.hashed {
-		piece, err := io.ReadAll(body)
+	if s.hash != "" {
+		in := newHasher(body)
+		piece, err := io.ReadAll(in)
 		if err != nil {
 			return err
 		}
-		sum := md5.Sum(piece)
-		h.Set("Content-Md5", encodeMD5(sum[:]))
+		if strings.HasSuffix(s.hash, "md5") {
+			h.Set("Content-Md5", encodeMD5(in.md5.Sum(nil)))
+		} else {
+			h.Set("X-Ms-Content-Crc64", base64.StdEncoding.EncodeToString(in.crc()))
+		}
 		body = bytes.NewReader(piece)
 	}
 	w.WriteHeader(status)

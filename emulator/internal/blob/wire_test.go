@@ -119,6 +119,11 @@ func TestRanges(t *testing.T) {
 		if got := w.Header().Get("Content-Md5"); got != encodeMD5(sum[:]) || w.Body.String() != "0123" {
 			t.Errorf("range MD5 = %q of %q", got, w.Body)
 		}
+		// 0xAE8B14860A799888 is the check value of CRC-64/NVME for "123456789".
+		w = call(t, s, "GET", testURL+"/digits", "", map[string]string{"X-Ms-Range": "bytes=1-9", "X-Ms-Range-Get-Content-Crc64": "true"})
+		if got := w.Header().Get("X-Ms-Content-Crc64"); got != "iJh5CoYUi64=" || w.Body.String() != "123456789" {
+			t.Errorf("range CRC64 = %q of %q", got, w.Body)
+		}
 	})
 }
 
