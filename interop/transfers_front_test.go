@@ -64,6 +64,7 @@ type front struct {
 	marked  []int64          // bytes that were stored when an upload was marked as complete
 	point   killPoint        // counted down
 	kill    func()           // at the point; nil afterwards
+	dead    bool             // the client was killed: what it has sent since is lost
 	refused int              // requests, by faults
 }
 
@@ -168,7 +169,10 @@ func (f *front) pass(w http.ResponseWriter, r, aimed *http.Request, half bool) {
 		}{sent, r.Body}
 	}
 	resp, err := f.b.storage.Do(aimed)
-	if err != nil {
+	if err == nil && sent.lost {
+		err = resp.Body.Close()
+	}
+	if err != nil || sent.lost {
 		panic(http.ErrAbortHandler) // the client was killed while it sent
 	}
 	defer resp.Body.Close()
@@ -253,7 +257,9 @@ func (f *front) finish(r *http.Request, status int, content string, n int64, who
 		f.marked = append(f.marked, total)
 	case content == "":
 	case status >= 300:
-		f.wire -= n
+		if f.wire -= n; status == http.StatusConflict { // storage had it, and its answer was lost
+			f.stored[content] = n
+		}
 	case whole:
 		if _, before := f.stored[content]; before {
 			f.again += n
@@ -272,7 +278,7 @@ type killPoint struct {
 func (f *front) setKill(p killPoint, kill func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.point, f.kill = p, kill
+	f.point, f.kill, f.dead = p, kill, false
 }
 
 func (f *front) countRequest() {
@@ -283,7 +289,9 @@ func (f *front) countRequest() {
 	}
 }
 
-func (f *front) countBytes(n int) {
+// countBytes counts content. It reports false for content that is lost with its client: without that,
+// what is in the buffers of the sockets would still arrive.
+func (f *front) countBytes(n int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.wire += int64(n)
@@ -292,13 +300,14 @@ func (f *front) countBytes(n int) {
 			f.killNow()
 		}
 	}
+	return !f.dead
 }
 
 func (f *front) killNow() {
 	if f.kill != nil {
 		f.kill()
+		f.kill, f.dead = nil, true
 	}
-	f.kill = nil
 }
 
 type countingReader struct {
@@ -306,6 +315,7 @@ type countingReader struct {
 	f      *front
 	counts bool
 	n      int64
+	lost   bool // the client was killed meanwhile
 }
 
 func (r *countingReader) Read(p []byte) (int, error) {
@@ -313,9 +323,11 @@ func (r *countingReader) Read(p []byte) (int, error) {
 		p = p[:min(len(p), 32<<10)] // so that a kill can come within a block
 	}
 	n, err := r.Reader.Read(p)
-	if r.counts {
+	if r.counts && n > 0 {
 		r.n += int64(n)
-		r.f.countBytes(n)
+		if r.lost = !r.f.countBytes(n); r.lost {
+			return 0, io.ErrUnexpectedEOF
+		}
 	}
 	return n, err
 }
