@@ -1,8 +1,10 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,13 +21,13 @@ import (
 type StorageCredential string
 
 const (
-	// StorageCredentialAuto uses the client's own credential; where storage refuses it, the signature (SAS) that the workspace
-	// hands out for the datastore; and the account's key only where there is no signature. What worked is remembered.
+	// StorageCredentialAuto tries the client's own credential first, then the signature (SAS) that
+	// the workspace hands out for the datastore, then the account's key. What worked is remembered.
 	StorageCredentialAuto StorageCredential = ""
 	// StorageCredentialIdentity uses the client's own credential and nothing else.
 	StorageCredentialIdentity StorageCredential = "identity"
-	// StorageCredentialSecrets asks the workspace for the datastore's secrets at once, and uses the client's own credential only
-	// where there are none or the account takes no keys.
+	// StorageCredentialSecrets asks the workspace for the datastore's secrets first. It uses the
+	// client's own credential only if there are none, or if the account takes no keys.
 	StorageCredentialSecrets StorageCredential = "secrets"
 )
 
@@ -39,7 +41,7 @@ const (
 	bySignature            // the signature of the URL
 )
 
-// waysIn lists what may open a place, in the order in which it is tried.
+// waysIn lists what may open a place, in the order to try.
 func waysIn(at place, prefer StorageCredential) []way {
 	switch {
 	case at.sas != "":
@@ -54,7 +56,7 @@ func waysIn(at place, prefer StorageCredential) []way {
 	return []way{byIdentity, bySecrets}
 }
 
-// storageState is what a client learns about storage and keeps. Its zero value is ready.
+// storageState is what a client remembers about storage. Its zero value is ready.
 type storageState struct {
 	mu         sync.Mutex
 	http       sync.Once
@@ -68,7 +70,8 @@ type storageState struct {
 	secrets    map[string]*cached[storeSecret] // by datastore
 }
 
-// httpClient makes the requests to storage, with the caller's transport or one of our own, made at its first use.
+// httpClient makes the requests to storage, with the caller's transport or one of our own, made at
+// its first use.
 func (s *storageState) httpClient(own policy.Transporter) *http.Client {
 	s.http.Do(func() {
 		if own == nil {
@@ -88,7 +91,7 @@ func (s *storageState) roundTrip(own policy.Transporter, req *http.Request) (*ht
 	return client.Transport.RoundTrip(req)
 }
 
-// client returns the client of a kind of credential, made at its first use.
+// client returns the client of a kind of credential, and makes it on first use.
 func (s *storageState) client(kind string, make func() (*blockblob.Client, error)) (*blockblob.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +105,7 @@ func (s *storageState) client(kind string, make func() (*blockblob.Client, error
 	return c, err
 }
 
-// order puts the way that worked last first.
+// order moves the way that worked last to the front.
 func (s *storageState) order(at place, ways []way) []way {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,10 +151,11 @@ func cachedIn[T any](s *storageState, m *map[string]*cached[T], name string) *ca
 // storeSecret opens the storage of a datastore: a signature or a key.
 type storeSecret struct {
 	sas, key Secret
-	renew    time.Time // from then on it is asked for anew
+	renew    time.Time // it is asked for again from then on
 }
 
-// storeSecret returns the secret of a datastore, asking the workspace at most once in its lifetime.
+// storeSecret returns the secret of a datastore. It asks the workspace once in the secret's
+// lifetime.
 func (c *Client) storeSecret(ctx context.Context, name string) (storeSecret, error) {
 	valid := func(s storeSecret) bool { return c.clock.now().Before(s.renew) }
 	return c.storage.secret(name).get(ctx, valid, func(ctx context.Context) (storeSecret, error) {
@@ -184,7 +188,7 @@ func sasEnd(token Secret, otherwise time.Time) time.Time {
 	return otherwise
 }
 
-// forgetDatastore drops what is known about a datastore that has been changed through this client.
+// forgetDatastore drops what is remembered about a datastore that was changed through this client.
 func (c *Client) forgetDatastore(name string) {
 	if c == nil {
 		return
@@ -204,7 +208,8 @@ func (c *Client) forgetDatastore(name string) {
 
 var errNoSecrets = errors.New("the datastore has no secrets that open its storage")
 
-// connections lets as many requests of a transfer reuse their connection as run at once; net/http keeps two by default.
+// connections lets as many requests of a transfer reuse their connection as run at once; net/http
+// keeps two by default.
 const connections = 320
 
 func storageTransport() http.RoundTripper {
@@ -218,8 +223,8 @@ func storageTransport() http.RoundTripper {
 	return t
 }
 
-// storageError turns what azblob returns into *[Error], as the calls of the other planes do. Errors of this package, of
-// the file system and of the context pass through.
+// storageError turns azblob's errors into *[Error]. Errors of this package, of the file system and
+// of the context pass through.
 func storageError(op operation, err error) error {
 	var own *Error
 	var bad *ArgumentError
@@ -235,9 +240,9 @@ func storageError(op operation, err error) error {
 	return transportError(op, err)
 }
 
-// refused reports whether storage turned a way in away, or the credential gave no token, so that another way may be tried.
-// The account's network rules are no matter of the credential. Storage hides a container that is not public from those
-// without a credential.
+// refused reports whether another way in may work: storage refused this one, or the credential gave
+// no token. A refusal by the account's network rules does not depend on the way. To anonymous
+// callers, storage answers that a private container does not exist.
 func refused(err error, w way) bool {
 	var noToken *tokenError
 	if errors.As(err, &noToken) {
@@ -252,7 +257,7 @@ func refused(err error, w way) bool {
 	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden)
 }
 
-// statusOf is the HTTP status behind an error, 0 without one.
+// statusOf returns the HTTP status of an error, 0 without one.
 func statusOf(err error) int {
 	var e *Error
 	if errors.As(err, &e) {
@@ -261,7 +266,47 @@ func statusOf(err error) int {
 	return 0
 }
 
-// tokenError marks that the credential gave no token for storage.
+// tokenError means that the credential gave no token for storage.
 type tokenError struct{ error }
 
 func (e *tokenError) Unwrap() error { return e.error }
+
+// located adds container, account and datastore to the remedy of an error that concerns all of the
+// container, such as a missing role.
+func (p place) located(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.StatusCode == 0 || strings.HasSuffix(e.Remedy, p.described()) {
+		return err
+	}
+	remedy := containerRemedy(e)
+	if remedy == "" && !errors.Is(err, ErrUnauthorized) && !errors.Is(err, ErrForbidden) {
+		return err
+	}
+	e.Remedy = cmp.Or(remedy, e.Remedy) + p.described()
+	return err
+}
+
+// described names container, account and datastore, to append to a sentence.
+func (p place) described() string {
+	text := fmt.Sprintf(" (container %q of storage account %q", p.container, p.account())
+	if p.datastore != "" {
+		text += fmt.Sprintf(", datastore %q", p.datastore)
+	}
+	return text + ")"
+}
+
+// containerRemedy says what to do about a container or account that takes no requests; "" for other
+// errors.
+func containerRemedy(e *Error) string {
+	switch {
+	case e.has("ContainerNotFound"), e.has("FilesystemNotFound"):
+		return "the container does not exist: create it, or name another datastore"
+	case e.has("ContainerBeingDeleted"):
+		return "the container is being deleted: name another datastore, or create it again in some minutes"
+	case e.has("ContainerDisabled"), e.has("AccountIsDisabled"):
+		return "the storage is disabled: ask the owner of the storage account"
+	case e.has("AccountBeingCreated"):
+		return "the storage account is being created: try again in some minutes"
+	}
+	return ""
+}

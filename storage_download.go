@@ -13,59 +13,61 @@ import (
 
 // DownloadOptions tune a download to a folder. The zero value and nil mean the defaults.
 type DownloadOptions struct {
-	// Overwrite replaces files that exist and differ. Without it the first one that differs is an error, and nothing is
-	// written. Files that are there and equal are not fetched again, in either case.
+	// Overwrite replaces existing files that differ. Without it, the first one that differs is an
+	// error, and nothing is written. Either way, files that are equal are not fetched again.
 	Overwrite bool
-	// Concurrency is the number of requests at once. Zero lets the client find it: more the longer a round trip takes, up to
-	// some hundred, and fewer where storage throttles.
+	// Concurrency is the number of requests at once. Zero finds it automatically: more on a slow
+	// round trip, up to a few hundred, and fewer when storage throttles.
 	Concurrency int
-	// OnFile is called after every file that was written, by one goroutine at a time, with its path below the folder. May
-	// be nil.
+	// OnFile is called after each file is written, with its path below the folder, by one goroutine
+	// at a time. May be nil.
 	OnFile func(name string, bytes int64)
-	// OnProgress is called after every file and every part of a large one, by one goroutine at a time. May be nil.
+	// OnProgress is called after each file and each part of a large one, by one goroutine at a
+	// time. May be nil.
 	OnProgress func(DownloadProgress)
 }
 
-// DownloadProgress is how far a download is. No number but Rate ever decreases.
+// DownloadProgress is how far a download is. Only Rate ever decreases.
 type DownloadProgress struct {
-	// Files is how many there are in all.
+	// Files is the number of files in all.
 	Files int
-	// Bytes is the size of all files together.
+	// Bytes is the total size of all files.
 	Bytes int64
-	// FilesDone is how many of them are there, those that were skipped among them.
+	// FilesDone is the number of files that exist, skipped ones included.
 	FilesDone int
-	// BytesDone is what is there; parts of unfinished files count too.
+	// BytesDone is how much exists; parts of incomplete files count too.
 	BytesDone int64
-	// FilesSkipped is how many files were not fetched, because they were there already and equal.
+	// FilesSkipped is the number of files that existed and were equal, so they were not fetched.
 	FilesSkipped int
-	// BytesSkipped is what was not fetched, because it was there already.
+	// BytesSkipped is how much existed, so it was not fetched.
 	BytesSkipped int64
-	// Rate is how many bytes a second were fetched in the last seconds.
+	// Rate is the bytes a second that were fetched in the last seconds.
 	Rate float64
 }
 
 // DownloadResult is what a download wrote.
 type DownloadResult struct {
-	// Files is how many were written, also when the download failed.
+	// Files is the number of files written, even if the download failed.
 	Files int
-	// Bytes is the size of these files together.
+	// Bytes is their total size.
 	Bytes int64
-	// Skipped is how many files were there already and equal, and were not fetched.
+	// Skipped is the number of files that existed and were equal, so they were not fetched.
 	Skipped int
 }
 
-// Download writes the blob at a place in storage, or all blobs of the folder at it, below a local folder, which is made if it does
-// not exist. The place is an azureml:// URI of a datastore, the https URL of a blob, folder or container, with or without a
-// signature, a wasbs:// or an abfss:// one.
+// Download writes a blob, or all blobs of a folder in storage, below a local folder, which it
+// creates if needed. The URI is an azureml:// URI of a datastore, the https URL of a blob, folder
+// or container with or without a signature, or a wasbs:// or abfss:// URL.
 //
-// It blocks until everything is there. If interrupted, call it again; it resumes where it stopped, also within a large file.
-// Until then, unfinished files lie in a folder .azmlbatch-… in it. Nothing is written outside of the folder, and a file appears
-// whole or not at all, with the time of its blob. Requests that fail are repeated as [ClientOptions].Retry says. Files that
-// fail for good are listed in a *[TransferError], and the others are written.
+// It blocks until all files are written. If interrupted, call it again; it resumes where it
+// stopped, also within a large file. Incomplete files lie in a subfolder .azmlbatch-…, and a file
+// appears only when it is complete, with the time of its blob. Nothing is written outside the
+// folder. Failed requests are repeated as [ClientOptions].Retry says. A *[TransferError] lists the
+// files that failed for good; the others are written.
 //
-// Names that cannot be files in one folder of this machine are an error before anything is written: a blob that has the name
-// of another one's folder, names that differ in case only where the file system takes them for one, names of devices on
-// Windows. A place without files is [ErrNotFound].
+// Names that cannot be files in one folder on this machine are an error before anything is written:
+// a blob with the name of another one's folder, names that differ only in case if the file system
+// ignores case, device names on Windows. If there are no files, the error is [ErrNotFound].
 func (c *Client) Download(ctx context.Context, uri, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := operation{"download", "place", uri}
 	return inSpan(ctx, c, op, func(ctx context.Context) (DownloadResult, error) {
@@ -77,7 +79,8 @@ func (c *Client) Download(ctx context.Context, uri, folder string, options *Down
 	})
 }
 
-// downloadPrefix writes the blob at a place, or all blobs of the folder at it, below a local folder.
+// downloadPrefix writes the blob at a place, or all blobs of the folder there, below a local
+// folder.
 func (c *Client) downloadPrefix(ctx context.Context, op operation, at place, folder string, options *DownloadOptions) (result DownloadResult, err error) {
 	o := orZero(options)
 	blobs, itself, trip, err := c.blobsAt(ctx, op, at)
@@ -108,8 +111,8 @@ func (c *Client) downloadPrefix(ctx context.Context, op operation, at place, fol
 	return result, downloadError(op, err)
 }
 
-// blobsAt lists the blobs to download, by their names relative to the place. Itself says that one of them is the place. It also
-// tells how long the store takes for an answer.
+// blobsAt lists the blobs to download, with names relative to the place. itself says that one of
+// them is the place. trip is how long storage takes to answer.
 func (c *Client) blobsAt(ctx context.Context, op operation, at place) (blobs []transfer.Blob, itself bool, trip time.Duration, err error) {
 	began := time.Now()
 	for b, err := range c.listBlobs(ctx, op, at) {
@@ -130,8 +133,8 @@ func (c *Client) blobsAt(ctx context.Context, op operation, at place) (blobs []t
 	return blobs, itself, trip, nil
 }
 
-// within is a blob's name relative to the path that was asked for: a folder, with or without a slash at its end, or the
-// blob itself. "src2/x" only looks as if it were within "src".
+// within returns a blob's name relative to a path: a folder, with or without a slash at its end, or
+// the blob itself. "src2/x" is not within "src".
 func within(folder, name string) (string, bool) {
 	if name == folder {
 		return path.Base(name), true

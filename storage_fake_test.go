@@ -1,6 +1,8 @@
 package azmlbatch
 
 import (
+	"crypto/md5" //nolint:gosec // see encodedMD5
+	"encoding/base64"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -19,6 +21,7 @@ type fakeStorage struct {
 	blobs    map[string]string                   // "/container/name"
 	metadata map[string]map[string]string        // of a blob
 	staged   map[string]map[string]string        // blocks of a blob that are not committed
+	blocks   map[string]string                   // those that are, as Get Block List tells them
 	requests []recordedRequest                   // without bodies
 	headers  []http.Header                       // of the same requests
 	refuse   func(r *http.Request) (int, string) // status and code, 0 to let the request in
@@ -50,9 +53,9 @@ func (f *fakeStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.fail(w, 404, "BlobNotFound")
 			return
 		}
-		_, _ = io.WriteString(w, `<?xml version="1.0"?><BlockList><UncommittedBlocks>`)
+		_, _ = io.WriteString(w, `<?xml version="1.0"?><BlockList><CommittedBlocks>`+f.blocks[name]+`</CommittedBlocks><UncommittedBlocks>`)
 		for _, id := range slices.Sorted(maps.Keys(f.staged[name])) {
-			_, _ = fmt.Fprintf(w, "<Block><Name>%s</Name><Size>%d</Size></Block>", id, len(f.staged[name][id]))
+			_, _ = io.WriteString(w, blockXML(id, f.staged[name][id]))
 		}
 		_, _ = io.WriteString(w, `</UncommittedBlocks></BlockList>`)
 	case comp == "block":
@@ -103,7 +106,7 @@ func (f *fakeStorage) commit(w http.ResponseWriter, name string, body []byte) {
 		f.fail(w, 400, "InvalidXmlDocument")
 		return
 	}
-	var content strings.Builder
+	var content, blocks strings.Builder
 	for _, id := range list.Latest {
 		part, ok := f.staged[name][id]
 		if !ok {
@@ -111,10 +114,16 @@ func (f *fakeStorage) commit(w http.ResponseWriter, name string, body []byte) {
 			return
 		}
 		content.WriteString(part)
+		blocks.WriteString(blockXML(id, part))
 	}
 	put(&f.blobs, name, content.String())
+	put(&f.blocks, name, blocks.String())
 	delete(f.staged, name)
 	w.WriteHeader(http.StatusCreated)
+}
+
+func blockXML(id, content string) string {
+	return fmt.Sprintf("<Block><Name>%s</Name><Size>%d</Size></Block>", id, len(content))
 }
 
 func (f *fakeStorage) list(w http.ResponseWriter, r *http.Request) {
@@ -126,13 +135,19 @@ func (f *fakeStorage) list(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = io.WriteString(w, "<Blob><Name>")
 		_ = xml.EscapeText(w, []byte(strings.TrimPrefix(name, r.URL.Path+"/")))
-		_, _ = fmt.Fprintf(w, "</Name><Properties><Etag>1</Etag><Content-Length>%d</Content-Length></Properties><Metadata>", len(f.blobs[name]))
+		_, _ = fmt.Fprintf(w, "</Name><Properties><Etag>1</Etag><Content-Length>%d</Content-Length><Content-MD5>%s</Content-MD5></Properties><Metadata>",
+			len(f.blobs[name]), encodedMD5(f.blobs[name]))
 		for k, v := range f.metadata[name] {
 			_, _ = fmt.Fprintf(w, "<%s>%s</%s>", k, v, k)
 		}
 		_, _ = io.WriteString(w, "</Metadata></Blob>")
 	}
 	_, _ = io.WriteString(w, "</Blobs><NextMarker/></EnumerationResults>")
+}
+
+func encodedMD5(content string) string {
+	sum := md5.Sum([]byte(content)) //nolint:gosec // what storage tells of a blob
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func metadataOf(r *http.Request) map[string]string {

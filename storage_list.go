@@ -17,11 +17,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 )
 
-// blobItem is a blob as a list shows it.
+// blobItem is a blob in a list.
 type blobItem struct {
 	Name     string
 	Size     int64
-	IsFolder bool // a placeholder that some tools write, not a file
+	IsFolder bool // a folder's placeholder, not a file
 	ETag     string
 	MD5      string // 16 bytes, or empty
 	Modified time.Time
@@ -30,22 +30,23 @@ type blobItem struct {
 // blobList is a page of List Blobs.
 type blobList struct {
 	blobs   []blobItem
-	folders []string // with a delimiter
+	folders []string // only with a delimiter
 	next    string   // marker of the page after; empty for the last one
 }
 
 // listOptions narrow List Blobs.
 type listOptions struct {
-	folders bool // what lies in a folder is shown by the name of the folder alone
+	folders bool // list a folder instead of what lies in it
 	prefer  StorageCredential
 }
 
-// listBlobs iterates over the blobs whose name begins with the place's path, a page at a time as the loop asks for more.
+// listBlobs iterates over the blobs whose names begin with the place's path. It fetches a page when
+// the loop needs it.
 func (c *Client) listBlobs(ctx context.Context, op operation, at place) iter.Seq2[blobItem, error] {
 	return c.listBlobsBy(ctx, op, at, StorageCredentialAuto)
 }
 
-// listBlobsBy does so with a certain credential.
+// listBlobsBy is listBlobs with a certain credential.
 func (c *Client) listBlobsBy(ctx context.Context, op operation, at place, prefer StorageCredential) iter.Seq2[blobItem, error] {
 	return func(yield func(blobItem, error) bool) {
 		marker := ""
@@ -72,8 +73,8 @@ func (c *Client) listBlobsBy(ctx context.Context, op operation, at place, prefer
 	}
 }
 
-// blobPage reads one page of List Blobs. It is a GET of the container with a query, so azblob's download does it, with its
-// retries and credentials.
+// blobPage reads one page of List Blobs. The request is a GET of the container, so azblob's
+// download can make it, with its retries and credentials.
 func (c *Client) blobPage(ctx context.Context, op operation, at place, marker string, o listOptions) (page blobList, err error) {
 	query := url.Values{"restype": {"container"}, "comp": {"list"}, "include": {"metadata"}}
 	if at.path != "" {
@@ -106,15 +107,16 @@ func (c *Client) blobPage(ctx context.Context, op operation, at place, marker st
 
 var errNoBlobList = errors.New("the answer is not the list of blobs (EnumerationResults) that was expected")
 
-// parseBlobList reads a page of at most 5,000 blobs with some thirty elements each, of which eight matter. It looks at those
-// alone: encoding/xml takes twenty times as long, which was more than all else that a download of small files computes.
+// parseBlobList reads a page of up to 5,000 blobs. Of some thirty elements of a blob it needs
+// eight, and reads only those: encoding/xml takes twenty times as long, which was most of the CPU
+// time of a download of small files.
 func parseBlobList(body []byte) (page blobList, err error) {
 	list, whole := bytes.CutSuffix(bytes.TrimSpace(body), []byte("</EnumerationResults>"))
 	if _, list, _ = bytes.Cut(list, []byte("<EnumerationResults")); !whole || list == nil {
 		return page, errNoBlobList // a proxy's page
 	}
 	var b blobItem
-	metadata := 0 // how deep in it: there the caller chose the names
+	metadata := 0 // depth in it; callers choose the names of elements there
 	for list != nil {
 		var tag, text []byte
 		tag, text, list = nextTag(list)
@@ -146,9 +148,9 @@ func (l *blobList) read(b *blobItem, name, tag, text []byte) (err error) {
 	case "Content-Length":
 		b.Size, err = strconv.ParseInt(string(text), 10, 64)
 	case "Etag":
-		b.ETag = `"` + strings.Trim(string(text), `"`) + `"` // lists leave out the quotes that headers have
+		b.ETag = `"` + strings.Trim(string(text), `"`) + `"` // headers have the quotes, lists do not
 	case "Content-MD5":
-		sum, _ := base64.StdEncoding.AppendDecode(nil, text) // none is as good as a wrong one
+		sum, _ := base64.StdEncoding.AppendDecode(nil, text) // a malformed one counts as none
 		b.MD5 = string(sum)
 	case "Last-Modified":
 		b.Modified, _ = http.ParseTime(string(text)) // zero where there is none
@@ -165,7 +167,8 @@ func (l *blobList) read(b *blobItem, name, tag, text []byte) (err error) {
 	return err
 }
 
-// nextTag cuts the next tag, without its brackets, and the text after it off XML. Rest is nil after the last one.
+// nextTag splits XML into the next tag, without its brackets, the text after it, and the rest,
+// which is nil after the last tag.
 func nextTag(x []byte) (tag, text, rest []byte) {
 	_, x, ok := bytes.Cut(x, []byte("<"))
 	if !ok {
@@ -179,7 +182,7 @@ func nextTag(x []byte) (tag, text, rest []byte) {
 	return tag, x[:end], x[end:]
 }
 
-// blobName is a name as XML has it. Storage escapes one that XML cannot carry once more, as in a URL.
+// blobName decodes a name. Storage percent-encodes names that XML cannot carry.
 func blobName(tag, text []byte) (string, error) {
 	name := html.UnescapeString(string(text))
 	if bytes.Contains(tag, []byte(`Encoded="true"`)) {

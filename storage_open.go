@@ -17,12 +17,13 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 )
 
-// The blob plane is azblob's: its pipeline, its retries (ClientOptions.Retry), its token policy. Only its packages blob
-// and blockblob are used. Its package container would link Apache Arrow into every program: 4.9 MB (13.3 to 18.2) and
-// nine modules more, measured with azblob 1.8.3 and Go 1.26; so the listing is our own (storage_list.go).
+// The blob plane is azblob's: its pipeline, its retries (ClientOptions.Retry), its token policy.
+// Only its packages blob and blockblob are used. Its package container would link Apache Arrow into
+// every program: 4.9 MB (13.3 to 18.2) and nine modules more, measured with azblob 1.8.3 and Go
+// 1.26; so the listing is our own (storage_list.go).
 //
-// azblob makes a client, with a pipeline and a token cache, for each blob. Ours has one for each kind of credential: its
-// first policy aims the request at the blob that the context names.
+// azblob makes a client, with a pipeline and a token cache, for each blob. Ours has one for each
+// kind of credential: its first policy aims the request at the blob that the context names.
 
 // blobTarget is where a request of the blob plane goes.
 type blobTarget struct {
@@ -30,7 +31,7 @@ type blobTarget struct {
 	accept string   // overrides azblob's header
 	query  string   // replaces azblob's, with header, to make another request of it
 	header http.Header
-	whole  bool // the answer is read below azblob's retries, so that one that is cut off is asked for again
+	whole  bool // the answer is read below azblob's retries, so that they repeat one that is cut off
 	sign   func(context.Context) (string, error)
 }
 
@@ -62,8 +63,8 @@ func (aim) Do(req *policy.Request) (*http.Response, error) {
 	return req.Next()
 }
 
-// signing adds the signature of a SAS below azblob's pipeline, so that neither its log, its spans nor its errors ever
-// see it. A signature that has been renewed meanwhile is used at once, also by a download that goes on after a break.
+// signing adds a SAS below azblob's pipeline, so that azblob's logs, spans and errors never contain
+// it. A renewed SAS is used at once, also by a download that resumes.
 type signing struct{ next policy.Transporter }
 
 func (s signing) Do(req *http.Request) (*http.Response, error) {
@@ -83,8 +84,8 @@ func (s signing) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// declaredBody holds a body against the length that its answer declares, so that one that ends before is read on. net/http
-// does so; another transport may not.
+// declaredBody returns an error if a body ends before its declared length, so that the read
+// resumes. net/http does that; another transport may not.
 type declaredBody struct {
 	io.ReadCloser
 	left int64
@@ -126,7 +127,8 @@ func (s storageCredential) GetToken(ctx context.Context, o policy.TokenRequestOp
 	return t, err
 }
 
-// blobOptions are the caller's options for azblob, with the first policy and the last transport being ours.
+// blobOptions are the caller's options for azblob, with the first policy and the last transport
+// being ours.
 func (c *Client) blobOptions() *blockblob.ClientOptions {
 	o := c.options.ClientOptions
 	o.APIVersion = "" // that of the management plane, if any
@@ -140,7 +142,8 @@ func (c *Client) newIdentityClient() (*blockblob.Client, error) {
 	return blockblob.NewClient(aimless, storageCredential{c.cred}, c.blobOptions())
 }
 
-// newOpenClient makes the client for requests without a credential in the header: signed ones and anonymous ones.
+// newOpenClient makes the client for requests without a credential in the header: signed ones and
+// anonymous ones.
 func (c *Client) newOpenClient() (*blockblob.Client, error) {
 	return blockblob.NewClientWithNoCredential(aimless, c.blobOptions())
 }
@@ -153,7 +156,7 @@ func (c *Client) newKeyClient(account string, key Secret) (*blockblob.Client, er
 	return blockblob.NewClientWithSharedKeyCredential(aimless, cred, c.blobOptions())
 }
 
-// openBlob reads a blob from its beginning. A connection that breaks is made anew where it broke.
+// openBlob reads a blob from the beginning. A broken connection is resumed where it broke.
 func (c *Client) openBlob(ctx context.Context, op operation, at place) (io.ReadCloser, error) {
 	return c.openBlobAt(ctx, op, at, 0)
 }
@@ -186,12 +189,13 @@ func (b blobBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// blobCall makes one call of azblob for the place, with the first way in that storage does not refuse. The call may run
-// several times and must begin anew each time. Of several refusals the caller sees that of its own identity, because that
-// one has a remedy.
+// blobCall makes one azblob call for the place, with the first way in that storage accepts. The
+// call may run several times and must start over each time. If all ways are refused, the error is
+// that of the caller's identity, because it has a remedy.
 func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer StorageCredential, call func(context.Context, *blockblob.Client) error) (err error) {
 	ctx, end := c.begin(ctx, op, slog.LevelDebug)
 	defer end(&err)
+	defer func() { err = at.located(err) }()
 	var refusal error
 	for _, w := range c.storage.order(at, waysIn(at, prefer)) {
 		b, sign, err := c.enter(ctx, op, w, at)
@@ -214,7 +218,7 @@ func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer St
 	return refusal
 }
 
-// enter returns the client of a way in, and what signs its requests.
+// enter returns the client of a way in, and the function that signs its requests.
 func (c *Client) enter(ctx context.Context, op operation, w way, at place) (*blockblob.Client, func(context.Context) (string, error), error) {
 	switch w {
 	case byIdentity:
@@ -230,8 +234,9 @@ func (c *Client) enter(ctx context.Context, op operation, w way, at place) (*blo
 	return b, func(context.Context) (string, error) { return at.sas, nil }, err
 }
 
-// secretsFor names the datastore whose secrets open a place. A URL without datastore may lie in the account of the default
-// datastore, whose secrets open all containers of the account; the workspace keeps code there.
+// secretsFor returns the datastore whose secrets open a place. For a URL that is the default
+// datastore if it has the same account: its secrets open all containers of the account, and the
+// workspace keeps code there.
 func (c *Client) secretsFor(ctx context.Context, op operation, at place) (string, error) {
 	if at.datastore != "" {
 		return at.datastore, nil

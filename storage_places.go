@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// place is where blobs lie: a blob, a folder or a prefix in a container, and what may open it. It is comparable.
+// place is a blob, a folder or a prefix in a container, and what may open it. It is comparable.
 type place struct {
 	host      string // {account}.blob.{suffix}
 	container string
 	path      string // name of a blob, or a prefix; "" for the whole container
-	datastore string // whose secrets open the container; "" when the place came as a URL
+	datastore string // whose secrets open the container; "" for a place given as a URL
 	keyless   bool   // the datastore has no secrets
 	sas       string // the signature of a signed URL; with it, nothing else is ever sent
 }
@@ -68,7 +68,7 @@ func (p place) url() *url.URL {
 	return u
 }
 
-// escapePath escapes a name for a URL, but for the slashes in it.
+// escapePath escapes a name for a URL, except its slashes.
 func escapePath(name string) string {
 	segments := strings.Split(name, "/")
 	for i, s := range segments {
@@ -77,9 +77,9 @@ func escapePath(name string) string {
 	return strings.Join(segments, "/")
 }
 
-// blobPlace finds the container and path that a URI means: a place in a datastore of the workspace in any of the three
-// spellings, an https URL of a blob or container with or without a signature, wasbs:// and abfss://. It asks the service
-// for a datastore that this client has not seen yet, and for the workspace where the place has its GUID.
+// blobPlace finds the container and path of a URI: an azureml:// URI in any of its three forms, an
+// https URL with or without a signature, wasbs:// or abfss://. It asks the service for a datastore
+// that is not cached, and for the workspace if the URI has its GUID.
 func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place, error) {
 	if err := c.ready(op); err != nil {
 		return place{}, err
@@ -112,7 +112,7 @@ func badPlace(op operation, uri, problem, remedy string) error {
 	return op.invalid("uri", fmt.Sprintf("%q %s", redact(clip(uri)), problem), remedy)
 }
 
-// sameWorkspace reports whether a reference, which may leave it open, means the client's workspace.
+// sameWorkspace reports whether a reference means the client's workspace, also by naming none.
 func (c *Client) sameWorkspace(ctx context.Context, r Reference) (bool, error) {
 	own := Reference{Workspace: c.workspace}
 	if r.WorkspaceID != "" {
@@ -125,8 +125,8 @@ func (c *Client) sameWorkspace(ctx context.Context, r Reference) (bool, error) {
 	return own.sameScope(Reference{Workspace: r.Workspace, WorkspaceID: r.WorkspaceID}), nil
 }
 
-// urlPlace reads the URL of a blob. Without a signature the caller's token may go there, so the host must be a blob host
-// of the client's cloud.
+// urlPlace reads the URL of a blob. Without a signature the caller's token may go there, so the
+// host must be a blob host of the client's cloud.
 func (c *Client) urlPlace(op operation, raw string) (place, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
@@ -135,7 +135,7 @@ func (c *Client) urlPlace(op operation, raw string) (place, error) {
 	var at place
 	switch scheme := strings.ToLower(u.Scheme); scheme {
 	case "https":
-		at.host = blobEndpoint(strings.TrimSuffix(u.Host, ":443")) // the service writes it in one answer and not in the next
+		at.host = blobEndpoint(strings.TrimSuffix(u.Host, ":443")) // the service writes the port in some answers only
 		at.container, at.path, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 		if u.Query().Has("sig") {
 			at.sas = u.RawQuery
@@ -155,13 +155,13 @@ func (c *Client) urlPlace(op operation, raw string) (place, error) {
 	return at, err
 }
 
-// blobEndpoint is the host at which the blobs of an account are, also when it is given as a data lake.
+// blobEndpoint returns the blob host of an account, also for its data lake host.
 func blobEndpoint(host string) string {
 	return strings.Replace(strings.ToLower(host), ".dfs.", ".blob.", 1)
 }
 
-// checkBlobHost refuses to send a token to a host that is not {account}.blob.{suffix of the cloud}: a server of another
-// name could ask azblob for a token of any audience, whoever registered it as a datastore.
+// checkBlobHost refuses to send a token to a host that is not {account}.blob.{suffix of the cloud}:
+// a datastore may name any host, and a server there could ask azblob for a token of any audience.
 func (c *Client) checkBlobHost(op operation, host string) error {
 	account, rest, _ := strings.Cut(host, ".")
 	if account != "" && rest == "blob."+c.cloud.storageSuffix {
@@ -172,7 +172,7 @@ func (c *Client) checkBlobHost(op operation, host string) error {
 		Remedy:  "use a URL with a signature (SAS), or check ClientOptions.Cloud and its entry for ServiceStorage"}
 }
 
-// datastorePlace is the container of a datastore; "" means the default one.
+// datastorePlace returns the container of a datastore; "" means the default one.
 func (c *Client) datastorePlace(ctx context.Context, op operation, name string) (place, error) {
 	d, err := c.knownDatastore(ctx, op, name)
 	if err != nil {

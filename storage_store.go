@@ -24,7 +24,7 @@ import (
 // blobStore makes the requests of a transfer.
 type blobStore struct {
 	*containerClient
-	noCRC *atomic.Bool // the account knows no CRC64, as Azurite does not; MD5 guards what is sent
+	noCRC *atomic.Bool // the account does not support CRC64 (Azurite); MD5 guards the content
 }
 
 func (c *Client) newBlobStore(op operation, at place, prefer StorageCredential) *blobStore {
@@ -32,7 +32,7 @@ func (c *Client) newBlobStore(op operation, at place, prefer StorageCredential) 
 	return &blobStore{c.newContainerClient(op, at, prefer), known.(*atomic.Bool)}
 }
 
-// maxRangeSum is the longest range of which storage tells the CRC64.
+// maxRangeSum is the longest range for which storage computes the CRC64.
 const maxRangeSum = 4 << 20
 
 // Put implements [transfer.Store] with Put Blob.
@@ -50,7 +50,8 @@ func (s *blobStore) PutBlock(ctx context.Context, name, id string, body transfer
 	})
 }
 
-// guarded sends content with a sum that storage checks: the CRC64, which is at hand, or the MD5 where storage knows no other.
+// guarded sends content with a checksum that storage verifies: the CRC64, which is known, or the
+// MD5 if storage does not support that.
 func (s *blobStore) guarded(body transfer.Body, write func(guard http.Header) error) error {
 	guard := http.Header{"Content-Type": {"application/octet-stream"}}
 	if body.Size == 0 {
@@ -114,9 +115,9 @@ func (s *blobStore) write(ctx context.Context, r blobRequest, body transfer.Body
 	return discard(resp)
 }
 
-// discard reads an answer to its end, so that its connection can be used again.
+// discard reads an answer to its end, so that its connection can be reused.
 func discard(resp *http.Response) error {
-	_, _ = io.Copy(io.Discard, resp.Body) // that there was an answer is all that matters
+	_, _ = io.Copy(io.Discard, resp.Body) // the content does not matter
 	return resp.Body.Close()
 }
 
@@ -181,7 +182,7 @@ func (s *blobStore) Get(ctx context.Context, name, etag string, offset, size int
 	return blobBody{resp.Body, s.op, s.at}, sumOf(resp.Header), nil
 }
 
-// sumOf is the CRC64 that storage tells of a range.
+// sumOf returns the CRC64 that storage sends with a range, or nil.
 func sumOf(h http.Header) *uint64 {
 	sum, err := base64.StdEncoding.DecodeString(h.Get("X-Ms-Content-Crc64"))
 	if err != nil || len(sum) != 8 {
@@ -190,7 +191,7 @@ func sumOf(h http.Header) *uint64 {
 	return new(binary.LittleEndian.Uint64(sum))
 }
 
-// sendOnce makes a request, and says what its failure means for the transfer.
+// sendOnce makes a request once. Its error says what it means for the transfer.
 func (s *blobStore) sendOnce(ctx context.Context, r blobRequest) (*http.Response, error) {
 	if t := s.c.retry.tryTimeout; t > 0 {
 		var cancel context.CancelFunc
@@ -221,7 +222,7 @@ func (b cancelingBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// containerCodes are storage's codes of failures that are about the whole container or account.
+// containerCodes are storage's error codes that concern the whole container or account.
 var containerCodes = []string{"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled", "AccountIsDisabled", "AccountBeingCreated", "ResourceNotFound",
 	"InsufficientAccountPermissions", "FilesystemNotFound"}
 
@@ -249,8 +250,8 @@ func (s *blobStore) failure(err error) error {
 	return err
 }
 
-// hopeless reports whether a request that got no answer will get none later: the credential gives no token, or the
-// certificate is not trusted.
+// hopeless reports whether a request without an answer need not be repeated: the credential gives
+// no token, or the certificate is not trusted.
 func hopeless(err error) bool {
 	var noToken *tokenError
 	var unknownCA x509.UnknownAuthorityError

@@ -16,20 +16,23 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/transfer"
 )
 
-// UploadOptions tune the upload of a local file or folder. The zero value and nil mean the defaults.
+// UploadOptions tune the upload of a local file or folder. The zero value and nil mean the
+// defaults.
 type UploadOptions struct {
-	// Datastore to upload to; empty means the workspace's default. Code has a container of its own and ignores it.
+	// Datastore is the datastore to upload to; empty means the workspace's default. Code goes to a
+	// container of its own and ignores it.
 	Datastore string
-	// Credential says what opens the storage; the zero value lets the client find out.
+	// Credential says what opens the storage; the zero value means [StorageCredentialAuto].
 	Credential StorageCredential
-	// Concurrency is the number of requests at once. Zero lets the client find it: more the longer a round trip takes, up to
-	// some hundred, and fewer where storage throttles.
+	// Concurrency is the number of requests at once. Zero finds it automatically: more on a slow
+	// round trip, up to a few hundred, and fewer when storage throttles.
 	Concurrency int
-	// BlockSize in bytes, 4 MiB when zero, at most 4000 MiB. A file of at most one block is one request; larger files are
-	// sent in blocks, and an interrupted upload resumes after those that storage has. A file that would have more than the
-	// 50,000 blocks that storage allows is sent in larger ones. Memory does not depend on it.
+	// BlockSize is in bytes: 4 MiB if zero, at most 4000 MiB. A file up to this size is one
+	// request. A larger one is sent in blocks, and an interrupted upload resumes after those that
+	// storage has. Blocks are larger for a file that would need more than the 50,000 that storage
+	// allows. The size does not affect memory.
 	BlockSize int64
-	// OnProgress is called after every file and block, by one goroutine at a time. May be nil.
+	// OnProgress is called after each file and block, by one goroutine at a time. May be nil.
 	OnProgress func(UploadProgress)
 }
 
@@ -38,57 +41,58 @@ const (
 	maxBlockSize     = 4000 << 20
 )
 
-// UploadProgress is how far an upload is. No number but Rate ever decreases.
+// UploadProgress is how far an upload is. Only Rate ever decreases.
 type UploadProgress struct {
-	// Files is how many there are in all.
+	// Files is the number of files in all.
 	Files int
-	// Bytes is the size of all files together.
+	// Bytes is the total size of all files.
 	Bytes int64
-	// FilesDone is how many of them storage has, those that were skipped among them.
+	// FilesDone is the number of files that storage has, skipped ones included.
 	FilesDone int
-	// BytesDone is what storage has; blocks of unfinished files count too.
+	// BytesDone is how much storage has; blocks of incomplete files count too.
 	BytesDone int64
-	// FilesSkipped is how many files were not sent, because storage had them already.
+	// FilesSkipped is the number of files that storage had, so they were not sent.
 	FilesSkipped int
-	// BytesSkipped is what was not sent, because storage had it already.
+	// BytesSkipped is how much storage had, so it was not sent.
 	BytesSkipped int64
-	// Rate is how many bytes a second were sent in the last seconds.
+	// Rate is the bytes a second that were sent in the last seconds.
 	Rate float64
-	// Reused says that equal content was there already, and nothing was sent.
+	// Reused says that storage had equal content, so nothing was sent.
 	Reused bool
 }
 
 // Uploaded is a file or folder on a datastore.
 type Uploaded struct {
-	// URI is the place, azureml://datastores/D/paths/P; inputs, models and data assets take it.
+	// URI is azureml://datastores/D/paths/P, for use in inputs, models and data assets.
 	URI string
 	// URL is the same place as an https URL without a signature.
 	URL string
-	// IsFolder tells a folder from a file.
+	// IsFolder says that it is a folder and not a file.
 	IsFolder bool
-	// Reused says that equal content was there already, and nothing was sent.
+	// Reused says that storage had equal content, so nothing was sent.
 	Reused bool
 }
 
 // String is what fmt prints: the fields that are set.
 func (u Uploaded) String() string { return printed(u) }
 
-// Upload sends a local file or folder to a datastore, under the hash of its content as az ml does, so that equal content is
-// sent once whichever tool sent it first. It registers nothing. Files that .amlignore, or else .gitignore, excludes are
-// left out. Links are followed.
+// Upload sends a local file or folder to a datastore. As with az ml, the hash of the content names
+// the place, so equal content is sent only once, by either tool. Upload registers nothing. It
+// leaves out files that .amlignore, or else .gitignore, excludes, and follows links.
 //
-// It blocks until everything is there. If interrupted, call it again; it resumes where it stopped. Requests that fail are
-// repeated as [ClientOptions].Retry says. Files that fail for good are listed in a *[TransferError], and the others are sent;
-// an upload counts as complete only when all of them are there. A path that cannot be uploaded is *[ArgumentError]. Stored
-// files cost what storage costs.
+// It blocks until storage has all files. If interrupted, call it again; it resumes where it
+// stopped. Failed requests are repeated as [ClientOptions].Retry says. A *[TransferError] lists the
+// files that failed for good; the others are sent, but the upload does not count as complete. A
+// path that cannot be uploaded is *[ArgumentError]. Stored files cost what storage costs.
 func (c *Client) Upload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"upload", "path", localPath}
 	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.uploadToDatastore(ctx, op, localPath, options) })
 	return up.public(), err
 }
 
-// UploadFS sends the files of a file system, for example an [embed.FS] or an archive, as [Client.Upload] sends those of a
-// folder called name. Files that cannot be read at an offset are sent with one request each, which is not resumed.
+// UploadFS sends the files of a file system, for example an [embed.FS] or an archive, as
+// [Client.Upload] sends a folder called name. A file that cannot be read at an offset is one
+// request, which does not resume.
 func (c *Client) UploadFS(ctx context.Context, files fs.FS, name string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"upload", "file system", name}
 	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) {
@@ -107,8 +111,8 @@ func (c *Client) UploadFS(ctx context.Context, files fs.FS, name string, options
 	return up.public(), err
 }
 
-// UploadReader sends what r has to read as [Client.Upload] sends a file called name. The place of the content depends on all of
-// it, so it is written to a temporary file first.
+// UploadReader sends the content of r as [Client.Upload] sends a file called name. It writes the
+// content to a temporary file first, because its hash must be known.
 func (c *Client) UploadReader(ctx context.Context, r io.Reader, name string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"upload", "content", name}
 	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.uploadReader(ctx, op, r, name, options) })
@@ -138,7 +142,7 @@ func (c *Client) uploadReader(ctx context.Context, op operation, r io.Reader, na
 	return c.uploadToDatastore(ctx, op, path, options)
 }
 
-// checkUploadName checks the name that an upload gets which has none on this machine.
+// checkUploadName checks the name for content that is not a local file.
 func checkUploadName(op operation, name string) error {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
 		return op.invalid("name", fmt.Sprintf("%q is not the name of a file", redact(name)), "pass a name without folders, for example model.pkl")
@@ -149,7 +153,7 @@ func checkUploadName(op operation, name string) error {
 	return nil
 }
 
-// writeContent writes what a reader has to a new file in a new folder.
+// writeContent writes the content of a reader to a new file in a new folder.
 func writeContent(ctx context.Context, path string, r io.Reader) error {
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -199,7 +203,7 @@ func (c *Client) uploadToDatastore(ctx context.Context, op operation, localPath 
 	return c.uploadTree(ctx, op, tree, options)
 }
 
-// uploadTree sends what was scanned to a datastore, unless a complete upload of equal content is there.
+// uploadTree sends scanned files to a datastore, unless it has a complete upload of equal content.
 func (c *Client) uploadTree(ctx context.Context, op operation, tree *local.Tree, options *UploadOptions) (uploaded, error) {
 	if err := c.refuseWrite(op); err != nil {
 		return uploaded{}, err
@@ -230,10 +234,10 @@ func (c *Client) uploadTree(ctx context.Context, op operation, tree *local.Tree,
 	return result(hash, false), u.confirm(ctx, nil)
 }
 
-// uploadToContainer sends code to a container of its own, opened by a signed URL, and returns the folder within it that
-// the code's URI ends in: the folder's name, or nothing for a single file. Not documented: whether a second attempt at a
-// version gets the same container; the content may be other code by then, so what is there is replaced, whatever a marker
-// says.
+// toContainer sends code to its own container, opened by a signed URL. It returns the folder in the
+// code's URI: the folder's name, or "" for a single file. Not documented: whether a second attempt
+// at a version gets the same container. It may hold other code then, so existing blobs are
+// replaced, marker or not.
 func (u *upload) toContainer(ctx context.Context, signedURL string, marker map[string]*string) (folder string, err error) {
 	if err := u.c.refuseWrite(u.op); err != nil {
 		return "", err
@@ -263,7 +267,8 @@ func scanLocal(op operation, path string) (*local.Tree, error) {
 	return tree, nil
 }
 
-// badFile is the error of a path that cannot be uploaded, or of a file that changed, before anything was sent.
+// badFile is the error of a path that cannot be uploaded, or of a file that changed. Nothing was
+// sent.
 func badFile(op operation, err error) error {
 	bad := op.invalid("path", err.Error(), "").causedBy(err)
 	var l *local.Error
@@ -297,7 +302,7 @@ func (c *Client) newUpload(op operation, tree *local.Tree, options *UploadOption
 	return u
 }
 
-// unreadable is the error of files that could not be hashed. Nothing has been sent.
+// unreadable is the error of files that could not be hashed. Nothing was sent.
 func unreadable(ctx context.Context, op operation, err error) error {
 	if ctx.Err() != nil {
 		return storageError(op, err)
@@ -305,7 +310,7 @@ func unreadable(ctx context.Context, op operation, err error) error {
 	return badFile(op, err)
 }
 
-// send sends the files, and makes sure that they are there.
+// send sends the files, and verifies that storage has them.
 func (u *upload) send(ctx context.Context) error {
 	t := &transfer.Upload{Store: u.c.newBlobStore(u.op, u.root, u.options.Credential), Tree: u.tree, Sums: u.sums,
 		Named: u.named, Have: u.have, Name: func(f local.File) string { return u.blob(f).path }}
@@ -324,7 +329,7 @@ func (u *upload) report(p transfer.Progress) {
 	}
 }
 
-// reused tells that everything was there.
+// reused reports that storage had everything.
 func (u *upload) reused() {
 	if u.options.OnProgress != nil {
 		files, bytes := len(u.tree.Files), u.tree.Bytes

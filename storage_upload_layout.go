@@ -17,15 +17,15 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/transfer"
 )
 
-// Uploads lie where az ml puts them, LocalUpload/{hash}/{base name}/…, so that both find each other's. The hash is SHA-256
-// since 2025, and was MD5 before.
+// Uploads lie where az ml puts them, in LocalUpload/{hash}/{base name}/…, so that each tool finds
+// those of the other. The hash is SHA-256 since 2025; it was MD5 before.
 
 const uploadFolder = "LocalUpload/"
 
-// uploadPath is the place of an upload: one folder for each content.
+// uploadPath returns the path of an upload.
 func uploadPath(hash, base string) string { return uploadFolder + hash + "/" + base }
 
-// The marker of a complete upload is metadata of its first file, as az ml writes and reads it.
+// The marker of a complete upload is metadata of its first file, as in az ml.
 const (
 	markerStatus    = "upload_status"
 	markerCompleted = "completed"
@@ -33,10 +33,10 @@ const (
 	markerVersion   = "version"
 )
 
-// blob is where a file of the upload goes.
+// blob returns where a file of the upload goes.
 func (u *upload) blob(f local.File) place { return u.blobBelow(u.to, f) }
 
-// blobBelow is where a file goes if the upload lies at a place.
+// blobBelow returns where a file goes in an upload at a place.
 func (u *upload) blobBelow(at place, f local.File) place {
 	if !u.tree.IsFolder {
 		return at
@@ -44,14 +44,14 @@ func (u *upload) blobBelow(at place, f local.File) place {
 	return at.join(f.Name)
 }
 
-// firstFile is what storage says of the first file of an upload.
+// firstFile is what storage says about the first file of an upload.
 type firstFile struct {
 	there    bool
 	complete bool // it has the marker: everything is there
 	size     int64
 }
 
-// readMarker asks for the first file of an upload under a hash.
+// readMarker reads the marker of an upload with a hash.
 func (u *upload) readMarker(ctx context.Context, hash string) (f firstFile, err error) {
 	return u.readMarkerAt(ctx, u.blobBelow(u.root.at(uploadPath(hash, u.tree.Base)), u.tree.Files[0]))
 }
@@ -87,7 +87,7 @@ func (u *upload) took(began time.Time) {
 	}
 }
 
-// confirm marks the upload as complete, and sets what else the marker shall say.
+// confirm marks the upload as complete, with further metadata.
 func (u *upload) confirm(ctx context.Context, marker map[string]*string) error {
 	metadata := map[string]*string{markerStatus: new(markerCompleted)}
 	maps.Copy(metadata, marker)
@@ -97,11 +97,12 @@ func (u *upload) confirm(ctx context.Context, marker map[string]*string) error {
 	})
 }
 
-// find looks for complete uploads of the content and returns the hash that one lies under, or nothing. Then it has found out
-// what an upload left that broke off.
+// find looks for a complete upload of the content. It returns its hash, or "" and remembers what an
+// interrupted upload left.
 //
-// An upload of before 2025 is found by MD5, which takes longer than SHA-256 and often than sending. So it is made only where
-// one list shows that there are uploads that old, and that one of them has a first file of the same name and size.
+// An upload from before 2025 lies under an MD5, which takes longer than the SHA-256 and often
+// longer than sending. So the MD5 is computed only if a list shows an upload that old whose first
+// file has the same name and size.
 func (u *upload) find(ctx context.Context, hash string) (string, error) {
 	u.to, u.named = u.root.at(uploadPath(hash, u.tree.Base)), true
 	first, err := u.readMarker(ctx, hash)
@@ -120,36 +121,37 @@ func (u *upload) find(ctx context.Context, hash string) (string, error) {
 		return old, err
 	}
 	if first.there || unknown || uploads[hash] {
-		u.named, err = u.findExisting(ctx) // what is there is replaced where it is not known
+		u.named, err = u.findExisting(ctx) // replace unseen blobs if they cannot be listed
 	}
 	return "", err
 }
 
-// unlistable reports whether a container cannot be listed, because the caller may not or because the store does not know how.
-// Everything may be there then.
+// unlistable reports whether a container cannot be listed: the caller may not, or the store does
+// not support it.
 func unlistable(err error) bool {
 	status := statusOf(err)
 	return status >= 400 && status < 500 && status != http.StatusTooManyRequests && !HasCode(err, containerCodes...) || status == http.StatusNotImplemented
 }
 
-// uploads are the hashes of the uploads that a page shows.
+// uploads returns the hashes of the uploads in a page.
 func (l blobList) uploads() map[string]bool {
 	found := map[string]bool{}
 	for _, f := range l.folders {
 		hash, _, _ := strings.Cut(strings.TrimPrefix(f, uploadFolder), "/")
 		found[hash] = true
 	}
-	for _, b := range l.blobs { // of a store that knows no folders
+	for _, b := range l.blobs { // of a store without folders
 		hash, _, _ := strings.Cut(strings.TrimPrefix(b.Name, uploadFolder), "/")
 		found[hash] = true
 	}
 	return found
 }
 
-// maxOldUploads is how many uploads of before 2025 are asked for their first file, before the MD5 is made.
+// maxOldUploads is how many first files of old uploads are read before computing the MD5.
 const maxOldUploads = 200
 
-// findOld looks for a complete upload of before 2025 among the hashes of those that are there, or everywhere.
+// findOld looks for a complete upload from before 2025, among the listed hashes or, if those are
+// unknown, anywhere.
 func (u *upload) findOld(ctx context.Context, uploads map[string]bool, unknown bool) (string, error) {
 	candidates := map[string]bool{}
 	for hash := range uploads {
@@ -179,10 +181,10 @@ func (u *upload) findOld(ctx context.Context, uploads map[string]bool, unknown b
 	return hash, nil
 }
 
-// oldUploadProbe is how large content is whose MD5 takes longer than asking for some first files.
+// oldUploadProbe is the size from which an MD5 takes longer than reading some first files.
 const oldUploadProbe = 32 << 20
 
-// keepAlike drops uploads whose first file has another name or size.
+// keepAlike drops uploads whose first file differs in name or size.
 func (u *upload) keepAlike(ctx context.Context, hashes map[string]bool) error {
 	alike := make(chan string, len(hashes))
 	pool, ctx := errgroup.WithContext(ctx)
@@ -208,8 +210,8 @@ func (u *upload) keepAlike(ctx context.Context, hashes map[string]bool) error {
 	return nil
 }
 
-// findExisting finds out which files storage has at the place of the upload. It reports false where
-// the container cannot be listed.
+// findExisting finds out which files storage has at the place of the upload. known is false if the
+// container cannot be listed.
 func (u *upload) findExisting(ctx context.Context) (known bool, err error) {
 	u.have = make([]transfer.Existing, len(u.tree.Files))
 	return u.list(ctx, func(i int, b blobItem) {
@@ -217,7 +219,7 @@ func (u *upload) findExisting(ctx context.Context) (known bool, err error) {
 	})
 }
 
-// list calls found for each file of the upload that storage has, with its index. It reports false where
+// list calls found for each file of the upload that storage has, with its index. known is false if
 // the container cannot be listed.
 func (u *upload) list(ctx context.Context, found func(i int, b blobItem)) (known bool, err error) {
 	for b, err := range u.c.listBlobsBy(ctx, u.op, u.to, u.options.Credential) {
@@ -234,7 +236,7 @@ func (u *upload) list(ctx context.Context, found func(i int, b blobItem)) (known
 	return true, nil
 }
 
-// fileOf returns the index of the file that a blob belongs to.
+// fileOf returns the index of a blob's file.
 func (u *upload) fileOf(blob string) (int, bool) {
 	if !u.tree.IsFolder {
 		return 0, blob == u.to.path
@@ -246,8 +248,8 @@ func (u *upload) fileOf(blob string) (int, bool) {
 	return u.tree.Index(name)
 }
 
-// verify makes sure that every file is there, before the upload is marked as complete. A single file is
-// marked itself, which fails where it is not.
+// verify makes sure that storage has every file, before the upload is marked as complete. For a
+// single file, setting the marker does that.
 func (u *upload) verify(ctx context.Context) error {
 	if len(u.tree.Files) == 1 {
 		return nil
@@ -264,11 +266,12 @@ func (u *upload) verify(ctx context.Context) error {
 	return nil
 }
 
-// FindUpload looks for a complete upload of a local file or folder and sends nothing: it tells whether [Client.Upload] would
-// find everything there. It hashes the content, which blocks as long as reading it takes. The place is that of
-// [UploadOptions].Datastore. Content that is not there, or not all of it, is [ErrNotFound]; uploads by az ml from before
-// 2025 are left to Upload to find. A path that cannot be uploaded is *[ArgumentError]. One request, and the first time for
-// a datastore one more; retried.
+// FindUpload looks for a complete upload of a local file or folder and sends nothing: it tells
+// whether [Client.Upload] would find everything there. It hashes the content, which blocks as long
+// as reading it takes. The place is that of [UploadOptions].Datastore. Content that is not there,
+// or not all of it, is [ErrNotFound]; uploads by az ml from before 2025 are left to Upload to find.
+// A path that cannot be uploaded is *[ArgumentError]. One request, and the first time for a
+// datastore one more; retried.
 func (c *Client) FindUpload(ctx context.Context, localPath string, options *UploadOptions) (Uploaded, error) {
 	op := operation{"find upload of", "path", localPath}
 	up, err := inSpan(ctx, c, op, func(ctx context.Context) (uploaded, error) { return c.findUpload(ctx, op, localPath, options) })

@@ -15,17 +15,18 @@ import (
 )
 
 const (
-	// CodeHashVersion names the recipe of CodeHash to the service.
+	// CodeHashVersion tells the service which recipe CodeHash follows.
 	CodeHashVersion = "202208"
-	// uploadHashSeed is what az ml feeds to its upload hash before anything else.
+	// uploadHashSeed is what az ml hashes first.
 	uploadHashSeed = "Initialize for october 2021 AML CLI version"
 )
 
-// CodeHash is the hash by which the service finds registered code of equal content, whatever its name: SHA-256 over the
-// number of files, then for each file "#", its path, "#" and its size, then the bytes of all files; in the order of the
-// lower-case path. Equal to recordings of azure-sdk-for-python (test_download_directory_code, test_create_and_get, 2023)
-// and to azure-ai-ml's own function, but for a link that is itself uploaded: azure-ai-ml counts the name
-// of its target, and so takes code of another file name for equal.
+// CodeHash is the hash by which the service finds registered code of equal content: SHA-256 over
+// the number of files, then for each file "#", its path, "#" and its size, then the bytes of all
+// files, in the order of the lower-case path. It equals recordings of azure-sdk-for-python
+// (test_download_directory_code, test_create_and_get, 2023) and azure-ai-ml's own function
+// (interop/hashes_test.go). One case differs on purpose: for a link given as the path, azure-ai-ml
+// hashes the name of the target, and so finds code whose file has another name.
 //
 // Sums may be nil.
 func (t *Tree) CodeHash(ctx context.Context, sums *Sums) (string, error) {
@@ -44,13 +45,14 @@ func (t *Tree) CodeHash(ctx context.Context, sums *Sums) (string, error) {
 	return t.sum(ctx, order, func(int32) {}, h, sums)
 }
 
-// UploadHash is the hash by which az ml names uploads to a datastore since 2025: SHA-256 over the bytes of files and the
-// names in a folder. A file counts by its content alone; a folder by the names and contents of its entries, in the order of
-// their lower-case names, without its own name.
+// UploadHash is the hash by which az ml names uploads to a datastore since 2025. The hash of a file
+// is the SHA-256 of its content. That of a folder covers the names and contents of its entries, in
+// the order of their lower-case names, but not its own name.
 //
-// Equal to recordings for files and for folders of one file (azure-sdk-for-python, test_create_autoincrement 2022,
-// test_models_get_latest_label and test_data_auto_delete_setting 2026), and to azure-ai-ml's own
-// functions for folders in folders, links, odd names and empty files (interop/hashes_test.go).
+// It equals recordings of files and of folders with one file (azure-sdk-for-python,
+// test_create_autoincrement 2022, test_models_get_latest_label and test_data_auto_delete_setting
+// 2026), and azure-ai-ml's own functions for subfolders, links, odd names and empty files
+// (interop/hashes_test.go).
 //
 // Sums may be nil.
 func (t *Tree) UploadHash(ctx context.Context, sums *Sums) (string, error) {
@@ -110,9 +112,9 @@ func (t *Tree) sum(ctx context.Context, order []int32, before func(int32), h has
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// lower is the lower case by which az ml sorts, which is Python's. It differs from that of Go in the
-// dotted İ, and in a Σ at the end of a word. The latter is left out: it matters only for names that are
-// equal up to it, and then costs one upload of what is there.
+// lower is Python's lower case, by which az ml sorts. Go's differs in the dotted İ, and in a Σ at
+// the end of a word. The latter is left out: it matters only between names that are equal up to it,
+// and then costs one more upload.
 func lower(name string) string { return strings.ToLower(strings.ReplaceAll(name, "İ", "i\u0307")) }
 
 func writeText(h hash.Hash, s string) { _, _ = io.WriteString(h, s) } // a hash never fails

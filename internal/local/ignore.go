@@ -12,17 +12,19 @@ import (
 	"unicode/utf16"
 )
 
-// Ignore files follow git's wild-match rules with one exception that the Azure ML clients make: the last matching line
-// decides about each file on its own, so "!out/keep.txt" after "out/" brings the file back, which git would not.
+// Ignore files follow git's wild-match rules with one exception that the Azure ML clients make: the
+// last matching line decides about each file on its own, so "!out/keep.txt" after "out/" brings the
+// file back, which git would not.
 //
-// The matcher is our own because neither library at hand gives git's answers: go-git's plumbing/format/gitignore is wrong on
-// "[!ab].txt" and on "a/**/b/c" with a/b/x/b/c (it does not try again after the first b), and needs nine further packages;
-// moby/patternmatcher, made for .dockerignore, is wrong on "/a.txt" and more. TestIgnorePatterns has git's own answers. This
-// one differs on the exception above, drops all blanks at the end of a line as az ml does, and knows no classes of
-// characters by name, such as [[:digit:]].
+// The matcher is our own because neither library at hand gives git's answers: go-git's
+// plumbing/format/gitignore is wrong on "[!ab].txt" and on "a/**/b/c" with a/b/x/b/c (it does not
+// try again after the first b), and needs nine further packages; moby/patternmatcher, made for
+// .dockerignore, is wrong on "/a.txt" and more. TestIgnorePatterns has git's own answers. This one
+// differs on the exception above, drops all blanks at the end of a line as az ml does, and knows no
+// classes of characters by name, such as [[:digit:]].
 
-// ignoreFiles are the names of ignore files in the root folder of an upload. Only the first that exists counts, and
-// none in sub-folders.
+// ignoreFiles are the names of ignore files in the root folder of an upload. Only the first that
+// exists counts, and none in sub-folders.
 var ignoreFiles = []string{".amlignore", ".gitignore"}
 
 // ignoreRules are the lines of an ignore file. Nil ignores nothing.
@@ -60,8 +62,8 @@ func readIgnoreRules(files source) (ignoreRules, error) {
 	return nil, nil
 }
 
-// ignoreText is the text of an ignore file: UTF-8, or UTF-16 as Windows PowerShell writes it. A byte order mark is no part of
-// the first line.
+// ignoreText is the text of an ignore file: UTF-8, or UTF-16 as Windows PowerShell writes it. A
+// byte order mark is no part of the first line.
 func ignoreText(content []byte) string {
 	switch {
 	case bytes.HasPrefix(content, []byte("\xff\xfe")):
@@ -80,7 +82,8 @@ func decodeUTF16(content []byte, order binary.ByteOrder) string {
 	return string(utf16.Decode(units))
 }
 
-// classes gives classes of characters Go's spelling: ^ negates, and a bracket that comes first must be escaped.
+// classes gives classes of characters Go's spelling: ^ negates, and a bracket that comes first must
+// be escaped.
 var classes = strings.NewReplacer("[!]", `[^\]`, "[^]", `[^\]`, "[]", `[\]`, "[!", "[^")
 
 func parseIgnorePattern(line string) (ignorePattern, bool) {
@@ -107,13 +110,14 @@ func parseIgnorePattern(line string) (ignorePattern, bool) {
 	return p, true
 }
 
-// excludes reports whether what has this path, relative to the ignore file and written with "/", is ignored.
+// excludes reports whether a path is ignored. It is relative to the ignore file, with "/".
 func (r ignoreRules) excludes(name string) bool { return r.last(name, false) }
 
-// excludesInside reports whether what is in the folder with this path is ignored, as far as no later line brings it back.
+// excludesInside reports whether the content of a folder is ignored, unless a later line includes
+// it again.
 func (r ignoreRules) excludesInside(name string) bool { return r.last(name, true) }
 
-// last asks the last line that matches.
+// last returns what the last matching line says.
 func (r ignoreRules) last(name string, inside bool) bool {
 	if r == nil {
 		return false
@@ -127,8 +131,8 @@ func (r ignoreRules) last(name string, inside bool) bool {
 	return false
 }
 
-// mayIncludeIn reports whether a line could bring back something in the folder with this path. Otherwise an ignored folder
-// need not be looked into.
+// mayIncludeIn reports whether a line could include something in a folder again. If not, an ignored
+// folder is not read.
 func (r ignoreRules) mayIncludeIn(name string) bool {
 	segments := strings.Split(name, "/")
 	return slices.ContainsFunc(r, func(p ignorePattern) bool { return p.negated && mayMatchIn(p.segments, segments) })
@@ -147,8 +151,8 @@ func mayMatchIn(pattern, folder []string) bool {
 	return true
 }
 
-// matches reports whether the pattern matches the path or one of the folders above it; isDir says that the path itself
-// is looked at as a folder.
+// matches reports whether the pattern matches the path or a folder above it. isDir says that the
+// path is a folder.
 func (p ignorePattern) matches(name []string, isDir bool) bool {
 	for n := len(name); n > 0; n-- {
 		if p.dirOnly && !isDir && n == len(name) {

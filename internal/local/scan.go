@@ -14,12 +14,12 @@ import (
 	"unicode/utf8"
 )
 
-// Scan lists a file or folder without what its ignore file excludes; a single file is never ignored. Links are
-// followed, also out of the folder, and the blob is named after the link, as az ml does it; a link to a folder above
-// itself is refused. So are sockets, pipes and devices, which have no content, and names that storage does not keep. What
-// is ignored is not looked at, whatever is wrong with it.
+// Scan lists a file or folder without what its ignore file excludes; a single file is never
+// ignored. As in az ml, links are followed, also out of the folder, and a blob is named after the
+// link. Scan refuses a link to a folder above itself, sockets, pipes and devices, and names that
+// storage does not keep. It does not look at ignored files.
 //
-// A missing path, a folder without files and everything else that is wrong with it is *[Error].
+// A path that cannot be uploaded is *[Error].
 func Scan(root string) (*Tree, error) {
 	bad := func(problem string, err error) (*Tree, error) {
 		return nil, &Error{Path: root, Problem: problem, Remedy: "name a file or a folder with files in it", Err: err}
@@ -90,7 +90,8 @@ type scanner struct {
 	rules ignoreRules
 }
 
-// entries looks at what is in a folder. Above are the folders that lead to it, by which a cycle of links is found.
+// entries scans the content of a folder. above are the folders that lead to it, to find a cycle of
+// links.
 func (s *scanner) entries(name string, list []fs.DirEntry, above []fs.FileInfo) error {
 	slices.SortStableFunc(list, func(a, b fs.DirEntry) int {
 		return cmp.Compare(lower(a.Name()), lower(b.Name()))
@@ -103,7 +104,7 @@ func (s *scanner) entries(name string, list []fs.DirEntry, above []fs.FileInfo) 
 	return nil
 }
 
-// entry looks at one file or folder.
+// entry scans one file or folder.
 func (s *scanner) entry(name string, above []fs.FileInfo) error {
 	ignored := s.rules.excludes(name)
 	if ignored && !s.rules.mayIncludeIn(name) {
@@ -125,9 +126,9 @@ func (s *scanner) entry(name string, above []fs.FileInfo) error {
 	return s.add(name, name, info)
 }
 
-// subfolder looks into a folder. Lines such as "out/" ignore what is in a folder and not the folder, whose name therefore
-// counts in the upload hash; az ml does the same. Of an ignored folder only what a later line brings back is looked for: it
-// does not matter whether the folder can be read.
+// subfolder scans a folder. A line such as "out/" ignores the content of a folder and not the
+// folder, so its name counts in the upload hash, as in az ml. An ignored folder is read only if a
+// later line may include something in it again; then it need not be readable.
 func (s *scanner) subfolder(name string, info fs.FileInfo, above []fs.FileInfo, ignored bool) error {
 	t := s.tree
 	files, order := len(t.Files), len(t.order)
@@ -156,7 +157,7 @@ func (s *scanner) subfolder(name string, info fs.FileInfo, above []fs.FileInfo, 
 	return err
 }
 
-// add takes a file. In is its name in the source.
+// add adds a file. in is its name in the source.
 func (s *scanner) add(name, in string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return s.bad(in, "is neither a file nor a folder", nil)
@@ -172,18 +173,18 @@ func (s *scanner) add(name, in string, info fs.FileInfo) error {
 	return nil
 }
 
-// Limits of the names of blobs (learn.microsoft.com, "Naming and Referencing Containers, Blobs, and Metadata"; a segment is
-// limited where the account has a hierarchical namespace).
+// Limits of blob names (learn.microsoft.com, "Naming and Referencing Containers, Blobs, and
+// Metadata"). The limit of a segment is that of accounts with a hierarchical namespace.
 const (
 	maxBlobName        = 1024 // characters
 	maxBlobSegments    = 254
 	maxBlobSegmentName = 255 // characters
-	// uploadFolder is as long as LocalUpload/{hash}/, the folder that an upload goes to.
+	// uploadFolder is the length of LocalUpload/{hash}/, the folder of an upload.
 	uploadFolder = len("LocalUpload//") + 2*sha256.Size
 )
 
-// checkName refuses names that storage would change or does not take. Not documented: what storage does with blanks at the
-// end of a segment. They are refused, because some tools cut them off.
+// checkName refuses names that storage would change or refuse. Not documented: blanks at the end of
+// a segment. They are refused, because some tools cut them off.
 func (s *scanner) checkName(in, name string) error {
 	segments := strings.Split(name, "/")
 	switch {
@@ -211,8 +212,8 @@ func (s *scanner) checkName(in, name string) error {
 	return nil
 }
 
-// notInNames reports whether a character cannot stand in the name of a blob: a control character, or no character at all,
-// which the answers of storage could not carry.
+// notInNames reports whether a blob name cannot contain a character: a control character, or one
+// that XML cannot carry.
 func notInNames(r rune) bool { return unicode.IsControl(r) || r == '\ufffe' || r == '\uffff' }
 
 func (s *scanner) bad(name, problem string, err error) error {

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// source is where files are read: a folder or file on disk, or a file system of the caller. A name is a path below its root
-// with "/"; "" is the root itself.
+// source is where files are read: the disk, or a file system of the caller. Names are paths below
+// its root, with "/"; "" is the root.
 type source interface {
 	readDir(name string) ([]fs.DirEntry, error)
 	stat(name string) (fs.FileInfo, error) // of the target of a link

@@ -11,10 +11,10 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-// Sums are checksums of the parts that files are sent in. They are made on the way of a hash, from bytes that are at hand:
-// what is sent later is so held against what was hashed.
+// Sums are the checksums of the parts of files. They are computed along with a hash, so that a file
+// that changes between hashing and sending is noticed.
 type Sums struct {
-	// PartSize returns how large the parts of a file are.
+	// PartSize returns the size of the parts of a file.
 	PartSize func(size int64) int64
 
 	parts []int64 // size of the parts of each file
@@ -22,14 +22,14 @@ type Sums struct {
 	sums  []uint64
 }
 
-// Part returns the size of the parts of a file, by its index in Tree.Files. A file that can only be read from its beginning
-// has one part.
+// Part returns the size of the parts of a file, by its index in Tree.Files. A file that can only be
+// read from the beginning has one part.
 func (s *Sums) Part(file int) int64 { return s.parts[file] }
 
-// Sum returns the CRC64 of a part of a file, which is that of the NVM Express specification.
+// Sum returns the CRC64 (NVM Express) of a part of a file.
 func (s *Sums) Sum(file, part int) uint64 { return s.sums[int(s.first[file])+part] }
 
-// layOut makes room for the sums.
+// layOut allocates the sums.
 func (s *Sums) layOut(t *Tree) error {
 	s.parts, s.first = make([]int64, len(t.Files)), make([]int32, len(t.Files))
 	n := int32(0)
@@ -53,7 +53,7 @@ func (s *Sums) layOut(t *Tree) error {
 	return nil
 }
 
-// add takes bytes of a file, from an offset.
+// add adds bytes of a file, from an offset.
 func (s *Sums) add(file int, offset int64, b []byte) {
 	for len(b) > 0 {
 		part := offset / s.parts[file]
@@ -64,8 +64,8 @@ func (s *Sums) add(file int, offset int64, b []byte) {
 	}
 }
 
-// Files are read ahead of the hash, by several goroutines where there are several cores: opening many small files takes
-// longer than hashing them, and reading a large one as long.
+// Several goroutines read files ahead of the hash: opening many small files takes longer than
+// hashing them, and reading a large one about as long.
 const (
 	chunkSize      = 256 << 10
 	chunksAhead    = 3 // of each reader
@@ -73,7 +73,8 @@ const (
 	filesInOneRead = 64
 )
 
-// run is a run of files that one reader reads: several small ones that fit into a chunk together, or a larger one.
+// run is what one reader reads in one go: small files that fit into a chunk together, or a larger
+// file.
 type run struct {
 	files  []int32
 	chunks chan chunk
@@ -82,11 +83,12 @@ type run struct {
 type chunk struct {
 	bytes []byte
 	err   error
-	free  chan []byte // where bytes goes when it has been hashed
+	free  chan []byte // where bytes go after hashing
 	last  bool        // of the run
 }
 
-// hashFiles feeds the content of files to a hash, in their order, after what before writes for each. Sums may be nil.
+// hashFiles hashes the content of files in order. It calls before for each file first. sums may be
+// nil.
 func (t *Tree) hashFiles(ctx context.Context, order []int32, before func(i int32), h hash.Hash, sums *Sums) error {
 	ctx, cancel := context.WithCancel(ctx)
 	readers := max(1, min(runtime.GOMAXPROCS(0), maxReaders))
@@ -118,7 +120,7 @@ func (t *Tree) hashFiles(ctx context.Context, order []int32, before func(i int32
 	return ctx.Err()
 }
 
-// plan cuts the files into runs, and gives each to the hash and to a reader.
+// plan cuts the files into runs, and sends each to the hash and to a reader.
 func (t *Tree) plan(ctx context.Context, order []int32, inOrder, toRead chan<- *run) {
 	for len(order) > 0 {
 		n, size := 1, t.Files[order[0]].Size
@@ -200,7 +202,7 @@ func (r *reader) read(ctx context.Context, run *run) {
 	}
 }
 
-// buffer waits for a chunk that has been hashed. It is nil when ctx has ended.
+// buffer waits for a free chunk. It returns nil if ctx has ended.
 func (r *reader) buffer(ctx context.Context) []byte {
 	select {
 	case b := <-r.free:
@@ -278,7 +280,7 @@ func (r *reader) large(ctx context.Context, i int32, send func(chunk) bool) erro
 	}
 }
 
-// failed is the error of a file that could not be read, or that ended before its time.
+// failed is the error of a file that could not be read, or that got shorter.
 func (r *reader) failed(in *Reader, err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // ReadFull returns them bare
 		return in.Changed()

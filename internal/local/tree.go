@@ -1,4 +1,5 @@
-// Package local lists and hashes the local files of an upload as az ml does. It knows nothing of Azure.
+// Package local lists and hashes the local files of an upload as az ml does. It knows nothing of
+// Azure.
 package local
 
 import (
@@ -24,7 +25,7 @@ func newFile(name string, info fs.FileInfo) File {
 	return File{Name: name, Size: info.Size(), modTime: info.ModTime().UnixNano()}
 }
 
-// Tree is a file or folder to upload, as it was when it was scanned.
+// Tree is a file or folder to upload, as it was when scanned.
 type Tree struct {
 	Root     string // as the caller wrote it
 	Base     string // name of the file or folder; blobs lie under it
@@ -37,7 +38,7 @@ type Tree struct {
 	names  []string // of folders
 }
 
-// sortFiles puts the files in the order of their paths. Until then they are in the order of the upload hash.
+// sortFiles sorts the files by path. Until then they are in the order of the upload hash.
 func (t *Tree) sortFiles() {
 	sorted := make([]int32, len(t.Files)) // what stands where
 	for i := range sorted {
@@ -56,18 +57,18 @@ func (t *Tree) sortFiles() {
 	t.Files = files
 }
 
-// comparePaths orders names as az ml does: as paths of this operating system.
+// comparePaths compares names as paths of this operating system, as az ml does.
 func comparePaths(a, b string) int { return cmp.Compare(filepath.FromSlash(a), filepath.FromSlash(b)) }
 
-// Index returns the index in Files of a name.
+// Index returns the index of a name in Files.
 func (t *Tree) Index(name string) (int, bool) {
 	return slices.BinarySearchFunc(t.Files, name, func(f File, name string) int { return comparePaths(f.Name, name) })
 }
 
-// Path is where a file is read, for messages.
+// Path returns where a file is read, for messages.
 func (t *Tree) Path(f File) string { return t.source.path(t.within(f)) }
 
-// within is the name of a file in the source.
+// within returns the name of a file in the source.
 func (t *Tree) within(f File) string {
 	if t.IsFolder {
 		return f.Name
@@ -91,7 +92,7 @@ type Reader struct {
 	tree   *Tree
 }
 
-// Unchanged is a *[ChangedError] when the file is not what it was when it was listed: its content would not fit its hash.
+// Unchanged returns *[ChangedError] if the file has changed since it was scanned.
 func (r *Reader) Unchanged() error {
 	info, err := r.Stat()
 	if err != nil {
@@ -103,7 +104,7 @@ func (r *Reader) Unchanged() error {
 	return nil
 }
 
-// ReadAll reads the whole file into b, which is as long, and holds it against its CRC64.
+// ReadAll reads the whole file into b, which has its size, and compares its CRC64.
 func (r *Reader) ReadAll(b []byte, crc uint64) error {
 	_, err := io.ReadFull(r, b)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || err == nil && crc64nvme.Checksum(b) != crc {
@@ -112,10 +113,10 @@ func (r *Reader) ReadAll(b []byte, crc uint64) error {
 	return err
 }
 
-// Changed is the error of a file whose content is not what it was when it was hashed.
+// Changed is the error of a file that has changed since it was hashed.
 func (r *Reader) Changed() error { return &ChangedError{Path: r.tree.Path(r.listed)} }
 
-// ReaderAt returns the file for reading at any offset, or nil where its file system cannot do that.
+// ReaderAt returns the file for reading at any offset, or nil if its file system cannot do that.
 func (r *Reader) ReaderAt() io.ReaderAt {
 	at, _ := r.File.(io.ReaderAt)
 	return at

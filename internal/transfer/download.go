@@ -16,26 +16,28 @@ import (
 // A Download writes blobs to files in a folder.
 type Download struct {
 	Store Store
-	// Blobs are what is downloaded, by names relative to the folder. Run changes their order.
+	// Blobs are the blobs to download, with names relative to the folder. Run changes their order.
 	Blobs []Blob
 	// Name returns the name of a blob in the store.
 	Name func(Blob) string
 	// Dir is the folder. It is made if it does not exist.
 	Dir string
-	// Source tells what is downloaded from other sources: what a broken download left is looked for under it.
+	// Source identifies the folder in storage. A download resumes what an earlier one from the same
+	// source left.
 	Source string
-	// Overwrite replaces files that exist. Without it the first one that differs from its blob is an error.
+	// Overwrite replaces existing files. Without it, the first one that differs from its blob is an
+	// error.
 	Overwrite bool
-	// OnFile is called after every file that was written, by one goroutine at a time. May be nil.
+	// OnFile is called after each file is written, by one goroutine at a time. May be nil.
 	OnFile func(Blob)
 
 	root     *os.Root
-	empty    bool            // the folder was
-	made     map[string]bool // folders in it
+	empty    bool            // the folder was empty
+	made     map[string]bool // folders that exist in it
 	work     *workFolder
-	larger   []Blob // of which no job has been made yet
+	larger   []Blob // without a job yet
 	smaller  []Blob
-	begun    []*partFile // of which parts are to be fetched
+	begun    []*partFile // with parts to fetch
 	opened   map[*partFile]bool
 	part     int64
 	meter    *meter
@@ -43,11 +45,12 @@ type Download struct {
 	s        *scheduler
 }
 
-// Run writes the files, the largest first. Nothing is written outside of the folder, and no file appears before it is whole.
-// Files that are there and equal are not fetched.
+// Run writes the files, the largest first. It never writes outside the folder, and a file appears
+// only when it is complete. Files that exist and equal their blobs are not fetched.
 //
-// Files that fail are told by *[Error]; the others are written. A mistake in the names of the blobs is *[NameError], and one in
-// the folder is *[DirError]; nothing has been written then. Any other error is why everything stopped.
+// *[Error] lists the files that failed; the others were written. *[NameError] means that the blobs
+// cannot be files in one folder; nothing was written. *[DirError] means that the folder cannot be
+// used or its disk is full. Any other error is why the download stopped.
 func (d *Download) Run(ctx context.Context, o Options) (Progress, error) {
 	var total int64
 	for _, b := range d.Blobs {
@@ -66,7 +69,7 @@ func (d *Download) run(ctx context.Context, o Options) error {
 	if err := d.open(); err != nil {
 		return err
 	}
-	defer func() { _ = d.root.Close() }() // nothing is written through it any more
+	defer func() { _ = d.root.Close() }() // nothing was written through it
 	if err := checkCase(d.Blobs, d.root); err != nil {
 		return err
 	}
@@ -129,7 +132,7 @@ func (d *Download) fetch(ctx context.Context, o Options, blobs []Blob) error {
 	d.s.next[large], d.s.next[small] = d.nextLarge, d.nextSmall
 	err := d.s.run(ctx)
 	for p := range d.opened {
-		_ = p.file.Close() // what matters in it is guarded by sums
+		_ = p.file.Close() // checksums guard the parts in it
 	}
 	if err != nil {
 		return err
@@ -172,7 +175,7 @@ func (d *Download) makeFolder(b Blob) error {
 	return err
 }
 
-// put moves a finished file of the work folder to its place.
+// put moves a complete file from the work folder to its place.
 func (d *Download) put(from string, b Blob) error {
 	if at := stamp(b); !at.IsZero() {
 		if err := d.work.root.Chtimes(from, at, at); err != nil {
@@ -182,7 +185,7 @@ func (d *Download) put(from string, b Blob) error {
 	return d.root.Rename(filepath.Join(d.work.name, from), filepath.FromSlash(b.Name))
 }
 
-// written counts a file, and what of it has not been counted yet.
+// written counts a file, and the bytes of it that are not counted yet.
 func (d *Download) written(b Blob, bytes int64) {
 	if d.OnFile != nil {
 		d.OnFile(b)
@@ -194,7 +197,7 @@ func (d *Download) written(b Blob, bytes int64) {
 type getFile struct {
 	d *Download
 	Blob
-	err error // that was met before
+	err error // from making its folder
 }
 
 func (j *getFile) run(ctx context.Context, w *worker) error {
@@ -216,7 +219,7 @@ func (j *getFile) run(ctx context.Context, w *worker) error {
 		err = onDisk(j.d.put(name, j.Blob))
 	}
 	if err != nil {
-		_ = j.d.work.root.Remove(name) // the first failure is the one to tell
+		_ = j.d.work.root.Remove(name) // the first failure is reported
 	}
 	return err
 }
@@ -224,10 +227,11 @@ func (j *getFile) run(ctx context.Context, w *worker) error {
 func (j *getFile) done()            { j.d.written(j.Blob, j.Size) }
 func (j *getFile) failed(err error) { j.d.failures.add(j.Name, err) }
 
-// errSum says that what arrived is not what the store sent.
+// errSum means that the content changed on its way.
 var errSum = errors.New("the content does not have the checksum that storage sent with it")
 
-// fetch writes a part of a blob into a file, and returns its CRC64. An answer that breaks off may come whole the next time.
+// fetch writes a part of a blob to a file, and returns its CRC64. An answer that is cut off is
+// repeated.
 func fetch(ctx context.Context, d *Download, b Blob, f *os.File, offset, size int64, buffer []byte) (crc uint64, err error) {
 	body, want, err := d.Store.Get(ctx, d.Name(b), b.ETag, offset, size)
 	if err != nil {
@@ -258,10 +262,11 @@ func fetch(ctx context.Context, d *Download, b Blob, f *os.File, offset, size in
 	}
 }
 
-// onDisk is a failure to write. A full disk stops everything.
+// onDisk classifies an error of writing. A full disk stops the download.
 func onDisk(err error) error {
 	if err != nil && isFull(err) {
-		return &Failure{Err: err, Stop: true}
+		full := &DirError{Problem: err.Error(), Remedy: "make room and call again; what is there is not fetched again", Err: err}
+		return &Failure{Err: full, Stop: true}
 	}
 	return err
 }

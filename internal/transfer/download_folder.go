@@ -21,11 +21,12 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/scratch"
 )
 
-// A file gets the time of its blob, with a hash of the ETag below the second. So it is known again, as long as neither has
-// changed; where the file system keeps no such times, nothing is, and files are fetched once more.
-const stampStep = 100 * time.Nanosecond // NTFS keeps no shorter ones
+// A file gets the time of its blob, with a hash of the ETag as the fraction of the second. So a
+// later download knows it as unchanged. On a file system without such times, files are fetched
+// again.
+const stampStep = 100 * time.Nanosecond // the resolution of NTFS
 
-// stamp is the time that the file of a blob gets. It is zero for a blob without a time or an ETag.
+// stamp returns the time that the file of a blob gets; zero without a time or an ETag.
 func stamp(b Blob) time.Time {
 	if b.Modified == 0 || b.ETag == "" {
 		return time.Time{}
@@ -35,12 +36,12 @@ func stamp(b Blob) time.Time {
 	return time.Unix(b.Modified, 0).Add(time.Duration(steps) * stampStep) //nolint:gosec // less than a second
 }
 
-// missing are the blobs whose files are not there yet.
+// missing returns the blobs whose files do not exist yet.
 func (d *Download) missing(ctx context.Context) ([]Blob, error) {
 	if d.empty {
 		return d.Blobs, nil
 	}
-	var missing, doubtful []Blob // of the size of the file
+	var missing, doubtful []Blob // of the same size as their file
 	for _, b := range d.Blobs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -55,7 +56,7 @@ func (d *Download) missing(ctx context.Context) ([]Blob, error) {
 			doubtful = append(doubtful, b)
 		case err == nil && !d.Overwrite:
 			return nil, exists(b)
-		default: // what is wrong with it is told when it is written
+		default: // what is wrong shows when it is written
 			missing = append(missing, b)
 		}
 	}
@@ -70,7 +71,7 @@ func exists(b Blob) error {
 	return &DirError{Problem: fmt.Sprintf("has a file %q already, and storage has another content", b.Name), Err: fs.ErrExist}
 }
 
-// different are the blobs whose files have another MD5.
+// different returns the blobs whose files have another MD5.
 func (d *Download) different(ctx context.Context, blobs []Blob) ([]Blob, error) {
 	same := make([]bool, len(blobs))
 	pool, ctx := errgroup.WithContext(ctx)
@@ -110,7 +111,7 @@ func (d *Download) hasMD5(b Blob) (bool, error) {
 	return string(h.Sum(nil)) == b.MD5, err
 }
 
-// workFolder is where files lie before they are whole, in the folder of the download.
+// workFolder holds incomplete files, in the folder of the download.
 type workFolder struct {
 	parent *os.Root
 	root   *os.Root
@@ -118,26 +119,27 @@ type workFolder struct {
 	lock   *os.File
 }
 
-// workPrefix is how the names of work folders begin.
+// workPrefix begins the names of work folders.
 const workPrefix = ".azmlbatch-"
 
-// lockName is the file that a download holds locked.
+// lockName is a file that a running download keeps locked.
 const lockName = "lock"
 
-// workName is the same for every download from a source, so that a later one finds what an earlier one left.
+// workName depends on the source alone, so that a later download finds what an earlier one left.
 func workName(source string) string {
 	sum := sha256.Sum256([]byte(source))
 	return workPrefix + hex.EncodeToString(sum[:8])
 }
 
-// workFile names the file of a blob in the work folder: of the same content it is the same the next time.
+// workFile names the file of a blob in the work folder. It depends on the content, so that a later
+// download resumes the same file.
 func workFile(b Blob) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", b.Name, b.ETag, b.Size))
 	return hex.EncodeToString(sum[:16])
 }
 
-// openWork makes the work folder, or takes that of a download that broke off. Two downloads from one source to one folder at
-// the same time would spoil each other's files.
+// openWork makes the work folder, or takes over that of an interrupted download. It refuses a
+// second download from one source to one folder at the same time.
 func openWork(parent *os.Root, name string) (*workFolder, error) {
 	if err := parent.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, &DirError{Problem: err.Error(), Err: err}
@@ -148,13 +150,13 @@ func openWork(parent *os.Root, name string) (*workFolder, error) {
 	}
 	w := &workFolder{parent: parent, root: root, name: name}
 	if w.lock, err = root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
-		// Where files cannot be locked, nothing is known of other downloads.
+		// If files cannot be locked, other downloads go unnoticed.
 		if alone, lockErr := scratch.TryLock(w.lock); lockErr == nil && !alone {
 			err = &DirError{Problem: "is being written by another download of the same files", Remedy: "wait for it, or use another folder"}
 		}
 	}
 	if err != nil {
-		_ = w.release() // the first failure is the one to tell
+		_ = w.release() // the first failure is reported
 		return nil, err
 	}
 	return w, nil
@@ -171,7 +173,7 @@ func (w *workFolder) release() error {
 	return err
 }
 
-// close removes the folder, unless a later download can go on with what is in it.
+// close removes the folder, unless a later download can resume with it.
 func (w *workFolder) close(complete bool) error {
 	list, err := fs.ReadDir(w.root.FS(), ".")
 	if err != nil {

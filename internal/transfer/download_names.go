@@ -13,7 +13,7 @@ import (
 	"unicode"
 )
 
-// A NameError says why blobs cannot be files in one folder. Nothing has been written.
+// A NameError says why blobs cannot be files in one folder. Nothing was written.
 type NameError struct {
 	Name    string
 	Problem string
@@ -22,10 +22,11 @@ type NameError struct {
 // Error names the blob and the problem.
 func (e *NameError) Error() string { return fmt.Sprintf("the blob %q %s", e.Name, e.Problem) }
 
-// Is makes the error one of fs.ErrInvalid.
+// Is makes the error match fs.ErrInvalid.
 func (e *NameError) Is(target error) bool { return target == fs.ErrInvalid }
 
-// checkNames refuses names that cannot be files in one folder of this operating system, beside the work folder.
+// checkNames refuses names that cannot be files in one folder on this operating system, or that
+// collide with the work folder.
 func checkNames(blobs []Blob, work string) error {
 	for _, b := range blobs {
 		if problem := nameProblem(b.Name, runtime.GOOS); problem != "" {
@@ -41,7 +42,7 @@ func checkNames(blobs []Blob, work string) error {
 	return nil
 }
 
-// nameProblem says why a name cannot be a file on an operating system, or nothing.
+// nameProblem says why a name cannot be a file on an operating system; "" if it can.
 func nameProblem(name, goos string) string {
 	for segment := range strings.SplitSeq(name, "/") {
 		switch {
@@ -65,8 +66,8 @@ func nameProblem(name, goos string) string {
 	return ""
 }
 
-// windowsProblem says why a name cannot be that of a file on Windows (learn.microsoft.com, "Naming Files, Paths, and
-// Namespaces").
+// windowsProblem says why a name cannot be that of a file on Windows (learn.microsoft.com, "Naming
+// Files, Paths, and Namespaces").
 func windowsProblem(segment string) string {
 	base, _, _ := strings.Cut(segment, ".")
 	base = strings.ToUpper(strings.TrimRight(base, " "))
@@ -93,7 +94,8 @@ func isDeviceNumber(s string) bool {
 	return strings.ContainsAny(s, "0123456789¹²³") && len([]rune(s)) == 1
 }
 
-// clash finds a file that would have the place of another, or of a folder, if names that fold to the same are one.
+// clash finds two names that cannot both be files: equal after folding, or one a folder of the
+// other.
 func clash(blobs []Blob, fold func(string) string) (a, b string, found bool) {
 	files, folders := make(map[string]string, len(blobs)), map[string]string{}
 	for _, blob := range blobs {
@@ -117,7 +119,7 @@ func clash(blobs []Blob, fold func(string) string) (a, b string, found bool) {
 	return "", "", false
 }
 
-// checkCase refuses names that differ in case only, where the file system takes them for one.
+// checkCase refuses names that differ only in case, if the file system ignores case.
 func checkCase(blobs []Blob, root *os.Root) error {
 	a, b, ok := clash(blobs, strings.ToLower)
 	if !ok {
@@ -133,7 +135,8 @@ func checkCase(blobs []Blob, root *os.Root) error {
 	return nil
 }
 
-// foldsCase reports whether the folder takes names that differ in case for one. It makes a file for a moment to find out.
+// foldsCase reports whether the file system ignores case. It creates a file for a moment to find
+// out.
 func foldsCase(root *os.Root) (bool, error) {
 	name := workPrefix + rand.Text()
 	f, err := root.Create(name)

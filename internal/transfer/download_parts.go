@@ -8,9 +8,9 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-// A large file is fetched in parts. While it is on its way, the CRC64 of each part that is there stands behind the content, at
-// a place of its own, and zero for one that is not. A download that broke off so goes on with the parts whose sums are right,
-// even where the machine lost power.
+// A large file is fetched in parts. Until it is complete, a table behind its content holds the
+// CRC64 of each part, zero for a missing one. An interrupted download resumes with the parts whose
+// CRC64 is right, even after a loss of power.
 
 // partFile is a file that is fetched in parts.
 type partFile struct {
@@ -43,7 +43,7 @@ func (p *partFile) nextPart() job {
 	return nil
 }
 
-// failed gives the file up, once.
+// failed records the first failure of the file.
 func (p *partFile) failed(err error) {
 	if p.err == nil {
 		p.err = err
@@ -51,7 +51,7 @@ func (p *partFile) failed(err error) {
 	}
 }
 
-// openParts opens the file of an earlier try, or makes one.
+// openParts opens the file that an earlier download left, or creates one.
 type openParts struct{ *partFile }
 
 func (j *openParts) run(ctx context.Context, w *worker) (err error) {
@@ -78,7 +78,7 @@ func (j *openParts) run(ctx context.Context, w *worker) (err error) {
 	return onDisk(j.file.Truncate(whole))
 }
 
-// verify finds the parts that are there.
+// verify finds the parts that are complete.
 func (j *openParts) verify(ctx context.Context, buffer []byte) error {
 	sums := make([]byte, j.parts()*sumSize)
 	if _, err := j.file.ReadAt(sums, j.Size); err != nil {

@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// stored is a store with files below "up/", as they come from Put Blob, and the larger ones from blocks.
+// stored is a store with files below "up/", as they come from Put Blob, and the larger ones from
+// blocks.
 func stored(files map[string]string) *fakeStore {
 	s := newStore()
 	for name, text := range files {
@@ -60,8 +61,8 @@ func TestDownloadFetchesEveryFileOnce(t *testing.T) {
 	}
 }
 
-// What a download left that broke off after any number of requests is not fetched again, and until the end no file is there
-// that is not whole.
+// What a download left that broke off after any number of requests is not fetched again, and until
+// the end no file is there that is not whole.
 func TestDownloadGoesOn(t *testing.T) {
 	files := mixture()
 	for broken := range 32 {
@@ -95,7 +96,8 @@ func TestDownloadGoesOn(t *testing.T) {
 	}
 }
 
-// Parts that were spoiled after they were written, as by a machine that lost power, are fetched again.
+// Parts that were spoiled after they were written, as by a machine that lost power, are fetched
+// again.
 func TestDownloadTrustsNoPartWithoutItsSum(t *testing.T) {
 	content := noise(1, 5*testBlock)
 	for name, spoil := range map[string]func(b []byte) []byte{

@@ -2,14 +2,15 @@ package transfer
 
 import "time"
 
-// pacer holds requests to the rate that the store lets through. It knows none until the store refuses a request.
+// pacer limits requests to the rate that the store accepts. There is no limit until the store
+// refuses a request.
 type pacer struct {
-	rate    float64       // requests a second; 0 for as many as there are
-	ceiling float64       // the rate that was refused last; 0 when that was none of ours
+	rate    float64       // requests a second; 0 for no limit
+	ceiling float64       // the rate that was refused last; 0 if none was
 	next    time.Time     // nothing starts before
 	cut     time.Time     // when the rate was cut
 	grow    time.Time     // when it grows next
-	after   time.Duration // how long the store wanted to be left alone
+	after   time.Duration // the store's last Retry-After
 	held    bool          // a second has passed without refusal since the cut
 	grown   int           // how often it has grown since it was near the ceiling
 
@@ -18,16 +19,16 @@ type pacer struct {
 }
 
 const (
-	pacerFirst  = 10          // requests a second, where not one got through
+	pacerFirst  = 10          // requests a second, if none got through
 	pacerLeast  = 0.1         // requests a second
-	pacerBack   = 0.9         // of a rate that was refused is tried next
-	pacerGrowth = time.Second // without refusal; then the rate grows
-	pacerQuick  = 1.5         // times, as long as it is not
+	pacerBack   = 0.9         // times the rate that was refused
+	pacerGrowth = time.Second // without a refusal, then the rate grows
+	pacerQuick  = 1.5         // times, far below the ceiling
 	pacerNear   = 0.95        // times the ceiling
-	pacerSlow   = 0.001       // more from there, then four times as much, nine times, …: the ceiling may have risen
+	pacerSlow   = 0.001       // more near it, then four times as much, nine times, …: the ceiling may have risen
 )
 
-// wait returns how long nothing may start.
+// wait returns how long to wait before the next request.
 func (p *pacer) wait(now time.Time) time.Duration { return p.next.Sub(now) }
 
 func (p *pacer) started(now time.Time) {
@@ -56,11 +57,12 @@ func (p *pacer) succeeded(now time.Time) {
 	default:
 		p.grown++
 		p.rate *= 1 + pacerSlow*float64(p.grown*p.grown)
-		p.grow = now.Add(max(pacerGrowth, p.after)) // the next refusal costs so much
+		p.grow = now.Add(max(pacerGrowth, p.after)) // a refusal costs as much
 	}
 }
 
-// throttled is told that the store refused a request, when it was started, and how long the store wants to be left alone.
+// throttled counts a request that the store refused. Started is when it began, after the store's
+// Retry-After.
 func (p *pacer) throttled(now, started time.Time, after time.Duration) {
 	if until := now.Add(after); until.After(p.next) {
 		p.next = until
@@ -75,7 +77,7 @@ func (p *pacer) throttled(now, started time.Time, after time.Duration) {
 	case started.Before(p.cut):
 		return // the rate has been cut since
 	default:
-		if p.held { // else it is what the requests before have used up
+		if p.held { // else the requests before it used up the allowance
 			p.ceiling = p.rate
 		}
 		p.rate = max(pacerLeast, pacerBack*p.rate)

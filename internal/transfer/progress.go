@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// meter counts a transfer and tells the caller.
+// meter counts what was transferred and reports it to the caller.
 type meter struct {
 	Progress
 	report  func(Progress)
 	samples []sample // of the last rateTime
 }
 
-// sample is how many bytes had been moved at a time.
+// sample is how many bytes had been moved at a point in time.
 type sample struct {
 	at    time.Time
 	moved int64
 }
 
-// The rate is that of the last seconds, from a sample every rateStep.
+// The rate covers the last rateTime, with a sample every rateStep.
 const (
 	rateTime = 5 * time.Second
 	rateStep = 250 * time.Millisecond
@@ -31,7 +31,7 @@ func newMeter(o Options, files int, bytes int64) *meter {
 	return m
 }
 
-// moved counts bytes of a file, and done a file of which everything is there. Skipped is what was there before.
+// moved counts bytes, and files that are complete. skipped counts those that were there before.
 func (m *meter) moved(files int, bytes int64) {
 	m.FilesDone += files
 	m.BytesDone += bytes

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// A job is a piece of work of a transfer, mostly one request. Run may be called again when it has failed. The other methods
-// are called by the scheduler's goroutine alone, so the state of a transfer needs no lock.
+// A job is a piece of work, mostly one request. run may be called again after it failed. Only the
+// scheduler's goroutine calls the other methods, so the state of a transfer needs no lock.
 type job interface {
 	run(ctx context.Context, w *worker) error
 	done()        // after run has succeeded
 	failed(error) // after it has failed for good
 }
 
-// lane is one of the two kinds of jobs. Each has a number of requests in flight of its own, because what a round trip of one
-// kind takes says nothing about the other.
+// lane is one of the two kinds of jobs. Each lane has its own number of requests in flight, because
+// the round trips of one kind say nothing about the other.
 type lane int
 
 const (
@@ -40,13 +40,13 @@ func (w *worker) buffer(n int) []byte {
 	return w.space[:n]
 }
 
-// entry is a job on its way.
+// entry is a job with its failed tries.
 type entry struct {
 	job   job
 	lane  lane
-	tries int       // that failed
+	tries int       // failed ones
 	due   time.Time // when it may be tried again
-	mark  int       // how many jobs had been done when it failed
+	mark  int       // the scheduler's count when it failed last
 }
 
 type result struct {
@@ -55,18 +55,18 @@ type result struct {
 	took time.Duration
 }
 
-// scheduler runs jobs: as many at once as the tuner of their lane says, as fast as the pacer allows, again where they may
-// succeed later. One goroutine, that of run, owns its state.
+// scheduler runs jobs. The tuner of a lane says how many at once, the pacer how fast; failed jobs
+// are repeated. One goroutine, that of run, owns its state.
 type scheduler struct {
 	o       Options
-	next    [lanes]func() job // what there is to do, in order; nil while there is nothing
-	ready   [lanes][]job      // what is to be done before
+	next    [lanes]func() job // returns the next job; nil if there is none now
+	ready   [lanes][]job      // jobs that come before those of next
 	tuners  [lanes]*tuner
 	pacer   pacer
 	flying  [lanes]int
 	retries retryHeap
 	count   int // of jobs that were done
-	lost    int // of jobs that failed for good since one was done
+	lost    int // of jobs that failed for good since the last success
 
 	jobs    [lanes]chan entry
 	results chan result
@@ -75,7 +75,7 @@ type scheduler struct {
 	stop    error // why nothing more is started
 }
 
-// maxLost is how many jobs may fail after all their tries, with none done in between, before the store is given up.
+// maxLost is how many jobs in a row may fail after all their tries before the transfer stops.
 const maxLost = 5
 
 func newScheduler(o Options) *scheduler {
@@ -87,14 +87,14 @@ func newScheduler(o Options) *scheduler {
 	return s
 }
 
-// first lets a small job run before what else there is to do.
+// first queues a small job before all others.
 func (s *scheduler) first(j job) { s.ready[small] = append(s.ready[small], j) }
 
-// run runs all jobs, also those that come up meanwhile. It returns when they are done or failed, or why it stopped before.
-// Nothing it started runs any more then.
+// run runs all jobs, also those that are added meanwhile. It returns nil when each is done or has
+// failed, or else why it stopped early. No goroutine outlives it.
 func (s *scheduler) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	most := max(maxLarge+maxSmall, s.o.Concurrency) // that can fly
+	most := max(maxLarge+maxSmall, s.o.Concurrency) // in flight
 	s.results = make(chan result, most)
 	defer s.running.Wait()
 	defer cancel()
@@ -131,8 +131,8 @@ func (s *scheduler) run(ctx context.Context) error {
 	}
 }
 
-// start starts what may be started. It returns how long until more may be, 0 when that is for a result to say, and less when
-// there is nothing left to start.
+// start starts the jobs that may start now. It returns how long to wait for the next one: 0 if a
+// result must come first, less if nothing is left.
 func (s *scheduler) start(ctx context.Context) time.Duration {
 	for s.stop == nil {
 		now := time.Now()
@@ -149,12 +149,12 @@ func (s *scheduler) start(ctx context.Context) time.Duration {
 			s.workers[e.lane]++
 			s.running.Go(func() { s.worker(ctx, s.jobs[e.lane]) })
 		}
-		s.jobs[e.lane] <- e // has room for all that can fly
+		s.jobs[e.lane] <- e // has room for all in flight
 	}
 	return 0
 }
 
-// take takes a job that may be started now. Without one it returns how long until there may be one, as start does.
+// take returns a job that may start now. Without one it returns how long to wait, as start does.
 func (s *scheduler) take(now time.Time) (entry, time.Duration) {
 	wait := time.Duration(-1)
 	if len(s.retries) > 0 {
@@ -182,8 +182,8 @@ func (s *scheduler) take(now time.Time) (entry, time.Duration) {
 	return entry{}, wait
 }
 
-// room reports whether one more job of a lane may fly. Where the caller fixed the number, large files leave a quarter of it to
-// small ones, which fill the gaps.
+// room reports whether one more job of a lane may start. If the caller fixed the number, large
+// files leave a quarter of it to small ones.
 func (s *scheduler) room(l lane) bool {
 	if n := s.o.Concurrency; n > 0 {
 		return s.flying[large]+s.flying[small] < n && (l == small || s.flying[large] < n-n/4)
@@ -197,7 +197,7 @@ func (s *scheduler) worker(ctx context.Context, jobs <-chan entry) {
 	for e := range jobs {
 		began := time.Now()
 		err := e.job.run(ctx, w)
-		s.results <- result{e, err, time.Since(began)} // has room for all that can fly
+		s.results <- result{e, err, time.Since(began)} // has room for all in flight
 	}
 }
 
@@ -215,7 +215,7 @@ func (s *scheduler) finish(ctx context.Context, r result) {
 		return
 	}
 	if s.stop != nil {
-		return // it was stopped, or it does not matter any more
+		return // the transfer is stopping
 	}
 	var f *Failure
 	if !errors.As(r.err, &f) {
@@ -237,8 +237,8 @@ func (s *scheduler) finish(ctx context.Context, r result) {
 	}
 }
 
-// again lets a job be tried later, unless it has been tried often enough. A refusal of a store that lets others through
-// meanwhile is no try.
+// again schedules another try of a job, unless all are used up. Being throttled uses up no try
+// while other jobs get through.
 func (s *scheduler) again(ctx context.Context, e entry, f *Failure, now time.Time) {
 	if !f.Throttled || s.count == e.mark {
 		e.tries++
@@ -265,7 +265,7 @@ func (s *scheduler) again(ctx context.Context, e entry, f *Failure, now time.Tim
 	heap.Push(&s.retries, e)
 }
 
-// retryHeap has the job that is due first on top.
+// retryHeap is a heap of jobs, the one that is due first on top.
 type retryHeap []entry
 
 func (h retryHeap) Len() int           { return len(h) }

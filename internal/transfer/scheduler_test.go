@@ -70,8 +70,8 @@ func runSteps(ctx context.Context, s *steps, l lane, n int, o Options) error {
 
 func wait(d time.Duration) func(int) time.Duration { return func(int) time.Duration { return d } }
 
-// far away, as many requests are in flight as there may be; nearby, where the store or this machine does so many a second and
-// no more, not many more than keep it busy.
+// far away, as many requests are in flight as there may be; nearby, where the store or this machine
+// does so many a second and no more, not many more than keep it busy.
 func TestNumberInFlightFollowsTheDistance(t *testing.T) {
 	busy := func(rate float64) func(int) time.Duration {
 		return func(flying int) time.Duration {

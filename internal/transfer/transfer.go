@@ -1,6 +1,6 @@
-// Package transfer moves local files to blobs and blobs to local files: many small ones and few large ones through one
-// scheduler, as fast as the way between allows, within a bound of memory, and resumed where it broke. It knows no workspace
-// and no credential: a [Store] makes its requests.
+// Package transfer copies local files to blobs and blobs to local files. One scheduler moves small
+// and large files at once, as fast as the network allows and in bounded memory. An interrupted
+// transfer resumes. The package knows no workspace and no credential: a [Store] makes its requests.
 package transfer
 
 import (
@@ -12,39 +12,41 @@ import (
 	"time"
 )
 
-// A Store is the blobs of one container. Each method makes one request, which it does not repeat, and is safe for concurrent
-// use. What a failure means for the transfer it tells by a [*Failure]; any other error is about the one blob.
+// A Store gives access to the blobs of one container. Each method makes one request and never
+// repeats it. All are safe for concurrent use. A [*Failure] says what an error means for the whole
+// transfer; any other error concerns one blob.
 type Store interface {
-	// Put writes a whole blob. With onlyNew it fails with ErrExists where there is one.
+	// Put writes a whole blob. With onlyNew it returns ErrExists if the blob exists.
 	Put(ctx context.Context, name string, body Body, onlyNew bool) error
 	// PutBlock stages a block of a blob.
 	PutBlock(ctx context.Context, name, id string, body Body) error
-	// PutBlockList makes a blob of blocks. With onlyNew it fails with ErrExists where there is one, and with ErrNoBlock where
-	// a block is missing.
+	// PutBlockList makes a blob of staged blocks. With onlyNew it returns ErrExists if the blob
+	// exists. It returns ErrNoBlock if a block is missing.
 	PutBlockList(ctx context.Context, name string, ids []string, onlyNew bool) error
-	// Blocks lists the blocks of a blob, those of its content in their order and those that are staged. Without a blob there
-	// are none.
+	// Blocks lists the blocks of a blob: those of its content, in order, and the staged ones. A
+	// blob that does not exist has none.
 	Blocks(ctx context.Context, name string) (content, staged []Block, err error)
-	// Get reads a part of a blob, which must still have the ETag. The CRC64 of the part is nil where the store tells none.
+	// Get reads a part of a blob, which must still have the ETag. The CRC64 of the part is nil if
+	// the store sends none.
 	Get(ctx context.Context, name, etag string, offset, size int64) (body io.ReadCloser, crc *uint64, err error)
 }
 
-// ErrExists says that a blob that was to be new exists.
+// ErrExists is returned when a blob that must be new exists.
 var ErrExists = errors.New("the blob exists")
 
-// ErrNoBlock says that a blob cannot be made of blocks that the store does not have.
+// ErrNoBlock is returned when the store lacks a block that a blob is to be made of.
 var ErrNoBlock = errors.New("the store does not have every block")
 
-// Blob is what a list tells of a blob.
+// Blob describes a blob in a list.
 type Blob struct {
-	Name     string // within the container, or relative to what is downloaded
+	Name     string // within the container, or relative to the downloaded folder
 	Size     int64
 	ETag     string
-	MD5      string // of the content, 16 bytes; empty where the store has none
-	Modified int64  // seconds since 1970; 0 where the store has none
+	MD5      string // of the content, 16 bytes; empty if the store has none
+	Modified int64  // seconds since 1970; 0 if unknown
 }
 
-// Existing is what a list tells of the blob that a file would become.
+// Existing describes the blob that already has the name of a file.
 type Existing struct {
 	There bool
 	Size  int64
@@ -71,8 +73,8 @@ type Body struct {
 // NewBody is a body in memory.
 func NewBody(b []byte, crc uint64) Body { return Body{Size: int64(len(b)), CRC: crc, bytes: b} }
 
-// Reader reads the body. Each call begins anew, except for a file that can be read only once. It is of a type that net/http
-// recognizes where the body is in memory: head and body then leave in one piece.
+// Reader reads the body from the beginning. A file that can be read only once has one Reader. The
+// type of a body in memory is one that net/http knows, so that head and body leave in one piece.
 func (b Body) Reader() io.ReadCloser {
 	switch {
 	case b.stream != nil:
@@ -83,19 +85,19 @@ func (b Body) Reader() io.ReadCloser {
 	return io.NopCloser(bytes.NewReader(b.bytes))
 }
 
-// InMemory reports whether the body was read before it is sent.
+// InMemory reports whether the body is in memory.
 func (b Body) InMemory() bool { return b.file == nil && b.stream == nil }
 
 // Again reports whether Reader can be called more than once.
 func (b Body) Again() bool { return b.stream == nil }
 
-// A Failure is a failed request of which the store knows what it means for the transfer.
+// A Failure is a failed request, and what it means for the transfer.
 type Failure struct {
 	Err       error
 	Retry     bool          // it may succeed later
 	Throttled bool          // the store asks for fewer requests
-	After     time.Duration // how long it wants to be left alone; 0 where it did not say
-	Stop      bool          // every other request would fail as well
+	After     time.Duration // the store's Retry-After; 0 without one
+	Stop      bool          // every other request would fail too
 }
 
 // Error returns the text of Err.
@@ -104,7 +106,7 @@ func (f *Failure) Error() string { return f.Err.Error() }
 // Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// An Error says which files were not transferred. The others were.
+// An Error lists the files that failed. All others were transferred.
 type Error struct {
 	Failed []FileError // in the order of their names; at most maxListed
 	Count  int         // how many failed
@@ -147,29 +149,30 @@ func (e *Error) Unwrap() []error {
 
 // Options tune a transfer.
 type Options struct {
-	// Concurrency is the number of requests in flight; 0 lets the transfer find it.
+	// Concurrency is the number of requests in flight; 0 finds it automatically.
 	Concurrency int
 	// BlockSize is the size of the parts of large files.
 	BlockSize int64
-	// RoundTrip is how long a request without content takes, 0 where that is not known. It tells how many to begin with.
+	// RoundTrip is how long a request without content takes, 0 if unknown. The first number of
+	// requests in flight depends on it.
 	RoundTrip time.Duration
-	// Retries is how often a request is repeated that may succeed later.
+	// Retries is how often a failed request is repeated.
 	Retries int
 	// Delay is the wait before the first repetition, which doubles each time up to MaxDelay.
 	Delay, MaxDelay time.Duration
-	// Wait is what is really waited, given what should be; nil waits that.
+	// Wait returns how long to really wait, given the wait that is due. Nil waits that long.
 	Wait func(time.Duration) time.Duration
 	// Progress is called by one goroutine at a time, and at the end. May be nil.
 	Progress func(Progress)
 }
 
-// Progress is how far a transfer is. No number but Rate ever goes back.
+// Progress is how far a transfer is. Only Rate ever decreases.
 type Progress struct {
 	Files        int
 	Bytes        int64
-	FilesDone    int // those that were there already, and are skipped, among them
+	FilesDone    int // skipped files included
 	BytesDone    int64
 	FilesSkipped int
 	BytesSkipped int64
-	Rate         float64 // bytes a second that were moved lately
+	Rate         float64 // bytes a second in the last seconds
 }

@@ -2,23 +2,23 @@ package transfer
 
 import "time"
 
-// At most so many requests are in flight, whatever the distance. Each holds a buffer of at most so many bytes: together they
-// bound the memory of a transfer.
+// The most requests in flight, and the bytes that each may buffer. Together they bound the memory
+// of a transfer.
 const (
 	maxLarge, largeBuffer = 64, 128 << 10
 	maxSmall, smallBuffer = 256, 32 << 10
 )
 
-// A transfer begins with as many requests in flight as would be needed for startRate a second, given
-// the round trip, but with at least minFlying.
+// A transfer begins with as many requests in flight as startRate requests a second take at the
+// round trip, but with at least minFlying.
 const (
 	startRate = 3000
 	minFlying = 16
 )
 
-// tuner finds how many requests are best in flight. While more of them do not slow each other down, the way is long and the
-// number doubles with each round; it stays where more do not get more done. Later it tries now and then whether that has
-// changed.
+// tuner finds the best number of requests in flight. It doubles the number each round, as long as
+// the requests do not slow each other down, and settles where more requests get no more done. From
+// then on it tries a larger number every few seconds.
 type tuner struct {
 	limit, max int
 	state      tunerState
@@ -40,9 +40,9 @@ const (
 	trying
 )
 
-// A round is slow when its requests take tunerSlow times as long as those of the quickest one, and
-// pays when it gets tunerPays times as much done as the one before. Where requests take longer than
-// tunerLong, the line is full: more of them would only be lost when the process is killed.
+// A round is slow if its requests take tunerSlow times as long as those of the quickest round. It
+// pays if it gets tunerPays times as much done as the round before. Requests that take longer than
+// tunerLong show that the line is full; more of them only mean more to send again after a kill.
 const (
 	tunerLong  = 2 * time.Second
 	tunerSlow  = 1.5
@@ -56,9 +56,9 @@ func newTuner(o Options, most int) *tuner {
 	return &tuner{limit: min(max(begin, minFlying), most/2), max: most}
 }
 
-// done counts a request. Saturated says that as many as allowed were in flight.
+// done counts a finished request. Saturated says that the limit was in flight.
 func (t *tuner) done(now time.Time, took time.Duration, saturated bool) {
-	if !saturated { // there is not enough to do to learn anything
+	if !saturated { // too little to do to learn anything
 		t.n, t.took, t.began = 0, 0, time.Time{}
 		return
 	}
@@ -75,7 +75,7 @@ func (t *tuner) done(now time.Time, took time.Duration, saturated bool) {
 	t.n, t.took, t.began, t.before = 0, 0, now, rate
 }
 
-// round decides after a round.
+// round sets the number for the next round.
 func (t *tuner) round(now time.Time, mean time.Duration, rate float64) {
 	if t.base == 0 || mean < t.base {
 		t.base = mean

@@ -15,36 +15,37 @@ import (
 type Upload struct {
 	Store Store
 	Tree  *local.Tree
-	// Sums are those of the parts of the files, made with PartSize(BlockSize).
+	// Sums are the checksums of the parts, made with PartSize(BlockSize).
 	Sums *local.Sums
 	// Name returns the name of a file's blob.
 	Name func(local.File) string
-	// Have is what storage has of each file, by its index; nil when it has nothing. A blob that equals
-	// its file is not sent again.
+	// Have says for each file, by its index, what storage has; nil if it has nothing. A file that
+	// equals its blob is not sent.
 	Have []Existing
-	// Named says that the names of the blobs name their content, by a hash: what is there is of the same content, and what
-	// another client writes meanwhile too.
+	// Named says that the blobs are named by a hash of their content. So a blob with the right name
+	// has the right content, whoever wrote it.
 	Named bool
 
-	order    []int        // of the files that no job has been made of yet
-	larger   int          // how many of them are sent in blocks
-	begun    []*blockFile // of which blocks are to be sent
+	order    []int        // of the files without a job yet
+	larger   int          // how many of them go in blocks
+	begun    []*blockFile // with blocks to send
 	meter    *meter
 	failures failures
 	s        *scheduler
 }
 
-// maxBlocks is how many blocks a blob can have (learn.microsoft.com, scalability targets for Blob storage).
+// maxBlocks is the most blocks of a blob (learn.microsoft.com, scalability targets for Blob
+// storage).
 const maxBlocks = 50_000
 
-// PartSize returns how large the parts of a file of some size are: blockSize, or more where a blob would have more blocks than
-// storage allows.
+// PartSize returns a function from the size of a file to the size of its parts: blockSize, or more
+// if the blob would have too many blocks.
 func PartSize(blockSize int64) func(size int64) int64 {
 	return func(size int64) int64 { return max(blockSize, (size+maxBlocks-1)/maxBlocks) }
 }
 
-// Run sends the files, the largest first. Files that fail are told by *[Error]; the others are sent. Any other error is why
-// everything stopped.
+// Run sends the files, the largest first. *[Error] lists the files that failed; the others were
+// sent. Any other error is why the upload stopped.
 func (u *Upload) Run(ctx context.Context, o Options) error {
 	files := u.Tree.Files
 	u.meter = newMeter(o, len(files), u.Tree.Bytes)
@@ -95,7 +96,7 @@ type file struct {
 	index int
 	name  string // of the blob
 	have  Existing
-	over  bool // what is there is replaced
+	over  bool // replaces an existing blob
 }
 
 func (u *Upload) file(i int) file {
@@ -109,7 +110,8 @@ func (u *Upload) file(i int) file {
 
 func (f *file) failed(err error) { f.u.failures.add(f.Name, err) }
 
-// taken is success where the blob exists and its name names its content: another client, or an earlier try, has written it.
+// taken ignores ErrExists if the name of the blob names its content: another client or an earlier
+// try wrote it.
 func (f *file) taken(err error) error {
 	if f.u.Named && errors.Is(err, ErrExists) {
 		return nil
@@ -117,7 +119,7 @@ func (f *file) taken(err error) error {
 	return err
 }
 
-// putFile sends a file with one request, unless it is there.
+// putFile sends a file with one request, unless storage has it.
 type putFile struct {
 	file
 	there bool
@@ -145,7 +147,8 @@ func (j *putFile) run(ctx context.Context, w *worker) error {
 	return in.Unchanged()
 }
 
-// body reads a small file into memory, where it is held against its sum; a larger one is read while it is sent.
+// body reads a small file into memory and compares it with its checksum. A larger one is read while
+// it is sent.
 func (j *putFile) body(in *local.Reader, w *worker) (Body, error) {
 	sum := j.u.Sums.Sum(j.index, 0)
 	if j.Size <= smallBuffer {
@@ -159,8 +162,8 @@ func (j *putFile) body(in *local.Reader, w *worker) (Body, error) {
 	return body, in.Unchanged()
 }
 
-// equal reports whether a blob of the same size is the file, by the MD5 that storage has of it. Where it has none, the file is
-// sent.
+// equal reports whether a blob of the same size has the content of the file, by its MD5. Without an
+// MD5 it reports false.
 func (j *putFile) equal(w *worker) (bool, error) {
 	if j.Size == 0 || j.have.MD5 == "" {
 		return j.Size == 0, nil

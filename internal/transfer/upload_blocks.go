@@ -5,16 +5,16 @@ import (
 	"errors"
 )
 
-// blockFile is a file that is sent in blocks. Storage keeps blocks that no blob is made of for a week: an upload that broke
-// off goes on with those that are there.
+// blockFile is a file that is sent in blocks. Storage keeps staged blocks for a week, so an
+// interrupted upload resumes with them.
 type blockFile struct {
 	file
 	plan     []block
 	complete bool // the blob is there
 	idLength int  // of the ids of blocks, before Base64
 	next     int  // block to look at
-	missing  int  // blocks that are not there
-	lists    int  // how often the blocks were asked for
+	missing  int  // how many blocks storage lacks
+	lists    int  // how often the blocks were listed
 	err      error
 }
 
@@ -27,7 +27,7 @@ type block struct {
 	counted      bool // in the progress
 }
 
-// planFile finds out which blocks of a file are there, and plans the others.
+// planFile lists the blocks that storage has of a file, and plans the others.
 type planFile struct{ *blockFile }
 
 func (j *planFile) run(ctx context.Context, w *worker) error {
@@ -56,7 +56,7 @@ func (j *planFile) done() {
 	f.send()
 }
 
-// send sends the blocks that are missing, and then makes the blob.
+// send queues the missing blocks. Without any, it makes the blob.
 func (f *blockFile) send() {
 	if f.missing == 0 {
 		f.u.s.first(&makeBlob{f})
@@ -76,7 +76,7 @@ func (f *blockFile) nextBlock() job {
 	return nil
 }
 
-// failed gives the file up, once.
+// failed records the first failure of the file.
 func (f *blockFile) failed(err error) {
 	if f.err == nil {
 		f.err = err
@@ -119,7 +119,7 @@ func (j *putBlock) done() {
 	}
 }
 
-// makeBlob makes a blob of its blocks.
+// makeBlob makes the blob of its blocks.
 type makeBlob struct{ *blockFile }
 
 func (j *makeBlob) run(ctx context.Context, _ *worker) error {
@@ -132,7 +132,7 @@ func (j *makeBlob) run(ctx context.Context, _ *worker) error {
 
 func (j *makeBlob) done() { j.u.meter.moved(1, 0) }
 
-// maxLists is how often the blocks of a file are asked for, because storage does not have what it had taken.
+// maxLists is how often the blocks of a file are listed again because storage lost some.
 const maxLists = 3
 
 func (j *makeBlob) failed(err error) {
@@ -143,7 +143,7 @@ func (j *makeBlob) failed(err error) {
 	j.blockFile.failed(err)
 }
 
-// findMissing finds the blocks that storage has forgotten, to send them again.
+// findMissing finds the blocks that storage lost, and queues them again.
 type findMissing struct {
 	*blockFile
 	staged []Block

@@ -12,11 +12,11 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-// A block's id says where in the file the block lies, and what its CRC64 is. So a block that is there can be told from one of
-// other content, whatever the size of blocks was then.
+// A block's id holds its offset in the file and its CRC64. So a staged block is known to be right,
+// even if it has another block size.
 //
-// All blocks of a blob must have ids of one length. Ours is that of azure-storage-blob for Python, which az ml uses; where
-// another tool has left blocks with longer or shorter ones, ours are as long.
+// All blocks of a blob must have ids of one length. Ours have the length of azure-storage-blob for
+// Python, which az ml uses. If another tool left blocks with ids of another length, ours take that.
 const (
 	idOffset = 14 // digits
 	idCRC    = 16 // hexadecimal digits
@@ -37,7 +37,7 @@ func (f *blockFile) id(b *block) string {
 	return blockID(b.offset, b.crc, f.idLength)
 }
 
-// place is what an id tells about a block.
+// place is what an id says about its block.
 type place struct {
 	offset int64
 	crc    uint64
@@ -67,7 +67,7 @@ func parseBlockID(id string) (p place, ok bool) {
 	return p, err == nil
 }
 
-// makePlan plans the blocks of the file, with those that are there.
+// makePlan plans the blocks of the file, around those that storage has.
 func (f *blockFile) makePlan(w *worker, content, staged []Block) error {
 	in, err := f.u.Tree.Open(f.File)
 	if err != nil {
@@ -97,14 +97,14 @@ func (f *blockFile) makePlan(w *worker, content, staged []Block) error {
 	return err
 }
 
-// summer makes sums of parts of a file.
+// summer computes checksums of parts of a file.
 type summer struct {
 	file  *blockFile
 	in    io.ReaderAt
 	space []byte
 }
 
-// sum is the CRC64 of a part. That of a planned part was made on the way of the hash.
+// sum returns the CRC64 of a part. For a regular part it was computed along with the hash.
 func (s *summer) sum(offset, size int64) (crc uint64, err error) {
 	f := s.file
 	part := f.u.Sums.Part(f.index)
@@ -124,7 +124,7 @@ func (s *summer) sum(offset, size int64) (crc uint64, err error) {
 	}
 }
 
-// isContent reports whether blocks make the file.
+// isContent reports whether the blocks together are the file.
 func (s *summer) isContent(blocks []Block) (bool, error) {
 	offset := int64(0)
 	for _, b := range blocks {
@@ -136,8 +136,8 @@ func (s *summer) isContent(blocks []Block) (bool, error) {
 	return offset == s.file.Size, nil
 }
 
-// fits reports whether a block is the part of the file at an offset. That of another tool is where the name of the blob names
-// the content.
+// fits reports whether a block is the part of the file at an offset. A block of another tool is
+// trusted only if the blob's name names the content.
 func (s *summer) fits(b Block, offset int64) (bool, error) {
 	p, ok := parseBlockID(b.ID)
 	if !ok || p.offset != offset || b.Size <= 0 || offset+b.Size > s.file.Size {
@@ -150,7 +150,7 @@ func (s *summer) fits(b Block, offset int64) (bool, error) {
 	return crc == p.crc, err
 }
 
-// usable are the blocks that are parts of the file, by their offsets.
+// usable returns the staged blocks that are parts of the file, by their offsets.
 func (s *summer) usable(staged []Block) (map[int64]block, error) {
 	usable := map[int64]block{}
 	for _, b := range staged {
@@ -172,7 +172,7 @@ func (s *summer) usable(staged []Block) (map[int64]block, error) {
 	return usable, nil
 }
 
-// cover cuts the file into the blocks that are there and the parts between.
+// cover cuts the file into the blocks that storage has, and parts between them.
 func (s *summer) cover(there map[int64]block) (plan []block, err error) {
 	f := s.file
 	part := f.u.Sums.Part(f.index)

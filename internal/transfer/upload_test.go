@@ -138,7 +138,8 @@ func TestUploadGoesOn(t *testing.T) {
 	}
 }
 
-// What is there and not equal is replaced; what is there under a name that does not name its content, too.
+// What is there and not equal is replaced; what is there under a name that does not name its
+// content, too.
 func TestUploadReplacesWhatIsNotEqual(t *testing.T) {
 	files := map[string]string{"small": "clay", "cut": "glaze", "large": noise(1, 3*testBlock), "same": "slip"}
 	for _, named := range []bool{true, false} {
@@ -360,7 +361,8 @@ func TestUploadListsTheFilesThatFail(t *testing.T) {
 	}
 }
 
-// A file that is changed between hash and sending without any trace in its size and time is found by its sum.
+// A file that is changed between hash and sending without any trace in its size and time is found
+// by its sum.
 func TestUploadOfASmallFileThatChangedWithoutTrace(t *testing.T) {
 	s, dir := newStore(), t.TempDir()
 	writeFiles(t, dir, map[string]string{"a": "clay", "b": "bowl"})

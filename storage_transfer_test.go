@@ -1,0 +1,308 @@
+package azmlbatch
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
+	"github.com/google/go-cmp/cmp"
+)
+
+// hourlyCredential gives tokens that are good for an hour of the fake clock.
+type hourlyCredential struct{ clk *fakeClock }
+
+func (h hourlyCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	end := h.clk.clock().now().Add(time.Hour)
+	return azcore.AccessToken{Token: end.Format(time.RFC3339), ExpiresOn: end}, nil
+}
+
+// hourlyStorage is a storage account that refuses what has expired. At each request with content the
+// clock goes on.
+type hourlyStorage struct {
+	fakeStorage
+	clk     *fakeClock
+	step    time.Duration
+	seen    map[string]bool // credentials
+	expired int             // requests with one that has
+}
+
+// check refuses a request with a credential that has expired.
+func (h *hourlyStorage) check(r *http.Request) (int, string) {
+	token, isToken := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	switch {
+	case strings.HasPrefix(r.Header.Get("Authorization"), "SharedKey "):
+		return 0, "" // signed for this request alone
+	case !isToken:
+		token = r.URL.Query().Get("se")
+	}
+	end, err := time.Parse(time.RFC3339, token)
+	if err != nil || !h.clk.clock().now().Before(end) {
+		h.expired++
+		return http.StatusForbidden, "AuthenticationFailed"
+	}
+	put(&h.seen, token, true)
+	if r.Method == http.MethodPut || r.Header.Get("X-Ms-Range") != "" {
+		h.clk.clock().backoff(h.step)
+	}
+	return 0, ""
+}
+
+// manyFiles writes a folder of small files and one of three blocks.
+func manyFiles(t *testing.T) (dir string, want map[string]string) {
+	t.Helper()
+	dir, want = filepath.Join(t.TempDir(), "pots"), map[string]string{"large": strings.Repeat("0123456789", 20<<10)}
+	for i := range 12 {
+		want[fmt.Sprintf("small/%02d", i)] = fmt.Sprint("pot ", i)
+	}
+	for name, text := range want {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, want
+}
+
+// A transfer of many hours never uses a token, signature or key that has expired: each is asked for
+// again in time.
+func TestTransferOutlivesItsCredential(t *testing.T) {
+	for name, tt := range map[string]struct {
+		store   string
+		secrets func(end time.Time) string
+		prefer  StorageCredential
+	}{
+		"token": {store: blobstore},
+		"signature": {store: keyedBlobstore, prefer: StorageCredentialSecrets, secrets: func(end time.Time) string {
+			return fmt.Sprintf(`{"secretsType":"Sas","sasToken":"?sv=1&se=%s&sig=s"}`, url.QueryEscape(end.Format(time.RFC3339)))
+		}},
+		"key": {store: keyedBlobstore, prefer: StorageCredentialSecrets, secrets: func(time.Time) string { return keyOne }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clk := newFakeClock()
+			storage := &hourlyStorage{clk: clk, step: 20 * time.Minute}
+			storage.refuse = storage.check
+			service := storeService(tt.store)
+			service.answers["POST /datastores/workspaceblobstore/listSecrets"] = func(w http.ResponseWriter, r *http.Request) {
+				answer(200, tt.secrets(clk.clock().now().Add(time.Hour)))(w, r)
+			}
+			var mu sync.Mutex
+			c := newClientOver(t, handlerTransport{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.Host, ".blob.") {
+					storage.ServeHTTP(w, r)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				service.ServeHTTP(w, r)
+			})}, clk)
+			c.cred = hourlyCredential{clk}
+			dir, want := manyFiles(t)
+			up, err := c.Upload(t.Context(), dir, &UploadOptions{BlockSize: 64 << 10, Concurrency: 1, Credential: tt.prefer})
+			if err != nil {
+				t.Fatal(err)
+			}
+			folder := t.TempDir()
+			if tt.prefer == StorageCredentialAuto { // a download takes what opened the container last
+				_, err = c.Download(t.Context(), up.URI, folder, &DownloadOptions{Concurrency: 1})
+			} else {
+				c.cred = noCredential{errors.New("no token")}
+				_, err = c.Download(t.Context(), up.URI, folder, &DownloadOptions{Concurrency: 1})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, tree(t, folder)); diff != "" {
+				t.Errorf("downloaded (-want +got):\n%s", diff)
+			}
+			if storage.expired > 0 || len(storage.seen) < 5 {
+				t.Errorf("%d requests with an expired credential, %d credentials, want none and many", storage.expired, len(storage.seen))
+			}
+		})
+	}
+}
+
+// The signature that is made with an account's key is the one that storage computes, for one container
+// and a limited time.
+func TestTransferByAccountKey(t *testing.T) {
+	const key = "c2VjcmV0IGtleSBvZiB0aGUgc2hlbGY="
+	storage := &fakeStorage{}
+	service := storeService(keyedBlobstore)
+	service.answers["POST /datastores/workspaceblobstore/listSecrets"] = answer(200, `{"secretsType":"AccountKey","key":"`+key+`"}`)
+	c := storageClient(t, service, storage)
+	dir, want := manyFiles(t)
+	if _, err := c.Upload(t.Context(), dir, &UploadOptions{Credential: StorageCredentialSecrets}); err != nil {
+		t.Fatal(err)
+	}
+	cred, err := blob.NewSharedKeyCredential("shelf", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents := 0
+	for i, r := range storage.requests {
+		q, err := url.ParseQuery(r.Query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Method != http.MethodPut || q.Get("comp") == "metadata" { // azblob's, signed by SharedKey
+			continue
+		}
+		contents++
+		end, err := time.Parse(sas.TimeFormat, q.Get("se"))
+		if err != nil {
+			t.Fatalf("%s: %v", r.Query, err)
+		}
+		signed, err := sas.BlobSignatureValues{Protocol: sas.ProtocolHTTPS, ExpiryTime: end, ContainerName: "blobs", Permissions: q.Get("sp")}.SignWithSharedKey(cred)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.Get("sig") != signed.Signature() || q.Get("sr") != "c" || q.Get("sp") != "rcwl" || end.Sub(c.clock.now()) > secretHours*time.Hour {
+			t.Errorf("signed by %s, want the signature %s of a container for an hour", r.Query, signed.Signature())
+		}
+		if auth := storage.headers[i].Get("Authorization"); auth != "" || strings.Contains(fmt.Sprint(r, storage.headers[i]), key) {
+			t.Errorf("Authorization %q, or the key shows", auth)
+		}
+	}
+	if contents != len(want) {
+		t.Errorf("%d requests with content, want %d", contents, len(want))
+	}
+}
+
+// Where permission is lost in the middle, the transfer stops at once and names what it lost; nothing is
+// marked as complete, and the next upload sends what is missing.
+func TestPermissionLostInTheMiddle(t *testing.T) {
+	storage, left := &fakeStorage{}, 8
+	storage.refuse = func(r *http.Request) (int, string) {
+		if r.Method != http.MethodPut {
+			return 0, ""
+		}
+		if left--; left < 0 {
+			return http.StatusForbidden, "AuthorizationPermissionMismatch"
+		}
+		return 0, ""
+	}
+	c := storageClient(t, storeService(blobstore), storage)
+	dir, want := manyFiles(t)
+	o := &UploadOptions{BlockSize: 64 << 10, Concurrency: 2}
+	_, err := c.Upload(t.Context(), dir, o)
+	for _, part := range []string{`datastore "workspaceblobstore"`, `container "blobs"`, `account "shelf"`, "Storage Blob Data Contributor"} {
+		if !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), part) {
+			t.Errorf("Upload = %v, want ErrForbidden that names %s", err, part)
+		}
+	}
+	if puts := storage.sent(http.MethodPut); puts > 8+2*2 || // each request is tried once more with a new token
+		len(storage.metadata) > 0 {
+		t.Errorf("%d PUTs and the marker %v, want at most 12 and none", puts, storage.metadata)
+	}
+	storage.refuse, storage.requests = nil, nil
+	if _, err := c.Upload(t.Context(), dir, o); err != nil {
+		t.Fatal(err)
+	}
+	// Four blocks make the large file; the list and the marker are no content.
+	if got, most := storage.sent(http.MethodPut), len(want)-1+4-8+2; got > most {
+		t.Errorf("%d PUTs the second time, want at most %d", got, most)
+	}
+}
+
+// A container that does not exist is one error, whichever request meets it, and not one for each file.
+func TestTransferWithoutContainer(t *testing.T) {
+	for name, first := range map[string]int{"from the beginning": 0, "in the middle": 6} {
+		t.Run(name, func(t *testing.T) {
+			storage, left := &fakeStorage{}, first
+			storage.refuse = func(*http.Request) (int, string) {
+				if left--; left < 0 {
+					return http.StatusNotFound, "ContainerNotFound"
+				}
+				return 0, ""
+			}
+			c := storageClient(t, storeService(blobstore), storage)
+			dir, _ := manyFiles(t)
+			_, err := c.Upload(t.Context(), dir, &UploadOptions{Concurrency: 2})
+			checkNoContainer(t, err)
+			if n := len(storage.requests); n > first+2 {
+				t.Errorf("%d requests, want at most %d", n, first+2)
+			}
+			_, err = c.Download(t.Context(), "azureml://datastores/workspaceblobstore/paths/src", t.TempDir(), nil)
+			checkNoContainer(t, err)
+		})
+	}
+}
+
+func checkNoContainer(t *testing.T, err error) {
+	t.Helper()
+	for _, part := range []string{`datastore "workspaceblobstore"`, `container "blobs"`, `account "shelf"`} {
+		if !errors.Is(err, ErrNotFound) || !HasCode(err, "ContainerNotFound") || !strings.Contains(err.Error(), part) {
+			t.Errorf("transfer = %v, want ContainerNotFound that names %s", err, part)
+		}
+	}
+}
+
+// A data lake (ADLS Gen2) is reached through its blob endpoint. Its lists show folders as blobs, which are
+// no files.
+func TestTransferWithADataLake(t *testing.T) {
+	const lake = `{"name":"workspaceblobstore","properties":{"isDefault":true,"credentials":{"credentialsType":"None"},"datastoreType":"AzureDataLakeGen2",
+		"accountName":"lake","filesystem":"pots","endpoint":"core.windows.net","protocol":"https"}}`
+	storage := &fakeStorage{}
+	var hosts []string
+	c := storageClient(t, storeService(lake), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		storage.ServeHTTP(w, r)
+		storage.mu.Lock()
+		defer storage.mu.Unlock()
+		hosts = append(hosts, r.Host)
+		for name := range storage.blobs { // a hierarchical namespace has the folders of a file
+			for dir := filepath.Dir(name); strings.Count(dir, "/") > 1; dir = filepath.Dir(dir) {
+				put(&storage.blobs, dir, "")
+				put(&storage.metadata, dir, map[string]string{"hdi_isfolder": "true"})
+			}
+		}
+	}))
+	dir, want := manyFiles(t)
+	up, err := c.Upload(t.Context(), dir, &UploadOptions{BlockSize: 64 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := c.Upload(t.Context(), dir, nil); err != nil || !again.Reused {
+		t.Errorf("the second upload = %v, %v, want it reused", again, err)
+	}
+	for _, uri := range []string{up.URI, strings.Replace(strings.Replace(up.URL, "https://lake.blob.", "abfss://pots@lake.dfs.", 1), "/pots/LocalUpload", "/LocalUpload", 1)} {
+		folder := t.TempDir()
+		if _, err := c.Download(t.Context(), uri, folder, nil); err != nil {
+			t.Fatalf("%s: %v", uri, err)
+		}
+		if diff := cmp.Diff(want, tree(t, folder)); diff != "" {
+			t.Errorf("downloaded from %s (-want +got):\n%s", uri, diff)
+		}
+	}
+	if slices.Sort(hosts); !slices.Equal(slices.Compact(hosts), []string{"lake.blob.core.windows.net"}) {
+		t.Errorf("hosts %q, want the blob endpoint alone", slices.Compact(hosts))
+	}
+}
+
+// What a container's signature cannot open any more is said so, and no other way in is tried.
+func TestUploadOfCodeBySignatureThatExpired(t *testing.T) {
+	storage := &fakeStorage{refuse: func(*http.Request) (int, string) { return http.StatusForbidden, "AuthenticationFailed" }}
+	c := storageClient(t, storeService(blobstore), storage)
+	secret := base64.StdEncoding.EncodeToString([]byte("hush"))
+	_, err := c.Download(t.Context(), "https://shelf.blob.core.windows.net/blobs/src?sv=1&se=2020-01-01T00:00:00Z&sig="+url.QueryEscape(secret), t.TempDir(), nil)
+	if !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "signature") || strings.Contains(err.Error(), secret) {
+		t.Errorf("Download = %v, want ErrForbidden that speaks of the signature and does not show it", err)
+	}
+	for _, h := range storage.headers {
+		if h.Get("Authorization") != "" {
+			t.Error("a token was sent beside the signature")
+		}
+	}
+}
