@@ -91,6 +91,10 @@ func (e *ConflictError) Is(target error) bool { return target == azmlbatch.ErrCo
 // what the Spec says is left. What two callers write in the same instant goes unnoticed: both write what their
 // Spec says, and the last one wins.
 //
+// A deployment that is tested becomes the default only after it has passed. A change in place of the deployment that is
+// the default takes effect before it can be tested: it is put back when it fails, unless this process has died by then. A
+// deployment with a new name has no such moment.
+//
 // A plan with obstacles is refused before anything is sent.
 func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error) {
 	if err := c.Obstacles(); err != nil {

@@ -111,6 +111,9 @@ func TestApplyRefusesObstacles(t *testing.T) {
 	spec.Computes[0].Properties = azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 4}
 	spec.Endpoints[0].Description = "new"
 	changes := plan(t, client, spec, nil)
+	if changes.Obstacles() == nil {
+		t.Error("the plan has no obstacles")
+	}
 	n := len(azure.Requests())
 	_, err := changes.Apply(t.Context(), nil)
 	want := `deploy: compute "cluster": Properties.VMSize of a compute cannot change in place; give the new cluster another name`

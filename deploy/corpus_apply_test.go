@@ -55,7 +55,9 @@ func TestCorpusRoundTrip(t *testing.T) {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", file, row.kind, row.loaded, row.planned, row.applied, row.noop)
 	}
-	w.Flush()
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("%d files, %d loaded, %d applied and then a no-op\n%s", counts["files"], counts["loaded"], counts["no-op"], table.String())
 	if counts["no-op"] == 0 {
 		t.Error("no file went the whole way")

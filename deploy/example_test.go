@@ -12,60 +12,37 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
-// Files of az ml become a Spec: the model and the environment that stand in the deployment are parts of it.
-func ExampleRead() {
-	spec, err := deploy.Read([]string{"testdata/digits"}, &deploy.ReadOptions{Set: []string{"deployment:compute=gpu-cluster"}})
+// nightly registers the model if it has changed, deploys it beside the one of yesterday, lets it score the smoke input,
+// makes it the default, keeps two and deletes those that are older.
+func nightly(ctx context.Context, client *azmlbatch.Client, folder string) (*deploy.Changes, error) {
+	model, err := client.Models().Upload(ctx, "digits", folder+"/model", nil)
 	if err != nil {
-		log.Fatal(err)
+		return nil, err
 	}
-	for _, d := range spec.Deployments {
-		fmt.Println(d.Endpoint, d.Deployment.Name, "on", d.Deployment.Compute)
-	}
-	fmt.Println(spec.Models[0].Name, "is", filepath.ToSlash(spec.Models[0].ModelURI))
-	// Output:
-	// digits blue on gpu-cluster
-	// digits is testdata/digits/model
-}
-
-// Every mistake of a file has a place and a way out.
-func ExampleRead_mistakes() {
-	_, err := deploy.Read([]string{"testdata/mistakes.yml"}, nil)
-	fmt.Println(err)
-	// Output:
-	// testdata/mistakes.yml:4:10: compute: has the placeholder "$CLUSTER", which is not filled in; write the value, or give --set compute=VALUE
-	// testdata/mistakes.yml:6:3: unknown key "settings.mini_batchsize"; did you mean mini_batch_size?
-}
-
-// The inputs file of "az ml batch-endpoint invoke --file" starts a job.
-func ExampleReadInvocation() {
-	invocation, err := deploy.ReadInvocation("testdata/inputs.yml", nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(invocation.Inputs["images"], invocation.Inputs["mode"])
-	// Output:
-	// {azureml:images:1 ReadOnlyMount  map[]} {append map[]}
-}
-
-// A Spec that a program fills in is checked without a request.
-func ExampleSpec_Check() {
 	spec := deploy.Spec{
-		Computes: []azmlbatch.Compute{{Name: "cluster", Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: 2}}},
-		Models:   []azmlbatch.Model{{Name: "digits", ModelURI: "testdata/digits/model"}},
+		Computes:     []azmlbatch.Compute{{Name: "cluster", Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: 4}}},
+		Environments: []azmlbatch.Environment{{Name: "digits", Image: "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"}},
+		Endpoints:    []azmlbatch.Endpoint{{Name: "digits"}},
 		Deployments: []deploy.Deployment{{Endpoint: "digits", Deployment: azmlbatch.Deployment{
-			Name: "blue", Model: azmlbatch.ModelByID{AssetID: "azureml:digits"}, Compute: "cluster",
-			CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: "testdata/digits/code", ScoringScript: "scores.py"}, EnvironmentID: "azureml:digits:1",
-			Resources: azmlbatch.DeploymentResources{InstanceCount: 3},
+			Name:              "model-" + model.Version,
+			Model:             azmlbatch.ModelByID{AssetID: model.Ref()},
+			CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: folder + "/code", ScoringScript: "score.py"},
+			EnvironmentID:     "azureml:digits",
+			Compute:           "cluster",
 		}}},
 	}
-	fmt.Println(spec.Check())
-	// Output:
-	// deploy: deployment "digits/blue": CodeConfiguration.ScoringScript: "testdata/digits/code" has no file "scores.py"; did you mean "score.py"?
-	// deploy: deployment "digits/blue": Resources.InstanceCount: is 3, but compute "cluster" has at most 2 nodes, so jobs would wait forever; lower it, or raise the maximum of the compute
+	plan, err := deploy.Plan(ctx, client, spec, &deploy.PlanOptions{
+		SmokeInput: azmlbatch.LocalPath{Path: folder + "/smoke"}, SetDefault: true, Keep: 2,
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = plan.Apply(ctx, nil)
+	return plan, err
 }
 
-// What a workspace has of an endpoint, as YAML.
-func ExampleExport() {
+// A nightly deployment beside the old one.
+func ExamplePlan() {
 	ctx := context.Background()
 	azure, err := emulator.New(nil)
 	if err != nil {
@@ -76,20 +53,41 @@ func ExampleExport() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := client.Endpoints().CreateOrUpdate(ctx, "digits", azmlbatch.Endpoint{Tags: map[string]string{"team": "blue"}}, nil); err != nil {
-		log.Fatal(err)
-	}
-	spec, err := deploy.Export(ctx, client, "digits")
+	folder, err := os.MkdirTemp("", "nightly-")
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := spec.Write(os.Stdout, nil); err != nil {
-		log.Fatal(err)
+	defer func() { _ = os.RemoveAll(folder) }()
+	for night, weights := range []string{"1", "2", "2", "3"} {
+		writeNight(folder, weights)
+		plan, err := nightly(ctx, client, folder)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("night %d:", night+1)
+		for _, c := range plan.List {
+			if c.Kind == "deployments" && c.Action != deploy.ActionTest {
+				fmt.Printf(" %s %s", c.Action, c.Name)
+			}
+		}
+		fmt.Println()
 	}
 	// Output:
-	// $schema: https://azuremlschemas.azureedge.net/latest/batchEndpoint.schema.json
-	// name: digits
-	// tags:
-	//   team: blue
-	// auth_mode: aad_token
+	// night 1: create digits/model-1
+	// night 2: create digits/model-2
+	// night 3: leave digits/model-2
+	// night 4: create digits/model-3 delete digits/model-1
+}
+
+// writeNight writes model, code and smoke input.
+func writeNight(folder, weights string) {
+	for name, text := range map[string]string{"model/weights.txt": weights, "smoke/a.csv": "1", "code/score.py": studioScript} {
+		path := folder + "/" + name
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			log.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			log.Fatal(err)
+		}
+	}
 }

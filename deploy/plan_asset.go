@@ -63,14 +63,18 @@ func newAssetItem[T azmlbatch.Asset](k *assetKind[T], want T) (*assetItem[T], er
 
 // badContent is the error of local content that cannot be uploaded.
 func badContent(p part, field string, err error) error {
-	var bad *local.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &bad):
-		return &SpecError{Part: p.String(), Field: field, Problem: fmt.Sprintf("%q %s", bad.Path, bad.Problem), Remedy: bad.Remedy, Err: err, part: p}
 	}
-	return &SpecError{Part: p.String(), Field: field, Problem: "cannot be read", Err: err, part: p}
+	mistake := &SpecError{Field: field, Problem: "cannot be read", Err: err, part: p}
+	if p.name != "" {
+		mistake.Part = p.String()
+	}
+	var bad *local.Error
+	if errors.As(err, &bad) {
+		mistake.Problem, mistake.Remedy = fmt.Sprintf("%q %s", bad.Path, bad.Problem), bad.Remedy
+	}
+	return mistake
 }
 
 func (i *assetItem[T]) part() part { return i.of }

@@ -22,7 +22,7 @@ type computeItem struct {
 var computeFields = fieldRules{
 	skip:   []string{"Type", "Location", "Properties.Administrator.Password"},
 	merged: []string{"Tags", "Identity.UserAssignedIdentities"},
-	unset: []string{"Identity", "Identity.Type", "ResourceID", "Properties.Administrator", "Properties.IdleTimeBeforeScaleDown", "Properties.EnableNodePublicIP",
+	unset: []string{"Identity", "Identity.Type", "ResourceID", "DisableLocalAuth", "Properties.Administrator", "Properties.IdleTimeBeforeScaleDown", "Properties.EnableNodePublicIP",
 		"Properties.VMSize"},
 	defaults: map[string]any{
 		"Properties.OSType": "Linux", "Properties.VMPriority": azmlbatch.VMPriorityDedicated, "Properties.RemoteLogin": "NotSpecified",

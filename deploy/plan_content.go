@@ -93,9 +93,8 @@ func (c *content) planned(there bool) *PlannedUpload {
 
 // localContent reads the content that a text names, if it is a local path; else it returns nil.
 func localContent(text string) (*content, error) {
-	r, err := azmlbatch.ParseReference("", text)
-	if err != nil || r.Form != azmlbatch.ReferenceFormLocal {
-		return nil, nil
+	if r, err := azmlbatch.ParseReference("", text); err == nil && r.Form == azmlbatch.ReferenceFormLocal {
+		return readContent(r.Path)
 	}
-	return readContent(r.Path)
+	return nil, nil
 }

@@ -57,7 +57,40 @@ func (p *planner) checkDefaults() (bad []error) {
 		}
 		bad = append(bad, err)
 	}
+	return append(bad, p.checkSmokeInput()...)
+}
+
+// checkSmokeInput finds an input that is not there, and deployments that it cannot test: the inputs of a pipeline have
+// names, and nothing else of its job would show the key by which a second run finds it.
+func (p *planner) checkSmokeInput() (bad []error) {
+	if p.options.SmokeInput == nil {
+		return nil
+	}
+	if path, ok := smokePath(p.options.SmokeInput); ok {
+		_, err := readContent(path)
+		bad = append(bad, badContent(part{}, "SmokeInput", err))
+	}
+	for _, i := range p.items {
+		d, ok := i.(*deploymentItem)
+		if !ok {
+			continue
+		}
+		if _, pipeline := pipelineComponent(d.want.Deployment); pipeline {
+			bad = append(bad, mistake(d.part(), "Configuration", "is a pipeline component, which a smoke input cannot test", "plan it without SmokeInput"))
+		}
+	}
 	return bad
+}
+
+// smokePath is the path of a local input.
+func smokePath(input azmlbatch.Input) (string, bool) {
+	switch in := input.(type) {
+	case azmlbatch.LocalPath:
+		return in.Path, true
+	case *azmlbatch.LocalPath:
+		return in.Path, true
+	}
+	return "", false
 }
 
 // planSwitches plans what follows the deployments.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,8 +28,9 @@ type SmokeTest struct {
 	Rows int
 }
 
-// A SmokeError is a deployment that did not score the smoke input. The default deployment is what it was, and the
-// deployment stays for inspection.
+// A SmokeError is a deployment that did not score the smoke input. The default deployment is what it was, and a new
+// deployment stays for inspection. Where the default deployment itself was changed in place, it has its old definition
+// again.
 type SmokeError struct {
 	// Endpoint of the deployment.
 	Endpoint string
@@ -39,6 +42,8 @@ type SmokeError struct {
 	Problem string
 	// Default is the endpoint's default deployment, which was not changed; may be empty.
 	Default string
+	// Restored says that the deployment was the default before it was changed, and was put back to what it was.
+	Restored bool
 	// Err is the cause: *[azmlbatch.JobFailedError] with the script's traceback for a job that failed. Nil when
 	// the job went well and its result is the problem.
 	Err error
@@ -49,6 +54,9 @@ func (e *SmokeError) Error() string {
 	stays := "the endpoint still has no default deployment"
 	if e.Default != "" {
 		stays = fmt.Sprintf("%q is still the default deployment", e.Default)
+	}
+	if e.Restored {
+		stays = "it is again what it was before the change"
 	}
 	job := ""
 	if e.Job != "" {
@@ -126,9 +134,18 @@ func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
 		return err
 	}
 	bad := func(job, problem string, err error) error {
-		return &SmokeError{Endpoint: endpoint, Deployment: name, Job: job, Problem: problem, Default: d.endpoint.currentDefault(), Err: err}
+		restored, failed := a.putBack(ctx, s, d)
+		smoke := &SmokeError{Endpoint: endpoint, Deployment: name, Job: job, Problem: problem, Default: d.endpoint.currentDefault(), Restored: restored, Err: err}
+		if failed != nil {
+			return errors.Join(smoke, fmt.Errorf("it is the default deployment, and putting it back to what it was failed: %w", failed))
+		}
+		return smoke
 	}
-	job, err := a.smokeJob(ctx, d, a.smokeKey(d, deployment), func(p azmlbatch.Progress) { a.note(s, StepProgress{State: StepRunning, Operation: &p}) })
+	key, err := a.smokeKey(ctx, d, deployment)
+	if err != nil {
+		return err
+	}
+	job, err := a.smokeJob(ctx, s, d, key)
 	if err != nil {
 		return bad(job, "", err)
 	}
@@ -152,23 +169,50 @@ func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
 	return nil
 }
 
-// smokeKey is the key of the test's job. It follows from the deployment as it is, so that an Apply that was broken
-// off finds the job that it had started, and a changed deployment is tested anew.
-func (a *applier) smokeKey(d *deploymentItem, have azmlbatch.Deployment) string {
+// putBack gives the default deployment its old definition again, where the plan has changed it in place. It reports
+// whether it did.
+func (a *applier) putBack(ctx context.Context, s *step, d *deploymentItem) (bool, error) {
+	name := d.want.Deployment.Name
+	old := d.endpoint.deployment(name)
+	if old == nil || d.change.Action != ActionChange || d.endpoint.currentDefault() != name {
+		return false, nil
+	}
+	_, err := a.client.Deployments(d.want.Endpoint).CreateOrUpdate(ctx, name, *old, s.waiting())
+	return err == nil, err
+}
+
+// smokeKey is the key of the test's job. It follows from the deployment as it is and from the input, so that an Apply
+// that was broken off finds the job that it had started, and a changed deployment is tested anew.
+func (a *applier) smokeKey(ctx context.Context, d *deploymentItem, have azmlbatch.Deployment) (string, error) {
 	changed := have.SystemData.LastModifiedAt
 	if changed.IsZero() {
 		changed = have.SystemData.CreatedAt
 	}
-	text := strings.Join([]string{d.part().name, changed.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%+v", a.planner.options.SmokeInput)}, "\n")
+	input, err := inputIdentity(ctx, a.planner.options.SmokeInput)
+	text := strings.Join([]string{d.part().name, changed.UTC().Format(time.RFC3339Nano), input}, "\n")
 	sum := sha256.Sum256([]byte(text))
-	return "smoke-" + hex.EncodeToString(sum[:12])
+	return "smoke-" + hex.EncodeToString(sum[:12]), err
+}
+
+// inputIdentity is a text that is the same for equal inputs, in every process.
+func inputIdentity(ctx context.Context, input azmlbatch.Input) (string, error) {
+	path, local := smokePath(input)
+	if !local {
+		b, err := json.Marshal(input)
+		return fmt.Sprintf("%T %s", input, b), err
+	}
+	files, err := readContent(path)
+	if err != nil {
+		return "", badContent(part{}, "SmokeInput", err)
+	}
+	return files.uploadHash(ctx)
 }
 
 // smokeJob runs the job of a test to its end. One that failed in an earlier run is run again.
-func (a *applier) smokeJob(ctx context.Context, d *deploymentItem, key string, _ func(azmlbatch.Progress)) (string, error) {
+func (a *applier) smokeJob(ctx context.Context, s *step, d *deploymentItem, key string) (job string, err error) {
 	invocation := azmlbatch.Invocation{Deployment: d.want.Deployment.Name, Input: a.planner.options.SmokeInput, Key: key, DisplayName: "smoke test of " + d.want.Deployment.Name}
-	job := ""
-	options := &azmlbatch.InvokeManyOptions{RerunFailed: true, OnStart: func(r azmlbatch.InvokeResult) { job = r.Started.Name }}
+	options := &azmlbatch.InvokeManyOptions{RerunFailed: true, OnStart: func(r azmlbatch.InvokeResult) { job = r.Started.Name },
+		OnProgress: func(p azmlbatch.InvokeProgress) { a.note(s, StepProgress{State: StepRunning, Operation: &p.Progress}) }}
 	for r, err := range a.client.Endpoints().InvokeMany(ctx, d.want.Endpoint, slices.Values([]azmlbatch.Invocation{invocation}), options) {
 		if r.Started.Name != "" {
 			job = r.Started.Name

@@ -45,6 +45,30 @@ func TestSmokeTestKeepsTheOldDefault(t *testing.T) {
 	}
 }
 
+// TestSmokeTestPutsTheDefaultBack changes the default deployment in place so that it fails.
+func TestSmokeTestPutsTheDefaultBack(t *testing.T) {
+	spec := studio(t)
+	client, _ := newClient(t)
+	options := &deploy.PlanOptions{SetDefault: true, SmokeInput: azmlbatch.LocalPath{Path: "smoke"}}
+	apply(t, client, spec, options)
+	before, err := client.Deployments("digits").Get(t.Context(), "blue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, map[string]string{"code/score.py": "def init():\n    raise OSError('no model')\n\ndef run(files):\n    return []\n"})
+	spec.Deployments[0].Deployment.MiniBatchSize = 3
+	_, err = plan(t, client, spec, options).Apply(t.Context(), nil)
+	var smoke *deploy.SmokeError
+	if !errors.As(err, &smoke) || !smoke.Restored || !strings.Contains(err.Error(), "it is again what it was before the change") {
+		t.Fatalf("Apply = %v, want a SmokeError of a deployment that was put back", err)
+	}
+	after, err := client.Deployments("digits").Get(t.Context(), "blue")
+	before.SystemData, after.SystemData = azmlbatch.SystemData{}, azmlbatch.SystemData{}
+	if diff := cmp.Diff(before, after); diff != "" || err != nil {
+		t.Errorf("the deployment after the test (-before +after), %v:\n%s", err, diff)
+	}
+}
+
 // TestSmokeTestSeesFailedFiles takes no job for a good one that has ignored a failed file, or left no rows.
 func TestSmokeTestSeesFailedFiles(t *testing.T) {
 	studio(t)
@@ -55,7 +79,7 @@ func TestSmokeTestSeesFailedFiles(t *testing.T) {
 		_, err := deployOnce(ctx, s, spec, &deploy.PlanOptions{SetDefault: true, SmokeInput: azmlbatch.LocalPath{Path: "bad"}})
 		var smoke *deploy.SmokeError
 		if !errors.As(err, &smoke) || !strings.HasPrefix(smoke.Problem, "1 of 2 files failed") {
-			return fmt.Errorf("Apply = %v, want a SmokeError about one of two files", err)
+			return fmt.Errorf("want a SmokeError about one of two files, got %w", err)
 		}
 		lines, err := s.dump(ctx)
 		if !strings.Contains(strings.Join(lines, "\n"), "endpoint digits reads digits default  Succeeded") {
@@ -63,6 +87,22 @@ func TestSmokeTestSeesFailedFiles(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// TestSmokeInput must be there, and tests no pipelines.
+func TestSmokeInput(t *testing.T) {
+	spec := studio(t)
+	client, _ := newClient(t)
+	_, err := deploy.Plan(t.Context(), client, spec, &deploy.PlanOptions{SmokeInput: azmlbatch.LocalPath{Path: "smoked"}})
+	want := `deploy: SmokeInput: "smoked" does not exist; name a file or a folder with files in it`
+	if err == nil || err.Error() != want {
+		t.Errorf("Plan = %v, want %s", err, want)
+	}
+	_, err = deploy.Plan(t.Context(), client, pipelineSpec(t), &deploy.PlanOptions{SmokeInput: azmlbatch.LocalPath{Path: "smoke"}})
+	want = `deploy: deployment "digits/blue": Configuration: is a pipeline component, which a smoke input cannot test; plan it without SmokeInput`
+	if err == nil || err.Error() != want {
+		t.Errorf("Plan of a pipeline = %v, want %s", err, want)
+	}
 }
 
 // TestKeep deploys five times beside each other: the newest stay, and the default whatever its age.

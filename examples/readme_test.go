@@ -35,7 +35,7 @@ func TestREADMEShowsPrograms(t *testing.T) {
 // TestREADMENamesExamples keeps every example and link of the table of tasks one that exists.
 func TestREADMENamesExamples(t *testing.T) {
 	readme, tests := read(t, "../README.md"), ""
-	for _, pattern := range []string{"../*_test.go", "../emulator/*_test.go", "../scoring/*_test.go"} {
+	for _, pattern := range []string{"../*_test.go", "../deploy/*_test.go", "../emulator/*_test.go", "../scoring/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
