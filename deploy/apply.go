@@ -103,7 +103,7 @@ func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, err
 	if c.planner == nil {
 		return Result{}, errors.New("deploy: apply: the changes were not planned; get them from Plan")
 	}
-	a := &applier{planner: c.planner, client: c.planner.client, byItem: map[item]*step{}}
+	a := &applier{planner: c.planner, byItem: map[item]*step{}}
 	if options != nil {
 		a.options = *options
 	}
@@ -114,7 +114,6 @@ func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, err
 // applier runs the steps of a plan.
 type applier struct {
 	*planner
-	client  *azmlbatch.Client
 	options ApplyOptions
 	steps   []*step
 	byItem  map[item]*step // the step after which others can refer to an item
