@@ -25,9 +25,9 @@ type disk struct{ db *bbolt.DB }
 
 // record is the form of an entry in the file.
 type record struct {
-	ID       string   `json:"id"`
-	Sequence uint64   `json:"sequence"`
-	Document Document `json:"document"`
+	ID       string          `json:"id"`
+	Sequence uint64          `json:"sequence"`
+	Document json.RawMessage `json:"document"`
 }
 
 func openDisk(dir string) (*disk, error) {
@@ -62,14 +62,14 @@ func (d *disk) load(each func(*entry)) error {
 			if err := Decode(value, &r); err != nil {
 				return fmt.Errorf("store: document %q on disk: %w", key, err)
 			}
-			each(&entry{id: r.ID, sequence: r.Sequence, document: r.Document})
+			each(&entry{id: r.ID, sequence: r.Sequence, text: r.Document})
 			return nil
 		})
 	})
 }
 
 func (d *disk) put(e *entry) error {
-	value, err := json.Marshal(record{ID: e.id, Sequence: e.sequence, Document: e.document})
+	value, err := json.Marshal(record{ID: e.id, Sequence: e.sequence, Document: e.text})
 	if err != nil {
 		return fmt.Errorf("store: write %q: %w", e.id, err)
 	}
