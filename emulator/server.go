@@ -9,11 +9,12 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/renameio/v2/maybe"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 	"github.com/azmlbatch/azmlbatch/internal/scratch"
@@ -33,7 +34,7 @@ type Server struct {
 	emulator *Emulator
 	address  string
 
-	folder     *scratch.Dir // holds ca and trustStore
+	folder     *scratch.Dir // holds ca and trustStore; nil with a data folder
 	ca         string       // path of the authority's certificate, PEM
 	trustStore string       // path of the same for Java
 
@@ -82,21 +83,29 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// writeCA writes the files that clients trust, into a folder that goes with the server. What a
-// killed server left there goes now.
+// writeCA writes the files that clients trust: into the data folder, so that their paths are the
+// same after a restart, else into a folder that goes with the server. What a killed server left
+// there goes now.
 func (s *Server) writeCA(authority *authority) (err error) {
-	if s.folder, err = scratch.New("", "azmlbatch-emulator-", nil); err != nil {
+	folder := s.emulator.options.DataDir
+	if folder == "" {
+		if s.folder, err = scratch.New("", "azmlbatch-emulator-", nil); err != nil {
+			return err
+		}
+		folder = s.folder.Path
+	}
+	if folder, err = filepath.Abs(folder); err != nil {
 		return err
 	}
-	s.ca, s.trustStore = filepath.Join(s.folder.Path, "ca.pem"), filepath.Join(s.folder.Path, "ca.p12")
-	if err := os.WriteFile(s.ca, authority.pem(), 0o600); err != nil {
+	s.ca, s.trustStore = filepath.Join(folder, "ca.pem"), filepath.Join(folder, "ca.p12")
+	if err := maybe.WriteFile(s.ca, authority.pem(), 0o600); err != nil {
 		return err
 	}
 	store, err := authority.trustStore()
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(s.trustStore, store, 0o600)
+	return maybe.WriteFile(s.trustStore, store, 0o600)
 }
 
 // serve starts the sorter of connections, the TLS server and the proxy, which run until the server
@@ -176,8 +185,8 @@ func (s *Server) Address() string { return s.address }
 // ProxyURL returns what HTTPS_PROXY takes.
 func (s *Server) ProxyURL() string { return "http://" + s.address }
 
-// CAFile returns the path of a PEM file with the certificate that clients must trust. Close removes
-// the file.
+// CAFile returns the path of a PEM file with the certificate that clients must trust. Path and
+// certificate are the same in each run with the same DataDir; without one, Close removes the file.
 func (s *Server) CAFile() string { return s.ca }
 
 // Close stops the server and its emulator: running jobs and requests end, and the port is free.
