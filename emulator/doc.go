@@ -37,6 +37,8 @@
 //     deployments, jobs, schedules, and their long-running operations.
 //   - {endpoint}.{region}.inference.ml.azure.com: invoke and job status.
 //   - {region}.api.azureml.ms: discovery, jobs of an endpoint, run history.
+//   - cert-{region}.experiments.azureml.net: the assets of registries ([Options.Registries]), which
+//     references name, and uploads to them.
 //   - {account}.blob.core.windows.net: blobs, leases, and the checks of account keys, SAS and
 //     tokens.
 //
@@ -45,6 +47,7 @@
 //
 // # What it does not do
 //
+//   - Registries on the management host, their shares and their access rules.
 //   - A schedule fires when the emulator runs: times that pass while it does not are skipped. The
 //     service has not published how a schedule names what it invokes; see
 //     [azmlbatch.InvokeEndpoint] for the form that the emulator takes.
@@ -60,7 +63,7 @@
 //   - Nothing expires: jobs, logs and operations stay until the emulator is closed or, with a
 //     DataDir, until the folder is removed.
 //   - Nobody has roles: the service principal may do everything but what [ParseDeny] denies.
-//   - Registries, online endpoints, queues, tables, files and data lakes are not played; neither
+//   - Online endpoints, queues, tables, files and data lakes are not played; neither
 //     are copies, snapshots and versions of blobs.
 //   - [PaceReal] applies to operations only; a job takes as long as its script.
 package emulator

@@ -52,6 +52,8 @@ type Options struct {
 	EnvironmentsDir string
 	// Seeds are local folders shown as blobs.
 	Seeds []Seed
+	// Registries are the registries that workspaces can refer to. Empty means none.
+	Registries []Registry
 	// Faults make matching requests fail. The first fault that matches applies.
 	Faults []Fault
 	// Listen is the host:port of [Start]; New does not use it. Empty means a free port of
@@ -201,6 +203,11 @@ func (o *Options) check() error {
 			return fmt.Errorf("emulator: workspace %q: storage account %q is used by another workspace; give each its own", w.Name, w.StorageAccount)
 		}
 		accounts[w.StorageAccount], names[name] = true, true
+	}
+	for _, r := range o.Registries {
+		if err := r.check(); err != nil {
+			return fmt.Errorf("emulator: %w", err)
+		}
 	}
 	for _, s := range o.Seeds {
 		if err := s.check(); err != nil {

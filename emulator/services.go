@@ -45,7 +45,7 @@ type services struct {
 func newServices(o Options, c cloud.Cloud, signing *rsa.PrivateKey, functions func(code string) scoring.Func) (*services, error) {
 	s := &services{options: o, cloud: c, functions: functions}
 	err := s.openLogin(signing)
-	for _, step := range []func() error{s.openState, s.openJobs, s.openManagement, s.createWorkspaces, s.showSeeds} {
+	for _, step := range []func() error{s.openState, s.openJobs, s.openManagement, s.createWorkspaces, s.createRegistries, s.showSeeds} {
 		if err != nil {
 			return nil, errors.Join(err, s.close())
 		}
@@ -143,7 +143,8 @@ func (s *services) openJobs() (err error) {
 		return err
 	}
 	s.dataplane, err = dataplane.New(dataplane.Options{
-		Store: s.store, Cloud: s.cloud, Verify: s.login.Verify, Logs: s.blobs, Now: o.Now,
+		Store: s.store, Cloud: s.cloud, Verify: s.login.Verify, Logs: s.blobs, Now: o.Now, TenantID: o.TenantID,
+		RegistryOperation: func(id string) (string, bool, bool) { return s.arm.RegistryOperation(id) },
 	})
 	return err
 }
@@ -192,7 +193,7 @@ func (s *services) handler(kind cloud.Kind) http.Handler {
 	switch kind {
 	case cloud.KindLogin:
 		return s.login
-	case cloud.KindManagement:
+	case cloud.KindManagement, cloud.KindRegistry:
 		return s.ticked(s.arm)
 	case cloud.KindBlob:
 		return s.blobs

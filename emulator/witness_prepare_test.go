@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/arm"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
@@ -45,6 +46,26 @@ func (w *world) prepare(t *testing.T, x recording) {
 		}
 	}
 	w.prepareNeighbours(t, m, x)
+}
+
+// makeRegistries makes the registries that a story finds. Its hosts are those of a test cloud.
+func (w *world) makeRegistries(t *testing.T, story []recording) {
+	t.Helper()
+	for _, x := range story {
+		discovered, _ := x.ResponseBody.(map[string]any)
+		name, _ := discovered["registryName"].(string)
+		if name == "" {
+			continue
+		}
+		region, _ := discovered["primaryRegion"].(string)
+		subscription, _ := discovered["subscriptionId"].(string)
+		group, _ := discovered["resourceGroup"].(string)
+		if err := w.e.services.arm.CreateRegistry(arm.Registry{SubscriptionID: subscription, ResourceGroup: group, Name: name, Location: region, StorageAccount: "feedmaster2"}); err != nil {
+			t.Fatal(err)
+		}
+		w.renamed["cert-master.experiments.azureml-test.net"] = w.e.cloud.RegistryHost(region)
+		w.renamed["master.api.azureml-test.ms"] = w.e.cloud.APIHost(region)
+	}
 }
 
 // put stores a document that the story has not made; a job moves on to the status that is recorded

@@ -38,6 +38,7 @@ type emulatorFlags struct {
 	pace         choice
 	faults       []string
 	denied       []string
+	registries   []string
 	verbose      bool
 }
 
@@ -50,6 +51,7 @@ func (f *emulatorFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.scriptEnv, "script-env", nil, scriptEnvHelp)
 	choiceVar(cmd, &f.environments, "environments", "packages for scripts: host uses those of the interpreter, venv installs the pip packages of the deployment's environment", "host", "venv")
 	choiceVar(cmd, &f.pace, "pace", "how long operations take: instant, or real as in Azure", "instant", "real")
+	flags.StringArrayVar(&f.registries, "registry", nil, "play a registry with the assets in a folder: `NAME=DIR`, or NAME for one without; may be repeated")
 	flags.StringArrayVar(&f.denied, "deny", nil, "refuse all requests that need this action of Azure's roles: `ACTION`, for example batchEndpoints/write; may be repeated")
 	flags.StringArrayVar(&f.faults, "fault", nil, "make matching requests fail: `SPEC`, for example 'scoring POST /jobs cut-after times=1'; may be repeated")
 	flags.BoolVar(&f.verbose, "verbose", false, "log every request to standard error: method, host, path and status")
@@ -67,6 +69,13 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 			return nil, err
 		}
 		o.Seeds = append(o.Seeds, seed)
+	}
+	for _, spec := range f.registries {
+		registry, err := emulator.ParseRegistry(spec)
+		if err != nil {
+			return nil, err
+		}
+		o.Registries = append(o.Registries, registry)
 	}
 	for _, action := range f.denied {
 		fault, err := emulator.ParseDeny(action)

@@ -28,6 +28,14 @@ type answer struct {
 // endpoint and job recordings, 2022 to 2026).
 var jsonNull = json.RawMessage("null")
 
+// err is a refusal as an error, nil for none.
+func (a *answer) err() error {
+	if a == nil {
+		return nil
+	}
+	return fmt.Errorf("arm: refused: %s", encodeJSON(a.body))
+}
+
 func ok(body any) answer {
 	return answer{status: http.StatusOK, body: body, header: map[string]string{}}
 }

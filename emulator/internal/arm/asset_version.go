@@ -98,9 +98,18 @@ func hasEntries(entries store.Document, wanted string) bool {
 
 // putVersion registers a version. The last writer wins, but the content cannot change.
 func putVersion(c *call, kind *assetKind) answer {
-	body, refusal := c.read(object{"properties": withShape(commonAssetShape, kind.shape)}, kind.noun)
+	stored, created, refusal := c.storeVersion(kind)
 	if refusal != nil {
 		return *refusal
+	}
+	return c.put(created || kind.alwaysCreated, c.showVersion(kind, stored))
+}
+
+// storeVersion stores the version that the request describes.
+func (c *call) storeVersion(kind *assetKind) (stored store.Document, created bool, refusal *answer) {
+	body, refusal := c.read(object{"properties": withShape(commonAssetShape, kind.shape)}, kind.noun)
+	if refusal != nil {
+		return nil, false, refusal
 	}
 	old, exists := c.h.store.Get(c.versionID(kind))
 	properties := newAssetProperties(store.Object(body, "properties"))
@@ -108,17 +117,19 @@ func putVersion(c *call, kind *assetKind) answer {
 		return c.invalid(kind.noun, violations)
 	}
 	if refusal := kind.build(c, properties, store.Object(old, "properties")); refusal != nil {
-		return *refusal
+		return nil, false, refusal
 	}
 	if exists && !sameContent(properties, store.Object(old, "properties"), kind.content) {
-		return kind.contentChanged(c)
+		changed := kind.contentChanged(c)
+		return nil, false, &changed
 	}
 	doc := c.newVersion(kind, properties, old)
 	if err := c.keepVersion(kind, doc, !exists); err != nil {
-		return c.internal(err)
+		failed := c.internal(err)
+		return nil, false, &failed
 	}
-	stored, _ := c.h.store.Get(store.Text(doc, "id"))
-	return c.put(!exists || kind.alwaysCreated, c.showVersion(kind, stored))
+	stored, _ = c.h.store.Get(store.Text(doc, "id"))
+	return stored, !exists, nil
 }
 
 // contentViolations says that a version names no content. Not evidenced: the service's answer; the

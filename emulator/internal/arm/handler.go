@@ -13,7 +13,7 @@
 // walk-through polls nothing else.
 //
 // Not played: role assignments (every valid token may do everything), creating workspaces over
-// HTTP, registries, and jobs that are neither commands nor pipelines.
+// HTTP, and jobs that are neither commands nor pipelines.
 package arm
 
 import (
@@ -140,7 +140,7 @@ func New(options Options) (*Handler, error) {
 	h.routes = newRouteTable(
 		h.tenantRoutes(), h.providerRoutes(), h.quotaRoutes(), h.storageAccountRoutes(), h.workspaceRoutes(),
 		h.datastoreRoutes(), h.computeRoutes(), h.assetRoutes(), h.codeRoutes(), h.datasetRoutes(),
-		h.endpointRoutes(), h.deploymentRoutes(), h.jobRoutes(), h.scheduleRoutes(), h.operationRoutes(),
+		h.endpointRoutes(), h.deploymentRoutes(), h.jobRoutes(), h.scheduleRoutes(), h.registryRoutes(), h.operationRoutes(),
 	)
 	return h, h.resumeOperations()
 }

@@ -48,6 +48,7 @@ const (
 	jobCancel        operationKind = "jobCancel"
 	schedulePut      operationKind = "schedulePut"
 	scheduleDelete   operationKind = "scheduleDelete"
+	registryPut      operationKind = "registryPut"
 )
 
 // States of an operation; the in-progress word of Azure ML is Updating whatever the operation does.

@@ -136,6 +136,9 @@ func badContent(reason string) answer {
 // text for a missing workspace is evidenced (azure-sdk-for-python recording test_workspace_update,
 // 2024).
 func (c *call) findParents() *answer {
+	if c.param("registry") != "" {
+		return c.findRegistry()
+	}
 	subscription, group, workspace := c.param("subscription"), c.param("group"), c.param("workspace")
 	if subscription == "" {
 		return nil

@@ -64,7 +64,7 @@ func (v apiVersion) exists(now time.Time) bool {
 // 92520). Other providers have other versions, which are not checked.
 func (c *call) checkVersion() *answer {
 	owner := c.route.path[strings.LastIndex(c.route.path, "/providers/")+1:]
-	if !strings.HasPrefix(owner, "providers/"+provider+"/") || c.version.exists(c.h.now()) {
+	if !strings.HasPrefix(owner, "providers/"+provider+"/") || c.param("registry") != "" || c.version.exists(c.h.now()) {
 		return nil
 	}
 	at := slices.IndexFunc(c.segments, func(s string) bool { return strings.EqualFold(s, provider) })

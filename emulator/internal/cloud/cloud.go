@@ -40,6 +40,9 @@ type Cloud struct {
 	APISuffix string
 	// InferenceSuffix follows "{endpoint}.{region}." in a scoring host.
 	InferenceSuffix string
+	// RegistrySuffix follows cert-{region}. in the hosts that manage registries. Recordings show the
+	// public cloud's only; the others are made like their APISuffix.
+	RegistrySuffix string
 	// StudioHost is the host in links to Azure ML studio. It is not played.
 	StudioHost string
 	// GraphHost is the host of Microsoft Graph. It is not played, but the token service issues
@@ -63,6 +66,7 @@ func Public() Cloud {
 		StorageAudiences: storageAudiences(),
 		StorageSuffix:    "core.windows.net",
 		APISuffix:        "api.azureml.ms",
+		RegistrySuffix:   "experiments.azureml.net",
 		InferenceSuffix:  "inference.ml.azure.com",
 		StudioHost:       "ml.azure.com",
 		GraphHost:        "graph.microsoft.com",
@@ -85,6 +89,7 @@ func China() Cloud {
 		StorageAudiences: storageAudiences(),
 		StorageSuffix:    "core.chinacloudapi.cn",
 		APISuffix:        "api.ml.azure.cn",
+		RegistrySuffix:   "experiments.ml.azure.cn",
 		InferenceSuffix:  "inference.ml.azure.cn",
 		StudioHost:       "studio.ml.azure.cn",
 		GraphHost:        "microsoftgraph.chinacloudapi.cn",
@@ -107,6 +112,7 @@ func USGov() Cloud {
 		StorageAudiences: storageAudiences(),
 		StorageSuffix:    "core.usgovcloudapi.net",
 		APISuffix:        "api.ml.azure.us",
+		RegistrySuffix:   "experiments.ml.azure.us",
 		InferenceSuffix:  "inference.ml.azure.us",
 		StudioHost:       "ml.azure.us",
 		GraphHost:        "graph.microsoft.us",
@@ -153,6 +159,11 @@ func (c Cloud) APIHost(region string) string {
 	return strings.ToLower(region) + "." + c.APISuffix
 }
 
+// RegistryHost returns the host that manages the assets of the registries of a region.
+func (c Cloud) RegistryHost(region string) string {
+	return "cert-" + strings.ToLower(region) + "." + c.RegistrySuffix
+}
+
 // ScoringHost returns the host that jobs of the endpoint are submitted to.
 func (c Cloud) ScoringHost(endpoint, region string) string {
 	return strings.ToLower(endpoint) + "." + strings.ToLower(region) + "." + c.InferenceSuffix
@@ -165,7 +176,7 @@ func (c Cloud) ScoringURI(endpoint, region string) string {
 
 // Domains returns domains that together cover every host of this cloud.
 func (c Cloud) Domains() []string {
-	domains := append(slices.Clone(c.LoginHosts), c.ManagementHost, "blob."+c.StorageSuffix, c.APISuffix, c.InferenceSuffix, schemasHost)
+	domains := append(slices.Clone(c.LoginHosts), c.ManagementHost, "blob."+c.StorageSuffix, c.APISuffix, c.InferenceSuffix, c.RegistrySuffix, schemasHost)
 	if !slices.Contains(domains, discoveryHost) {
 		domains = append(domains, discoveryHost)
 	}

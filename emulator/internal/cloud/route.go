@@ -23,11 +23,13 @@ const (
 	KindScoring
 	// KindSchemas is the host of public JSON schemas.
 	KindSchemas
+	// KindRegistry is the host that manages the assets of registries of one region.
+	KindRegistry
 )
 
-var kindNames = [...]string{"unknown", "login", "management", "blob", "api", "scoring", "schemas"}
+var kindNames = [...]string{"unknown", "login", "management", "blob", "api", "scoring", "schemas", "registry"}
 
-// String returns the kind's name: login, management, blob, api, scoring, schemas.
+// String returns the kind's name: login, management, blob, api, scoring, schemas, registry.
 func (k Kind) String() string {
 	if k < 0 || int(k) >= len(kindNames) {
 		k = 0
@@ -47,7 +49,7 @@ type Route struct {
 	Kind Kind
 	// Account is the storage account of a KindBlob host.
 	Account string
-	// Region is the region of a KindAPI or KindScoring host.
+	// Region is the region of a KindAPI, KindScoring or KindRegistry host.
 	Region string
 	// Endpoint is the batch endpoint of a KindScoring host.
 	Endpoint string
@@ -73,6 +75,9 @@ func (c Cloud) Route(host string) (Route, bool) {
 	}
 	if labels, ok := labelsBefore(host, c.InferenceSuffix); ok && len(labels) == 2 {
 		return Route{Kind: KindScoring, Endpoint: labels[0], Region: labels[1]}, true
+	}
+	if labels, ok := labelsBefore(host, c.RegistrySuffix); ok && len(labels) == 1 && strings.HasPrefix(labels[0], "cert-") {
+		return Route{Kind: KindRegistry, Region: strings.TrimPrefix(labels[0], "cert-")}, true
 	}
 	labels, ok := labelsBefore(host, c.APISuffix)
 	switch {

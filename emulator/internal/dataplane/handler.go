@@ -2,8 +2,8 @@
 // of batch endpoints use it: discovery, the jobs of batch endpoints, run history with logs and
 // metrics, and the places of registered data.
 //
-// It does not play creating runs, filters of lists, experiments, registries, and starting batch
-// jobs through this host (the scoring host does that).
+// It does not play creating runs, filters of lists, experiments, and starting batch jobs through this
+// host (the scoring host does that).
 package dataplane
 
 import (
@@ -41,6 +41,10 @@ type Options struct {
 	Verify func(authorization string, audiences ...string) (login.Claims, *login.Refusal)
 	// Logs is the Blob service that holds the logs of runs.
 	Logs Logs
+	// RegistryOperation polls the operation of an asset of a registry; nil means that there are none.
+	RegistryOperation func(id string) (asset string, done, known bool)
+	// TenantID is the tenant of registries.
+	TenantID string
 	// Now is the clock of answers; nil means time.Now.
 	Now func() time.Time
 	// PageSize is how many jobs a page holds; 0 means DefaultPageSize.
@@ -58,12 +62,14 @@ type Logs interface {
 
 // Handler is the data plane. It is safe for concurrent use.
 type Handler struct {
-	store    *store.Store
-	cloud    cloud.Cloud
-	verify   func(string, ...string) (login.Claims, *login.Refusal)
-	logs     Logs
-	now      func() time.Time
-	pageSize int
+	store     *store.Store
+	cloud     cloud.Cloud
+	verify    func(string, ...string) (login.Claims, *login.Refusal)
+	logs      Logs
+	operation func(id string) (asset string, done, known bool)
+	tenantID  string
+	now       func() time.Time
+	pageSize  int
 }
 
 // New returns the data plane over the state in o.Store.
@@ -71,7 +77,7 @@ func New(o Options) (*Handler, error) {
 	if o.Store == nil || o.Verify == nil || o.Logs == nil {
 		return nil, errors.New("dataplane: Store, Verify and Logs are required")
 	}
-	h := &Handler{store: o.Store, cloud: o.Cloud, verify: o.Verify, logs: o.Logs, now: o.Now, pageSize: o.PageSize}
+	h := &Handler{store: o.Store, cloud: o.Cloud, verify: o.Verify, logs: o.Logs, operation: o.RegistryOperation, tenantID: o.TenantID, now: o.Now, pageSize: o.PageSize}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -135,6 +141,9 @@ var services = []service{
 }
 
 func (c *call) serve(segments []string) {
+	if c.registries(segments) {
+		return
+	}
 	const scope = 8 // /subscriptions/S/resourceGroups/G/providers/P/workspaces/W
 	if len(segments) >= 2+scope {
 		for _, s := range services {

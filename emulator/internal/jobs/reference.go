@@ -19,6 +19,7 @@ type datastorePath struct {
 
 // assetVersion is a version of a registered asset.
 type assetVersion struct {
+	registry  string // its name; empty for an asset of a workspace
 	workspace string // ARM id, "" when the reference does not name one
 	kind      string // data, datasets, models, codes, environments, components; "" when not said
 	name      string
@@ -115,7 +116,7 @@ func parseSegments(text, path string) (reference, error) {
 	case "jobs":
 		return parseJobOutput(text, name, rest)
 	case "registries":
-		return nil, fmt.Errorf("reference %q: there is no registry %q here", text, name)
+		return parseRegistry(text, name, rest)
 	case "data", "datasets", "models", "codes", "environments", "components":
 		version, err := assetVersionOf(text, rest)
 		if err != nil {
@@ -124,6 +125,23 @@ func parseSegments(text, path string) (reference, error) {
 		return assetVersion{workspace: scope, kind: kind, name: name, version: version}, nil
 	}
 	return nil, fmt.Errorf("reference %q: unknown kind %q", text, segments[0])
+}
+
+// parseRegistry reads registries/REGISTRY/KIND/NAME/versions/VERSION.
+func parseRegistry(text, registry string, rest []string) (reference, error) {
+	if len(rest) < 3 || rest[1] == "" || strings.EqualFold(rest[0], "registries") || strings.EqualFold(rest[0], "jobs") || strings.EqualFold(rest[0], "datastores") {
+		return nil, fmt.Errorf("reference %q names no asset of the registry %q", text, registry)
+	}
+	ref, err := parseSegments(text, strings.Join(rest, "/"))
+	if err != nil {
+		return nil, err
+	}
+	asset, isAsset := ref.(assetVersion)
+	if !isAsset || asset.workspace != "" {
+		return nil, fmt.Errorf("reference %q names no asset of the registry %q", text, registry)
+	}
+	asset.registry = registry
+	return asset, nil
 }
 
 // cutScope cuts off the leading segments that say which workspace is meant. It returns the

@@ -9,7 +9,8 @@ import (
 // Missing reports whether a reference names an asset or a compute that does not exist, in a
 // workspace that the emulator plays. kind is codes, models, environments or computes; workspace is
 // the ARM id of the workspace that short names mean; suffix is the storage suffix of the cloud.
-// What lies elsewhere, such as the assets of a registry, is never missing: nobody here can tell.
+// What lies elsewhere, such as the assets of a registry that is not played, is never missing: nobody
+// here can tell.
 func Missing(s *store.Store, workspace, suffix, kind, reference string) bool {
 	if reference == "" {
 		return false
@@ -24,10 +25,13 @@ func Missing(s *store.Store, workspace, suffix, kind, reference string) bool {
 	}
 	r := resolver{store: s, workspace: workspace, suffix: suffix}
 	owner := r.scope(asset.workspace)
+	if asset.registry != "" {
+		owner = RegistryID(asset.registry)
+	}
 	if _, played := s.Get(owner); !played {
 		return false
 	}
-	_, found := r.version(owner+"/"+kind+"/"+asset.name, asset.version)
+	_, found := r.version(r.container(asset, kind), asset.version)
 	return !found
 }
 

@@ -90,6 +90,9 @@ func (r resolver) writable(uri string) (place, error) {
 
 // container is the id of an asset without its version.
 func (r resolver) container(ref assetVersion, kind string) string {
+	if ref.registry != "" {
+		return RegistryAssets(ref.registry) + "/" + kind + "/" + ref.name
+	}
 	return r.scope(ref.workspace) + "/" + kind + "/" + ref.name
 }
 
@@ -140,11 +143,14 @@ func (r resolver) asset(ref assetVersion, kind string) (uri, dataType string, er
 		kinds = []string{"data", "datasets"}
 	}
 	for _, kind := range kinds {
-		doc, ok := r.version(r.scope(ref.workspace)+"/"+kind+"/"+ref.name, ref.version)
+		doc, ok := r.version(r.container(ref, kind), ref.version)
 		if !ok {
 			continue
 		}
 		return registeredURI(store.Object(doc, "properties"))
+	}
+	if _, played := r.store.Get(RegistryID(ref.registry)); ref.registry != "" && !played {
+		return "", "", missingf("there is no registry %q here", ref.registry)
 	}
 	return "", "", missingf("there is no asset %q of version %q among the %s of the workspace", ref.name, cmp.Or(ref.version, "latest"), kind)
 }

@@ -17,16 +17,18 @@ func TestParseReference(t *testing.T) {
 		text string
 		want reference
 	}{
-		"arm id":                 {testWorkspace + "/data/tiles/versions/3", assetVersion{testWorkspace, "data", "tiles", "3"}},
-		"arm id of another case": {"/Subscriptions/s1/resourcegroups/g1/providers/microsoft.machinelearningservices/workspaces/w1/Data/tiles/versions/3", assetVersion{testWorkspace, "data", "tiles", "3"}},
-		"arm id with a prefix":   {"azureml:" + testWorkspace + "/models/glaze/versions/1", assetVersion{testWorkspace, "models", "glaze", "1"}},
-		"arm id of a code":       {testWorkspace + "/codes/kiln/versions/1", assetVersion{testWorkspace, "codes", "kiln", "1"}},
+		"arm id":                 {testWorkspace + "/data/tiles/versions/3", assetVersion{workspace: testWorkspace, kind: "data", name: "tiles", version: "3"}},
+		"arm id of another case": {"/Subscriptions/s1/resourcegroups/g1/providers/microsoft.machinelearningservices/workspaces/w1/Data/tiles/versions/3", assetVersion{workspace: testWorkspace, kind: "data", name: "tiles", version: "3"}},
+		"arm id with a prefix":   {"azureml:" + testWorkspace + "/models/glaze/versions/1", assetVersion{workspace: testWorkspace, kind: "models", name: "glaze", version: "1"}},
+		"arm id of a code":       {testWorkspace + "/codes/kiln/versions/1", assetVersion{workspace: testWorkspace, kind: "codes", name: "kiln", version: "1"}},
 		"short":                  {"azureml:tiles:3", assetVersion{name: "tiles", version: "3"}},
 		"short without a prefix": {"tiles:3", assetVersion{name: "tiles", version: "3"}},
 		"short latest":           {"azureml:tiles@latest", assetVersion{name: "tiles"}},
 		"slash latest":           {"azureml:/tiles@latest", assetVersion{name: "tiles"}},
-		"long":                   {"azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/data/tiles/versions/3", assetVersion{testWorkspace, "data", "tiles", "3"}},
-		"long with a provider":   {"azureml://subscriptions/s1/resourceGroups/g1/providers/Microsoft.MachineLearningServices/workspaces/w1/data/tiles/versions/3", assetVersion{testWorkspace, "data", "tiles", "3"}},
+		"long":                   {"azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/data/tiles/versions/3", assetVersion{workspace: testWorkspace, kind: "data", name: "tiles", version: "3"}},
+		"long with a provider":   {"azureml://subscriptions/s1/resourceGroups/g1/providers/Microsoft.MachineLearningServices/workspaces/w1/data/tiles/versions/3", assetVersion{workspace: testWorkspace, kind: "data", name: "tiles", version: "3"}},
+		"registry":               {"azureml://registries/clay/models/glaze/versions/1", assetVersion{registry: "clay", kind: "models", name: "glaze", version: "1"}},
+		"registry's label":       {"azureml://registries/clay/environments/glaze/labels/latest", assetVersion{registry: "clay", kind: "environments", name: "glaze"}},
 		"data plane":             {"azureml://locations/eastus/workspaces/0f0f/data/tiles/versions/3", assetVersion{kind: "data", name: "tiles", version: "3"}},
 		"odd label of the shell": {"azureml://locations/eastus/workspaces/w1/data/tiles/versions/labels/latest", assetVersion{kind: "data", name: "tiles"}},
 		"label":                  {"azureml://locations/eastus/workspaces/w1/data/tiles/labels/latest", assetVersion{kind: "data", name: "tiles"}},
@@ -61,7 +63,7 @@ func TestParseReferenceRefuses(t *testing.T) {
 	for _, text := range []string{
 		"", "tiles", "azureml:tiles", "azureml:tiles@stable", "./tiles", "http://kiln.blob.core.windows.net/tiles/a",
 		"https://example.org/tiles", "https://kiln.blob.core.windows.net/", "s3://tiles/a", "adl://kiln/tiles",
-		"azureml://datastores/", "azureml://registries/clay/models/glaze/versions/1", "azureml://locations/eastus/workspaces/w1/data/tiles",
+		"azureml://datastores/", "azureml://registries/clay/models/glaze", "azureml://registries/clay/jobs/j/outputs/o", "azureml://registries/clay/registries/a/models/b/versions/1", "azureml://locations/eastus/workspaces/w1/data/tiles",
 		"azureml://jobs/j1", "runs:/", "wasbs://kiln.blob.core.windows.net/raw", testWorkspace, testWorkspace + "/widgets/a/versions/1",
 	} {
 		if got, err := parseReference(text, testSuffix); err == nil {

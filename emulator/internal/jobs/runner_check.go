@@ -92,7 +92,7 @@ func (r *Runner) checkScriptless(j *job) error {
 		return nil //nolint:nilerr // what cannot be read is told when the model is fetched
 	}
 	resolver := r.resolver(j.workspace)
-	doc, _ := resolver.version(resolver.scope(asset.workspace)+"/models/"+asset.name, asset.version)
+	doc, _ := resolver.version(resolver.container(asset, "models"), asset.version)
 	kind := store.Text(doc, "properties", "modelType")
 	if kind == "" || strings.EqualFold(kind, mlflowModel) {
 		return nil

@@ -54,7 +54,7 @@ func (r *Runner) environmentVersion(workspace, id string) (store.Document, bool)
 		return nil, false
 	}
 	resolver := r.resolver(workspace)
-	doc, found := resolver.version(resolver.scope(asset.workspace)+"/environments/"+asset.name, asset.version)
+	doc, found := resolver.version(resolver.container(asset, "environments"), asset.version)
 	return store.Object(doc, "properties"), found
 }
 

@@ -1,0 +1,132 @@
+package emulator
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// newRegistryDir makes a folder of a registry: a model, a version of code, an environment and the
+// components of a pipeline.
+func newRegistryDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"models/weights/3/weights.txt":     "42",
+		"codes/score/1/score.py":           "import os\ndef run(batch):\n    w = open(os.path.join(os.environ['AZUREML_MODEL_DIR'], '3', 'weights.txt')).read()\n    return [w for _ in batch]\n",
+		"environments/plain/1/conda.yml":   "dependencies:\n- pip:\n  - pandas\n",
+		"environments/plain/1/image.txt":   "kiln:1\n",
+		"data/clay/1/a.txt":                "red",
+		"components/turn/1/component.json": `{"type": "command", "command": "cat ${{inputs.clay}}/a.txt", "inputs": {"clay": {"type": "uri_folder"}}}`,
+		"components/flow/1/component.json": `{"type": "pipeline", "inputs": {"heat": {"type": "string"}}, "jobs": {"turn": {"type": "command", "componentId": "azureml://registries/pottery/components/turn/versions/1",
+			"inputs": {"clay": {"job_input_type": "uri_folder", "uri": "azureml://registries/pottery/data/clay/versions/1"}}}}}`,
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestAssetsOfARegistry(t *testing.T) {
+	client := NewClient(t, &Options{Registries: []Registry{{Name: "pottery", Dir: newRegistryDir(t)}}})
+	ctx := t.Context()
+	const registry = "azureml://registries/pottery/"
+	if _, err := client.Computes().CreateOrUpdate(ctx, "cluster", azmlbatch.Compute{Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Endpoints().CreateOrUpdate(ctx, "kiln", azmlbatch.Endpoint{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, d := range map[string]azmlbatch.Deployment{
+		"model": {
+			Model: azmlbatch.ModelByID{AssetID: registry + "models/weights/labels/latest"}, EnvironmentID: registry + "environments/plain/versions/1", Compute: "cluster",
+			CodeConfiguration: azmlbatch.CodeConfiguration{CodeID: registry + "codes/score/versions/1", ScoringScript: "score.py"},
+		},
+		"steps": {Configuration: azmlbatch.PipelineComponentDeployment{ComponentID: registry + "components/flow/versions/1"}},
+	} {
+		if _, err := client.Deployments("kiln").CreateOrUpdate(ctx, name, d, nil); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	job, err := client.Endpoints().Invoke(ctx, "kiln", azmlbatch.Invocation{Deployment: "model", Input: azmlbatch.LocalPath{Path: "testdata/vases"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := client.Jobs().Wait(ctx, job.Name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, err := range azmlbatch.Rows[string](ctx, client, done.Name, nil) {
+		if err != nil || row != "42" {
+			t.Errorf("row %q, %v; want what the model's file has", row, err)
+		}
+	}
+	steps, err := client.Endpoints().Invoke(ctx, "kiln", azmlbatch.Invocation{Deployment: "steps", Inputs: azmlbatch.Inputs{"heat": azmlbatch.Literal{Value: "900"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Jobs().Wait(ctx, steps.Name, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.Deployments("kiln").CreateOrUpdate(ctx, "none", azmlbatch.Deployment{
+		Model: azmlbatch.ModelByID{AssetID: registry + "models/none/versions/1"}, Compute: "cluster",
+	}, nil); err == nil || !strings.Contains(err.Error(), "models/none") {
+		t.Errorf("a model that the registry does not have: %v", err)
+	}
+}
+
+// TestUploadToARegistry: the two steps, then the operation on the data plane.
+func TestUploadToARegistry(t *testing.T) {
+	e := NewTest(t, &Options{Registries: []Registry{{Name: "Pottery"}}})
+	const arm = "https://management.azure.com"
+	resp, body := rawAsk(t, e, "GET", "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/pottery/discovery", arm, "", nil)
+	if resp.StatusCode != 200 || !strings.Contains(body, `"primaryRegionResourceProviderUri":"https://cert-eastus.experiments.azureml.net/"`) {
+		t.Fatalf("discovery: %s %s", resp.Status, body)
+	}
+	if resp, _ := rawAsk(t, e, "GET", "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/none/discovery", arm, "", nil); resp.StatusCode != 403 {
+		t.Errorf("discovery of a registry that is not played: %s", resp.Status)
+	}
+	base := "https://cert-eastus.experiments.azureml.net/mferp/managementfrontend/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/registries/pottery/"
+	const version = "?api-version=2021-10-01-dataplanepreview"
+	var containers []string
+	for _, v := range []string{"1", "2"} {
+		resp, body := rawAsk(t, e, "PUT", base+"tempdatarefs/glaze/versions/"+v+version, arm, `{"temporaryDataReferenceType": "TemporaryBlobReference"}`, nil)
+		_, container, _ := strings.Cut(body, `"blobUri":"https://registrypottery.blob.core.windows.net:443/`)
+		container, _, _ = strings.Cut(container, `"`)
+		if resp.StatusCode != 200 || !strings.HasPrefix(container, "pottery-") {
+			t.Fatalf("%s %s", resp.Status, body)
+		}
+		containers = append(containers, container)
+	}
+	if containers[0] != containers[1] {
+		t.Errorf("versions of one asset get the containers %v, want the same", containers)
+	}
+	resp, body = rawAsk(t, e, "PUT", base+"models/glaze/versions/1"+version, arm, `{"properties": {"modelUri": "https://registrypottery.blob.core.windows.net/`+containers[0]+`"}}`, nil)
+	if resp.StatusCode != 202 || body != "null" {
+		t.Fatalf("%s %s", resp.Status, body)
+	}
+	if resp, body := rawAsk(t, e, "GET", resp.Header.Get("Location"), arm, "", nil); resp.StatusCode != 200 || !strings.Contains(body, `"azureml://registries/pottery/models/glaze/versions/1"`) {
+		t.Errorf("operation: %s %s", resp.Status, body)
+	}
+	if resp, body := rawAsk(t, e, "GET", base+"models/glaze/versions/1"+version, arm, "", nil); resp.StatusCode != 200 || !strings.Contains(body, `"type":"models"`) {
+		t.Errorf("model: %s %s", resp.Status, body)
+	}
+	for _, path := range []string{"models/none/versions/1", "kilns/a/versions/1"} {
+		if resp, body := rawAsk(t, e, "GET", base+path+version, arm, "", nil); resp.StatusCode != 404 {
+			t.Errorf("%s: %s %s", path, resp.Status, body)
+		}
+	}
+	for _, spec := range []string{"a", "pottery=/no/such/folder", "-x"} {
+		if _, err := ParseRegistry(spec); err == nil {
+			t.Errorf("ParseRegistry(%q) succeeds", spec)
+		}
+	}
+}
