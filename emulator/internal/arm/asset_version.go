@@ -114,7 +114,8 @@ func (c *call) storeVersion(kind *assetKind) (stored store.Document, created boo
 	old, exists := c.h.store.Get(c.versionID(kind))
 	properties := newAssetProperties(store.Object(body, "properties"))
 	if violations := kind.contentViolations(properties); !exists && len(violations) > 0 {
-		return c.invalid(kind.noun, violations)
+		invalid := c.invalid(kind.noun, violations)
+		return nil, false, &invalid
 	}
 	if refusal := kind.build(c, properties, store.Object(old, "properties")); refusal != nil {
 		return nil, false, refusal
