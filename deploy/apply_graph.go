@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/azmlbatch/azmlbatch"
@@ -16,7 +17,7 @@ func (a *applier) graph() {
 		case *computeItem:
 			a.compute(i)
 		case *endpointItem:
-			a.resource(i)
+			a.resource(i, nil)
 		case *deploymentItem:
 			a.deployment(i)
 		case *componentItem:
@@ -33,6 +34,12 @@ func (a *applier) graph() {
 	}
 	for _, r := range a.rollouts {
 		a.rollout(r)
+	}
+	before := slices.Clone(a.steps)
+	for _, i := range a.items {
+		if i, ok := i.(*scheduleItem); ok {
+			a.resource(i, before)
+		}
 	}
 }
 
@@ -65,7 +72,7 @@ func (a *applier) asset(i assetWriter, after []*step) {
 	}
 }
 
-// resource is what has operations: a compute, an endpoint or a deployment.
+// resource is what has operations: a compute, an endpoint, a deployment or a schedule.
 type resource interface {
 	item
 	// reread asks for this one resource again.
@@ -74,9 +81,9 @@ type resource interface {
 	send(ctx context.Context, client *azmlbatch.Client) (operation func(context.Context, *azmlbatch.WaitOptions) error, err error)
 }
 
-func (a *applier) resource(i resource) {
+func (a *applier) resource(i resource, after []*step) {
 	if i.planning().Action != ActionLeave {
-		a.byItem[i] = a.add(stepName(i.planning()), nil, func(ctx context.Context, s *step) error {
+		a.byItem[i] = a.add(stepName(i.planning()), after, func(ctx context.Context, s *step) error {
 			wait, err := a.begin(ctx, i)
 			if err != nil || wait == nil {
 				return err

@@ -35,6 +35,9 @@ func (c *checker) values() {
 	for _, v := range c.spec.Endpoints {
 		c.endpoint(v)
 	}
+	for _, v := range c.spec.Schedules {
+		c.schedule(v)
+	}
 	for _, d := range c.spec.Deployments {
 		c.value(d.part(), azmlbatch.Check(withoutReferences(d.Deployment)))
 	}
@@ -72,6 +75,17 @@ func (c *checker) endpoint(v azmlbatch.Endpoint) {
 		c.bad(p, "Identity", fmt.Sprintf("is %q", v.Identity.Type), "batch endpoints take system_assigned only; give the cluster the identity that reads the data", nil)
 	}
 	c.value(p, azmlbatch.Check(v))
+}
+
+// schedule checks that a schedule has a time and something to do.
+func (c *checker) schedule(v azmlbatch.Schedule) {
+	p := part{kindSchedule, v.Name, ""}
+	if v.Trigger == nil {
+		c.bad(p, "Trigger", "is missing", "say when it fires", nil)
+	}
+	if v.Action == nil {
+		c.bad(p, "Action", "is missing", "say what it starts", nil)
+	}
 }
 
 // value notes a mistake that the SDK found, in the words of a Spec.

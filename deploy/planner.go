@@ -86,6 +86,9 @@ func (p *planner) collect(ctx context.Context) error {
 		p.add(d)
 		bad = append(bad, err)
 	}
+	for _, v := range p.spec.Schedules {
+		p.add(&scheduleItem{want: withJobID(v, p.client.Workspace())})
+	}
 	return errors.Join(append(bad, p.nameAnonymous(ctx))...)
 }
 

@@ -43,13 +43,14 @@ type Document struct {
 }
 
 // Read reads files of the CLI v2 into a Spec: batch endpoints, deployments, models, environments,
-// computes, data assets and components, several documents in a file and any number of files.
+// computes, data assets, components and schedules, several documents in a file and any number of files.
 // A path can be a folder; its files that end in .yml or .yaml are read, those of its folders are not.
 // What a document describes is told by its keys. Documents that do not belong to batch scoring are
 // left out if they are in a folder, and a mistake if their file is named.
 //
 // Paths within a file are relative to the file, and relative to the working directory in the Spec.
-// Assets that stand in a deployment, and files that it names, become parts of the Spec. Keys that the
+// A schedule has create_job: azureml:JOB, or invoke_batch_endpoint with endpoint_name and the keys of an inputs file, which az ml has no
+// key for. Assets that stand in a deployment, and files that it names, become parts of the Spec. Keys that the
 // CLI does not know are mistakes. Numbers become text as they are written: version: 2.10 is "2.10".
 //
 // It sends nothing. The error has all mistakes, joined, each a *[SpecError] with file, line and column.

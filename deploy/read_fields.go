@@ -8,6 +8,8 @@ var keysOf = map[string][]string{
 	"Endpoint":                           {"endpoint_name"},
 	"Version":                            {"version"},
 	"Tags":                               {"tags"},
+	"Trigger":                            {"trigger"},
+	"Action":                             {"invoke_batch_endpoint", "create_job"},
 	"AuthMode":                           {"auth_mode"},
 	"Identity":                           {"identity.type"},
 	"Build":                              {"build"},

@@ -107,7 +107,7 @@ func input(m *mapping, name string) azmlbatch.Input {
 		case path == "":
 			in = literal(m, kind, value)
 		case isReference(path):
-			in = inputOf(kind, azmlbatch.URIFolder{URI: path, Mode: dataMode(mode), Description: description})
+			in = inputOf(kind, azmlbatch.URIFolder{URI: path, Mode: dataModes[mode], Description: description})
 		default:
 			in = localInput(m, kind, path)
 		}
@@ -117,13 +117,11 @@ func input(m *mapping, name string) azmlbatch.Input {
 
 var inputModes = []string{"ro_mount", "rw_mount", "download", "direct", "eval_mount", "eval_download"}
 
-// dataMode is the service's word for one of the YAML's.
-func dataMode(word string) azmlbatch.DataMode {
-	return map[string]azmlbatch.DataMode{
-		"ro_mount": azmlbatch.DataModeReadOnlyMount, "rw_mount": azmlbatch.DataModeReadWriteMount, "download": azmlbatch.DataModeDownload,
-		"direct": azmlbatch.DataModeDirect, "eval_mount": azmlbatch.DataModeEvalMount, "eval_download": azmlbatch.DataModeEvalDownload,
-		"mount": azmlbatch.DataModeReadWriteMount, "upload": azmlbatch.DataModeUpload,
-	}[word]
+// dataModes are the service's words for those of the YAML.
+var dataModes = map[string]azmlbatch.DataMode{
+	"ro_mount": azmlbatch.DataModeReadOnlyMount, "rw_mount": azmlbatch.DataModeReadWriteMount, "download": azmlbatch.DataModeDownload,
+	"direct": azmlbatch.DataModeDirect, "eval_mount": azmlbatch.DataModeEvalMount, "eval_download": azmlbatch.DataModeEvalDownload,
+	"mount": azmlbatch.DataModeReadWriteMount, "upload": azmlbatch.DataModeUpload,
 }
 
 // literal reads the value of a literal; its type decides what it is sent as.
@@ -198,7 +196,7 @@ func output(m *mapping, name string) azmlbatch.Output {
 		if v.URI != "" && !isReference(v.URI) {
 			m.bad("path", m.value("path"), fmt.Sprintf("%q is a local path", v.URI), "write azureml://datastores/NAME/paths/PATH")
 		}
-		v.Mode = dataMode(m.choice("mode", "upload", "mount", "rw_mount", "direct"))
+		v.Mode = dataModes[m.choice("mode", "upload", "mount", "rw_mount", "direct")]
 		m.text("description", &v.Description)
 	})
 	out, _ := inputOf(kind, v).(azmlbatch.Output)

@@ -48,6 +48,8 @@ func documentKinds() []documentKind {
 		{name: "data asset", types: append([]string{""}, dataTypes...), telling: []string{"path"}, schemas: []string{"data"}, read: (*reader).data},
 		{name: "pipeline component", types: []string{"pipeline"}, telling: []string{"jobs"}, schemas: []string{"pipelineComponent"}, read: (*reader).component},
 		{name: "command component", types: []string{"command"}, telling: []string{"command"}, schemas: []string{"commandComponent"}, read: (*reader).component},
+		{name: "schedule", types: []string{""}, telling: []string{"trigger"}, never: []string{"import_data", "create_monitor"},
+			schemas: []string{"schedule"}, read: (*reader).schedule},
 		{name: "inputs of an invocation", types: []string{""}, telling: []string{"inputs", "outputs"},
 			reason: "they belong to a job; give them to invoke"},
 

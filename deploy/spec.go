@@ -47,6 +47,9 @@ type Spec struct {
 	// Components by Name and Version. The "code" of a command component, also within the jobs of a
 	// pipeline component, may be a local folder.
 	Components []azmlbatch.Component
+	// Schedules by Name. They come last: one that is new or changed fires only after the deployments are there. The
+	// Action of azmlbatch.InvokeEndpoint invokes an endpoint.
+	Schedules []azmlbatch.Schedule
 	// Datastores says where local content of models, data assets and build contexts is uploaded to: the name of a
 	// datastore by local path, as written in the Spec. What it does not name goes to the workspace's default datastore.
 	Datastores map[string]string
@@ -127,6 +130,7 @@ type part struct {
 const (
 	kindEndpoint   azmlbatch.ReferenceKind = "endpoints"
 	kindDeployment azmlbatch.ReferenceKind = "deployments"
+	kindSchedule   azmlbatch.ReferenceKind = "schedules"
 )
 
 func (p part) noun() string {
@@ -174,6 +178,9 @@ func (s Spec) parts() []part {
 	}
 	for _, v := range s.Deployments {
 		all = append(all, v.part())
+	}
+	for _, v := range s.Schedules {
+		all = append(all, part{kindSchedule, v.Name, ""})
 	}
 	return all
 }

@@ -134,6 +134,9 @@ func (w *writer) all() {
 	for _, v := range w.spec.Deployments {
 		w.deployment(v)
 	}
+	for _, v := range w.spec.Schedules {
+		w.schedule(v)
+	}
 }
 
 func (w *writer) endpoint(v azmlbatch.Endpoint) {

@@ -30,7 +30,7 @@ func (d document) mapping(found *[]error) *mapping {
 
 // bad notes a mistake in the value of a key.
 func (m *mapping) bad(key string, node *yaml.Node, problem, remedy string) {
-	*m.found = append(*m.found, m.at(node, m.path+key, problem, remedy))
+	*m.found = append(*m.found, m.at(node, strings.TrimSuffix(m.path+key, "."), problem, remedy))
 }
 
 // value is the node of a key, nil if it is absent or empty.
