@@ -10,11 +10,12 @@ import (
 
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/deploy"
+	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
 func (a *app) applyCommand() *cobra.Command {
 	var flags deployFlags
-	var asJSON bool
+	var asJSON, local bool
 	cmd := &cobra.Command{
 		Use: "apply -f FILE... [flags]", Short: "Bring the workspace to what files say.",
 		Long: fmt.Sprintf(`Bring the workspace to what files say: upload, register and deploy what is new or has changed,
@@ -23,27 +24,72 @@ it again: it goes on from what is there.
 
 With --smoke-input a deployment becomes the default only after it has scored that input; if it
 does not, the old default stays and the exit code is %d. azmlbatch plan shows beforehand what
-would happen.`, jobFailed),
+would happen.
+
+With --local all of this happens on this machine, in an emulator: a dry run before a cluster is
+paid for. Clusters, endpoints and environments that the files only refer to have stand-ins there;
+models, code and components have to be in the files.`, jobFailed),
 		Example:               "azmlbatch apply -f endpoint.yml -f deployment.yml --smoke-input ./images --set-default",
 		DisableFlagsInUseLine: true,
-		RunE: a.asking(func(ctx context.Context, client *azmlbatch.Client, args []string) error {
-			plan, err := flags.plan(ctx, client, args)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec, err := flags.read(args)
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(a.err, plan)
-			w := a.newProgress()
-			result, err := plan.Apply(ctx, &deploy.ApplyOptions{OnProgress: w.deployStep})
-			w.end()
-			if err := a.printApplied(result, asJSON); err != nil {
+			if local {
+				return a.dryRun(cmd.Context(), spec, flags, asJSON)
+			}
+			client, err := a.client()
+			if err != nil {
 				return err
 			}
-			return applyError(err)
-		}),
+			return a.apply(cmd.Context(), client, spec, flags, asJSON)
+		},
 	}
 	flags.add(cmd)
+	cmd.Flags().BoolVar(&local, "local", false, "apply to an emulator on this machine, and forget it afterwards")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the steps that were done and the smoke tests that passed as one JSON object")
 	return a.inWorkspace(cmd)
+}
+
+func (a *app) apply(ctx context.Context, client *azmlbatch.Client, spec deploy.Spec, flags deployFlags, asJSON bool) error {
+	plan, err := flags.plan(ctx, client, spec)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(a.err, plan)
+	w := a.newProgress()
+	result, err := plan.Apply(ctx, &deploy.ApplyOptions{OnProgress: w.deployStep})
+	w.end()
+	return a.outcome(result, err, asJSON)
+}
+
+// dryRun applies the files to an emulator, which has stand-ins for what they refer to.
+func (a *app) dryRun(ctx context.Context, spec deploy.Spec, flags deployFlags, asJSON bool) (err error) {
+	azure, err := emulator.New(&emulator.Options{Python: flags.python})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, azure.Close()) }()
+	client, err := azure.Client(nil)
+	if err != nil {
+		return err
+	}
+	w := a.newProgress()
+	result, err := deploy.Local(ctx, client, spec, &deploy.LocalOptions{SmokeInput: flags.smoke(), Python: flags.python, OnProgress: w.deployStep})
+	w.end()
+	return a.outcome(result, err, asJSON)
+}
+
+// outcome prints what was done, also of an apply that failed.
+func (a *app) outcome(result deploy.Result, err error, asJSON bool) error {
+	for _, what := range result.StandIns {
+		fmt.Fprintln(a.err, "stand-in:", what)
+	}
+	if err := a.printApplied(result, asJSON); err != nil {
+		return err
+	}
+	return applyError(err)
 }
 
 // applyError adds the exit code of a smoke test, and what goes on after an interrupt.

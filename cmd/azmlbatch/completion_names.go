@@ -66,7 +66,7 @@ func deploymentNames(ctx context.Context, client *azmlbatch.Client, args []strin
 
 // jobNames are those of the workspace's batch jobs, with how each is doing.
 func jobNames(ctx context.Context, client *azmlbatch.Client, _ []string) iter.Seq2[string, error] {
-	return mapped(client.Jobs().ListSummaries(ctx, batchJobs("")), func(j azmlbatch.JobSummary) string {
+	return mapped(client.Jobs().ListSummaries(ctx, batchJobs()), func(j azmlbatch.JobSummary) string {
 		return cobra.CompletionWithDesc(j.Name, j.ExperimentName+" "+string(j.Status))
 	})
 }

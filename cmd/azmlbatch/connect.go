@@ -30,14 +30,17 @@ folder or above it, as the studio gives out. Sign in with az login, or with a se
 principal in AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or in any other way
 that Azure's DefaultAzureCredential knows.`
 
+// cloudNames are the names that az cloud has.
+const cloudNames = "AzureCloud, AzureChinaCloud, AzureUSGovernment"
+
 // inWorkspace adds the flags that name the workspace to a command and all its verbs.
 func (a *app) inWorkspace(cmd *cobra.Command) *cobra.Command {
 	c, flags := &a.connection, cmd.PersistentFlags()
 	flags.StringVar(&c.subscription, "subscription", "", "`ID` of the subscription")
 	flags.StringVarP(&c.resourceGroup, "resource-group", "g", "", "`NAME` of the resource group")
 	flags.StringVarP(&c.workspaceName, "workspace-name", "w", "", "`NAME` of the workspace")
-	flags.StringVar(&c.cloudName, "cloud", "", "`NAME` of the cloud: AzureCloud, AzureChinaCloud or AzureUSGovernment; by default that of AZURE_AUTHORITY_HOST, else AzureCloud")
-	completeFlag(cmd, "cloud", cobra.FixedCompletions([]string{"AzureCloud", "AzureChinaCloud", "AzureUSGovernment"}, cobra.ShellCompDirectiveNoFileComp))
+	flags.StringVar(&c.cloudName, "cloud", "", "`NAME` of the cloud: "+cloudNames+"; by default that of AZURE_AUTHORITY_HOST, else AzureCloud")
+	completeFlag(cmd, "cloud", cobra.FixedCompletions(strings.Split(cloudNames, ", "), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -69,7 +72,7 @@ func (c *connection) cloud() (cloud.Configuration, error) {
 		return cloud.AzureGovernment, nil
 	case "":
 	default:
-		return cloud.Configuration{}, usagef("--cloud must be one of AzureCloud, AzureChinaCloud, AzureUSGovernment, not %q", c.cloudName)
+		return cloud.Configuration{}, usagef("--cloud must be one of "+cloudNames+", not %q", c.cloudName)
 	}
 	login := strings.TrimSuffix(os.Getenv("AZURE_AUTHORITY_HOST"), "/")
 	for _, known := range []cloud.Configuration{cloud.AzureChina, cloud.AzureGovernment} {
@@ -121,8 +124,11 @@ func shellWord(word string) string {
 	return shellQuote(word)
 }
 
+// workspaceVerb is what a verb does in the workspace.
+type workspaceVerb func(ctx context.Context, client *azmlbatch.Client, args []string) error
+
 // asking is a verb that asks the workspace.
-func (a *app) asking(verb func(ctx context.Context, client *azmlbatch.Client, args []string) error) func(*cobra.Command, []string) error {
+func (a *app) asking(verb workspaceVerb) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		client, err := a.client()
 		if err != nil {

@@ -145,7 +145,7 @@ first, unless --yes is given. Set another default deployment before you delete t
 			w := a.newProgress()
 			defer w.end()
 			err := client.Deployments(args[0]).Delete(ctx, args[1], w.operation("deleting "+what))
-			return a.goesOn(err, "the deletion", "azmlbatch deployment list "+args[0]+a.again())
+			return a.goesOn(err, "the deletion may go on", "azmlbatch deployment list "+args[0]+a.again())
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")

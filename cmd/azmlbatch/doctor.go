@@ -173,13 +173,15 @@ func (d *doctor) reach(ctx context.Context) bool {
 	ws := d.client.Workspace()
 	switch {
 	case errors.Is(err, azmlbatch.ErrNotFound):
-		d.failed(check, statusMissing, err, fmt.Sprintf("az ml workspace list --resource-group %s --subscription %s shows those that exist", shellWord(ws.ResourceGroup), shellWord(ws.SubscriptionID)))
+		d.failed(check, statusMissing, err, fmt.Sprintf("az ml workspace list --resource-group %s --subscription %s shows those that exist",
+			shellWord(ws.ResourceGroup), shellWord(ws.SubscriptionID)))
 	case azmlbatch.HasCode(err, "AuthorizationFailed"):
 		d.failed(check, statusMissing, err, d.assign("Reader", ws.ID()))
 	case err != nil:
 		d.failed(check, statusMissing, err, "")
 	case details.TenantID != "" && d.caller.TenantID != "" && !strings.EqualFold(details.TenantID, d.caller.TenantID):
-		d.add(finding{check, statusMissing, fmt.Sprintf("it is of tenant %s, and the sign-in of %s", details.TenantID, d.caller.TenantID), "az login --tenant " + details.TenantID})
+		d.add(finding{check, statusMissing, fmt.Sprintf("it is of tenant %s, and the sign-in of %s", details.TenantID, d.caller.TenantID),
+			"az login --tenant " + details.TenantID})
 	default:
 		d.workspace = details
 		d.ok(check, "region %s, public network access %s", details.Location, orUnknown(strings.ToLower(details.PublicNetworkAccess)))
@@ -208,5 +210,6 @@ func (d *doctor) assign(role, scope string) string {
 }
 
 func assignTo(objectID, kind, role, scope string) string {
-	return fmt.Sprintf("az role assignment create --assignee-object-id %s --assignee-principal-type %s --role %q --scope %s", objectID, kind, role, shellWord(scope))
+	return fmt.Sprintf("az role assignment create --assignee-object-id %s --assignee-principal-type %s --role %q --scope %s",
+		objectID, kind, role, shellWord(scope))
 }

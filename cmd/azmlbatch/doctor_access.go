@@ -22,9 +22,13 @@ type need struct {
 // needs are the actions of each call and the smallest built-in role that has them
 // (learn.microsoft.com, how-to-assign-roles).
 var needs = []need{
-	{"role to deploy", []string{"models/versions/write", "codes/versions/write", "environments/versions/write", "batchEndpoints/write", "batchEndpoints/deployments/write"},
-		"AzureML Data Scientist", statusMissing},
-	{"role to invoke", []string{"batchEndpoints/read", "batchEndpoints/jobs/write", "batchEndpoints/deployments/jobs/write"}, "AzureML Data Scientist", statusMissing},
+	{"role to deploy", []string{
+		"models/versions/write", "codes/versions/write", "environments/versions/write", "batchEndpoints/write",
+		"batchEndpoints/deployments/write",
+	}, "AzureML Data Scientist", statusMissing},
+	{"role to invoke", []string{
+		"batchEndpoints/read", "batchEndpoints/jobs/write", "batchEndpoints/deployments/jobs/write",
+	}, "AzureML Data Scientist", statusMissing},
 	{"role to cancel jobs", []string{"jobs/cancel/action"}, "AzureML Data Scientist", statusMissing},
 	// Of AzureML Data Scientist computes/*/write is taken out. Read literally that spares computes/write, but the
 	// documentation says that the role makes no clusters, so a name stands in between.
@@ -70,7 +74,8 @@ func (d *doctor) checkStorage(ctx context.Context) {
 	} else {
 		d.ok("read storage", "%s%s", place, keys)
 	}
-	content := fmt.Sprintf("azmlbatch doctor, %s, %s\n", d.caller.ObjectID, time.Now().UTC().Format(time.RFC3339Nano)) // equal content would not be sent again
+	now := time.Now().UTC().Format(time.RFC3339Nano) // equal content would not be sent again
+	content := fmt.Sprintf("azmlbatch doctor, %s, %s\n", d.caller.ObjectID, now)
 	if _, err := d.client.UploadReader(ctx, strings.NewReader(content), "azmlbatch-doctor.txt", nil); err != nil {
 		d.storageFailed("write storage", err, "Storage Blob Data Contributor")
 	} else {

@@ -18,7 +18,7 @@ func (d *doctor) checkClusters(ctx context.Context) {
 			d.failed("clusters", statusUnknown, err, "")
 			return
 		}
-		if _, ok := c.Properties.(azmlbatch.AmlCompute); ok {
+		if c.Type == azmlbatch.ComputeTypeAmlCompute {
 			clusters[strings.ToLower(c.Name)] = c
 		}
 	}
@@ -33,10 +33,12 @@ func (d *doctor) checkClusters(ctx context.Context) {
 }
 
 func (d *doctor) checkCluster(c azmlbatch.Compute) {
-	check, properties := "cluster "+c.Name, c.Properties.(azmlbatch.AmlCompute)
+	check := "cluster " + c.Name
+	properties, _ := c.Properties.(azmlbatch.AmlCompute) // one whose creation failed may have none
 	switch {
 	case c.ProvisioningState == azmlbatch.ProvisioningStateFailed:
-		d.add(finding{check, statusMissing, "its creation failed: " + rawTexts(c.ProvisioningErrors), "az ml compute delete --name " + c.Name + d.azWorkspace() + ", then make it anew"})
+		d.add(finding{check, statusMissing, "its creation failed: " + rawTexts(c.ProvisioningErrors),
+			"az ml compute delete --name " + c.Name + d.azWorkspace() + ", then make it anew"})
 		return
 	case len(properties.Errors) > 0:
 		d.add(finding{check, statusMissing, "its nodes do not start: " + rawTexts(properties.Errors), "see the quota below"})
@@ -60,7 +62,8 @@ func (d *doctor) checkClusterIdentity(c azmlbatch.Compute) {
 			"if jobs are refused: " + assignTo(c.Identity.PrincipalID, "ServicePrincipal", "Storage Blob Data Reader", d.workspace.StorageAccount)})
 	case len(c.Identity.UserAssignedIdentities) > 0:
 		d.add(finding{check, statusUnknown, "whether it may read the storage cannot be seen from here",
-			fmt.Sprintf("if jobs are refused, assign the role %q on %s to %s", "Storage Blob Data Reader", d.workspace.StorageAccount, sortedKeys(c.Identity.UserAssignedIdentities)[0])})
+			fmt.Sprintf("if jobs are refused, assign the role %q on %s to %s", "Storage Blob Data Reader", d.workspace.StorageAccount,
+				sortedKeys(c.Identity.UserAssignedIdentities)[0])})
 	default:
 		d.add(finding{check, statusMissing, "it has none, and the workspace's storage takes no keys",
 			"az ml compute update --identity-type SystemAssigned --name " + c.Name + d.azWorkspace()})
@@ -70,7 +73,8 @@ func (d *doctor) checkClusterIdentity(c azmlbatch.Compute) {
 // azWorkspace are the flags that name the workspace to az ml.
 func (d *doctor) azWorkspace() string {
 	ws := d.client.Workspace()
-	return fmt.Sprintf(" --resource-group %s --workspace-name %s --subscription %s", shellWord(ws.ResourceGroup), shellWord(ws.Name), shellWord(ws.SubscriptionID))
+	return " --resource-group " + shellWord(ws.ResourceGroup) + " --workspace-name " + shellWord(ws.Name) +
+		" --subscription " + shellWord(ws.SubscriptionID)
 }
 
 // rawTexts joins JSON values on one line.
@@ -103,6 +107,9 @@ func (d *doctor) checkQuota(ctx context.Context) {
 		usages = append(usages, usage)
 	}
 	for _, name := range sortedKeys(d.clusters) {
+		if d.clusters[name].ProvisioningState == azmlbatch.ProvisioningStateFailed {
+			continue
+		}
 		d.add(clusterQuota(d.clusters[name], sizes, usages))
 	}
 }
@@ -118,7 +125,7 @@ func (d *doctor) quotaUnknown(err error) {
 // clusterQuota is whether the quota of the machines' family lets a cluster grow to its maximum.
 func clusterQuota(c azmlbatch.Compute, sizes []azmlbatch.VMSize, usages []azmlbatch.Usage) finding {
 	f := finding{Check: "quota of cluster " + c.Name, Status: statusUnknown}
-	properties := c.Properties.(azmlbatch.AmlCompute)
+	properties, _ := c.Properties.(azmlbatch.AmlCompute)
 	if properties.VMPriority == azmlbatch.VMPriorityLowPriority {
 		f.Detail = "the service does not tell it for low-priority nodes"
 		return f
@@ -146,7 +153,8 @@ func clusterQuota(c azmlbatch.Compute, sizes []azmlbatch.VMSize, usages []azmlba
 // quotaFinding tells a quota that has no room for a single node from one that only keeps the cluster from its maximum.
 func quotaFinding(f finding, usage azmlbatch.Usage, own int64, nodes, cores int) finding {
 	needed, others := int64(nodes)*int64(cores), usage.CurrentValue-own
-	f.Status, f.Detail = statusOK, fmt.Sprintf("%s: %d of %d cores are used, the cluster may take %d", usage.Name, usage.CurrentValue, usage.Limit, needed)
+	f.Status = statusOK
+	f.Detail = fmt.Sprintf("%s: %d of %d cores are used, the cluster may take %d", usage.Name, usage.CurrentValue, usage.Limit, needed)
 	switch room := usage.Limit - others; {
 	case room < int64(cores):
 		f.Status = statusMissing
@@ -162,8 +170,9 @@ func quotaFinding(f finding, usage azmlbatch.Usage, own int64, nodes, cores int)
 // isUsage reports whether a usage is of a kind, and of the dedicated cores of a family. The family is
 // standardDSv2Family, its usages "Standard DSv2 Family Cluster Dedicated vCPUs".
 func isUsage(u azmlbatch.Usage, kind, family string) bool {
-	name := strings.ToLower(strings.ReplaceAll(u.Name, " ", ""))
-	return strings.EqualFold(u.Type, "Microsoft.MachineLearningServices/"+kind+"/usages") && name == strings.ToLower(family)+"clusterdedicatedvcpus"
+	name := strings.ReplaceAll(u.Name, " ", "")
+	return strings.EqualFold(u.Type, "Microsoft.MachineLearningServices/"+kind+"/usages") &&
+		strings.EqualFold(name, family+"ClusterDedicatedvCPUs")
 }
 
 // checkEndpoints looks whether each endpoint can take a job.
@@ -185,7 +194,8 @@ func (d *doctor) checkEndpoints(ctx context.Context) {
 		}
 		cluster := shortReference(azmlbatch.ReferenceKindCompute, deployment.Compute)
 		if _, found := d.clusters[strings.ToLower(cluster)]; !found && d.clusters != nil {
-			d.add(finding{check, statusMissing, fmt.Sprintf("its default deployment %s runs on %s, which is no cluster of the workspace", e.DefaultDeployment, cluster),
+			d.add(finding{check, statusMissing,
+				fmt.Sprintf("its default deployment %s runs on %s, which is no cluster of the workspace", e.DefaultDeployment, cluster),
 				"make the cluster, or set another default with azmlbatch endpoint set-default " + e.Name + " DEPLOYMENT" + d.again()})
 			continue
 		}

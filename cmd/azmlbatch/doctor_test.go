@@ -286,3 +286,64 @@ func TestClusterQuota(t *testing.T) {
 		}
 	}
 }
+
+// TestDoctorOfClusters: what a cluster says about itself.
+func TestDoctorOfClusters(t *testing.T) {
+	p := newPottery(t, &emulator.Options{Workspaces: []emulator.Workspace{{Keyless: true}}})
+	details, err := p.client.WorkspaceDetails(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster := func(name, more, properties string) string {
+		return `{"id":"/x/computes/` + name + `","name":"` + name + `"` + more + `,"properties":{"computeType":"AmlCompute"` + properties + `}}`
+	}
+	const large = `,"provisioningState":"Succeeded","properties":{"vmSize":"STANDARD_DS3_V2","scaleSettings":{"maxNodeCount":2}}`
+	computes := strings.Join([]string{
+		cluster("broken", "", `,"provisioningState":"Failed","provisioningErrors":[{"error":{"code":"QuotaExceeded"}}]`),
+		cluster("stuck", "", `,"properties":{"scaleSettings":{"maxNodeCount":2},"errors":[{"code":"ClusterCoreQuotaReached"}]}`),
+		cluster("empty", "", `,"properties":{"scaleSettings":{"maxNodeCount":0}}`),
+		cluster("own", `,"identity":{"type":"SystemAssigned","principalId":"o-1"}`, large),
+		cluster("lent", `,"identity":{"type":"UserAssigned","userAssignedIdentities":{"/x/kiln":{}}}`, large),
+		`{"name":"desk","properties":{"computeType":"ComputeInstance"}}`,
+	}, ",")
+	_, got := examined(t, p, func(r *http.Request) (int, string) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/computes"):
+			return 200, `{"value":[` + computes + `]}`
+		case strings.HasSuffix(r.URL.Path, "/usages"):
+			return 403, `{"error":{"code":"AuthorizationFailed","message":"The client lacks 'Microsoft.MachineLearningServices/locations/usages/read' over scope 's'."}}`
+		case strings.HasSuffix(r.URL.Path, "/batchEndpoints"):
+			return 200, `{"value":[]}`
+		}
+		return 0, ""
+	})
+	checkMissing(t, got, map[string][2]string{
+		"cluster broken":           {statusMissing, `its creation failed: {"error":{"code":"QuotaExceeded"}}; az ml compute delete --name broken `},
+		"cluster stuck":            {statusMissing, `its nodes do not start: {"code":"ClusterCoreQuotaReached"}; see the quota below`},
+		"cluster empty":            {statusMissing, "it may have no nodes; az ml compute update --max-instances 2 --name empty "},
+		"identity of cluster own":  {statusUnknown, `if jobs are refused: az role assignment create --assignee-object-id o-1 --assignee-principal-type ServicePrincipal --role "Storage Blob Data Reader" --scope ` + details.StorageAccount},
+		"identity of cluster lent": {statusUnknown, `assign the role "Storage Blob Data Reader" on ` + details.StorageAccount + " to /x/kiln"},
+		"quota":                    {statusUnknown, roleOf + `"Reader" --scope /subscriptions/` + emulator.DefaultSubscriptionID},
+	})
+}
+
+func TestDescribeCaller(t *testing.T) {
+	user := sdk.Caller{ObjectID: "o", TenantID: "t", Name: "potter@kiln.example", IsUser: true}
+	for want, caller := range map[string]sdk.Caller{
+		"potter@kiln.example (object id o) of tenant t": user,
+		"application a (object id o) of tenant t":       {ObjectID: "o", TenantID: "t", ApplicationID: "a"},
+		"the token does not tell who it is of":          {},
+	} {
+		if got := describeCaller(caller); got != want {
+			t.Errorf("%+v is described as %q, want %q", caller, got, want)
+		}
+	}
+	for want, caller := range map[string]sdk.Caller{
+		`az role assignment create --assignee-object-id o --assignee-principal-type User --role "Reader" --scope /x`: user,
+		`assign the role "Reader" on /x`: {},
+	} {
+		if got := (&doctor{caller: caller}).assign("Reader", "/x"); got != want {
+			t.Errorf("for %+v: %q, want %q", caller, got, want)
+		}
+	}
+}

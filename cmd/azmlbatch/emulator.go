@@ -49,7 +49,8 @@ func (f *emulatorFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.seeds, "seed", nil, "show a local folder as blobs: `SPEC` is ACCOUNT/CONTAINER[/PREFIX]=DIR; may be repeated")
 	flags.StringVar(&f.python, "python", "", "`PATH` of the interpreter for scoring scripts; by default python3 from PATH")
 	flags.StringArrayVar(&f.scriptEnv, "script-env", nil, scriptEnvHelp)
-	choiceVar(cmd, &f.environments, "environments", "packages for scripts: host uses those of the interpreter, venv installs the pip packages of the deployment's environment", "host", "venv")
+	choiceVar(cmd, &f.environments, "environments",
+		"packages for scripts: host uses those of the interpreter, venv installs the pip packages of the deployment's environment", "host", "venv")
 	choiceVar(cmd, &f.pace, "pace", "how long operations take: instant, or real as in Azure", "instant", "real")
 	flags.StringArrayVar(&f.registries, "registry", nil, "play a registry with the assets in a folder: `NAME=DIR`, or NAME for one without; may be repeated")
 	flags.StringArrayVar(&f.denied, "deny", nil, "refuse all requests that need this action of Azure's roles: `ACTION`, for example batchEndpoints/write; may be repeated")
@@ -132,7 +133,8 @@ kill $!`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), flags, envFile) },
 	}
 	flags.add(cmd)
-	cmd.Flags().StringVar(&envFile, "env-file", "", "`FILE` for the environment of clients, as shell exports; by default a temporary one; it holds a secret and is removed when the emulator ends")
+	cmd.Flags().StringVar(&envFile, "env-file", "",
+		"`FILE` for the environment of clients, as shell exports; by default a temporary one; it holds a secret and is removed when the emulator ends")
 	return cmd
 }
 

@@ -80,7 +80,7 @@ It waits until the endpoint says so.`,
 			w := a.newProgress()
 			defer w.end()
 			_, err := client.Endpoints().SetDefaultDeployment(ctx, args[0], args[1], w.operation("setting the default deployment of endpoint "+args[0]))
-			return a.goesOn(err, "the change", "azmlbatch endpoint show "+args[0]+a.again())
+			return a.goesOn(err, "the change may go on", "azmlbatch endpoint show "+args[0]+a.again())
 		}),
 	}
 }
@@ -100,7 +100,7 @@ outputs stay. It asks first, unless --yes is given.`,
 			w := a.newProgress()
 			defer w.end()
 			err := client.Endpoints().Delete(ctx, args[0], w.operation("deleting endpoint "+args[0]))
-			return a.goesOn(err, "the deletion", "azmlbatch endpoint list"+a.again())
+			return a.goesOn(err, "the deletion may go on", "azmlbatch endpoint list"+a.again())
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")

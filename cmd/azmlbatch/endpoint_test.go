@@ -96,3 +96,20 @@ func TestInterruptedDeletion(t *testing.T) {
 		t.Error(code)
 	}
 }
+
+// TestModelOf: what a deployment serves, in the words of a table.
+func TestModelOf(t *testing.T) {
+	const ws = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+	for want, d := range map[string]sdk.Deployment{
+		"glaze:3":            {Model: sdk.ModelByID{AssetID: ws + "/models/glaze/versions/3"}},
+		"glaze:4":            {Model: sdk.ModelByID{AssetID: "azureml://registries/r/models/glaze/versions/4"}},
+		"models/glaze":       {Model: sdk.ModelByDataPath{DatastoreID: "store", Path: "models/glaze"}},
+		"output of job fire": {Model: sdk.ModelByOutput{JobID: "fire"}},
+		"pots:1":             {Configuration: sdk.PipelineComponentDeployment{ComponentID: ws + "/components/pots/versions/1"}},
+		"":                   {},
+	} {
+		if got := modelOf(d); got != want {
+			t.Errorf("%+v: %q, want %q", d, got, want)
+		}
+	}
+}

@@ -44,7 +44,7 @@ var goNames = strings.NewReplacer(
 	"set RowsOptions.Partial to", "add --partial to",
 	"use RowFormatCommaSeparated", "use --file-format comma",
 	"use RowFormatSpaceSeparated", "use --file-format space",
-	"use Rows[string] with RowFormatLines and decode each line", "use --file-format lines",
+	"use RowFormatJSONLines", "use --file-format jsonl",
 	"use Rows[string] with RowFormatLines", "use --file-format lines",
 	"DownloadOptions.Overwrite", "--overwrite",
 	", or raise ClientOptions.Retry.MaxRetries", "",

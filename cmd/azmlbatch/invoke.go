@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -66,7 +67,8 @@ not the job.`, jobFailed),
 func (v *invoke) flags(cmd *cobra.Command) {
 	flags, inv := cmd.Flags(), &v.invocation
 	flags.StringVarP(&inv.Deployment, "deployment", "d", "", "`NAME` of the deployment; by default the endpoint's default deployment")
-	flags.StringVar(&v.input, "input", "", "`PATH-OR-URI` of what is scored: a local file or folder, an https or azureml:// URI, or registered data as azureml:NAME:VERSION; this or --file is required")
+	flags.StringVar(&v.input, "input", "",
+		"`PATH-OR-URI` of what is scored: a local file or folder, an https or azureml:// URI, or registered data as azureml:NAME:VERSION; this or --file is required")
 	choiceVar(cmd, &v.inputType, "input-type", "what an input in the cloud is; a local one tells itself", "uri_folder", "uri_file")
 	flags.StringVarP(&v.file, "file", "f", "", "`FILE` with named inputs and outputs and settings of the job, in YAML")
 	flags.StringArrayVar(&v.set, "set", nil, "`PATH=VALUE` sets a value of the file, as in inputs.data.path=./images; may be repeated")
@@ -77,7 +79,8 @@ func (v *invoke) flags(cmd *cobra.Command) {
 	flags.BoolVar(&v.json, "json", false, "print the job as JSON with the names of Azure's REST API")
 	flags.StringVar(&inv.DisplayName, "job-name", "", "`NAME` that the studio shows")
 	flags.StringVar(&inv.OutputFileName, "output-file-name", "", "`NAME` of the predictions file")
-	flags.Int64VarP(&inv.MiniBatchSize, "mini-batch-size", "m", 0, "`N` files per call of run(); by default as the deployment says, like all of the following")
+	flags.Int64VarP(&inv.MiniBatchSize, "mini-batch-size", "m", 0,
+		"`N` files per call of run(); by default as the deployment says, like all of the following")
 	flags.IntVarP(&inv.InstanceCount, "instance-count", "c", 0, "`N` nodes")
 	flags.IntVar(&inv.MaxConcurrencyPerInstance, "max-concurrency-per-instance", 0, "`N` worker processes per node")
 	flags.IntVar(&v.errorThreshold, "error-threshold", 0, "`N` files that may fail before the job fails; -1 means any number")
@@ -99,7 +102,7 @@ func (v *invoke) run(ctx context.Context, client *azmlbatch.Client, endpoint str
 	job, err := client.Endpoints().Invoke(ctx, endpoint, invocation)
 	w.end()
 	if err != nil {
-		return err
+		return v.lostAnswer(err, endpoint)
 	}
 	if err := v.print(job); err != nil || !v.wait && !v.rows {
 		return err
@@ -112,6 +115,19 @@ func (v *invoke) run(ctx context.Context, client *azmlbatch.Client, endpoint str
 		return err
 	}
 	return rows.flush()
+}
+
+// lostAnswer says how to find a job that may have started.
+func (v *invoke) lostAnswer(err error, endpoint string) error {
+	var lost *azmlbatch.AmbiguousInvokeError
+	if !errors.As(err, &lost) {
+		return err
+	}
+	look := "azmlbatch job list --endpoint " + endpoint + " --since 15m" + v.again()
+	if lost.Output != "" && v.invocation.Key == "" {
+		look += ", or invoke again with --key " + lost.Key
+	}
+	return fmt.Errorf("%w; see %s", err, look)
 }
 
 // read joins the file and the flags, which win.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -88,6 +89,43 @@ func TestInvokeRows(t *testing.T) {
 	code, _, stderr := p.run(t, append(base, "--columns", "file")...)
 	if code != usageError || !strings.Contains(stderr, "--columns has 1 name, but a row has 2: a.txt 1;") {
 		t.Errorf("a name missing: exit code %d\n%s", code, stderr)
+	}
+}
+
+// TestRowsOfJSON: a script whose rows are JSON.
+func TestRowsOfJSON(t *testing.T) {
+	for name, test := range map[string]struct {
+		row   string
+		flags []string
+		want  string
+	}{
+		"as it is":           {`{"size": 12345678901234567890, "glaze": "<red>"}`, []string{"--format", "jsonl"}, `{"size":12345678901234567890,"glaze":"<red>"}` + "\n"},
+		"members":            {`{"size": 12345678901234567890, "glaze": "a,b", "fired": null}`, []string{"--columns", "glaze,size,fired"}, "glaze,size,fired\n\"a,b\",12345678901234567890,\n"},
+		"an array":           {`["a", 2.50, [1], true]`, nil, "a,2.50,[1],true\n"},
+		"an object for CSV":  {`{"size": 1}`, nil, "usage"},
+		"a number for CSV":   {`1`, nil, "usage"},
+		"an array, a header": {`["a", 2]`, []string{"--columns", "file,size"}, "file,size\na,2\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPottery(t, nil)
+			score := func(context.Context, []string) ([]string, error) { return []string{test.row}, nil }
+			if _, err := p.Deploy(t.Context(), emulator.Func(score), &emulator.DeployOptions{Endpoint: "vases"}); err != nil {
+				t.Fatal(err)
+			}
+			code, out, stderr := p.run(t, append([]string{"invoke", "vases", "--input", filepath.Join(p.input, "a.txt"), "--rows", "--file-format", "jsonl"}, test.flags...)...)
+			if test.want == "usage" {
+				if code != usageError || !strings.Contains(stderr, "use --format jsonl, or name members of JSON objects with --columns") {
+					t.Errorf("exit code %d\n%s%s", code, out, stderr)
+				}
+				return
+			}
+			if diff := cmp.Diff(test.want, out); diff != "" || code != 0 {
+				t.Errorf("exit code %d (-want +got):\n%s%s", code, diff, stderr)
+			}
+			if _, _, hint := p.run(t, "invoke", "vases", "--input", filepath.Join(p.input, "a.txt"), "--rows", "--file-format", "comma"); strings.Contains(hint, "RowFormat") {
+				t.Errorf("the hint names Go: %s", hint)
+			}
+		})
 	}
 }
 
@@ -188,6 +226,20 @@ func TestInvokeOfAFailingJob(t *testing.T) {
 	}
 }
 
+// TestInvokeLosesTheAnswer: how to find the job is said.
+func TestInvokeLosesTheAnswer(t *testing.T) {
+	invoke := &invoke{app: &app{}}
+	lost := &sdk.AmbiguousInvokeError{Endpoint: "vases", Key: "k-1", Output: "azureml://datastores/a/paths/b", Err: errors.New("EOF")}
+	const look = "; see azmlbatch job list --endpoint vases --since 15m"
+	if err := invoke.lostAnswer(lost, "vases"); !strings.HasSuffix(err.Error(), look+", or invoke again with --key k-1") || !errors.Is(err, lost.Err) {
+		t.Errorf("%v", err)
+	}
+	lost.Output = ""
+	if err := invoke.lostAnswer(lost, "vases"); !strings.HasSuffix(err.Error(), look) {
+		t.Errorf("without an output: %v", err)
+	}
+}
+
 // TestInvokeInterrupted: the job goes on, and how to follow it is said.
 func TestInvokeInterrupted(t *testing.T) {
 	ended := make(chan struct{})
@@ -204,7 +256,7 @@ func TestInvokeInterrupted(t *testing.T) {
 	}
 	code, out, stderr := interruptedAt(t, p, http.MethodGet, "/jobs/batchjob-", "invoke", "vases", "--input", p.input, "--wait", "-g", "azmlbatch")
 	name := strings.TrimSpace(out)
-	want := fmt.Sprintf("azmlbatch: interrupted; %s may go on in Azure: follow it with azmlbatch job wait %s -g azmlbatch, or stop it with azmlbatch job cancel %s -g azmlbatch\n", name, name, name)
+	want := fmt.Sprintf("azmlbatch: interrupted; %s goes on in Azure: follow it with azmlbatch job wait %s -g azmlbatch, or stop it with azmlbatch job cancel %s -g azmlbatch\n", name, name, name)
 	if code != interrupted || !strings.HasSuffix(stderr, want) {
 		t.Errorf("exit code %d, want %d and %q\n%s", code, interrupted, want, stderr)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -19,13 +20,13 @@ func (a *app) jobCommand() *cobra.Command {
 	return a.inWorkspace(cmd)
 }
 
-// batchJobs chooses the jobs that invocations of endpoints have started; of all endpoints, if none is named.
-func batchJobs(endpoint string) *azmlbatch.ListJobsOptions {
-	return &azmlbatch.ListJobsOptions{Tag: "azureml.batchrun", ExperimentName: endpoint}
+// batchJobs chooses the jobs that invocations of endpoints have started.
+func batchJobs() *azmlbatch.ListJobsOptions {
+	return &azmlbatch.ListJobsOptions{Tag: "azureml.batchrun"}
 }
 
 func (a *app) jobList() *cobra.Command {
-	var endpoint string
+	var endpoint, deployment string
 	var since age
 	var asJSON, exitCode bool
 	cmd := &cobra.Command{
@@ -38,16 +39,16 @@ A job can complete although files failed; azmlbatch job show counts them.`, jobF
 		Example: "azmlbatch job list --endpoint digits --since 30m --exit-code",
 		Args:    arguments(), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: a.asking(func(ctx context.Context, client *azmlbatch.Client, _ []string) error {
+			jobs := workspaceJobs(ctx, client)
 			if endpoint != "" {
-				if _, err := client.Endpoints().Get(ctx, endpoint); err != nil {
-					return err // a list of jobs does not tell a wrong name
-				}
+				jobs = endpointJobs(ctx, client, endpoint, deployment)
+			} else if deployment != "" {
+				return usagef("--deployment needs --endpoint")
 			}
 			tally := map[azmlbatch.JobStatus]int{}
-			jobs := younger(client.Jobs().ListSummaries(ctx, batchJobs(endpoint)), time.Duration(since), tally)
 			t := table{header: []string{"NAME", "ENDPOINT", "STATUS", "CREATED", "DISPLAY NAME"}, state: 2}
-			err := list(a, asJSON, jobs, t, func(j azmlbatch.JobSummary) []string {
-				return []string{j.Name, j.ExperimentName, string(j.Status), moment(j.CreatedAt), j.DisplayName}
+			err := list(a, asJSON, younger(jobs, time.Duration(since), tally), t, func(j listedJob) []string {
+				return []string{j.name, j.endpoint, string(j.status), moment(j.created), j.displayName}
 			})
 			if err != nil || !exitCode {
 				return err
@@ -57,20 +58,47 @@ A job can complete although files failed; azmlbatch job show counts them.`, jobF
 	}
 	cmd.Flags().StringVar(&endpoint, "endpoint", "", "`NAME` of the endpoint whose jobs are listed; by default all")
 	completeFlag(cmd, "endpoint", a.complete(true, endpointNames))
+	cmd.Flags().StringVarP(&deployment, "deployment", "d", "", "`NAME` of the endpoint's deployment whose jobs are listed")
 	cmd.Flags().Var(&since, "since", "list jobs that were created in this time only: 30m, 12h, 7d")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "say in the exit code how the jobs are doing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
 	return cmd
 }
 
+// listedJob is a job of a list, whichever service has listed it.
+type listedJob struct {
+	name, endpoint, displayName string
+	status                      azmlbatch.JobStatus
+	created                     time.Time
+	wire                        json.Marshaler
+}
+
+// MarshalJSON implements [json.Marshaler]: the job as the service told it.
+func (j listedJob) MarshalJSON() ([]byte, error) { return j.wire.MarshalJSON() }
+
+// endpointJobs are the jobs of an endpoint, as the endpoint lists them: an invocation may have put them into any experiment.
+func endpointJobs(ctx context.Context, client *azmlbatch.Client, endpoint, deployment string) iter.Seq2[listedJob, error] {
+	jobs := client.Endpoints().ListJobs(ctx, endpoint, &azmlbatch.ListBatchJobsOptions{Deployment: deployment})
+	return mapped(jobs, func(j azmlbatch.BatchJob) listedJob {
+		return listedJob{j.Name, endpoint, j.DisplayName, j.Status, j.SystemData.CreatedAt, j}
+	})
+}
+
+// workspaceJobs are the batch jobs of all endpoints. Their experiment is the endpoint's name, unless the invocation chose another.
+func workspaceJobs(ctx context.Context, client *azmlbatch.Client) iter.Seq2[listedJob, error] {
+	return mapped(client.Jobs().ListSummaries(ctx, batchJobs()), func(j azmlbatch.JobSummary) listedJob {
+		return listedJob{j.Name, j.ExperimentName, j.DisplayName, j.Status, j.CreatedAt, j}
+	})
+}
+
 // younger leaves out the jobs that are older, and counts the others by their status. No age means all.
-func younger(jobs iter.Seq2[azmlbatch.JobSummary, error], age time.Duration, tally map[azmlbatch.JobStatus]int) iter.Seq2[azmlbatch.JobSummary, error] {
-	return func(yield func(azmlbatch.JobSummary, error) bool) {
+func younger(jobs iter.Seq2[listedJob, error], age time.Duration, tally map[azmlbatch.JobStatus]int) iter.Seq2[listedJob, error] {
+	return func(yield func(listedJob, error) bool) {
 		for job, err := range jobs {
-			if err == nil && age > 0 && time.Since(job.CreatedAt) > age {
+			if err == nil && age > 0 && time.Since(job.created) > age {
 				continue
 			}
-			tally[job.Status]++
+			tally[job.status]++
 			if !yield(job, err) {
 				return
 			}
@@ -121,7 +149,8 @@ func (a *app) jobShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(append(append(fields, more...), [2]string{"output", job.Parameters()["output_uri"]}, [2]string{"studio", job.StudioURL()})...)
+			fields = append(fields, more...)
+			return a.show(append(fields, [2]string{"output", job.Parameters()["output_uri"]}, [2]string{"studio", job.StudioURL()})...)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
@@ -161,7 +190,8 @@ azmlbatch job cancel $JOB`,
 			return a.each(args, func(name string) error {
 				w := a.newProgress()
 				defer w.end()
-				return a.goesOn(client.Jobs().Cancel(ctx, name, w.operation("canceling "+name)), "the cancellation", "azmlbatch job show "+name+a.again())
+				err := client.Jobs().Cancel(ctx, name, w.operation("canceling "+name))
+				return a.goesOn(err, "the cancellation may go on", "azmlbatch job show "+name+a.again())
 			})
 		}),
 	}
@@ -199,7 +229,7 @@ func (a *app) goesOn(err error, what, follow string) error {
 	if !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return fmt.Errorf("interrupted; %s may go on in Azure: follow it with %s%w", what, follow, silent{err})
+	return fmt.Errorf("interrupted; %s in Azure: follow it with %s%w", what, follow, silent{err})
 }
 
 // silent is an error that is there for errors.Is alone.
@@ -210,6 +240,9 @@ func (s silent) Unwrap() error { return s.error }
 
 // jobGoesOn is goesOn for a job, which can also be canceled.
 func (a *app) jobGoesOn(err error, names ...string) error {
-	all := strings.Join(names, " ") + a.again()
-	return a.goesOn(err, strings.Join(names, ", "), "azmlbatch job wait "+all+", or stop it with azmlbatch job cancel "+all)
+	all, what := strings.Join(names, " ")+a.again(), strings.Join(names, ", ")+" goes on"
+	if len(names) > 1 {
+		what = strings.Join(names, ", ") + " go on"
+	}
+	return a.goesOn(err, what, "azmlbatch job wait "+all+", or stop it with azmlbatch job cancel "+all)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,24 +32,49 @@ func TestJobList(t *testing.T) {
 		t.Errorf("with a failed job: exit code %d\n%s%s", code, out, stderr)
 	}
 	p.fails(t, noJobs, []string{"job", "list", "--json", "--exit-code", "--since", "1ns"}, "there is no job")
+	p.fails(t, noJobs, []string{"job", "list", "--json", "--exit-code", "--endpoint", "vases", "--since", "1ns"}, "there is no job")
+	p.fails(t, 2, []string{"job", "list", "-d", "blue"}, "--deployment needs --endpoint")
 	p.fails(t, 1, []string{"job", "list", "--endpoint", "mugs", "--exit-code"}, "404 EndpointNotFound")
 	for _, since := range []string{"soon", "-3h", "0d", "d"} {
 		p.fails(t, 2, []string{"job", "list", "--since", since}, `--since: "`+since+`" is no age such as 30m, 12h or 7d`)
 	}
 }
 
+// TestJobListJSON: what programs go by has the same place in both lists.
+func TestJobListJSON(t *testing.T) {
+	p := newPottery(t, nil)
+	p.addGreen(t)
+	green := p.invoke(t, "-d", "green")
+	p.invoke(t)
+	for want, args := range map[string][]string{"2": {}, "2 ": {"--endpoint", "vases"}, "1": {"--endpoint", "vases", "-d", "green"}} {
+		var jobs []struct {
+			Name       string
+			Properties struct{ Status string }
+			SystemData struct{ CreatedAt time.Time }
+		}
+		out := p.ok(t, append([]string{"job", "list", "--json"}, args...)...)
+		if err := json.Unmarshal([]byte(out), &jobs); err != nil || fmt.Sprint(len(jobs)) != strings.TrimSpace(want) {
+			t.Fatalf("%q: %v, want %s jobs\n%s", args, err, want, out)
+		}
+		last := jobs[len(jobs)-1]
+		if last.Name != green || last.Properties.Status != "Completed" || time.Since(last.SystemData.CreatedAt) > time.Hour {
+			t.Errorf("%q: %+v", args, last)
+		}
+	}
+}
+
 func TestYounger(t *testing.T) {
 	now := time.Now()
-	jobs := func(yield func(sdk.JobSummary, error) bool) {
+	jobs := func(yield func(listedJob, error) bool) {
 		for name, at := range map[string]time.Time{"new": now, "old": now.Add(-time.Hour)} {
-			if !yield(sdk.JobSummary{Name: name, CreatedAt: at, Status: sdk.JobStatusFailed}, nil) {
+			if !yield(listedJob{name: name, created: at, status: sdk.JobStatusFailed}, nil) {
 				return
 			}
 		}
 	}
 	tally := map[sdk.JobStatus]int{}
 	for job, err := range younger(jobs, 30*time.Minute, tally) {
-		if err != nil || job.Name != "new" {
+		if err != nil || job.name != "new" {
 			t.Errorf("%+v, %v", job, err)
 		}
 	}
@@ -115,7 +141,7 @@ func TestJobWaitInterrupted(t *testing.T) {
 	p := newPottery(t, nil)
 	good := p.invoke(t)
 	code, _, stderr := interruptedAt(t, p, http.MethodGet, "/jobs", "job", "wait", "zinc", "clay")
-	if want := "interrupted; clay, zinc may go on in Azure: follow it with azmlbatch job wait clay zinc, or stop it with azmlbatch job cancel clay zinc\n"; code != interrupted || !strings.HasSuffix(stderr, want) {
+	if want := "interrupted; clay, zinc go on in Azure: follow it with azmlbatch job wait clay zinc, or stop it with azmlbatch job cancel clay zinc\n"; code != interrupted || !strings.HasSuffix(stderr, want) {
 		t.Errorf("exit code %d, want %d and %q\n%s", code, interrupted, want, stderr)
 	}
 	code, _, stderr = interruptedAt(t, p, http.MethodGet, "/", "job", "rows", good)

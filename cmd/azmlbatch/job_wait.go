@@ -95,7 +95,8 @@ func (a *app) waitForOne(ctx context.Context, client *azmlbatch.Client, name str
 		return azmlbatch.Job{}, a.jobGoesOn(err, name)
 	}
 	if counts.FilesFailed > 0 {
-		fmt.Fprintf(a.err, "azmlbatch: warning: %d of %d files failed and have no rows; see azmlbatch job logs %s\n", counts.FilesFailed, counts.Files, name+a.again())
+		fmt.Fprintf(a.err, "azmlbatch: warning: %d of %d files failed and have no rows; see azmlbatch job logs %s\n",
+			counts.FilesFailed, counts.Files, name+a.again())
 	}
 	return job, nil
 }

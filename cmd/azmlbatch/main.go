@@ -1,7 +1,7 @@
 // Command azmlbatch works with batch scoring on Azure Machine Learning: it deploys from YAML, invokes
 // endpoints, follows jobs and reads their rows, looks after endpoints and deployments, finds out what
-// is missing, scores folders of files on this machine, and runs the emulator. It is a thin layer over the packages of this module: nothing is
-// implemented here.
+// is missing, scores folders of files on this machine, and runs the emulator. It is a thin layer over
+// the packages of this module: nothing is implemented here.
 package main
 
 import (
@@ -72,7 +72,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 // command is the whole command with its verbs.
 func (a *app) command() *cobra.Command {
 	root := group("azmlbatch", "Batch scoring on Azure Machine Learning, in the cloud and on this machine.",
-		a.planCommand(), a.applyCommand(), a.exportCommand(), a.invokeCommand(), a.jobCommand(), a.endpointCommand(), a.deploymentCommand(), a.doctorCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
+		a.planCommand(), a.applyCommand(), a.exportCommand(), a.invokeCommand(), a.jobCommand(), a.endpointCommand(),
+		a.deploymentCommand(), a.doctorCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
 	root.Long = rootHelp
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -81,7 +82,10 @@ func (a *app) command() *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpText(cmd, helpWidth(a.out))) })
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.InitDefaultHelpCmd()
+	for _, verb := range root.Commands() {
+		verb.Hidden = verb.Hidden || verb.Name() == "help" // as --help says it all
+	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagMistake(err) })
 	root.CompletionOptions.DisableDefaultCmd = true
 	unsorted(root)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +42,22 @@ func TestExecGivesTheCommandItsEnvironment(t *testing.T) {
 	code, out, stderr := runCommand("emulator", "exec", "--", "sh", "-c", `echo "$HTTPS_PROXY"; test -s "$SSL_CERT_FILE" && test -n "$AZURE_CLIENT_SECRET" && echo "$AZUREML_ARM_WORKSPACE_NAME"`)
 	if code != 0 || !strings.HasPrefix(out, "http://127.0.0.1:") || !strings.HasSuffix(out, "laptop\n") {
 		t.Errorf("exit code %d\n%s%s", code, out, stderr)
+	}
+}
+
+// TestVerbsUnderExec: the verbs find the emulator of exec as any Azure client does.
+func TestVerbsUnderExec(t *testing.T) {
+	const script = `azmlbatch endpoint list --json && azmlbatch doctor; echo "exit code $?"`
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "exec azmlbatch emulator exec -- sh -c '"+script+"'")
+	cmd.Env = asCommand(t)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"[]\n", "ok       write storage: ", "missing  clusters: there is none; az ml compute create ", "azmlbatch: 1 thing is missing\n", "exit code 1\n"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
 	}
 }
 

@@ -27,7 +27,11 @@ also for wrong usage.`, planHasChanges),
 		DisableFlagsInUseLine: true,
 		Annotations:           map[string]string{usageCode: "1"},
 		RunE: a.asking(func(ctx context.Context, client *azmlbatch.Client, args []string) error {
-			plan, err := flags.plan(ctx, client, args)
+			spec, err := flags.read(args)
+			if err != nil {
+				return err
+			}
+			plan, err := flags.plan(ctx, client, spec)
 			if err != nil {
 				return err
 			}
@@ -62,11 +66,13 @@ type deployFlags struct {
 func (f *deployFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.files, "file", "f", nil, "`FILE` in YAML, or a folder of such files; may be repeated; required")
-	flags.StringArrayVar(&f.set, "set", nil, "`PATH=VALUE` sets a value of the files, as in settings.mini_batch_size=5, or NAME:PATH=VALUE in one of them; may be repeated")
-	flags.StringVar(&f.smokeInput, "smoke-input", "", "`PATH-OR-URI` that each new or changed deployment has to score before it becomes the default; this job costs what nodes cost")
+	flags.StringArrayVar(&f.set, "set", nil,
+		"`PATH=VALUE` sets a value of the files, as in settings.mini_batch_size=5, or NAME:PATH=VALUE in one of them; may be repeated")
+	flags.StringVar(&f.smokeInput, "smoke-input", "",
+		"`PATH-OR-URI` that each new or changed deployment has to score before it becomes the default; this job costs what nodes cost")
 	flags.BoolVar(&f.setDefault, "set-default", false, "make the deployment of the files the endpoint's default")
 	flags.IntVar(&f.keep, "keep", 0, "delete all deployments of the endpoint but `N`: those of the files, the default, and then the newest; 0 keeps all")
-	flags.StringVar(&f.python, "python", "", "`PATH` of the Python that parses scoring scripts, without running them; by default the one in PATH")
+	flags.StringVar(&f.python, "python", "", "`PATH` of the Python that parses scoring scripts, and with --local runs them; by default the one in PATH")
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(f.files) == 0 {
 			return usagef("--file is required")
@@ -78,15 +84,20 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 	}
 }
 
-// plan reads the files, further ones among the arguments as shells expand -f *.yml, and plans.
-func (f *deployFlags) plan(ctx context.Context, client *azmlbatch.Client, more []string) (*deploy.Changes, error) {
-	spec, err := deploy.Read(append(f.files, more...), &deploy.ReadOptions{Set: f.set})
-	if err != nil {
-		return nil, err
-	}
-	options := &deploy.PlanOptions{SetDefault: f.setDefault, Keep: f.keep, Python: f.python}
-	if f.smokeInput != "" {
-		options.SmokeInput = inputOf(f.smokeInput, "", nil)
-	}
+// read reads the files, further ones among the arguments as shells expand -f *.yml.
+func (f *deployFlags) read(more []string) (deploy.Spec, error) {
+	return deploy.Read(append(f.files, more...), &deploy.ReadOptions{Set: f.set})
+}
+
+func (f *deployFlags) plan(ctx context.Context, client *azmlbatch.Client, spec deploy.Spec) (*deploy.Changes, error) {
+	options := &deploy.PlanOptions{SetDefault: f.setDefault, Keep: f.keep, Python: f.python, SmokeInput: f.smoke()}
 	return deploy.Plan(ctx, client, spec, options)
+}
+
+// smoke is the smoke input, nil for none.
+func (f *deployFlags) smoke() azmlbatch.Input {
+	if f.smokeInput == "" {
+		return nil
+	}
+	return inputOf(f.smokeInput, "", nil)
 }

@@ -104,6 +104,25 @@ func TestApplyAFailingScript(t *testing.T) {
 	}
 }
 
+// TestApplyLocal: no workspace and no sign-in, and nothing stays.
+func TestApplyLocal(t *testing.T) {
+	for _, name := range []string{"AZURE_TENANT_ID", "AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME"} {
+		t.Setenv(name, "")
+	}
+	dir, files := cups(t)
+	writeCups(t, dir, map[string]string{"in/a.txt": "", "in/b.txt": ""})
+	smoke := []string{"apply", "--local", "--smoke-input", filepath.Join(dir, "in"), "--set", "blue:compute=azureml:kiln-cluster"}
+	code, out, stderr := runCommand(append(smoke, files...)...)
+	if code != 0 || !strings.Contains(out, ", 2 files, 2 rows\n") || !strings.Contains(stderr, "stand-in: ") || !strings.Contains(stderr, "kiln-cluster") {
+		t.Errorf("exit code %d\n%s%s", code, out, stderr)
+	}
+	writeCups(t, dir, map[string]string{"code/score.py": "def run(mini_batch):\n    raise ValueError('the handle broke off')\n"})
+	code, _, stderr = runCommand(append(smoke, files...)...)
+	if code != jobFailed || !strings.Contains(stderr, "ValueError: the handle broke off") {
+		t.Errorf("of a script that fails: exit code %d\n%s", code, stderr)
+	}
+}
+
 // TestExport: what is exported is what is there.
 func TestExport(t *testing.T) {
 	p := newPottery(t, nil)

@@ -62,7 +62,8 @@ func (p *progress) draw(s step) {
 		p.end()
 		p.total = total
 		options := []progressbar.Option{progressbar.OptionSetWriter(p.writer), progressbar.OptionThrottle(p.every),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription(s.label), progressbar.OptionSetRenderBlankState(true), progressbar.OptionSetElapsedTime(true),
+			progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription(s.label),
+			progressbar.OptionSetRenderBlankState(true), progressbar.OptionSetElapsedTime(true),
 			progressbar.OptionSetSpinnerChangeInterval(0)} // or it draws from a goroutine of its own
 		if s.bytes {
 			options = append(options, progressbar.OptionShowBytes(true))

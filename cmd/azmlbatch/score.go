@@ -83,7 +83,8 @@ func (s *score) flags(cmd *cobra.Command) {
 	flags.StringVar(&s.logs, "logs", "", "`DIR` for the job's logs; a temporary one by default")
 	flags.BoolVar(&s.force, "force", false, "replace an existing output file when the job completes")
 	flags.BoolVarP(&s.verbose, "verbose", "v", false, "show on standard error what the script prints, while it runs")
-	flags.BoolVar(&s.json, "json", false, "print the outcome as one JSON object: status, items, miniBatches, outputFile, and error with message, reason, phase, file, traceback, hint and log")
+	flags.BoolVar(&s.json, "json", false,
+		"print the outcome as one JSON object: status, items, miniBatches, outputFile, and error with message, reason, phase, file, traceback, hint and log")
 }
 
 // check refuses zeros, which the engine would replace by its defaults.

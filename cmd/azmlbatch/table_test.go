@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	sdk "github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/deploy"
 )
 
 func TestTable(t *testing.T) {
@@ -109,6 +110,15 @@ func TestProgressBar(t *testing.T) {
 	if text := terminal.String(); !strings.Contains(text, "uploading clay") || strings.Contains(text, "\n") {
 		t.Errorf("the bar shows %q", text)
 	}
+	p.deployStep(deploy.StepProgress{Step: "create kiln", State: deploy.StepRunning, Operation: &sdk.Progress{Polls: 3}})
+	if text := terminal.String(); !strings.Contains(text, "create kiln") || strings.Contains(text, "\n") {
+		t.Errorf("a step of apply shows %q", text)
+	}
+	p.deployStep(deploy.StepProgress{Step: "create kiln", State: deploy.StepDone, Elapsed: 1234 * time.Millisecond})
+	if text := terminal.String(); !strings.HasSuffix(text, "create kiln: done, 1.2s\n") {
+		t.Errorf("a step of apply ends with %q", text)
+	}
+	p.upload("clay").OnProgress(sdk.UploadProgress{Files: 2, Bytes: 2048, BytesDone: 1024})
 	terminal.Reset()
 	p.end()
 	if text := terminal.String(); text == "" || strings.Trim(text, "\r \x1b[2K") != "" {
