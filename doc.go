@@ -112,6 +112,7 @@
 //	Endpoints().Invoke, InvokeMany                       AzureML Data Scientist; LocalPath inputs also need
 //	                                                     the storage role for writing
 //	Jobs().Cancel, Delete                                AzureML Data Scientist
+//	Computes: ListUsages, ListVMSizes                    Reader on the subscription
 //	Computes: every change                               AzureML Compute Operator, Contributor or Owner;
 //	                                                     with a user-assigned identity also Managed Identity
 //	                                                     Operator

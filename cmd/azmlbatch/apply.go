@@ -43,6 +43,7 @@ models, code and components have to be in the files.`, jobFailed),
 			if err != nil {
 				return err
 			}
+			defer a.endAtSecond(cmd.Context())()
 			return a.apply(cmd.Context(), client, spec, flags, asJSON)
 		},
 	}

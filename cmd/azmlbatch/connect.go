@@ -127,6 +127,15 @@ func shellWord(word string) string {
 // workspaceVerb is what a verb does in the workspace.
 type workspaceVerb func(ctx context.Context, client *azmlbatch.Client, args []string) error
 
+// endAtSecond lets a second interrupt end the process at once. After the first one a call may take its
+// time, to find out what became of a request. What it returns ends this.
+func (a *app) endAtSecond(ctx context.Context) func() bool {
+	if a.release == nil {
+		return func() bool { return false }
+	}
+	return context.AfterFunc(ctx, a.release)
+}
+
 // asking is a verb that asks the workspace.
 func (a *app) asking(verb workspaceVerb) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
@@ -134,6 +143,7 @@ func (a *app) asking(verb workspaceVerb) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
+		defer a.endAtSecond(cmd.Context())()
 		return verb(cmd.Context(), client, args)
 	}
 }

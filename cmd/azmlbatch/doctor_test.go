@@ -163,7 +163,7 @@ func TestDoctorOfAKeylessWorkspace(t *testing.T) {
 		return 0, ""
 	})
 	checkMissing(t, got, map[string][2]string{
-		"read storage":                       {statusMissing, "AuthorizationPermissionMismatch: This request is not authorized to perform this operation using this permission.; " + roleOf + `"Storage Blob Data Reader" --scope ` + details.StorageAccount},
+		"read storage":                       {statusMissing, `" of account "azmlbatchlaptop"); ` + roleOf + `"Storage Blob Data Reader" --scope ` + details.StorageAccount},
 		"write storage":                      {statusMissing, roleOf + `"Storage Blob Data Contributor" --scope ` + details.StorageAccount},
 		"identity of cluster deploy-cluster": identity,
 	})

@@ -15,7 +15,8 @@ const rootHelp = `Batch scoring on Azure Machine Learning, in the cloud and on t
 
 ` + workspaceHelp + `
 
-Exit codes: 0 for success, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.
+Exit codes: 0 for success, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. A second Ctrl-C
+ends a command that works with the workspace at once; what it started in Azure goes on.
 Commands that have more of them say so in their help.`
 
 // docsWidth is the width of the help where no terminal says another.

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -148,6 +151,20 @@ func TestJobWaitInterrupted(t *testing.T) {
 	if code != interrupted || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("job rows: exit code %d\n%s", code, stderr)
 	}
+}
+
+// TestSecondInterrupt: after the first one, signals have their own effect again.
+func TestSecondInterrupt(t *testing.T) {
+	p := newPottery(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	released := make(chan struct{})
+	a := &app{console: console{&bytes.Buffer{}, io.Discard, io.Discard}, release: func() { close(released) },
+		connection: connection{transport: &canceled{Emulator: p.Emulator, method: http.MethodGet, path: "/", cancel: cancel}}}
+	if code := a.run(ctx, []string{"job", "wait", "clay"}); code != interrupted {
+		t.Errorf("exit code %d, want %d", code, interrupted)
+	}
+	<-released
 }
 
 func TestJobCancel(t *testing.T) {

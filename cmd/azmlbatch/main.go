@@ -36,7 +36,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
-	return (&app{console: console{os.Stdin, stdout, stderr}}).run(ctx, args)
+	return (&app{console: console{os.Stdin, stdout, stderr}, release: stop}).run(ctx, args)
 }
 
 // endings are the signals after which a verb cleans up and ends. A closed terminal is one of them,
@@ -59,6 +59,8 @@ type console struct {
 type app struct {
 	console
 	connection
+	// release gives signals back their own effect, so that a second Ctrl-C ends the process at once.
+	release func()
 }
 
 // run parses the arguments, runs the verb and returns the exit code.
