@@ -98,12 +98,12 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 		cloud:      cfg,
 		apiVersion: cmp.Or(o.APIVersion, DefaultAPIVersion),
 		readOnly:   o.ReadOnly,
-		cred:       cred,
 		options:    o,
 		retry:      newRetryConfig(o.Retry, clk),
 		tracer:     newTracer(o.TracingProvider, ws),
 		clock:      clk,
 	}
+	c.cred = steadyCredential{cred, c.retry}
 	c.management = c.newPlane("management", cfg.managementAud, exactHost(cfg.managementHost))
 	c.scoring = c.newPlane("scoring", cfg.mlAudience, hostSuffix(cfg.scoringSuffixes))
 	c.data = c.newPlane("data", cfg.managementAud, hostSuffix(cfg.dataSuffixes))

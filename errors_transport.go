@@ -42,8 +42,8 @@ func transportRemedy(err error) string {
 		return "the server's certificate is not trusted: add the proxy's or emulator's CA, for example with SSL_CERT_FILE"
 	case errors.Is(err, syscall.ECONNREFUSED), says("connection refused"):
 		return "nothing listens there: check HTTPS_PROXY and whether the emulator runs"
-	case auth != nil:
-		return signInRemedy(err)
+	case auth != nil && cutSignIn.MatchString(auth.Error()):
+		return "no whole answer came from the token service: check the network, and any proxy in between"
 	}
 	return ""
 }
@@ -87,8 +87,13 @@ var chainPattern = regexp.MustCompile(`(?m)^\t(\w+)`)
 // signInText is what the token service or azidentity says, on one line and without the dump of the
 // answer; "" if err is not about signing in.
 func signInText(err error) string {
+	var auth *azidentity.AuthenticationFailedError
 	if text := entraText(err); text != "" {
 		return "no token: " + text
+	}
+	if errors.As(err, &auth) && !signInMissing(err) {
+		text := dumpPattern.ReplaceAllString(auth.Error(), "")
+		return "no token: " + clip(oneLine(redact(text)))
 	}
 	if !signInMissing(err) {
 		return ""
@@ -102,6 +107,10 @@ func signInText(err error) string {
 	}
 	return "nobody is signed in (tried " + strings.Join(tried, ", ") + ")"
 }
+
+// dumpPattern finds what azidentity adds to its errors: the bytes of an answer, which may be a part of
+// a token, and a link.
+var dumpPattern = regexp.MustCompile(`(?s)\s(?:json message bytes were|raw message was):.*|\. To troubleshoot, visit \S+`)
 
 // entraSentence finds what the token service says in the text of the Azure CLI and of other tools.
 var entraSentence = regexp.MustCompile(`AADSTS(\d+): [^\n]*`)
@@ -167,11 +176,15 @@ func signInRemedy(err error) string {
 			return r.remedy
 		}
 	}
+	var auth *azidentity.AuthenticationFailedError
+	busy := errors.As(err, &auth) && auth.RawResponse != nil && auth.RawResponse.StatusCode >= http.StatusInternalServerError
 	switch {
 	case code != "":
 		return "https://login.microsoftonline.com/error explains the code"
 	case strings.Contains(text, pageText):
 		return pageRemedy
+	case busy || strings.HasPrefix(text, "429 "):
+		return "the token service is busy: try again later"
 	case strings.Contains(strings.ToLower(text), "identity not found"):
 		return "assign a managed identity to this machine, or name one of its identities with AZURE_CLIENT_ID"
 	case signInMissing(err):

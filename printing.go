@@ -134,8 +134,9 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 var (
 	// urlPattern finds absolute URLs in foreign text, also those of which a path cleaner has taken a slash.
 	urlPattern = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*:/{1,2}[^\s"'<>]+`)
-	// secretPattern finds what may stand outside of a URL: a member of a query or of a connection string, a token.
-	secretPattern = regexp.MustCompile(`(?i)((?:sig|accountkey|accesskey|signature|client_?secret|password|pwd|access_token)(?:=|%3D)|\bbearer\s+)[^\s&"';,]+`)
+	// secretPattern finds what may stand outside of a URL: a member of a query, of a connection string or of a
+	// JSON object, a token.
+	secretPattern = regexp.MustCompile(`(?i)((?:sig|accountkey|accesskey|signature|client_?secret|password|pwd|(?:access|id|refresh)_token|client_assertion)(?:=|%3D|"\s*:\s*")|\bbearer\s+)[^\s&"';,]+`)
 	// tokenPattern finds an account's key (64 bytes in Base64) and a token (JWT) by their form.
 	tokenPattern = regexp.MustCompile(`[A-Za-z0-9+/]{86}(?:==|%3D%3D)|\beyJ[\w-]+\.[\w-]+\.[\w-]*`)
 )

@@ -217,10 +217,14 @@ func (t *retryTransport) check(ctx context.Context, resp *http.Response, err err
 		return false, nil
 	}
 	after, told := retryAfter(resp.Header, t.config.clock.now())
-	if deadline, ok := caller.Deadline(); ok && told && deadline.Sub(t.config.clock.now()) < after {
-		return false, nil // the caller gives up before the service wants to be asked: say what it said, at once
-	}
-	return true, nil
+	return !told || !t.config.outlasts(caller, after), nil
+}
+
+// outlasts reports whether the caller gives up before the service wants to be asked again. What the
+// service said is then told at once.
+func (r retryConfig) outlasts(caller context.Context, wait time.Duration) bool {
+	deadline, ok := caller.Deadline()
+	return ok && deadline.Sub(r.clock.now()) < wait
 }
 
 // retryFailure decides about a request that got no answer, or not the whole of one.
@@ -258,8 +262,13 @@ func (t *retryTransport) backoff(_, _ time.Duration, try int, resp *http.Respons
 			return t.config.clock.backoff(after)
 		}
 	}
-	d := time.Duration(math.Pow(2, float64(try)) * float64(t.config.delay) * (0.8 + 0.5*rand.Float64())) //nolint:gosec // jitter, not a secret
-	return t.config.clock.backoff(min(d, t.config.maxDelay))
+	return t.config.clock.backoff(t.config.backoff(try))
+}
+
+// backoff is the wait after a try, counted from 0.
+func (r retryConfig) backoff(try int) time.Duration {
+	d := time.Duration(math.Pow(2, float64(try)) * float64(r.delay) * (0.8 + 0.5*rand.Float64())) //nolint:gosec // jitter, not a secret
+	return min(d, r.maxDelay)
 }
 
 // retryAfterHeaders are the forms that Azure uses. The last one is in seconds, or a date.
@@ -318,10 +327,8 @@ func (p patience) Do(req *policy.Request) (*http.Response, error) {
 		return resp, err
 	}
 	sent.n++
-	now := p.config.clock.now()
-	after, told := retryAfter(resp.Header, now)
-	deadline, ends := sent.caller.Deadline()
-	if !told || after <= p.config.maxDelay || sent.n > p.config.maxRetries || ends && deadline.Sub(now) < after {
+	after, told := retryAfter(resp.Header, p.config.clock.now())
+	if !told || after <= p.config.maxDelay || sent.n > p.config.maxRetries || p.config.outlasts(sent.caller, after) {
 		return resp, nil
 	}
 	if err := p.config.clock.sleep(sent.caller, after); err != nil {

@@ -127,6 +127,17 @@ func (s storageCredential) GetToken(ctx context.Context, o policy.TokenRequestOp
 	return t, err
 }
 
+// cachedToken gives azblob the client's own token for storage. azblob asks within the time of one try,
+// which may be too short for a sign-in that is retried, and retries no sign-in itself.
+type cachedToken struct{ c *Client }
+
+func (t cachedToken) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	if o.Claims != "" { // the service wants another token than this one
+		return storageCredential{t.c.cred}.GetToken(ctx, o)
+	}
+	return t.c.storageToken(ctx)
+}
+
 // blobOptions are the caller's options for azblob, with the first policy and the last transport
 // being ours.
 func (c *Client) blobOptions() *blockblob.ClientOptions {
@@ -139,7 +150,7 @@ func (c *Client) blobOptions() *blockblob.ClientOptions {
 }
 
 func (c *Client) newIdentityClient() (*blockblob.Client, error) {
-	return blockblob.NewClient(aimless, storageCredential{c.cred}, c.blobOptions())
+	return blockblob.NewClient(aimless, cachedToken{c}, c.blobOptions())
 }
 
 // newOpenClient makes the client for requests without a credential in the header: signed ones and
@@ -222,6 +233,9 @@ func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer St
 func (c *Client) enter(ctx context.Context, op operation, w way, at place) (*blockblob.Client, func(context.Context) (string, error), error) {
 	switch w {
 	case byIdentity:
+		if _, err := c.storageToken(ctx); err != nil {
+			return nil, nil, storageError(op, endedBy(ctx, err))
+		}
 		b, err := c.storage.client("identity", c.newIdentityClient)
 		return b, nil, err
 	case bySecrets:

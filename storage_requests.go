@@ -187,7 +187,7 @@ func (c *Client) newPass(ctx context.Context, op operation, w way, at place) (*p
 		if err != nil {
 			return nil, storageError(op, endedBy(ctx, err))
 		}
-		p.token = "Bearer " + token
+		p.token = "Bearer " + token.Token
 	case bySecrets:
 		name, err := c.secretsFor(ctx, op, at)
 		if err != nil {
@@ -214,7 +214,7 @@ func (c *Client) newPass(ctx context.Context, op operation, w way, at place) (*p
 const storageScope = "https://storage.azure.com/.default"
 
 // storageToken returns the caller's own token for storage.
-func (c *Client) storageToken(ctx context.Context) (string, error) {
+func (c *Client) storageToken(ctx context.Context) (azcore.AccessToken, error) {
 	valid := func(t azcore.AccessToken) bool {
 		renew := t.RefreshOn
 		if renew.IsZero() {
@@ -222,10 +222,9 @@ func (c *Client) storageToken(ctx context.Context) (string, error) {
 		}
 		return c.clock.now().Before(renew)
 	}
-	t, err := c.storage.token.get(ctx, valid, func(ctx context.Context) (azcore.AccessToken, error) {
+	return c.storage.token.get(ctx, valid, func(ctx context.Context) (azcore.AccessToken, error) {
 		return storageCredential{c.cred}.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{storageScope}})
 	})
-	return t.Token, err
 }
 
 // signatureByKey makes a SAS for a container with the account's key, so that not every request must

@@ -22,6 +22,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/azmlbatch/azmlbatch"
@@ -258,12 +259,18 @@ func newChaosWalk(ctx context.Context, dir string, choose func(int) *chaosFault)
 	return w, w.connect()
 }
 
-// connect makes a new client, as another process would.
+// connect makes a new client, as another process would. It signs in over the same network.
 func (w *chaosWalk) connect() (err error) {
 	o := new(azmlbatch.ClientOptions)
 	o.Transport = w.network
 	o.Retry.TryTimeout = chaosTryTimeout
-	w.client, err = azmlbatch.NewClient(w.clear.Workspace(), w.network.azure.Credential(), o)
+	azure := w.network.azure
+	signIn, err := azidentity.NewClientSecretCredential(azure.TenantID(), azure.ClientID(), azure.ClientSecret(),
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: o.ClientOptions})
+	if err != nil {
+		return err
+	}
+	w.client, err = azmlbatch.NewClient(w.clear.Workspace(), signIn, o)
 	return err
 }
 
