@@ -99,7 +99,7 @@ func TestOperationEndings(t *testing.T) {
 			`azmlbatch: create endpoint "digits": https://evil.example is not a host of the management plane; no token is sent there; check ClientOptions.Cloud; a link of the service that leaves its own hosts is never followed`},
 		{"a 201 whose body is cut, once", []http.HandlerFunc{answer(201, `{"name":"dig`), answer(200, ready)}, ""},
 		{"a 201 with a proxy's page", []http.HandlerFunc{answer(201, `<html>`)},
-			`azmlbatch: create endpoint "digits": 201 Created: the answer is not the JSON that was expected (JSON, byte 0: an object was expected); check for a proxy in between; the call may have worked, so read the resource before trying again`},
+			`azmlbatch: create endpoint "digits": 201 Created: an HTML page, not the service's answer; ` + pageRemedy + `; the call may have worked, so read the resource before trying again`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

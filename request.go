@@ -101,7 +101,11 @@ func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err 
 		ok = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent}
 	}
 	if !slices.Contains(ok, resp.StatusCode) || isHTML(resp.Header) {
-		return nil, newResponseError(r.op.String(), resp)
+		e := newResponseError(r.op.String(), resp)
+		if e.StatusCode < http.StatusMultipleChoices && !onlyReads(r.method) {
+			e.Remedy += mayHaveWorked
+		}
+		return nil, e
 	}
 	return resp, nil
 }
@@ -192,6 +196,8 @@ func decodeBody(op operation, resp *http.Response, v any) error {
 	return decodeText(op, resp, body, v)
 }
 
+const mayHaveWorked = "; the call may have worked, so read the resource before trying again"
+
 // decodeText decodes the body of a success. No body at all is fine and leaves v as it is.
 func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
@@ -201,9 +207,9 @@ func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 	if err := wire.Unmarshal(body, v); err != nil {
 		e := &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
 			Message: "the answer is not the JSON that was expected (" + oneLine(err.Error()) + ")",
-			Remedy:  "check for a proxy in between; the call may have worked, so read the resource before trying again"}
+			Remedy:  "check for a proxy in between" + mayHaveWorked}
 		if _, message := parseErrorBody(body); strings.HasPrefix(message, pageText) {
-			e.Message, e.Remedy = oneLine(redact(message)), pageRemedy
+			e.Message, e.Remedy = oneLine(redact(message)), pageRemedy+mayHaveWorked
 		}
 		return e
 	}
