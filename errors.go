@@ -11,34 +11,38 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 )
 
-// Sentinels for the questions that programs ask most. Test for them with [errors.Is]; the details are in [*Error].
+// Sentinels for the most common failures. Test for them with [errors.Is]. The details are in
+// [*Error].
 var (
-	// ErrNotFound says that the resource does not exist (status 404). The service has at least four places for its own
-	// code of "not found", so go by this sentinel and not by a code.
+	// ErrNotFound says that the resource does not exist (status 404). The service puts its own
+	// code for "not found" in at least four places, so test for this sentinel and not for a code.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict says that the request contradicts the state of the resource (status 409 or 412).
 	ErrConflict = errors.New("conflict")
-	// ErrUnauthorized says that the token was missing, expired or meant for another audience (status 401).
+	// ErrUnauthorized says that the token was missing, expired or meant for another audience
+	// (status 401).
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrForbidden says that the caller lacks a role, or that a network rule or key policy refuses it (status 403).
+	// ErrForbidden says that the caller lacks a role, or that a network rule or key policy refuses
+	// it (status 403).
 	ErrForbidden = errors.New("forbidden")
-	// ErrThrottled says that the service still asked to slow down after the last try (status 429).
+	// ErrThrottled says that the service still asked for fewer requests after the last try (status 429).
 	ErrThrottled = errors.New("throttled")
-	// ErrReadOnly says that the client was made with [ClientOptions].ReadOnly and the call would have written.
-	// Nothing was sent.
+	// ErrReadOnly says that the client was made with [ClientOptions].ReadOnly and the call would
+	// have written. Nothing was sent.
 	ErrReadOnly = errors.New("client is read-only")
 )
 
-// An Error is an answer of the service that is not a success, or no answer at all. It prints on one line and never
-// contains a query string, a token, a signature or the body of the answer. The full answer of the service is reachable
-// with [errors.As] and *[azcore.ResponseError].
+// An Error is an answer of the service that is not a success, or a request without an answer. Its
+// text is one line. It never contains a query string, a token, a signature or the body of the
+// answer. [errors.As] with *[azcore.ResponseError] gives the whole answer.
 type Error struct {
 	// Operation is what was tried, for example `get endpoint "digits"`.
 	Operation string
 	// StatusCode is the HTTP status, 0 when no answer arrived.
 	StatusCode int
-	// Codes are the service's codes from the outermost to the innermost. The innermost one says most: the outer code
-	// of almost every Azure ML error is "UserError". Empty when the body had none (a proxy's page, no body at all).
+	// Codes are the service's codes from the outermost to the innermost. The innermost one says
+	// most: the outer code of almost every Azure ML error is "UserError". Empty when the body had
+	// none (a proxy's page, no body at all).
 	Codes []string
 	// Message is the service's own text, on one line. Empty when the body had none.
 	Message string
@@ -111,8 +115,9 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// HasCode reports whether err carries one of the service's codes at any depth, without regard to case. It looks into
-// [*Error], which all calls of this package return, and into a bare *[azcore.ResponseError] of another package.
+// HasCode reports whether err carries one of the service's codes at any depth, without regard to
+// case. It looks into [*Error], which all calls of this package return, and into a bare
+// *[azcore.ResponseError] of another package.
 func HasCode(err error, codes ...string) bool {
 	var own *Error
 	var resp *azcore.ResponseError
@@ -159,8 +164,8 @@ func (e *stepError) Error() string { return prefix + e.op.String() + ": " + bare
 
 func (e *stepError) Unwrap() error { return e.err }
 
-// alsoError is an error whose text tells of an earlier one too. What it is, the later one says alone: a neighbour's 404 must
-// not make it ErrNotFound.
+// alsoError is an error whose text includes an earlier error. It unwraps to the later one only: the
+// 404 of an earlier step must not make it ErrNotFound.
 type alsoError struct {
 	err, before error
 	words       string // that lead to the earlier one
@@ -179,7 +184,7 @@ func rawResponse(err error) *http.Response {
 	return nil
 }
 
-// An ArgumentError is a mistake that the caller alone can have made. It is found before anything is sent.
+// An ArgumentError is a mistake in the arguments of a call. It is found before anything is sent.
 type ArgumentError struct {
 	// Operation is what was tried, for example `create endpoint "a b"`.
 	Operation string
@@ -189,7 +194,8 @@ type ArgumentError struct {
 	Problem string
 	// Remedy says what would be accepted. May be empty.
 	Remedy string
-	// Err is the cause, for example an error of the file system; nil when the value itself is the mistake.
+	// Err is the cause, for example an error of the file system; nil when the value itself is the
+	// mistake.
 	Err error
 }
 
@@ -215,20 +221,21 @@ func (e *ArgumentError) causedBy(err error) *ArgumentError {
 	return e
 }
 
-// An AmbiguousInvokeError says that an invocation was sent, its answer was lost, and no job of it can be found. A job may
-// still have been started. Nothing was sent a second time.
+// An AmbiguousInvokeError says that an invocation was sent, its answer was lost, and its job cannot
+// be found. The job may have been started. Nothing was sent a second time.
 //
-// Invoke again with the same Key: it returns the job if there is one by then. Invoking with another key may start the
-// work twice. Without an Output nothing shows whose job it is: look at the endpoint's jobs first.
+// Invoke again with the same Key: it returns the job if there is one by then. Invoking with another
+// key may start the work twice. Without an Output the job cannot be recognized: look at
+// the endpoint's jobs first.
 type AmbiguousInvokeError struct {
 	// Endpoint that was invoked.
 	Endpoint string
 	// Key of the invocation, the caller's or a fresh one.
 	Key string
-	// Output is the place by which the job was looked for; empty when the invocation has none, as that of a pipeline
-	// component without outputs.
+	// Output is the place by which the job was looked for. Empty for an invocation without one,
+	// such as that of a pipeline component without outputs.
 	Output string
-	// Lookup is why the last search failed; nil when it found nothing.
+	// Lookup is why the last search failed. Nil when the search worked and found nothing.
 	Lookup error
 	// Err is what came instead of an answer.
 	Err error

@@ -16,8 +16,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 )
 
-// newResponseError explains an answer that is not a success. It reads the body, whatever its form: ARM's envelope, the
-// envelope of the workspace data plane, storage's XML with a byte order mark, a proxy's page, plain text, nothing.
+// newResponseError explains an answer that is not a success. It reads the body, whatever its form:
+// ARM's envelope, the envelope of the workspace data plane, storage's XML with a byte order mark, a
+// proxy's page, plain text, nothing.
 func newResponseError(op string, resp *http.Response) *Error {
 	body, _ := payload(resp) // kept in resp.Body for azcore's error; a body cut short still gives its beginning
 	codes, message := parseErrorBody(body)
@@ -148,7 +149,7 @@ var titlePattern = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
 const pageText = "an HTML page, not the service's answer"
 
-// htmlTitle keeps the only useful words of a proxy's or gateway's page.
+// htmlTitle keeps the title of the page, which is the useful part.
 func htmlTitle(body []byte) string {
 	if m := titlePattern.FindSubmatch(body); m != nil {
 		return pageText + ": " + clip(html.UnescapeString(string(m[1])))
@@ -183,8 +184,8 @@ type pageError struct{ resp *http.Response }
 
 func (e *pageError) Error() string { return pageText }
 
-// checkBlobPage returns an error for an answer that storage did not make. All answers of storage have
-// a request id.
+// checkBlobPage returns an error for an answer that storage did not make. All answers of storage
+// have a request id.
 func checkBlobPage(resp *http.Response) error {
 	if resp.StatusCode >= http.StatusMultipleChoices || !isHTML(resp.Header) || resp.Header.Get("X-Ms-Request-Id") != "" {
 		return nil
@@ -193,8 +194,8 @@ func checkBlobPage(resp *http.Response) error {
 	return &pageError{resp}
 }
 
-// failed gives an error of a step the operation that it was a step of. Errors of this package already name one, their own;
-// any other, such as that of a context, becomes an [*Error].
+// failed adds the operation to the error of one of its steps. An error of this package names its own
+// operation already; any other, such as that of a context, becomes an [*Error].
 func (o operation) failed(err error) error {
 	switch {
 	case err == nil || strings.HasPrefix(err.Error(), prefix+o.String()+":"):

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// An answerRemedy is what helps with an answer that has one of the codes, or one of the words in its
-// message.
+// An answerRemedy is what helps with an answer that has one of the codes, or one of the words in
+// its message.
 type answerRemedy struct {
 	status int // of the answer; 0 means any
 	codes  []string
@@ -25,7 +25,8 @@ const (
 	expiredRemedy  = "the token has expired: make the credential refresh it, and check this machine's clock"
 )
 
-// answerRemedies are what people meet. A code says more than words, so all codes are looked for first.
+// answerRemedies are what people meet. A code says more than words, so all codes are looked for
+// first.
 var answerRemedies = []answerRemedy{
 	{codes: []string{"RequestDisallowedByPolicy"}, remedy: policyRemedy},
 	{codes: []string{"RequestDisallowedByAzure"}, remedy: "Azure itself refuses this for the subscription or region: choose another region, or ask Azure support"},
@@ -65,8 +66,8 @@ const pageRemedy = "a proxy or gateway answered in the service's place: check HT
 
 const workspaceRemedy = "check Workspace.Name, Workspace.ResourceGroup and Workspace.SubscriptionID"
 
-// remedy says what the caller can do about an answer, or "" if the service's own words are all there
-// is to say. It goes by what the answer says, and never by the method of the request.
+// remedy says what the caller can do about an answer, or "" if the service's own words are all
+// there is to say. It goes by what the answer says, and never by the method of the request.
 func remedy(e *Error, resp *http.Response) string {
 	switch {
 	case e.StatusCode == http.StatusProxyAuthRequired:
@@ -114,11 +115,11 @@ func (e *Error) listedRemedy() string {
 // ResourceNotFound and ParentResourceNotFound, which other resources share.
 var workspaceMissing = regexp.MustCompile(`(?i)the resource 'Microsoft\.MachineLearningServices/workspaces/[^/']+' under|parent resource '[^']*/workspaces/[^/']+' could not be found`)
 
-// busyRemedy is for a service that still could not answer at the last try.
+// busyRemedy is for a service that was still busy at the last try.
 func busyRemedy(e *Error, resp *http.Response) string {
 	switch after, told := retryAfter(resp.Header, time.Now()); {
 	case told && after > 0:
-		return "the service asks to be left alone for " + after.Round(time.Second).String() + ": try again then"
+		return "the service asks to wait " + after.Round(time.Second).String() + ": try again then"
 	case e.StatusCode == http.StatusTooManyRequests:
 		return "ask less often, or raise ClientOptions.Retry.MaxRetries"
 	}
@@ -131,8 +132,8 @@ func (e *Error) mentions(words string) bool {
 	return strings.Contains(strings.ToLower(e.Message), words)
 }
 
-// Which role grants which action, from learn.microsoft.com, how-to-assign-roles and the definitions of the built-in roles.
-// The package comment has the same as a table by call.
+// The roles that grant an action. Sources: learn.microsoft.com, how-to-assign-roles, and the
+// definitions of the built-in roles. The package comment has a table of them by call.
 const (
 	roleReader         = "Reader on the workspace"
 	roleDataScientist  = "AzureML Data Scientist, Contributor or Owner on the workspace"
@@ -143,8 +144,8 @@ const (
 	roleTakesTime = "; a new role takes up to an hour to work"
 )
 
-// actionPattern finds the action that a refusal names: ARM's gateway writes "to perform action 'A' over scope 'S'", the
-// workspace data plane "permissions for A actions".
+// actionPattern finds the action that a refusal names: ARM's gateway writes "to perform action 'A'
+// over scope 'S'", the workspace data plane "permissions for A actions".
 var actionPattern = regexp.MustCompile(`Microsoft\.[A-Za-z]+/[A-Za-z/]+`)
 
 // roleRemedy says which role a refused caller lacks, where the refusal names the action.
@@ -169,11 +170,12 @@ func roleFor(action string) string {
 	return roleDataScientist
 }
 
-// linkedAction finds, in the refusal of a request that touches a second resource, the action that is
-// missing on that one. The first action of the message is one that the caller has.
+// linkedAction finds, in the refusal of a request that touches a second resource, the action that
+// is missing on that one. The first action of the message is one that the caller has.
 var linkedAction = regexp.MustCompile(`(?:does not have permission|does not have authorization) to perform action(?:\(s\))? '([^']+)'`)
 
-// linkedRemedy is for a cluster in somebody's subnet, a compute with somebody's identity, and the like.
+// linkedRemedy is for a cluster in somebody's subnet, a compute with somebody's identity, and the
+// like.
 func linkedRemedy(e *Error) string {
 	found := linkedAction.FindStringSubmatch(e.Message)
 	switch {
@@ -198,8 +200,8 @@ func linkedRole(action string) string {
 	return "a role that has it, such as Contributor, on that resource"
 }
 
-// blobRoleRemedy says which role on the storage account a refused caller lacks. What the caller is about to do decides, not
-// the request: an upload begins with a HEAD.
+// blobRoleRemedy says which role on the storage account a refused caller lacks. What the caller is
+// about to do decides, not the request: an upload begins with a HEAD.
 func blobRoleRemedy(e *Error) string {
 	role := roleBlobReader
 	for _, verb := range []string{"upload ", "invoke "} { // an invocation uploads its local inputs

@@ -135,7 +135,8 @@ func TestPolicyIsNamed(t *testing.T) {
 	}
 }
 
-// What the caller is about to do with a blob decides the role, not the request that is refused: an upload begins with a HEAD.
+// What the caller is about to do with a blob decides the role, not the request that is refused: an
+// upload begins with a HEAD.
 func TestBlobRoleFollowsTheOperation(t *testing.T) {
 	for op, role := range map[string]string{
 		`upload model "vases"`: "Contributor", `invoke endpoint "digits"`: "Contributor",

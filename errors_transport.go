@@ -48,7 +48,8 @@ func transportRemedy(err error) string {
 	return ""
 }
 
-// endedBy returns the end of the context in the place of azidentity's error about it, which hides it.
+// endedBy returns the end of the context in the place of azidentity's error about it, which hides
+// it.
 func endedBy(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil && errors.As(err, new(*azidentity.AuthenticationFailedError)) {
 		return ended
@@ -56,8 +57,8 @@ func endedBy(ctx context.Context, err error) error {
 	return err
 }
 
-// proxyRefusal is the status with which a proxy refused to connect, or 0. All that net/http tells is
-// the text of the status line.
+// proxyRefusal is the status with which a proxy refused to connect, or 0. All that net/http tells
+// is the text of the status line.
 func proxyRefusal(err error) int {
 	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
 		err = next
@@ -80,8 +81,8 @@ func signInMissing(err error) bool {
 	return strings.Contains(text, "failed to acquire a token.\nAttempted credentials:") || strings.Contains(text, "az login")
 }
 
-// chainPattern finds the credentials that a chain of azidentity has tried, each at the beginning of a
-// line.
+// chainPattern finds the credentials that a chain of azidentity has tried, each at the beginning of
+// a line.
 var chainPattern = regexp.MustCompile(`(?m)^\t(\w+)`)
 
 // signInText is what the token service or azidentity says, on one line and without the dump of the
@@ -108,15 +109,15 @@ func signInText(err error) string {
 	return "nobody is signed in (tried " + strings.Join(tried, ", ") + ")"
 }
 
-// dumpPattern finds what azidentity adds to its errors: the bytes of an answer, which may be a part of
-// a token, and a link.
+// dumpPattern finds what azidentity adds to its errors: the bytes of an answer, which may be a part
+// of a token, and a link.
 var dumpPattern = regexp.MustCompile(`(?s)\s(?:json message bytes were|raw message was):.*|\. To troubleshoot, visit \S+`)
 
 // entraSentence finds what the token service says in the text of the Azure CLI and of other tools.
 var entraSentence = regexp.MustCompile(`AADSTS(\d+): [^\n]*`)
 
-// entraText is the token service's own sentence, which begins with its AADSTS code, or what else came
-// in its place. It is empty if nothing of the kind is in err.
+// entraText is the token service's own sentence, which begins with its AADSTS code, or what else
+// came in its place. It is empty if nothing of the kind is in err.
 func entraText(err error) string {
 	text := entraSentence.FindString(err.Error())
 	var auth *azidentity.AuthenticationFailedError

@@ -68,8 +68,8 @@ func TestAnswersOfTheTokenService(t *testing.T) {
 	}
 }
 
-// TestSignInWithoutAnAnswerOfTheTokenService: something else answers in its place, or nothing does. The
-// credential is azidentity's own, which hides its cause in text.
+// TestSignInWithoutAnAnswerOfTheTokenService: something else answers in its place, or nothing does.
+// The credential is azidentity's own, which hides its cause in text.
 func TestSignInWithoutAnAnswerOfTheTokenService(t *testing.T) {
 	answers := func(status int, kind, body string) transporter {
 		return func(r *http.Request) (*http.Response, error) {

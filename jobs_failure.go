@@ -12,36 +12,41 @@ import (
 	"strings"
 )
 
-// A JobFailedError is a job that ended as Failed or Canceled, with what its logs say about the cause.
+// A JobFailedError is a job that ended as Failed or Canceled, with what its logs say about the
+// cause.
 type JobFailedError struct {
 	// Job as it ended.
 	Job Job
-	// Message is the cause in one line: the last line of the user's traceback, else the service's own
-	// words. A try that failed before its mini-batch succeeded is no cause.
+	// Message is the cause in one line: the last line of the user's traceback, else the service's
+	// own words. A try that failed before its mini-batch succeeded is no cause.
 	Message string
-	// Traceback is the exception of the user's script that ended the job, whole. The end of standard
-	// error follows where the exception says nothing by itself, as SystemExit. Empty when the logs
-	// hold none.
+	// Traceback is the exception of the user's script that ended the job, whole. The end of
+	// standard error follows where the exception says nothing by itself, as SystemExit. Empty when
+	// the logs hold none.
 	Traceback string
-	// MiniBatch is the number of the first mini-batch that cost the job files, counted from 0; -1 when
-	// there is none or it is unknown.
+	// MiniBatch is the number of the first mini-batch that cost the job files, counted from 0; -1
+	// when there is none or it is unknown.
 	MiniBatch int
-	// File is the input file that the traceback or the failed mini-batch points at; empty when unknown.
+	// File is the input file that the traceback or the failed mini-batch points at; empty when
+	// unknown.
 	File string
-	// Node and Process say where the script ran, for example "0" and "process000"; empty when unknown.
+	// Node and Process say where the script ran, for example "0" and "process000"; empty when
+	// unknown.
 	Node, Process string
-	// Log is the place of the log that Message comes from, azureml://datastores/…; empty when no log could be read.
+	// Log is the place of the log that Message comes from, azureml://datastores/…; empty when no
+	// log could be read.
 	Log string
 	// Hint says what usually helps; empty when the cause is not a known one.
 	Hint string
-	// Counts say how many files were done and failed when the job ended, from the engine's report; -1 when unknown.
+	// Counts say how many files were done and failed when the job ended, from the engine's report;
+	// -1 when unknown.
 	Counts JobCounts
 	// Err is why the logs could not be read; nil when they were.
 	Err error
 }
 
-// Error names the job, the cause and where it happened on the first line; the user's traceback follows. Signatures and
-// other query strings of URLs are left out of both; the fields have them.
+// Error names the job, the cause and where it happened on the first line; the user's traceback
+// follows. Signatures and other query strings of URLs are left out of both; the fields have them.
 func (e *JobFailedError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "azmlbatch: job %q ended as %s", e.Job.Name, e.Job.Status)
@@ -213,9 +218,9 @@ func (f *causeFinder) findCall(ctx context.Context) (traceback, error) {
 	return traceback{}, nil
 }
 
-// addPrinted adds what the script printed if its exception says nothing by itself. sys.exit, argparse
-// and a process that ends write their reason to standard error. The driver of MLflow models writes it
-// to standard output.
+// addPrinted adds what the script printed if its exception says nothing by itself. sys.exit,
+// argparse and a process that ends write their reason to standard error. The driver of MLflow
+// models writes it to standard output.
 func (f *causeFinder) addPrinted(ctx context.Context) error {
 	message := f.failed.Message
 	switch {
@@ -262,8 +267,8 @@ func (f *causeFinder) addStderr(ctx context.Context) error {
 	return err
 }
 
-// unreadableFile is what the driver of MLflow models logs for a file that it cannot score (Microsoft
-// Learn: how-to-mlflow-batch).
+// unreadableFile is what the driver of MLflow models logs for a file that it cannot score
+// (Microsoft Learn: how-to-mlflow-batch).
 var unreadableFile = regexp.MustCompile(`Error processing input file: .*`)
 
 // addUnreadableFile puts the first file that MLflow could not read before its exception.
@@ -279,7 +284,8 @@ func (f *causeFinder) addUnreadableFile(ctx context.Context) error {
 	return err
 }
 
-// guiltyFile is the one file of a mini-batch, or the one that the traceback names: 11.csv and not 1.csv, which is in it.
+// guiltyFile is the only file of a mini-batch, or the file that the traceback names. Of 1.csv and
+// 11.csv it takes the longer name that fits.
 func guiltyFile(files []string, traceback string) string {
 	if len(files) == 1 {
 		return path.Base(files[0])

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCauseInLogs has logs that are longer than what is read of them, that contradict each other, or
-// that cannot be read.
+// TestCauseInLogs has logs that are longer than what is read of them, that contradict each other,
+// or that cannot be read.
 func TestCauseInLogs(t *testing.T) {
 	const stamp = "2026-02-28T11:11:55.543843 "
 	call := func(process, text string) string {

@@ -65,8 +65,8 @@ func TestFailedJobsSayWhatHelps(t *testing.T) {
 	}
 }
 
-// TestCauseOfAFailedJob has jobs in which more than one thing goes wrong. The error tells what ended
-// the job, and not what the job got over.
+// TestCauseOfAFailedJob has jobs in which more than one thing goes wrong. The error tells what
+// ended the job, and not what the job got over.
 func TestCauseOfAFailedJob(t *testing.T) {
 	once := "import os, sys, traceback\n" +
 		"def once():\n    try:\n        os.close(os.open(MARK, os.O_CREAT | os.O_EXCL))\n    except FileExistsError:\n        return False\n    return True\n"

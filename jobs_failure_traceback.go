@@ -69,7 +69,8 @@ func (r jobReport) cause(calls []traceback) (traceback, bool) {
 	return calls[best], true
 }
 
-// rank is higher for an exception than for missing rows, and for one of the process that is asked for.
+// rank is higher for an exception than for missing rows, and for one of the process that is asked
+// for.
 func (t traceback) rank(process string) int {
 	rank := 0
 	if strings.HasPrefix(t.text, tracebackHead) {
@@ -89,15 +90,16 @@ func (b *lostMiniBatch) causedBy(t traceback) bool {
 	return sameError(b.message, t.exception)
 }
 
-// sameError reports whether the report's message, which may be cut or be a whole traceback, tells of
-// an exception in a log.
+// sameError reports whether the report's message, which may be cut or be a whole traceback, tells
+// of an exception in a log.
 func sameError(message, exception string) bool {
 	message, exception = oneLine(strings.ToValidUTF8(message, "")), oneLine(exception)
 	return message != "" && (strings.Contains(message, exception) || strings.HasPrefix(exception, message))
 }
 
-// hintAfter returns the hint about the error before these lines. The emulator's engine writes one where it knows more than
-// the exception tells, such as which Python lacks a module; the service writes none.
+// hintAfter returns the hint about the error before these lines. The emulator's engine writes one
+// where it knows more than the exception tells, such as which Python lacks a module; the service
+// writes none.
 func hintAfter(lines []string) string {
 	for _, line := range lines {
 		if _, hint, ok := strings.Cut(line, " Hint: "); ok && logStamp.MatchString(line) {
@@ -110,8 +112,9 @@ func hintAfter(lines []string) string {
 	return ""
 }
 
-// readTraceback reads what follows the head line: frames, which are indented, the exception, and the further lines of its
-// message up to an empty or a stamped line. A chained exception ("During handling …") is read to its end.
+// readTraceback reads what follows the head line: frames, which are indented, the exception, and
+// the further lines of its message up to an empty or a stamped line. A chained exception ("During
+// handling …") is read to its end.
 func readTraceback(lines []string) traceback {
 	out := []string{tracebackHead}
 	var t traceback
@@ -141,8 +144,8 @@ func chainNote(line string) bool {
 	return strings.HasPrefix(line, "During handling of the above exception") || strings.HasPrefix(line, "The above exception was the direct cause")
 }
 
-// chained reports whether, after an empty line, the traceback goes on with another exception. A second traceback without
-// a note between them is another one.
+// chained reports whether, after an empty line, the traceback goes on with another exception. A
+// second traceback without a note between them is another one.
 func chained(last string, lines []string) bool {
 	for _, l := range lines {
 		if l = strings.TrimSpace(l); l != "" {

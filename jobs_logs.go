@@ -38,13 +38,15 @@ func (l JobLog) process() string {
 	return ""
 }
 
-// artifactStore is the datastore that holds the logs of every job, and artifactPrefix the folder of one run.
+// artifactStore is the datastore that holds the logs of every job, and artifactPrefix the folder of
+// one run.
 const artifactStore = "workspaceartifactstore"
 
 func artifactPrefix(run string) string { return "ExperimentRun/dcid." + run + "/" }
 
-// ListLogs iterates over the log files of the step that runs the script; the job itself has only orchestration lines. It works while
-// the job runs and after. For a pipeline of several steps, name is the RunID of one of [JobsClient.ListSteps].
+// ListLogs iterates over the log files of the step that runs the script; the job itself has only
+// orchestration lines. It works while the job runs and after. For a pipeline of several steps, name
+// is the RunID of one of [JobsClient.ListSteps].
 func (j JobsClient) ListLogs(ctx context.Context, name string) iter.Seq2[JobLog, error] {
 	return func(yield func(JobLog, error) bool) {
 		step, err := j.scoringStep(ctx, name)
@@ -84,13 +86,13 @@ func (j JobsClient) listLogs(ctx context.Context, job string, step JobStep) ([]J
 	return logs, nil
 }
 
-// OpenLog reads a log from its beginning to where it ends now. The caller closes it.
+// OpenLog reads a log from its beginning to its present end. The caller closes it.
 func (j JobsClient) OpenLog(ctx context.Context, l JobLog) (io.ReadCloser, error) {
 	return j.openLogAt(ctx, l, 0)
 }
 
-// openLogAt reads a log from an offset to where it ends now. An offset at the end or behind it is an error of storage,
-// code InvalidRange.
+// openLogAt reads a log from an offset to its present end. An offset at or after the end is an error
+// of storage with the code InvalidRange.
 func (j JobsClient) openLogAt(ctx context.Context, l JobLog, offset int64) (io.ReadCloser, error) {
 	op := operation{"read log", "of job", l.Name}
 	at, err := j.c.blobPlace(ctx, op, l.URI)
@@ -102,14 +104,16 @@ func (j JobsClient) openLogAt(ctx context.Context, l JobLog, offset int64) (io.R
 
 // FollowLogsOptions tune [JobsClient.FollowLogs]. The zero value and nil mean the defaults.
 type FollowLogsOptions struct {
-	// Match chooses logs by their names, such as "logs/user/stdout/0/process000.stdout.txt". Nil chooses what the script
-	// prints and logs, its errors, and the engine's progress and result in words; the engine's own logs in logs/sys are left
-	// out, and so is logs/user/error, whose lines are in job_error too.
+	// Match chooses logs by their names, such as "logs/user/stdout/0/process000.stdout.txt". Nil
+	// chooses what the script prints and logs, its errors, and the engine's progress and result in
+	// words; the engine's own logs in logs/sys are left out, and so is logs/user/error, whose lines
+	// are in job_error too.
 	Match func(log string) bool
-	// Interval between two looks. Zero means a quarter of a second at first, and more up to five seconds for long jobs.
+	// Interval between two looks. Zero means a quarter of a second at first, and more up to five
+	// seconds for long jobs.
 	Interval time.Duration
-	// Once ends the loop after one look: with the lines that there are now. The last line of a log may be missing while the job
-	// runs, because it has no end yet.
+	// Once ends the loop after one look: with the lines that there are now. While the job runs,
+	// the last line of a log may be missing because it is not complete.
 	Once bool
 }
 
@@ -117,21 +121,23 @@ type FollowLogsOptions struct {
 type LogLine struct {
 	// Log is the name of the log, as in [JobLog].
 	Log string
-	// Text is the line without its end. A line longer than 64 KiB comes in pieces, and the last line of a job comes
-	// whether it has an end or not.
+	// Text is the line without its end. A line longer than 64 KiB comes in pieces, and the last
+	// line of a job comes whether it has an end or not.
 	Text string
 }
 
 // scriptLogs are the logs that people read. Names of the older runtime are among them.
 var scriptLogs = regexp.MustCompile(`^(logs/(job_error|job_progress_overview|job_result)|logs/user/(stdout|stderr|entry_script_log)/|user_logs/std_log|azureml-logs/70_driver_log)`)
 
-// FollowLogs yields the lines of a job's logs as they are written, until the job has ended and everything is read. It can
-// be begun at any time: a job that waits has no lines yet, and one that has ended has all of them at once. Lines of one log
-// come in their order; new lines of several logs come log by log, in the order of the logs' names. New logs, such
-// as the overview of the next day, are picked up; a truncated log is read from the start.
+// FollowLogs yields the lines of a job's logs as they are written, until the job has ended and
+// everything is read. It can start at any time: a queued job has no lines yet, and a job that has ended
+// has all of them at once. Lines of one log come in their order; new lines of several
+// logs come log by log, in the order of the logs' names. New logs, such as the overview of the next
+// day, are picked up; a truncated log is read from the start.
 //
-// A look takes two requests and one for each log that has grown, of which only the new part is read. How the job ended is
-// no error here, see [JobsClient.Wait]. Leaving the loop, or the end of ctx, ends the reading and not the job.
+// Each look makes two requests, and one for each log that has grown. Only the new part of a log is
+// read. A job that fails is no error here, see [JobsClient.Wait]. Leaving the loop, or the end of
+// ctx, stops the reading and not the job.
 func (j JobsClient) FollowLogs(ctx context.Context, name string, options *FollowLogsOptions) iter.Seq2[LogLine, error] {
 	o := orZero(options)
 	if o.Match == nil {
@@ -168,7 +174,8 @@ func (j JobsClient) FollowLogs(ctx context.Context, name string, options *Follow
 	}
 }
 
-// logFollower polls a job as a wait does, but does not look into why it failed: that is what the caller reads.
+// logFollower polls a job as a wait does. It does not look for the cause of a failure, because the
+// caller reads the logs anyway.
 type logFollower struct {
 	jobHandler
 	match  func(string) bool
@@ -176,7 +183,7 @@ type logFollower struct {
 	places map[string]logPlace
 }
 
-// logPlace is how far a log has been read.
+// logPlace says how far a log has been read.
 type logPlace struct {
 	read int64 // what the caller has
 	size int64 // of the log when it was read
@@ -184,10 +191,10 @@ type logPlace struct {
 
 func (f *logFollower) poll(ctx context.Context) (pollState, error) { return f.ask(ctx) }
 
-// errLeft says that the caller's loop was left.
+// errLeft says that the caller left the loop.
 var errLeft = errors.New("left")
 
-// news gives out what the logs have got since the last time.
+// news yields what has been added to the logs since the last look.
 func (f *logFollower) news(ctx context.Context, yield func(LogLine) bool) error {
 	if f.step == nil {
 		step, err := f.jobs.scoringStep(ctx, f.name)
@@ -217,16 +224,16 @@ func (f *logFollower) news(ctx context.Context, yield func(LogLine) bool) error 
 		}
 		f.places[l.Name] = logPlace{at.read, l.Size}
 		if err := f.lines(ctx, l, yield); err != nil && !errors.Is(err, ErrNotFound) && !HasCode(err, "InvalidRange") {
-			return err // what was cut or deleted since it was listed is looked at the next time
+			return err // a log that was cut or deleted since the listing is read at the next look
 		}
 	}
 	return nil
 }
 
-// maxLogLine bounds the memory that a line without an end takes.
+// maxLogLine limits the memory for a line without an end.
 const maxLogLine = 64 << 10
 
-// lines gives out the new lines of one log. A line that has no end yet is left for the next time.
+// lines yields the new lines of one log. A line without an end is left for the next look.
 func (f *logFollower) lines(ctx context.Context, l JobLog, yield func(LogLine) bool) error {
 	at := f.places[l.Name]
 	r, err := f.jobs.openLogAt(ctx, l, at.read)

@@ -71,7 +71,8 @@ func TestFollowLogsOfOnesOwnChoice(t *testing.T) {
 	}
 }
 
-// TestFollowLogsOnce: the lines that there are, of a job that runs; one that was invoked a moment ago may show late.
+// TestFollowLogsOnce: the lines that there are, of a job that runs; one that was invoked a moment
+// ago may show late.
 func TestFollowLogsOnce(t *testing.T) {
 	s := newRunService(t)
 	s.status = func(int) string { return "Running" }
@@ -142,7 +143,8 @@ func TestFollowLogsEnds(t *testing.T) {
 	}
 }
 
-// A log that was emptied and is longer by the next look than it ever was is read from its beginning.
+// A log that was emptied and is longer by the next look than it ever was is read from its
+// beginning.
 func TestFollowLogsReadsAnEmptiedLogAnew(t *testing.T) {
 	s := newRunService(t)
 	s.step = "Running"
@@ -163,8 +165,8 @@ func TestFollowLogsReadsAnEmptiedLogAnew(t *testing.T) {
 	}
 }
 
-// TestFollowLogsThatCannotBeRead breaks the reading of a log in each way. What was read before is given
-// out once, and the error ends the loop.
+// TestFollowLogsThatCannotBeRead breaks the reading of a log in each way. What was read before is
+// given out once, and the error ends the loop.
 func TestFollowLogsThatCannotBeRead(t *testing.T) {
 	tests := map[string]struct {
 		answer func(w http.ResponseWriter, r *http.Request)

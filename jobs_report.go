@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// reportLines reads the report by the names of its columns, which are all that is known of it: each line is a function
-// from a column to its value. A last line that is cut short is left out.
+// reportLines reads the report by the names of its columns, which are all that is known of it: each
+// line is a function from a column to its value. A last line that is cut short is left out.
 func reportLines(r io.Reader) iter.Seq2[func(column string) string, error] {
 	return func(yield func(func(string) string, error) bool) {
 		lines := csv.NewReader(r)
@@ -42,8 +42,8 @@ func reportLines(r io.Reader) iter.Seq2[func(column string) string, error] {
 
 var quotedPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'`)
 
-// detailFiles reads the file names out of a mini-batch's detail, whose form is not evidenced: quoted names, else text
-// separated by commas.
+// detailFiles reads the file names out of a mini-batch's detail, whose form is not evidenced:
+// quoted names, else text separated by commas.
 func detailFiles(detail string) []string {
 	var files []string
 	for _, m := range quotedPattern.FindAllStringSubmatch(detail, -1) {
@@ -70,8 +70,8 @@ type jobReport struct {
 	// lost is the mini-batch that cost the job files: the first one whose last try failed, or else
 	// the first one with too few rows. Nil if there is none.
 	lost *lostMiniBatch
-	// latest says that the latest failed call ended the job, whatever mini-batch it was about. So it is
-	// when processes cannot start: mini-batches may then have had tries that failed before.
+	// latest says that the latest failed call ended the job, whatever mini-batch it was about. So
+	// it is when processes cannot start: mini-batches may then have had tries that failed before.
 	latest bool
 	// recovered are the error messages of tries after which their mini-batch succeeded.
 	recovered []string
@@ -86,8 +86,9 @@ type lostMiniBatch struct {
 	files         []string
 }
 
-// readReport reads the report of a job. The last try of a mini-batch counts: if it did not get to its
-// end, all files of the mini-batch failed. Mini-batches that no worker picked are not in the report.
+// readReport reads the report of a job. The last try of a mini-batch counts: if it did not get to
+// its end, all files of the mini-batch failed. Mini-batches that no worker picked are not in the
+// report.
 func readReport(r io.Reader) (jobReport, error) {
 	type miniBatch struct {
 		files, failed int
@@ -138,8 +139,8 @@ func readReport(r io.Reader) (jobReport, error) {
 }
 
 // before reports whether b explains a failed job better than c. An exception does so better than
-// missing rows. Of two exceptions, that of the later try does: a mini-batch that had not had all its
-// tries when the job ended is not why it ended.
+// missing rows. Of two exceptions, that of the later try does: a mini-batch that had not had all
+// its tries when the job ended is not why it ended.
 func (b *lostMiniBatch) before(c *lostMiniBatch) bool {
 	switch {
 	case b.tooFewRows != c.tooFewRows:

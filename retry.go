@@ -65,10 +65,11 @@ func newRetryConfig(o policy.RetryOptions, clk clock) retryConfig {
 	return r
 }
 
-// sending is what the retry layer must know of a request of the JSON planes. It goes with the request's context.
+// sending is what the retry layer knows about a request of the JSON planes. The request's context
+// carries it.
 type sending struct {
-	// once is for a request that may only be sent again when it provably never arrived. GET, HEAD, PUT and DELETE name
-	// their target and can be repeated.
+	// once marks a request that is repeated only if it cannot have arrived. GET, HEAD, PUT and
+	// DELETE can always be repeated, because they name their target.
 	once bool
 	room *bytes.Buffer // for the body of the answer; may be nil
 	sent bool          // at least one try may have reached the service
@@ -86,13 +87,14 @@ func sendingOf(ctx context.Context) *sending {
 	return new(sending)
 }
 
-// unsentError marks a failure of a request that provably never reached the service: no token, or no connection.
+// unsentError marks a request that cannot have reached the service: there was no token or no
+// connection.
 type unsentError struct{ error }
 
 func (e *unsentError) Unwrap() error { return e.error }
 
-// retryTransport is the only retry layer of the JSON planes: azcore's own is off. It sits below the token and tracing
-// policies and above the caller's transport.
+// retryTransport is the only retry layer of the JSON planes: azcore's own is off. It sits below the
+// token and tracing policies and above the caller's transport.
 type retryTransport struct {
 	config retryConfig
 	client *retryablehttp.Client
@@ -122,7 +124,7 @@ func newRetryTransport(config retryConfig, next policy.Transporter, logger *slog
 	return t
 }
 
-// plainClient is an http.Client that does nothing by itself: no redirect is followed, because the token would go with it.
+// plainClient is an http.Client that follows no redirect, because the token would go with it.
 func plainClient(next policy.Transporter) *http.Client {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	switch t := next.(type) {
@@ -169,11 +171,12 @@ func (t *retryTransport) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// answerGrace is how long the answer of a once request is waited for after its caller's context has ended: it tells
-// whether the work was started. The service takes 2 to 4.5 s to start a job.
+// answerGrace is how long a once request waits for its answer after the caller's context has ended.
+// The answer tells whether the work was started. The service takes 2 to 4.5 s to start a job.
 const answerGrace = 15 * time.Second
 
-// outlive returns a context that ends answerGrace after the caller's, or with it while nothing is on its way.
+// outlive returns a context that ends answerGrace after the caller's, or with it while nothing is
+// on its way.
 func (s *sending) outlive(caller context.Context, clk clock) (context.Context, func()) {
 	s.caller = caller
 	s.waiting.Store(true)
@@ -238,7 +241,7 @@ func (s *sending) retryFailure(err error) bool {
 	return !s.once || neverSent(err)
 }
 
-// turnedAway reports whether an answer is the service's word that it took nothing. There may be none.
+// turnedAway reports whether the service says that it did not take the request. resp may be nil.
 func turnedAway(resp *http.Response) bool {
 	if resp == nil {
 		return false
@@ -247,7 +250,7 @@ func turnedAway(resp *http.Response) bool {
 	return resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && told
 }
 
-// neverSent reports whether the request cannot have reached anyone: no connection was made.
+// neverSent reports whether the request cannot have reached the service: no connection was made.
 func neverSent(err error) bool {
 	var dns *net.DNSError
 	var op *net.OpError
@@ -255,7 +258,8 @@ func neverSent(err error) bool {
 		errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
-// backoff waits as long as the service asks for, without an upper bound, else exponentially with jitter as azcore does.
+// backoff waits as long as the service asks for, without an upper bound. Otherwise it waits
+// exponentially longer with jitter, as azcore does.
 func (t *retryTransport) backoff(_, _ time.Duration, try int, resp *http.Response) time.Duration {
 	if resp != nil {
 		if after, ok := retryAfter(resp.Header, t.config.clock.now()); ok {
@@ -274,7 +278,7 @@ func (r retryConfig) backoff(try int) time.Duration {
 // retryAfterHeaders are the forms that Azure uses. The last one is in seconds, or a date.
 var retryAfterHeaders = []string{"Retry-After-Ms", "X-Ms-Retry-After-Ms", "Retry-After"}
 
-// retryAfter reads how long the service wants to be left alone.
+// retryAfter reads how long the service asks to wait before the next request.
 func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	for _, name := range retryAfterHeaders[:2] {
 		if after, ok := parseWait(h.Get(name), time.Millisecond); ok {
@@ -306,8 +310,9 @@ func parseWait(value string, unit time.Duration) (time.Duration, bool) {
 	return math.MaxInt64, true
 }
 
-// The retries of the blob plane are azblob's. They end at once where the service asks to wait longer than MaxRetryDelay,
-// so patience does that waiting below them: a Retry-After is kept on all planes alike.
+// The retries of the blob plane are azblob's. They end at once where the service asks to wait
+// longer than MaxRetryDelay, so patience does that waiting below them: a Retry-After is kept on all
+// planes alike.
 type patience struct{ config retryConfig }
 
 // tries counts how often a request of the blob plane has been sent.

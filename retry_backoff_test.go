@@ -24,8 +24,8 @@ func waits(t *testing.T, retry policy.RetryOptions, meets ...outcome) []time.Dur
 	return clk.slept
 }
 
-// TestBackoffGrowsWithJitter: each wait is twice as long as the one before, give or take the jitter, up
-// to the largest.
+// TestBackoffGrowsWithJitter: each wait is twice as long as the one before, give or take the
+// jitter, up to the largest.
 func TestBackoffGrowsWithJitter(t *testing.T) {
 	for _, meets := range []outcome{{status: 503}, {err: errReset}, {status: 200, body: `{"a":`}} {
 		different := map[time.Duration]bool{}

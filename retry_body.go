@@ -11,13 +11,14 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
-// The body of an answer is read inside the retry layer, so that an answer that is cut off on its way is a failure of the
-// network like any other: the request is sent again, if it may be.
+// The retry layer reads the body of an answer. An answer that is cut off is then a network failure
+// like any other, and the request is repeated if it may be.
 
-// maxBody bounds the memory for one answer of the JSON planes. The largest known are pages of lists, of a few MiB.
+// maxBody limits the memory for one answer of the JSON planes. The largest known answers are pages of
+// lists, of a few MiB.
 const maxBody = 64 << 20
 
-// cutError is an answer that ended before its end.
+// cutError is an answer that is not complete.
 type cutError struct {
 	status    int
 	requestID string
@@ -42,7 +43,8 @@ type wholeBody struct {
 // Close implements [io.Closer].
 func (*wholeBody) Close() error { return nil }
 
-// readWhole reads the body of an answer into room and puts it back as a wholeBody, also when it was cut.
+// readWhole reads the body of an answer into room. It replaces the body by what was read, even if
+// that is not complete.
 func readWhole(resp *http.Response, room *bytes.Buffer) error {
 	defer resp.Body.Close()
 	room.Reset()
@@ -64,8 +66,8 @@ func readWhole(resp *http.Response, room *bytes.Buffer) error {
 	return nil
 }
 
-// endsEarly reports whether a text begins as JSON, or as storage's list of blobs, and stops within it: it was cut where no
-// length tells.
+// endsEarly reports whether a text begins as JSON or as storage's list of blobs and is not complete.
+// It finds cut answers that have no declared length.
 func endsEarly(text []byte) bool {
 	switch begin := bytes.TrimLeft(text, "\ufeff \t\r\n"); {
 	case len(begin) == 0:
@@ -92,7 +94,7 @@ func endsEarly(text []byte) bool {
 	return quoted || depth > 0
 }
 
-// payload is the whole body of an answer, which can be asked for again.
+// payload returns the whole body of an answer. It can be called several times.
 func payload(resp *http.Response) ([]byte, error) {
 	if whole, ok := resp.Body.(*wholeBody); ok {
 		return whole.data, nil
@@ -100,8 +102,9 @@ func payload(resp *http.Response) ([]byte, error) {
 	return runtime.Payload(resp)
 }
 
-// requestID looks in the places where the planes put their ids: recordings of 2023 to 2026 show no x-ms-request-id on
-// many management answers, X-Request-ID at the scoring host and mise-correlation-id on the data plane.
+// requestID reads the request id, which each plane puts into another header. Recordings of 2023 to
+// 2026 show no x-ms-request-id on many management answers, X-Request-ID at the scoring host and
+// mise-correlation-id on the data plane.
 func requestID(h http.Header) string {
 	return cmp.Or(h.Get("x-ms-request-id"), h.Get("x-ms-correlation-request-id"), h.Get("X-Request-ID"),
 		h.Get("mise-correlation-id"))

@@ -47,7 +47,7 @@ func (s steadyCredential) wait(err error, try int) (time.Duration, bool) {
 	return retryAfter(auth.RawResponse.Header, s.retry.clock.now())
 }
 
-// cutSignIn matches what azidentity says when no answer of the token service arrived, or only a part of
-// one. It hides the cause, so its words must do.
+// cutSignIn matches what azidentity says when no answer of the token service arrived, or only a
+// part of one. It hides the cause, so its words must do.
 var cutSignIn = regexp.MustCompile(`unexpected EOF|connection reset|broken pipe|server closed|: EOF|deadline exceeded|` +
 	`json decode error|missing access_token|not found in the openid configuration`)

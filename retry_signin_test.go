@@ -18,8 +18,8 @@ import (
 // cutSignInText is an answer of the token service that stops within the token.
 const cutSignInText = `{"token_type":"Bearer","access_token":"eyJhbGciOiJSUzI1NiJ9.eyJhdWQi`
 
-// signInService answers token requests, each with the next outcome and the last one for ever. It tells
-// how often it was asked.
+// signInService answers token requests, each with the next outcome and the last one for ever. It
+// tells how often it was asked.
 func signInService(asked *int, meets ...outcome) azcore.ClientOptions {
 	return azcore.ClientOptions{Retry: noRetry, Transport: transporter(func(r *http.Request) (*http.Response, error) {
 		if !strings.HasSuffix(r.URL.Path, "/token") {

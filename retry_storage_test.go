@@ -41,8 +41,8 @@ func TestStorageKeepsALongRetryAfter(t *testing.T) {
 	}{
 		{"once", [2]string{"Retry-After", "120"}, 1, 0, "", 2 * time.Minute},
 		{"in milliseconds", [2]string{"x-ms-retry-after-ms", "61000"}, 1, 0, "", 61 * time.Second},
-		{"always", [2]string{"Retry-After", "120"}, 1 << 30, 0, "the service asks to be left alone for 2m0s: try again then", 2 * time.Minute},
-		{"longer than the caller has", [2]string{"Retry-After", "7200"}, 1, time.Hour, "the service asks to be left alone for 2h0m0s", 0},
+		{"always", [2]string{"Retry-After", "120"}, 1 << 30, 0, "the service asks to wait 2m0s: try again then", 2 * time.Minute},
+		{"longer than the caller has", [2]string{"Retry-After", "7200"}, 1, time.Hour, "the service asks to wait 2h0m0s", 0},
 	}
 	for name, call := range calls {
 		for _, tt := range tests {
