@@ -46,9 +46,6 @@ type Error struct {
 	Codes []string
 	// Message is the service's own text, on one line. Empty when the body had none.
 	Message string
-	// Place names the storage that answered: datastore, container and account, such as
-	// `datastore "blobs", container "c" of account "a"`. Empty for the other planes.
-	Place string
 	// RequestID identifies the request in a support case. Empty when the answer had none.
 	RequestID string
 	// Remedy says what the caller can do. Empty when this package knows no better than Message.
@@ -65,7 +62,7 @@ func (e *Error) Code() string {
 	return e.Codes[len(e.Codes)-1]
 }
 
-// Error returns operation, status, code, message, place, request id and remedy on one line.
+// Error returns operation, status, code, message, request id and remedy on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(prefix)
@@ -79,15 +76,8 @@ func (e *Error) Error() string {
 	case e.StatusCode == 0 && e.Err != nil:
 		b.WriteString(": " + shown(e.Err))
 	}
-	var about []string
-	if e.Place != "" {
-		about = append(about, e.Place)
-	}
 	if e.RequestID != "" {
-		about = append(about, "request "+e.RequestID)
-	}
-	if len(about) > 0 {
-		b.WriteString(" (" + strings.Join(about, ", ") + ")")
+		fmt.Fprintf(&b, " (request %s)", e.RequestID)
 	}
 	if e.Remedy != "" {
 		b.WriteString("; " + e.Remedy)

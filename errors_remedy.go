@@ -50,7 +50,6 @@ var answerRemedies = []answerRemedy{
 	{codes: []string{"AuthorizationFailure"}, // not ARM's AuthorizationFailed
 		remedy: "the storage account's network rules refuse this machine: open them or use a private endpoint"},
 	{codes: []string{"PublicAccessNotPermitted"}, remedy: "the storage account refuses requests without a credential: register the storage as a datastore, or use a signed URL"},
-	{codes: []string{"AccountIsDisabled"}, remedy: "the storage account is disabled: ask its owner"},
 
 	{status: http.StatusForbidden, words: []string{"public network access", "private endpoint"}, remedy: networkRemedy},
 	{words: []string{"wrong audience", "audiences in jwt"}, remedy: audienceRemedy},

@@ -105,7 +105,6 @@ func TestRefusalsNameTheRole(t *testing.T) {
 		{"a request that no gateway can read", "GET", "<html><title>Bad Request</title></html>", 400, ""},
 		{"a proxy that wants a password", "GET", "", 407, "the proxy asks who you are: put user and password into HTTPS_PROXY (https_proxy=http://USER:PASSWORD@HOST:PORT)"},
 		{"storage without anonymous access", "GET", storage("PublicAccessNotPermitted"), 409, "the storage account refuses requests without a credential: register the storage as a datastore, or use a signed URL"},
-		{"a disabled storage account", "GET", storage("AccountIsDisabled"), 403, "the storage account is disabled: ask its owner"},
 		{"a signature that storage does not take", "GET", storage("AuthenticationFailed"), 403, "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"},
 		{"a code beside words of another case", "PUT", `{"error":{"code":"RequestDisallowedByPolicy","message":"Public network access must be disabled."}}`, 403,
 			"this is Azure Policy, not a role: change the request so that the policy allows it, or ask for an exemption"},

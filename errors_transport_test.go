@@ -198,23 +198,3 @@ func TestPagesAreNoAnswers(t *testing.T) {
 		}
 	}
 }
-
-// TestStorageErrorsNameThePlace on every way to storage.
-func TestStorageErrorsNameThePlace(t *testing.T) {
-	c := newClientOver(t, handlerTransport{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("x-ms-error-code", "AuthorizationFailure")
-		w.Header().Set("x-ms-request-id", "1f0c")
-		w.WriteHeader(http.StatusForbidden)
-	})}, newFakeClock())
-	for name, want := range map[string]string{"d": `datastore "d", container "blobs" of account "shelf"`, "": `container "blobs" of account "shelf"`} {
-		at := place{host: "shelf.blob.core.windows.net", container: "blobs", datastore: name, keyless: true}
-		_, read := c.openBlobAt(t.Context(), operation{"read", "blob", "b"}, at.at("b"), 0)
-		_, sent := c.newContainerClient(operation{"read", "blob", "b"}, at, "").send(t.Context(), blobRequest{method: "GET", name: "b", header: http.Header{}})
-		for way, err := range map[string]error{"read": read, "send": sent, "list": lastError(c.listBlobs(t.Context(), operation{"list", "blobs", ""}, at))} {
-			var e *Error
-			if !errors.As(err, &e) || e.Place != want || !strings.Contains(err.Error(), " ("+want+", request 1f0c); ") {
-				t.Errorf("%s: %v, want %s", way, err, want)
-			}
-		}
-	}
-}

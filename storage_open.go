@@ -178,7 +178,7 @@ func (c *Client) openBlobAt(ctx context.Context, op operation, at place, offset 
 	err := c.blobCall(ctx, op, at, StorageCredentialAuto, func(ctx context.Context, b *blockblob.Client) error {
 		resp, err := b.DownloadStream(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: offset}})
 		if err == nil {
-			body = blobBody{resp.NewRetryReader(ctx, &blob.RetryReaderOptions{}), op, at}
+			body = blobBody{resp.NewRetryReader(ctx, &blob.RetryReaderOptions{}), op}
 		}
 		return err
 	})
@@ -189,13 +189,12 @@ func (c *Client) openBlobAt(ctx context.Context, op operation, at place, offset 
 type blobBody struct {
 	io.ReadCloser
 	op operation
-	at place
 }
 
 func (b blobBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = b.at.named(storageError(b.op, err))
+		err = storageError(b.op, err)
 	}
 	return n, err
 }
@@ -211,7 +210,7 @@ func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer St
 	for _, w := range c.storage.order(at, waysIn(at, prefer)) {
 		b, sign, err := c.enter(ctx, op, w, at)
 		if err == nil {
-			err = at.named(storageError(op, call(withTarget(ctx, blobTarget{url: at.url(), sign: sign}), b)))
+			err = storageError(op, call(withTarget(ctx, blobTarget{url: at.url(), sign: sign}), b))
 			if !refused(err, w) {
 				if err == nil || statusOf(err) != 0 {
 					c.storage.remember(at, w)

@@ -3,7 +3,6 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -35,26 +34,6 @@ func (p place) join(more string) place {
 func (p place) account() string {
 	account, _, _ := strings.Cut(p.host, ".")
 	return account
-}
-
-// String names the datastore, if there is one, the container and its account.
-func (p place) String() string {
-	text := fmt.Sprintf("container %q of account %q", p.container, p.account())
-	if p.datastore != "" {
-		text = fmt.Sprintf("datastore %q, %s", p.datastore, text)
-	}
-	return text
-}
-
-// named adds to an error of storage which storage it was.
-func (p place) named(err error) error {
-	var e *Error
-	if errors.As(err, &e) && e.Place == "" {
-		if resp := rawResponse(e.Err); resp != nil && resp.Request != nil && strings.EqualFold(resp.Request.URL.Host, p.host) {
-			e.Place = p.String()
-		}
-	}
-	return err
 }
 
 // url is the place as an https URL, without signature.

@@ -137,11 +137,11 @@ func (s *containerClient) try(ctx context.Context, r blobRequest, p *pass) (*htt
 	}
 	resp, err := s.do(req, p)
 	if err != nil {
-		return nil, s.at.named(storageError(s.op, withoutQuery(err)))
+		return nil, storageError(s.op, withoutQuery(err))
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer resp.Body.Close()
-		return nil, s.at.named(newResponseError(s.op.String(), resp))
+		return nil, newResponseError(s.op.String(), resp)
 	}
 	return resp, nil
 }

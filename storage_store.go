@@ -179,7 +179,7 @@ func (s *blobStore) Get(ctx context.Context, name, etag string, offset, size int
 		_ = resp.Body.Close()
 		return nil, nil, &Error{Operation: s.op.String(), StatusCode: resp.StatusCode, Message: "storage answered with another part than was asked for"}
 	}
-	return blobBody{resp.Body, s.op, s.at}, sumOf(resp.Header), nil
+	return blobBody{resp.Body, s.op}, sumOf(resp.Header), nil
 }
 
 // sumOf returns the CRC64 that storage sends with a range, or nil.
