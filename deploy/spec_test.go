@@ -119,7 +119,7 @@ func TestCheck(t *testing.T) {
 			`endpoint "my digits": Name: "my digits" is not a name for a new endpoint; use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'`},
 		{"a version that no model has", func(s *deploy.Spec) {
 			s.Models = append(s.Models, azmlbatch.Model{Name: "faces", Version: "1/2", ModelURI: "model"})
-		}, `model "faces:1/2": Version: "1/2" is not an asset version; use letters, digits, '-', '_' and '.'; @latest is not a version, see the Latest method`},
+		}, `model "faces:1/2": Version: "1/2" is not an asset version; use letters, digits, '-', '_' and '.', at most 255, beginning with a letter or digit; @latest is not a version, see the Latest method`},
 		{"an empty tag", blue(func(d *azmlbatch.Deployment) { d.Tags = map[string]string{"a": ""} }),
 			`deployment "digits/blue": Tags: tag "a" has an empty value; give it a value or leave it out; the service refuses empty ones`},
 		{"a script that cannot be imported", func(s *deploy.Spec) {
