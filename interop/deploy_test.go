@@ -1,0 +1,110 @@
+package interop
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/azmlbatch/azmlbatch/deploy"
+	"github.com/azmlbatch/azmlbatch/emulator"
+)
+
+// deployFiles are what azure-ai-ml deploys, with what its users write: inline assets, references with versions and labels,
+// numbers as versions, defaults left out and written out.
+var deployFiles = map[string]string{
+	"compute.yml":     "type: amlcompute\nname: batch-cluster\nsize: Standard_DS3_v2\nmin_instances: 0\nmax_instances: 5\nidle_time_before_scale_down: 120\n",
+	"model.yml":       "name: digits\nversion: 1\ndescription: reads digits\ntype: custom_model\npath: model\ntags:\n  stage: test\n",
+	"environment.yml": "name: digits\nversion: 22.04-py3\nimage: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04\nconda_file: conda.yml\n",
+	"conda.yml":       "name: digits\nchannels:\n  - conda-forge\ndependencies:\n  - python=3.11\n  - pip:\n      - pandas\n",
+	"data.yml":        "name: images\ntype: uri_folder\npath: images\n",
+	"endpoint.yml":    "name: digits\ndescription: reads digits\nauth_mode: aad_token\ntags:\n  team: a\n",
+	"deployment.yml": `name: blue
+endpoint_name: digits
+type: model
+description: the first
+model: azureml:digits:1
+code_configuration:
+  code: code
+  scoring_script: score.py
+environment: azureml:digits@latest
+compute: azureml:batch-cluster
+resources:
+  instance_count: 2
+settings:
+  mini_batch_size: 4
+  max_concurrency_per_instance: 2
+  output_action: append_row
+  output_file_name: predictions.csv
+  retry_settings:
+    max_retries: 3
+    timeout: 30
+  error_threshold: -1
+  logging_level: info
+  environment_variables:
+    MODE: fast
+`,
+	"inline.yml": `name: green
+endpoint_name: digits
+type: model
+model:
+  name: letters
+  path: mlflow
+  type: mlflow_model
+compute: batch-cluster
+resources:
+  instance_count: 1
+`,
+	"model/weights.txt": "1 2 3\n",
+	"mlflow/MLmodel":    "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n",
+	"mlflow/model.pkl":  "x",
+	"code/score.py":     "def init():\n    pass\n\ndef run(files):\n    return files\n",
+	"images/a.csv":      "1\n",
+}
+
+// TestDeploymentOfAzureAIML deploys files with azure-ai-ml, plans the same files, and wants nothing to do.
+func TestDeploymentOfAzureAIML(t *testing.T) {
+	python := os.Getenv("AZMLBATCH_AZURE_AI_ML")
+	if python == "" {
+		t.Skip("AZMLBATCH_AZURE_AI_ML names no Python with azure-ai-ml")
+	}
+	script, err := filepath.Abs(filepath.Join("python", "deploy.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for name, text := range deployFiles {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := emulator.Start(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	cmd := exec.CommandContext(t.Context(), python, script, "compute=compute.yml", "model=model.yml", "environment=environment.yml",
+		"data=data.yml", "batch-endpoint=endpoint.yml", "batch-deployment=deployment.yml", "batch-deployment=inline.yml")
+	cmd.Env = append(os.Environ(), server.Env()...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("azure-ai-ml: %v\n%s", err, out)
+	}
+	client, err := server.Emulator().Client(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := deploy.Read([]string{"compute.yml", "model.yml", "environment.yml", "data.yml", "endpoint.yml", "deployment.yml", "inline.yml"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := deploy.Plan(t.Context(), client, spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !plan.Empty() {
+		t.Errorf("what azure-ai-ml has deployed is not what the files say:\n%s", plan)
+	}
+}
