@@ -162,7 +162,7 @@ func (p *planner) nameAnonymous(ctx context.Context) error {
 			}
 			i.want.Name, i.want.Version = hash, "1"
 		case *assetItem[azmlbatch.Model]:
-			if !i.want.IsAnonymous || i.files == nil || i.want.Name != i.files.path { // YAML names those of its own
+			if !i.want.IsAnonymous || i.files == nil || i.of.version != "" {
 				continue
 			}
 			hash, err := i.files.uploadHash(ctx)
