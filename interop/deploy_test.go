@@ -55,6 +55,7 @@ compute: batch-cluster
 resources:
   instance_count: 1
 `,
+	"bare.yml":          "name: red\nendpoint_name: digits\ntype: model\nmodel:\n  path: mlflow\n  type: mlflow_model\ncompute: batch-cluster\n",
 	"model/weights.txt": "1 2 3\n",
 	"mlflow/MLmodel":    "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n",
 	"mlflow/model.pkl":  "x",
@@ -87,7 +88,8 @@ func TestDeploymentOfAzureAIML(t *testing.T) {
 	}
 	defer server.Close()
 	cmd := exec.CommandContext(t.Context(), python, script, "compute=compute.yml", "model=model.yml", "environment=environment.yml",
-		"data=data.yml", "batch-endpoint=endpoint.yml", "batch-deployment=deployment.yml", "batch-deployment=inline.yml")
+		"data=data.yml", "batch-endpoint=endpoint.yml", "batch-deployment=deployment.yml", "batch-deployment=inline.yml",
+		"batch-deployment=bare.yml")
 	cmd.Env = append(os.Environ(), server.Env()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("azure-ai-ml: %v\n%s", err, out)
@@ -96,7 +98,7 @@ func TestDeploymentOfAzureAIML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := deploy.Read([]string{"compute.yml", "model.yml", "environment.yml", "data.yml", "endpoint.yml", "deployment.yml", "inline.yml"}, nil)
+	spec, err := deploy.Read([]string{"compute.yml", "model.yml", "environment.yml", "data.yml", "endpoint.yml", "deployment.yml", "inline.yml", "bare.yml"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
