@@ -342,7 +342,7 @@ func wholeService(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var collections = []string{"jobs", "batchEndpoints", "deployments", "datastores", "computes", "codes", "models", "data", "environments", "components", "versions"}
+var collections = []string{"jobs", "schedules", "batchEndpoints", "deployments", "datastores", "computes", "codes", "models", "data", "environments", "components", "versions"}
 
 // wholeThing has the members of every kind of resource.
 func wholeThing(path string) string {
@@ -355,7 +355,7 @@ func wholeThing(path string) string {
 		"discoveryUrl":"https://r.api.azureml.ms/discovery","scoringUri":"https://digits.r.inference.ml.azure.com/jobs","defaults":{"deploymentName":"blue"},
 		"isDefault":true,"datastoreType":"AzureBlob","accountName":"acc","containerName":"con","endpoint":"core.windows.net","protocol":"https",
 		"credentials":{"credentialsType":"None"},"computeType":"AmlCompute","modelUri":%q,"codeUri":%q,"dataUri":%q,"dataType":"uri_folder","modelType":"custom_model",
-		"build":{"contextUri":%q},
+		"build":{"contextUri":%q},"trigger":{"triggerType":"Cron","expression":"0 2 * * *"},"action":{"actionType":"CreateJob","jobDefinition":{}},
 		"properties":{"vmSize":"STANDARD_D2_V2","azureml.parameters":"{\"output_uri\":\"azureml://datastores/workspaceblobstore/paths/out/predictions.csv\"}"}}}`,
 		path, name, uri, uri, uri, uri)
 }
