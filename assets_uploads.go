@@ -13,7 +13,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// assetUpload is what the kinds of assets with files differ in.
+// assetUpload is how the kinds of assets with files differ.
 type assetUpload[T Asset] struct {
 	asset     T
 	alwaysNew bool
@@ -45,7 +45,7 @@ func (o UploadOutcome) String() string {
 	return ""
 }
 
-// upload sends local files and registers them, as all kinds of assets but codes do it.
+// upload sends local files and registers them, for all kinds of assets but codes.
 func (a AssetsClient[T]) upload(ctx context.Context, name, localPath string, u assetUpload[T]) (T, error) {
 	op := a.op("upload", name)
 	return inSpan(ctx, a.c, op, func(ctx context.Context) (T, error) {
@@ -75,8 +75,8 @@ func (a AssetsClient[T]) upload(ctx context.Context, name, localPath string, u a
 	})
 }
 
-// registerUpload registers uploaded content, unless a version says all of it already: the one that
-// was asked for, else the latest.
+// registerUpload registers uploaded content, unless a version already has it and every field of the
+// asset: the version that was asked for, else the latest.
 func (a AssetsClient[T]) registerUpload(ctx context.Context, op operation, asset T, alwaysNew bool) (version T, registered bool, err error) {
 	v := viewOf(&asset)
 	if *v.version != "" || !alwaysNew {
@@ -104,8 +104,8 @@ func (a AssetsClient[T]) existing(ctx context.Context, name, version string) (T,
 	return a.Get(ctx, name, version)
 }
 
-// saysAll reports whether one asset has every member that a request for the other would send; the
-// service adds some of its own.
+// saysAll reports whether one asset has every member that a request for the other would send. The
+// service may have added others.
 func saysAll(have, want any) bool { return includes(requested(have), requested(want), "") }
 
 // requested is what a request for an asset would send, as JSON values.
@@ -136,7 +136,7 @@ func includes(have, want any, name string) bool {
 	return reflect.DeepEqual(have, want)
 }
 
-// checkFolderHolds checks that a folder with a certain file in it would be uploaded.
+// checkFolderHolds checks that the upload is a folder with a certain file in it.
 func checkFolderHolds(op operation, files *local.Tree, file, what string) error {
 	remedy := fmt.Sprintf("a %s is a folder that holds %s", what, file)
 	if !files.IsFolder {
@@ -145,8 +145,8 @@ func checkFolderHolds(op operation, files *local.Tree, file, what string) error 
 	return checkHolds(op, files, "path", file, remedy)
 }
 
-// checkHolds checks that a file is among those that would be uploaded. Case matters where it is
-// used, also when this machine's file system does not care.
+// checkHolds checks that a file is part of the upload. Case matters, because it does where the file
+// is used, whatever this machine's file system does.
 func checkHolds(op operation, files *local.Tree, argument, file, remedy string) error {
 	want := path.Clean(file)
 	remedy += "; what .amlignore or .gitignore excludes is not uploaded"
@@ -163,10 +163,10 @@ func checkHolds(op operation, files *local.Tree, argument, file, remedy string) 
 	return op.invalid(argument, fmt.Sprintf("%q is not among the files of %q", file, files.Root), remedy)
 }
 
-// Download writes the files of a version into a folder, which is made if it does not exist. Nothing
-// is written outside of it, and a file appears whole or not at all. A missing version is
-// [ErrNotFound]; one without files, such as a component or an environment without a build context,
-// is *[ArgumentError]. It blocks until everything is there and is retried file by file.
+// Download writes the files of a version into a folder, which it creates if needed. It writes
+// nothing outside of that folder, and a file appears whole or not at all. A missing version is
+// [ErrNotFound]. A version without files, such as a component or an environment without a build
+// context, is an *[ArgumentError]. It blocks until everything is there; each file is retried.
 func (a AssetsClient[T]) Download(ctx context.Context, name, version, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := a.op("download", name+":"+version)
 	return inSpan(ctx, a.c, op, func(ctx context.Context) (DownloadResult, error) {
@@ -182,7 +182,7 @@ func (a AssetsClient[T]) download(ctx context.Context, op operation, name, versi
 	content := viewOf(&asset).content
 	if content == "" {
 		return DownloadResult{}, op.invalid("version", "it has no files",
-			"codes, models and data have, and environments with a build context")
+			"only codes, models, data, and environments with a build context have files")
 	}
 	at, err := a.c.blobPlace(ctx, op, content)
 	if err != nil {

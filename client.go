@@ -158,11 +158,11 @@ func checkClientOptions(o ClientOptions) error {
 	op := operation{"create", "client", ""}
 	switch {
 	case o.Transport != nil && isNil(o.Transport):
-		return op.invalid("ClientOptions.Transport", "holds nil", "leave it out, or pass a transport")
+		return op.invalid("Transport", "holds nil", "leave it out, or pass a transport")
 	case slices.ContainsFunc(o.PerCallPolicies, func(p policy.Policy) bool { return isNil(p) }):
-		return op.invalid("ClientOptions.PerCallPolicies", "holds nil", "leave it out")
+		return op.invalid("PerCallPolicies", "holds nil", "leave it out")
 	case slices.ContainsFunc(o.PerRetryPolicies, func(p policy.Policy) bool { return isNil(p) }):
-		return op.invalid("ClientOptions.PerRetryPolicies", "holds nil", "leave it out")
+		return op.invalid("PerRetryPolicies", "holds nil", "leave it out")
 	}
 	return nil
 }

@@ -13,26 +13,26 @@ import (
 
 // InvokeManyOptions tune [EndpointsClient.InvokeMany]. The zero value and nil mean the defaults.
 type InvokeManyOptions struct {
-	// Concurrency is the number of jobs that run at once, 8 when zero. Each takes the nodes that
-	// its deployment or its InstanceCount says, as far as the cluster has them; what is more waits
-	// in the cluster's queue.
+	// Concurrency is the number of jobs that run at once, 8 when zero. Each takes as many nodes as
+	// its deployment or its InstanceCount says. Jobs for which the cluster has no nodes wait in its
+	// queue.
 	Concurrency int
-	// Interval between two rounds of asking for the jobs that run. Zero means a quarter of a second
-	// after a change, and more up to five seconds while nothing happens, but never more than ten
-	// requests a second.
+	// Interval between two polls of the running jobs. Zero means a quarter of a second after a
+	// change, growing to five seconds while nothing happens, and never more than ten requests a
+	// second.
 	Interval time.Duration
-	// OnStart hears of each job as soon as the service has taken it or it was found by its key,
-	// from the goroutine that runs the loop. It is the place to note the names of jobs that go on
-	// when the loop is left. May be nil.
+	// OnStart is called for each job when the service has accepted it, or when its key has found
+	// it, from the goroutine that runs the loop. Use it to note the names of jobs that go on after
+	// the loop. May be nil.
 	OnStart func(InvokeResult)
-	// OnProgress is called for each job that runs after every round, and once more when it has
-	// ended, from the goroutine that runs the loop. The counts of up to eight running jobs are read
-	// in a round, one request each, in turn where more run; the round counts these requests. May be
-	// nil; then no counts are asked for.
+	// OnProgress is called for each running job after every poll, and once more when it has ended,
+	// from the goroutine that runs the loop. A poll reads the counts of up to eight running jobs,
+	// one request each; if more run, they take turns. May be nil; then no counts are read.
 	OnProgress func(InvokeProgress)
-	// RerunFailed runs an invocation again whose key has a job that was Failed or Canceled before
-	// this run. The new job gets a key derived from the old one, so that it is started once too, by
-	// however many processes. An invocation with Outputs is not run again: its output is taken.
+	// RerunFailed runs an invocation again if its key has a job that was Failed or Canceled before
+	// this call. The new job gets a key derived from the old one, so it too is started exactly
+	// once, by however many processes. An invocation with Outputs is not run again, because its
+	// output already exists.
 	RerunFailed bool
 }
 
@@ -42,16 +42,16 @@ type InvokeResult struct {
 	Index int
 	// Invocation as it was given.
 	Invocation Invocation
-	// Started is the job as the service took it. Its Name is empty when no job is known to have
+	// Started is the job as the service accepted it. Its Name is empty when no job is known to have
 	// started.
 	Started BatchJob
-	// Found says that Started is a job that the key had already, and nothing was started.
+	// Found says that the key already had the job, and nothing was started.
 	Found bool
 	// Job is the job as it ended. Its Name is empty when it has not, as in OnStart.
 	Job Job
 }
 
-// defaultInvokeConcurrency is how many invocations are on their way at once.
+// defaultInvokeConcurrency is how many jobs run at once by default.
 const defaultInvokeConcurrency = 8
 
 // InvokeMany runs many jobs on an endpoint, at most Concurrency of them at once, and yields each as
@@ -63,15 +63,16 @@ const defaultInvokeConcurrency = 8
 //	for r, err := range client.Endpoints().InvokeMany(ctx, "digits", nights, nil) { … }
 //
 // The sequence is consumed lazily as slots free up, so it may be long or generated on the fly.
-// Every job is started exactly once, as by Invoke; with keys, a run that was broken off and starts
-// again finds the jobs that it had started, runs those that are missing, and yields them all. A key
-// that comes twice is an error of the second. Endpoint and deployment are read once. The jobs that
-// run are asked for together, as by [JobsClient.Watch]; at most four are started at the same time.
+// Every job is started exactly once, as by Invoke. With keys, a call that was interrupted can be
+// repeated: it finds the jobs that were started, starts those that are missing, and yields them
+// all. If a key comes twice, the second is an error. Endpoint and deployment are read once. Running
+// jobs are polled together, as by [JobsClient.Watch]. At most four jobs are started at the same
+// time.
 //
 // Breaking out of the loop starts no further jobs and waits for starts in flight; jobs that have
-// started go on in Azure, see OnStart and [JobsClient.Cancel]. The same holds when ctx ends: then
-// what was read and not started comes with an error that says so and why, and the last error is an
-// [*UnfinishedError] with the names of the jobs that go on.
+// started go on in Azure, see OnStart and [JobsClient.Cancel]. The same holds when ctx ends. Then
+// each invocation that was read but not started comes with an error that says why, and the last
+// error is an [*UnfinishedError] with the names of the jobs that go on.
 func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
 	o := orZero(options)
 	if o.Concurrency <= 0 {
@@ -113,7 +114,7 @@ func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invoca
 	}
 }
 
-// unfinished names the jobs that go on, and counts these and no others.
+// unfinished names and counts the jobs that go on, and no others.
 func (m *manyHandler) unfinished(ctx context.Context, op operation, err error) error {
 	names := m.watcher.names()
 	if ctx.Err() != nil {
@@ -123,10 +124,10 @@ func (m *manyHandler) unfinished(ctx context.Context, op operation, err error) e
 	return &UnfinishedError{Names: names, Err: err}
 }
 
-// startedAtOnce bounds the uploads, and so the memory, of invocations on their way.
+// startedAtOnce limits the uploads at once, and so the memory.
 const startedAtOnce = 4
 
-// manyHandler is the state of one InvokeMany. All of it belongs to the goroutine of the loop, but
+// manyHandler is the state of one InvokeMany. The goroutine of the loop owns all of it, except for
 // what start needs.
 type manyHandler struct {
 	endpoints EndpointsClient
@@ -155,8 +156,8 @@ type manyResult struct {
 	err    error
 }
 
-// poll takes in what has been started, asks for the jobs that run, and starts what there is room
-// for.
+// poll collects the jobs that have started, polls the running ones, and starts as many as there is
+// room for.
 func (m *manyHandler) poll(ctx context.Context) (pollState, error) {
 	m.collect(ctx)
 	var err error
@@ -178,7 +179,7 @@ func (m *manyHandler) poll(ctx context.Context) (pollState, error) {
 	return pollState{status: fmt.Sprintf("waiting for %d jobs", left), done: left == 0 && m.exhausted && err == nil}, err
 }
 
-// collect takes in what has been started. With nothing to ask for meanwhile, it waits for the next.
+// collect collects the jobs that have started. If none runs yet, it waits for one to start.
 func (m *manyHandler) collect(ctx context.Context) {
 	if m.unstarted > 0 && len(m.watcher.left) == 0 {
 		select {
@@ -228,7 +229,7 @@ func (m *manyHandler) finish(ctx context.Context, e endedJob) {
 	delete(m.running, key)
 }
 
-// fill starts invocations until as many jobs run, or are on their way, as may.
+// fill starts invocations until Concurrency jobs run or are being started.
 func (m *manyHandler) fill(ctx context.Context) {
 	for len(m.watcher.left)+m.unstarted < m.options.Concurrency && !m.exhausted {
 		inv, ok := m.next()
@@ -291,8 +292,8 @@ func (m *manyHandler) invoke(ctx context.Context, inv Invocation) (startedJob, e
 	})
 }
 
-// abandon starts no more, because of a cause if there is one, and takes in what was on its way and
-// has started all the same.
+// abandon stops starting jobs, for a cause if there is one, and collects those that have started
+// all the same.
 func (m *manyHandler) abandon(cause error) {
 	m.startNoMore(cause)
 	m.onTheirWay.Wait()
@@ -335,7 +336,7 @@ func (t *targetCache) get(ctx context.Context, e EndpointsClient, op operation, 
 	return target, err
 }
 
-// jobIndex finds the jobs of an endpoint by the places of their outputs, so that many keys cost one
+// jobIndex finds the jobs of an endpoint by the paths of their outputs, so that many keys cost one
 // list and not one each.
 type jobIndex struct {
 	mu      sync.Mutex
@@ -343,8 +344,7 @@ type jobIndex struct {
 	byPlace map[string]BatchJob
 }
 
-// indexAge is how old the index may be. Two processes that invoke with one key at once are told
-// apart by seconds either way: the service's lists are some seconds late themselves.
+// indexAge is how old the index may be. The service's lists are some seconds late themselves.
 const indexAge = 10 * time.Second
 
 func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (BatchJob, bool, error) {
@@ -371,7 +371,7 @@ func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (Batc
 	return BatchJob{}, false, nil
 }
 
-// placeKey is the same for all spellings of a place. That of a folder ends with a slash.
+// placeKey is the same for all spellings of a path. That of a folder ends with a slash.
 func placeKey(uri string) string {
 	r, err := ParseReference("", uri)
 	if err != nil || r.Form != ReferenceFormPlace {

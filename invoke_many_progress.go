@@ -13,21 +13,21 @@ type InvokeProgress struct {
 	Index int
 	// Job is the name of the job.
 	Job string
-	// Progress is what [JobsClient.Wait] would tell of the job. Elapsed is the time since it was
-	// started or found, and Polls counts the rounds since then.
+	// Progress is what [JobsClient.Wait] would report. Elapsed is the time since the job was
+	// started or found, and Polls counts the polls since then.
 	Progress Progress
 	// Running is how many jobs run now.
 	Running int
-	// Ended is how many jobs have ended in this run, well or badly. The sequence has no length, so
-	// nobody knows how many there will be.
+	// Ended is how many jobs have ended, well or badly. How many there will be is not known,
+	// because the sequence has no length.
 	Ended int
 }
 
 // String is what fmt prints: what is known, on one line.
 func (p InvokeProgress) String() string { return printed(p) }
 
-// manyProgress tells how far the jobs of an InvokeMany are. It asks for their counts in turn, so
-// that many jobs make a round no longer than few.
+// manyProgress reports how far the jobs of an InvokeMany are. They take turns in being counted, so
+// that a round takes no longer for many jobs than for a few.
 type manyProgress struct {
 	tell  func(InvokeProgress) // nil when nobody wants to know
 	jobs  JobsClient
@@ -50,7 +50,7 @@ type jobProgress struct {
 // countsAtOnce is how many jobs are counted in a round, one request each.
 const countsAtOnce = 8
 
-// start takes in a job that has been started or found.
+// start adds a job that has been started or found.
 func (p *manyProgress) start(r InvokeResult) {
 	if p.tell == nil {
 		return
@@ -64,8 +64,8 @@ func (p *manyProgress) start(r InvokeResult) {
 	p.known[key].indexes = append(p.known[key].indexes, r.Index)
 }
 
-// round tells how far the jobs are that run. It puts off the next round by a second at most, and
-// returns how many jobs it has asked for their counts.
+// round reports how far the running jobs are. It delays the next round by a second at most, and
+// returns how many jobs it has counted.
 func (p *manyProgress) round(ctx context.Context, left []*watchedJob) (asked int) {
 	if p.tell == nil {
 		return 0
@@ -93,7 +93,7 @@ func (p *manyProgress) round(ctx context.Context, left []*watchedJob) (asked int
 	return asked
 }
 
-// end tells of a job that has ended, for the last time.
+// end reports on a job that has ended, for the last time.
 func (p *manyProgress) end(ctx context.Context, job Job, running int) {
 	p.ended++
 	key := strings.ToLower(job.Name)

@@ -14,7 +14,7 @@ type ModelType string
 
 // The formats that the service knows.
 const (
-	// ModelTypeCustom is any file or folder; the scoring script reads it.
+	// ModelTypeCustom is any file or folder. The scoring script reads it.
 	ModelTypeCustom ModelType = "custom_model"
 	// ModelTypeMLFlow is a folder with an MLmodel file; deployments of it need no script and no
 	// environment.
@@ -26,32 +26,32 @@ const (
 // A Model is a version of a registered model.
 type Model struct {
 	Meta
-	// Name of the model. It is no member of the JSON of a version, where it stands in the id only.
+	// Name of the model. The JSON of a version has it in the id only.
 	Name string `wire:"-"`
 	// Version of the model. Empty means the next one when it is registered.
 	Version string `wire:"name,readonly"`
 	// Description is free text.
 	Description string `wire:"properties/description"`
-	// Tags are free.
+	// Tags are your own key-value pairs.
 	Tags map[string]string `wire:"properties/tags"`
-	// Properties are free; they can be added, not changed or removed.
+	// Properties are your own key-value pairs. They can be added, but not changed or removed.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsArchived takes the version out of lists of active ones; see [AssetsClient.Archive].
+	// IsArchived hides the version from lists of active versions; see [AssetsClient.Archive].
 	IsArchived bool `wire:"properties/isArchived,always"`
-	// IsAnonymous marks a model that was made along with a deployment.
+	// IsAnonymous marks a model that was registered as part of a deployment.
 	IsAnonymous bool `wire:"properties/isAnonymous"`
 	// ModelType is the format, [ModelTypeCustom] when empty.
 	ModelType ModelType `wire:"properties/modelType"`
-	// ModelURI is the place of the file or folder: a datastore place, an output of a job, or a URL.
-	// Needed; Upload fills it in. The service may spell it differently in its answer, or move the
-	// content: see [Reference.Equal].
+	// ModelURI says where the file or folder is: a datastore path, an output of a job, or a URL.
+	// Required; Upload sets it. The service may answer with another spelling, or move the content:
+	// compare with [Reference.Equal].
 	ModelURI string `wire:"properties/modelUri"`
 	// JobName is the job that made the model; empty for none.
 	JobName string `wire:"properties/jobName"`
 	// Flavors of an MLflow model, by name.
 	Flavors map[string]ModelFlavor `wire:"properties/flavors"`
-	// Stage is free, for example "Development" or "Production". Archiving sets Archived, restoring
-	// Development. The service's older versions have none.
+	// Stage is any text, for example "Development" or "Production". Archiving sets it to Archived,
+	// restoring to Development. Older versions of the service have none.
 	Stage string `wire:"properties/stage"`
 	// ProvisioningState is Succeeded from the start; empty from older versions of the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
@@ -85,7 +85,7 @@ func (m *Model) view() assetView {
 // [Deployment.Serves] compares.
 func (m Model) Ref() string { return assetRef(m.view()) }
 
-// setDefaults fills in the type: what the service makes of none at all is not evidenced.
+// setDefaults sets the type, because the service does not document what an empty one means.
 func (m *Model) setDefaults() {
 	if m.ModelType == "" {
 		m.ModelType = ModelTypeCustom
@@ -104,12 +104,12 @@ type ModelFlavor struct {
 	Extra map[string]json.RawMessage
 }
 
-// ModelsClient reaches the models of the workspace. Get one from [Client.Models].
+// ModelsClient manages the models of the workspace. Get one from [Client.Models].
 //
-// Besides Upload it has the calls that all kinds of assets share. For versions:
+// Besides Upload, it has the calls that all kinds of assets share. For versions:
 // [AssetsClient.Get], [AssetsClient.Latest], [AssetsClient.ListVersions],
 // [AssetsClient.CreateOrUpdate], [AssetsClient.Archive], [AssetsClient.Restore],
-// [AssetsClient.Delete] and [AssetsClient.Download]. For names as a whole:
+// [AssetsClient.Delete] and [AssetsClient.Download]. For all versions of a name:
 // [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
 // [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type ModelsClient struct{ AssetsClient[Model] }
@@ -119,28 +119,28 @@ func (c *Client) Models() ModelsClient { return ModelsClient{AssetsClient[Model]
 
 // UploadModelOptions tune [ModelsClient.Upload]. The zero value and nil are the defaults.
 type UploadModelOptions struct {
-	// Model has the other members of the version, such as Version, ModelType, Description, Tags and
-	// Stage. Its Name and ModelURI are not used. An empty ModelType is found out from the files.
+	// Model has the other fields of the version, such as Version, ModelType, Description, Tags and
+	// Stage. Its Name and ModelURI are ignored. An empty ModelType is detected from the files.
 	Model Model
-	// AlwaysNew registers a new version even if the latest one has the same content and members.
-	// The content is not sent again.
+	// AlwaysNew registers a new version even if the latest one has the same content and fields.
+	// Equal content is not sent again.
 	AlwaysNew bool
 	// Upload tunes the transfer; nil means the defaults.
 	Upload *UploadOptions
 }
 
 // Upload sends a local file or folder to a datastore and registers it as a model. Equal content
-// that is there already is not sent again. When the version that the options name, or else the
-// latest active one, has this content and all that the options say of it, it is returned and
-// nothing is registered. Model.Outcome tells what was done.
+// that is there already is not sent again. If the version that the options name, or else the latest
+// active one, already has this content and every field that the options set, it is returned and
+// nothing is registered. Model.Outcome says what was done.
 //
-// A folder with a file MLmodel is registered as [ModelTypeMLFlow] where the options name no
-// ModelType, anything else as [ModelTypeCustom]; the result's ModelType says which. Name
-// [ModelTypeCustom] to keep such a folder a custom model.
+// A folder with a file MLmodel is registered as [ModelTypeMLFlow], anything else as
+// [ModelTypeCustom], unless the options set ModelType. The result's ModelType says which. Set
+// [ModelTypeCustom] to register a folder with MLmodel as a custom model.
 //
 // It blocks until everything is sent. If interrupted, call it again; it resumes where it stopped. A
-// path that cannot be uploaded, and a folder without MLmodel for [ModelTypeMLFlow], is
-// *[ArgumentError]. Stored files cost what storage costs and stay when the version is deleted.
+// path that cannot be uploaded is an *[ArgumentError], and so is a folder without MLmodel for
+// [ModelTypeMLFlow]. Stored files cost money, and they stay when the version is deleted.
 func (m ModelsClient) Upload(ctx context.Context, name, localPath string, options *UploadModelOptions) (Model, error) {
 	o := orZero(options)
 	modelType := o.Model.ModelType
@@ -156,13 +156,13 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 		},
 		place: func(model *Model, up uploaded) {
 			model.ModelType = modelType
-			// Models are sent with the long spelling of a place, data assets with the short one, as
-			// az ml does it.
+			// As az ml does, models are registered with the long spelling of a path, data with the
+			// short one.
 			model.ModelURI = Reference{Form: ReferenceFormPlace, Workspace: m.c.workspace, Datastore: up.Datastore, Path: up.Path}.String()
 		}})
 }
 
-// mlModelFile describes an MLflow model. It lies at the top of the model's folder.
+// mlModelFile describes an MLflow model. It is at the top of the model's folder.
 const mlModelFile = "MLmodel"
 
 // modelTypeOf tells an MLflow model by the files that are uploaded.

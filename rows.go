@@ -15,7 +15,7 @@ import (
 // Rows reads the predictions of a finished job as rows, streamed in constant memory. Nothing is
 // fetched before the loop starts, leaving it ends the download, and an error is yielded once and
 // ends the loop. [ReadRows] says what T can be. A row that does not fit is a [*RowError].
-// RowsOptions.Partial reads a job that still runs. The format is found out from the job's
+// RowsOptions.Partial reads a job that still runs. The format is detected from the job's
 // deployment unless RowsOptions.Format names one.
 //
 // Rows come in the order in which the workers wrote them. Only the script can say which input file
@@ -136,7 +136,7 @@ func rowError(name string, err error) error {
 
 // RowsOptions tune [Rows] and [ReadRows]. Nil means the defaults.
 type RowsOptions struct {
-	// Format of the file. The zero value, [RowFormatAuto], lets [Rows] find it out.
+	// Format of the file. The zero value, [RowFormatAuto], lets [Rows] detect it.
 	Format RowFormat
 	// Columns names the columns of the file in their order, for a T that is a struct or a map. Empty
 	// means that the fields of the struct stand in the order of the columns, and then row tags are an

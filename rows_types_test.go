@@ -245,7 +245,7 @@ func TestRowsRefuseOptionsThatMeanNothing(t *testing.T) {
 		Color string
 		Glaze
 	}
-	type none struct{ hidden int }
+	type none struct{ _ int }
 	json := &RowsOptions{Format: RowFormatJSONLines}
 	names := &RowsOptions{Columns: []string{"color", "coats"}}
 	tests := []struct {

@@ -93,7 +93,7 @@ func NewDecoder(row any, r io.Reader, o Options) (*Decoder, error) {
 	case JSONLines:
 		d.rows, err = newJSONRows(place, d.start, o)
 	default:
-		err = newOptionError("RowsOptions.Format", fmt.Sprintf("%d is no format", o.Format),
+		err = newOptionError("RowsOptions.Format", fmt.Sprintf("%d is not a format", o.Format),
 			"use one of the constants RowFormat…")
 	}
 	return d, err
@@ -117,7 +117,7 @@ func checkColumns(t reflect.Type, o Options) error {
 		return nil
 	}
 	if k := t.Kind(); k != reflect.Struct && k != reflect.Map || o.Format == JSONLines {
-		return newOptionError("RowsOptions.Columns", "means nothing for this T and Format",
+		return newOptionError("RowsOptions.Columns", "cannot be used with this row type and format",
 			"leave it empty, or use a struct or a map with a format that has columns")
 	}
 	seen := map[string]bool{}
