@@ -63,7 +63,7 @@ func TestSuiteMLflowWithoutScriptOrEnvironment(t *testing.T) {
 		File            string
 	}
 	rows, seen := map[string]int{}, map[int]bool{}
-	for row, err := range azmlbatch.Rows[prediction](t.Context(), client, job, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatCommaSeparated}) {
+	for row, err := range azmlbatch.Rows[prediction](t.Context(), client, job, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
