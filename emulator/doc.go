@@ -34,7 +34,7 @@
 //     MSAL and az ask for.
 //   - management.azure.com: subscriptions, resource groups, storage accounts with keys, workspaces,
 //     datastores, codes, models, environments, data, components, computes, batch endpoints,
-//     deployments, jobs, schedules, and their long-running operations.
+//     deployments, jobs, schedules, and their long-running operations; permissions and quotas.
 //   - {endpoint}.{region}.inference.ml.azure.com: invoke and job status.
 //   - {region}.api.azureml.ms: discovery, jobs of an endpoint, run history.
 //   - cert-{region}.experiments.azureml.net: the assets of registries ([Options.Registries]), which

@@ -60,7 +60,7 @@ func New(options *Options) (*Emulator, error) {
 	if e.credential, err = newCredential(e); err != nil {
 		return nil, err
 	}
-	if e.services, err = newServices(o, c, keys.signing, e.functions.find); err != nil {
+	if e.services, err = newServices(o, c, keys.signing, e); err != nil {
 		return nil, err
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())

@@ -139,6 +139,19 @@ func (f *faults) clear() {
 	f.list = nil
 }
 
+// denied are the role actions that [Deny] refuses now, as patterns.
+func (f *faults) denied() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var denied []string
+	for _, a := range f.list {
+		if a.Action == Deny && a.RoleAction != "" {
+			denied = append(denied, a.RoleAction)
+		}
+	}
+	return denied
+}
+
 // match returns the fault for a request, if there is one, and counts the request.
 func (f *faults) match(kind cloud.Kind, r *http.Request) (Fault, bool) {
 	f.mu.Lock()

@@ -28,6 +28,7 @@ type services struct {
 	options   Options
 	cloud     cloud.Cloud
 	functions func(code string) scoring.Func
+	denied    func() []string
 
 	login     *login.Service
 	store     *store.Store
@@ -40,10 +41,9 @@ type services struct {
 }
 
 // newServices opens the services and creates the workspaces and seeds. signing is the key for
-// tokens, nil for one in memory only. functions returns the Go function for a version of code, nil
-// for none.
-func newServices(o Options, c cloud.Cloud, signing *rsa.PrivateKey, functions func(code string) scoring.Func) (*services, error) {
-	s := &services{options: o, cloud: c, functions: functions}
+// tokens, nil for one in memory only. The emulator has the Go functions and knows what is denied.
+func newServices(o Options, c cloud.Cloud, signing *rsa.PrivateKey, e *Emulator) (*services, error) {
+	s := &services{options: o, cloud: c, functions: e.functions.find, denied: e.faults.denied}
 	err := s.openLogin(signing)
 	for _, step := range []func() error{s.openState, s.openJobs, s.openManagement, s.createWorkspaces, s.createRegistries, s.showSeeds} {
 		if err != nil {
@@ -103,7 +103,7 @@ func (s *services) openManagement() (err error) {
 	s.arm, err = arm.New(arm.Options{
 		Schedules: s.schedules,
 		Store:     s.store, Cloud: s.cloud, TenantID: s.options.TenantID, Now: s.options.Now,
-		Verify: s.login.Verify, Pace: pace, Accounts: s.blobs, Jobs: s.jobs,
+		Verify: s.login.Verify, Pace: pace, Accounts: s.blobs, Jobs: s.jobs, Denied: s.denied,
 	})
 	return err
 }

@@ -138,6 +138,41 @@ func TestDoctorWithoutRoles(t *testing.T) {
 	}
 }
 
+// TestDoctorOfWhatIsDenied: each action that the emulator denies is missing, and nothing else.
+func TestDoctorOfWhatIsDenied(t *testing.T) {
+	for _, test := range []struct{ action, check, says string }{
+		{"batchEndpoints/write", "role to deploy", "the caller lacks batchEndpoints/write; " + roleOf + `"AzureML Data Scientist"`},
+		{"Microsoft.MachineLearningServices/workspaces/models/*", "role to deploy", "the caller lacks models/versions/write; "},
+		{"batchEndpoints/jobs/write", "role to invoke", "the caller lacks batchEndpoints/jobs/write; "},
+		{"jobs/cancel/action", "role to cancel jobs", "the caller lacks jobs/cancel/action; "},
+		{"Microsoft.Storage/*/blobs/write", "write storage", roleOf + `"Storage Blob Data Contributor"`},
+	} {
+		p := newPottery(t, &emulator.Options{Workspaces: []emulator.Workspace{{Keyless: test.check == "write storage"}}})
+		p.smallCluster(t)
+		fault, err := emulator.ParseDeny(test.action)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Inject(fault); err != nil {
+			t.Fatal(err)
+		}
+		code, got := examined(t, p, func(r *http.Request) (int, string) {
+			if strings.HasSuffix(r.URL.Path, "/startPendingUpload") { // a signature of the datastore would do instead
+				return 403, `{"error":{"code":"AuthorizationFailed","message":"no"}}`
+			}
+			return 0, ""
+		})
+		want := map[string][2]string{test.check: {statusMissing, test.says}}
+		if test.check == "write storage" {
+			want["identity of cluster deploy-cluster"] = [2]string{statusMissing, "az ml compute update"}
+		}
+		checkMissing(t, got, want)
+		if code != 1 {
+			t.Errorf("%s: exit code %d, want 1", test.action, code)
+		}
+	}
+}
+
 func storageRefusal(code, text string) string {
 	return "\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>" + code + "</Code><Message>" + text + "\nRequestId:1\nTime:2026-03-01T00:00:00Z</Message></Error>"
 }

@@ -51,6 +51,9 @@ type Options struct {
 	Jobs JobRunner
 	// Schedules fires schedules; nil means that none ever fires.
 	Schedules Schedules
+	// Denied tells which actions of Azure's roles the caller lacks: names with *, where those of a
+	// workspace may lack what all of them begin with. Nil means none.
+	Denied func() []string
 	// User is the display name that systemData shows for whoever calls. Empty means the application
 	// id of the token.
 	User string
@@ -95,6 +98,7 @@ type Handler struct {
 	accounts  Accounts
 	jobs      JobRunner
 	schedules Schedules
+	denied    func() []string
 	user      string
 	reserved  map[string]bool
 	signer    *signer
@@ -126,6 +130,7 @@ func New(options Options) (*Handler, error) {
 		accounts:  options.Accounts,
 		jobs:      options.Jobs,
 		schedules: options.Schedules,
+		denied:    options.Denied,
 		user:      options.User,
 		reserved:  map[string]bool{},
 		signer:    signer,

@@ -102,7 +102,16 @@ func listResources(c *call) answer {
 // listRoleAssignments lists none: roles are not played.
 func listRoleAssignments(*call) answer { return ok(valueOf(nil)) }
 
-// listPermissions lists those of a role that may do everything, because roles are not played.
-func listPermissions(*call) answer {
-	return ok(valueOf([]store.Document{{"actions": []any{"*"}, "notActions": []any{}, "dataActions": []any{"*"}, "notDataActions": []any{}}}))
+// listPermissions lists those of a role that may do everything but what is denied.
+func listPermissions(c *call) answer {
+	denied := []any{}
+	if c.h.denied != nil {
+		for _, action := range c.h.denied() {
+			if !strings.HasPrefix(strings.ToLower(action), "microsoft.") {
+				action = workspaceType + "/" + action
+			}
+			denied = append(denied, action)
+		}
+	}
+	return ok(valueOf([]store.Document{{"actions": []any{"*"}, "notActions": denied, "dataActions": []any{"*"}, "notDataActions": denied}}))
 }
