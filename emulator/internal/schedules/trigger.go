@@ -77,6 +77,9 @@ type recurrence struct {
 	anchor         time.Time
 }
 
+// mostInterval is the emulator's own limit.
+const mostInterval = 1000
+
 var frequencies = []string{"minute", "hour", "day", "week", "month"}
 
 func (t *Trigger) readRecurrence(doc store.Document, created time.Time) error {
@@ -87,8 +90,8 @@ func (t *Trigger) readRecurrence(doc store.Document, created time.Time) error {
 	if !slices.Contains(frequencies, r.frequency) {
 		return fmt.Errorf("frequency is %q, not Minute, Hour, Day, Week or Month", store.Text(doc, "frequency"))
 	}
-	if r.interval < 1 {
-		return fmt.Errorf("interval is %d, less than 1", r.interval)
+	if r.interval < 1 || r.interval > mostInterval {
+		return fmt.Errorf("interval is %d, not from 1 to %d", r.interval, mostInterval)
 	}
 	if err := r.readSchedule(store.Object(doc, "schedule")); err != nil {
 		return err
