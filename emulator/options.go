@@ -39,6 +39,9 @@ type Options struct {
 	// needed, with access for its owner only. One emulator at a time can use it. Empty keeps
 	// everything in memory.
 	DataDir string
+	// Keep is how long an ended job is kept with its logs; what it wrote to its outputs stays. 0
+	// means for ever.
+	Keep time.Duration
 	// Python is the interpreter that runs scoring scripts. Empty means the python3 found in PATH.
 	Python string
 	// ScriptEnv names variables of this process that scoring scripts see beside those that every
@@ -181,6 +184,9 @@ func (w Workspace) resolve() Workspace {
 func (o *Options) check() error {
 	if o.Pace != PaceInstant && o.Pace != PaceReal {
 		return fmt.Errorf("emulator: unknown pace %q: use %s or %s", o.Pace, PaceInstant, PaceReal)
+	}
+	if o.Keep < 0 {
+		return fmt.Errorf("emulator: keep %s: must not be negative", o.Keep)
 	}
 	if o.Environments != EnvironmentsHost && o.Environments != EnvironmentsVenv {
 		return fmt.Errorf("emulator: unknown environments %q: use %s or %s", o.Environments, EnvironmentsHost, EnvironmentsVenv)

@@ -130,7 +130,7 @@ func (s *services) openJobs() (err error) {
 	o := s.options
 	s.jobs, err = jobs.New(jobs.Options{
 		Store: s.store, Blobs: s.blobs, Cloud: s.cloud, Now: o.Now, Python: o.Python, Logger: o.Logger,
-		ScriptEnv: o.ScriptEnv, Venv: o.Environments == EnvironmentsVenv, VenvDir: o.EnvironmentsDir, Func: s.functions,
+		ScriptEnv: o.ScriptEnv, Keep: o.Keep, Venv: o.Environments == EnvironmentsVenv, VenvDir: o.EnvironmentsDir, Func: s.functions,
 	})
 	if err != nil {
 		return err

@@ -39,6 +39,7 @@ type emulatorFlags struct {
 	faults       []string
 	denied       []string
 	registries   []string
+	keep         time.Duration
 	verbose      bool
 }
 
@@ -47,6 +48,7 @@ func (f *emulatorFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.listen, "listen", emulator.DefaultListen, "address to listen on, `HOST:PORT`; port 0 means a free one")
 	flags.StringVar(&f.data, "data", "", "`DIR` that keeps the state across restarts; by default the state is in memory")
 	flags.StringArrayVar(&f.seeds, "seed", nil, "show a local folder as blobs: `SPEC` is ACCOUNT/CONTAINER[/PREFIX]=DIR; may be repeated")
+	flags.DurationVar(&f.keep, "keep", 0, "`AGE` at which ended jobs go, with their logs, for example 24h; by default never")
 	flags.StringVar(&f.python, "python", "", "`PATH` of the interpreter for scoring scripts; by default python3 from PATH")
 	flags.StringArrayVar(&f.scriptEnv, "script-env", nil, scriptEnvHelp)
 	choiceVar(cmd, &f.environments, "environments",
@@ -62,7 +64,7 @@ const scriptEnvHelp = "variable of this process's environment that scoring scrip
 	"by default they get only what every program needs; may be repeated"
 
 func (f emulatorFlags) options(c console) (*emulator.Options, error) {
-	o := &emulator.Options{Listen: f.listen, DataDir: f.data, Python: f.python, ScriptEnv: f.scriptEnv,
+	o := &emulator.Options{Listen: f.listen, DataDir: f.data, Keep: f.keep, Python: f.python, ScriptEnv: f.scriptEnv,
 		Environments: emulator.Environments(f.environments.value), Pace: emulator.Pace(f.pace.value)}
 	for _, spec := range f.seeds {
 		seed, err := emulator.ParseSeed(spec)

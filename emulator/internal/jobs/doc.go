@@ -29,5 +29,6 @@
 //	rundefinition:{ws}/{run}              what a run was told to do
 //	outputasset:{ws}/{asset}              the same by asset name
 //	componentjobs:{component}             the steps of a pipeline component, by its ARM id
+//	ended:jobs/{job}                      a job that has ended, until it is pruned
 //	unfinished:jobs/{job}                 a job that has not ended, for the next start
 package jobs

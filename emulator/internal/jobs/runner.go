@@ -52,6 +52,8 @@ type Options struct {
 	// Limit is the number of jobs that run at once; others wait in order of submission. 0 means
 	// DefaultLimit.
 	Limit int
+	// Keep is how long an ended job and its logs are kept; 0 means for ever.
+	Keep time.Duration
 	// TempDir is where jobs keep their files while they run; empty means the system's folder for
 	// temporary files.
 	TempDir string
@@ -73,11 +75,13 @@ type Runner struct {
 	funcs     func(codeID string) scoring.Func
 	limit     int
 	tempDir   string
+	keep      time.Duration
 	log       *slog.Logger
 
 	group sync.WaitGroup // of jobs that have not ended
 
 	mu      sync.Mutex
+	pruned  time.Time // when prune last looked
 	closed  bool
 	running int
 	waiting []*execution
@@ -116,7 +120,7 @@ func New(o Options) (*Runner, error) {
 	}
 	r := &Runner{
 		store: o.Store, blobs: o.Blobs, cloud: o.Cloud, now: o.Now, python: o.Python, scriptEnv: o.ScriptEnv, venv: o.Venv, venvDir: o.VenvDir, funcs: o.Func,
-		limit: o.Limit, tempDir: o.TempDir, log: o.Logger, active: map[string]*execution{},
+		limit: o.Limit, tempDir: o.TempDir, keep: o.Keep, log: o.Logger, active: map[string]*execution{},
 	}
 	if r.now == nil {
 		r.now = time.Now
@@ -137,6 +141,7 @@ func New(o Options) (*Runner, error) {
 	}
 	scratch.RemoveAbandoned(r.tempDir, jobFolderPrefix, nil)
 	r.failUnfinished()
+	r.prune()
 	return r, nil
 }
 
@@ -268,6 +273,7 @@ func (r *Runner) startNow(e *execution) {
 
 func (r *Runner) run(e *execution) {
 	r.execute(e)
+	r.prune()
 	r.remove(e)
 }
 

@@ -116,6 +116,7 @@ func (r *Runner) finish(rec record, end outcome) {
 			endProperties(own, strings.EqualFold(store.Text(properties, "jobType"), commandStep), end)
 		}
 	})
+	r.markEnded(rec, end.end)
 	r.forgetUnfinished(rec)
 	r.log.Info("job ended", "job", rec.name, "status", end.status)
 }
