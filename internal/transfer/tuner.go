@@ -80,15 +80,16 @@ func (t *tuner) round(now time.Time, mean time.Duration, rate float64) {
 	if t.base == 0 || mean < t.base {
 		t.base = mean
 	}
+	full := mean >= tunerLong
 	switch t.state {
 	case starting:
-		if mean < tunerLong && (float64(mean) <= tunerSlow*float64(t.base) || rate >= tunerPays*t.before) {
+		if !full && (float64(mean) <= tunerSlow*float64(t.base) || rate >= tunerPays*t.before) {
 			t.limit = min(2*t.limit, t.max)
 			return
 		}
 		t.limit = max(minFlying, t.limit/2)
 	case settled:
-		if now.Sub(t.since) >= trialEvery {
+		if !full && now.Sub(t.since) >= trialEvery {
 			t.state, t.held, t.limit = trying, t.limit, min(t.limit+t.limit/2, t.max)
 		}
 		return
