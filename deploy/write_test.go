@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	gocmp "github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/deploy"
@@ -26,7 +27,11 @@ func meaning(t *testing.T, spec deploy.Spec) deploy.Spec {
 		if e.CondaFile == "" {
 			continue
 		}
-		b, err := yaml.YAMLToJSON([]byte(e.CondaFile))
+		var file any
+		if err := yaml.Unmarshal([]byte(e.CondaFile), &file); err != nil {
+			t.Fatalf("conda file: %v", err)
+		}
+		b, err := json.Marshal(file)
 		if err != nil {
 			t.Fatalf("conda file: %v", err)
 		}

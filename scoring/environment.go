@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 )
 
 // Environment has the Python packages that a deployment's environment asks for. They are installed
@@ -128,7 +128,7 @@ func (p *packages) addConda(text string) (pip []string, err error) {
 		Variables    map[string]any `yaml:"variables"`
 	}
 	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
-		return nil, fmt.Errorf("the conda file cannot be read: %s", yaml.FormatError(err, false, false))
+		return nil, fmt.Errorf("the conda file cannot be read: %w", err)
 	}
 	var others []string
 	for _, dependency := range file.Dependencies {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 )
 
 // pythonFunction is the flavor that gives a model a predict function, whatever library made it.
@@ -33,7 +33,7 @@ func flavors(folder string) ([]string, error) {
 		Flavors map[string]any `yaml:"flavors"`
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("its file MLmodel cannot be read: %s", yaml.FormatError(err, false, false))
+		return nil, fmt.Errorf("its file MLmodel cannot be read: %w", err)
 	}
 	return slices.Sorted(maps.Keys(file.Flavors)), nil
 }

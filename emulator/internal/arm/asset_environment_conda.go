@@ -3,10 +3,10 @@ package arm
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 )
 
 // condaJSON turns a conda file, YAML or JSON, into the form that the service answers: JSON indented
@@ -18,15 +18,15 @@ func condaJSON(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", nil
 	}
-	var value any
-	if err := yaml.UnmarshalWithOptions([]byte(text), &value, yaml.UseOrderedMap()); err != nil {
-		return "", fmt.Errorf("%s", yaml.FormatError(err, false, false))
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+		return "", err
 	}
-	if _, isObject := value.(yaml.MapSlice); !isObject {
-		return "", fmt.Errorf("expected an object, found %T", value)
+	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
+		return "", errors.New("an object was expected")
 	}
 	var compact, pretty bytes.Buffer
-	if err := writeOrdered(&compact, value); err != nil {
+	if err := writeOrdered(&compact, document.Content[0], 0); err != nil {
 		return "", err
 	}
 	if err := json.Indent(&pretty, compact.Bytes(), "", "  "); err != nil {
@@ -35,34 +35,50 @@ func condaJSON(text string) (string, error) {
 	return pretty.String(), nil
 }
 
-// writeOrdered writes a decoded YAML value as JSON and keeps the order of members.
-func writeOrdered(into *bytes.Buffer, value any) error {
-	switch value := value.(type) {
-	case yaml.MapSlice:
+// Aliases can stand within their own anchors, and can double with each line. These bound how deep a
+// conda file may be nested, and how many bytes of JSON may come of it.
+const (
+	maxCondaDepth = 100
+	maxCondaBytes = 1 << 20
+)
+
+// writeOrdered writes a YAML value as JSON and keeps the order of members.
+func writeOrdered(into *bytes.Buffer, node *yaml.Node, depth int) error {
+	if depth > maxCondaDepth || into.Len() > maxCondaBytes {
+		return errors.New("it is too deep or too long")
+	}
+	switch node.Kind {
+	case yaml.AliasNode:
+		return writeOrdered(into, node.Alias, depth+1)
+	case yaml.MappingNode:
 		into.WriteByte('{')
-		for i, item := range value {
+		for i := 0; i+1 < len(node.Content); i += 2 {
 			if i > 0 {
 				into.WriteByte(',')
 			}
-			into.Write(encodeJSON(fmt.Sprint(item.Key)))
+			into.Write(encodeJSON(node.Content[i].Value))
 			into.WriteByte(':')
-			if err := writeOrdered(into, item.Value); err != nil {
+			if err := writeOrdered(into, node.Content[i+1], depth+1); err != nil {
 				return err
 			}
 		}
 		into.WriteByte('}')
-	case []any:
+	case yaml.SequenceNode:
 		into.WriteByte('[')
-		for i, item := range value {
+		for i, item := range node.Content {
 			if i > 0 {
 				into.WriteByte(',')
 			}
-			if err := writeOrdered(into, item); err != nil {
+			if err := writeOrdered(into, item, depth+1); err != nil {
 				return err
 			}
 		}
 		into.WriteByte(']')
 	default:
+		var value any
+		if err := node.Decode(&value); err != nil {
+			return err
+		}
 		text, err := marshalJSON(value)
 		if err != nil {
 			return err // a number that JSON does not have, such as .inf

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -53,6 +54,7 @@ func TestCondaFiles(t *testing.T) {
 func TestCondaFilesThatAreNone(t *testing.T) {
 	for name, sent := range map[string]string{
 		"a list": "- pip\n", "a word": "pip", "a comment": "# nothing\n", "no YAML": "a: [", "a tab": "a:\n\t- b\n", "infinity": "a: .inf\n",
+		"an alias within its anchor": "a: &a\n- *a\n", "aliases that double": "a: &a [x]\n" + doubled(30),
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
@@ -63,6 +65,18 @@ func TestCondaFilesThatAreNone(t *testing.T) {
 			h.get("environments/clay/versions/1").wants(http.StatusNotFound)
 		})
 	}
+}
+
+// doubled has n lines, each of which names the one before it twice.
+func doubled(n int) string {
+	var b strings.Builder
+	before := "a"
+	for i := range n {
+		name := fmt.Sprintf("a%d", i)
+		fmt.Fprintf(&b, "%s: &%s [*%s, *%s]\n", name, name, before, before)
+		before = name
+	}
+	return b.String()
 }
 
 // TestContentOfAnEnvironmentStays: what the image is made of cannot change in a version, the words about it can.
