@@ -40,14 +40,14 @@ func (i *endpointItem) send(ctx context.Context, client *azmlbatch.Client) (func
 
 func (i *deploymentItem) reread(ctx context.Context, client *azmlbatch.Client) error {
 	have, err := found(client.Deployments(i.want.Endpoint).Get(ctx, i.want.Deployment.Name))
-	i.now, i.asked = have, err == nil
+	i.have = have
 	return err
 }
 
 func (i *deploymentItem) send(ctx context.Context, client *azmlbatch.Client) (func(context.Context, *azmlbatch.WaitOptions) error, error) {
 	want := i.resolved()
-	if have := i.have(); have != nil {
-		want = overlay(want, *have, deploymentFields)
+	if i.have != nil {
+		want = overlay(want, *i.have, deploymentFields)
 	}
 	return sent(client.Deployments(i.want.Endpoint).BeginCreateOrUpdate(ctx, want.Name, want))
 }

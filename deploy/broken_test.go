@@ -20,6 +20,7 @@ import (
 
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/deploy"
+	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
 // quick are the durations of stories that are about order, not about time.
@@ -222,4 +223,33 @@ func (s *simulated) noDuplicates(ctx context.Context, seed uint64) error {
 		seen[key] = line
 	}
 	return err
+}
+
+// TestLateLists plans again while the service's lists do not show what the first run has made: nothing is left to do, and
+// nothing is made twice.
+func TestLateLists(t *testing.T) {
+	studio(t)
+	bubble(t, quick, func(ctx context.Context, s *simulated, code string) error {
+		for _, list := range []string{"**/versions", "**/deployments"} {
+			err := s.azure.Inject(emulator.Fault{Host: "management", Method: http.MethodGet, Path: list, Action: emulator.LateList, Pause: time.Hour})
+			if err != nil {
+				return err
+			}
+		}
+		spec := simulatedSpec(t, code)
+		spec.Deployments = append(spec.Deployments, spec.Deployments[0])
+		spec.Deployments[1].Deployment.Name = "green"
+		spec.Deployments[1].Deployment.Model = azmlbatch.ModelByID{AssetID: "./images"}
+		for run := range 2 {
+			changes, err := deployOnce(ctx, s, spec, nil)
+			if err == nil && run == 1 && !changes.Empty() {
+				err = fmt.Errorf("the second plan is not empty:\n%s", changes)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		s.azure.ClearFaults()
+		return s.noDuplicates(ctx, 0)
+	})
 }

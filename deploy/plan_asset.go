@@ -30,6 +30,7 @@ type assetView struct {
 	name, version *string
 	uri           *string // nil for kinds without files
 	properties    *map[string]string
+	archived      bool
 }
 
 // assetItem is an asset of a Spec, of any kind but code.
@@ -81,9 +82,11 @@ func (i *assetItem[T]) part() part { return i.of }
 
 // read asks for the version that the Spec names, or for the newest one and the number of the next.
 func (i *assetItem[T]) read(ctx context.Context, client *azmlbatch.Client) error {
-	if err := i.readVersions(ctx, client); err != nil || i.files == nil {
-		return err
-	}
+	return i.readVersions(ctx, client)
+}
+
+// findUpload looks whether storage has the content, unless the version that exists tells.
+func (i *assetItem[T]) findUpload(ctx context.Context, client *azmlbatch.Client) error {
 	if i.have != nil {
 		same, err := i.files.liesAt(ctx, *i.k.view(i.have).uri)
 		if i.there = same; err != nil || same {
@@ -106,9 +109,10 @@ func (i *assetItem[T]) readVersions(ctx context.Context, client *azmlbatch.Clien
 		return err
 	}
 	// The number comes first: whatever has a lower one by then, the second look sees.
-	return i.looks(ctx, func(ctx context.Context) error {
+	newest := ""
+	err := i.looks(ctx, func(ctx context.Context) error {
 		container, err := i.k.client(client).GetContainer(ctx, *v.name)
-		i.next = cmp.Or(container.NextVersion, "1")
+		newest, i.next = container.LatestVersion, cmp.Or(container.NextVersion, "1")
 		_, err = found(container, err)
 		return err
 	}, func(ctx context.Context) error {
@@ -116,6 +120,19 @@ func (i *assetItem[T]) readVersions(ctx context.Context, client *azmlbatch.Clien
 		i.have, err = found(have, err)
 		return err
 	})
+	if err != nil || newest == "" || i.have != nil && *i.k.view(i.have).version == newest {
+		return err
+	}
+	return i.readNewest(ctx, client, newest)
+}
+
+// readNewest reads a version that the list does not show: lists can be some seconds late, and leave out what is archived.
+func (i *assetItem[T]) readNewest(ctx context.Context, client *azmlbatch.Client, version string) error {
+	newest, err := found(i.k.client(client).Get(ctx, *i.k.view(&i.want).name, version))
+	if newest != nil && !i.k.view(newest).archived {
+		i.have = newest
+	}
+	return err
 }
 
 // looks asks several things: at once for a plan, one after the other just before a version is registered.

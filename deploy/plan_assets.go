@@ -28,7 +28,7 @@ var models = &assetKind[azmlbatch.Model]{
 	client: func(c *azmlbatch.Client) azmlbatch.AssetsClient[azmlbatch.Model] { return c.Models().AssetsClient },
 	field:  "ModelURI",
 	view: func(m *azmlbatch.Model) assetView {
-		return assetView{m.ID, &m.Name, &m.Version, &m.ModelURI, &m.Properties}
+		return assetView{m.ID, &m.Name, &m.Version, &m.ModelURI, &m.Properties, m.IsArchived}
 	},
 	rules: assetRules(func(r *fieldRules) {
 		r.unset = []string{"Flavors", "Stage", "JobName"} // the service may read flavors from the files; archiving sets the stage
@@ -49,7 +49,7 @@ var dataAssets = &assetKind[azmlbatch.Data]{
 	client: func(c *azmlbatch.Client) azmlbatch.AssetsClient[azmlbatch.Data] { return c.Data().AssetsClient },
 	field:  "DataURI",
 	view: func(d *azmlbatch.Data) assetView {
-		return assetView{d.ID, &d.Name, &d.Version, &d.DataURI, &d.Properties}
+		return assetView{d.ID, &d.Name, &d.Version, &d.DataURI, &d.Properties, d.IsArchived}
 	},
 	rules: assetRules(func(r *fieldRules) {
 		r.unset = []string{"ReferencedURIs"}
@@ -76,7 +76,7 @@ var environments = &assetKind[azmlbatch.Environment]{
 	},
 	field: "Build.ContextURI",
 	view: func(e *azmlbatch.Environment) assetView {
-		return assetView{e.ID, &e.Name, &e.Version, &e.Build.ContextURI, &e.Properties}
+		return assetView{e.ID, &e.Name, &e.Version, &e.Build.ContextURI, &e.Properties, e.IsArchived}
 	},
 	rules: assetRules(func(r *fieldRules) {
 		r.unset = []string{"AutoRebuild"}
@@ -100,7 +100,7 @@ var components = &assetKind[azmlbatch.Component]{
 	},
 	field: "Spec",
 	view: func(c *azmlbatch.Component) assetView {
-		return assetView{c.ID, &c.Name, &c.Version, nil, &c.Properties}
+		return assetView{c.ID, &c.Name, &c.Version, nil, &c.Properties, c.IsArchived}
 	},
 	// The service does not answer the specification as it was sent, and of a pipeline not its jobs
 	// (assets.md section 11). A property with its hash tells whether it is the same. The description stands in

@@ -14,7 +14,7 @@ var codes = &assetKind[azmlbatch.Code]{
 	client: func(c *azmlbatch.Client) azmlbatch.AssetsClient[azmlbatch.Code] { return c.Codes().AssetsClient },
 	field:  "CodeURI",
 	view: func(c *azmlbatch.Code) assetView {
-		return assetView{c.ID, &c.Name, &c.Version, &c.CodeURI, &c.Properties}
+		return assetView{c.ID, &c.Name, &c.Version, &c.CodeURI, &c.Properties, c.IsArchived}
 	},
 	rules: assetRules(func(r *fieldRules) {
 		r.same = map[string]func(string, string) bool{"CodeURI": samePlace}
@@ -44,11 +44,7 @@ func (i *codeItem) read(ctx context.Context, client *azmlbatch.Client) error {
 	i.have, i.equal = nil, nil
 	var listed []azmlbatch.Code
 	err = i.looks(ctx, func(ctx context.Context) error {
-		if i.anonymous {
-			i.next = "1"
-			return nil
-		}
-		return i.readVersions(ctx, client)
+		return i.readVersions(ctx, client) // also of an anonymous one, because the list by hash can be late
 	}, func(ctx context.Context) error {
 		filter := url.Values{"hash": {hash}, "hashVersion": {local.CodeHashVersion}}
 		for code, err := range client.Codes().ListVersions(ctx, i.want.Name, &azmlbatch.ListAssetsOptions{Filter: filter}) {

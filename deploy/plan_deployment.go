@@ -16,8 +16,8 @@ type deploymentItem struct {
 	endpoint *endpointItem
 	links    []*link
 
-	now   *azmlbatch.Deployment // what a second look found
-	asked bool
+	have   *azmlbatch.Deployment
+	before *azmlbatch.Deployment // as the plan found it
 }
 
 // deploymentFields are how deployments compare: with the service's defaults (batch.md section 5), and
@@ -53,14 +53,11 @@ func sameSetting(a, b string) bool {
 
 func (i *deploymentItem) part() part { return i.want.part() }
 
-// read does nothing: the endpoint lists its deployments.
-func (i *deploymentItem) read(context.Context, *azmlbatch.Client) error { return nil }
-
-func (i *deploymentItem) have() *azmlbatch.Deployment {
-	if i.asked {
-		return i.now
-	}
-	return i.endpoint.deployment(i.want.Deployment.Name)
+// read does not go by the list of the endpoint's deployments, which can be late.
+func (i *deploymentItem) read(ctx context.Context, client *azmlbatch.Client) error {
+	err := i.reread(ctx, client)
+	i.before = i.have
+	return err
 }
 
 // resolved is the deployment with the ids of what it refers to, as far as they are known.
@@ -74,7 +71,7 @@ func (i *deploymentItem) resolved() azmlbatch.Deployment {
 
 func (i *deploymentItem) plan(context.Context) (Change, error) {
 	c := newChange(i.part())
-	have := i.have()
+	have := i.have
 	if have == nil {
 		c.Action = ActionCreate
 		return c, nil

@@ -165,7 +165,7 @@ func (p *planner) superfluous(e *endpointItem, standard string) (names []string)
 	}
 	for _, d := range p.deploymentsOf(e) {
 		if e.deployment(d.want.Deployment.Name) == nil {
-			room-- // it is still to come
+			room-- // it is still to come, or too new for the list
 		}
 	}
 	list := slices.Clone(e.list)

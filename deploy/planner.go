@@ -111,7 +111,7 @@ func (p *planner) addEndpoint(v azmlbatch.Endpoint, own bool) {
 	p.add(i)
 }
 
-// read asks for everything at once.
+// read asks for everything at once, and then, for local content that no version has, whether storage has it.
 func (p *planner) read(ctx context.Context) error {
 	var reads []func(context.Context) error
 	for _, i := range p.items {
@@ -126,13 +126,28 @@ func (p *planner) read(ctx context.Context) error {
 			return err
 		})
 	}
-	return together(ctx, reads...)
+	if err := together(ctx, reads...); err != nil {
+		return err
+	}
+	var uploads []func(context.Context) error
+	for _, i := range p.items {
+		if u, ok := i.(uploader); ok && u.local() {
+			uploads = append(uploads, func(ctx context.Context) error { return u.findUpload(ctx, p.client) })
+		}
+	}
+	return together(ctx, uploads...)
+}
+
+// uploader is an item with local content that goes to a datastore.
+type uploader interface {
+	findUpload(ctx context.Context, client *azmlbatch.Client) error
+	local() bool
 }
 
 // uploads reports whether the Spec has local content that goes to a datastore.
 func (p *planner) uploads() bool {
 	for _, i := range p.items {
-		if l, ok := i.(interface{ local() bool }); ok && l.local() {
+		if u, ok := i.(uploader); ok && u.local() {
 			return true
 		}
 	}

@@ -173,7 +173,7 @@ func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
 // whether it did.
 func (a *applier) putBack(ctx context.Context, s *step, d *deploymentItem) (bool, error) {
 	name := d.want.Deployment.Name
-	old := d.endpoint.deployment(name)
+	old := d.before
 	if old == nil || d.change.Action != ActionChange || d.endpoint.currentDefault() != name {
 		return false, nil
 	}
