@@ -258,3 +258,19 @@ func FuzzReportCounts(f *testing.F) {
 		}
 	})
 }
+
+// TestCountsThatCannotBeRead: the metrics tell nothing, and the overview cannot be opened.
+func TestCountsThatCannotBeRead(t *testing.T) {
+	s := newRunService(t)
+	s.step, s.logs = "Running", map[string]string{"logs/job_progress_overview.txt": "x"}
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "job_progress_overview.txt") {
+			answer(403, "", "x-ms-error-code", "AuthorizationFailure")(w, r)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+	if counts, err := c.Jobs().Counts(t.Context(), "job-1"); !HasCode(err, "AuthorizationFailure") || counts != unknownCounts() {
+		t.Errorf("Counts = %v, %v, want the refusal", counts, err)
+	}
+}

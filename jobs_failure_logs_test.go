@@ -30,37 +30,38 @@ func TestCauseInLogs(t *testing.T) {
 	tests := []struct {
 		name   string
 		logs   map[string]string
-		broken string // a log that cannot be read
-		want   JobFailedError
+		broken string         // a log that cannot be read
+		want   JobFailedError // but for Log, whose end is in from
+		from   string
 	}{
 		{"a report above 1 MiB", map[string]string{miniBatchReport: report + done(20_000) + bad, jobResultLog: threshold, "logs/job_error.1.txt": call("process003", exception("ValueError: cracked"))}, "",
-			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Node: "0", Process: "process003", Counts: JobCounts{-1, 40_002, 2, -1, 20_001}}},
+			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Node: "0", Process: "process003", Counts: JobCounts{-1, 40_002, 2, -1, 20_001}}, "logs/job_error.1.txt"},
 		{"errors above 1 MiB before the cause", map[string]string{jobResultLog: threshold,
 			miniBatchReport:        report + "0,1,process000,,2,0,0,1,1,1,RUN_EXCEPTION,USER_ERROR,OSError: flaky,a\n" + done(1) + bad,
 			"logs/job_error.1.txt": strings.Repeat(call("process000", exception("OSError: flaky")), 20_000) + call("process003", exception("ValueError: cracked"))}, "",
-			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Process: "process003", Counts: JobCounts{-1, 4, 2, -1, 2}}},
+			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Process: "process003", Counts: JobCounts{-1, 4, 2, -1, 2}}, "logs/sys/job_report/processed_mini-batches.csv"},
 		{"an output that exists, after errors", map[string]string{miniBatchReport: report + bad, jobResultLog: stamp + "the path already exists\n", "logs/job_error.1.txt": call("process003", exception("ValueError: cracked"))}, "",
-			JobFailedError{Message: "the path already exists", MiniBatch: -1, Counts: JobCounts{-1, 2, 2, -1, 1}}},
+			JobFailedError{Message: "the path already exists", MiniBatch: -1, Counts: JobCounts{-1, 2, 2, -1, 1}}, "logs/job_result.txt"},
 		{"a report without messages", map[string]string{miniBatchReport: report + strings.ReplaceAll(bad, "ValueError: cracked", ""), jobResultLog: threshold, "logs/job_error.1.txt": call("process003", exception("ValueError: cracked"))}, "",
-			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Node: "0", Process: "process003", Counts: JobCounts{-1, 2, 2, -1, 1}}},
+			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Node: "0", Process: "process003", Counts: JobCounts{-1, 2, 2, -1, 1}}, "logs/job_error.1.txt"},
 		{"a message that was cut", map[string]string{miniBatchReport: report + strings.ReplaceAll(bad, "cracked", "crack"), jobResultLog: threshold,
 			"logs/job_error.1.txt": call("process000", exception("OSError: flaky")) + call("process003", exception("ValueError: cracked"))}, "",
-			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Node: "0", Process: "process003", Counts: JobCounts{-1, 2, 2, -1, 1}}},
-		{"no logs of the script", map[string]string{jobResultLog: stamp + "one\n" + stamp + "two\nnot stamped\n"}, "", JobFailedError{Message: "two", MiniBatch: -1, Counts: unknownCounts()}},
-		{"a result that says completed", map[string]string{jobResultLog: stamp + "The job completed. Failed items are explained.\n"}, "", JobFailedError{Message: "of the step", MiniBatch: -1, Counts: unknownCounts()}},
-		{"no logs at all", nil, "", JobFailedError{Message: "of the step", MiniBatch: -1, Counts: unknownCounts()}},
+			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Node: "0", Process: "process003", Counts: JobCounts{-1, 2, 2, -1, 1}}, "logs/job_error.1.txt"},
+		{"no logs of the script", map[string]string{jobResultLog: stamp + "one\n" + stamp + "two\nnot stamped\n"}, "", JobFailedError{Message: "two", MiniBatch: -1, Counts: unknownCounts()}, "logs/job_result.txt"},
+		{"a result that says completed", map[string]string{jobResultLog: stamp + "The job completed. Failed items are explained.\n"}, "", JobFailedError{Message: "of the step", MiniBatch: -1, Counts: unknownCounts()}, ""},
+		{"no logs at all", nil, "", JobFailedError{Message: "of the step", MiniBatch: -1, Counts: unknownCounts()}, ""},
 		{"a report that cannot be read", map[string]string{miniBatchReport: report + bad, jobResultLog: threshold, "logs/job_error.1.txt": call("process003", exception("ValueError: cracked"))}, miniBatchReport,
-			JobFailedError{Message: "ValueError: cracked", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}},
+			JobFailedError{Message: "ValueError: cracked", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
 		{"a result that cannot be read", map[string]string{jobResultLog: threshold, "logs/job_error.1.txt": call("process003", exception("ValueError: cracked"))}, jobResultLog,
-			JobFailedError{Message: "ValueError: cracked", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}},
+			JobFailedError{Message: "ValueError: cracked", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
 		{"errors that cannot be read", map[string]string{miniBatchReport: report + bad, jobResultLog: threshold, "logs/job_error.1.txt": call("process003", exception("ValueError: cracked"))}, "logs/job_error.1.txt",
-			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Process: "process003", Counts: JobCounts{-1, 2, 2, -1, 1}}},
+			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Process: "process003", Counts: JobCounts{-1, 2, 2, -1, 1}}, "logs/sys/job_report/processed_mini-batches.csv"},
 		{"standard error that cannot be read", map[string]string{"logs/job_error.1.txt": call("process003", exception("SystemExit: 2")), "logs/user/stderr/0/process003.stderr.txt": "why"}, "logs/user/stderr/0/process003.stderr.txt",
-			JobFailedError{Message: "SystemExit: 2", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}},
+			JobFailedError{Message: "SystemExit: 2", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
 		{"standard error of an exit, above 8 KiB", map[string]string{"logs/job_error.1.txt": call("process003", "the process ended by itself, returncode 3"),
 			"logs/user/stderr/0/process003.stderr.txt": strings.Repeat("noise\n", 4000) + "why\n"}, "",
 			JobFailedError{Message: "the process ended by itself, returncode 3", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts(),
-				Traceback: "The end of logs/user/stderr/0/process003.stderr.txt:\n" + strings.Repeat("noise\n", shownLines-1) + "why"}},
+				Traceback: "The end of logs/user/stderr/0/process003.stderr.txt:\n" + strings.Repeat("noise\n", shownLines-1) + "why"}, "logs/job_error.1.txt"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -81,6 +82,9 @@ func TestCauseInLogs(t *testing.T) {
 			}
 			if (got.Err != nil) != (tt.broken != "") || got.Err != nil && !HasCode(got.Err, "AuthorizationFailure") {
 				t.Errorf("Err = %v", got.Err)
+			}
+			if from := tt.from; from != "" && got.Log != placeURI(artifactStore, artifactsOfStep+from) || from == "" && got.Log != "" {
+				t.Errorf("Log = %q, want %q", got.Log, from)
 			}
 			if tt.want.Traceback == "" {
 				got.Traceback = ""

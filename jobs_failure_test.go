@@ -152,3 +152,49 @@ func TestFailureShowsNoSignatures(t *testing.T) {
 		t.Errorf("error = %s", got)
 	}
 }
+
+// TestHintsForCauses has each hint with what the service, Python or a parser writes.
+func TestHintsForCauses(t *testing.T) {
+	tests := map[string]string{
+		"No succeeded mini batch item returned from run(). Please check 'response: run()'":            "return one element per file",
+		"Exception: The run() method in the entry script should return a list or a pandas DataFrame.": "must return a list or a pandas DataFrame",
+		"UserErrorException: Message: Can't mount Dataset(ID='x')":                                    "Storage Blob Data Reader",
+		"Dataset initialization failed: x":                                                            "Storage Blob Data Reader",
+		"ModuleNotFoundError: No module named 'a.b'; 'a' is not a package":                            "rename the file of the code folder",
+		"ImportError: cannot import name 'a' from 'b'":                                                "pin the version",
+		"ModuleNotFoundError: No module named 'azureml'":                                              "azureml-core",
+		"ModuleNotFoundError: No module named 'pkg_resources'":                                        "setuptools<81",
+		"ModuleNotFoundError: No module named 'cv2'":                                                  "opencv-python-headless",
+		"ModuleNotFoundError: No module named 'sklearn'":                                              "scikit-learn",
+		"ModuleNotFoundError: No module named 'PIL'":                                                  "pillow",
+		"ModuleNotFoundError: No module named 'yaml'":                                                 "pyyaml",
+		"ModuleNotFoundError: No module named 'glaze'":                                                "add its package to the environment, or the file to the code folder",
+		"SystemExit: 2\nscore: error: unrecognized arguments: --client_sdk_version 1":                 "parse_known_args()",
+		"score: error: the following arguments are required: --kiln":                                  "read an environment variable",
+		"run() returned 0 rows for 3 files":                                                           "as many rows as files",
+		"the process ended by signal 9 (killed)":                                                      "out of memory",
+		"the process ended by signal 11 (segmentation fault)":                                         "native code crashed",
+		"The number of failed items is 3, which exceeds error threshold 0.":                           "raise errorThreshold",
+		"the path already exists":                                                                     "an output of its own",
+		"ValueError: No objects to concatenate":                                                       "check the file types",
+		"No progress update in 180 seconds.":                                                          "lower MiniBatchSize",
+		"Datastore has no credentials, and workspace msi failed":                                      "workspace identity",
+		"run() took longer than the timeout":                                                          "raise RetrySettings.Timeout",
+		"run_invocation_timeout":                                                                      "RetrySettings.Timeout",
+		"StreamAccessException was caused by AuthenticationException.":                                "lacks Storage Blob Data Reader",
+		"Failed to create table 'prs'":                                                                "queue and table endpoints",
+		"ValueError: cracked":                                                                         "",
+	}
+	used := map[string]bool{}
+	for cause, want := range tests {
+		got := hintFor(cause)
+		if used[got] = true; !strings.Contains(got, want) || (got == "") != (want == "") {
+			t.Errorf("hintFor(%q) = %q, want %q", cause, got, want)
+		}
+	}
+	for _, h := range hints {
+		if !used[h.hint] {
+			t.Errorf("no cause for the hint %q", h.hint)
+		}
+	}
+}

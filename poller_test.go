@@ -361,3 +361,20 @@ func TestWaitBearsWithAJobThatShowsLate(t *testing.T) {
 		t.Errorf("Wait for a job that was deleted = %v, want ErrNotFound", err)
 	}
 }
+
+// TestSchedulesOfPolls pins how long a wait waits between two polls, by how long it has waited.
+func TestSchedulesOfPolls(t *testing.T) {
+	for elapsed, want := range map[time.Duration][2]time.Duration{ // of an operation, of a job
+		0:                 {100 * time.Millisecond, 250 * time.Millisecond},
+		time.Second:       {200 * time.Millisecond, 250 * time.Millisecond},
+		4 * time.Second:   {800 * time.Millisecond, 500 * time.Millisecond},
+		16 * time.Second:  {3200 * time.Millisecond, time.Second},
+		20 * time.Second:  {4 * time.Second, time.Second},
+		30 * time.Second:  {5 * time.Second, 1500 * time.Millisecond},
+		200 * time.Second: {5 * time.Second, 5 * time.Second},
+	} {
+		if got := [2]time.Duration{operationSchedule(elapsed), jobSchedule(elapsed)}; got != want {
+			t.Errorf("after %v: %v, want %v", elapsed, got, want)
+		}
+	}
+}

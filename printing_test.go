@@ -60,3 +60,13 @@ func TestPrintingShortensLongJSON(t *testing.T) {
 		t.Errorf("%d bytes: %.100s", len(text), text)
 	}
 }
+
+func TestLongTextsAreClipped(t *testing.T) {
+	long := strings.Repeat("é", maxMessage)
+	for text, want := range map[string]string{" a \n": "a", strings.Repeat("a", maxMessage): strings.Repeat("a", maxMessage),
+		strings.Repeat("a", maxMessage+1): strings.Repeat("a", maxMessage) + "…", long: long[:maxMessage] + "…"} {
+		if got := clip(text); got != want {
+			t.Errorf("clip(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
