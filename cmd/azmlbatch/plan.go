@@ -19,7 +19,8 @@ func (a *app) planCommand() *cobra.Command {
 		Use: "plan -f FILE... [flags]", Short: "Show what apply would change in the workspace.",
 		Long: fmt.Sprintf(`Show what apply would change in the workspace, field by field, and what it would upload. It
 writes nothing. The files are those of az ml: endpoints, deployments, models, environments,
-computes, data and components, several documents or files at once, or a folder of them.
+computes, data, components and schedules, several documents or files at once, or a folder of
+them.
 
 The exit code is 0 if there is nothing to do, %d if there are changes, and 1 for every error,
 also for wrong usage.`, planHasChanges),
