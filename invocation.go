@@ -19,7 +19,7 @@ type Invocation struct {
 	// Input is the one input of a model deployment, a folder or a file, which needs no name. See [Input].
 	Input Input
 	// Inputs by name, for pipeline-component deployments; a model deployment takes exactly one and ignores the name. It
-	// excludes Input.
+	// excludes Input. Inputs{} is for a pipeline component without inputs.
 	Inputs Inputs `wire:"properties/inputData"`
 	// Outputs by name. A model deployment takes one, a [URIFile] that names the predictions file on a blob datastore.
 	// Empty makes the client choose a file in a fresh folder on the default datastore whose path holds Key; that is
@@ -128,8 +128,8 @@ func checkInvocation(op operation, inv Invocation) error {
 			"use letters, digits, '-' and '_', at most 64")
 	case inv.Input != nil && len(inv.Inputs) > 0:
 		return op.invalid("Invocation.Inputs", "excludes Input", "use one of the two")
-	case len(inv.inputs()) == 0 && inv.Dataset == nil:
-		return op.invalid("Invocation.Input", "is nil", "give one input, for example azmlbatch.URIFolder")
+	case inv.Input == nil && inv.Inputs == nil && inv.Dataset == nil:
+		return op.invalid("Invocation.Input", "is nil", "give one input, for example azmlbatch.URIFolder; for a pipeline component without inputs, Inputs{}")
 	case len(inv.inputs()) > 0 && inv.Dataset != nil:
 		return op.invalid("Invocation.Dataset", "excludes Input and Inputs", "use one of the two")
 	case len(inv.Outputs) > 0 && inv.OutputDataset != (OutputDataset{}):
@@ -277,6 +277,9 @@ func checkOutputPlace(op operation, argument, uri string) error {
 func checkModelData(op operation, inv Invocation) error {
 	const one = "a model deployment takes one folder or file"
 	inputs := inv.inputs()
+	if len(inputs) == 0 && inv.Dataset == nil {
+		return op.invalid("Invocation.Inputs", "is empty; "+one, "give one input, for example azmlbatch.URIFolder")
+	}
 	if len(inputs) > 1 {
 		return op.invalid("Invocation.Inputs", fmt.Sprintf("has %d inputs; %s", len(inputs), one), "leave one, or invoke once for each")
 	}

@@ -153,3 +153,15 @@ func blobText(t *testing.T, client *azmlbatch.Client, name string) string {
 	}
 	return string(text)
 }
+
+// TestEmptyInputs are for pipeline components alone; see TestAssetsOfARegistry for one.
+func TestEmptyInputs(t *testing.T) {
+	client, endpoint := NewEndpoint(t, Func(sizes), nil)
+	for _, inv := range []azmlbatch.Invocation{{}, {Inputs: azmlbatch.Inputs{}}} {
+		_, err := client.Endpoints().Invoke(t.Context(), endpoint, inv)
+		var wrong *azmlbatch.ArgumentError
+		if !errors.As(err, &wrong) {
+			t.Errorf("Invoke(%v) = %v, want an *ArgumentError", inv, err)
+		}
+	}
+}

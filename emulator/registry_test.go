@@ -21,7 +21,7 @@ func newRegistryDir(t *testing.T) string {
 		"environments/plain/1/image.txt":   "kiln:1\n",
 		"data/clay/1/a.txt":                "red",
 		"components/turn/1/component.json": `{"type": "command", "command": "cat ${{inputs.clay}}/a.txt", "inputs": {"clay": {"type": "uri_folder"}}}`,
-		"components/flow/1/component.json": `{"type": "pipeline", "inputs": {"heat": {"type": "string"}}, "jobs": {"turn": {"type": "command", "componentId": "azureml://registries/pottery/components/turn/versions/1",
+		"components/flow/1/component.json": `{"type": "pipeline", "jobs": {"turn": {"type": "command", "componentId": "azureml://registries/pottery/components/turn/versions/1",
 			"inputs": {"clay": {"job_input_type": "uri_folder", "uri": "azureml://registries/pottery/data/clay/versions/1"}}}}}`,
 	} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
@@ -69,7 +69,7 @@ func TestAssetsOfARegistry(t *testing.T) {
 			t.Errorf("row %q, %v; want what the model's file has", row, err)
 		}
 	}
-	steps, err := client.Endpoints().Invoke(ctx, "kiln", azmlbatch.Invocation{Deployment: "steps", Inputs: azmlbatch.Inputs{"heat": azmlbatch.Literal{Value: "900"}}})
+	steps, err := client.Endpoints().Invoke(ctx, "kiln", azmlbatch.Invocation{Deployment: "steps", Inputs: azmlbatch.Inputs{}})
 	if err != nil {
 		t.Fatal(err)
 	}
