@@ -12,8 +12,8 @@ import (
 
 // ApplyOptions tune [Changes.Apply]. The zero value and nil mean the defaults.
 type ApplyOptions struct {
-	// OnProgress hears of every step: when it starts, how far it is, and how it ended. It is called by one
-	// goroutine at a time. May be nil.
+	// OnProgress hears of every step: when it starts, how far it is, and how it ended. It is called
+	// by one goroutine at a time. May be nil.
 	OnProgress func(StepProgress)
 }
 
@@ -55,8 +55,8 @@ type Result struct {
 	StandIns []string
 }
 
-// A ConflictError says that somebody else changed a resource between the reading of the plan and the moment
-// when Apply would have written it. Nothing was written to it. Plan again. It is an
+// A ConflictError says that somebody else changed a resource between the reading of the plan and
+// the moment when Apply would have written it. Nothing was written to it. Plan again. It is an
 // [azmlbatch.ErrConflict].
 type ConflictError struct {
 	// Resource that has changed, for example `endpoint "digits"`.
@@ -79,21 +79,23 @@ func (e *ConflictError) Is(target error) bool { return target == azmlbatch.ErrCo
 
 // Apply does what the plan says. It blocks until everything has ended.
 //
-// Each step starts as soon as what it needs is there: uploads and registrations run beside cluster and
-// endpoint. A deployment needs its cluster only to exist, not to be ready; where the service wants more, it is
-// sent again once the cluster is ready. When a step fails, no other starts, those that run go to their end, and
-// the error names each that failed. When ctx ends, all stop waiting at once; the service's own work goes on.
+// Each step starts as soon as what it needs is there: uploads and registrations run beside cluster
+// and endpoint. A deployment needs its cluster only to exist, not to be ready; where the service
+// wants more, it is sent again once the cluster is ready. When a step fails, no other starts, those
+// that run go to their end, and the error names each that failed. When ctx ends, all stop waiting
+// at once; the service's own work goes on.
 //
-// Apply may be broken off at any moment, and Plan and Apply called again: what is there is found and left, also
-// operations that still go on, and no version, deployment or job is made twice. The service has no condition to
-// write by (no ETag on any of these resources), so each resource is read once more just before it is written. One
-// that somebody else has changed since the plan is a *[ConflictError] and is not written; one that has become
-// what the Spec says is left. What two callers write in the same instant goes unnoticed: both write what their
-// Spec says, and the last one wins.
+// Apply may be broken off at any moment, and Plan and Apply called again: what is there is found
+// and left, also operations that still go on, and no version, deployment or job is made twice. The
+// service has no condition to write by (no ETag on any of these resources), so each resource is
+// read once more just before it is written. One that somebody else has changed since the plan is a
+// *[ConflictError] and is not written; one that has become what the Spec says is left. What two
+// callers write in the same instant goes unnoticed: both write what their Spec says, and the last
+// one wins.
 //
-// A deployment that is tested becomes the default only after it has passed. A change in place of the deployment that is
-// the default takes effect before it can be tested: it is put back when it fails, unless this process has died by then. A
-// deployment with a new name has no such moment.
+// A deployment that is tested becomes the default only after it has passed. A change in place of
+// the deployment that is the default takes effect before it can be tested: it is put back when it
+// fails, unless this process has died by then. A deployment with a new name has no such moment.
 //
 // A plan with obstacles is refused before anything is sent.
 func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error) {
@@ -211,8 +213,8 @@ func (a *applier) note(s *step, p StepProgress) {
 	}
 }
 
-// pollInterval is short against what operations take, ten to sixty seconds, so that little time is lost after
-// each of the three that follow each other.
+// pollInterval is short against what operations take, ten to sixty seconds, so that little time is
+// lost after each of the three that follow each other.
 const pollInterval = 500 * time.Millisecond
 
 // waiting are the options for an operation that a step waits for.

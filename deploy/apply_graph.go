@@ -113,8 +113,8 @@ func (a *applier) compute(i *computeItem) {
 	})
 }
 
-// begin writes a resource unless it has become what the Spec says, and returns what waits for the end; nil for
-// nothing to wait for.
+// begin writes a resource unless it has become what the Spec says, and returns what waits for the
+// end; nil for nothing to wait for.
 func (a *applier) begin(ctx context.Context, i resource) (func(context.Context, *azmlbatch.WaitOptions) error, error) {
 	was := *i.planning()
 	if err := i.reread(ctx, a.client); err != nil {
@@ -145,8 +145,8 @@ func sameFields(was, now []FieldChange) bool {
 	return true
 }
 
-// settle waits for an operation that somebody else has begun, perhaps an Apply that was broken off, and sends
-// the resource if that ended badly.
+// settle waits for an operation that somebody else has begun, perhaps an Apply that was broken off,
+// and sends the resource if that ended badly.
 func (a *applier) settle(ctx context.Context, i resource, o *azmlbatch.WaitOptions) error {
 	began := time.Now()
 	for polls := 1; ; polls++ {

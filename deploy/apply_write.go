@@ -28,7 +28,8 @@ func (i *endpointItem) reread(ctx context.Context, client *azmlbatch.Client) err
 	return err
 }
 
-// send leaves the default deployment as it is: it is switched after the deployments are there, and tested.
+// send leaves the default deployment as it is: it is switched after the deployments are there, and
+// tested.
 func (i *endpointItem) send(ctx context.Context, client *azmlbatch.Client) (func(context.Context, *azmlbatch.WaitOptions) error, error) {
 	want := i.want
 	want.DefaultDeployment = ""
@@ -74,8 +75,8 @@ func (i *assetItem[T]) write(ctx context.Context, s *step) error {
 	})
 }
 
-// register puts the version, after a last look at what the workspace has: somebody else may have registered the
-// same, or taken its number.
+// register puts the version, after a last look at what the workspace has: somebody else may have
+// registered the same, or taken its number.
 func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.Context, *azmlbatch.Client) error,
 	plan func(context.Context) (Change, error), create func(ctx context.Context, version string) (T, error)) error {
 	i.writing = true
@@ -111,8 +112,9 @@ func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.
 	}
 }
 
-// isRefused reports whether the service may have refused a version because it exists by now with other content. It
-// says so with 400 or 409 and texts of several kinds (assets.md sections 1 and 11).
+// isRefused reports whether the service may have refused a version because it exists by now with
+// other content. It says so with 400 or 409 and texts of several kinds (assets.md sections 1 and
+// 11).
 func isRefused(err error) bool {
 	var e *azmlbatch.Error
 	return errors.As(err, &e) && (e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusConflict)

@@ -17,16 +17,17 @@ type LocalOptions struct {
 	OnProgress func(StepProgress)
 }
 
-// Local tries a Spec on this machine: it applies it to an emulator, whose client it is given, and lets each deployment
-// score the smoke input there, before a cluster is paid for:
+// Local tries a Spec on this machine: it applies it to an emulator, whose client it is given, and
+// lets each deployment score the smoke input there, before a cluster is paid for:
 //
 //	azure, err := emulator.New(nil)
 //	client, err := azure.Client(nil)
 //	result, err := deploy.Local(ctx, client, spec, &deploy.LocalOptions{SmokeInput: azmlbatch.LocalPath{Path: "smoke"}})
 //
-// What the Spec refers to and the emulator does not have gets a stand-in where one can serve: a cluster, an endpoint, an
-// environment. Result.StandIns names them. A model, code or component of a workspace has none: add it to the Spec. The
-// scripts run with the Python of the emulator, not in the environment's image.
+// What the Spec refers to and the emulator does not have gets a stand-in where one can serve: a
+// cluster, an endpoint, an environment. Result.StandIns names them. A model, code or component of a
+// workspace has none: add it to the Spec. The scripts run with the Python of the emulator, not in
+// the environment's image.
 //
 // It writes to the workspace of the client, whatever that is: give it an emulator's.
 func Local(ctx context.Context, client *azmlbatch.Client, spec Spec, options *LocalOptions) (Result, error) {
@@ -50,7 +51,8 @@ func Local(ctx context.Context, client *azmlbatch.Client, spec Spec, options *Lo
 	return result, err
 }
 
-// standIn adds to a Spec what it refers to and the workspace does not have, as far as something can stand in.
+// standIn adds to a Spec what it refers to and the workspace does not have, as far as something can
+// stand in.
 func standIn(ctx context.Context, client *azmlbatch.Client, spec *Spec) (names []string, err error) {
 	p := newPlanner(client, *spec, nil)
 	if err := errors.Join(p.collect(ctx), p.read(ctx)); err != nil {

@@ -9,17 +9,20 @@ import (
 
 // PlanOptions tune [Plan]. The zero value and nil mean the defaults.
 type PlanOptions struct {
-	// SetDefault makes the deployment of each endpoint of the Spec its default. An endpoint with several
-	// deployments in the Spec names its own in DefaultDeployment, which has this effect without SetDefault.
+	// SetDefault makes the deployment of each endpoint of the Spec its default. An endpoint with
+	// several deployments in the Spec names its own in DefaultDeployment, which has this effect
+	// without SetDefault.
 	SetDefault bool
-	// SmokeInput is scored by every deployment that is new, changed or about to become the default, before it
-	// becomes that. Nil tests nothing. A local path is uploaded. The test is a job: it costs what nodes cost.
+	// SmokeInput is scored by every deployment that is new, changed or about to become the default,
+	// before it becomes that. Nil tests nothing. A local path is uploaded. The test is a job: it
+	// costs what nodes cost.
 	SmokeInput azmlbatch.Input
-	// Keep is how many deployments each endpoint of the Spec keeps: those of the Spec, the default, and then the
-	// newest. The others are deleted after the switch. Zero keeps all.
+	// Keep is how many deployments each endpoint of the Spec keeps: those of the Spec, the default,
+	// and then the newest. The others are deleted after the switch. Zero keeps all.
 	Keep int
-	// Python parses scoring scripts before anything is sent. Empty means the python3 or python found in PATH;
-	// where there is none, scripts are not parsed. The script is compiled, never run.
+	// Python parses scoring scripts before anything is sent. Empty means the python3 or python
+	// found in PATH; where there is none, scripts are not parsed. The script is compiled, never
+	// run.
 	Python string
 }
 
@@ -55,7 +58,8 @@ type Change struct {
 	Upload *PlannedUpload `json:"upload,omitempty"`
 	// Notes say what the service does by itself, and what is worth knowing.
 	Notes []string `json:"notes,omitempty"`
-	// Obstacle says why Apply refuses the whole plan: what cannot change in place, and the way around.
+	// Obstacle says why Apply refuses the whole plan: what cannot change in place, and the way
+	// around.
 	Obstacle string `json:"obstacle,omitempty"`
 }
 
@@ -71,11 +75,11 @@ type PlannedUpload struct {
 	There bool `json:"there"`
 }
 
-// Changes are what it takes to bring a workspace to what a [Spec] says. Get them from [Plan]. They print as
-// the text that a reviewer reads, and encode as JSON.
+// Changes are what it takes to bring a workspace to what a [Spec] says. Get them from [Plan]. They
+// print as the text that a reviewer reads, and encode as JSON.
 type Changes struct {
-	// List has the parts of the Spec, those first that others refer to, and then smoke tests, switches of the
-	// default deployment, and deletions.
+	// List has the parts of the Spec, those first that others refer to, and then smoke tests,
+	// switches of the default deployment, and deletions.
 	List []Change `json:"changes"`
 
 	planner *planner
@@ -83,17 +87,18 @@ type Changes struct {
 
 // Plan reads what a workspace has of a [Spec] and returns what Apply would do. It writes nothing.
 //
-// It reads everything at once, two requests deep, and hashes local content. Mistakes that can be found before
-// anything is sent are returned together, each a *[SpecError]: those of [Spec.Check], names that the service
-// refuses, scripts that do not parse, references to what does not exist, jobs that ask for more nodes than
-// their cluster has.
+// It reads everything at once, two requests deep, and hashes local content. Mistakes that can be
+// found before anything is sent are returned together, each a *[SpecError]: those of [Spec.Check],
+// names that the service refuses, scripts that do not parse, references to what does not exist,
+// jobs that ask for more nodes than their cluster has.
 //
-// A field that the Spec leaves empty means the service's default, which is no change where the workspace has
-// it. Nor are other spellings of one value: the case of enums and sizes, durations, ids, places and conda
-// files. Tags and Properties that the Spec does not name stay as they are, because policies and tools write
-// there too; environment variables that it does not name are removed. An endpoint's default deployment and its
-// identity stay where the Spec says nothing of them. What the service never answers, such as a password, cannot
-// be compared: it is sent when the resource is created, or changes for another reason.
+// A field that the Spec leaves empty means the service's default, which is no change where the
+// workspace has it. Nor are other spellings of one value: the case of enums and sizes, durations,
+// ids, places and conda files. Tags and Properties that the Spec does not name stay as they are,
+// because policies and tools write there too; environment variables that it does not name are
+// removed. An endpoint's default deployment and its identity stay where the Spec says nothing of
+// them. What the service never answers, such as a password, cannot be compared: it is sent when the
+// resource is created, or changes for another reason.
 func Plan(ctx context.Context, client *azmlbatch.Client, spec Spec, options *PlanOptions) (*Changes, error) {
 	if err := spec.Check(); err != nil {
 		return nil, err

@@ -126,7 +126,8 @@ func (i *assetItem[T]) readVersions(ctx context.Context, client *azmlbatch.Clien
 	return i.readNewest(ctx, client, newest)
 }
 
-// readNewest reads a version that the list does not show: lists can be some seconds late, and leave out what is archived.
+// readNewest reads a version that the list does not show: lists can be some seconds late, and leave
+// out what is archived.
 func (i *assetItem[T]) readNewest(ctx context.Context, client *azmlbatch.Client, version string) error {
 	newest, err := found(i.k.client(client).Get(ctx, *i.k.view(&i.want).name, version))
 	if newest != nil && !i.k.view(newest).archived {
@@ -135,7 +136,8 @@ func (i *assetItem[T]) readNewest(ctx context.Context, client *azmlbatch.Client,
 	return err
 }
 
-// looks asks several things: at once for a plan, one after the other just before a version is registered.
+// looks asks several things: at once for a plan, one after the other just before a version is
+// registered.
 func (i *assetItem[T]) looks(ctx context.Context, ask ...func(context.Context) error) error {
 	if !i.writing {
 		return together(ctx, ask...)
@@ -164,8 +166,8 @@ func foundVersion[T any](v T, err error, version string) (*T, string, error) {
 	return have, version, err
 }
 
-// differences are the fields in which the version that exists differs: those that change in place, and those
-// that need a new version.
+// differences are the fields in which the version that exists differs: those that change in place,
+// and those that need a new version.
 func (i *assetItem[T]) differences(ctx context.Context) (inPlace, content []FieldChange, err error) {
 	rules := i.k.rules
 	if i.files != nil {
@@ -189,8 +191,8 @@ func (i *assetItem[T]) differences(ctx context.Context) (inPlace, content []Fiel
 }
 
 // inPlaceField reports whether a field of an asset's version can change (environments: table in
-// azure-sdk-for-python pull request 38590; the others PUT the version back as az ml does). Properties can be
-// added, not changed (armmachinelearning).
+// azure-sdk-for-python pull request 38590; the others PUT the version back as az ml does).
+// Properties can be added, not changed (armmachinelearning).
 func inPlaceField(f FieldChange) bool {
 	name, _, _ := strings.Cut(f.Field, "[")
 	switch name {
@@ -234,7 +236,8 @@ func (i *assetItem[T]) withUpload(c Change) Change {
 	return c
 }
 
-// ref is how others refer to the asset: the id of the version that exists, or the name of the one to come.
+// ref is how others refer to the asset: the id of the version that exists, or the name of the one
+// to come.
 func (i *assetItem[T]) ref() string {
 	if i.id != "" {
 		return i.id

@@ -13,8 +13,8 @@ import (
 
 // What each kind of asset compares, and how.
 
-// assetFields are members that all kinds share. The service answers isAnonymous as it likes, and archiving is
-// no matter of a Spec.
+// assetFields are members that all kinds share. The service answers isAnonymous as it likes, and
+// archiving is no matter of a Spec.
 var assetFields = fieldRules{skip: []string{"IsArchived", "IsAnonymous"}, merged: []string{"Tags", "Properties"}}
 
 func assetRules(change func(*fieldRules)) fieldRules {
@@ -103,8 +103,8 @@ var components = &assetKind[azmlbatch.Component]{
 		return assetView{c.ID, &c.Name, &c.Version, nil, &c.Properties, c.IsArchived}
 	},
 	// The service does not answer the specification as it was sent, and of a pipeline not its jobs
-	// (assets.md section 11). A property with its hash tells whether it is the same. The description stands in
-	// the specification.
+	// (assets.md section 11). A property with its hash tells whether it is the same. The
+	// description stands in the specification.
 	rules: assetRules(func(r *fieldRules) { r.skip = append(r.skip, "Spec", "Description") }),
 }
 
@@ -121,8 +121,8 @@ func sameReference(kind azmlbatch.ReferenceKind) func(a, b string) bool {
 		if errX != nil || errY != nil {
 			return a == b
 		}
-		// Only the service resolves a label of a registry, and what it answers for one is not evidenced: the
-		// version that it took is the same asset.
+		// Only the service resolves a label of a registry, and what it answers for one is not
+		// evidenced: the version that it took is the same asset.
 		if x.Registry != "" && x.Label != "" && y.Version != "" {
 			x.Label, x.Version = "", y.Version
 		}

@@ -60,8 +60,8 @@ func (i *codeItem) read(ctx context.Context, client *azmlbatch.Client) error {
 	return err
 }
 
-// choose takes the code that counts among all of equal content: one of the own name, or for an anonymous one
-// any. Another one has the content at least.
+// choose takes the code that counts among all of equal content: one of the own name, or for an
+// anonymous one any. Another one has the content at least.
 func (i *codeItem) choose(equal []azmlbatch.Code) {
 	for n := range equal {
 		own := equal[n].Name == i.want.Name && i.of.version == ""
@@ -75,7 +75,8 @@ func (i *codeItem) choose(equal []azmlbatch.Code) {
 	i.there = i.equal != nil
 }
 
-// same reports whether code has the local content. Code that was registered without its hash cannot be told.
+// same reports whether code has the local content. Code that was registered without its hash cannot
+// be told.
 func (i *codeItem) same(have *azmlbatch.Code) bool {
 	hash, err := i.files.codeHash(context.Background()) // it was made while reading
 	return err == nil && have.Properties[hashProperty] == hash

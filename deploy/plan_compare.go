@@ -16,7 +16,8 @@ import (
 type FieldChange struct {
 	// Field as in Go, for example "Resources.InstanceCount" or `Tags["team"]`.
 	Field string `json:"field"`
-	// Old is the value of the workspace, as JSON has it: nil where there is none. Secrets are "REDACTED".
+	// Old is the value of the workspace, as JSON has it: nil where there is none. Secrets are
+	// "REDACTED".
 	Old any `json:"old"`
 	// New is the value after Apply; nil removes it.
 	New any `json:"new"`
@@ -42,8 +43,8 @@ type comparison struct {
 	found []FieldChange
 }
 
-// changedFields compares a resource of a Spec with that of the workspace, field by field. Members that the
-// service alone sets do not count.
+// changedFields compares a resource of a Spec with that of the workspace, field by field. Members
+// that the service alone sets do not count.
 func changedFields(want, have any, rules fieldRules) []FieldChange {
 	c := comparison{rules: rules}
 	c.structs("", reflect.ValueOf(want), reflect.ValueOf(have))
@@ -66,8 +67,8 @@ func (c *comparison) structs(path string, want, have reflect.Value) {
 	}
 }
 
-// readOnly reports whether the service alone sets a field, or the field is no member at all: the name of
-// an asset stands in its id.
+// readOnly reports whether the service alone sets a field, or the field is no member at all: the
+// name of an asset stands in its id.
 func readOnly(f reflect.StructField) bool {
 	tag := f.Tag.Get("wire")
 	return tag == "-" || strings.HasSuffix(tag, ",readonly")

@@ -12,8 +12,8 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// specHashProperty is the property that tells whether a version of a component has the specification of a Spec:
-// the service does not answer it as it was sent (assets.md section 11).
+// specHashProperty is the property that tells whether a version of a component has the
+// specification of a Spec: the service does not answer it as it was sent (assets.md section 11).
 const specHashProperty = "azmlbatch.spec_sha256"
 
 // componentItem is a component of a Spec, with what its specification refers to.
@@ -150,7 +150,8 @@ func (p *planner) placeItem(i *componentItem, kind azmlbatch.ReferenceKind, in m
 	i.placed = append(i.placed, &placed{link{field: "Spec", to: to}, kind, in, member})
 }
 
-// specHash is the hash of the specification: code counts by its content, everything else by name and version.
+// specHash is the hash of the specification: code counts by its content, everything else by name
+// and version.
 func (i *componentItem) specHash(ctx context.Context) (string, error) {
 	for _, p := range i.placed {
 		delete(p.in, "componentId")
@@ -196,8 +197,8 @@ func (i *componentItem) plan(ctx context.Context) (Change, error) {
 	return c, err
 }
 
-// request is the component as az ml sends it (assets.md section 11): code and the components of steps by their ids,
-// an environment by name and version.
+// request is the component as az ml sends it (assets.md section 11): code and the components of
+// steps by their ids, an environment by name and version.
 func (i *componentItem) request() (azmlbatch.Component, error) {
 	for _, p := range i.placed {
 		switch p.kind {

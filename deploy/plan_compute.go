@@ -17,8 +17,8 @@ type computeItem struct {
 	ready *step // after which its operation has ended; nil if there is none
 }
 
-// computeFields are how computes compare: the size in any case (assets.md section 8), and what the service
-// leaves open or never answers.
+// computeFields are how computes compare: the size in any case (assets.md section 8), and what the
+// service leaves open or never answers.
 var computeFields = fieldRules{
 	skip:   []string{"Type", "Location", "Properties.Administrator.Password"},
 	merged: []string{"Tags", "Identity.UserAssignedIdentities"},
@@ -33,7 +33,8 @@ var computeFields = fieldRules{
 	},
 }
 
-// changeableCompute are the fields that az ml compute update offers; Azure ML changes no others of a cluster.
+// changeableCompute are the fields that az ml compute update offers; Azure ML changes no others of
+// a cluster.
 var changeableCompute = []string{
 	"Tags", "Identity", "Description", "Properties.MinNodes", "Properties.MaxNodes", "Properties.IdleTimeBeforeScaleDown",
 }
@@ -104,7 +105,8 @@ func costOf(c azmlbatch.Compute) []string {
 	return nil
 }
 
-// quotaNotes are the reasons why a cluster has fewer nodes than it was asked for, such as an exceeded quota.
+// quotaNotes are the reasons why a cluster has fewer nodes than it was asked for, such as an
+// exceeded quota.
 func quotaNotes(c azmlbatch.Compute) (notes []string) {
 	if cluster, ok := clusterOf(c); ok {
 		for _, e := range cluster.Errors {
@@ -124,8 +126,8 @@ func broken(s azmlbatch.ProvisioningState) bool {
 	return s == azmlbatch.ProvisioningStateFailed || s == azmlbatch.ProvisioningStateCanceled
 }
 
-// withSubnetID completes the id of a subnet that is given by the names of its network and its own. The CLI too takes the network
-// to be in the workspace's resource group.
+// withSubnetID completes the id of a subnet that is given by the names of its network and its own.
+// The CLI too takes the network to be in the workspace's resource group.
 func withSubnetID(c azmlbatch.Compute, ws azmlbatch.Workspace) azmlbatch.Compute {
 	cluster, ok := clusterOf(c)
 	if !ok || !strings.HasPrefix(cluster.SubnetID, "virtualNetworks/") {

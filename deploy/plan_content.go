@@ -10,7 +10,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/local"
 )
 
-// content is a local file or folder, as an upload sends it. It is hashed once, when a hash is asked for.
+// content is a local file or folder, as an upload sends it. It is hashed once, when a hash is asked
+// for.
 type content struct {
 	path      string
 	tree      *local.Tree
@@ -50,9 +51,10 @@ func (c *content) uploadHash(ctx context.Context) (string, error) {
 	return c.hash(ctx, "upload", func(ctx context.Context) (string, error) { return c.tree.UploadHash(ctx, nil) })
 }
 
-// liesAt reports whether a place holds this content. Places of uploads have the hash of their content in
-// their path, LocalUpload/{hash}/{base name}, whatever the service has put before it (assets.md section 4,
-// M1: ServiceReplicated/{guid}/LocalUpload/…); az ml of before 2025 made the hash with MD5.
+// liesAt reports whether a place holds this content. Places of uploads have the hash of their
+// content in their path, LocalUpload/{hash}/{base name}, whatever the service has put before it
+// (assets.md section 4, M1: ServiceReplicated/{guid}/LocalUpload/…); az ml of before 2025 made the
+// hash with MD5.
 func (c *content) liesAt(ctx context.Context, uri string) (bool, error) {
 	hash, base, ok := uploadIn(uri)
 	if !ok || base != c.tree.Base {

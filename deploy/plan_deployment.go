@@ -20,8 +20,8 @@ type deploymentItem struct {
 	before *azmlbatch.Deployment // as the plan found it
 }
 
-// deploymentFields are how deployments compare: with the service's defaults (batch.md section 5), and
-// references by what they mean.
+// deploymentFields are how deployments compare: with the service's defaults (batch.md section 5),
+// and references by what they mean.
 var deploymentFields = fieldRules{
 	skip:   []string{"Location", "Configuration.ReferenceType"},
 	merged: []string{"Tags", "Properties", "Configuration.Settings", "Configuration.Tags"},
@@ -46,7 +46,8 @@ var deploymentFields = fieldRules{
 // sameWord compares enums.
 func sameWord(a, b string) bool { return plainWord(a) == plainWord(b) }
 
-// sameSetting compares settings of a pipeline: text whose booleans come in two cases, and a compute.
+// sameSetting compares settings of a pipeline: text whose booleans come in two cases, and a
+// compute.
 func sameSetting(a, b string) bool {
 	return strings.EqualFold(a, b) || sameReference(azmlbatch.ReferenceKindCompute)(a, b)
 }

@@ -16,8 +16,8 @@ type endpointItem struct {
 	list []azmlbatch.Deployment // those that it has
 }
 
-// endpointFields are how endpoints compare. The default deployment is switched by a step of its own. The
-// service has answered identities that nobody asked for (batch.md section 2).
+// endpointFields are how endpoints compare. The default deployment is switched by a step of its
+// own. The service has answered identities that nobody asked for (batch.md section 2).
 var endpointFields = fieldRules{
 	skip:     []string{"DefaultDeployment", "Location"},
 	unset:    []string{"Identity", "Identity.Type"},
@@ -78,8 +78,8 @@ func (i *endpointItem) plan(context.Context) (Change, error) {
 	return c, nil
 }
 
-// fixedFields says what of an endpoint or deployment cannot change in place: its region, and properties that
-// exist (armmachinelearning: they can be added, not removed or altered).
+// fixedFields says what of an endpoint or deployment cannot change in place: its region, and
+// properties that exist (armmachinelearning: they can be added, not removed or altered).
 func fixedFields(noun string, fields []FieldChange, location *FieldChange) string {
 	if location != nil {
 		return fmt.Sprintf("Location cannot change from %v to %v; give the %s another name", location.Old, location.New, noun)

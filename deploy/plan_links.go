@@ -146,9 +146,9 @@ func (p *planner) addBefore(i item) {
 	p.items = append(p.items, i)
 }
 
-// nameAnonymous gives anonymous assets names that follow from their content, so that equal content is found
-// again: a model the name that az ml gives it (assets.md section 4.1), code its hash (az ml takes a random name,
-// and finds code by the hash too).
+// nameAnonymous gives anonymous assets names that follow from their content, so that equal content
+// is found again: a model the name that az ml gives it (assets.md section 4.1), code its hash (az
+// ml takes a random name, and finds code by the hash too).
 func (p *planner) nameAnonymous(ctx context.Context) error {
 	for _, i := range p.items {
 		switch i := i.(type) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// overlay is what an update sends: the resource of the Spec, with what the workspace has where the Spec leaves
-// it alone. A request replaces the whole resource.
+// overlay is what an update sends: the resource of the Spec, with what the workspace has where the
+// Spec leaves it alone. A request replaces the whole resource.
 func overlay[T any](want, have T, rules fieldRules) T {
 	v := reflect.New(reflect.TypeFor[T]()).Elem()
 	v.Set(reflect.ValueOf(want))

@@ -16,7 +16,8 @@ type scheduleItem struct {
 	have *azmlbatch.Schedule
 }
 
-// scheduleFields are how schedules compare. That somebody has disabled a schedule is no matter of a Spec that leaves IsEnabled open.
+// scheduleFields are how schedules compare. That somebody has disabled a schedule is no matter of a
+// Spec that leaves IsEnabled open.
 var scheduleFields = fieldRules{
 	unset:    []string{"IsEnabled", "Trigger.Schedule", "Trigger.StartTime", "Trigger.EndTime"},
 	merged:   []string{"Tags", "Properties"},

@@ -8,7 +8,8 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// rollout is what follows the deployments of an endpoint: tests, the switch of its default, deletions.
+// rollout is what follows the deployments of an endpoint: tests, the switch of its default,
+// deletions.
 type rollout struct {
 	endpoint *endpointItem
 	tests    []*deploymentItem
@@ -60,8 +61,9 @@ func (p *planner) checkDefaults() (bad []error) {
 	return append(bad, p.checkSmokeInput()...)
 }
 
-// checkSmokeInput finds an input that is not there, and deployments that it cannot test: the inputs of a pipeline have
-// names, and nothing else of its job would show the key by which a second run finds it.
+// checkSmokeInput finds an input that is not there, and deployments that it cannot test: the inputs
+// of a pipeline have names, and nothing else of its job would show the key by which a second run
+// finds it.
 func (p *planner) checkSmokeInput() (bad []error) {
 	if p.options.SmokeInput == nil {
 		return nil

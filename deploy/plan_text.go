@@ -11,8 +11,8 @@ var marks = map[Action]string{
 	ActionCreate: "+", ActionChange: "~", ActionWait: "…", ActionLeave: "=", ActionTest: "?", ActionSetDefault: ">", ActionDelete: "-",
 }
 
-// String is the plan as a reviewer reads it: a line for each resource, below it the fields that change, and the
-// sums in the last line.
+// String is the plan as a reviewer reads it: a line for each resource, below it the fields that
+// change, and the sums in the last line.
 func (c *Changes) String() string {
 	var b strings.Builder
 	for _, change := range c.List {

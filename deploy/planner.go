@@ -111,7 +111,8 @@ func (p *planner) addEndpoint(v azmlbatch.Endpoint, own bool) {
 	p.add(i)
 }
 
-// read asks for everything at once, and then, for local content that no version has, whether storage has it.
+// read asks for everything at once, and then, for local content that no version has, whether
+// storage has it.
 func (p *planner) read(ctx context.Context) error {
 	var reads []func(context.Context) error
 	for _, i := range p.items {
@@ -193,8 +194,8 @@ func (p *planner) compare(ctx context.Context) error {
 	return nil
 }
 
-// changes lists what there is to do. What another deployment's endpoint of the workspace needs nothing done is
-// left out.
+// changes lists what there is to do. What another deployment's endpoint of the workspace needs
+// nothing done is left out.
 func (p *planner) changes() []Change {
 	var all []Change
 	for _, i := range p.items {
@@ -251,7 +252,8 @@ func readOutsider[T azmlbatch.Asset](ctx context.Context, k *assetKind[T], clien
 	return k.view(v).id, nil
 }
 
-// checkFound finds references to what is not there, and jobs that a cluster of the workspace can never run.
+// checkFound finds references to what is not there, and jobs that a cluster of the workspace can
+// never run.
 func (p *planner) checkFound() error {
 	var bad []error
 	for _, o := range p.outside {
@@ -274,8 +276,8 @@ func (p *planner) checkFound() error {
 	return errors.Join(append(bad, p.checkDefaults()...)...)
 }
 
-// tooManyNodes checks a deployment against a cluster that the Spec does not have: its jobs would wait for ever
-// (azureml-examples pull request 1192).
+// tooManyNodes checks a deployment against a cluster that the Spec does not have: its jobs would
+// wait for ever (azureml-examples pull request 1192).
 func (i *deploymentItem) tooManyNodes() error {
 	for _, l := range i.links {
 		if l.outside == nil || l.outside.compute == nil {

@@ -36,7 +36,8 @@ func mistake(p part, field, problem, remedy string) error {
 	return &SpecError{Part: p.String(), Field: field, Problem: problem, Remedy: remedy, part: p}
 }
 
-// checkIdentity checks the identity of a cluster against the kinds that ARM has (assets.md section 8.1).
+// checkIdentity checks the identity of a cluster against the kinds that ARM has (assets.md section
+// 8.1).
 func checkIdentity(p part, identity azmlbatch.Identity) error {
 	kinds := []string{"", "none", "systemassigned", "userassigned", "systemassigned,userassigned"}
 	kind := strings.ToLower(strings.NewReplacer(" ", "", "_", "").Replace(string(identity.Type)))
@@ -109,8 +110,9 @@ except (SyntaxError, ValueError) as e:
     sys.exit("%s (line %s)" % (getattr(e, "msg", None) or e, getattr(e, "lineno", None) or "?"))
 `
 
-// compileScript returns why Python cannot compile a script; empty if it can, or if Python does not start. The
-// interpreter runs isolated and with an environment of its own: no variable of this process, no site packages.
+// compileScript returns why Python cannot compile a script; empty if it can, or if Python does not
+// start. The interpreter runs isolated and with an environment of its own: no variable of this
+// process, no site packages.
 func compileScript(ctx context.Context, python, file string) string {
 	command := exec.CommandContext(ctx, python, "-I", "-S", "-c", compileSource, file)
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}

@@ -24,13 +24,14 @@ type SmokeTest struct {
 	Job string
 	// Files is how many it scored; -1 if nothing tells.
 	Files int
-	// Rows is how many rows of predictions it left; for a script that writes files of its own how many files.
+	// Rows is how many rows of predictions it left; for a script that writes files of its own how
+	// many files.
 	Rows int
 }
 
-// A SmokeError is a deployment that did not score the smoke input. The default deployment is what it was, and a new
-// deployment stays for inspection. Where the default deployment itself was changed in place, it has its old definition
-// again.
+// A SmokeError is a deployment that did not score the smoke input. The default deployment is what
+// it was, and a new deployment stays for inspection. Where the default deployment itself was
+// changed in place, it has its old definition again.
 type SmokeError struct {
 	// Endpoint of the deployment.
 	Endpoint string
@@ -42,14 +43,16 @@ type SmokeError struct {
 	Problem string
 	// Default is the endpoint's default deployment, which was not changed; may be empty.
 	Default string
-	// Restored says that the deployment was the default before it was changed, and was put back to what it was.
+	// Restored says that the deployment was the default before it was changed, and was put back to
+	// what it was.
 	Restored bool
-	// Err is the cause: *[azmlbatch.JobFailedError] with the script's traceback for a job that failed. Nil when
-	// the job went well and its result is the problem.
+	// Err is the cause: *[azmlbatch.JobFailedError] with the script's traceback for a job that
+	// failed. Nil when the job went well and its result is the problem.
 	Err error
 }
 
-// Error names deployment, job, problem and default on the first line; the traceback of the script follows.
+// Error names deployment, job, problem and default on the first line; the traceback of the script
+// follows.
 func (e *SmokeError) Error() string {
 	stays := "the endpoint still has no default deployment"
 	if e.Default != "" {
@@ -99,7 +102,8 @@ func (a *applier) rollout(r *rollout) {
 	}
 }
 
-// switchDefault makes the target the default, unless somebody else has chosen another one since the plan.
+// switchDefault makes the target the default, unless somebody else has chosen another one since the
+// plan.
 func (a *applier) switchDefault(ctx context.Context, s *step, r *rollout) error {
 	name := r.endpoint.want.Name
 	endpoint, err := a.client.Endpoints().Get(ctx, name)
@@ -169,8 +173,8 @@ func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
 	return nil
 }
 
-// putBack gives the default deployment its old definition again, where the plan has changed it in place. It reports
-// whether it did.
+// putBack gives the default deployment its old definition again, where the plan has changed it in
+// place. It reports whether it did.
 func (a *applier) putBack(ctx context.Context, s *step, d *deploymentItem) (bool, error) {
 	name := d.want.Deployment.Name
 	old := d.before
@@ -181,8 +185,9 @@ func (a *applier) putBack(ctx context.Context, s *step, d *deploymentItem) (bool
 	return err == nil, err
 }
 
-// smokeKey is the key of the test's job. It follows from the deployment as it is and from the input, so that an Apply
-// that was broken off finds the job that it had started, and a changed deployment is tested anew.
+// smokeKey is the key of the test's job. It follows from the deployment as it is and from the
+// input, so that an Apply that was broken off finds the job that it had started, and a changed
+// deployment is tested anew.
 func (a *applier) smokeKey(ctx context.Context, d *deploymentItem, have azmlbatch.Deployment) (string, error) {
 	changed := have.SystemData.LastModifiedAt
 	if changed.IsZero() {
