@@ -113,8 +113,8 @@ func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.
 }
 
 // isRefused reports whether the service may have refused a version because it exists by now with
-// other content. It says so with 400 or 409 and texts of several kinds (assets.md sections 1 and
-// 11).
+// other content. It says so with 400 or 409 and texts of several kinds (azure-sdk-for-python
+// test_component_update_code; azure-ai-ml knows more texts).
 func isRefused(err error) bool {
 	var e *azmlbatch.Error
 	return errors.As(err, &e) && (e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusConflict)

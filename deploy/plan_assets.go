@@ -63,7 +63,7 @@ var dataAssets = &assetKind[azmlbatch.Data]{
 	},
 	place: func(d *azmlbatch.Data, up azmlbatch.Uploaded) {
 		d.DataURI = up.URI
-		if up.IsFolder { // the service adds the slash itself (assets.md, D1 and D3)
+		if up.IsFolder { // the service adds the slash itself (azure-sdk-for-python test_create_uri_folder)
 			d.DataURI = strings.TrimSuffix(d.DataURI, "/") + "/"
 		}
 	},
@@ -103,8 +103,8 @@ var components = &assetKind[azmlbatch.Component]{
 		return assetView{c.ID, &c.Name, &c.Version, nil, &c.Properties, c.IsArchived}
 	},
 	// The service does not answer the specification as it was sent, and of a pipeline not its jobs
-	// (assets.md section 11). A property with its hash tells whether it is the same. The
-	// description stands in the specification.
+	// (azure-sdk-for-python test_command_component_create_autoincrement, 2026). A property with its
+	// hash tells whether it is the same. The description stands in the specification.
 	rules: assetRules(func(r *fieldRules) { r.skip = append(r.skip, "Spec", "Description") }),
 }
 
@@ -130,7 +130,8 @@ func sameReference(kind azmlbatch.ReferenceKind) func(a, b string) bool {
 	}
 }
 
-// sameYAML compares what conda files say. The service answers YAML as JSON (assets.md section 4.3).
+// sameYAML compares what conda files say. The service answers YAML as JSON
+// (test_environment_create_conda).
 func sameYAML(a, b string) bool {
 	x, errX := yamlValue(a)
 	y, errY := yamlValue(b)

@@ -23,7 +23,8 @@ var codes = &assetKind[azmlbatch.Code]{
 	place: func(*azmlbatch.Code, azmlbatch.Uploaded) {},
 }
 
-// hashProperty is the property by which the service finds code again (assets.md section 3.1).
+// hashProperty is the property by which the service finds code again
+// (test_download_directory_code).
 const hashProperty = "hash_sha256"
 
 // codeItem is code of a Spec. The service finds equal code by its hash, under any name.

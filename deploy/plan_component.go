@@ -13,7 +13,7 @@ import (
 )
 
 // specHashProperty is the property that tells whether a version of a component has the
-// specification of a Spec: the service does not answer it as it was sent (assets.md section 11).
+// specification of a Spec: the service does not answer it as it was sent.
 const specHashProperty = "azmlbatch.spec_sha256"
 
 // componentItem is a component of a Spec, with what its specification refers to.
@@ -197,8 +197,8 @@ func (i *componentItem) plan(ctx context.Context) (Change, error) {
 	return c, err
 }
 
-// request is the component as az ml sends it (assets.md section 11): code and the components of
-// steps by their ids, an environment by name and version.
+// request is the component as az ml sends it (test_component_update_code, 2026): code and the
+// components of steps by their ids, an environment by name and version.
 func (i *componentItem) request() (azmlbatch.Component, error) {
 	for _, p := range i.placed {
 		switch p.kind {

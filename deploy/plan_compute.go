@@ -17,8 +17,8 @@ type computeItem struct {
 	ready *step // after which its operation has ended; nil if there is none
 }
 
-// computeFields are how computes compare: the size in any case (assets.md section 8), and what the
-// service leaves open or never answers.
+// computeFields are how computes compare: the size in any case
+// (test_aml_compute_create_and_delete), and what the service leaves open or never answers.
 var computeFields = fieldRules{
 	skip:   []string{"Type", "Location", "Properties.Administrator.Password"},
 	merged: []string{"Tags", "Identity.UserAssignedIdentities"},

@@ -53,8 +53,8 @@ func (c *content) uploadHash(ctx context.Context) (string, error) {
 
 // liesAt reports whether a place holds this content. Places of uploads have the hash of their
 // content in their path, LocalUpload/{hash}/{base name}, whatever the service has put before it
-// (assets.md section 4, M1: ServiceReplicated/{guid}/LocalUpload/…); az ml of before 2025 made the
-// hash with MD5.
+// (test_crud_file: ServiceReplicated/{guid}/LocalUpload/…); az ml of before 2025 made the hash with
+// MD5.
 func (c *content) liesAt(ctx context.Context, uri string) (bool, error) {
 	hash, base, ok := uploadIn(uri)
 	if !ok || base != c.tree.Base {

@@ -20,8 +20,8 @@ type deploymentItem struct {
 	before *azmlbatch.Deployment // as the plan found it
 }
 
-// deploymentFields are how deployments compare: with the service's defaults (batch.md section 5),
-// and references by what they mean.
+// deploymentFields are how deployments compare: with the service's defaults
+// (test_batch_job_download), and references by what they mean.
 var deploymentFields = fieldRules{
 	skip:   []string{"Location", "Configuration.ReferenceType"},
 	merged: []string{"Tags", "Properties", "Configuration.Settings", "Configuration.Tags"},

@@ -17,7 +17,7 @@ type endpointItem struct {
 }
 
 // endpointFields are how endpoints compare. The default deployment is switched by a step of its
-// own. The service has answered identities that nobody asked for (batch.md section 2).
+// own. The service has answered identities that nobody asked for (test_batch_invoke, 2023).
 var endpointFields = fieldRules{
 	skip:     []string{"DefaultDeployment", "Location"},
 	unset:    []string{"Identity", "Identity.Type"},

@@ -67,7 +67,7 @@ func deploymentLinks(d azmlbatch.Deployment) []*kindLink {
 			c.ComponentID = ref
 			d.Configuration = c
 		}}, azmlbatch.ReferenceKindComponent})
-		if compute := c.Settings["default_compute"]; compute != "" { // a bare name goes out as it is (yaml.md section 4.1)
+		if compute := c.Settings["default_compute"]; compute != "" { // a bare name goes out as it is
 			links = append(links, &kindLink{link{field: `Configuration.Settings["default_compute"]`, text: compute,
 				set: func(*azmlbatch.Deployment, string) {}}, azmlbatch.ReferenceKindCompute})
 		}
@@ -147,8 +147,8 @@ func (p *planner) addBefore(i item) {
 }
 
 // nameAnonymous gives anonymous assets names that follow from their content, so that equal content
-// is found again: a model the name that az ml gives it (assets.md section 4.1), code its hash (az
-// ml takes a random name, and finds code by the hash too).
+// is found again: a model the name that az ml gives it, code its hash (az ml
+// takes a random name, and finds code by the hash too).
 func (p *planner) nameAnonymous(ctx context.Context) error {
 	for _, i := range p.items {
 		switch i := i.(type) {

@@ -294,7 +294,7 @@ func (i *deploymentItem) tooManyNodes() error {
 }
 
 // curated reports whether an environment is one of Microsoft's, which the service resolves itself
-// (assets.md section 7, J1).
+// (test_command_job_invalid_datastore).
 func curated(r azmlbatch.Reference) bool {
 	return r.Kind == azmlbatch.ReferenceKindEnvironment && strings.HasPrefix(r.Name, "AzureML-")
 }

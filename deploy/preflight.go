@@ -36,8 +36,8 @@ func mistake(p part, field, problem, remedy string) error {
 	return &SpecError{Part: p.String(), Field: field, Problem: problem, Remedy: remedy, part: p}
 }
 
-// checkIdentity checks the identity of a cluster against the kinds that ARM has (assets.md section
-// 8.1).
+// checkIdentity checks the identity of a cluster against the kinds that ARM has
+// (armmachinelearning).
 func checkIdentity(p part, identity azmlbatch.Identity) error {
 	kinds := []string{"", "none", "systemassigned", "userassigned", "systemassigned,userassigned"}
 	kind := strings.ToLower(strings.NewReplacer(" ", "", "_", "").Replace(string(identity.Type)))
