@@ -198,7 +198,7 @@ func TestDoctorOfAKeylessWorkspace(t *testing.T) {
 		return 0, ""
 	})
 	checkMissing(t, got, map[string][2]string{
-		"read storage":                       {statusMissing, `" of account "azmlbatchlaptop"); ` + roleOf + `"Storage Blob Data Reader" --scope ` + details.StorageAccount},
+		"read storage":                       {statusMissing, "; " + roleOf + `"Storage Blob Data Reader" --scope ` + details.StorageAccount},
 		"write storage":                      {statusMissing, roleOf + `"Storage Blob Data Contributor" --scope ` + details.StorageAccount},
 		"identity of cluster deploy-cluster": identity,
 	})
