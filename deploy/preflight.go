@@ -15,17 +15,9 @@ import (
 
 // Rules that hold before anything is sent, beside those of Spec.Check.
 
-// longestDataVersion is how long the version of a data asset may be (azure-docs issue 111551).
-const longestDataVersion = 50
-
 // preflight finds what the service refuses, and scripts that cannot run.
 func (p *planner) preflight(ctx context.Context) error {
 	var bad []error
-	for _, d := range p.spec.Data {
-		if len(d.Version) > longestDataVersion {
-			bad = append(bad, mistake(part{azmlbatch.ReferenceKindData, d.Name, d.Version}, "Version", "is too long for a data asset", "use at most 50 characters"))
-		}
-	}
 	for _, c := range p.spec.Computes {
 		bad = append(bad, checkIdentity(part{kind: azmlbatch.ReferenceKindCompute, name: c.Name}, c.Identity))
 	}

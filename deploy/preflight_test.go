@@ -22,7 +22,7 @@ func TestPreflight(t *testing.T) {
 		want   string
 	}{
 		{"a data version", func(s *deploy.Spec) { s.Data[0].Version = strings.Repeat("1", 51) },
-			`data asset "images:` + strings.Repeat("1", 51) + `": Version: is too long for a data asset; use at most 50 characters`},
+			`data asset "images:` + strings.Repeat("1", 51) + `": Version: "` + strings.Repeat("1", 51) + `" is not an asset version; use letters, digits, '-', '_' and '.', at most 50, beginning with a letter or digit; @latest is not a version, see the Latest method`},
 		{"a cluster's identity", func(s *deploy.Spec) { s.Computes[0].Identity.Type = "user_assigned" },
 			`compute "cluster": Identity.UserAssignedIdentities: is empty although the type is user_assigned; name the ids of the identities`},
 		{"a script that is no Python", func(s *deploy.Spec) {
