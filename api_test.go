@@ -44,7 +44,11 @@ func TestResultsInPublicSignaturesHaveNoNames(t *testing.T) {
 
 // TestConstantsAreNamedAfterTheirType: the type's whole name, then the value, as in JobStatusCompleted.
 func TestConstantsAreNamedAfterTheirType(t *testing.T) {
-	for _, d := range publicDeclarations(t, ".") {
+	var decls []ast.Decl
+	for _, room := range publicRooms {
+		decls = append(decls, publicDeclarations(t, room)...)
+	}
+	for _, d := range decls {
 		g, ok := d.(*ast.GenDecl)
 		if !ok || g.Tok != token.CONST {
 			continue

@@ -82,8 +82,7 @@ func checkAssetVersion(op operation, name, version string) error {
 }
 
 // Latest reads the version that was created last and is not archived; this is what @latest means.
-// It goes by the time of creation and not by the order of numbers. A name without active versions
-// is [ErrNotFound]. It makes one request.
+// It goes by the time of creation, not by number. A name without active versions is [ErrNotFound].
 func (a AssetsClient[T]) Latest(ctx context.Context, name string) (T, error) {
 	return latest[T](ctx, a.c, a.kind(), a.container(a.op("get latest version of", name), http.MethodGet, name, "versions"))
 }
@@ -108,9 +107,8 @@ func latest[T any](ctx context.Context, c *Client, kind ReferenceKind, versions 
 type ListAssetsOptions struct {
 	// View is [ListViewActiveOnly] when empty. Lists of codes take no view: they always show all.
 	View ListView
-	// Filter has further members of the service's query, for example "stage" or "tags" for models;
-	// View beats a "listViewType" in it. May be nil; it is not changed. How the service treats
-	// members that it does not know is not documented.
+	// Filter has further parameters of the service's query, for example "stage" or "tags" for
+	// models; View beats a "listViewType" in it. It is not changed.
 	Filter url.Values
 }
 
@@ -123,29 +121,26 @@ func (o *ListAssetsOptions) query(kind ReferenceKind) url.Values {
 	return query
 }
 
-// ListVersions iterates over the versions of a name, newest first, a page at a time as the loop
-// asks for more. A missing name is [ErrNotFound] for models and an empty list for codes; the
-// service does not document it for the other kinds.
+// ListVersions iterates over the versions of a name, newest first, a page at a time. A missing name
+// is [ErrNotFound] for models and an empty list for codes; the service does not document it for the
+// other kinds.
 func (a AssetsClient[T]) ListVersions(ctx context.Context, name string, options *ListAssetsOptions) iter.Seq2[T, error] {
 	r := a.container(a.op("list versions of", name), http.MethodGet, name, "versions")
 	r.query = options.query(a.kind())
 	return list[T](ctx, a.c, r)
 }
 
-// CreateAssetOptions tune CreateOrUpdate. The zero value and nil are the defaults.
+// CreateAssetOptions tune CreateOrUpdate. Nil means the defaults.
 type CreateAssetOptions struct {
-	// MustBeNew refuses to touch a version that exists: [ErrConflict]. It costs one request more,
-	// and two callers at the same moment can still both pass, because the service has no condition
-	// to go by. It means nothing without a version.
+	// MustBeNew refuses an existing version: [ErrConflict]. It costs one more request, and two
+	// callers at the same moment may both pass. Without a version it means nothing.
 	MustBeNew bool
 }
 
 // CreateOrUpdate registers a version, or changes description, tags and properties of an existing
-// one, and returns it as the service has it. The asset's own Name is not used. An empty version
-// means the next one, which the service chooses. If another caller takes that version at the same
-// moment, it asks again, three times at most, and then returns [ErrConflict]. A name that breaks
-// the service's rules is *[ArgumentError]. It makes one to three requests, starts nothing that
-// costs money and is retried.
+// one, and returns it as the service has it. The asset's own Name is ignored. Without a version the
+// service chooses the next one; if other callers take that first, three times in a row, the error
+// is [ErrConflict]. A name that breaks the service's rules is *[ArgumentError].
 //
 // Which of two concurrent registrations of one version wins is not documented by the service. It
 // refuses a changed path, with [ErrConflict] or a message of its own.
@@ -192,11 +187,10 @@ func (a AssetsClient[T]) mustBeNew(ctx context.Context, name, version string) er
 	return err
 }
 
-// Archive takes a version out of the lists of active ones. It can still be read and used by its
-// version, and its files stay. It reads the version and writes it back with this one thing changed.
-// An environment's versions cannot be archived: the service answers as if it had done so and does
-// not, and this is an *[Error] here (seen in the Azure SDK for Python's recording
-// test_environment_archive_restore_version, 2023); archive the name instead.
+// Archive hides a version from the lists of active ones. It can still be read and used, and its
+// files stay. The versions of an environment are an *[Error], because the service pretends to
+// archive them and does not (recording test_environment_archive_restore_version of the Azure SDK
+// for Python, 2023): archive the name instead.
 func (a AssetsClient[T]) Archive(ctx context.Context, name, version string) (T, error) {
 	return a.setArchived(ctx, "archive", name, version, true)
 }
@@ -269,8 +263,7 @@ func checkPlace(op operation, argument, uri, upload string) error {
 	return nil
 }
 
-// An AssetContainer is the name under which the versions of an asset stand. The service makes it
-// with the first version.
+// An AssetContainer is the name of an asset with all its versions. The first version creates it.
 type AssetContainer struct {
 	Meta
 	// Name of the asset.
@@ -281,30 +274,26 @@ type AssetContainer struct {
 	Tags map[string]string `wire:"properties/tags"`
 	// Properties are free; they can be added, not changed or removed.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsArchived takes the name out of lists of active names. A GET of an environment's container
-	// goes on saying false when it is archived (seen in 2026): go by the lists.
+	// IsArchived hides the name from lists of active names. For environments it stays false when
+	// read by GetContainer (seen in 2026); go by the lists.
 	IsArchived bool `wire:"properties/isArchived,always"`
 	// LatestVersion is the version that was created last, empty in lists of components.
 	LatestVersion string `wire:"properties/latestVersion,readonly"`
-	// NextVersion is what the service proposes for the next version: the highest number plus one;
-	// older answers, and components, have a time stamp.
+	// NextVersion is what the service proposes: the highest number plus one, or a time stamp for
+	// components and in older answers.
 	NextVersion string `wire:"properties/nextVersion,readonly"`
 	// DataType of a data asset; empty for other kinds.
 	DataType DataType `wire:"properties/dataType"`
 	// ProvisioningState of the container; empty for data.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
-	// unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (a *AssetContainer) UnmarshalJSON(b []byte) error { return wire.Decode(b, a) }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (a AssetContainer) MarshalJSON() ([]byte, error) { return wire.Encode(a, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (a AssetContainer) String() string { return printed(a) }
 
 // GetContainer reads what the service says about a name as a whole. A missing name is
@@ -313,17 +302,16 @@ func (a AssetsClient[T]) GetContainer(ctx context.Context, name string) (AssetCo
 	return do[AssetContainer](ctx, a.c, a.container(a.op("get", name), http.MethodGet, name))
 }
 
-// ListContainers iterates over the names of this kind in the workspace, a page at a time as the
-// loop asks for more. The order is the service's. A name made a moment ago can be missing, because
-// some lists come from a search index: after a creation use [AssetsClient.Get].
+// ListContainers iterates over the names of this kind in the workspace, a page at a time. The order
+// is the service's. A new name can be missing, because some lists come from a search index: after a
+// creation use [AssetsClient.Get].
 func (a AssetsClient[T]) ListContainers(ctx context.Context, options *ListAssetsOptions) iter.Seq2[AssetContainer, error] {
 	op := a.op("list", "")
 	op.kind += "s"
 	return list[AssetContainer](ctx, a.c, request{op: op, url: a.c.armURL(string(a.kind())), query: options.query(a.kind())})
 }
 
-// ArchiveContainer takes a name out of the lists of active names. Its versions can still be read
-// and used.
+// ArchiveContainer hides a name from the lists of active names. Its versions can still be used.
 func (a AssetsClient[T]) ArchiveContainer(ctx context.Context, name string) (AssetContainer, error) {
 	return a.setContainerArchived(ctx, "archive", name, true)
 }
@@ -413,4 +401,12 @@ func (a AssetsClient[T]) highestVersion(ctx context.Context, name string) (strin
 		}
 	}
 	return strconv.Itoa(highest + 1), nil
+}
+
+func checkNewAsset[T Asset](op operation, asset T) error {
+	v := viewOf(&asset)
+	if err := checkAsset(op, *v.name, *v.version); err != nil {
+		return err
+	}
+	return any(asset).(interface{ check(operation) error }).check(op)
 }

@@ -1,5 +1,12 @@
 package azmlbatch
 
+import (
+	"cmp"
+	"strings"
+
+	"github.com/azmlbatch/azmlbatch/internal/wire"
+)
+
 // Check finds what CreateOrUpdate refuses before it sends anything: a name that a new resource cannot have, an empty tag
 // value, a setting that is missing or out of range, a script that cannot be imported. It sends nothing and looks at no file.
 // The error is *[ArgumentError]. An asset may have no version, which means the next one.
@@ -26,10 +33,90 @@ func Check[T Endpoint | Deployment | Compute | Code | Model | Environment | Data
 	return nil
 }
 
-func checkNewAsset[T Asset](op operation, asset T) error {
-	v := viewOf(&asset)
-	if err := checkAsset(op, *v.name, *v.version); err != nil {
+// checkDeployment finds the mistakes that only the caller can have made. What the service judges is
+// left to it.
+func checkDeployment(op operation, d Deployment) error {
+	if err := checkEndpointName(op, d.Meta); err != nil {
 		return err
 	}
-	return any(asset).(interface{ check(operation) error }).check(op)
+	model, configuration := wire.Indirect(d.Model), wire.Indirect(d.Configuration)
+	_, component := configuration.(PipelineComponentDeployment)
+	switch {
+	case strings.TrimSpace(d.Compute) == "" && configuration == nil:
+		return op.invalid("Deployment.Compute", "is empty", "name the cluster that jobs run on")
+	case model == nil && configuration == nil:
+		return op.invalid("Deployment.Model", "is missing",
+			"set it to Model.Ref() of a registered model, or name a pipeline component in Configuration")
+	case model != nil && component:
+		return op.invalid("Deployment.Model", "is set beside a pipeline component", "leave one of the two out")
+	}
+	if m, ok := wire.Indirect(d.Model).(ModelByID); ok && m.AssetID == "" {
+		return op.invalid("Deployment.Model", "has an empty AssetID", "register the model and use its Ref method")
+	}
+	if err := checkReferences(op, d.references()); err != nil {
+		return err
+	}
+	if err := checkScript(op, d); err != nil {
+		return err
+	}
+	if err := checkNumbers(op, "Deployment.", []numberRule{
+		{"MiniBatchSize", d.MiniBatchSize, 0, "count files; zero means 10"},
+		{"MaxConcurrencyPerInstance", int64(d.MaxConcurrencyPerInstance), 0, "count processes; zero means 1"},
+		{"Resources.InstanceCount", int64(d.Resources.InstanceCount), 0, "count nodes; zero means 1"},
+		{"RetrySettings.Timeout", int64(d.RetrySettings.Timeout), 0, "zero means 30 s"},
+		{"ErrorThreshold", valueOr(d.ErrorThreshold, -1), -1, "-1 ignores all failures, 0 allows none"},
+		{"RetrySettings.MaxRetries", valueOr(d.RetrySettings.MaxRetries, 0), 0, "nil means 3"},
+	}); err != nil {
+		return err
+	}
+	if err := checkFileName(op, "Deployment.OutputFileName", d.OutputFileName); err != nil {
+		return err
+	}
+	return checkTags(op, d.Tags)
+}
+
+// checkScript checks what a script needs, as far as that is possible without the code. The service
+// refuses a script without an environment, also beside an MLflow model (azure-sdk-for-python issue
+// 30741).
+func checkScript(op operation, d Deployment) error {
+	if d.CodeConfiguration.CodeID == "" && d.CodeConfiguration.ScoringScript == "" {
+		return nil
+	}
+	if d.EnvironmentID == "" && d.Configuration == nil {
+		return op.invalid("Deployment.EnvironmentID", "is empty although a scoring script is given",
+			"name the environment that the script runs in; an MLflow model needs none if you leave CodeConfiguration empty")
+	}
+	if d.CodeConfiguration.CodeID == "" {
+		return op.invalid("Deployment.CodeConfiguration.CodeID", "is empty although a scoring script is given",
+			"upload the folder that holds the script with Codes().Upload, and name the result")
+	}
+	return checkScriptPath(op, "Deployment.CodeConfiguration.ScoringScript", d.CodeConfiguration.ScoringScript)
+}
+
+// references lists the references of a deployment.
+func (d *Deployment) references() []heldReference {
+	var held []heldReference
+	hold := func(argument string, kind ReferenceKind, text string, set func(string)) {
+		if text != "" {
+			held = append(held, heldReference{argument: "Deployment." + argument, kind: kind, text: text, set: set})
+		}
+	}
+	hold("Compute", ReferenceKindCompute, d.Compute, func(id string) { d.Compute = id })
+	hold("EnvironmentID", ReferenceKindEnvironment, d.EnvironmentID, func(id string) { d.EnvironmentID = id })
+	hold("CodeConfiguration.CodeID", ReferenceKindCode, d.CodeConfiguration.CodeID, func(id string) { d.CodeConfiguration.CodeID = id })
+	switch m := wire.Indirect(d.Model).(type) {
+	case ModelByID:
+		hold("Model", ReferenceKindModel, m.AssetID, func(id string) { m.AssetID = id; d.Model = m })
+	case ModelByDataPath:
+		hold("Model.DatastoreID", ReferenceKindDatastore, m.DatastoreID, func(id string) { m.DatastoreID = id; d.Model = m })
+	case ModelByOutput:
+		hold("Model.JobID", ReferenceKindJob, m.JobID, func(id string) { m.JobID = id; d.Model = m })
+	}
+	if p, ok := wire.Indirect(d.Configuration).(PipelineComponentDeployment); ok {
+		hold("Configuration.ComponentID", ReferenceKindComponent, p.ComponentID, func(id string) {
+			p.ReferenceType, p.ComponentID = cmp.Or(p.ReferenceType, "Id"), id
+			d.Configuration = p
+		})
+	}
+	return held
 }

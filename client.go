@@ -37,8 +37,8 @@ func (w Workspace) ID() string {
 		"/providers/Microsoft.MachineLearningServices/workspaces/" + url.PathEscape(w.Name)
 }
 
-// A Client talks to one workspace. It is immutable and safe for concurrent use; make one and keep it. It starts no
-// goroutine that outlives a call.
+// A Client talks to one workspace. It is immutable and safe for concurrent use: make one and reuse
+// it. No goroutine outlives a call.
 type Client struct {
 	workspace  Workspace
 	cloud      cloudConfig
@@ -57,15 +57,15 @@ type Client struct {
 	details cached[WorkspaceDetails] // what the workspace says about itself (workspace.go)
 	api     cached[string]           // base URL of its data plane, https://{region}.api.azureml.ms (workspace.go)
 	storage storageState             // what the client has learnt about storage (storage.go)
-	turns   keyTurns                 // of the keys that are being invoked (invoke_once.go)
+	turns   keyTurns                 // one caller at a time for each invocation key (invoke_once.go)
 }
 
-// NewClient returns a client for the workspace. It sends nothing: wrong names of subscription, group or workspace show at
-// the first call. A nil options means the defaults.
+// NewClient returns a client for the workspace. It sends nothing, so a wrong name shows at the
+// first call. Nil options mean the defaults.
 //
-// The credential is asked for tokens of three audiences, each sent only to the hosts of its plane: management (also for
-// the workspace data plane), Azure ML scoring, and storage. It returns *[ArgumentError] for an empty name, a nil
-// credential or an unusable cloud.
+// The credential is asked for tokens of three audiences, each sent only to the hosts of its plane:
+// management (also for the workspace data plane), Azure ML scoring, and storage. It returns
+// *[ArgumentError] for an empty name, a nil credential or an unusable cloud.
 func NewClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions) (*Client, error) {
 	return newClient(ws, cred, options, realClock())
 }
@@ -121,8 +121,8 @@ func (c *Client) newPlane(name, audience string, owns func(string) bool) *plane 
 		runtime.PipelineOptions{PerRetry: []policy.Policy{auth}}, &o)}
 }
 
-// A span of this package is named by what is done to which kind of thing ("upload model"), so that spans of one step group
-// together; the name of the thing is an attribute.
+// The name of a span says what is done to which kind of thing ("upload model"), so that spans of
+// one step group together. The thing's own name is an attribute.
 const (
 	attributeNamespace = "az.namespace"
 	attributeWorkspace = "azmlbatch.workspace"
@@ -138,10 +138,10 @@ func newTracer(p tracing.Provider, ws Workspace) tracing.Tracer {
 	return t
 }
 
-// ready is the error of a call on a client that NewClient did not make, else nil.
+// ready returns an error for a client that NewClient did not make.
 func (c *Client) ready(op operation) error {
 	if c == nil || c.management == nil {
-		return op.invalid("client", "was not made by NewClient", "make it with NewClient, and get the others from it, as in client.Jobs()")
+		return op.invalid("client", "was not made by NewClient", "make it with NewClient, and get JobsClient and its like from it, as in client.Jobs()")
 	}
 	return nil
 }
@@ -199,15 +199,15 @@ func (c *Client) transport() policy.Transporter { return c.options.Transport }
 type Access struct {
 	// Audience that the token is for, for example "https://ml.azure.com".
 	Audience string
-	// ExpiresOn is when the token ends; the client asks for a new one by itself before that.
+	// ExpiresOn is when the token expires; the client renews it before that.
 	ExpiresOn time.Time
 	// Caller is who the token is of.
 	Caller Caller
 }
 
-// Authenticate asks the credential for a token of the management and of the scoring audience, so that a wrong secret shows
-// before long work begins. It sends nothing to Azure ML, and no other call needs it. A credential that gives no token is
-// an *[Error]; a token says nothing about the caller's roles.
+// Authenticate gets a token for the management and the scoring audience, so that a wrong secret
+// shows before long work begins. Calling it is optional, and nothing is sent to Azure ML. A
+// credential that gives no token is an *[Error]. A token says nothing about the caller's roles.
 func (c *Client) Authenticate(ctx context.Context) ([]Access, error) {
 	if err := c.ready(operation{"authenticate", "client", ""}); err != nil {
 		return nil, err
@@ -223,15 +223,17 @@ func (c *Client) Authenticate(ctx context.Context) ([]Access, error) {
 	return access, nil
 }
 
-// cached holds a value read on first use, such as the workspace's location or the secrets of a datastore. One caller at a
-// time reads; the others wait for it, or until their context ends. A failure is not cached. The zero value is ready.
+// cached holds a value read on first use, such as the workspace's location or the secrets of a
+// datastore. One caller at a time reads; the others wait for it, or until their context ends. A
+// failure is not cached. The zero value is ready.
 type cached[T any] struct {
 	start sync.Once
 	turn  chan struct{} // holds one token while somebody reads
 	value *T
 }
 
-// get returns the cached value while it is valid, else what read returns. A nil valid means forever.
+// get returns the cached value while it is valid, else what read returns. A nil valid means
+// forever.
 func (c *cached[T]) get(ctx context.Context, valid func(T) bool, read func(context.Context) (T, error)) (v T, err error) {
 	c.start.Do(func() { c.turn = make(chan struct{}, 1) })
 	select {

@@ -22,8 +22,9 @@ type cloudConfig struct {
 	storageSuffix   string // core.windows.net, without a dot; the hosts of blobs are {account}.blob.{storageSuffix}
 }
 
-// resolveCloud joins azcore's table with the facts about Azure ML in each cloud (learn.microsoft.com: how-to-custom-dns,
-// how-to-access-azureml-behind-firewall, and azure-ai-ml's own table of environments).
+// resolveCloud joins azcore's table with the facts about Azure ML in each cloud
+// (learn.microsoft.com: how-to-custom-dns, how-to-access-azureml-behind-firewall, and azure-ai-ml's
+// own table of environments).
 func resolveCloud(c cloud.Configuration) (cloudConfig, *ArgumentError) {
 	if c.Services == nil {
 		c = cloud.AzurePublic
@@ -50,14 +51,14 @@ func resolveCloud(c cloud.Configuration) (cloudConfig, *ArgumentError) {
 	if own, ok := c.Services[ServiceMachineLearning]; ok {
 		host := httpsHost(cmp.Or(own.Endpoint, own.Audience))
 		if host == "" || own.Audience == "" {
-			return bad("its entry for ServiceMachineLearning has no audience that is an https URL, or no such Endpoint")
+			return bad("its entry for ServiceMachineLearning needs an https URL as Audience and, if set, as Endpoint")
 		}
 		cfg.useSuffix(host, cfg.storageSuffix)
 		cfg.mlAudience = strings.TrimSuffix(own.Audience, "/")
 	}
 	if own, ok := c.Services[ServiceStorage]; ok {
 		if cfg.storageSuffix = httpsHost(own.Endpoint); cfg.storageSuffix == "" {
-			return bad("its entry for ServiceStorage has no https URL as Endpoint")
+			return bad("its entry for ServiceStorage needs an https URL as Endpoint")
 		}
 	}
 	return cfg, nil
@@ -79,23 +80,24 @@ func (c *cloudConfig) useSuffix(ml, storage string) {
 	c.storageSuffix = storage
 }
 
-// ServiceMachineLearning is the key under which a [cloud.Configuration] may carry the audience of Azure ML's scoring
-// hosts, and in Endpoint their host suffix, for a cloud that this package does not know:
+// ServiceMachineLearning is the key in a [cloud.Configuration] for Azure ML's scoring hosts: the
+// Audience of their tokens, and in Endpoint their host suffix. The public, China and US Government
+// clouds need no entry; others do:
 //
 //	config.Services[azmlbatch.ServiceMachineLearning] = cloud.ServiceConfiguration{
 //		Audience: "https://ml.azure.example", Endpoint: "https://ml.azure.example",
 //	}
 //
-// Without an Endpoint the hosts are those of the audience. azcore has no entry of its own for Azure ML. The public, China and
-// US Government clouds need none.
+// Without an Endpoint the hosts are those of the audience.
 const ServiceMachineLearning cloud.ServiceName = "azmlbatch/machinelearning"
 
-// ServiceStorage is the key under which a [cloud.Configuration] may carry the domain of the cloud's storage accounts in
-// Endpoint, for a cloud that this package does not know; "https://core.windows.net" without it. The caller's token goes to
+// ServiceStorage is the key in a [cloud.Configuration] for the domain of the cloud's storage
+// accounts, in Endpoint; "https://core.windows.net" without it. The caller's token goes to
 // {account}.blob.{domain} and to no other host, whatever a datastore says.
 const ServiceStorage cloud.ServiceName = "azmlbatch/storage"
 
-// A plane is one family of hosts with one token audience. A token goes only to the hosts of its plane.
+// A plane is one family of hosts with one token audience. A token goes only to the hosts of its
+// plane.
 type plane struct {
 	name     string
 	pipeline runtime.Pipeline

@@ -18,9 +18,9 @@ import (
 // A Code is a version of a registered folder with a scoring script.
 type Code struct {
 	Meta
-	// Name of the code. It is no member of the JSON of a version, where it stands in the id only.
+	// Name of the code. The JSON of a version has it in the id only.
 	Name string `wire:"-"`
-	// Version of the code. Empty means the next one when it is registered.
+	// Version of the code. Empty registers the next one.
 	Version string `wire:"name,readonly"`
 	// Description is free text.
 	Description string `wire:"properties/description"`
@@ -29,10 +29,9 @@ type Code struct {
 	// Properties are free; they can be added, not changed or removed. Codes registered with
 	// "hash_sha256" and "hash_version" are found again by their content; Upload fills them in.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsArchived takes the version out of lists of active ones; see [AssetsClient.Archive].
+	// IsArchived hides the version from lists of active ones; see [AssetsClient.Archive].
 	IsArchived bool `wire:"properties/isArchived,always"`
-	// IsAnonymous marks code without a name of its own. The service answers false whatever was
-	// sent.
+	// IsAnonymous marks code without a name of its own. The service always returns false.
 	IsAnonymous bool `wire:"properties/isAnonymous"`
 	// CodeURI is the https URL of the folder in blob storage. Needed; Upload fills it in.
 	CodeURI string `wire:"properties/codeUri"`
@@ -40,23 +39,18 @@ type Code struct {
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Outcome says what Upload did; zero when another call returned the version. It is never sent.
 	Outcome UploadOutcome `wire:"-"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
-	// unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (c *Code) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, c)
 	setAssetName(ReferenceKindCode, c.ID, &c.Name)
 	return err
 }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id
-// only.
 func (c Code) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (c Code) String() string { return printed(c) }
 
 func (c *Code) view() assetView {
@@ -73,10 +67,9 @@ func (c Code) check(op operation) error {
 
 // CodesClient reaches the codes of the workspace. Get one from [Client.Codes].
 //
-// Besides Upload it has the calls that all kinds of assets share. For versions:
-// [AssetsClient.Get], [AssetsClient.Latest], [AssetsClient.ListVersions],
-// [AssetsClient.CreateOrUpdate], [AssetsClient.Archive], [AssetsClient.Restore],
-// [AssetsClient.Delete] and [AssetsClient.Download]. For names as a whole:
+// Besides Upload, it has for versions [AssetsClient.Get], [AssetsClient.Latest],
+// [AssetsClient.ListVersions], [AssetsClient.CreateOrUpdate], [AssetsClient.Archive],
+// [AssetsClient.Restore], [AssetsClient.Delete] and [AssetsClient.Download], and for names
 // [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
 // [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type CodesClient struct{ AssetsClient[Code] }
@@ -90,17 +83,15 @@ const (
 	hashVersionProperty = "hash_version"
 )
 
-// UploadCodeOptions tune [CodesClient.Upload]. The zero value and nil are the defaults.
+// UploadCodeOptions tune [CodesClient.Upload]. Nil means the defaults.
 type UploadCodeOptions struct {
-	// Script is the scoring script's path in the folder, with forward slashes. When it is not
-	// there, Upload fails before anything is sent, and suggests a name that differs in case only.
-	// Empty checks nothing.
+	// Script is the scoring script's path in the folder, with forward slashes. If it is missing,
+	// Upload fails before sending anything. Empty checks nothing.
 	Script string
-	// Code has the other members of the version, such as Version, Description and Tags. Its Name
-	// and CodeURI are not used.
+	// Code has the other fields of the version, such as Tags. Its Name and CodeURI are not used.
 	Code Code
-	// AlwaysNew registers a version of its own even if the workspace has equal code already. The
-	// content is not sent again.
+	// AlwaysNew registers a new version even if the workspace has equal code; content is not sent
+	// again.
 	AlwaysNew bool
 	// Upload tunes the transfer; nil means the defaults.
 	Upload *UploadOptions

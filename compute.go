@@ -13,8 +13,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// A Compute is what jobs run on. Batch deployments use clusters ([AmlCompute]); every other type of the workspace is read
-// and kept without loss.
+// A Compute is what jobs run on. Batch deployments use clusters ([AmlCompute]). All other types are
+// read and kept without loss.
 type Compute struct {
 	Meta
 	// Name of the compute, unique in its workspace.
@@ -25,15 +25,15 @@ type Compute struct {
 	Tags map[string]string `wire:"tags"`
 	// Identity that the nodes use to reach data; usually left empty.
 	Identity Identity `wire:"identity"`
-	// Type of the compute, for example "AmlCompute" or "ComputeInstance". Empty means the type that Properties belong to.
+	// Type of the compute. Empty means the type of Properties.
 	Type ComputeType `wire:"properties/computeType"`
 	// Description is free text.
 	Description string `wire:"properties/description"`
-	// ResourceID is the ARM id of what was attached, empty for clusters that Azure ML made.
+	// ResourceID is the ARM id of an attached resource; empty for clusters that Azure ML created.
 	ResourceID string `wire:"properties/resourceId"`
-	// DisableLocalAuth switches SSH to the nodes off.
+	// DisableLocalAuth turns off SSH to the nodes.
 	DisableLocalAuth bool `wire:"properties/disableLocalAuth"`
-	// Properties are what belongs to the type: [AmlCompute], or [UnknownCompute] for all other types.
+	// Properties of the type: [AmlCompute], or [UnknownCompute] for all others.
 	Properties ComputeProperties `wire:"properties/properties,kind=Type"`
 	// CreatedOn is the time of creation.
 	CreatedOn time.Time `wire:"properties/createdOn,readonly"`
@@ -41,25 +41,23 @@ type Compute struct {
 	ModifiedOn time.Time `wire:"properties/modifiedOn,readonly"`
 	// ComputeLocation is the region the nodes run in, empty until the creation has ended.
 	ComputeLocation string `wire:"properties/computeLocation,readonly"`
-	// ProvisioningState is Creating or Updating while an operation runs; a cluster that is Succeeded may have no nodes yet.
+	// ProvisioningState is Creating or Updating while an operation runs.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// ProvisioningErrors are the service's reasons for ProvisioningState Failed, as JSON.
 	ProvisioningErrors []json.RawMessage `wire:"properties/provisioningErrors,readonly"`
-	// ProvisioningWarnings are the service's remarks, as JSON; {} for none.
+	// ProvisioningWarnings are the service's warnings, as JSON; {} for none.
 	ProvisioningWarnings json.RawMessage `wire:"properties/provisioningWarnings,readonly"`
-	// IsAttachedCompute says that the compute was made outside Azure ML.
+	// IsAttachedCompute says that the compute was created outside Azure ML.
 	IsAttachedCompute bool `wire:"properties/isAttachedCompute,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (c *Compute) UnmarshalJSON(b []byte) error { return wire.Decode(b, c) }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members and the administrator's password are included.
+// MarshalJSON includes the administrator's password.
 func (c Compute) MarshalJSON() ([]byte, error) { return wire.Encode(c, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (c Compute) String() string { return printed(c) }
 
 // ComputesClient reaches the computes of the workspace. Get one from [Client.Computes].
@@ -77,25 +75,26 @@ func (c ComputesClient) Get(ctx context.Context, name string) (Compute, error) {
 	return do[Compute](ctx, c.c, c.request(http.MethodGet, "get", name))
 }
 
-// List iterates over the computes of all types, a page at a time as the loop asks for more.
+// List iterates over the computes of all types, a page at a time.
 func (c ComputesClient) List(ctx context.Context) iter.Seq2[Compute, error] {
 	return list[Compute](ctx, c.c, request{op: operation{"list", "computes", ""}, url: c.c.armURL("computes")})
 }
 
-// CreateOrUpdate creates a compute, or replaces the one of that name, and waits until it is ready: some ten seconds for a
-// cluster, because it starts without nodes. Members left empty are not kept, so to update, get the compute, change it and
-// send it back; [ComputesClient.Scale] changes the number of nodes alone. Get does not return the password of the nodes'
-// administrator; whether an update without it keeps the password is not documented by the service.
+// CreateOrUpdate creates a compute, or replaces the one of that name, and waits until it is ready:
+// about ten seconds for a cluster, which starts without nodes. Fields left empty are reset: to
+// update, get the compute, change it and send it back; [ComputesClient.Scale] changes only the
+// number of nodes. Get does not return the password of the nodes' administrator; whether an update
+// without it keeps the password is not documented by the service.
 //
-// A cluster costs nothing while it has no nodes. MinNodes above zero keeps nodes running, and costing, until it is changed
-// or the cluster is deleted. Exceeded quotas show when nodes are asked for. The request is retried.
+// A cluster costs nothing while it has no nodes. MinNodes above zero keeps nodes running, and
+// costing money, until it is changed or the cluster is deleted. An exceeded quota shows only when
+// nodes start.
 func (c ComputesClient) CreateOrUpdate(ctx context.Context, name string, compute Compute, options *WaitOptions) (Compute, error) {
 	p, err := c.BeginCreateOrUpdate(ctx, name, compute)
 	return untilDone(ctx, p, err, options)
 }
 
-// BeginCreateOrUpdate is [ComputesClient.CreateOrUpdate] without the waiting: it returns when the service has accepted the
-// request.
+// BeginCreateOrUpdate is [ComputesClient.CreateOrUpdate] without the waiting.
 func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, compute Compute) (*Poller[Compute], error) {
 	r := c.request(http.MethodPut, "create", name)
 	compute, err := checkCompute(r.op, compute)
@@ -135,10 +134,11 @@ func checkCompute(op operation, compute Compute) (Compute, error) {
 	return compute, checkTags(op, compute.Tags)
 }
 
-// Scale sets the smallest and the largest number of nodes of a cluster and waits until the service has stored them, not
-// until the nodes run. Nodes up to minNodes run, and cost, all the time; those up to maxNodes start with jobs and stop after
-// IdleTimeBeforeScaleDown. A cluster that has these numbers already is not changed. A missing compute is [ErrNotFound]; a
-// compute that is not a cluster, and impossible numbers, are *[ArgumentError].
+// Scale sets the minimum and maximum number of nodes of a cluster and waits until the service has
+// stored them, not until the nodes run. minNodes nodes run, and cost money, all the time; more
+// start with jobs, up to maxNodes, and stop after IdleTimeBeforeScaleDown. A cluster that has these
+// numbers already is left alone. A missing compute is [ErrNotFound]; a compute that is not a
+// cluster, and impossible numbers, are *[ArgumentError].
 func (c ComputesClient) Scale(ctx context.Context, name string, minNodes, maxNodes int, options *WaitOptions) (Compute, error) {
 	op := operation{"scale", "compute", name}
 	return inSpan(ctx, c.c, op, func(ctx context.Context) (Compute, error) { return c.scale(ctx, op, minNodes, maxNodes, options) })
@@ -154,8 +154,8 @@ func (c ComputesClient) scale(ctx context.Context, op operation, minNodes, maxNo
 	}
 	cluster, ok := compute.Properties.(AmlCompute)
 	if !ok {
-		return compute, op.invalid("name", fmt.Sprintf("it is a compute of type %q", compute.Type),
-			"name a cluster; other types have no number of nodes to set")
+		return compute, op.invalid("name", fmt.Sprintf("is a compute of type %q", compute.Type),
+			"name a cluster; only clusters can be scaled")
 	}
 	if cluster.MinNodes == minNodes && cluster.MaxNodes == maxNodes {
 		return compute, nil
@@ -169,7 +169,7 @@ func (c ComputesClient) scale(ctx context.Context, op operation, minNodes, maxNo
 type ComputeNode struct {
 	// NodeID is the service's id of the node.
 	NodeID string `wire:"nodeId"`
-	// PrivateIPAddress is the address in the virtual network.
+	// PrivateIPAddress is its address in the virtual network.
 	PrivateIPAddress string `wire:"privateIpAddress"`
 	// PublicIPAddress is empty for nodes without one.
 	PublicIPAddress string `wire:"publicIpAddress"`
@@ -177,44 +177,43 @@ type ComputeNode struct {
 	Port int `wire:"port"`
 	// State is "idle", "running", "preparing", "unusable", "leaving" or "preempted".
 	State string `wire:"nodeState"`
-	// RunID is the run that the node works on, empty when it is idle.
+	// RunID is the run that the node works on; empty for an idle node.
 	RunID string `wire:"runId"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (n *ComputeNode) UnmarshalJSON(b []byte) error { return wire.Decode(b, n) }
 
-// MarshalJSON implements [json.Marshaler].
 func (n ComputeNode) MarshalJSON() ([]byte, error) { return wire.Encode(n, wire.ForCaller) }
 
-// ListNodes iterates over the nodes that a cluster has now; a cluster at rest has none. A missing compute is
-// [ErrNotFound].
+// ListNodes iterates over the current nodes of a cluster; an idle one may have none. A missing
+// compute is [ErrNotFound].
 func (c ComputesClient) ListNodes(ctx context.Context, name string) iter.Seq2[ComputeNode, error] {
 	r := c.request(http.MethodPost, "list nodes of", name, "listNodes")
 	r.reads = true
 	return list[ComputeNode](ctx, c.c, r)
 }
 
-// DeleteComputeOptions tune [ComputesClient.Delete]. The zero value and nil are the defaults.
+// DeleteComputeOptions tune [ComputesClient.Delete]. Nil means the defaults.
 type DeleteComputeOptions struct {
-	// Detach keeps the machines behind an attached compute, which go on costing, and only removes it from the workspace.
-	// Without it they are deleted. The machines of a cluster cannot be kept.
+	// Detach removes an attached compute from the workspace and keeps its machines, which go on
+	// costing money. Without it they are deleted. A cluster cannot be detached.
 	Detach bool
-	// Wait tunes the waiting; nil means the defaults. BeginDelete does not use it.
+	// Wait tunes the waiting; nil means the defaults. BeginDelete ignores it.
 	Wait *WaitOptions
 }
 
-// Delete deletes a compute, or detaches it, and waits until that is done, about a minute for a cluster; nodes cost until
-// then. A missing compute is [ErrNotFound] or no error, as the service answers.
+// Delete deletes or detaches a compute and waits until that is done: about a minute for a cluster,
+// whose nodes cost money until then. A missing compute is [ErrNotFound] or no error, as the service
+// answers.
 func (c ComputesClient) Delete(ctx context.Context, name string, options *DeleteComputeOptions) error {
 	p, err := c.BeginDelete(ctx, name, options)
 	_, err = untilDone(ctx, p, err, orZero(options).Wait)
 	return err
 }
 
-// BeginDelete is [ComputesClient.Delete] without the waiting: it returns when the service has accepted the request.
+// BeginDelete is [ComputesClient.Delete] without the waiting.
 func (c ComputesClient) BeginDelete(ctx context.Context, name string, options *DeleteComputeOptions) (*Poller[Nothing], error) {
 	r := c.request(http.MethodDelete, "delete", name)
 	action := "Delete"
@@ -228,8 +227,8 @@ func (c ComputesClient) BeginDelete(ctx context.Context, name string, options *D
 // ComputeType is a type of compute. Types that this version does not know pass through unchanged.
 type ComputeType string
 
-// The types of compute that workspaces usually have. The service documents some more, for data.
-// This package knows the properties of [ComputeTypeAmlCompute].
+// The usual types of compute. The service documents more. This package knows the properties of
+// [ComputeTypeAmlCompute].
 const (
 	ComputeTypeAmlCompute      ComputeType = "AmlCompute"      // a cluster, what batch deployments run on
 	ComputeTypeComputeInstance ComputeType = "ComputeInstance" // a person's machine
@@ -265,8 +264,7 @@ type VMPriority string
 const (
 	// VMPriorityDedicated nodes stay until they are idle. The service's default.
 	VMPriorityDedicated VMPriority = "Dedicated"
-	// VMPriorityLowPriority nodes cost less. Azure may take them away at any time; their
-	// mini-batches are then tried again.
+	// VMPriorityLowPriority nodes cost less. Azure may take them away; others retry their work.
 	VMPriorityLowPriority VMPriority = "LowPriority"
 )
 
@@ -279,20 +277,18 @@ type AmlCompute struct {
 	VMSize string `wire:"vmSize"`
 	// VMPriority is [VMPriorityDedicated] when empty.
 	VMPriority VMPriority `wire:"vmPriority"`
-	// MaxNodes is the largest number of nodes, at least 1. A job that wants more nodes waits
-	// forever.
+	// MaxNodes is the largest number of nodes, at least 1. A job that needs more waits forever.
 	MaxNodes int `wire:"scaleSettings/maxNodeCount,always"`
 	// MinNodes is the number of nodes that run, and cost money, even without jobs. With 0 an idle
 	// cluster costs nothing, and the first job waits some minutes for its nodes.
 	MinNodes int `wire:"scaleSettings/minNodeCount,always"`
-	// IdleTimeBeforeScaleDown is how long an idle node keeps running. Zero means the service's
-	// default, two minutes.
+	// IdleTimeBeforeScaleDown is how long an idle node keeps running. Zero means two minutes.
 	IdleTimeBeforeScaleDown time.Duration `wire:"scaleSettings/nodeIdleTimeBeforeScaleDown"`
 	// Administrator is the account for SSH on the nodes, usually empty.
 	Administrator NodeAdministrator `wire:"userAccountCredentials"`
 	// SubnetID is the ARM id of the subnet of the nodes, empty for none.
 	SubnetID string `wire:"subnet/id"`
-	// RemoteLogin says whether SSH is open at public addresses: "Enabled", "Disabled" or
+	// RemoteLogin is "Enabled" if SSH is open at public addresses, else "Disabled" or
 	// "NotSpecified".
 	RemoteLogin string `wire:"remoteLoginPortPublicAccess"`
 	// EnableNodePublicIP gives nodes public addresses. Nil means the service's default, true.
@@ -303,7 +299,7 @@ type AmlCompute struct {
 	IsolatedNetwork bool `wire:"isolatedNetwork"`
 	// VirtualMachineImageID is the ARM id of an image of your own. Empty means the service's image.
 	VirtualMachineImageID string `wire:"virtualMachineImage/id"`
-	// CurrentNodeCount is how many nodes there are, zero while the cluster is being created.
+	// CurrentNodeCount is the number of nodes now; zero while the cluster is being created.
 	CurrentNodeCount int `wire:"currentNodeCount,readonly"`
 	// TargetNodeCount is the node count the cluster is scaling to.
 	TargetNodeCount int `wire:"targetNodeCount,readonly"`
@@ -313,10 +309,9 @@ type AmlCompute struct {
 	AllocationState string `wire:"allocationState,readonly"`
 	// AllocationStateTransitionTime is when AllocationState last changed.
 	AllocationStateTransitionTime time.Time `wire:"allocationStateTransitionTime,readonly"`
-	// Errors say, as JSON, why nodes did not start, for example because of a quota.
+	// Errors say why nodes did not start, for example an exceeded quota, as JSON.
 	Errors []json.RawMessage `wire:"errors,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
-	// unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
@@ -328,15 +323,15 @@ func (a AmlCompute) check(op operation) error {
 	const within = "Compute.Properties."
 	switch {
 	case strings.TrimSpace(a.VMSize) == "":
-		return op.invalid(within+"VMSize", "is empty", "name a size of machines, for example STANDARD_DS3_V2")
+		return op.invalid(within+"VMSize", "is empty", "name a VM size, for example STANDARD_DS3_V2")
 	case a.IdleTimeBeforeScaleDown < 0:
 		return op.invalid(within+"IdleTimeBeforeScaleDown", "is negative", "zero means two minutes")
 	}
 	return checkNodes(op, within, a.MinNodes, a.MaxNodes)
 }
 
-// checkNodes checks the numbers of nodes of a cluster. The prefix within is "" when they are
-// arguments of their own.
+// checkNodes checks a cluster's node counts. within is the prefix of their names, "" for plain
+// arguments.
 func checkNodes(op operation, within string, minNodes, maxNodes int) error {
 	switch {
 	case minNodes < 0:
@@ -356,7 +351,7 @@ func checkNodes(op operation, within string, minNodes, maxNodes int) error {
 type NodeAdministrator struct {
 	// UserName to log in with.
 	UserName string `wire:"adminUserName"`
-	// Password to log in with. The service never answers it. Leave it empty with SSHPublicKey.
+	// Password to log in with. The service never returns it. Leave it empty with SSHPublicKey.
 	Password Secret `wire:"adminUserPassword"`
 	// SSHPublicKey is the public key in OpenSSH's one-line format.
 	SSHPublicKey string `wire:"adminUserSshPublicKey"`

@@ -15,20 +15,17 @@ type DataType string
 
 // The kinds of data assets.
 const (
-	// DataTypeURIFile is one file.
-	DataTypeURIFile DataType = "uri_file"
-	// DataTypeURIFolder is a folder.
-	DataTypeURIFolder DataType = "uri_folder"
-	// DataTypeMLTable is a folder with an MLTable file that describes a table.
-	DataTypeMLTable DataType = "mltable"
+	DataTypeURIFile   DataType = "uri_file"   // one file
+	DataTypeURIFolder DataType = "uri_folder" // a folder
+	DataTypeMLTable   DataType = "mltable"    // a folder with an MLTable file that describes a table
 )
 
 // A Data is a version of a registered data asset: a name for a file or folder in storage.
 type Data struct {
 	Meta
-	// Name of the asset. It is no member of the JSON of a version, where it stands in the id only.
+	// Name of the asset. The JSON of a version has it in the id only.
 	Name string `wire:"-"`
-	// Version of the asset. Empty means the next one when it is registered.
+	// Version of the asset. Empty registers the next one.
 	Version string `wire:"name,readonly"`
 	// Description is free text.
 	Description string `wire:"properties/description"`
@@ -36,7 +33,7 @@ type Data struct {
 	Tags map[string]string `wire:"properties/tags"`
 	// Properties are free; they can be added, not changed or removed.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsArchived takes the version out of lists of active ones; see [AssetsClient.Archive].
+	// IsArchived hides the version from lists of active ones; see [AssetsClient.Archive].
 	IsArchived bool `wire:"properties/isArchived,always"`
 	// IsAnonymous marks an asset that was made along with a job.
 	IsAnonymous bool `wire:"properties/isAnonymous"`
@@ -52,23 +49,18 @@ type Data struct {
 	Stage string `wire:"properties/stage,readonly"`
 	// Outcome says what Upload did; zero when another call returned the version. It is never sent.
 	Outcome UploadOutcome `wire:"-"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
-	// unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (d *Data) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, d)
 	setAssetName(ReferenceKindData, d.ID, &d.Name)
 	return err
 }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id
-// only.
 func (d Data) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (d Data) String() string { return printed(d) }
 
 func (d *Data) view() assetView {
@@ -91,10 +83,9 @@ func (d Data) check(op operation) error {
 
 // DataClient reaches the data assets of the workspace. Get one from [Client.Data].
 //
-// Besides Upload it has the calls that all kinds of assets share. For versions:
-// [AssetsClient.Get], [AssetsClient.Latest], [AssetsClient.ListVersions],
-// [AssetsClient.CreateOrUpdate], [AssetsClient.Archive], [AssetsClient.Restore],
-// [AssetsClient.Delete] and [AssetsClient.Download]. For names as a whole:
+// Besides Upload, it has for versions [AssetsClient.Get], [AssetsClient.Latest],
+// [AssetsClient.ListVersions], [AssetsClient.CreateOrUpdate], [AssetsClient.Archive],
+// [AssetsClient.Restore], [AssetsClient.Delete] and [AssetsClient.Download], and for names
 // [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
 // [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type DataClient struct{ AssetsClient[Data] }
@@ -102,14 +93,12 @@ type DataClient struct{ AssetsClient[Data] }
 // Data returns the calls for data assets.
 func (c *Client) Data() DataClient { return DataClient{AssetsClient[Data]{c}} }
 
-// UploadDataOptions tune [DataClient.Upload]. The zero value and nil are the defaults.
+// UploadDataOptions tune [DataClient.Upload]. Nil means the defaults.
 type UploadDataOptions struct {
-	// Data has the other members of the version, such as Version, DataType, Description and Tags.
-	// Its Name and DataURI are not used. An empty DataType becomes [DataTypeURIFile] for a file and
-	// [DataTypeURIFolder] for a folder.
+	// Data has the other fields of the version, such as Tags. Its Name and DataURI are not used. An
+	// empty DataType becomes [DataTypeURIFile] or [DataTypeURIFolder].
 	Data Data
-	// AlwaysNew registers a new version even if the latest one has the same content and members.
-	// The content is not sent again.
+	// AlwaysNew registers a new version even if the latest one is equal; content is not sent again.
 	AlwaysNew bool
 	// Upload tunes the transfer; nil means the defaults.
 	Upload *UploadOptions

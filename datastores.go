@@ -27,8 +27,9 @@ const (
 	DatastoreTypeOneLake           DatastoreType = "OneLake"           // a lakehouse of Microsoft Fabric; this package reads no files on it
 )
 
-// A Datastore is a named way to a storage account. Every workspace starts with four: workspaceblobstore (the default),
-// workspaceartifactstore (logs), workspacefilestore and workspaceworkingdirectory.
+// A Datastore is a named way to a storage account. Every workspace starts with four:
+// workspaceblobstore (the default), workspaceartifactstore (logs), workspacefilestore and
+// workspaceworkingdirectory.
 type Datastore struct {
 	Meta
 	// Name of the datastore.
@@ -41,43 +42,42 @@ type Datastore struct {
 	Tags map[string]string `wire:"properties/tags"`
 	// Properties are free.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsDefault marks the one datastore that uploads and outputs go to when none is named.
+	// IsDefault marks the datastore for uploads and outputs that name none.
 	IsDefault bool `wire:"properties/isDefault,readonly"`
-	// Credentials open the storage; [NoCredentials] means that everybody uses an identity of their own.
+	// Credentials open the storage; [NoCredentials] means that all use their own identity.
 	Credentials DatastoreCredentials `wire:"properties/credentials"`
-	// SubscriptionID of the account; the service fills it, and ResourceGroup, for its own blob datastore only.
+	// SubscriptionID of the account. The service sets it for its own blob datastore only.
 	SubscriptionID string `wire:"properties/subscriptionId"`
 	// ResourceGroup of the account, see SubscriptionID.
 	ResourceGroup string `wire:"properties/resourceGroup"`
 	// AccountName is the storage account.
 	AccountName string `wire:"properties/accountName"`
-	// ContainerName is the container of an [DatastoreTypeAzureBlob] datastore.
+	// ContainerName is the container of a [DatastoreTypeAzureBlob].
 	ContainerName string `wire:"properties/containerName"`
-	// Filesystem is the container of an [DatastoreTypeAzureDataLakeGen2] datastore.
+	// Filesystem is the container of a [DatastoreTypeAzureDataLakeGen2].
 	Filesystem string `wire:"properties/filesystem"`
-	// FileShareName is the share of an [DatastoreTypeAzureFile] datastore.
+	// FileShareName is the share of a [DatastoreTypeAzureFile].
 	FileShareName string `wire:"properties/fileShareName"`
-	// Endpoint is the account's host without account and service, for example "core.windows.net"; empty means the cloud's.
+	// Endpoint is the domain of the account, such as "core.windows.net"; empty means the cloud's.
 	Endpoint string `wire:"properties/endpoint"`
 	// Protocol is "https".
 	Protocol string `wire:"properties/protocol"`
 	// ServiceDataAccessAuthIdentity is the identity with which the service itself reads: "None",
 	// "WorkspaceSystemAssignedIdentity" or "WorkspaceUserAssignedIdentity".
 	ServiceDataAccessAuthIdentity string `wire:"properties/serviceDataAccessAuthIdentity"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (d *Datastore) UnmarshalJSON(b []byte) error { return wire.Decode(b, d) }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members and secrets are included.
+// MarshalJSON includes secrets.
 func (d Datastore) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (d Datastore) String() string { return printed(d) }
 
-// blobHost is the host of the account's blobs; suffix is the cloud's, for a datastore that names no endpoint.
+// blobHost is the host of the account's blobs; suffix is the cloud's, for a datastore that names no
+// endpoint.
 func (d Datastore) blobHost(suffix string) string {
 	return strings.ToLower(d.AccountName + ".blob." + cmp.Or(d.Endpoint, suffix))
 }
@@ -97,8 +97,7 @@ func (d DatastoresClient) Get(ctx context.Context, name string) (Datastore, erro
 	return do[Datastore](ctx, d.c, d.request(http.MethodGet, "get", name))
 }
 
-// Default reads the datastore that uploads and outputs go to when none is named. One request, which the client's uploads
-// need not make again.
+// Default reads the datastore for uploads and outputs that name none. The client then remembers it.
 func (d DatastoresClient) Default(ctx context.Context) (Datastore, error) {
 	store, err := d.readDefault(ctx)
 	if err == nil {
@@ -116,7 +115,8 @@ func (d DatastoresClient) readDefault(ctx context.Context) (Datastore, error) {
 		Err: ErrNotFound, Remedy: "name a datastore in the options"}
 }
 
-// ListDatastoresOptions narrow [DatastoresClient.List]. The zero value and nil list all datastores of the workspace.
+// ListDatastoresOptions narrow [DatastoresClient.List]. The zero value and nil list all datastores
+// of the workspace.
 type ListDatastoresOptions struct {
 	// Names asks for the datastores of these names.
 	Names []string
@@ -124,7 +124,7 @@ type ListDatastoresOptions struct {
 	SearchText string
 }
 
-// List iterates over the datastores, a page at a time as the loop asks for more.
+// List iterates over the datastores, a page at a time.
 func (d DatastoresClient) List(ctx context.Context, options *ListDatastoresOptions) iter.Seq2[Datastore, error] {
 	o := orZero(options)
 	query := url.Values{}
@@ -137,15 +137,16 @@ func (d DatastoresClient) List(ctx context.Context, options *ListDatastoresOptio
 	return list[Datastore](ctx, d.c, request{op: operation{"list", "datastores", ""}, url: d.c.armURL("datastores"), query: query})
 }
 
-// CreateDatastoreOptions tune [DatastoresClient.CreateOrUpdate]. The zero value and nil are the defaults.
+// CreateDatastoreOptions tune [DatastoresClient.CreateOrUpdate]. Nil means the defaults.
 type CreateDatastoreOptions struct {
-	// Validate lets the service check that it can reach the storage, and refuse the datastore if not. Without it nothing
-	// is checked, as with az ml.
+	// Validate lets the service check that it can reach the storage, and refuse the datastore if
+	// not. Without it nothing is checked, as with az ml.
 	Validate bool
 }
 
-// CreateOrUpdate registers a storage account's container, or replaces the datastore of that name. The storage itself is
-// not created. Get does not return the secrets; whether an update without them keeps them is not documented by the service.
+// CreateOrUpdate registers a storage account's container, or replaces the datastore of that name.
+// The storage itself is not created. Get does not return the secrets; whether an update without
+// them keeps them is not documented by the service.
 func (d DatastoresClient) CreateOrUpdate(ctx context.Context, name string, store Datastore, options *CreateDatastoreOptions) (Datastore, error) {
 	r := d.request(http.MethodPut, "create", name)
 	if store.Credentials == nil {
@@ -156,7 +157,8 @@ func (d DatastoresClient) CreateOrUpdate(ctx context.Context, name string, store
 	return do[Datastore](ctx, d.c, r)
 }
 
-// check finds the mistakes that only the caller can have made; types that this version does not know are the service's.
+// check finds the mistakes that only the caller can have made; types that this version does not
+// know are the service's.
 func (d Datastore) check(op operation) error {
 	switch d.Type {
 	case "":
@@ -169,20 +171,21 @@ func (d Datastore) check(op operation) error {
 	return nil
 }
 
-// Delete removes a datastore. The storage behind it stays. A missing one is [ErrNotFound] or no error, as the service
-// answers.
+// Delete removes a datastore. The storage behind it stays. A missing one is [ErrNotFound] or no
+// error, as the service answers.
 func (d DatastoresClient) Delete(ctx context.Context, name string) error {
 	defer d.c.forgetDatastore(name)
 	_, err := do[json.RawMessage](ctx, d.c, d.request(http.MethodDelete, "delete", name))
 	return err
 }
 
-// secretsAPIVersion is the first that hands out a signature which ends, in place of the account's key.
+// secretsAPIVersion is the first that hands out a signature which ends, in place of the account's
+// key.
 const secretsAPIVersion = "2024-07-01-preview"
 
-// Secrets asks for what opens a datastore's storage: a signature for one hour where the service can make one, else the
-// account's key. A datastore without credentials is refused by the service with status 400; uploads and downloads then
-// use the caller's own token by themselves, so no program needs this call for them.
+// Secrets returns what opens a datastore's storage: a signature for one hour if the service can
+// make one, else the account's key. The service refuses it with status 400 for a datastore without
+// credentials. Uploads and downloads need no such call.
 func (d DatastoresClient) Secrets(ctx context.Context, name string) (DatastoreSecrets, error) {
 	r := d.request(http.MethodPost, "list secrets of", name, "listSecrets")
 	r.reads, r.query = true, url.Values{"api-version": {secretsAPIVersion}}
@@ -224,8 +227,8 @@ func (c *Client) defaultDatastore(ctx context.Context) (string, error) {
 
 // DatastoreCredentials are the credentials with which a datastore opens its storage:
 // [NoCredentials], [AccountKeyCredentials], [SASCredentials], [ServicePrincipalCredentials],
-// [CertificateCredentials] or [UnknownCredentials]. The service answers them without their secrets;
-// [DatastoresClient.Secrets] asks for those. An empty secret is not sent.
+// [CertificateCredentials] or [UnknownCredentials]. The service returns them without their secrets;
+// see [DatastoresClient.Secrets]. An empty secret is not sent.
 type DatastoreCredentials interface{ credentials() }
 
 // NoCredentials means that everybody uses the datastore with an identity of their own.
@@ -358,8 +361,8 @@ func readSecrets(raw json.RawMessage) (secrets DatastoreSecrets, err error) {
 	return secrets, err
 }
 
-// Signatures are asked for an hour and renewed some minutes before they end. Keys, which somebody may exchange, are kept as
-// long.
+// Signatures are asked for an hour and renewed some minutes before they end. Keys, which somebody
+// may exchange, are kept as long.
 const (
 	secretHours  = 1
 	secretMargin = 5 * time.Minute

@@ -12,19 +12,19 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// OutputAction says what becomes of what the scoring script returns. Unknown values pass through; the service reads them
-// without regard to case.
+// OutputAction says what becomes of what the scoring script returns. Unknown values pass through;
+// the service reads them without regard to case.
 type OutputAction string
 
 const (
-	// OutputActionAppendRow writes everything that run returns into one file, a row for each item. The service's default.
+	// OutputActionAppendRow writes what run returns into one file, a row per item. The default.
 	OutputActionAppendRow OutputAction = "AppendRow"
-	// OutputActionSummaryOnly counts what run returns and drops it; the script writes its own files.
+	// OutputActionSummaryOnly only counts what run returns; the script writes its own files.
 	OutputActionSummaryOnly OutputAction = "SummaryOnly"
 )
 
-// LoggingLevel is the verbosity of a job's logs. Unknown values pass through; the service reads them without regard to
-// case and answers with a capital letter.
+// LoggingLevel is the verbosity of a job's logs. Unknown values pass through; the service reads
+// them without regard to case and answers with a capital letter.
 type LoggingLevel string
 
 // The logging levels. Info is the service's default.
@@ -34,8 +34,9 @@ const (
 	LoggingLevelDebug   LoggingLevel = "Debug"   // everything
 )
 
-// A Deployment is a model with everything that scoring with it needs: script, environment, compute and the rules of the
-// run. It costs nothing until a job runs. Zero members take the service's defaults, named at each.
+// A Deployment is a model with everything that scoring with it needs: script, environment, compute
+// and the rules of the run. It costs nothing until a job runs. Zero members take the service's
+// defaults, named at each.
 type Deployment struct {
 	Meta
 	// Name of the deployment, unique in its endpoint.
@@ -48,23 +49,22 @@ type Deployment struct {
 	Description string `wire:"properties/description"`
 	// Properties are the caller's and the service's own; they can be added, not changed or removed.
 	Properties map[string]string `wire:"properties/properties"`
-	// Model to score with; needed unless Configuration names a pipeline component. Write [ModelByID] with
-	// [Model.Ref], [ModelByDataPath] or [ModelByOutput].
+	// Model to score with; needed unless Configuration names a pipeline component. Write
+	// [ModelByID] with [Model.Ref], [ModelByDataPath] or [ModelByOutput].
 	Model ModelReference `wire:"properties/model"`
-	// CodeConfiguration names code and script. Leave it empty for an MLflow model, which needs none.
+	// CodeConfiguration names code and script. An MLflow model needs none.
 	CodeConfiguration CodeConfiguration `wire:"properties/codeConfiguration"`
-	// EnvironmentID is the environment of the script, in any form that [ParseReference] reads as one. Get it from
-	// [Environment.Ref]. A script needs one; an MLflow model without a script needs none.
+	// EnvironmentID is the script's environment, as [Environment.Ref] gives it or in any other form
+	// that [ParseReference] reads. An MLflow model without a script needs none.
 	EnvironmentID string `wire:"properties/environmentId"`
 	// EnvironmentVariables are set for the script's processes.
 	EnvironmentVariables map[string]string `wire:"properties/environmentVariables"`
-	// Compute that jobs run on: the name of a cluster, azureml:NAME or an ARM id. Needed. Jobs on it cost money for as
-	// long as its nodes run.
+	// Compute that jobs run on: the name of a cluster, azureml:NAME or an ARM id. Needed. Jobs on
+	// it cost money for as long as its nodes run.
 	Compute string `wire:"properties/compute"`
-	// Configuration makes this another kind of deployment: see [PipelineComponentDeployment]. Nil for a model.
+	// Configuration is nil for a model, else a [PipelineComponentDeployment].
 	Configuration DeploymentConfiguration `wire:"properties/deploymentConfiguration"`
-	// ErrorThreshold is how many failed files a job survives: nil means the default of -1, which ignores all failures,
-	// 0 fails the job at the first.
+	// ErrorThreshold is how many files may fail: nil means -1, which ignores all failures; 0 none.
 	ErrorThreshold *int `wire:"properties/errorThreshold"`
 	// RetrySettings are the rules for one mini-batch.
 	RetrySettings RetrySettings `wire:"properties/retrySettings"`
@@ -76,32 +76,30 @@ type Deployment struct {
 	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
 	// OutputAction is what becomes of returned rows, [OutputActionAppendRow] when empty.
 	OutputAction OutputAction `wire:"properties/outputAction"`
-	// OutputFileName is the file that [AppendRow] writes, predictions.csv when empty. It has no folder.
+	// OutputFileName is the file of [OutputActionAppendRow], "predictions.csv" when empty; no
+	// folder.
 	OutputFileName string `wire:"properties/outputFileName"`
 	// Resources say how many nodes a job takes.
 	Resources DeploymentResources `wire:"properties/resources"`
 	// ProvisioningState is Creating or Updating while an operation runs; set by the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (d *Deployment) UnmarshalJSON(b []byte) error { return wire.Decode(b, d) }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (d Deployment) MarshalJSON() ([]byte, error) { return wire.Encode(d, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (d Deployment) String() string { return printed(d) }
 
 // CodeConfiguration names the scoring script of a deployment.
 type CodeConfiguration struct {
-	// CodeID is the code asset, in any form that [ParseReference] reads as one. Get it from [Code.Ref].
+	// CodeID is the code, as [Code.Ref] gives it or in any other form that [ParseReference] reads.
 	CodeID string `wire:"codeId"`
-	// ScoringScript is the script's path within the code folder, with forward slashes, for example "score.py". Needed
-	// when CodeID is set. It is imported as a module, so .py has its only dot. [CodesClient.Upload] can check that it is
-	// there.
+	// ScoringScript is the script's path within the code folder, with forward slashes, for example
+	// "score.py". Needed when CodeID is set. It is imported as a module, so .py has its only dot.
+	// [CodesClient.Upload] can check that it is there.
 	ScoringScript string `wire:"scoringScript"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -109,11 +107,11 @@ type CodeConfiguration struct {
 
 // RetrySettings are the rules for a mini-batch that fails or hangs.
 type RetrySettings struct {
-	// MaxRetries is how often a mini-batch is tried in total, 3 when nil. The name is the service's; the engine counts
-	// the first try too.
+	// MaxRetries is how often a mini-batch is tried in total, 3 when nil. The name is the
+	// service's; the engine counts the first try too.
 	MaxRetries *int `wire:"maxRetries"`
-	// Timeout of one call of run, 30 s when zero. A call that takes longer is stopped with its process and counts as a
-	// failed try.
+	// Timeout of one call of run, 30 s when zero. A call that takes longer is stopped with its
+	// process and counts as a failed try.
 	Timeout time.Duration `wire:"timeout"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -121,7 +119,8 @@ type RetrySettings struct {
 
 // DeploymentResources say what a job of a deployment takes of its compute.
 type DeploymentResources struct {
-	// InstanceCount is the number of nodes, 1 when zero. It is not more than the cluster's maximum, or jobs wait for ever.
+	// InstanceCount is the number of nodes, 1 when zero. Above the cluster's maximum, jobs never
+	// start.
 	InstanceCount int `wire:"instanceCount"`
 	// InstanceType is a type of a Kubernetes compute; empty for a cluster.
 	InstanceType string `wire:"instanceType"`
@@ -131,7 +130,7 @@ type DeploymentResources struct {
 	Extra map[string]json.RawMessage
 }
 
-// A DeploymentPatch changes what a deployment allows to be changed in place. Everything else changes by
+// A DeploymentPatch has what can be changed in place. For all else use
 // [DeploymentsClient.CreateOrUpdate].
 type DeploymentPatch struct {
 	// Description is the new text; nil leaves the old one, a pointer to "" removes it.
@@ -166,26 +165,27 @@ func (d DeploymentsClient) Get(ctx context.Context, name string) (Deployment, er
 	return do[Deployment](ctx, d.c, d.request(http.MethodGet, "get", name))
 }
 
-// List iterates over the deployments of the endpoint, a page at a time as the loop asks for more.
+// List iterates over the deployments of the endpoint, a page at a time.
 func (d DeploymentsClient) List(ctx context.Context) iter.Seq2[Deployment, error] {
 	return list[Deployment](ctx, d.c, request{op: operation{"list", "deployments of endpoint", d.endpoint},
 		url: d.c.armURL("batchEndpoints", d.endpoint, "deployments"), invalid: d.checkEndpoint("list deployments of")})
 }
 
-// CreateOrUpdate creates a deployment, or replaces the one of that name, and waits until it is ready, about half a minute.
-// Members left empty are not kept, so to update, get the deployment, change it and send it back. References in Model,
-// CodeConfiguration, EnvironmentID and Compute may have any form; they are sent as ids, and a label such as
-// azureml:digits@latest is resolved by one more request.
+// CreateOrUpdate creates a deployment, or replaces the one of that name, and waits until it is
+// ready, about half a minute. Fields left empty are reset: to update, get the deployment, change it
+// and send it back. References in Model, CodeConfiguration, EnvironmentID and Compute may have any
+// form; they are sent as ids, and a label such as azureml:digits@latest is resolved by one more
+// request.
 //
-// A deployment costs nothing until a job runs. Mistakes that can be seen without the service are *[ArgumentError]; a
-// missing endpoint is [ErrNotFound]. The request is retried.
+// A deployment costs nothing until a job runs. Mistakes that can be seen without the service are
+// *[ArgumentError]; a missing endpoint is [ErrNotFound].
 func (d DeploymentsClient) CreateOrUpdate(ctx context.Context, name string, deployment Deployment, options *WaitOptions) (Deployment, error) {
 	p, err := d.BeginCreateOrUpdate(ctx, name, deployment)
 	return untilDone(ctx, p, err, options)
 }
 
-// BeginCreateOrUpdate is [DeploymentsClient.CreateOrUpdate] without the waiting: it returns when the service has accepted
-// the request and checked it.
+// BeginCreateOrUpdate is [DeploymentsClient.CreateOrUpdate] without the waiting. The service has
+// checked the request when it returns.
 func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string, deployment Deployment) (*Poller[Deployment], error) {
 	r := d.request(http.MethodPut, "create", name)
 	if err := cmp.Or(r.invalid, checkDeployment(r.op, deployment)); err != nil {
@@ -199,10 +199,12 @@ func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string,
 	return beginOperation[Deployment](ctx, d.c, r)
 }
 
-// Update changes description and tags in place and waits until it is done, usually one request. Jobs are not affected.
-// A missing deployment is [ErrNotFound]; a patch that changes nothing is *[ArgumentError].
+// Update changes description and tags in place and waits until it is done, usually one request.
+// Jobs are not affected. A missing deployment is [ErrNotFound]; a patch that changes nothing is
+// *[ArgumentError].
 //
-// Whether the service merges tags with the old ones or replaces them is not documented: send all tags that you want.
+// Whether the service merges tags with the old ones or replaces them is not documented: send all
+// tags that you want.
 func (d DeploymentsClient) Update(ctx context.Context, name string, patch DeploymentPatch, options *WaitOptions) (Deployment, error) {
 	r := d.request(http.MethodPatch, "update", name)
 	if patch.Description == nil && patch.Tags == nil {
@@ -214,21 +216,22 @@ func (d DeploymentsClient) Update(ctx context.Context, name string, patch Deploy
 	return untilDone(ctx, p, err, options)
 }
 
-// Delete deletes a deployment and waits until that is done. Its jobs and their outputs stay. A missing one is
-// [ErrNotFound] or no error, as the service answers. What the service does when the endpoint's default deployment is
-// deleted is not documented: set another default first.
+// Delete deletes a deployment and waits until that is done. Its jobs and their outputs stay. A
+// missing one is [ErrNotFound] or no error, as the service answers. What the service does when the
+// endpoint's default deployment is deleted is not documented: set another default first.
 func (d DeploymentsClient) Delete(ctx context.Context, name string, options *WaitOptions) error {
 	p, err := d.BeginDelete(ctx, name)
 	_, err = untilDone(ctx, p, err, options)
 	return err
 }
 
-// BeginDelete is [DeploymentsClient.Delete] without the waiting: it returns when the service has accepted the request.
+// BeginDelete is [DeploymentsClient.Delete] without the waiting.
 func (d DeploymentsClient) BeginDelete(ctx context.Context, name string) (*Poller[Nothing], error) {
 	return beginOperation[Nothing](ctx, d.c, d.request(http.MethodDelete, "delete", name))
 }
 
-// resolveDeployment turns the references of a deployment into what the service takes, and fills in the location.
+// resolveDeployment turns the references of a deployment into what the service takes, and fills in
+// the location.
 func (c *Client) resolveDeployment(ctx context.Context, op operation, d Deployment) (Deployment, error) {
 	if err := c.resolveReferences(ctx, op, d.references()); err != nil {
 		return d, err
@@ -261,8 +264,7 @@ func (d Deployment) Serves(m Model) bool {
 
 // ModelByID is a registered model.
 type ModelByID struct {
-	// AssetID is the model, in any form that [ParseReference] reads as one; an ARM id when it comes
-	// from the service.
+	// AssetID is the model, in any form that [ParseReference] reads. The service returns an ARM id.
 	AssetID string `wire:"assetId"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -270,8 +272,7 @@ type ModelByID struct {
 
 // ModelByDataPath is a file or folder in a datastore that is not registered as a model.
 type ModelByDataPath struct {
-	// DatastoreID is the datastore's name or ARM id. A name is sent as the ARM id. Empty means the
-	// default datastore.
+	// DatastoreID is the datastore's name or ARM id. Empty means the default datastore.
 	DatastoreID string `wire:"datastoreId"`
 	// Path of the file or folder in the datastore.
 	Path string `wire:"path"`
@@ -311,9 +312,9 @@ var _ = wire.OneOf[ModelReference]("referenceType", UnknownModelReference{},
 	wire.Kind(ModelByDataPath{}, "DataPath"),
 	wire.Kind(ModelByOutput{}, "OutputPath"))
 
-// DeploymentConfiguration makes a deployment something other than a model with a script:
-// [PipelineComponentDeployment], or [UnknownDeploymentConfiguration] for a kind that is newer than
-// this package.
+// DeploymentConfiguration is a deployment of something other than a model:
+// [PipelineComponentDeployment], or [UnknownDeploymentConfiguration] for a kind that this package
+// does not know.
 type DeploymentConfiguration interface{ deploymentConfiguration() }
 
 // PipelineComponentDeployment runs a pipeline component for each job. Such a deployment takes no
@@ -321,8 +322,8 @@ type DeploymentConfiguration interface{ deploymentConfiguration() }
 //
 // Its members are those of the published API. No recording of a successful creation is public.
 type PipelineComponentDeployment struct {
-	// ComponentID is the component version, in any form that [ParseReference] reads as one. Get it
-	// from [Component.Ref].
+	// ComponentID is the version, as [Component.Ref] gives it or in any form that [ParseReference]
+	// reads.
 	ComponentID string `wire:"componentId/assetId"`
 	// Description of the component job, free text.
 	Description string `wire:"description"`

@@ -15,8 +15,8 @@ import (
 // AuthMode says how callers of an endpoint authenticate.
 type AuthMode string
 
-// AuthModeAADToken is the only mode that batch endpoints take: a Microsoft Entra token. The service accepts Key at first and
-// fails the creation after some minutes.
+// AuthModeAADToken is a Microsoft Entra token, the only mode of batch endpoints. With Key, the
+// creation fails after some minutes.
 const AuthModeAADToken AuthMode = "AADToken"
 
 // An Endpoint is a batch endpoint: a stable name and URL in front of deployments.
@@ -36,26 +36,23 @@ type Endpoint struct {
 	Properties map[string]string `wire:"properties/properties"`
 	// AuthMode is [AuthModeAADToken], which is also what empty means.
 	AuthMode AuthMode `wire:"properties/authMode"`
-	// DefaultDeployment takes the invocations that name no deployment. Change it with
+	// DefaultDeployment is for invocations that name none; see
 	// [EndpointsClient.SetDefaultDeployment].
 	DefaultDeployment string `wire:"properties/defaults/deploymentName"`
-	// ScoringURI is where jobs are started; set by the service when the creation has ended.
+	// ScoringURI is where jobs are started; the service sets it at the end of the creation.
 	ScoringURI string `wire:"properties/scoringUri,readonly"`
 	// SwaggerURI is always empty for batch endpoints.
 	SwaggerURI string `wire:"properties/swaggerUri,readonly"`
 	// ProvisioningState is Creating or Updating while an operation runs; set by the service.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (e *Endpoint) UnmarshalJSON(b []byte) error { return wire.Decode(b, e) }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (e Endpoint) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (e Endpoint) String() string { return printed(e) }
 
 // EndpointsClient reaches the batch endpoints of the workspace. Get one from [Client.Endpoints].
@@ -73,21 +70,20 @@ func (e EndpointsClient) Get(ctx context.Context, name string) (Endpoint, error)
 	return do[Endpoint](ctx, e.c, e.request(http.MethodGet, "get", name))
 }
 
-// List iterates over the endpoints of the workspace, a page at a time as the loop asks for more.
+// List iterates over the endpoints of the workspace, a page at a time.
 func (e EndpointsClient) List(ctx context.Context) iter.Seq2[Endpoint, error] {
 	return list[Endpoint](ctx, e.c, request{op: operation{"list", "endpoints", ""}, url: e.c.armURL("batchEndpoints")})
 }
 
-// CreateOrUpdate creates an endpoint, or replaces the one of that name, and waits until it is ready: about half a minute
-// for a new one. Members left empty are not kept, so to update, get the endpoint, change it and send it back. An endpoint
-// costs nothing by itself. The request is retried.
+// CreateOrUpdate creates an endpoint, or replaces the one of that name, and waits until it is
+// ready: about half a minute for a new one. Fields left empty are reset: to update, get the
+// endpoint, change it and send it back. An endpoint costs nothing by itself.
 func (e EndpointsClient) CreateOrUpdate(ctx context.Context, name string, endpoint Endpoint, options *WaitOptions) (Endpoint, error) {
 	p, err := e.BeginCreateOrUpdate(ctx, name, endpoint)
 	return untilDone(ctx, p, err, options)
 }
 
-// BeginCreateOrUpdate is [EndpointsClient.CreateOrUpdate] without the waiting: it returns when the service has accepted the
-// request.
+// BeginCreateOrUpdate is [EndpointsClient.CreateOrUpdate] without the waiting.
 func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, endpoint Endpoint) (*Poller[Endpoint], error) {
 	r := e.request(http.MethodPut, "create", name)
 	if err := endpoint.check(r.op); err != nil {
@@ -111,23 +107,24 @@ func (e Endpoint) check(op operation) error {
 	return cmp.Or(checkEndpointName(op, e.Meta), checkTags(op, e.Tags))
 }
 
-// Delete deletes an endpoint with all its deployments, also while jobs run, and waits until that is done. The jobs and
-// their outputs stay. A missing endpoint is [ErrNotFound] or no error, as the service answers.
+// Delete deletes an endpoint with all its deployments, also while jobs run, and waits until that is
+// done. The jobs and their outputs stay. A missing endpoint is [ErrNotFound] or no error, as the
+// service answers.
 func (e EndpointsClient) Delete(ctx context.Context, name string, options *WaitOptions) error {
 	p, err := e.BeginDelete(ctx, name)
 	_, err = untilDone(ctx, p, err, options)
 	return err
 }
 
-// BeginDelete is [EndpointsClient.Delete] without the waiting: it returns when the service has accepted the request.
+// BeginDelete is [EndpointsClient.Delete] without the waiting.
 func (e EndpointsClient) BeginDelete(ctx context.Context, name string) (*Poller[Nothing], error) {
 	return beginOperation[Nothing](ctx, e.c, e.request(http.MethodDelete, "delete", name))
 }
 
-// SetDefaultDeployment makes a deployment the endpoint's default and waits until the endpoint says so. It gets the
-// endpoint, changes this one field, puts it back and gets it again, because the service has no call for it and no ETag. A
-// change that somebody else makes meanwhile is [ErrConflict] and stays as it is; one in the instant between get and put
-// goes unnoticed.
+// SetDefaultDeployment makes a deployment the endpoint's default and waits until the endpoint says
+// so. It gets the endpoint, changes this field, puts it back and gets it again, because the service
+// has neither a call for it nor an ETag. A change by someone else meanwhile is [ErrConflict] and
+// stays; one in the instant between get and put goes unnoticed.
 func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string, options *WaitOptions) (Endpoint, error) {
 	r := e.request(http.MethodPut, "set default deployment of", name)
 	return inSpan(ctx, e.c, r.op, func(ctx context.Context) (Endpoint, error) { return e.setDefault(ctx, r, deployment, options) })
@@ -157,7 +154,8 @@ func (e EndpointsClient) setDefault(ctx context.Context, r request, deployment s
 	return endpoint, changedMeanwhile(r.op, wrote, endpoint)
 }
 
-// changedMeanwhile compares what was written with what is there after it: a difference is a neighbour's change.
+// changedMeanwhile compares what was written with what is there after it: a difference is a
+// neighbour's change.
 func changedMeanwhile(op operation, wrote, found Endpoint) error {
 	what := ""
 	switch {
@@ -173,7 +171,8 @@ func changedMeanwhile(op operation, wrote, found Endpoint) error {
 	return op.conflict(what, "get the endpoint and try again")
 }
 
-// EndpointKeys are the keys of an endpoint. The service has them in its description; batch endpoints take tokens only.
+// EndpointKeys are the keys of an endpoint. The service documents them; batch endpoints accept only
+// tokens.
 type EndpointKeys struct {
 	// PrimaryKey opens the endpoint for whoever has it; it prints as REDACTED.
 	PrimaryKey Secret `json:"primaryKey"`

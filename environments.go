@@ -14,20 +14,17 @@ import (
 // packages on top or not. Give Image, or Image and CondaFile, or Build.
 type Environment struct {
 	Meta
-	// Name of the environment. It is no member of the JSON of a version, where it stands in the id
-	// only.
+	// Name of the environment. The JSON of a version has it in the id only.
 	Name string `wire:"-"`
-	// Version of the environment. Empty means the next one when it is registered.
+	// Version of the environment. Empty registers the next one.
 	Version string `wire:"name,readonly"`
 	// Description is free text.
 	Description string `wire:"properties/description"`
 	// Tags are free.
 	Tags map[string]string `wire:"properties/tags"`
-	// Properties are free; they can be added, not changed or removed. The service keeps
-	// "azureml.labels" here.
+	// Properties are free; they can be added, not changed. The service keeps "azureml.labels" here.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsArchived is always false: the service archives whole environments only; see
-	// [AssetsClient.ArchiveContainer].
+	// IsArchived is always false: only whole environments can be archived.
 	IsArchived bool `wire:"properties/isArchived,always"`
 	// IsAnonymous marks an environment that was made along with a job or deployment.
 	IsAnonymous bool `wire:"properties/isAnonymous"`
@@ -43,8 +40,7 @@ type Environment struct {
 	OSType string `wire:"properties/osType"`
 	// AutoRebuild is "Disabled", which is what empty means, or "OnBaseImageUpdate".
 	AutoRebuild string `wire:"properties/autoRebuild"`
-	// InferenceConfig are the routes of a scoring server in the image; online endpoints need it,
-	// batch ones do not.
+	// InferenceConfig are the routes of a scoring server in the image, for online endpoints only.
 	InferenceConfig InferenceConfig `wire:"properties/inferenceConfig"`
 	// EnvironmentType is "UserCreated" or "Curated"; set by the service.
 	EnvironmentType string `wire:"properties/environmentType,readonly"`
@@ -54,23 +50,18 @@ type Environment struct {
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Outcome says what Upload did; zero when another call returned the version. It is never sent.
 	Outcome UploadOutcome `wire:"-"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
-	// unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (e *Environment) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, e)
 	setAssetName(ReferenceKindEnvironment, e.ID, &e.Name)
 	return err
 }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id
-// only.
 func (e Environment) MarshalJSON() ([]byte, error) { return wire.Encode(e, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (e Environment) String() string { return printed(e) }
 
 func (e *Environment) view() assetView {
@@ -142,10 +133,9 @@ type InferenceRoute struct {
 // A curated environment needs no call: write "azureml:AzureML-NAME:VERSION" or
 // "azureml://registries/azureml/environments/NAME/labels/latest" into [Deployment].EnvironmentID.
 //
-// Besides Upload it has the calls that all kinds of assets share. For versions:
-// [AssetsClient.Get], [AssetsClient.Latest], [AssetsClient.ListVersions],
-// [AssetsClient.CreateOrUpdate], [AssetsClient.Archive], [AssetsClient.Restore],
-// [AssetsClient.Delete] and [AssetsClient.Download]. For names as a whole:
+// Besides Upload, it has for versions [AssetsClient.Get], [AssetsClient.Latest],
+// [AssetsClient.ListVersions], [AssetsClient.CreateOrUpdate], [AssetsClient.Archive],
+// [AssetsClient.Restore], [AssetsClient.Delete] and [AssetsClient.Download], and for names
 // [AssetsClient.GetContainer], [AssetsClient.ListContainers], [AssetsClient.ArchiveContainer],
 // [AssetsClient.RestoreContainer] and [AssetsClient.DeleteContainer].
 type EnvironmentsClient struct{ AssetsClient[Environment] }
@@ -155,14 +145,12 @@ func (c *Client) Environments() EnvironmentsClient {
 	return EnvironmentsClient{AssetsClient[Environment]{c}}
 }
 
-// UploadEnvironmentOptions tune [EnvironmentsClient.Upload]. The zero value and nil are the
-// defaults.
+// UploadEnvironmentOptions tune [EnvironmentsClient.Upload]. Nil means the defaults.
 type UploadEnvironmentOptions struct {
 	// Environment has the other members of the version, such as Version, Description, Tags and
 	// Build.DockerfilePath. Its Name, Image and Build.ContextURI are not used.
 	Environment Environment
-	// AlwaysNew registers a new version even if the latest one has the same content and members.
-	// The content is not sent again.
+	// AlwaysNew registers a new version even if the latest one is equal; content is not sent again.
 	AlwaysNew bool
 	// Upload tunes the transfer; nil means the defaults.
 	Upload *UploadOptions

@@ -13,20 +13,13 @@ type DataMode string
 // The modes that the service documents. Empty means the service's default: DataModeReadOnlyMount
 // for inputs, DataModeReadWriteMount for outputs.
 const (
-	// DataModeReadOnlyMount mounts an input. Files are fetched when they are read.
-	DataModeReadOnlyMount DataMode = "ReadOnlyMount"
-	// DataModeReadWriteMount mounts an output. Files are sent while they are written.
-	DataModeReadWriteMount DataMode = "ReadWriteMount"
-	// DataModeDownload copies an input to the node before the job starts work.
-	DataModeDownload DataMode = "Download"
-	// DataModeUpload copies an output from the node after the work has ended.
-	DataModeUpload DataMode = "Upload"
-	// DataModeDirect passes the URI to the code, which reads the data itself.
-	DataModeDirect DataMode = "Direct"
-	// DataModeEvalMount evaluates an MLTable and mounts the data it names.
-	DataModeEvalMount DataMode = "EvalMount"
-	// DataModeEvalDownload evaluates an MLTable and copies the data it names to the node.
-	DataModeEvalDownload DataMode = "EvalDownload"
+	DataModeReadOnlyMount  DataMode = "ReadOnlyMount"  // of an input; files are fetched when they are read
+	DataModeReadWriteMount DataMode = "ReadWriteMount" // of an output; files are sent while they are written
+	DataModeDownload       DataMode = "Download"       // copies an input to the node before the work starts
+	DataModeUpload         DataMode = "Upload"         // copies an output from the node after the work
+	DataModeDirect         DataMode = "Direct"         // passes the URI to the code, which reads the data
+	DataModeEvalMount      DataMode = "EvalMount"      // mounts the data that an MLTable names
+	DataModeEvalDownload   DataMode = "EvalDownload"   // copies the data that an MLTable names to the node
 )
 
 // An Input is one named input of a job: [URIFolder], [URIFile], [MLTable], [CustomModel],
@@ -70,19 +63,17 @@ type MLFlowModel URIFolder
 // TritonModel is a model in Triton's format, for pipeline-component deployments.
 type TritonModel URIFolder
 
-// Literal is a plain value, for pipeline-component deployments only.
+// Literal is a plain value, for pipeline-component deployments.
 type Literal struct {
-	// Value is a string, number or boolean. The service usually answers with a string. A number
-	// that it answers is a float64, or a [json.Number] for an integer with more digits than a
-	// float64 holds.
+	// Value is a string, number or boolean. The service usually returns a string; a number comes as
+	// float64, or as [json.Number] if a float64 cannot hold the integer.
 	Value any `wire:"value"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
 }
 
-// LocalPath is a local file or folder, as an input. [EndpointsClient.Invoke] uploads it to the
-// default datastore and sends its place as [URIFile] or [URIFolder]. Content that is there already
-// is not uploaded again.
+// LocalPath is a local file or folder as an input. [EndpointsClient.Invoke] uploads it to the
+// default datastore, unless its content is there already, and sends it as [URIFile] or [URIFolder].
 type LocalPath struct {
 	// Path of the file or folder. A folder must have at least one file directly in it.
 	Path string
@@ -90,7 +81,7 @@ type LocalPath struct {
 	Options *UploadOptions
 }
 
-// UnknownData is an input or output of a kind that is newer than this package. It is sent back
+// UnknownData is an input or output of a kind that this package does not know. It is sent back
 // exactly as received.
 type UnknownData struct {
 	// Type is the kind as the service spelt it.
@@ -158,7 +149,7 @@ func dataURI(v any) string {
 	return ""
 }
 
-// outputAt is an output as a job's parameters name it: a folder ends with a slash.
+// outputAt is an output at a URI from a job's parameters, where a folder ends with a slash.
 func outputAt(uri string) Output {
 	if strings.HasSuffix(uri, "/") {
 		return URIFolder{URI: uri}

@@ -11,62 +11,63 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// An Invocation says what one batch job is to score, and where to. The zero value of every setting means the
-// deployment's own.
+// An Invocation says what a batch job scores and where the results go. A setting left zero is the
+// deployment's.
 type Invocation struct {
-	// Deployment takes the job; empty means the endpoint's default deployment.
+	// Deployment that runs the job; empty means the endpoint's default deployment.
 	Deployment string
-	// Input is the one input of a model deployment, a folder or a file, which needs no name. See [Input].
+	// Input of a model deployment: a folder or a file, without a name. See [Input].
 	Input Input
-	// Inputs by name, for pipeline-component deployments; a model deployment takes exactly one and ignores the name. It
-	// excludes Input. Inputs{} is for a pipeline component without inputs.
+	// Inputs by name, instead of Input, for pipeline-component deployments; Inputs{} if the
+	// component has none. A model deployment takes exactly one and ignores its name.
 	Inputs Inputs `wire:"properties/inputData"`
-	// Outputs by name. A model deployment takes one, a [URIFile] that names the predictions file on a blob datastore.
-	// Empty makes the client choose a file in a fresh folder on the default datastore whose path holds Key; that is
-	// what makes an invocation findable. A file that exists already makes the job fail.
+	// Outputs by name. A model deployment takes one: a [URIFile] that names the predictions file on
+	// a blob datastore. The job fails if the file exists. Empty lets the client choose a file in a
+	// new folder on the default datastore; Key is part of its path, so that the job can be found by
+	// it.
 	Outputs Outputs `wire:"properties/outputData"`
-	// Key makes the invocation idempotent: every Invoke with the same key on the same endpoint returns the first job, at once
-	// or later, also from another process or after a crash. Letters, digits, '-' and '_', at most 64. Empty means a fresh
-	// key, which still guards the one call against a lost answer.
+	// Key makes the invocation idempotent: every Invoke with the same key on the same endpoint
+	// returns the first job, even from another process or after a crash. Letters, digits, '-' and
+	// '_', at most 64. Empty means a new key, which still guards this call against a lost answer.
 	//
-	// A key belongs to its endpoint; one that was deleted and made anew has keys of its own. Asking for another input, or
-	// naming another deployment, under a key that has a job is a [*KeyConflictError]. With Outputs, the job is known by their
-	// places instead of by Key. A pipeline-component deployment takes a key only together with Outputs, because nothing
-	// else of its job shows it.
+	// A key belongs to its endpoint; a recreated endpoint starts without keys. Another input or
+	// another deployment under a key that has a job is a [*KeyConflictError]. With Outputs, their
+	// places identify the job instead of Key. A pipeline-component deployment takes a key only
+	// together with Outputs, because nothing else on its job shows it.
 	//
-	// Processes that invoke at once are kept apart by a lease on a small blob near the output. A caller who may not write to
-	// that datastore is kept apart from others by the lists of jobs alone, which are some seconds late.
+	// A lease on a small blob near the output keeps processes apart that invoke at the same time.
+	// For a caller who may not write to that datastore, only the lists of jobs do, and they lag by
+	// some seconds.
 	Key string
 
-	// DisplayName is shown in the studio instead of a made-up name.
+	// DisplayName is shown in the studio; empty lets the service make one up.
 	DisplayName string `wire:"properties/name"`
 	// ExperimentName groups jobs; the service documents it for pipeline-component deployments.
 	ExperimentName string `wire:"properties/properties/experimentName"`
 	// MiniBatchSize is the number of files per call of the script's run.
 	MiniBatchSize int64 `wire:"properties/miniBatchSize"`
-	// ErrorThreshold is the number of failed files that ends the job; -1 ignores all failures, nil is the deployment's.
+	// ErrorThreshold is how many files may fail; -1 ignores all failures, nil is the deployment's.
 	ErrorThreshold *int `wire:"properties/errorThreshold"`
 	// MaxConcurrencyPerInstance is the number of worker processes per node.
 	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
 	// InstanceCount is the number of nodes. Nodes cost money while they run.
 	InstanceCount int `wire:"properties/compute/instanceCount"`
-	// Compute is another cluster than the deployment's: its name, azureml:NAME or ARM id. Computes have no version.
+	// Compute replaces the deployment's cluster: its name, azureml:NAME or ARM id.
 	Compute string `wire:"properties/compute/target"`
 	// RetrySettings are tries and time limit per mini-batch.
 	RetrySettings RetrySettings `wire:"properties/retrySettings"`
 	// LoggingLevel of the job.
 	LoggingLevel LoggingLevel `wire:"properties/loggingLevel"`
-	// OutputFileName names the predictions file, without a folder. Empty means the deployment's. The URI of an output
-	// names the file too; giving two names is an error.
+	// OutputFileName is the name of the predictions file, without a folder; empty means the
+	// deployment's. Leave it empty if the URI of an output names the file.
 	OutputFileName string `wire:"properties/outputFileName"`
 
-	// Dataset is the older form of an input (API 2021-10-01), for services and scripts that still need it. It excludes
-	// Input and Inputs.
+	// Dataset is the older form of an input (API 2021-10-01), instead of Input and Inputs.
 	Dataset Dataset `wire:"properties/dataset"`
-	// OutputDataset is the older form of an output. It excludes Outputs.
+	// OutputDataset is the older form of an output, instead of Outputs.
 	OutputDataset OutputDataset `wire:"properties/outputDataset"`
-	// Extra holds members of the request that this package does not know, such as a setting in preview, by JSON Pointer:
-	// "/properties/newSetting". A field of this struct that is set wins.
+	// Extra adds members that this package does not know, such as a preview setting, by JSON
+	// Pointer: "/properties/newSetting". A field that is set wins.
 	Extra map[string]json.RawMessage
 }
 
@@ -89,7 +90,7 @@ type DatasetVersion struct {
 
 // DatasetID is a registered dataset by its id, in the older form.
 type DatasetID struct {
-	// ID of the dataset, sent as it is. A reference to a data asset, such as azureml:NAME:VERSION, is sent as the ARM id.
+	// ID of the dataset. A reference to a data asset is sent as its ARM id, all else unchanged.
 	ID string `wire:"datasetId"`
 }
 
@@ -110,7 +111,8 @@ type OutputDataset struct {
 	Path string `wire:"path"`
 }
 
-// inputs are the inputs by name. One without a name has none yet: a file and a folder on this machine look alike.
+// inputs are the inputs by name. The name of Input is empty until its kind is known: a local path
+// may be a file or a folder.
 func (inv Invocation) inputs() Inputs {
 	if inv.Input != nil {
 		return Inputs{"": inv.Input}
@@ -120,20 +122,20 @@ func (inv Invocation) inputs() Inputs {
 
 var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// checkInvocation finds the mistakes that can be seen without knowing the deployment.
+// checkInvocation finds the mistakes that show without knowing the deployment.
 func checkInvocation(op operation, inv Invocation) error {
 	switch {
 	case inv.Key != "" && !keyPattern.MatchString(inv.Key):
 		return op.invalid("Invocation.Key", fmt.Sprintf("%q cannot be part of a path", inv.Key),
 			"use letters, digits, '-' and '_', at most 64")
 	case inv.Input != nil && len(inv.Inputs) > 0:
-		return op.invalid("Invocation.Inputs", "excludes Input", "use one of the two")
+		return op.invalid("Invocation.Inputs", "cannot be combined with Input", "set one of the two")
 	case inv.Input == nil && inv.Inputs == nil && inv.Dataset == nil:
 		return op.invalid("Invocation.Input", "is nil", "give one input, for example azmlbatch.URIFolder; for a pipeline component without inputs, Inputs{}")
 	case len(inv.inputs()) > 0 && inv.Dataset != nil:
-		return op.invalid("Invocation.Dataset", "excludes Input and Inputs", "use one of the two")
+		return op.invalid("Invocation.Dataset", "cannot be combined with Input or Inputs", "set one of them")
 	case len(inv.Outputs) > 0 && inv.OutputDataset != (OutputDataset{}):
-		return op.invalid("Invocation.OutputDataset", "excludes Outputs", "use one of the two")
+		return op.invalid("Invocation.OutputDataset", "cannot be combined with Outputs", "set one of the two")
 	}
 	if err := checkNumbers(op, "Invocation.", []numberRule{
 		{"MiniBatchSize", inv.MiniBatchSize, 0, "count files; zero means the deployment's own"},
@@ -197,7 +199,7 @@ func checkInputs(op operation, inv Invocation) error {
 	return nil
 }
 
-// checkInput checks an input but for its URI, which is among the references of the invocation.
+// checkInput checks all of an input but its URI, which is one of the invocation's references.
 func checkInput(op operation, argument string, in Input) error {
 	switch v := wire.Indirect(in).(type) {
 	case nil:
@@ -212,7 +214,7 @@ func checkInput(op operation, argument string, in Input) error {
 	return nil
 }
 
-// checkLocalInput refuses a folder that would upload well and then give the job nothing to score.
+// checkLocalInput refuses a folder that would upload, but has nothing for the job to score.
 func checkLocalInput(op operation, argument, path string) error {
 	tree, err := scanLocal(op, path)
 	if err != nil {
@@ -226,8 +228,9 @@ func checkLocalInput(op operation, argument, path string) error {
 	return nil
 }
 
-// checkOutputs refuses an output that is no place on a datastore. The service takes it and fails the job when it runs
-// (azure-docs issue 93817). An output of a pipeline component may leave the place to the service.
+// checkOutputs refuses an output that is not a place on a datastore: the service accepts it, and
+// the job fails (azure-docs issue 93817). An output of a pipeline component may leave the place to
+// the service.
 func checkOutputs(op operation, inv Invocation) error {
 	for _, name := range sortedKeys(inv.Outputs) {
 		argument := fmt.Sprintf("Invocation.Outputs[%q]", name)
@@ -262,9 +265,9 @@ func checkOutputPlace(op operation, argument, uri string) error {
 	case err == nil && r.Form == ReferenceFormPlace:
 		return nil
 	case err == nil && r.Form == ReferenceFormLocal:
-		return op.invalid(argument, quoted+" is a local path, and a job writes to a datastore", remedy+", and read the result with Rows or Download")
+		return op.invalid(argument, quoted+" is a local path, but a job writes to a datastore", remedy+", and read the result with Rows or Download")
 	case err == nil && r.Form == ReferenceFormURL:
-		return op.invalid(argument, quoted+" is a URL, and a job writes to a datastore", remedy)
+		return op.invalid(argument, quoted+" is a URL, but a job writes to a datastore", remedy)
 	}
 	if store, path, ok := strings.Cut(uri, "/"); ok && hasPrefixFold(store, "azureml:") && armName.MatchString(store[len("azureml:"):]) {
 		remedy = "write " + redact(clip(placeURI(store[len("azureml:"):], path)))
@@ -272,8 +275,8 @@ func checkOutputPlace(op operation, argument, uri string) error {
 	return op.invalid(argument, quoted+" is not a place on a datastore", remedy)
 }
 
-// checkModelData refuses what the service refuses only after the inputs were uploaded: a model deployment takes one
-// folder or file, and writes one file.
+// checkModelData refuses before uploading what the service would refuse after it: a model
+// deployment takes one folder or file, and writes one file.
 func checkModelData(op operation, inv Invocation) error {
 	const one = "a model deployment takes one folder or file"
 	inputs := inv.inputs()
@@ -310,7 +313,7 @@ func checkModelOutput(op operation, argument string, out Output, fileName string
 			return op.invalid(argument+".URI", fmt.Sprintf("%q does not name a file", redact(clip(o.URI))),
 				"end it with the name of the predictions file, such as predictions.csv")
 		case fileName != "" && fileName != file:
-			return op.invalid("Invocation.OutputFileName", fmt.Sprintf("is %q, and the output's URI names %q", fileName, redact(file)),
+			return op.invalid("Invocation.OutputFileName", fmt.Sprintf("is %q, but the output's URI names %q", fileName, redact(file)),
 				"leave OutputFileName empty: the URI names the file")
 		}
 		return checkFileName(op, argument+".URI", file)
@@ -323,8 +326,8 @@ func checkModelOutput(op operation, argument string, out Output, fileName string
 // isDots reports whether a segment of a path is "." or "..", or has more dots only.
 func isDots(segment string) bool { return segment != "" && strings.Trim(segment, ".") == "" }
 
-// references lists the references of an invocation. The older data set ids may be the service's
-// own, so those that are no reference go out as they are.
+// references lists the references of an invocation. An older dataset id may be the service's own;
+// one that is not a reference is sent unchanged.
 func (inv *Invocation) references() []heldReference {
 	var held []heldReference
 	if inv.Compute != "" {

@@ -17,20 +17,22 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// Invoke starts a batch job and returns as soon as the service has taken it; [JobsClient.Wait] follows it. The job runs
-// on the deployment's compute, which costs money while its nodes run.
+// Invoke starts a batch job and returns as soon as the service has accepted it; [JobsClient.Wait]
+// follows it. The job runs on the deployment's compute, whose nodes cost money while they run.
 //
-// Local inputs are uploaded first. The POST that starts the job is sent again only when it provably never reached the
-// service. When ctx ends while it is on its way, its answer is waited for up to 15 seconds more. When the answer is lost, the
-// client looks for the job by its output's place and returns it; that takes up to 45 seconds. Only when it cannot be found
-// is the error an [*AmbiguousInvokeError], and then the job may or may not exist.
+// Local inputs are uploaded first. The POST that starts the job is sent again only when it provably
+// never reached the service. If ctx ends while the POST is in flight, Invoke waits up to 15 more
+// seconds for its answer. If the answer is lost, Invoke looks for the job by the place of its
+// output, for up to 45 seconds, and returns it. Only if there is none is the error an
+// [*AmbiguousInvokeError]; then the job may or may not exist.
 //
-// With a Key of the caller, the job is looked for before anything is sent, and [LocalPath] inputs are not uploaded again. Of
-// several calls with one key one sends the POST, and all get its job. A call waits while another process starts the job,
-// and up to a minute when that process has died or could not tell what became of its POST.
+// With a Key, Invoke first looks for the key's job. If there is one, it uploads nothing and returns
+// that job. Of several calls with one key, one sends the POST and all get its job. A call waits
+// while another process starts the job, and up to a minute if that process died or lost the answer.
 //
-// It takes one request to read the endpoint, one to read the deployment, and the POST. A key costs a list of the endpoint's
-// jobs, and four requests to storage when the job is started; the first key of a client costs up to three more.
+// Invoke makes three requests: it reads the endpoint and the deployment and sends the POST. A key
+// adds a list of the endpoint's jobs and, to start the job, four requests to storage; the first key
+// of a client adds up to three more.
 func (e EndpointsClient) Invoke(ctx context.Context, endpoint string, inv Invocation) (BatchJob, error) {
 	op := operation{"invoke", "endpoint", endpoint}
 	return inSpan(ctx, e.c, op, func(ctx context.Context) (BatchJob, error) {
@@ -78,7 +80,7 @@ func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, dep
 	return t, err
 }
 
-// attempt is one invocation on its way.
+// attempt is one invocation in progress.
 type attempt struct {
 	invokeTarget
 	inv   Invocation // as it is sent, but for its local inputs
@@ -86,7 +88,7 @@ type attempt struct {
 	place string     // of the output by which the job can be found; "" when there is none
 }
 
-// startedJob is a job that an invocation has started, or found as that of its key.
+// startedJob is the job that an invocation started, or found under its key.
 type startedJob struct {
 	BatchJob
 	found bool
@@ -122,7 +124,8 @@ func (inv Invocation) choosesOutput() bool {
 	return len(inv.Outputs) > 0 || inv.OutputDataset != (OutputDataset{})
 }
 
-// keyWithoutPlace refuses a key that nothing of the job would show: a second call with it would start a second job.
+// keyWithoutPlace refuses a key that the job would not show: a second call with it would start a
+// second job.
 func keyWithoutPlace(op operation) error {
 	return op.invalid("Invocation.Key", "cannot be found again, because the invocation has no output with a URI",
 		"give the pipeline component an output in Invocation.Outputs, or leave Key empty")
@@ -147,8 +150,8 @@ func (t invokeTarget) attempt(ctx context.Context, inv Invocation) (attempt, err
 	return a, nil
 }
 
-// chooseOutput gives the invocation a file in a folder of its key. The folder is the key's: another file name must not
-// start a second job.
+// chooseOutput lets the job write a file in a folder of its key. The folder identifies the key, so
+// that another file name does not start a second job.
 func (a *attempt) chooseOutput(ctx context.Context) error {
 	store, err := a.c.defaultDatastore(ctx)
 	if err != nil {
@@ -166,11 +169,11 @@ func (a *attempt) chooseOutput(ctx context.Context) error {
 	return nil
 }
 
-// outputRoot is the folder on the default datastore of what the client chooses.
+// outputRoot is the folder on the default datastore for outputs that the client chooses.
 const outputRoot = "azmlbatch/"
 
-// outputFolder is where the output of a key goes. Endpoints do not share keys, nor does one that was deleted and made
-// anew under the same name.
+// outputFolder is where the output of a key goes. Endpoints do not share keys, not even with a
+// deleted one of the same name.
 func (t invokeTarget) outputFolder(key string) string {
 	folder := outputRoot + strings.ToLower(t.endpoint) + "/"
 	if !t.created.IsZero() {
@@ -179,7 +182,8 @@ func (t invokeTarget) outputFolder(key string) string {
 	return folder + key + "/"
 }
 
-// outputPlace is the URI of the one output, which no two jobs share because an existing output makes a job fail.
+// outputPlace is the URI of the job's output. No two jobs share it, because a job fails if its
+// output exists.
 func outputPlace(inv Invocation) string {
 	for _, name := range sortedKeys(inv.Outputs) {
 		if uri := dataURI(inv.Outputs[name]); uri != "" {
@@ -218,7 +222,7 @@ func (a attempt) post(ctx context.Context) (BatchJob, error) {
 		return job, err
 	}
 	if job.Name = cmp.Or(job.Name, lastSegment(job.ID)); job.Name == "" {
-		return job, &Error{Operation: a.op.String(), Message: "the service took the job, and its answer does not name it"}
+		return job, &Error{Operation: a.op.String(), Message: "the service accepted the job, but its answer does not name it"}
 	}
 	return job, nil
 }
@@ -246,7 +250,7 @@ func ambiguous(err error) bool {
 	return e.StatusCode >= 500 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode < 300
 }
 
-// recover looks for the job whose answer was lost. Lists of the service can be some seconds late.
+// recover looks for the job whose answer was lost. The service's lists lag by some seconds.
 func (a attempt) recover(ctx context.Context, cause error) (BatchJob, error) {
 	lost := &AmbiguousInvokeError{Endpoint: a.endpoint, Key: a.key, Output: a.place, Err: cause}
 	if a.place == "" {
@@ -267,8 +271,8 @@ func (a attempt) recover(ctx context.Context, cause error) (BatchJob, error) {
 	return BatchJob{}, lost
 }
 
-// recoverTimeout bounds the search after a lost answer. The search goes on although the caller's context ended, because
-// a caller whose time ran out in the middle of the POST has the greatest need of the truth.
+// recoverTimeout bounds the search after a lost answer. The search outlives the caller's context: a
+// caller whose time ran out during the POST needs its result most.
 const recoverTimeout = 45 * time.Second
 
 // lookup finds the job of a key before anything is sent.
@@ -292,7 +296,7 @@ func (t invokeTarget) find(ctx context.Context, place string) (BatchJob, bool, e
 	return BatchJob{}, false, nil
 }
 
-// jobs lists the endpoint's jobs. Where neither plane lists one there is none yet: the endpoint was read a moment ago.
+// jobs lists the endpoint's jobs. ErrNotFound means none yet: the endpoint was read a moment ago.
 func (t invokeTarget) jobs(ctx context.Context) iter.Seq2[BatchJob, error] {
 	return func(yield func(BatchJob, error) bool) {
 		for job, err := range (EndpointsClient{t.c}).ListJobs(ctx, t.endpoint, nil) {
@@ -322,7 +326,8 @@ func jobPlaces(job BatchJob) (places []string) {
 	return places
 }
 
-// uploadLocalInputs replaces local paths by the places they are uploaded to, and names an input that has no name.
+// uploadLocalInputs uploads local paths and replaces them by their URIs. It names an input that has
+// no name.
 func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inputs) (Inputs, error) {
 	out := maps.Clone(inputs)
 	for _, name := range sortedKeys(inputs) {
@@ -361,8 +366,9 @@ func newKey() string {
 	return id
 }
 
-// requestID is the UUID that the repeatability header wants, one for all calls that mean the same job. Whether the service
-// dedupes by it is not evidenced; we send it as azure-ai-ml does and do not rely on it.
+// requestID is the UUID for the repeatability header, one for all calls of one job. Whether the
+// service deduplicates by it is not documented. It is sent because azure-ai-ml sends it; nothing
+// relies on it.
 func (a attempt) requestID() string {
 	if a.inv.Key == "" {
 		return a.key

@@ -20,18 +20,19 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 )
 
-// A key has a record in storage, a small blob near its output. Who starts the key's job holds a
-// lease on it, and writes the job's name into it before giving the lease up. Others wait for the
-// name, and look for the job by themselves when the lease has run out because its holder died.
+// A key has a record in storage, a small blob near its output. The process that starts the key's
+// job holds a lease on the blob, writes the job's name into it and releases the lease. Others wait
+// for the name. If the holder dies, the lease runs out, and the next one looks for the job itself.
 
 const (
 	leaseLength = 60 * time.Second // the longest that storage grants
-	// leaseRenewal keeps the rest of a dead holder's lease above 40 seconds, so that whoever follows looks for the job
-	// long after it may have been started: the service's lists are some seconds late.
+	// leaseRenewal leaves a dead holder's lease more than 40 seconds to run, so that the next one
+	// looks for the job long after it may have started: the service's lists lag by some seconds.
 	leaseRenewal = 15 * time.Second
-	// leaseMargin is what must be left of a lease to send the POST.
+	// leaseMargin is the least time that a lease must have left to send the POST.
 	leaseMargin = 30 * time.Second
-	// leaseCleanup bounds writing the record and giving the lease up, which the caller's context does not stop.
+	// leaseCleanup bounds writing the record and releasing the lease, which outlive the caller's
+	// context.
 	leaseCleanup = 15 * time.Second
 )
 
@@ -48,8 +49,8 @@ type keyRecord struct {
 	Job string `json:"job,omitempty"`
 }
 
-// keyLease is the lease on a key's record. The nil lease is that of a caller who may not write there: its methods do
-// nothing, and the key is guarded by the lists of jobs alone.
+// keyLease is the lease on a key's record. It is nil for a caller who may not write there: then its
+// methods do nothing, and only the lists of jobs guard the key.
 type keyLease struct {
 	c       *Client
 	op      operation
@@ -62,8 +63,8 @@ type keyLease struct {
 	renewed time.Time // when the lease was granted or renewed last, without the monotonic clock, which stops in suspend
 }
 
-// recordPlace is where the record of an output lies. It is beside a folder that the client chose. A folder of the
-// caller's may be the input of another job, so there the record lies apart.
+// recordPlace is the URI of an output's record: beside the folder if the client chose it. A folder
+// of the caller's may be another job's input, so its record is kept elsewhere.
 func recordPlace(output string) string {
 	r, err := ParseReference("", output)
 	if err != nil || r.Form != ReferenceFormPlace {
@@ -77,8 +78,8 @@ func recordPlace(output string) string {
 	return r.String()
 }
 
-// acquire waits for the lease on a key's record and takes it. When the record names a job by then, it returns the record
-// and no lease. Without the right to write there it returns neither.
+// acquire waits for the lease on a key's record and takes it. If the record names a job by then, it
+// returns the record and no lease. A caller who may not write there gets neither.
 func (t invokeTarget) acquire(ctx context.Context, output string) (*keyLease, keyRecord, error) {
 	at, err := t.c.blobPlace(ctx, t.op, recordPlace(output))
 	if err == nil {
@@ -115,11 +116,11 @@ func (t invokeTarget) acquire(ctx context.Context, output string) (*keyLease, ke
 
 func waitedInVain(op operation, err error) error {
 	return &Error{Operation: op.String(), Err: err, Remedy: "invoke again with the same key: it returns the job",
-		Message: "waited for another process that starts the job of the same key: " + err.Error()}
+		Message: "waited for another process that is starting this key's job: " + err.Error()}
 }
 
-// withoutAccess is nil for errors that say that the caller may not write to the store. What cannot be reached is an
-// error: another process may hold the lease.
+// withoutAccess drops errors which mean that the caller may not write to the store. A store out of
+// reach stays an error: another process may hold the lease.
 func withoutAccess(err error) error {
 	var noToken *tokenError
 	if errors.Is(err, ErrForbidden) || errors.Is(err, ErrUnauthorized) || errors.Is(err, errNoSecrets) || errors.As(err, &noToken) ||
@@ -199,8 +200,9 @@ func (l *keyLease) read(ctx context.Context) (r keyRecord, leased bool, err erro
 	return r, leased, err
 }
 
-// change acquires, renews or releases the lease. azblob's package lease would link Arrow, as its package container does
-// (storage_open.go). Lease Blob differs from Set Blob Metadata by query and headers only, so that call carries it.
+// change acquires, renews or releases the lease. azblob's package lease would link Arrow, as its
+// package container does (storage_open.go). Lease Blob differs from Set Blob Metadata by query and
+// headers only, so that call carries it.
 func (l *keyLease) change(ctx context.Context, action string, match azcore.ETag) error {
 	header := http.Header{"X-Ms-Lease-Action": {action}}
 	if action == "acquire" {
@@ -232,14 +234,15 @@ func (l *keyLease) change(ctx context.Context, action string, match azcore.ETag)
 	return err
 }
 
-// left is what the lease has left, at least.
+// left is the least time that the lease still has.
 func (l *keyLease) left() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return leaseLength - l.c.clock.now().Round(0).Sub(l.renewed)
 }
 
-// ensure makes certain that the lease lasts for the POST, also when the machine was suspended meanwhile.
+// ensure renews the lease unless it lasts for the POST: the machine may have been suspended
+// meanwhile.
 func (l *keyLease) ensure(ctx context.Context) error {
 	if l == nil || l.left() >= leaseMargin {
 		return nil
@@ -251,7 +254,8 @@ func (l *keyLease) ensure(ctx context.Context) error {
 	return err
 }
 
-// keep renews the lease until stop is called. The returned context ends with errLeaseLost when it cannot.
+// keep renews the lease until stop is called. The returned context ends with errLeaseLost when it
+// cannot.
 func (l *keyLease) keep(ctx context.Context) (_ context.Context, stop func()) {
 	if l == nil {
 		return ctx, func() {}
@@ -276,8 +280,9 @@ func (l *keyLease) keep(ctx context.Context) (_ context.Context, stop func()) {
 	return ctx, func() { cancel(nil); <-ended }
 }
 
-// settle ends the lease after a POST: with a job, it writes the job's name first. A record that cannot be written leaves
-// the lease to run out, and then the job is found by its output's place; so does an ambiguous end.
+// settle releases the lease after a POST. If the POST gave a job, it records the job's name first.
+// If the record cannot be written or the answer was lost, the lease runs out, and the next one
+// finds the job by its output.
 func (l *keyLease) settle(ctx context.Context, job BatchJob, err error) {
 	if l == nil || errors.As(err, new(*AmbiguousInvokeError)) || errors.Is(err, errLeaseLost) {
 		return

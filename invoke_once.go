@@ -13,9 +13,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// keyTurns lets the callers of one key within a client come one after another. What the first has
-// started is the job of all who waited meanwhile; where it failed, the next tries. The zero value
-// is ready.
+// keyTurns serialises the callers of one key within a client. All who waited get the job that the
+// first one started; if it failed, the next one tries. The zero value is ready.
 type keyTurns struct {
 	mu    sync.Mutex
 	turns map[string]*keyTurn
@@ -131,15 +130,15 @@ func (a attempt) read(ctx context.Context, name string) (BatchJob, error) {
 		url: strings.TrimSuffix(a.uri, "/") + "/" + url.PathEscape(name)})
 }
 
-// sameWork refuses a job that does something else than what is asked for now: it belongs to an
-// earlier endpoint of the name, to another deployment, or has another input.
+// sameWork refuses a job that does not do what is asked for: one of an earlier endpoint of this
+// name, of another deployment, or with another input.
 func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
 	made := job.SystemData.CreatedAt
 	if !made.IsZero() && made.Before(a.created) {
 		return a.conflict(job, "an earlier endpoint of that name started it")
 	}
 	if d := job.Deployment(); a.named && d != "" && !strings.EqualFold(d, a.deployment.Name) {
-		return a.conflict(job, fmt.Sprintf("deployment %q runs it, and %q is asked for", d, a.deployment.Name))
+		return a.conflict(job, fmt.Sprintf("deployment %q runs it, but %q was asked for", d, a.deployment.Name))
 	}
 	if len(job.Inputs) == 0 { // as the management plane lists it
 		full, err := a.read(ctx, job.Name)
@@ -176,11 +175,11 @@ func (a attempt) sameInput(ctx context.Context, job BatchJob, name string, have,
 	if name != "" {
 		input = fmt.Sprintf("input %q", name)
 	}
-	return a.conflict(job, fmt.Sprintf("its %s is %s, and %s is asked for", input, redact(clip(had)), redact(clip(asked))))
+	return a.conflict(job, fmt.Sprintf("its %s is %s, but %s was asked for", input, redact(clip(had)), redact(clip(asked))))
 }
 
-// compareInputs says what the inputs are, and whether they are the same. What cannot be told apart
-// counts as the same: an asset and the place that the service may answer in its stead.
+// compareInputs describes both inputs and reports whether they are the same. What cannot be
+// compared counts as the same: an asset, and the place that the service may return instead of it.
 func compareInputs(ctx context.Context, op operation, have, want Input) (had, asked string, same bool, err error) {
 	have, _ = wire.Indirect(have).(Input)
 	want, _ = wire.Indirect(want).(Input)
@@ -204,7 +203,7 @@ func compareInputs(ctx context.Context, op operation, have, want Input) (had, as
 	return fmt.Sprintf("%q", had), fmt.Sprintf("%q", asked), r.Equal(s), nil
 }
 
-// uploadedAs reports whether a place is where the content of a local path is uploaded to.
+// uploadedAs reports whether the content of a local path would be uploaded to this place.
 func uploadedAs(ctx context.Context, op operation, path, uri string) (bool, error) {
 	r, err := ParseReference("", uri)
 	if err != nil || r.Form != ReferenceFormPlace {

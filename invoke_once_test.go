@@ -32,7 +32,7 @@ func TestKeyOfAJobWithAnotherInput(t *testing.T) {
 		t.Fatalf("Invoke = %v, want a KeyConflictError", err)
 	}
 	want := `azmlbatch: invoke endpoint "digits": key "monday" belongs to job "batchjob-1": its input is ` +
-		`"https://acc.blob.core.windows.net/con/digits", and "https://acc.blob.core.windows.net/con/letters" is asked for; ` +
+		`"https://acc.blob.core.windows.net/con/digits", but "https://acc.blob.core.windows.net/con/letters" was asked for; ` +
 		`use another key, and another output if you chose it`
 	if err.Error() != want {
 		t.Errorf("error = %s\nwant    %s", err, want)
@@ -92,12 +92,12 @@ func TestSameWork(t *testing.T) {
 		{"a folder whose content has changed", place("LocalUpload/" + hash + "/in"), Invocation{Input: LocalPath{Path: folder("2")}}, Deployment{}, "the content of"},
 		{"a folder instead of a URL", sampleInputs, Invocation{Input: LocalPath{Path: dir}}, Deployment{}, "the content of"},
 		{"a kind that is not known", sampleInputs, Invocation{Input: UnknownData{Type: "New"}}, Deployment{}, ""},
-		{"another deployment", sampleInputs, Invocation{Inputs: sampleInputs, Deployment: "green"}, Deployment{Name: "green"}, `deployment "blue" runs it, and "green" is asked for`},
+		{"another deployment", sampleInputs, Invocation{Inputs: sampleInputs, Deployment: "green"}, Deployment{Name: "green"}, `deployment "blue" runs it, but "green" was asked for`},
 		{"the same deployment", sampleInputs, Invocation{Inputs: sampleInputs, Deployment: "Blue"}, Deployment{Name: "Blue"}, ""},
 		{"the default deployment has changed", sampleInputs, Invocation{Inputs: sampleInputs}, Deployment{Name: "green"}, ""},
 		{"a pipeline's inputs by name", Inputs{"a": Literal{Value: "1"}, "b": URIFile{URI: otherFolder}},
 			Invocation{Inputs: Inputs{"a": Literal{Value: 1}, "b": &URIFile{URI: otherFolder}}}, pipeline, ""},
-		{"another value", Inputs{"a": Literal{Value: "1"}}, Invocation{Inputs: Inputs{"a": Literal{Value: 2}}}, pipeline, `its input "a" is 1, and 2 is asked for`},
+		{"another value", Inputs{"a": Literal{Value: "1"}}, Invocation{Inputs: Inputs{"a": Literal{Value: 2}}}, pipeline, `its input "a" is 1, but 2 was asked for`},
 		{"another of several", Inputs{"a": Literal{Value: "1"}, "b": URIFile{URI: otherFolder}},
 			Invocation{Inputs: Inputs{"a": Literal{Value: 1}, "b": URIFile{URI: otherFolder + "/c"}}}, pipeline, `its input "b"`},
 		{"an input that the job does not show", Inputs{"a": Literal{Value: "1"}}, Invocation{Inputs: Inputs{"c": Literal{Value: 2}}}, pipeline, ""},

@@ -14,8 +14,9 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// A Job is a job as ARM shows it. A batch job is a pipeline job with one step, which runs the script and owns outputs
-// and logs. Inputs and Outputs are empty here for a batch job: [BatchJob] has them.
+// A Job is a job as ARM shows it. A batch job is a pipeline job with one step, which runs the
+// script and owns outputs and logs. Inputs and Outputs are empty here for a batch job: [BatchJob]
+// has them.
 type Job struct {
 	Meta
 	// Name is the job's id within the workspace, the handle for every call of [JobsClient].
@@ -46,17 +47,14 @@ type Job struct {
 	Outputs Outputs `wire:"properties/outputs,snake"`
 	// IsArchived hides the job from ordinary lists.
 	IsArchived bool `wire:"properties/isArchived"`
-	// Extra holds members that this version does not know, by JSON Pointer; among them what the other job types have.
+	// Extra holds members that this version does not know, such as those of other job types.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (j *Job) UnmarshalJSON(b []byte) error { return wire.Decode(b, j) }
 
-// MarshalJSON implements [json.Marshaler].
 func (j Job) MarshalJSON() ([]byte, error) { return wire.Encode(j, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (j Job) String() string { return printed(j) }
 
 // IsBatch reports whether the job was started by invoking a model deployment of a batch endpoint.
@@ -70,7 +68,7 @@ func (j Job) Parameters() map[string]string { return runParameters(j.Properties)
 // StudioURL opens the job in the studio. Empty when the service gave none.
 func (j Job) StudioURL() string { return j.Services["Studio"].Endpoint }
 
-// JobService is where people watch a job. Its name, "Studio" or "Tracking", is the key in the job's Services.
+// JobService is where people watch a job. Its key in Services is "Studio" or "Tracking".
 type JobService struct {
 	// Endpoint is a URL.
 	Endpoint string `wire:"endpoint"`
@@ -82,7 +80,8 @@ type JobService struct {
 	ErrorMessage string `wire:"errorMessage"`
 	// Properties are free.
 	Properties map[string]json.RawMessage `wire:"properties"`
-	// Extra holds members that this version does not know, and the type, which the two APIs call by different names.
+	// Extra holds members that this version does not know, and the type under the API's name for
+	// it.
 	Extra map[string]json.RawMessage
 }
 
@@ -101,17 +100,17 @@ func (j JobsClient) Get(ctx context.Context, name string) (Job, error) {
 	return do[Job](ctx, j.c, j.request(http.MethodGet, "get", name))
 }
 
-// ListJobsOptions narrow [JobsClient.List] and [JobsClient.ListSummaries]. The zero value lists all active jobs of the
-// workspace, of every type.
+// ListJobsOptions narrow [JobsClient.List] and [JobsClient.ListSummaries]. The zero value lists all
+// active jobs of the workspace, of every type.
 type ListJobsOptions struct {
-	// ExperimentName keeps the jobs of one experiment; for batch jobs that is the endpoint's name. The service has no such
-	// filter, so the client applies it, and all pages are read.
+	// ExperimentName selects one experiment, which for batch jobs is the endpoint's name. The
+	// service cannot filter by it: the client does, and reads all pages.
 	ExperimentName string
-	// JobType asks for one type, for example "Pipeline".
+	// JobType selects one type, for example "Pipeline".
 	JobType string
-	// Tag asks for jobs with the tag of this name.
+	// Tag selects jobs that have a tag of this name.
 	Tag string
-	// Properties asks for jobs that have all of these properties. An empty value asks for the name alone.
+	// Properties selects jobs that have all of these. An empty value matches every value.
 	Properties map[string]string
 	// View is [ListViewActiveOnly] when empty.
 	View ListView
@@ -119,20 +118,20 @@ type ListJobsOptions struct {
 	pages *int // counts the requests
 }
 
-// List iterates over the jobs of the workspace, a page at a time as the loop asks for more.
+// List iterates over the jobs of the workspace, a page at a time.
 func (j JobsClient) List(ctx context.Context, options *ListJobsOptions) iter.Seq2[Job, error] {
 	return listJobs(ctx, j, options, func(job Job) string { return job.ExperimentName })
 }
 
-// Cancel stops a job and waits until the service has carried that out; the job's status then goes to Canceled. Output and
-// logs written so far stay. A missing job is [ErrNotFound].
+// Cancel stops a job and waits until the service has done so; its status then becomes Canceled.
+// Output and logs written so far stay. A missing job is [ErrNotFound].
 func (j JobsClient) Cancel(ctx context.Context, name string, options *WaitOptions) error {
 	p, err := j.BeginCancel(ctx, name)
 	_, err = untilDone(ctx, p, err, options)
 	return err
 }
 
-// BeginCancel is [JobsClient.Cancel] without the waiting: it returns when the service has accepted the request.
+// BeginCancel is [JobsClient.Cancel] without the waiting.
 func (j JobsClient) BeginCancel(ctx context.Context, name string) (*Poller[Nothing], error) {
 	return beginOperation[Nothing](ctx, j.c, j.request(http.MethodPost, "cancel", name, "cancel"))
 }
@@ -144,22 +143,24 @@ func (j JobsClient) Delete(ctx context.Context, name string, options *WaitOption
 	return err
 }
 
-// BeginDelete is [JobsClient.Delete] without the waiting: it returns when the service has accepted the request.
+// BeginDelete is [JobsClient.Delete] without the waiting.
 func (j JobsClient) BeginDelete(ctx context.Context, name string) (*Poller[Nothing], error) {
 	return beginOperation[Nothing](ctx, j.c, j.request(http.MethodDelete, "delete", name))
 }
 
-// Wait follows a job to its end and returns it. It blocks, asks once per interval (a quarter of a second at first, up to
-// five seconds for long jobs), and stops at once when ctx ends; the job itself goes on then, see [JobsClient.Cancel].
+// Wait follows a job to its end and returns it. It blocks and polls: every quarter of a second at
+// first, every five seconds for long jobs. When ctx ends it returns at once, and the job goes on;
+// [JobsClient.Cancel] stops it.
 //
-// A job that ends as Failed or Canceled is an [*JobFailedError] with the user's own traceback where the job left one. A
-// Completed job can still have files that failed, and does not show it: with an error threshold of -1, the default, the
-// service ignores them. [JobsClient.Counts] tells, and so does the last call of OnProgress.
+// A job that ends as Failed or Canceled is a [*JobFailedError], with the script's traceback if the
+// job left one. A Completed job may have failed files: with an error threshold of -1, the default,
+// the service ignores them. [JobsClient.Counts] shows them, and so does the last call of
+// OnProgress.
 //
-// A job that does not exist is [ErrNotFound] after five seconds: one that was invoked a moment ago may show late.
+// A job that does not exist is [ErrNotFound] after five seconds, because a new job may appear late.
 //
-// With OnProgress, each poll makes one request more, for Progress.Counts; it puts off the next poll by a second at most, and
-// where it fails the counts are nil.
+// With OnProgress, each poll makes one more request, for Progress.Counts. It delays the next poll
+// by a second at most; if it fails, the counts are nil.
 func (j JobsClient) Wait(ctx context.Context, name string, options *WaitOptions) (Job, error) {
 	p, err := j.Poller(name)
 	if err != nil {
@@ -168,7 +169,8 @@ func (j JobsClient) Wait(ctx context.Context, name string, options *WaitOptions)
 	return p.PollUntilDone(ctx, options)
 }
 
-// Poller returns a poller for a job, for callers that schedule their polls themselves. It sends nothing.
+// Poller returns a poller for a job, for callers that schedule the polls themselves. It sends
+// nothing.
 func (j JobsClient) Poller(name string) (*Poller[Job], error) {
 	op := operation{"wait for", "job", name}
 	if err := checkName(op, "name", name); err != nil {
@@ -180,20 +182,21 @@ func (j JobsClient) Poller(name string) (*Poller[Job], error) {
 	return newPoller(j.c, op, &jobHandler{jobs: j, name: name}, jobSchedule), nil
 }
 
-// jobHandler follows a job through ARM: one request a poll, with the management token that the client has anyway.
+// jobHandler follows a job through ARM: one request per poll, with the management token that the
+// client has anyway.
 type jobHandler struct {
 	jobs  JobsClient
 	name  string
 	job   Job
-	files *jobCounter // made when somebody wants to know
-	began time.Time   // when it was asked for first
+	files *jobCounter // made for the first counts
+	began time.Time   // time of the first poll
 }
 
-// jobAppears is how long a job that is not there is waited for: the management plane shows one about a second after its
-// invocation (a recording of 2026 has it after one second; how late it can be is not evidenced).
+// jobAppears is how long to wait for a job that is not found: the management plane shows a new one
+// about a second after its invocation (recording of 2026; the longest delay is not documented).
 const jobAppears = 5 * time.Second
 
-// startedJobAppears is jobAppears for a job that this client has started itself.
+// startedJobAppears is jobAppears for a job that this client started itself.
 const startedJobAppears = 30 * time.Second
 
 func (h *jobHandler) token() resumeToken {
@@ -208,7 +211,7 @@ func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
 	return s, err
 }
 
-// ask reads the job. How it ended is not an error here.
+// ask reads the job. A failed job is not an error here.
 func (h *jobHandler) ask(ctx context.Context) (pollState, error) {
 	r := h.jobs.request(http.MethodGet, "wait for", h.name)
 	if h.began.IsZero() {
@@ -243,8 +246,7 @@ func (h *jobHandler) counts(ctx context.Context) *JobCounts {
 	return &counts
 }
 
-// A JobSummary is how a job is doing: the few members of a [Job] that a list or a watch of many jobs shows. It is not sent
-// back, so what it leaves out is not kept.
+// A JobSummary is the few members of a [Job] that a list of many jobs shows.
 type JobSummary struct {
 	// Name is the job's id within the workspace, the handle for every call of [JobsClient].
 	Name string `wire:"name"`
@@ -258,14 +260,13 @@ type JobSummary struct {
 	CreatedAt time.Time `wire:"systemData/createdAt"`
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. It reads the JSON of a [Job].
+// UnmarshalJSON reads the JSON of a [Job].
 func (s *JobSummary) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
 
-// MarshalJSON implements [json.Marshaler].
 func (s JobSummary) MarshalJSON() ([]byte, error) { return wire.Encode(s, wire.ForCaller) }
 
-// ListSummaries is a cheaper [JobsClient.List] that yields only the name, status and times of each job. It makes the same
-// requests, in the same order, and takes a small part of the time and memory.
+// ListSummaries is a cheaper [JobsClient.List] that yields only the name, status and times of each
+// job. It makes the same requests and takes a fraction of the time and memory.
 //
 //	for job, err := range client.Jobs().ListSummaries(ctx, &azmlbatch.ListJobsOptions{ExperimentName: "digits"}) {
 //		if err != nil {
@@ -310,24 +311,26 @@ func listJobs[T any](ctx context.Context, j JobsClient, options *ListJobsOptions
 	}
 }
 
-// JobStatus is the state of a job. A status that this package does not know means that the job still goes on.
+// JobStatus is the state of a job. A status that this package does not know means that the job goes
+// on.
 type JobStatus string
 
-// The statuses that the service documents. Completed, Failed and Canceled are the ends of a batch job.
+// The statuses that the service documents. Completed, Failed and Canceled are the ends of a batch
+// job.
 const (
-	JobStatusNotStarted      JobStatus = "NotStarted"      // taken by the service, nothing done yet
+	JobStatusNotStarted      JobStatus = "NotStarted"      // accepted, nothing done yet
 	JobStatusStarting        JobStatus = "Starting"        // being set up
-	JobStatusProvisioning    JobStatus = "Provisioning"    // waiting for compute to be made
-	JobStatusPreparing       JobStatus = "Preparing"       // the state of the answer to an invocation; images are built and data is mounted
-	JobStatusQueued          JobStatus = "Queued"          // waiting for nodes; free ones, or ones that have to start first
-	JobStatusRunning         JobStatus = "Running"         // of a batch job it says nothing about the script: its step may still be queued
-	JobStatusFinalizing      JobStatus = "Finalizing"      // outputs and logs are collected
-	JobStatusCancelRequested JobStatus = "CancelRequested" // somebody has asked for its end
+	JobStatusProvisioning    JobStatus = "Provisioning"    // waiting for compute
+	JobStatusPreparing       JobStatus = "Preparing"       // the first status; images are built, data is mounted
+	JobStatusQueued          JobStatus = "Queued"          // waiting for free nodes, or for nodes to start
+	JobStatusRunning         JobStatus = "Running"         // the script of a batch job may still be queued
+	JobStatusFinalizing      JobStatus = "Finalizing"      // outputs and logs are being collected
+	JobStatusCancelRequested JobStatus = "CancelRequested" // a cancellation was requested
 	JobStatusCompleted       JobStatus = "Completed"       // ended; files may have failed all the same, see [JobsClient.Counts]
 	JobStatusFailed          JobStatus = "Failed"          // ended; [JobFailedError] says why
-	JobStatusCanceled        JobStatus = "Canceled"        // ended because somebody asked for it, or the nodes were lost
-	JobStatusNotResponding   JobStatus = "NotResponding"   // the nodes have not been heard of; it may come back
-	JobStatusPaused          JobStatus = "Paused"          // stopped for the time being
+	JobStatusCanceled        JobStatus = "Canceled"        // ended by a cancellation, or because nodes were lost
+	JobStatusNotResponding   JobStatus = "NotResponding"   // no word from the nodes; it may recover
+	JobStatusPaused          JobStatus = "Paused"          // paused
 	JobStatusUnknown         JobStatus = "Unknown"         // the service does not know
 )
 
@@ -336,8 +339,8 @@ func (s JobStatus) Done() bool {
 	return s == JobStatusCompleted || s == JobStatusFailed || s == JobStatusCanceled
 }
 
-// runParameters reads azureml.parameters, JSON as text: the only place where the resolved file name shows since 2023. All
-// values on record are text; one of another kind is given as it stands, and costs none of the others.
+// runParameters reads azureml.parameters, JSON as text: since 2023 the only place that shows the
+// resolved file name. All recorded values are text; any other is returned as its JSON.
 func runParameters(properties map[string]string) map[string]string {
 	p := map[string]string{}
 	err := wire.EachMember([]byte(properties["azureml.parameters"]), func(name string, value []byte) error {
@@ -354,5 +357,5 @@ func runParameters(properties map[string]string) map[string]string {
 	return p
 }
 
-// jobResult is the Result of a job's token.
+// jobResult is the Result in a job's resume token.
 var jobResult = reflect.TypeFor[Job]().Name()

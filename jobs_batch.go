@@ -14,8 +14,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// A BatchJob is a job as the batch service shows it: the answer of an invocation, and the only view with the inputs and
-// outputs that were asked for. [Job] is the same job as ARM shows it. Its Name is the handle for everything else.
+// A BatchJob is a job as the batch service shows it: the answer to an invocation, and the only view
+// with the requested inputs and outputs. [Job] is ARM's view of the same job.
 type BatchJob struct {
 	Meta
 	// Name of the job, "batchjob-…" or "pipelinejob-…": opaque, and the handle for [JobsClient].
@@ -26,19 +26,19 @@ type BatchJob struct {
 	DisplayName string `wire:"properties/name"`
 	// Description is free text.
 	Description string `wire:"properties/description"`
-	// ProvisioningState says that the service has taken the job ("Succeeded" from the start); it is not the job's result.
+	// ProvisioningState is Succeeded once the job is accepted. It is not the job's result.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Inputs as asked for.
+	// Inputs as requested.
 	Inputs Inputs `wire:"properties/inputData"`
-	// Outputs as asked for; the service names the one of a model deployment "score".
+	// Outputs as requested; the service names the one of a model deployment "score".
 	Outputs Outputs `wire:"properties/outputData"`
-	// Output is where the job's own artifacts lie, as lists show it; empty in the answer of an invocation.
+	// Output is the place of the job's own artifacts. Only lists show it.
 	Output JobOutputLocation `wire:"properties/output"`
 	// Compute the job runs on.
 	Compute JobCompute `wire:"properties/compute"`
 	// MiniBatchSize in files per call of the script's run. Older answers only; see Parameters.
 	MiniBatchSize int64 `wire:"properties/miniBatchSize"`
-	// ErrorThreshold is the number of failed files that ends the job; -1 ignores failures. Older answers only.
+	// ErrorThreshold is how many files may fail; -1 ignores failures. Older answers only.
 	ErrorThreshold *int `wire:"properties/errorThreshold"`
 	// RetrySettings of the job.
 	RetrySettings RetrySettings `wire:"properties/retrySettings"`
@@ -46,7 +46,7 @@ type BatchJob struct {
 	LoggingLevel LoggingLevel `wire:"properties/loggingLevel"`
 	// OutputFileName of the predictions. Older answers only; see [BatchJob.Parameters].
 	OutputFileName string `wire:"properties/outputFileName"`
-	// MaxConcurrencyPerInstance is the number of worker processes per node. Rarely answered.
+	// MaxConcurrencyPerInstance is the number of worker processes per node. Rarely returned.
 	MaxConcurrencyPerInstance int `wire:"properties/maxConcurrencyPerInstance"`
 	// Services of the job, "Tracking" and "Studio".
 	Services map[string]JobService `wire:"properties/interactionEndpoints,readonly"`
@@ -58,22 +58,19 @@ type BatchJob struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (j *BatchJob) UnmarshalJSON(b []byte) error { return wire.Decode(b, j) }
 
-// MarshalJSON implements [json.Marshaler].
 func (j BatchJob) MarshalJSON() ([]byte, error) { return wire.Encode(j, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (j BatchJob) String() string { return printed(j) }
 
-// Deployment is the name of the deployment that took the job.
+// Deployment is the name of the deployment that runs the job.
 func (j BatchJob) Deployment() string {
 	return cmp.Or(j.Tags["azureml.deploymentname"], segmentAfter(j.ID, "deployments"))
 }
 
-// Parameters is the effective configuration of the run, such as mini_batch_size, run_max_try, append_row_file_name and
-// output_uri, all as text. It is nil when the job has none.
+// Parameters is the effective configuration of the run, such as mini_batch_size, run_max_try,
+// append_row_file_name and output_uri, all as text; nil if the job has none.
 func (j BatchJob) Parameters() map[string]string { return runParameters(j.Properties) }
 
 // StudioURL opens the job in the studio. Empty when the service gave none.
@@ -107,8 +104,8 @@ type JobOutputLocation struct {
 	Extra map[string]json.RawMessage
 }
 
-// GetJob reads a job through the endpoint's scoring URI, as a caller can who may invoke and nothing more. It needs the
-// endpoint's scoring URI first and so makes two requests; [JobsClient.Get] makes one.
+// GetJob reads a job through the endpoint's scoring URI, which shows its inputs and outputs. It
+// makes two requests, the first for that URI; [JobsClient.Get] makes one.
 func (e EndpointsClient) GetJob(ctx context.Context, endpoint, job string) (BatchJob, error) {
 	op := operation{"get", "job", job}
 	if err := checkName(op, "job", job); err != nil {
@@ -127,12 +124,13 @@ type ListBatchJobsOptions struct {
 	Deployment string
 }
 
-// ListJobs iterates over the jobs of an endpoint, or of one deployment, with their inputs and outputs, a page at a time as
-// the loop asks for more. It asks the workspace data plane. Where that refuses, as it does for many users since 2026
-// (azure-sdk-for-python issue 45212), it goes on with the jobs of the management plane that the endpoint started; those
-// have no Inputs, and Outputs only where the invocation chose them, as [EndpointsClient.Invoke] does.
+// ListJobs iterates over the jobs of an endpoint, or of one deployment, with their inputs and
+// outputs, a page at a time. It asks the workspace data plane. If that refuses, as it does for many
+// users since 2026 (azure-sdk-for-python issue 45212), it continues with the management plane's
+// jobs of the endpoint. Those have no Inputs, and Outputs only if the invocation chose them, as
+// [EndpointsClient.Invoke] does.
 //
-// An endpoint that neither plane knows is [ErrNotFound]. The jobs of an endpoint that was deleted stay.
+// An endpoint that neither plane knows is [ErrNotFound]. The jobs of a deleted endpoint stay.
 func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options *ListBatchJobsOptions) iter.Seq2[BatchJob, error] {
 	l := jobsOf{e.c, operation{"list jobs of", "endpoint", endpoint}, endpoint, orZero(options).Deployment}
 	return func(yield func(BatchJob, error) bool) {
@@ -153,7 +151,7 @@ func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options 
 			}
 		}
 		if refusal != nil {
-			l.goOn(ctx, refusal, seen, yield)
+			l.onManagementPlane(ctx, refusal, seen, yield)
 		}
 	}
 }
@@ -185,8 +183,9 @@ func (l jobsOf) onDataPlane(ctx context.Context) iter.Seq2[BatchJob, error] {
 		query: url.Values{"api-version": {"2020-09-01-dataplanepreview"}}})
 }
 
-// goOn yields what the data plane did not. A link to another host or in a circle is not an answer to work around.
-func (l jobsOf) goOn(ctx context.Context, refusal error, seen map[string]bool, yield func(BatchJob, error) bool) {
+// onManagementPlane yields the jobs that the data plane did not. A link to another host or in a
+// circle is no refusal to work around.
+func (l jobsOf) onManagementPlane(ctx context.Context, refusal error, seen map[string]bool, yield func(BatchJob, error) bool) {
 	if ctx.Err() != nil || errors.Is(refusal, errForeignHost) || errors.Is(refusal, errRepeatedLink) {
 		yield(BatchJob{}, refusal)
 		return
@@ -210,8 +209,8 @@ func (l jobsOf) goOn(ctx context.Context, refusal error, seen map[string]bool, y
 	}
 }
 
-// started reports whether the endpoint started a job. The experiment is the endpoint's name unless the invocation chose
-// another; the description names the endpoint in any case.
+// started reports whether the endpoint started a job. The experiment is the endpoint's name unless
+// the invocation chose another; the description names the endpoint in any case.
 func (l jobsOf) started(job Job) bool {
 	const batchTag, deploymentTag = "azureml.batchrun", "azureml.deploymentname"
 	if job.Tags[batchTag] != "true" || l.deployment != "" && !strings.EqualFold(job.Tags[deploymentTag], l.deployment) {
@@ -221,8 +220,8 @@ func (l jobsOf) started(job Job) bool {
 		strings.Contains(strings.ToLower(job.Description), "endpoint: "+strings.ToLower(l.endpoint)+",")
 }
 
-// scoringURI reads where the endpoint takes invocations. It is not kept: a URI of an endpoint that was deleted and made
-// anew can differ.
+// scoringURI reads the endpoint's scoring URI. It is not cached: a recreated endpoint may have
+// another.
 func (e EndpointsClient) scoringURI(ctx context.Context, endpoint string) (string, error) {
 	ep, err := e.Get(ctx, endpoint)
 	if err != nil {
@@ -234,7 +233,7 @@ func (e EndpointsClient) scoringURI(ctx context.Context, endpoint string) (strin
 	return strings.TrimSuffix(ep.ScoringURI, "/"), nil
 }
 
-// batchView is the job as far as ARM knows what the batch service would show.
+// batchView is the batch service's view of the job, as far as ARM has it.
 func (j Job) batchView() BatchJob {
 	b := BatchJob{Meta: j.Meta, Name: j.Name, Status: j.Status, DisplayName: j.DisplayName, Description: j.Description,
 		Tags: j.Tags, Properties: j.Properties}

@@ -15,24 +15,25 @@ import (
 	"time"
 )
 
-// JobCounts say how far the files of a job are. A number that nothing tells is -1, which is not the same as none.
+// JobCounts are the files and mini-batches of a job. A number that is not known is -1.
 //
-// With an error threshold of -1, the default, a job with failed files ends as Completed and its predictions lack them:
-// only FilesFailed tells.
+// With an error threshold of -1, the default, a job with failed files ends as Completed, and its
+// predictions lack them: only FilesFailed shows it.
 type JobCounts struct {
 	// Files is the number of files of the input.
 	Files int
-	// FilesDone is the number of files that are done with, the failed ones among them.
+	// FilesDone is the number of files processed, including failed ones.
 	FilesDone int
 	// FilesFailed is the number of files for which the script gave no result.
 	FilesFailed int
-	// MiniBatches is the number of mini-batches that the input was cut into.
+	// MiniBatches is the number of mini-batches of the input.
 	MiniBatches int
-	// MiniBatchesDone is the number of mini-batches that are done with, well or badly.
+	// MiniBatchesDone is the number of mini-batches processed, including failed ones.
 	MiniBatchesDone int
 }
 
-// String is for people: "3 of 10 files done, 1 failed; 1 of 4 mini-batches done", with ? for what is unknown.
+// String gives, for example, "3 of 10 files done, 1 failed; 1 of 4 mini-batches done", with ? for
+// unknown numbers.
 func (c JobCounts) String() string {
 	text := func(n int) string {
 		if n < 0 {
@@ -46,9 +47,9 @@ func (c JobCounts) String() string {
 
 func unknownCounts() JobCounts { return JobCounts{-1, -1, -1, -1, -1} }
 
-// Counts reads how many files of a job are done and how many of them failed, while it runs and after. It makes two
-// requests, and a few more where the metrics of the job do not tell and the engine's own report must be read. A job that
-// has not started, or of which nothing can be read, is [ErrNotFound].
+// Counts reads how many files of a job are done and how many failed, during the job and after it.
+// It makes two requests, and a few more if the job's metrics are incomplete and it must read the
+// logs. A job that has not started, or that has neither, is [ErrNotFound].
 func (j JobsClient) Counts(ctx context.Context, name string) (JobCounts, error) {
 	op := operation{"count files of", "job", name}
 	if err := checkName(op, "name", name); err != nil {
@@ -57,25 +58,27 @@ func (j JobsClient) Counts(ctx context.Context, name string) (JobCounts, error) 
 	counts, err := (&jobCounter{jobs: j, name: name}).read(ctx, "")
 	if err == nil && counts == unknownCounts() {
 		err = &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Err: ErrNotFound,
-			Message: "neither the metrics nor the logs of the job tell", Remedy: "its script may not have started yet"}
+			Message: "neither the job's metrics nor its logs have counts", Remedy: "its script may not have started yet"}
 	}
 	return counts, err
 }
 
-// jobCounter counts the files of one job, again and again while it runs.
+// jobCounter counts the files of one job, repeatedly while it runs.
 type jobCounter struct {
 	jobs     JobsClient
 	name     string
-	step     *JobStep  // that runs the script, once it is there
-	fromLogs JobCounts // what the logs said last
+	step     *JobStep  // that runs the script, once found
+	fromLogs JobCounts // the last from the logs
 	logsRead time.Time
 }
 
-// logsKeep is how long the counts of a running job's logs are good: the engine writes its overview every ten seconds.
+// logsKeep is how long counts from a running job's logs stay valid: the engine writes its overview
+// every ten seconds.
 const logsKeep = 10 * time.Second
 
-// read asks the metrics of the step: one request, once the step is found. Where they tell nothing it asks the logs, and
-// the engine's report where they do not tell all of a job that has ended. An empty status means the step's.
+// read asks for the step's metrics: one request, once the step is found. If they have no counts it
+// reads the logs; if they are incomplete and the job has ended, the engine's report. An empty
+// status means the step's.
 func (k *jobCounter) read(ctx context.Context, status JobStatus) (JobCounts, error) {
 	if k.step == nil {
 		step, err := k.jobs.scoringStep(ctx, k.name)
@@ -101,12 +104,12 @@ func (k *jobCounter) read(ctx context.Context, status JobStatus) (JobCounts, err
 		return counts, nil
 	}
 	if err != nil && logErr != nil {
-		return counts, &alsoError{logErr, err, "the metrics had not told"}
+		return counts, &alsoError{logErr, err, "reading the metrics failed"}
 	}
 	return counts, cmp.Or(err, logErr)
 }
 
-// whole makes all be done of a job that is Completed, whose last metrics may come late, and whose report is all there is.
+// whole counts everything as done if the job is Completed, because its last metrics may come late.
 func (c JobCounts) whole(status JobStatus) JobCounts {
 	if status == JobStatusCompleted {
 		c.Files, c.MiniBatches = max(c.Files, c.FilesDone), max(c.MiniBatches, c.MiniBatchesDone)
@@ -115,7 +118,7 @@ func (c JobCounts) whole(status JobStatus) JobCounts {
 	return c
 }
 
-// or fills in from another source what this one does not tell.
+// or fills in unknown numbers from another source.
 func (c JobCounts) or(other JobCounts) JobCounts {
 	pick := func(own, other int) int {
 		if own < 0 {
@@ -127,10 +130,12 @@ func (c JobCounts) or(other JobCounts) JobCounts {
 		pick(c.MiniBatches, other.MiniBatches), pick(c.MiniBatchesDone, other.MiniBatchesDone)}
 }
 
-// metricCounts reads the metrics of a run through MLflow's REST API, which gives the last value of all of them at once. The
-// engine of 2020 logs "Failed Items", "Total Items", "Remaining Items", "Remaining Mini Batches" and "Total MiniBatches",
-// which a user saw as "Total Mini Batches" in 2022 (MachineLearningNotebooks issue 1703). What remains is logged from the
-// first mini-batch that is done with; above a thousand it is thinned out, so a running job's counts can be a little late.
+// metricCounts reads the metrics of a run through MLflow's REST API, which gives the last value of
+// all of them at once. The engine of 2020 logs "Failed Items", "Total Items", "Remaining Items",
+// "Remaining Mini Batches" and "Total MiniBatches", which a user saw as "Total Mini Batches" in
+// 2022 (MachineLearningNotebooks issue 1703). The remaining numbers are logged from the first
+// finished mini-batch on, above a thousand mini-batches less often, so a running job's counts may
+// lag.
 func (j JobsClient) metricCounts(ctx context.Context, run string) (JobCounts, error) {
 	counts := unknownCounts()
 	u, err := j.c.dataPlaneURL(ctx, "mlflow/v1.0", "api", "2.0", "mlflow", "runs", "get")
@@ -180,8 +185,8 @@ func totalAndDone(metrics map[string]int, total, remaining string) (int, int) {
 	return all, max(0, all-left)
 }
 
-// logCounts reads the counts from a step's logs: from the engine's report, which has a line for each try of a mini-batch
-// and all of a job that has ended, else from the newest overview.
+// logCounts reads the counts from a step's logs: if the job has ended, from the engine's report,
+// which has a line for each try of a mini-batch; else from the newest overview.
 func (j JobsClient) logCounts(ctx context.Context, job string, step JobStep, ended bool) (JobCounts, error) {
 	logs, err := j.listLogs(ctx, job, step)
 	if err != nil {
@@ -224,8 +229,8 @@ var (
 	allProcessedPattern = regexp.MustCompile(`(?i)all\s+(\d+)\s+[a-z\s-]*processed`)
 )
 
-// overviewCounts finds the last count of mini-batches in the engine's words of 2020. Today's are not evidenced: what does
-// not look like them is passed over.
+// overviewCounts finds the last count of mini-batches in the engine's wording of 2020. Today's is
+// not documented; lines that look different are skipped.
 func overviewCounts(text string) JobCounts {
 	counts := unknownCounts()
 	for line := range strings.Lines(text) {
@@ -238,7 +243,7 @@ func overviewCounts(text string) JobCounts {
 	return counts
 }
 
-// count reads a number; -1 when it is none.
+// count reads a number; -1 if the text is not one.
 func count(text string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || n < 0 || float64(n) > maxCount {

@@ -115,8 +115,7 @@ var causeLogs = []*regexp.Regexp{
 }
 
 const (
-	miniBatchReport = "logs/sys/job_report/processed_mini-batches.csv"
-	jobResultLog    = "logs/job_result.txt"
+	jobResultLog = "logs/job_result.txt"
 
 	maxLogRead   = 1 << 20 // of one log, which may be huge
 	maxCauseLogs = 50      // a job has some logs for each of its processes

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// An OutputFile is one file of a job's output "score": the predictions, or what the script wrote to AZUREML_BI_OUTPUT_PATH.
+// An OutputFile is one file of a job's output "score": the predictions, or what the script wrote to
+// AZUREML_BI_OUTPUT_PATH.
 type OutputFile struct {
 	// Name is the path within the output.
 	Name string
@@ -25,7 +26,7 @@ type output struct {
 	file   string // predictions.csv
 }
 
-// output finds the place of the results of a job that is known by name only.
+// output finds the place of a job's results by the job's name.
 func (j JobsClient) output(ctx context.Context, op operation, name string) (output, error) {
 	job, err := j.Get(ctx, name)
 	if err != nil {
@@ -34,8 +35,8 @@ func (j JobsClient) output(ctx context.Context, op operation, name string) (outp
 	return j.outputOf(ctx, op, job)
 }
 
-// outputOf finds the place of a job's results. An output that was asked for stands in the job's
-// parameters; else the service uses azureml/{run of the step}/score/ on the default datastore.
+// outputOf finds the place of a job's results: the output in the job's parameters, else
+// azureml/{run of the step}/score/ on the default datastore.
 func (j JobsClient) outputOf(ctx context.Context, op operation, job Job) (output, error) {
 	parameters := job.Parameters()
 	file := parameters["append_row_file_name"] // none where the script writes its own files
@@ -55,8 +56,8 @@ func (j JobsClient) outputOf(ctx context.Context, op operation, job Job) (output
 	return o, err
 }
 
-// ListOutputs iterates over the files of a job's output. While the job runs, and after it failed, there may be files of
-// single workers, temp_…, which the service joins at the end.
+// ListOutputs iterates over the files of a job's output. While the job runs, and after a failure,
+// there may be files temp_… of single workers, which the service joins at the end.
 func (j JobsClient) ListOutputs(ctx context.Context, name string) iter.Seq2[OutputFile, error] {
 	op := operation{"list outputs of", "job", name}
 	return func(yield func(OutputFile, error) bool) {
@@ -103,8 +104,8 @@ func (j JobsClient) OpenOutput(ctx context.Context, f OutputFile) (io.ReadCloser
 	return j.c.openBlob(ctx, op, at)
 }
 
-// Download writes the files of a job's output into a folder, which is made if it does not exist. Nothing is written
-// outside of it, and a file appears whole or not at all.
+// Download writes the files of a job's output into a folder, and creates the folder if needed.
+// Nothing is written outside of it, and a file appears whole or not at all.
 func (j JobsClient) Download(ctx context.Context, name, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := operation{"download outputs of", "job", name}
 	return inSpan(ctx, j.c, op, func(ctx context.Context) (DownloadResult, error) {

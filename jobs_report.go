@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// miniBatchReport is the engine's report, a log with a line for each try of a mini-batch.
+const miniBatchReport = "logs/sys/job_report/processed_mini-batches.csv"
+
 // reportLines reads the report by the names of its columns, which are all that is known of it: each
 // line is a function from a column to its value. A last line that is cut short is left out.
 func reportLines(r io.Reader) iter.Seq2[func(column string) string, error] {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A JobStep is a step of a job as run history shows it. ARM shows no properties of a step at all.
+// A JobStep is a step of a job, from run history. ARM shows no properties of steps.
 type JobStep struct {
 	// Name of the step in its pipeline: "batchscoring" for the step that runs the script.
 	Name string
@@ -30,12 +30,13 @@ type JobStep struct {
 	Message string
 }
 
-// artifacts is the run whose outputs and logs the step shows: another one when the step was reused.
+// artifacts is the run that has the step's outputs and logs: another one if the step was reused.
 func (s JobStep) artifacts() string {
 	return cmp.Or(s.Properties["azureml.reusedrunid"], s.RunID)
 }
 
-// ListSteps iterates over the steps of a job: one request a page, plus two the first time to find run history's host.
+// ListSteps iterates over the steps of a job. It makes one request per page, and two more the first
+// time, to find run history's host.
 func (j JobsClient) ListSteps(ctx context.Context, name string) iter.Seq2[JobStep, error] {
 	op := operation{"list steps of", "job", name}
 	return func(yield func(JobStep, error) bool) {
@@ -56,7 +57,8 @@ func (j JobsClient) ListSteps(ctx context.Context, name string) iter.Seq2[JobSte
 	}
 }
 
-// run is what this package reads of a run of run history. What does not fit, such as a time without a zone, is left out.
+// run is the part of a run of run history that this package reads. A value that does not fit, such
+// as a time without a zone, is dropped.
 type run struct {
 	RunID       string            `wire:"runId"`
 	Type        string            `wire:"runType"`
@@ -160,7 +162,7 @@ func noScoringStep(name string) error {
 		Err: errNoScoringStep}
 }
 
-// errNoScoringStep says that a job is there, but not the step that runs its script.
+// errNoScoringStep says that a job exists, but not the step that runs its script.
 var errNoScoringStep = errors.New("no scoring step")
 
 const scoringStepName = "batchscoring"

@@ -11,29 +11,29 @@ import (
 	"time"
 )
 
-// WatchOptions tune [JobsClient.Watch]. The zero value and nil mean the defaults.
+// WatchOptions tune [JobsClient.Watch]. Nil means the defaults.
 type WatchOptions struct {
-	// Interval between two rounds. Zero means what Wait does, a quarter of a second at first and five seconds later, but
-	// never more than ten requests a second.
+	// Interval between two rounds. Zero means what Wait does, a quarter of a second at first and
+	// five seconds later, but never more than ten requests a second.
 	Interval time.Duration
-	// Explain reads the logs of each job that fails, as Wait does: some eight requests more for each of them. Without it
-	// the error of a failed job has no cause; [JobsClient.Wait] finds it.
+	// Explain reads the logs of each failed job, as Wait does, with about eight more requests per
+	// job. Without it the error of a failed job has no cause; [JobsClient.Wait] finds it.
 	Explain bool
 }
 
-// Watch follows many jobs and yields each as it ends: a Completed one without error, one that Failed or was Canceled with
-// a [*JobFailedError], and one that cannot be read with that error and a Job that has only its Name. An unknown one is
-// [ErrNotFound] after five seconds, because a job that was invoked a moment ago may show late. The others are not lost by
-// that. Every name comes once, and the loop ends with the last of them. Jobs that end between two rounds come in the order
-// of names.
+// Watch follows many jobs and yields each as it ends: a Completed job without error; a Failed or
+// Canceled one with a [*JobFailedError]; one that cannot be read with that error and a Job that has
+// only its Name, and the loop goes on. An unknown job is [ErrNotFound] after five seconds, because
+// a new job may appear late. Every name comes once; jobs that end between two rounds come in the
+// order of names.
 //
-// A round lists the workspace's jobs until all names have been seen, one request for each page of the service, and reads
-// each job that has ended, one request. A job missing from the list is fetched individually. So N jobs cost about N
-// divided by the size of a page a round, however many they are. It starts no goroutine, stops asking when the loop is
-// left, and never stops a job.
+// A round lists the workspace's jobs until all names have been seen, with one request per page, and
+// reads each job that has ended. A job missing from the list is fetched individually. So a round
+// for N jobs costs about N divided by the page size. Watch starts no goroutine, stops asking when
+// the loop is left, and never stops a job.
 //
-// When ctx ends, or the list fails in spite of its retries, the last error is an [*UnfinishedError] with the names that
-// are left, to go on with.
+// If ctx ends, or the list fails despite its retries, the last error is an [*UnfinishedError] with
+// the names that remain.
 func (j JobsClient) Watch(ctx context.Context, names []string, options *WatchOptions) iter.Seq2[Job, error] {
 	o := orZero(options)
 	return func(yield func(Job, error) bool) {
@@ -72,7 +72,8 @@ func (j JobsClient) Watch(ctx context.Context, names []string, options *WatchOpt
 	}
 }
 
-// An UnfinishedError ends a loop over many jobs before all of them have ended. The jobs go on: watch them again by Names.
+// An UnfinishedError ends a loop over many jobs before all of them have ended. The jobs go on;
+// watch them again by Names.
 type UnfinishedError struct {
 	// Names of the jobs that had not ended.
 	Names []string
@@ -80,7 +81,7 @@ type UnfinishedError struct {
 	Err error
 }
 
-// Error says how far the loop was and why it ended, on one line. It does not list the names.
+// Error is the text of Err; it does not list the names.
 func (e *UnfinishedError) Error() string { return e.Err.Error() }
 
 // Unwrap returns why the loop ended.
@@ -114,7 +115,7 @@ func (h *watchHandler) poll(ctx context.Context) (pollState, error) {
 
 func (h *watchHandler) final(context.Context) (Nothing, error) { return Nothing{}, nil }
 
-// take returns what has ended since it was asked last.
+// take returns what has ended since the last call.
 func (h *watchHandler) take() []endedJob {
 	ended := h.ended
 	h.ended = nil
@@ -155,7 +156,7 @@ func (w *watcher) add(name string) {
 	put(&w.byName, key, one)
 }
 
-// addStarted adds a job that has just been started, so that there is no doubt that it will appear.
+// addStarted adds a job that was just started, and so is sure to appear.
 func (w *watcher) addStarted(name string) {
 	w.add(name)
 	w.byName[strings.ToLower(name)].appears = w.jobs.c.clock.now().Add(startedJobAppears)
@@ -174,7 +175,8 @@ func (w *watcher) schedule(elapsed time.Duration) time.Duration {
 	return max(jobSchedule(elapsed), time.Duration(w.requests)*100*time.Millisecond)
 }
 
-// round asks once for every job, and takes out those that have ended. Of a round that fails it returns what it had.
+// round asks once for every job and removes those that have ended. A round that fails returns what
+// it has.
 func (w *watcher) round(ctx context.Context) ([]endedJob, error) {
 	w.requests = 0
 	if err := w.list(ctx); err != nil {
@@ -207,8 +209,8 @@ func (w *watcher) round(ctx context.Context) ([]endedJob, error) {
 	return ended, nil
 }
 
-// list looks for the jobs in the workspace's list, which may hold many others. It gives up when that has cost more pages
-// in vain than there are jobs left to find, because reading those by themselves costs as much at most.
+// list looks for the jobs in the workspace's list, which may hold many others. It gives up after
+// more useless pages than there are jobs to find, because reading those individually costs no more.
 func (w *watcher) list(ctx context.Context) error {
 	missing := w.expected()
 	if missing < 2 { // reading it costs the same
@@ -255,8 +257,8 @@ func (w *watcher) expected() (n int) {
 	return n
 }
 
-// missed lets jobs that the list did not show wait before they are looked for there again: a new one comes some seconds
-// late, an old one never.
+// missed skips jobs that the list did not show for some rounds: a new one appears in the list late,
+// an old one never.
 func (w *watcher) missed() {
 	for _, one := range w.left {
 		if !one.seen && one.skip == 0 {

@@ -12,9 +12,10 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// list is the one paging engine. Nothing is fetched before the loop starts; leaving the loop fetches nothing more; an
-// error is yielded once and ends the loop; ranging again starts over. A next link that leaves the plane's hosts or that
-// came before is an error, because the token would go with it or the loop would never end.
+// list is the one paging engine. Nothing is fetched before the loop starts; leaving the loop
+// fetches nothing more; an error is yielded once and ends the loop; ranging again starts over. A
+// next link that leaves the plane's hosts or that came before is an error, because the token would
+// go with it or the loop would never end.
 func list[T any](ctx context.Context, c *Client, first request) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -56,7 +57,8 @@ func list[T any](ctx context.Context, c *Client, first request) iter.Seq2[T, err
 	}
 }
 
-// readPage asks for one page and decodes it. Nothing of a page points into the room that the pages share.
+// readPage asks for one page and decodes it. Nothing of a page points into the room that the pages
+// share.
 func readPage[T any](ctx context.Context, c *Client, r request, p *wire.Page[T]) error {
 	resp, err := c.send(ctx, r)
 	if err != nil {
@@ -72,8 +74,8 @@ func readPage[T any](ctx context.Context, c *Client, r request, p *wire.Page[T])
 
 var errRepeatedLink = fmt.Errorf("repeated next link")
 
-// next is the request for the page behind a link, on the same host as the first: links of the service are absolute. It is a
-// GET also when the first was a POST, as azcore's own paging does it.
+// next is the request for the page behind a link, on the same host as the first. It is a GET even
+// if the first was a POST, as in azcore's own paging.
 func (r request) next(link string) (request, error) {
 	from, err := url.Parse(r.url)
 	if err != nil {
@@ -91,15 +93,12 @@ func (r request) next(link string) (request, error) {
 	return r, nil
 }
 
-// ListView selects by archiving.
+// ListView selects archived or active assets and jobs.
 type ListView string
 
 // The views of a list. An empty view means the service's default, which is [ListViewActiveOnly].
 const (
-	// ListViewActiveOnly leaves out what is archived.
-	ListViewActiveOnly ListView = "ActiveOnly"
-	// ListViewArchivedOnly shows what is archived, and nothing else.
-	ListViewArchivedOnly ListView = "ArchivedOnly"
-	// ListViewAll shows both.
-	ListViewAll ListView = "All"
+	ListViewActiveOnly   ListView = "ActiveOnly"   // leaves out what is archived
+	ListViewArchivedOnly ListView = "ArchivedOnly" // shows only what is archived
+	ListViewAll          ListView = "All"          // shows both
 )

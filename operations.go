@@ -6,23 +6,26 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 )
 
-// operationHandler follows an operation of the management plane. Recordings show: Azure-AsyncOperation is polled for a
-// status and the resource is read at the end; a cancel has a Location only, which is polled by HTTP status and renewed by
-// each answer; a delete's Location answers 404 after success and is never read. Whatever is polled, a word in the body
-// beats the HTTP status, because an operation can fail with a 200 (msrestazure-for-python issue 157).
+// operationHandler follows an operation of the management plane. Recordings show:
+// Azure-AsyncOperation is polled for a status and the resource is read at the end; a cancel has a
+// Location only, which is polled by HTTP status and renewed by each answer; a delete's Location
+// answers 404 after success and is never read. Whatever is polled, a word in the body beats the
+// HTTP status, because an operation can fail with a 200 (msrestazure-for-python issue 157).
 type operationHandler[T any] struct {
 	client *Client
 	state  resumeToken
 	result *T // the first answer, when it was final already
 }
 
-// beginOperation sends the first request of an operation and returns its poller. What was put or patched is read at the
-// end.
+// beginOperation sends the first request of an operation and returns its poller. What was put or
+// patched is read at the end.
 func beginOperation[T any](ctx context.Context, c *Client, r request) (*Poller[T], error) {
 	resp, err := c.send(ctx, r)
 	if err != nil {
@@ -94,7 +97,8 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 	return s, nil
 }
 
-// word is how an operation stands: the body's word, else what the HTTP status says. It is empty when neither tells.
+// word is the state of an operation: the body's word, else what the HTTP status implies, else
+// empty.
 func (h *operationHandler[T]) word(said operationAnswer, resp *http.Response) string {
 	word := cmp.Or(said.Status, said.ProvisioningState)
 	switch {
@@ -125,7 +129,7 @@ func hasNoBody(resp *http.Response) bool {
 	return err == nil && len(bytes.TrimSpace(body)) == 0
 }
 
-// operationAnswer is what an operation, or the resource that it is about, says of how it stands.
+// operationAnswer is the state of an operation in an answer of its own or of its resource.
 type operationAnswer struct {
 	Status            string          `wire:"status"`
 	PropertiesStatus  string          `wire:"properties/status"`
@@ -134,18 +138,18 @@ type operationAnswer struct {
 	Percent           float64         `wire:"percentComplete"`
 	Error             json.RawMessage `wire:"error"`
 	PropertiesError   json.RawMessage `wire:"properties/error"`
-	Code              string          `wire:"code"`
-	Message           string          `wire:"message"`
+	ErrorCode         string          `wire:"code"`
+	ErrorMessage      string          `wire:"message"`
 }
 
-// failure explains an operation that ended badly. The answer is a 200; its error has often no code at all (a recording of
-// 2022 shows message, details and additionalInfo only).
+// failure explains a failed operation. The answer is a 200, and its error often has no code (a
+// recording of 2022 shows message, details and additionalInfo only).
 func (h *operationHandler[T]) failure(word string, said operationAnswer, resp *http.Response) error {
 	raw := said.Error
 	if len(raw) == 0 {
 		raw = said.PropertiesError
 	}
-	detail, _ := json.Marshal(map[string]any{"error": raw, "code": said.Code, "message": said.Message}) // raw came out of JSON
+	detail, _ := json.Marshal(map[string]any{"error": raw, "code": said.ErrorCode, "message": said.ErrorMessage}) // raw came out of JSON
 	codes, message := parseJSONError(detail)
 	return &Error{Operation: h.op().String(), Codes: append([]string{"Operation" + word}, codes...),
 		Message:   cmp.Or(oneLine(redact(message)), "the operation ended as "+word),
@@ -153,11 +157,12 @@ func (h *operationHandler[T]) failure(word string, said operationAnswer, resp *h
 		Err:       &OperationFailedError{Status: word, Raw: raw}}
 }
 
-// OperationFailedError is the cause inside an *[Error] when the service took a request and failed to carry it out.
+// OperationFailedError is the cause inside an *[Error] if the service accepted a request and then
+// failed to carry it out.
 type OperationFailedError struct {
 	// Status is the operation's last status: "Failed" or "Canceled".
 	Status string
-	// Raw is the service's error object, null or empty when it gave none.
+	// Raw is the service's error object; null or empty if it gave none.
 	Raw json.RawMessage
 }
 
@@ -170,4 +175,54 @@ func (h *operationHandler[T]) final(ctx context.Context) (T, error) {
 		return zero, nil
 	}
 	return do[T](ctx, h.client, request{op: operation{"get", h.state.Kind, h.state.Name}, method: http.MethodGet, url: h.state.Final})
+}
+
+// Resume returns a poller from the [Poller.ResumeToken] of another one, which may have been made in
+// another process. T is the type of that poller's result: [Nothing] for a deletion or a
+// cancellation, [Job] for [JobsClient.Poller]. It sends nothing. A text that is not a token, or the
+// token of another T, is *[ArgumentError].
+//
+//	p, err := azmlbatch.Resume[azmlbatch.Endpoint](client, token)
+func Resume[T Endpoint | Deployment | Compute | Job | Nothing](client *Client, token string) (*Poller[T], error) {
+	op := operation{"resume", "poller", ""}
+	if err := client.ready(op); err != nil {
+		return nil, err
+	}
+	t, err := client.readToken(op, token)
+	if err != nil {
+		return nil, err
+	}
+	if want := reflect.TypeFor[T]().Name(); t.Result != want {
+		return nil, op.invalid("token", fmt.Sprintf("is of a Poller[%s], not of a Poller[%s]", t.Result, want), "call Resume with the type of the poller")
+	}
+	if t.Result == jobResult {
+		p, err := client.Jobs().Poller(t.Name)
+		resumed, _ := any(p).(*Poller[T])
+		return resumed, err
+	}
+	return newPoller(client, operation{t.Verb, t.Kind, t.Name}, &operationHandler[T]{client: client, state: t}, operationSchedule), nil
+}
+
+// readToken checks that a token leads nowhere but to the management plane.
+func (c *Client) readToken(op operation, text string) (resumeToken, error) {
+	var t resumeToken
+	bad := func(problem string) (resumeToken, error) {
+		return t, op.invalid("token", problem, "pass the text of ResumeToken unchanged")
+	}
+	switch err := json.Unmarshal([]byte(text), &t); {
+	case err != nil:
+		return bad("is not a resume token")
+	case t.Version != resumeTokenVersion:
+		return bad(fmt.Sprintf("is of version %d, not %d", t.Version, resumeTokenVersion))
+	case t.Result == jobResult:
+		return t, checkName(operation{op.verb, "job", t.Name}, "token", t.Name)
+	case t.Poll == "", t.Final == "" && t.Result != reflect.TypeFor[Nothing]().Name():
+		return bad("has no URL to ask")
+	}
+	for _, raw := range []string{t.Poll, t.Final} {
+		if u, err := url.Parse(raw); raw != "" && (err != nil || u.Scheme != "https" || !c.management.owns(u.Host)) {
+			return bad("names a host that is not this client's management host")
+		}
+	}
+	return t, nil
 }

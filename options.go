@@ -8,28 +8,28 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 )
 
-// DefaultAPIVersion is the version of the management API that a client asks for when [ClientOptions] names none.
+// DefaultAPIVersion is the version of the management API that a client asks for when
+// [ClientOptions] names none.
 const DefaultAPIVersion = "2024-04-01"
 
-// ClientOptions tune a [Client]. The zero value and a nil pointer mean the defaults.
+// ClientOptions tune a [Client]. Nil means the defaults.
 type ClientOptions struct {
-	// APIVersion is the version of the management API, [DefaultAPIVersion] when empty. Every version from 2022-05-01 to
-	// 2025-01-01-preview that is on record for batch endpoints works.
+	// APIVersion is the version of the management API, [DefaultAPIVersion] when empty. The versions
+	// of batch endpoints from 2022-05-01 to 2025-01-01-preview are tested.
 	APIVersion string
-	// ReadOnly refuses every call that would change something with [ErrReadOnly], before it is sent.
+	// ReadOnly refuses every call that would change something, with [ErrReadOnly], unsent.
 	ReadOnly bool
-	// Logger receives a record for each step with its name and duration: uploads, waiting, invocations and other steps of
-	// several requests at level info, single requests and retries at debug. Nil logs nothing. Records hold no token, no
-	// signature and no query string.
+	// Logger gets a record for each step, with its name and duration: steps of several requests at
+	// level info, single requests and retries at debug. Nil logs nothing. Records hold no token,
+	// signature or query string.
 	Logger *slog.Logger
 
-	// ClientOptions are azcore's: Cloud, Transport, Retry, Telemetry, TracingProvider, Logging, PerCallPolicies and
-	// PerRetryPolicies. Retry applies to all planes; see the package comment for what is retried. PerRetryPolicies run
-	// once per call, because retries happen below azcore's pipeline.
+	// ClientOptions are azcore's. Retry applies to all planes; the package comment says what is
+	// retried. PerRetryPolicies run once per call, because retries happen below azcore's pipeline.
 	azcore.ClientOptions
 }
 
-// orZero is what p points to, or the zero value when p is nil: nil options are the defaults.
+// orZero returns what p points to, or the zero value if p is nil: nil options mean the defaults.
 func orZero[T any](p *T) T {
 	if p == nil {
 		var zero T
@@ -42,9 +42,9 @@ func orZero[T any](p *T) T {
 type clock struct {
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
-	// after gives a tick for what goes on beside a call.
+	// after ticks for work beside a call, such as renewing a lease.
 	after func(time.Duration) <-chan time.Time
-	// backoff is what the retry layer really waits, given what it should; the waiting itself is the library's.
+	// backoff maps the delay of a retry to the one that the retry library sleeps.
 	backoff func(time.Duration) time.Duration
 }
 

@@ -10,39 +10,39 @@ import (
 	"time"
 )
 
-// Progress is the state of something that takes long, as the last poll found it.
+// Progress is the state of an operation or a job at the last poll.
 type Progress struct {
-	// Status is the service's own word, for example "Updating" or "Running". A word that this version has never seen
-	// means that the work still goes on.
+	// Status is the service's own word, for example "Updating" or "Running". A word that this
+	// version does not know means that the work goes on.
 	Status string
 	// Elapsed is the time since this process began to wait; after a resume it starts at zero again.
 	Elapsed time.Duration
-	// Polls counts the questions asked so far.
+	// Polls is the number of polls so far.
 	Polls int
-	// Percent is the service's own estimate from 0 to 100; 0 when it gives none, which is the rule.
+	// Percent is the service's own estimate from 0 to 100; 0 if it gives none, as usual.
 	Percent float64
-	// Counts say how many files and mini-batches of a job are done. Only OnProgress gets them, because they cost one
-	// request more a poll. Nil for operations, and while nothing is known.
+	// Counts are the files and mini-batches of a job so far. Only OnProgress gets them, because
+	// they cost one more request per poll. Nil for operations, and while nothing is known.
 	Counts *JobCounts
 }
 
-// String is what fmt prints: what is known, on one line.
 func (p Progress) String() string { return printed(p) }
 
-// WaitOptions tune every call that waits for an operation or a job. The zero value and nil mean the defaults.
+// WaitOptions tune every call that waits for an operation or a job. Nil means the defaults.
 type WaitOptions struct {
-	// Interval between two polls. Zero means a default that starts short and grows with the age of the work, up to five
-	// seconds. A Retry-After of the service beats both.
+	// Interval between two polls. Zero means a default that starts short and grows with the age of
+	// the work, up to five seconds. A Retry-After of the service beats both.
 	Interval time.Duration
-	// OnProgress is called after every poll, from the goroutine that waits. May be nil; then no counts are asked for.
+	// OnProgress is called after every poll, on the waiting goroutine. Nil asks for no counts.
 	OnProgress func(Progress)
 }
 
 // Nothing is the result of an operation that leaves nothing behind, such as a deletion.
 type Nothing struct{}
 
-// A Poller follows one long-running operation, or one job, to its end. It is not safe for concurrent use and starts no
-// goroutine. Stopping to poll, or cancelling the context, stops the waiting and not the service's work.
+// A Poller follows one long-running operation, or one job, to its end. It is not safe for
+// concurrent use and starts no goroutine. Stopping to poll, or cancelling the context, stops the
+// waiting and not the service's work.
 type Poller[T any] struct {
 	op       operation
 	client   *Client
@@ -60,13 +60,14 @@ type Poller[T any] struct {
 
 // pollHandler is the seam between waiting and what is waited for.
 type pollHandler[T any] interface {
-	// poll asks once. It returns errors of the service and of the work alike; with one of the work, the state is done.
+	// poll asks once. It returns errors of the request and of the work; after one of the work, the
+	// state is done.
 	poll(ctx context.Context) (state pollState, err error)
 	// final reads the result after poll said done.
 	final(ctx context.Context) (T, error)
 }
 
-// resumable is a handler whose work another process can go on waiting for.
+// resumable is a handler whose work another process can wait for.
 type resumable interface{ token() resumeToken }
 
 type pollState struct {
@@ -83,17 +84,17 @@ func newPoller[T any](c *Client, op operation, h pollHandler[T], schedule func(t
 // ready is the error of a poller that no call of this package made.
 func (p *Poller[T]) ready() error {
 	if p == nil || p.handler == nil {
-		return operation{"poll", "poller", ""}.invalid("poller", "follows nothing", "take one from a Begin method, or from Resume")
+		return operation{"poll", "poller", ""}.invalid("poller", "is empty", "get it from a Begin method or from Resume")
 	}
 	return nil
 }
 
-// Done reports whether the work has ended, well or badly. It asks nobody.
+// Done reports whether the work has ended, successfully or not. It sends nothing.
 func (p *Poller[T]) Done() bool { return p != nil && p.done }
 
-// Poll asks once how far the work is. It does not wait. After the end it returns the last state without asking.
-// A failed operation or job is an error here and in [Poller.Result]. Where the work went well and only its result could not
-// be read, the poller is not done, and the next call reads it.
+// Poll asks the service once and does not wait. After the end it returns the last state without
+// asking. A failed operation or job is an error here and in [Poller.Result]. If the work succeeded
+// but its result could not be read, the poller is not done; the next call reads it.
 func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
 	if err := p.ready(); err != nil {
 		return Progress{}, err
@@ -124,7 +125,7 @@ func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
 	return p.last, err
 }
 
-// Result returns the resource once the work is done. Before that it is an error; it asks nobody.
+// Result returns the resource once the work is done, and an error before that. It sends nothing.
 func (p *Poller[T]) Result() (T, error) {
 	var zero T
 	if err := p.ready(); err != nil {
@@ -136,8 +137,9 @@ func (p *Poller[T]) Result() (T, error) {
 	return p.result, p.err
 }
 
-// PollUntilDone polls until the work has ended, and returns its result. It blocks, stops at once when ctx ends, and then
-// says what was seen last. A failed operation is *[Error], a failed job *[JobFailedError].
+// PollUntilDone polls until the work has ended, and returns its result. It blocks. When ctx ends,
+// it returns at once with an error that gives the last state. A failed operation is *[Error], a
+// failed job *[JobFailedError].
 func (p *Poller[T]) PollUntilDone(ctx context.Context, options *WaitOptions) (T, error) {
 	if err := p.ready(); err != nil {
 		var zero T
@@ -159,7 +161,7 @@ func (p *Poller[T]) untilDone(ctx context.Context, o WaitOptions) (T, error) {
 	return p.result, p.err
 }
 
-// untilDone waits for what a Begin method has begun.
+// untilDone waits for the operation that a Begin method started.
 func untilDone[T any](ctx context.Context, p *Poller[T], err error, options *WaitOptions) (T, error) {
 	if err != nil {
 		var zero T
@@ -168,8 +170,9 @@ func untilDone[T any](ctx context.Context, p *Poller[T], err error, options *Wai
 	return p.PollUntilDone(ctx, options)
 }
 
-// polls is the one loop that waits: it asks until the work has ended, and gives the state after each answer. Time
-// spent in the loop body counts toward the wait. A failure is yielded once and ends the loop.
+// polls is the one loop that waits: it asks until the work has ended, and gives the state after
+// each answer. Time spent in the loop body counts toward the wait. A failure is yielded once and
+// ends the loop.
 func (p *Poller[T]) polls(ctx context.Context, interval time.Duration) iter.Seq2[Progress, error] {
 	return func(yield func(Progress, error) bool) {
 		for !p.done {
@@ -196,8 +199,8 @@ type counter interface {
 	counts(ctx context.Context) *JobCounts
 }
 
-// counts asks for the counts of the work, and gives up when the next poll is due, or after a second if that is more: they
-// make a wait longer by a second at most. At the end they have some time of their own.
+// counts asks for the counts of the work. It gives up when the next poll is due, but not within a
+// second; after the end it has ten seconds.
 func (p *Poller[T]) counts(ctx context.Context, wait time.Duration) *JobCounts {
 	h, ok := p.handler.(counter)
 	if !ok {
@@ -221,7 +224,8 @@ func (p *Poller[T]) wait(interval time.Duration) time.Duration {
 	return p.schedule(p.last.Elapsed)
 }
 
-// interrupted adds the last state to an error that came from the caller's own context. How the work ended is worth more.
+// interrupted adds the last state to an error of the caller's own context. If the work has ended,
+// its own error stands.
 func (p *Poller[T]) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil || p.done {
 		return err
@@ -237,7 +241,8 @@ func (p *Poller[T]) interrupted(ctx context.Context, err error) error {
 	return fmt.Errorf("azmlbatch: %s: %s after %s: %w", p.op, state, p.clock.now().Sub(p.started).Round(time.Second), ended)
 }
 
-// waiting names the waiting for an operation: "wait: create endpoint". That for a job has its own name.
+// waiting names the waiting for an operation: "wait: create endpoint". That for a job has its own
+// name.
 func (o operation) waiting() operation {
 	if !strings.HasPrefix(o.verb, "wait ") {
 		o.verb = "wait: " + o.verb
@@ -245,8 +250,9 @@ func (o operation) waiting() operation {
 	return o
 }
 
-// ResumeToken returns a text from which [Resume] makes this poller again, in another process if need be. It holds URLs
-// of the service, which may be signed: treat it as a secret. It is an error once the work is done.
+// ResumeToken returns a text from which [Resume] makes this poller again, in another process if
+// need be. It holds URLs of the service, which may be signed: treat it as a secret. It is an error
+// once the work is done.
 func (p *Poller[T]) ResumeToken() (string, error) {
 	if err := p.ready(); err != nil {
 		return "", err
@@ -267,8 +273,8 @@ func operationSchedule(elapsed time.Duration) time.Duration {
 	return min(max(elapsed/5, 100*time.Millisecond), 5*time.Second)
 }
 
-// jobSchedule keeps the lateness of a job's end within 5 % of its duration or one second, whichever is more, never above
-// five seconds, in fewer than 110 polls for 300 seconds.
+// jobSchedule keeps the lateness of a job's end within 5 % of its duration or one second, whichever
+// is more, never above five seconds, in fewer than 110 polls for 300 seconds.
 func jobSchedule(elapsed time.Duration) time.Duration {
 	if elapsed < 20*time.Second {
 		return min(max(elapsed/8, 250*time.Millisecond), time.Second)

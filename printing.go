@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// printed is what fmt shows of a struct of this package: its name and the fields that are set, on one line. Embedded
-// structs come last. Pointers are followed, JSON is shown as text, and nothing that looks like a secret is shown.
+// printed is what fmt shows of a struct of this package: its name and the fields that are set, on
+// one line. Embedded structs come last. Pointers are followed, JSON is shown as text, and nothing
+// that looks like a secret is shown.
 func printed(v any) string {
 	var b strings.Builder
 	value := reflect.ValueOf(v)
@@ -23,7 +24,8 @@ func printed(v any) string {
 	return b.String()
 }
 
-// printStruct leaves out what it does not know of a struct that has a secret: it may be a newer one.
+// printStruct leaves out what it does not know of a struct that has a secret: it may be a newer
+// one.
 func printStruct(b *strings.Builder, v reflect.Value) {
 	secret := false
 	for _, value := range v.Fields() {
@@ -132,17 +134,18 @@ const maxMessage = 300
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 var (
-	// urlPattern finds absolute URLs in foreign text, also those of which a path cleaner has taken a slash.
+	// urlPattern finds absolute URLs in foreign text, also those of which a path cleaner has taken
+	// a slash.
 	urlPattern = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*:/{1,2}[^\s"'<>]+`)
-	// secretPattern finds what may stand outside of a URL: a member of a query, of a connection string or of a
-	// JSON object, a token.
+	// secretPattern finds what may stand outside of a URL: a member of a query, of a connection
+	// string or of a JSON object, a token.
 	secretPattern = regexp.MustCompile(`(?i)((?:sig|accountkey|accesskey|signature|client_?secret|password|pwd|(?:access|id|refresh)_token|client_assertion)(?:=|%3D|"\s*:\s*")|\bbearer\s+)[^\s&"';,]+`)
 	// tokenPattern finds an account's key (64 bytes in Base64) and a token (JWT) by their form.
 	tokenPattern = regexp.MustCompile(`[A-Za-z0-9+/]{86}(?:==|%3D%3D)|\beyJ[\w-]+\.[\w-]+\.[\w-]*`)
 )
 
-// redact removes query strings (signatures live there), user info, keys and tokens from text that ends up in errors, logs
-// and spans.
+// redact removes query strings (signatures live there), user info, keys and tokens from text that
+// ends up in errors, logs and spans.
 func redact(s string) string {
 	s = urlPattern.ReplaceAllStringFunc(s, withoutSecrets)
 	s = secretPattern.ReplaceAllString(s, "${1}"+redacted)
@@ -177,7 +180,8 @@ func withoutQuery(err error) error {
 	return &url.Error{Op: u.Op, URL: redact(u.URL), Err: withoutQuery(u.Err)} // a caller's transport may have wrapped it, too
 }
 
-// shown is the text of an error that may be of another package. Of the request that got no answer it keeps the host.
+// shown is the text of an error that may be of another package. Of the request that got no answer
+// it keeps the host.
 func shown(err error) string {
 	var failed *url.Error
 	if errors.As(err, &failed) {

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// ReferenceKind says what a [Reference] names, by the word that stands for it in ids.
+// ReferenceKind is what a [Reference] names, by its word in ids.
 type ReferenceKind string
 
-// The kinds of things that a reference can name. The first five are assets and have versions; the others have none.
+// The kinds of things that a reference can name. The first five are assets and have versions; the
+// others have none.
 const (
 	ReferenceKindCode        ReferenceKind = "codes"        // see [Code]
 	ReferenceKindModel       ReferenceKind = "models"       // see [Model]
@@ -46,21 +47,16 @@ type ReferenceForm string
 
 // The forms of a reference.
 const (
-	// ReferenceFormNamed is something with a name: Kind, Name and, for assets, Version or Label; Registry or Workspace where given.
-	ReferenceFormNamed ReferenceForm = "named"
-	// ReferenceFormPlace is a place in a datastore: Datastore and Path.
-	ReferenceFormPlace ReferenceForm = "place"
-	// ReferenceFormOutput is an output of a job: Job, Output (empty for the job's artifacts) and Path.
-	ReferenceFormOutput ReferenceForm = "output"
-	// ReferenceFormURL is a place in cloud storage: an https, wasbs, abfss or adl URL, in Path.
-	ReferenceFormURL ReferenceForm = "url"
-	// ReferenceFormLocal is a file or folder of this machine, in Path.
-	ReferenceFormLocal ReferenceForm = "local"
+	ReferenceFormNamed  ReferenceForm = "named"  // a thing: Kind, Name, Version or Label, Registry or Workspace
+	ReferenceFormPlace  ReferenceForm = "place"  // a place in a datastore: Datastore and Path
+	ReferenceFormOutput ReferenceForm = "output" // an output of a job, or its artifacts: Job, Output and Path
+	ReferenceFormURL    ReferenceForm = "url"    // a place in cloud storage: the URL in Path
+	ReferenceFormLocal  ReferenceForm = "local"  // a file or folder of this machine: Path
 )
 
-// A Reference is a parsed reference, in any of the forms that Azure ML's clients and services write: ARM ids, azureml:
-// names, azureml:// ids and places, cloud URLs and local paths. Get one from [ParseReference], or fill in the members
-// that belong to its Form and leave Text empty.
+// A Reference is a parsed reference, in any of the forms that Azure ML's clients and services
+// write: ARM ids, azureml: names, azureml:// ids and places, cloud URLs and local paths. Get one
+// from [ParseReference], or fill in the members that belong to its Form and leave Text empty.
 type Reference struct {
 	// Form says which of the other members are filled.
 	Form ReferenceForm
@@ -68,15 +64,15 @@ type Reference struct {
 	Kind ReferenceKind
 	// Name of what is named; only in ReferenceFormNamed.
 	Name string
-	// Version of an asset; empty when Label says it, or when the text names none.
+	// Version of an asset; empty with a Label, or when the text names none.
 	Version string
 	// Label instead of a version, in practice "latest".
 	Label string
 	// Registry that has the asset; empty for one of a workspace.
 	Registry string
-	// Workspace that is meant, as far as the text says; all empty means the client's own.
+	// Workspace, as far as the text names it; empty means the client's own.
 	Workspace Workspace
-	// WorkspaceID is the workspace's GUID; ids of the data plane and of lists have it instead of the names.
+	// WorkspaceID is the workspace's GUID, which ids of the data plane and of lists have instead.
 	WorkspaceID string
 	// Location is the region, only in ids of the data plane.
 	Location string
@@ -88,7 +84,7 @@ type Reference struct {
 	Output string
 	// Path within the datastore or the output, or the whole URL or local path.
 	Path string
-	// Text is the reference as it was parsed. String returns it unchanged. Empty in a reference made by hand.
+	// Text is the reference as it was parsed; String returns it. Empty in one made by hand.
 	Text string
 }
 
@@ -146,10 +142,10 @@ func (r Reference) armID(ws Workspace) string {
 	return id
 }
 
-// ID returns what a request of the management plane takes: the ARM id, with ws where the reference says no workspace of
-// its own. Ids of registries and names of curated environments (azureml:AzureML-...) are returned as they are, because
-// the service resolves them itself. It is an error for anything without a name, for an asset without a version and for a
-// label of the workspace, which only a call of Latest can resolve.
+// ID returns the ARM id that the management plane takes, in ws unless the reference names a
+// workspace. Ids of registries and names of curated environments (azureml:AzureML-...) come back
+// unchanged: the service resolves them. A reference that names nothing, an asset without a version,
+// and a label of the workspace are errors; Latest resolves a label.
 func (r Reference) ID(ws Workspace) (string, error) {
 	switch {
 	case r.Form != ReferenceFormNamed:
@@ -170,17 +166,18 @@ func (r Reference) ID(ws Workspace) (string, error) {
 	return r.armID(ws), nil
 }
 
-// curated reports a curated environment by its name. Python's client sends azureml:AzureML-NAME:VERSION unresolved, and
-// the service takes it (recording test_command_job_invalid_datastore, 2023).
+// curated reports a curated environment by its name. Python's client sends
+// azureml:AzureML-NAME:VERSION unresolved, and the service takes it (recording
+// test_command_job_invalid_datastore, 2023).
 func (r Reference) curated() bool {
 	return r.Kind == ReferenceKindEnvironment && r.Version != "" && r.Workspace == Workspace{} && r.WorkspaceID == "" &&
 		strings.HasPrefix(r.Name, "AzureML-")
 }
 
-// Equal reports whether both references mean the same, however they are spelt. The service spells one place in three ways
-// (short when sent, with names in an answer, with the workspace's GUID in a list), writes resourceGroups and
-// resourcegroups, and adds a slash to folders. What one of the two leaves open, for example the workspace, counts as
-// equal. Names and paths compare with case, subscription, group and workspace without.
+// Equal reports whether both references mean the same thing, however they are spelt: the service
+// spells one place in three ways, varies the case of resourceGroups, and adds a slash to folders. A
+// part that one of the two leaves out, such as the workspace, counts as equal. Names and paths are
+// case-sensitive; subscription, group and workspace are not.
 func (r Reference) Equal(o Reference) bool {
 	if r.Form != o.Form || !r.sameScope(o) {
 		return false
@@ -217,7 +214,8 @@ func (r Reference) sameScope(o Reference) bool {
 
 func samePath(a, b string) bool { return strings.Trim(a, "/") == strings.Trim(b, "/") }
 
-// canonicalURL makes URLs of one place equal: the service writes :443 in one answer and leaves it out in the next.
+// canonicalURL spells URLs of one place alike: the service writes :443 in one answer and drops it
+// in the next.
 func canonicalURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

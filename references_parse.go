@@ -29,9 +29,9 @@ var (
 //	https://…  wasbs://…  abfss://…  adl://…                cloud storage
 //	anything else                                           local path
 //
-// The kind says what a name without one means, and may be empty where the text tells; a bare NAME is a name for computes,
-// datastores and jobs only, and else a local path. It returns *[ArgumentError] for an empty text, and for an azureml: or
-// /subscriptions/ text that has none of these forms.
+// The kind says what a bare name refers to; it may be empty if the text says so itself. A bare NAME
+// is a compute, datastore or job, and a local path for every other kind. An empty text, and an
+// azureml: or /subscriptions/ text of none of these forms, is *[ArgumentError].
 func ParseReference(kind ReferenceKind, text string) (Reference, error) {
 	r := Reference{Text: text}
 	switch scheme := schemeOf(text); {
@@ -64,7 +64,7 @@ func ParseReference(kind ReferenceKind, text string) (Reference, error) {
 func (r Reference) parsed(kind ReferenceKind, ok bool) (Reference, error) {
 	switch {
 	case !ok:
-		return Reference{}, badReference(kind, r.Text, "is none of the forms of a reference")
+		return Reference{}, badReference(kind, r.Text, "is not a reference")
 	case r.Version+r.Label != "" && slices.Contains(unversionedKinds, r.Kind):
 		return Reference{}, operation{"read", "reference", ""}.invalid(r.Kind.noun(),
 			fmt.Sprintf("%q: %ss have no version", redact(clip(r.Text)), r.Kind.noun()), "write azureml:"+r.Name)
@@ -96,8 +96,8 @@ func (r *Reference) byName(kind ReferenceKind, name string) bool {
 	return assetName.MatchString(name)
 }
 
-// bareName reads NAME:VERSION and, for kinds without versions, NAME. A version that is too much is
-// an error of its caller's.
+// bareName reads NAME:VERSION and, for kinds without versions, NAME. Its caller refuses a version
+// where the kind has none.
 func (r *Reference) bareName(kind ReferenceKind, text string) bool {
 	asset := kind.versioned() || kind == ""
 	switch {
@@ -195,8 +195,8 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// samePlace reports whether two texts mean the same place, asset or URL. Texts that are no references are compared as they
-// are.
+// samePlace reports whether two texts mean the same place, asset or URL. Texts that are not
+// references are compared as they are.
 func samePlace(a, b string) bool {
 	ra, errA := ParseReference("", a)
 	rb, errB := ParseReference("", b)

@@ -71,8 +71,8 @@ func checkReferences(op operation, held []heldReference) error {
 	return nil
 }
 
-// resolveReferences puts the id that the service takes in the place of each reference. A label of
-// a workspace costs one request, for the newest version: only the client knows such labels.
+// resolveReferences replaces each reference by the id that the service takes. A label of a
+// workspace costs one request for the newest version, because only clients know labels.
 func (c *Client) resolveReferences(ctx context.Context, op operation, held []heldReference) error {
 	for _, h := range held {
 		r, err := h.check(op)

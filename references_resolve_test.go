@@ -182,9 +182,9 @@ func TestReferencesThatSayTooLittleOrTooMuch(t *testing.T) {
 	for i, h := range holders {
 		t.Run(h.name, func(t *testing.T) {
 			wrong := map[string]string{ // reference and what the error says
-				"azureml:a b":              "none of the forms",
-				"azureml:clay:3:4":         "none of the forms",
-				armPrefix + "/x/y/pages/3": "none of the forms",
+				"azureml:a b":              "is not a reference",
+				"azureml:clay:3:4":         "is not a reference",
+				armPrefix + "/x/y/pages/3": "is not a reference",
 			}
 			if h.kind.versioned() {
 				wrong["azureml:clay"] = "names no version; write azureml:clay:VERSION or azureml:clay@latest"

@@ -24,13 +24,11 @@ type Meta struct {
 type SystemData struct {
 	// CreatedAt is the time of creation, with up to seven fraction digits.
 	CreatedAt time.Time `wire:"createdAt"`
-	// CreatedBy is a display name for users, an application id for service principals, "Microsoft"
-	// for curated assets.
+	// CreatedBy is a user's display name, an application's id, or "Microsoft" for curated assets.
 	CreatedBy string `wire:"createdBy"`
 	// CreatedByType is "User" or "Application"; endpoints and deployments leave it out.
 	CreatedByType string `wire:"createdByType"`
-	// LastModifiedAt is the time of the last change. An endpoint keeps the time of the request, not
-	// of its end.
+	// LastModifiedAt is the time of the last change, for an endpoint that of its request.
 	LastModifiedAt time.Time `wire:"lastModifiedAt"`
 	// LastModifiedBy is like CreatedBy, empty until the first change.
 	LastModifiedBy string `wire:"lastModifiedBy"`
@@ -59,8 +57,7 @@ type Identity struct {
 	PrincipalID string `wire:"principalId,readonly"`
 	// TenantID is the tenant of the system-assigned identity, set by the service.
 	TenantID string `wire:"tenantId,readonly"`
-	// UserAssignedIdentities has the ARM ids of user-assigned identities as keys. The values are
-	// the service's; send {}.
+	// UserAssignedIdentities has ARM ids as keys. The values are the service's; send {}.
 	UserAssignedIdentities map[string]json.RawMessage `wire:"userAssignedIdentities"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -80,9 +77,9 @@ const (
 	ProvisioningStateCanceled  ProvisioningState = "Canceled"  // the last operation was cancelled
 )
 
-// Name rules. The looser one is ARM's own pattern for every resource; the stricter one is what Microsoft Learn documents
-// for new batch endpoints and deployments. An existing name must satisfy ARM's; a new one the stricter, which is within
-// ARM's and the one that an error prints.
+// Name rules. The looser one is ARM's own pattern for every resource; the stricter one is what
+// Microsoft Learn documents for new batch endpoints and deployments. An existing name must satisfy
+// ARM's; a new one the stricter, which is within ARM's and the one that an error prints.
 var (
 	armName      = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}$`)
 	endpointName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]$`)
@@ -114,7 +111,8 @@ func checkComputeName(op operation, m Meta) error {
 		"use 3 to 24 letters, digits and '-', beginning with a letter and not ending in '-' or in '-' and digits")
 }
 
-// checkWritten checks a name by the stricter rule, unless the resource has an id: then the service has taken the name before.
+// checkWritten checks a name by the stricter rule, unless the resource has an id: then the service
+// has taken the name before.
 func checkWritten(op operation, m Meta, strict bool, rule string) error {
 	if m.ID != "" || strings.TrimSpace(op.name) == "" {
 		return checkName(op, "name", op.name)
@@ -156,13 +154,14 @@ func checkTags(op operation, tags map[string]string) error {
 	return nil
 }
 
-// lastSegment is what follows the last slash: of a job's id the name, whatever stands before it (the service leaves
-// the endpoint's segment empty in ids of pipeline jobs).
+// lastSegment is what follows the last slash: of a job's id the name, whatever stands before it
+// (the service leaves the endpoint's segment empty in ids of pipeline jobs).
 func lastSegment(id string) string {
 	return id[strings.LastIndexByte(id, '/')+1:]
 }
 
-// segmentAfter returns the path segment behind the one named, without regard to case; "" when there is none.
+// segmentAfter returns the path segment behind the one named, without regard to case; "" when there
+// is none.
 func segmentAfter(id, name string) string {
 	segments := strings.Split(id, "/")
 	for i, s := range segments[:len(segments)-1] {
@@ -175,3 +174,47 @@ func segmentAfter(id, name string) string {
 
 // resourceProvider is the namespace of Azure ML in ARM ids.
 const resourceProvider = "Microsoft.MachineLearningServices"
+
+// numberRule is the least that a number may be.
+type numberRule struct {
+	field      string
+	value, min int64
+	remedy     string
+}
+
+func checkNumbers(op operation, prefix string, rules []numberRule) error {
+	for _, n := range rules {
+		if n.value < n.min {
+			return op.invalid(prefix+n.field, fmt.Sprintf("is %d", n.value), n.remedy)
+		}
+	}
+	return nil
+}
+
+func valueOr(p *int, or int64) int64 {
+	if p == nil {
+		return or
+	}
+	return int64(*p)
+}
+
+// checkFileName refuses a name that no predictions file can have. Storage drops a dot or blank at
+// the end. Empty is for the caller to judge.
+func checkFileName(op operation, argument, name string) error {
+	const remedy = "name a file, such as predictions.csv"
+	isControl := func(r rune) bool { return r < ' ' || r == 0x7f }
+	switch {
+	case strings.ContainsAny(name, `/\`):
+		return op.invalid(argument, fmt.Sprintf("%q has a slash", name), "name a file without its folder, such as predictions.csv")
+	case strings.HasSuffix(name, "."), strings.HasSuffix(name, " "):
+		return op.invalid(argument, fmt.Sprintf("%q ends with a dot or a blank, which storage drops", name), remedy)
+	case strings.ContainsFunc(name, isControl):
+		return op.invalid(argument, fmt.Sprintf("%q has a control character", name), remedy)
+	case strings.ContainsAny(name, forbiddenInFileName):
+		return op.invalid(argument, fmt.Sprintf("%q has one of %s", name, forbiddenInFileName), remedy)
+	}
+	return nil
+}
+
+// forbiddenInFileName is what the service does not take in the name of a predictions file.
+const forbiddenInFileName = `~"#%&*:<>?{|}`

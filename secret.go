@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// A Secret is a key, a signature or a password. It prints and logs as REDACTED; convert it to string to use it. JSON has
-// the real value, because requests carry it.
+// A Secret is a key, a signature or a password. It prints and logs as REDACTED; convert it to
+// string to use it. JSON has the real value, because requests carry it.
 type Secret string
 
 const redacted = "REDACTED"

@@ -258,8 +258,8 @@ func TestProcessKilledInTheMiddleOfAnInvocation(t *testing.T) {
 			s.deploy(basenames)
 			s.fault("scoring POST /jobs " + fault + " times=1")
 			s.must(s.azure.Inject(
-				emulator.Fault{Host: "api", Path: "/mferp/**", Action: emulator.CutBefore, Skip: 1}, // the key is looked for before the POST
-				emulator.Fault{Host: "management", Path: "/**/jobs", Action: emulator.CutBefore}))
+				emulator.Fault{Host: "api", Path: "/mferp/**", Action: emulator.ActionCutBefore, Skip: 1}, // the key is looked for before the POST
+				emulator.Fault{Host: "management", Path: "/**/jobs", Action: emulator.ActionCutBefore}))
 			_, err := s.client.Endpoints().Invoke(dying, "vases", s.invocation("monday"))
 			if !errors.As(err, new(*azmlbatch.AmbiguousInvokeError)) {
 				t.Fatalf("Invoke = %v, want an AmbiguousInvokeError", err)

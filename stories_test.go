@@ -50,10 +50,10 @@ func newShop(t *testing.T, options *emulator.Options, change ...func(*azmlbatch.
 	w := azure.Workspaces()[0]
 	o := &azmlbatch.ClientOptions{}
 	o.Transport = azure
-	if options.Cloud == emulator.ChinaCloud {
+	if options.Cloud == emulator.CloudChina {
 		o.Cloud = cloud.AzureChina
 	}
-	if options.Cloud == emulator.USGovernmentCloud {
+	if options.Cloud == emulator.CloudUSGovernment {
 		o.Cloud = cloud.AzureGovernment
 	}
 	for _, f := range change {
@@ -199,7 +199,7 @@ func TestWorkspaceWithoutKeys(t *testing.T) {
 }
 
 func TestSovereignClouds(t *testing.T) {
-	for name, c := range map[string]emulator.Cloud{"china": emulator.ChinaCloud, "us government": emulator.USGovernmentCloud} {
+	for name, c := range map[string]emulator.Cloud{"china": emulator.CloudChina, "us government": emulator.CloudUSGovernment} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, &emulator.Options{Cloud: c})
 			s.deploy(basenames)
@@ -419,7 +419,7 @@ func TestBigFilesGoInBlocksAndGoOn(t *testing.T) {
 	s := newShop(t, nil)
 	path := filepath.Join(files(t, "big", map[string]string{"x.bin": strings.Repeat("0123456789abcdef", 1<<12)}), "x.bin") // 64 KiB
 	o := &azmlbatch.UploadOptions{BlockSize: 16 << 10, Concurrency: 1}
-	s.must(s.azure.Inject(emulator.Fault{Host: "blob", Method: "PUT", Action: emulator.FailBefore, Status: 400, Skip: 2, Times: 1}))
+	s.must(s.azure.Inject(emulator.Fault{Host: "blob", Method: "PUT", Action: emulator.ActionFailBefore, Status: 400, Skip: 2, Times: 1}))
 	if _, err := s.client.Upload(t.Context(), path, o); err == nil || !strings.Contains(err.Error(), "x.bin") {
 		t.Fatalf("Upload = %v, want the broken block with its file", err)
 	}

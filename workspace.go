@@ -21,7 +21,7 @@ type WorkspaceDetails struct {
 	Meta
 	// Name of the workspace.
 	Name string `wire:"name,readonly"`
-	// Location is the region, for example "westeurope". Endpoints, deployments and computes are made there.
+	// Location is the region, for example "westeurope", of its endpoints, deployments and computes.
 	Location string `wire:"location"`
 	// Tags of the workspace.
 	Tags map[string]string `wire:"tags"`
@@ -29,7 +29,7 @@ type WorkspaceDetails struct {
 	Kind string `wire:"kind"`
 	// Identity of the workspace.
 	Identity Identity `wire:"identity"`
-	// WorkspaceID is the workspace's own GUID. Names of storage containers are made of it.
+	// WorkspaceID is the workspace's GUID. Its storage containers are named after it.
 	WorkspaceID string `wire:"properties/workspaceId,readonly"`
 	// FriendlyName is the name shown in the studio.
 	FriendlyName string `wire:"properties/friendlyName"`
@@ -41,14 +41,14 @@ type WorkspaceDetails struct {
 	KeyVault string `wire:"properties/keyVault"`
 	// ApplicationInsights is the ARM id of the application insights.
 	ApplicationInsights string `wire:"properties/applicationInsights"`
-	// ContainerRegistry is the ARM id of the container registry, empty until the first image is built.
+	// ContainerRegistry is the ARM id of the container registry; empty before the first image.
 	ContainerRegistry string `wire:"properties/containerRegistry"`
 	// DiscoveryURL leads to the hosts of the workspace data plane.
 	DiscoveryURL string `wire:"properties/discoveryUrl,readonly"`
 	// MLFlowTrackingURI is what MLflow clients use.
 	MLFlowTrackingURI string `wire:"properties/mlFlowTrackingUri,readonly"`
-	// SystemDatastoresAuthMode is "accesskey" or "identity". With identity the datastores have no secrets and the client
-	// uses the caller's own token.
+	// SystemDatastoresAuthMode is "accesskey" or "identity". With "identity" the datastores have no
+	// secrets, and the client uses the caller's token.
 	SystemDatastoresAuthMode string `wire:"properties/systemDatastoresAuthMode"`
 	// PublicNetworkAccess is "Enabled" or "Disabled".
 	PublicNetworkAccess string `wire:"properties/publicNetworkAccess"`
@@ -60,13 +60,11 @@ type WorkspaceDetails struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (w *WorkspaceDetails) UnmarshalJSON(b []byte) error { return wire.Decode(b, w) }
 
-// MarshalJSON implements [json.Marshaler].
 func (w WorkspaceDetails) MarshalJSON() ([]byte, error) { return wire.Encode(w, wire.ForCaller) }
 
-// WorkspaceDetails reads the workspace. One request; retried.
+// WorkspaceDetails reads the workspace in one request.
 func (c *Client) WorkspaceDetails(ctx context.Context) (WorkspaceDetails, error) {
 	if err := c.ready(operation{"get", "workspace", ""}); err != nil {
 		return WorkspaceDetails{}, err
@@ -84,7 +82,7 @@ func (c *Client) knownDetails(ctx context.Context) (WorkspaceDetails, error) {
 	return d, operation{"get", "workspace", c.workspace.Name}.failed(err)
 }
 
-// location is the region in which the workspace's resources are made.
+// location is the region in which the workspace's resources are created.
 func (c *Client) location(ctx context.Context) (string, error) {
 	d, err := c.knownDetails(ctx)
 	return d.Location, err
@@ -100,7 +98,7 @@ func (c *Client) dataPlaneURL(ctx context.Context, service string, segments ...s
 	return base + "/" + service + c.armID(segments...), nil
 }
 
-// dataPlaneBase is where the data plane is, read at most once per client.
+// dataPlaneBase is the URL of the data plane, read at most once per client.
 func (c *Client) dataPlaneBase(ctx context.Context) (string, error) {
 	if _, err := c.knownDetails(ctx); err != nil {
 		return "", err
@@ -113,8 +111,9 @@ func (c *Client) discovering() operation {
 	return operation{"discover", "hosts of workspace", c.workspace.Name}
 }
 
-// discover reads the discovery document. The Azure ML clients use its member "api" for everything, although "history" names
-// another host. The document is public; the token that goes along stays on the data plane's hosts.
+// discover reads the discovery document. The Azure ML clients use its member "api" for everything,
+// although "history" names another host. The document is public; the token that goes along stays on
+// the data plane's hosts.
 func (c *Client) discover(ctx context.Context) (string, error) {
 	d, err := c.knownDetails(ctx)
 	if err != nil {
@@ -140,11 +139,12 @@ const (
 	envWorkspace     = "AZUREML_ARM_WORKSPACE_NAME"
 )
 
-// FindWorkspace finds the workspace as Azure ML's Python client does: from the environment variables
-// AZUREML_ARM_SUBSCRIPTION, AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME if all three are set, else from the
-// file config.json in folder, in its folder .azureml, or in one of the folders above. An empty folder means the working
-// directory. It sends nothing. When there is none, or the file lacks a member, the error is *[ArgumentError]
-// and names the file and the member.
+// FindWorkspace finds the workspace as Azure ML's Python client does: from the environment
+// variables AZUREML_ARM_SUBSCRIPTION, AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME if
+// all three are set, else from the file config.json in folder, in its folder .azureml, or in one of
+// the folders above. An empty folder means the working directory. It sends nothing. If there is
+// none, or the file lacks a member, the error is an *[ArgumentError] that names the file and the
+// member.
 func FindWorkspace(folder string) (Workspace, error) {
 	ws := Workspace{SubscriptionID: os.Getenv(envSubscription), ResourceGroup: os.Getenv(envResourceGroup), Name: os.Getenv(envWorkspace)}
 	if ws.SubscriptionID != "" && ws.ResourceGroup != "" && ws.Name != "" {
@@ -182,9 +182,9 @@ func parseConfig(file string, b []byte) (Workspace, error) {
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return Workspace{}, noWorkspace(file, fmt.Sprintf("its member %q is no text but a JSON %s", wrongType.Field, wrongType.Value), err)
+		return Workspace{}, noWorkspace(file, fmt.Sprintf("its member %q must be a string, not a JSON %s", wrongType.Field, wrongType.Value), err)
 	case errors.As(err, &wrongType):
-		return Workspace{}, noWorkspace(file, "is no JSON object but a JSON "+wrongType.Value, err)
+		return Workspace{}, noWorkspace(file, "must be a JSON object, not a JSON "+wrongType.Value, err)
 	case err != nil:
 		return Workspace{}, noWorkspace(file, "is not JSON", err)
 	}

@@ -118,8 +118,8 @@ func TestFindWorkspaceSaysWhatIsMissing(t *testing.T) {
 		{"one member", `{"subscription_id":"s","resource_group":"g"}`, "FILE: lacks workspace_name; "},
 		{"two members", `{"resource_group":"g","workspace_name":""}`, "FILE: lacks subscription_id, workspace_name; "},
 		{"all members", `{}`, "FILE: lacks subscription_id, resource_group, workspace_name; "},
-		{"a number", `{"subscription_id":"s","resource_group":5,"workspace_name":"w"}`, `FILE: its member "resource_group" is no text but a JSON number; `},
-		{"a list", `[]`, "FILE: is no JSON object but a JSON array; "},
+		{"a number", `{"subscription_id":"s","resource_group":5,"workspace_name":"w"}`, `FILE: its member "resource_group" must be a string, not a JSON number; `},
+		{"a list", `[]`, "FILE: must be a JSON object, not a JSON array; "},
 		{"no JSON", `{`, "FILE: is not JSON; "},
 		{"no file", "", "the environment lacks " + envResourceGroup + ", " + envWorkspace + "; "},
 	}

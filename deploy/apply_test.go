@@ -156,7 +156,7 @@ func TestUpdateKeepsWhatOthersWrote(t *testing.T) {
 func TestProgress(t *testing.T) {
 	spec := studio(t)
 	client, azure := newClient(t)
-	if err := azure.Inject(emulator.Fault{Method: http.MethodPut, Path: "**/batchEndpoints/digits", Action: emulator.FailBefore, Status: 400}); err != nil {
+	if err := azure.Inject(emulator.Fault{Method: http.MethodPut, Path: "**/batchEndpoints/digits", Action: emulator.ActionFailBefore, Status: 400}); err != nil {
 		t.Fatal(err)
 	}
 	last := map[string]deploy.StepState{}

@@ -231,7 +231,7 @@ func TestLateLists(t *testing.T) {
 	studio(t)
 	bubble(t, quick, func(ctx context.Context, s *simulated, code string) error {
 		for _, list := range []string{"**/versions", "**/deployments"} {
-			err := s.azure.Inject(emulator.Fault{Host: "management", Method: http.MethodGet, Path: list, Action: emulator.LateList, Pause: time.Hour})
+			err := s.azure.Inject(emulator.Fault{Host: "management", Method: http.MethodGet, Path: list, Action: emulator.ActionLateList, Pause: time.Hour})
 			if err != nil {
 				return err
 			}

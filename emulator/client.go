@@ -25,9 +25,9 @@ func (e *Emulator) Client(options *azmlbatch.ClientOptions) (*azmlbatch.Client, 
 
 func (e *Emulator) cloudConfiguration() azcloud.Configuration {
 	switch e.options.Cloud {
-	case ChinaCloud:
+	case CloudChina:
 		return azcloud.AzureChina
-	case USGovernmentCloud:
+	case CloudUSGovernment:
 		return azcloud.AzureGovernment
 	}
 	return azcloud.AzurePublic

@@ -79,7 +79,7 @@ func TestCloseDoesNotWaitForARequestThatNobodyWrites(t *testing.T) {
 func TestContextEndsRequestsToo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	arrived := make(chan struct{})
-	s, err := Start(ctx, &Options{Faults: []Fault{{Host: "management", Action: Hang}}})
+	s, err := Start(ctx, &Options{Faults: []Fault{{Host: "management", Action: ActionHang}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func (h endings) Handle(_ context.Context, r slog.Record) error {
 func TestHangEndsWithTheClient(t *testing.T) {
 	ended := make(chan string, 100)
 	s := startServer(t, &Options{
-		Faults: []Fault{{Host: "management", Action: Hang}},
+		Faults: []Fault{{Host: "management", Action: ActionHang}},
 		Logger: slog.New(endings{slog.NewTextHandler(io.Discard, nil), ended}),
 	})
 	ctx, cancel := context.WithCancel(t.Context())

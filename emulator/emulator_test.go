@@ -99,7 +99,7 @@ func (t *tried) Do(r *http.Request) (*http.Response, error) { t.n++; return t.tr
 
 // TestClientOptions: everything but transport and cloud is the caller's, in every cloud.
 func TestClientOptions(t *testing.T) {
-	for _, c := range []Cloud{PublicCloud, ChinaCloud, USGovernmentCloud} {
+	for _, c := range []Cloud{CloudPublic, CloudChina, CloudUSGovernment} {
 		e := NewTest(t, &Options{Cloud: c})
 		seen := 0
 		o := &azmlbatch.ClientOptions{}

@@ -96,7 +96,7 @@ func ExampleEmulator_Inject() {
 		log.Fatal(err)
 	}
 
-	err = azure.Inject(emulator.Fault{Host: "management", Method: "GET", Path: "**/datastores", Action: emulator.Throttle, Times: 2})
+	err = azure.Inject(emulator.Fault{Host: "management", Method: "GET", Path: "**/datastores", Action: emulator.ActionThrottle, Times: 2})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -32,13 +32,15 @@ type Fault struct {
 	// Status is the HTTP status of an action that answers in place of the service; 0 means the
 	// action's default.
 	Status int
-	// RetryAfter is the Retry-After of [Throttle], cut to whole seconds; 0 sends "Retry-After: 0".
+	// RetryAfter is the Retry-After of [ActionThrottle], cut to whole seconds; 0 sends
+	// "Retry-After: 0".
 	RetryAfter time.Duration
-	// Bytes is the length of the body that [CutDuring] and [Truncate] send, and the size of the
-	// pieces of [Slow]. 0 means 10, for Slow 1024.
+	// Bytes is the length of the body that [ActionCutDuring] and [ActionTruncate] send, and the
+	// size of the pieces of [ActionSlow]. 0 means 10, for Slow 1024.
 	Bytes int
-	// Pause is how long [Slow] waits before each piece, in real time whatever Options.Now says, and
-	// how old something must be before [LateList] lets a list show it, by Options.Now.
+	// Pause is how long [ActionSlow] waits before each piece, in real time whatever Options.Now
+	// says, and how old something must be before [ActionLateList] lets a list show it, by
+	// Options.Now.
 	Pause time.Duration
 	// Skip is the number of matching requests that pass before the fault begins.
 	Skip int
@@ -52,56 +54,57 @@ type Action string
 // The actions. "Before" means that the request has no effect. "After" means that it has its whole
 // effect and only the answer is lost.
 const (
-	// Throttle answers 429, or Status, with Retry-After. The request has no effect.
-	Throttle Action = "throttle"
-	// FailBefore answers 500, or Status, with an error in the host's format.
-	FailBefore Action = "fail-before"
-	// FailAfter lets the request have its effect and answers 500, or Status.
-	FailAfter Action = "fail-after"
-	// Refuse fails to connect: in memory the error is ECONNREFUSED. A [Server] has accepted the
-	// connection already, so it closes it as CutBefore does.
-	Refuse Action = "refuse"
-	// CutBefore cuts the connection before the effect.
-	CutBefore Action = "cut-before"
-	// CutDuring cuts the connection after the first Bytes of the body, and always before its last
-	// byte. An answer without a body is lost entirely.
-	CutDuring Action = "cut-during"
-	// CutAfter lets the request have its effect and cuts the connection.
-	CutAfter Action = "cut-after"
-	// Hang does not answer until the client gives up.
-	Hang Action = "hang"
-	// Slow sends the body in pieces with pauses.
-	Slow Action = "slow"
-	// Truncate ends the body after Bytes as if it were complete.
-	Truncate Action = "truncate"
-	// WrongLink replaces the host in next links and poll URLs by one that does not exist.
-	WrongLink Action = "wrong-link"
-	// EmptyError answers 502, or Status, without a body. The request has no effect.
-	EmptyError Action = "empty-error"
-	// HTMLError answers 502, or Status, with the HTML page of a proxy. The request has no effect.
-	HTMLError Action = "html-error"
-	// FailOperation fails the long-running operation that the request starts. The operation has no
-	// effect. A deletion is followed by its Location alone, whose last answer says Failed with
-	// status 200.
-	FailOperation Action = "fail-operation"
-	// Deny answers 403 as to a caller without the role: the answer names the action and the scope.
-	// The scoring hosts answer 401. The request has no effect.
-	Deny Action = "deny"
-	// Disallow answers 403 RequestDisallowedByPolicy with the names of a policy. The request has no
+	// ActionThrottle answers 429, or Status, with Retry-After. The request has no effect.
+	ActionThrottle Action = "throttle"
+	// ActionFailBefore answers 500, or Status, with an error in the host's format.
+	ActionFailBefore Action = "fail-before"
+	// ActionFailAfter lets the request have its effect and answers 500, or Status.
+	ActionFailAfter Action = "fail-after"
+	// ActionRefuse fails to connect: in memory the error is ECONNREFUSED. A [Server] has accepted
+	// the connection already, so it closes it as ActionCutBefore does.
+	ActionRefuse Action = "refuse"
+	// ActionCutBefore cuts the connection before the effect.
+	ActionCutBefore Action = "cut-before"
+	// ActionCutDuring cuts the connection after the first Bytes of the body, and always before its
+	// last byte. An answer without a body is lost entirely.
+	ActionCutDuring Action = "cut-during"
+	// ActionCutAfter lets the request have its effect and cuts the connection.
+	ActionCutAfter Action = "cut-after"
+	// ActionHang does not answer until the client gives up.
+	ActionHang Action = "hang"
+	// ActionSlow sends the body in pieces with pauses.
+	ActionSlow Action = "slow"
+	// ActionTruncate ends the body after Bytes as if it were complete.
+	ActionTruncate Action = "truncate"
+	// ActionWrongLink replaces the host in next links and poll URLs by one that does not exist.
+	ActionWrongLink Action = "wrong-link"
+	// ActionEmptyError answers 502, or Status, without a body. The request has no effect.
+	ActionEmptyError Action = "empty-error"
+	// ActionHTMLError answers 502, or Status, with the HTML page of a proxy. The request has no
 	// effect.
-	Disallow Action = "disallow"
-	// Quota answers 400 QuotaExceeded, or Status. The request has no effect.
-	Quota Action = "quota"
-	// Conflict answers 409, as while another operation runs. The request has no effect.
-	Conflict Action = "conflict"
-	// LateList leaves out of a list what is younger than Pause, on the management host and the
-	// workspace data plane.
-	LateList Action = "late-list"
-	// LoseLease breaks the lease that a request to storage holds, if it is signed in with a token,
-	// before storage answers the request.
-	LoseLease Action = "lose-lease"
-	// ExpireSAS makes the signature of a request to storage count as expired.
-	ExpireSAS Action = "expire-sas"
+	ActionHTMLError Action = "html-error"
+	// ActionFailOperation fails the long-running operation that the request starts. The operation
+	// has no effect. A deletion is followed by its Location alone, whose last answer says Failed
+	// with status 200.
+	ActionFailOperation Action = "fail-operation"
+	// ActionDeny answers 403 as to a caller without the role: the answer names the action and the
+	// scope. The scoring hosts answer 401. The request has no effect.
+	ActionDeny Action = "deny"
+	// ActionDisallow answers 403 RequestDisallowedByPolicy with the names of a policy. The request
+	// has no effect.
+	ActionDisallow Action = "disallow"
+	// ActionQuota answers 400 QuotaExceeded, or Status. The request has no effect.
+	ActionQuota Action = "quota"
+	// ActionConflict answers 409, as while another operation runs. The request has no effect.
+	ActionConflict Action = "conflict"
+	// ActionLateList leaves out of a list what is younger than Pause, on the management host and
+	// the workspace data plane.
+	ActionLateList Action = "late-list"
+	// ActionLoseLease breaks the lease that a request to storage holds, if it is signed in with a
+	// token, before storage answers the request.
+	ActionLoseLease Action = "lose-lease"
+	// ActionExpireSAS makes the signature of a request to storage count as expired.
+	ActionExpireSAS Action = "expire-sas"
 )
 
 // faults are the active faults, each with the number of requests it has seen.
@@ -139,13 +142,13 @@ func (f *faults) clear() {
 	f.list = nil
 }
 
-// denied are the role actions that [Deny] refuses now, as patterns.
+// denied are the role actions that [ActionDeny] refuses now, as patterns.
 func (f *faults) denied() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var denied []string
 	for _, a := range f.list {
-		if a.Action == Deny && a.RoleAction != "" {
+		if a.Action == ActionDeny && a.RoleAction != "" {
 			denied = append(denied, a.RoleAction)
 		}
 	}
@@ -208,7 +211,7 @@ func (f Fault) check() (*regexp.Regexp, error) {
 		return nil, fmt.Errorf("%s takes no status", f.Action)
 	case f.RetryAfter < 0 || f.Pause < 0 || f.Bytes < 0 || f.Skip < 0 || f.Times < 0:
 		return nil, fmt.Errorf("%s: numbers and durations must not be negative", f.Action)
-	case (f.Action == Slow || f.Action == LateList) && f.Pause == 0:
+	case (f.Action == ActionSlow || f.Action == ActionLateList) && f.Pause == 0:
 		return nil, fmt.Errorf("%s needs a pause, as in %s=200ms", f.Action, f.Action)
 	}
 	return globPattern(f.Path), nil

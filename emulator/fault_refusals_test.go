@@ -135,7 +135,7 @@ func TestRefusalsOfAzure(t *testing.T) {
 }
 
 func TestThrottledManagementShowsItsQuota(t *testing.T) {
-	e := NewTest(t, &Options{Faults: []Fault{{Host: "management", Action: Throttle, RetryAfter: 7 * time.Second}}})
+	e := NewTest(t, &Options{Faults: []Fault{{Host: "management", Action: ActionThrottle, RetryAfter: 7 * time.Second}}})
 	resp, _ := rawAsk(t, e, "DELETE", "https://management.azure.com"+workspacePath(e)+"/models/m?api-version=2024-04-01", "https://management.azure.com", "", nil)
 	got := []string{resp.Status, resp.Header.Get("Retry-After"), resp.Header.Get("X-Ms-Ratelimit-Remaining-Subscription-Deletes")}
 	if diff := cmp.Diff([]string{"429 Too Many Requests", "7", "0"}, got); diff != "" {
@@ -199,7 +199,7 @@ func TestLostLeaseAndExpiredSignature(t *testing.T) {
 	if resp, body := rawAsk(t, e, "PUT", blob, storage, "slip", block); resp.StatusCode != 201 {
 		t.Fatalf("%s %s", resp.Status, body)
 	}
-	if err := e.Inject(Fault{Action: LoseLease, Method: "PUT", Times: 1}, Fault{Action: ExpireSAS, Method: "GET"}); err != nil {
+	if err := e.Inject(Fault{Action: ActionLoseLease, Method: "PUT", Times: 1}, Fault{Action: ActionExpireSAS, Method: "GET"}); err != nil {
 		t.Fatal(err)
 	}
 	if resp, body := rawAsk(t, e, "PUT", blob, storage, "ash", block); resp.StatusCode != 412 {

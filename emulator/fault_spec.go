@@ -20,28 +20,28 @@ type actionSpec struct {
 
 // actions describes every action.
 var actions = map[Action]actionSpec{
-	Throttle:   {http.StatusTooManyRequests, readThrottle, (*faultedCall).throttle},
-	FailBefore: {http.StatusInternalServerError, readStatus, (*faultedCall).failBefore},
-	FailAfter:  {http.StatusInternalServerError, readStatus, (*faultedCall).failAfter},
-	Refuse:     {0, nil, (*faultedCall).refuse},
-	CutBefore:  {0, nil, (*faultedCall).cutBefore},
-	CutDuring:  {0, readBytes, (*faultedCall).cutDuring},
-	CutAfter:   {0, nil, (*faultedCall).cutAfter},
-	Hang:       {0, nil, (*faultedCall).hang},
-	Slow:       {0, readSlow, (*faultedCall).slow},
-	Truncate:   {0, readBytes, (*faultedCall).truncate},
-	WrongLink:  {0, nil, (*faultedCall).wrongLink},
-	EmptyError: {http.StatusBadGateway, readStatus, (*faultedCall).emptyError},
-	HTMLError:  {http.StatusBadGateway, readStatus, (*faultedCall).htmlError},
+	ActionThrottle:   {http.StatusTooManyRequests, readThrottle, (*faultedCall).throttle},
+	ActionFailBefore: {http.StatusInternalServerError, readStatus, (*faultedCall).failBefore},
+	ActionFailAfter:  {http.StatusInternalServerError, readStatus, (*faultedCall).failAfter},
+	ActionRefuse:     {0, nil, (*faultedCall).refuse},
+	ActionCutBefore:  {0, nil, (*faultedCall).cutBefore},
+	ActionCutDuring:  {0, readBytes, (*faultedCall).cutDuring},
+	ActionCutAfter:   {0, nil, (*faultedCall).cutAfter},
+	ActionHang:       {0, nil, (*faultedCall).hang},
+	ActionSlow:       {0, readSlow, (*faultedCall).slow},
+	ActionTruncate:   {0, readBytes, (*faultedCall).truncate},
+	ActionWrongLink:  {0, nil, (*faultedCall).wrongLink},
+	ActionEmptyError: {http.StatusBadGateway, readStatus, (*faultedCall).emptyError},
+	ActionHTMLError:  {http.StatusBadGateway, readStatus, (*faultedCall).htmlError},
 
-	FailOperation: {0, nil, (*faultedCall).failOperation},
-	Deny:          {http.StatusForbidden, nil, (*faultedCall).deny},
-	Disallow:      {http.StatusForbidden, nil, (*faultedCall).disallow},
-	Quota:         {http.StatusBadRequest, readStatus, (*faultedCall).quota},
-	Conflict:      {http.StatusConflict, readStatus, (*faultedCall).conflict},
-	LateList:      {0, readPause, (*faultedCall).lateList},
-	LoseLease:     {0, nil, (*faultedCall).loseLease},
-	ExpireSAS:     {0, nil, (*faultedCall).expireSAS},
+	ActionFailOperation: {0, nil, (*faultedCall).failOperation},
+	ActionDeny:          {http.StatusForbidden, nil, (*faultedCall).deny},
+	ActionDisallow:      {http.StatusForbidden, nil, (*faultedCall).disallow},
+	ActionQuota:         {http.StatusBadRequest, readStatus, (*faultedCall).quota},
+	ActionConflict:      {http.StatusConflict, readStatus, (*faultedCall).conflict},
+	ActionLateList:      {0, readPause, (*faultedCall).lateList},
+	ActionLoseLease:     {0, nil, (*faultedCall).loseLease},
+	ActionExpireSAS:     {0, nil, (*faultedCall).expireSAS},
 }
 
 func actionNames() string {
@@ -100,9 +100,9 @@ func ParseFault(spec string) (Fault, error) {
 }
 
 // ParseDeny parses the format of the command's --deny flag: an action of Azure's roles, as in
-// [Fault].RoleAction. Every request that needs it is refused with [Deny].
+// [Fault].RoleAction. Every request that needs it is refused with [ActionDeny].
 func ParseDeny(roleAction string) (Fault, error) {
-	f := Fault{RoleAction: roleAction, Action: Deny}
+	f := Fault{RoleAction: roleAction, Action: ActionDeny}
 	if strings.TrimSpace(roleAction) != roleAction || !strings.Contains(roleAction, "/") {
 		return Fault{}, fmt.Errorf("role action %q: write one such as batchEndpoints/write or Microsoft.Storage/*/blobs/write", roleAction)
 	}
@@ -117,7 +117,7 @@ func (f *Fault) readAction(word string) error {
 	switch {
 	case !ok:
 		return nil // check has the better message
-	case f.Action == Throttle:
+	case f.Action == ActionThrottle:
 		f.RetryAfter = time.Second
 	}
 	switch {

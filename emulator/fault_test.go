@@ -92,7 +92,7 @@ func errorBody(t *testing.T, kind cloud.Kind, header http.Header, body string) (
 func TestActions(t *testing.T) {
 	const whole = "abcdefghijklmnopqrstuvwxyz"
 	reset := func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
-	tested := map[Action]bool{Hang: true} // see TestHang
+	tested := map[Action]bool{ActionHang: true} // see TestHang
 	for spec, want := range map[string]struct {
 		status     string
 		retryAfter string
@@ -154,13 +154,13 @@ func TestActions(t *testing.T) {
 			if got.Header.Get("Retry-After") != want.retryAfter {
 				t.Errorf("Retry-After %q, want %q", got.Header.Get("Retry-After"), want.retryAfter)
 			}
-			if f.Action == Truncate && want.body != whole && got.Header.Get("Content-Length") == "26" {
+			if f.Action == ActionTruncate && want.body != whole && got.Header.Get("Content-Length") == "26" {
 				t.Error("a truncated body declares its true length")
 			}
 			switch {
-			case f.Action == EmptyError && got.Body != "":
+			case f.Action == ActionEmptyError && got.Body != "":
 				t.Errorf("body %q", got.Body)
-			case f.Action == HTMLError:
+			case f.Action == ActionHTMLError:
 				if !strings.Contains(got.Body, "<h1>"+want.status+"</h1>") || got.Header.Get("Content-Type") != "text/html" {
 					t.Errorf("%v %s, want a page with the status", got.Header, got.Body)
 				}
@@ -179,10 +179,10 @@ func TestErrorsInTheFormatOfTheHost(t *testing.T) {
 			fault         Fault
 			code, message string
 		}{
-			{Fault{Action: Throttle}, "TooManyRequests", "The request was throttled. Retry it later."},
-			{Fault{Action: Throttle, Status: 503}, "ServerBusy", "The request was throttled. Retry it later."},
-			{Fault{Action: FailBefore, Status: 502}, "InternalServerError", "Received 502 from a service request"},
-			{Fault{Action: FailAfter}, "InternalServerError", "Received 500 from a service request"},
+			{Fault{Action: ActionThrottle}, "TooManyRequests", "The request was throttled. Retry it later."},
+			{Fault{Action: ActionThrottle, Status: 503}, "ServerBusy", "The request was throttled. Retry it later."},
+			{Fault{Action: ActionFailBefore, Status: 502}, "InternalServerError", "Received 502 from a service request"},
+			{Fault{Action: ActionFailAfter}, "InternalServerError", "Received 500 from a service request"},
 		} {
 			got := faultOn(t, kind, test.fault)
 			code, message := errorBody(t, kind, got.Header, got.Body)
@@ -210,7 +210,7 @@ func TestHang(t *testing.T) {
 	go func() {
 		resp, err := roundTrip(t.Context(), func(w http.ResponseWriter, r *http.Request) {
 			close(waits)
-			applyFault(Fault{Action: Hang}, cloud.KindBlob, faultWorld{now: time.Now}, service, w, r)
+			applyFault(Fault{Action: ActionHang}, cloud.KindBlob, faultWorld{now: time.Now}, service, w, r)
 		}, r)
 		if err == nil {
 			_ = resp.Body.Close()
@@ -238,7 +238,7 @@ func TestSlowBodyEndsWithTheClient(t *testing.T) {
 		wrote <- err
 	})
 	resp, err := roundTrip(t.Context(), func(w http.ResponseWriter, r *http.Request) {
-		applyFault(Fault{Action: Slow, Pause: time.Hour}, cloud.KindBlob, faultWorld{now: time.Now}, service, w, r)
+		applyFault(Fault{Action: ActionSlow, Pause: time.Hour}, cloud.KindBlob, faultWorld{now: time.Now}, service, w, r)
 	}, r)
 	if err == nil {
 		_ = resp.Body.Close()
@@ -264,7 +264,7 @@ func TestWrongLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err := roundTrip(t.Context(), func(w http.ResponseWriter, r *http.Request) {
-		applyFault(Fault{Action: WrongLink}, cloud.KindManagement, faultWorld{}, service, w, r)
+		applyFault(Fault{Action: ActionWrongLink}, cloud.KindManagement, faultWorld{}, service, w, r)
 	}, r)
 	got := see(t, resp, err)
 	want := `{"nextLink": "https://elsewhere.invalid/next?a=b", "value": [{"id": "https://management.azure.com/id"}],` +
@@ -315,7 +315,7 @@ func TestFaultsMatch(t *testing.T) {
 		{Fault{Path: "/a.c"}, cloud.KindBlob, "GET", "/abc", false},
 		{Fault{Path: "/a\nb*"}, cloud.KindBlob, "GET", "/a\nb", true},
 	} {
-		test.fault.Action = CutBefore
+		test.fault.Action = ActionCutBefore
 		var f faults
 		if err := f.add([]Fault{test.fault}); err != nil {
 			t.Errorf("%+v: %v", test.fault, err)
@@ -336,7 +336,7 @@ func TestFaultsMatch(t *testing.T) {
 // TestFaultsCount: skip, times, and the order of several faults.
 func TestFaultsCount(t *testing.T) {
 	var f faults
-	if err := f.add([]Fault{{Action: Refuse, Skip: 1, Times: 2}, {Action: Hang, Times: 1}, {Action: CutAfter, Method: "PUT"}}); err != nil {
+	if err := f.add([]Fault{{Action: ActionRefuse, Skip: 1, Times: 2}, {Action: ActionHang, Times: 1}, {Action: ActionCutAfter, Method: "PUT"}}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://management.azure.com/", nil)
@@ -349,7 +349,7 @@ func TestFaultsCount(t *testing.T) {
 		got = append(got, next())
 	}
 	// The first fault lets one request pass, to the fault after it.
-	if diff := cmp.Diff([]Action{Hang, Refuse, Refuse, CutAfter, CutAfter, CutAfter}, got); diff != "" {
+	if diff := cmp.Diff([]Action{ActionHang, ActionRefuse, ActionRefuse, ActionCutAfter, ActionCutAfter, ActionCutAfter}, got); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
 	f.clear()
@@ -389,10 +389,10 @@ func TestFaultsThatCannotBe(t *testing.T) {
 		}
 	}
 	for says, f := range map[string]Fault{
-		"refuse takes no status": {Action: Refuse, Status: 500},
+		"refuse takes no status": {Action: ActionRefuse, Status: 500},
 		"unknown action":         {},
-		"must not be negative":   {Action: Refuse, Skip: -1},
-		"slow needs a pause":     {Action: Slow},
+		"must not be negative":   {Action: ActionRefuse, Skip: -1},
+		"slow needs a pause":     {Action: ActionSlow},
 	} {
 		if e, err := New(&Options{Faults: []Fault{f}}); err == nil || !strings.Contains(err.Error(), says) {
 			if err == nil {
@@ -401,7 +401,7 @@ func TestFaultsThatCannotBe(t *testing.T) {
 			t.Errorf("New with %+v: %v, want an error that says %s", f, err, says)
 		}
 		e := NewTest(t, nil)
-		if err := e.Inject(Fault{Action: Hang}, f); err == nil || !strings.HasPrefix(err.Error(), "emulator: fault: ") {
+		if err := e.Inject(Fault{Action: ActionHang}, f); err == nil || !strings.HasPrefix(err.Error(), "emulator: fault: ") {
 			t.Errorf("Inject of %+v: %v", f, err)
 		}
 		if len(e.faults.list) != 0 {
@@ -420,7 +420,7 @@ func TestCutDuringCutsShortBodiesToo(t *testing.T) {
 	}
 	s := startServer(t, &Options{
 		Seeds:  []Seed{{Account: "samples", Container: "data", Dir: dir}},
-		Faults: []Fault{{Host: "blob", Action: CutDuring}},
+		Faults: []Fault{{Host: "blob", Action: ActionCutDuring}},
 	})
 	for transport, client := range map[string]*http.Client{
 		"in memory": {Transport: s.Emulator()}, "HTTP/1.1": proxied(t, s, false), "HTTP/2": proxied(t, s, true),
@@ -450,7 +450,7 @@ func TestCutDuringCutsShortBodiesToo(t *testing.T) {
 // changed.
 func TestOperationsThatFail(t *testing.T) {
 	client := NewClient(t, &Options{Faults: []Fault{
-		{Host: "management", Method: "DELETE", Action: FailOperation}, {Host: "management", Method: "PUT", Path: "**/bowls", Action: FailOperation},
+		{Host: "management", Method: "DELETE", Action: ActionFailOperation}, {Host: "management", Method: "PUT", Path: "**/bowls", Action: ActionFailOperation},
 	}})
 	ctx := t.Context()
 	if _, err := client.Endpoints().CreateOrUpdate(ctx, "vases", azmlbatch.Endpoint{}, nil); err != nil {

@@ -20,7 +20,7 @@ type Options struct {
 	// Workspaces are the workspaces, each with a storage account and the four built-in datastores.
 	// Empty means one, the zero [Workspace].
 	Workspaces []Workspace
-	// Cloud chooses the host names and audiences. Empty means [PublicCloud].
+	// Cloud chooses the host names and audiences. Empty means [CloudPublic].
 	Cloud Cloud
 	// TenantID is the GUID of the tenant. Empty means [DefaultTenantID].
 	TenantID string
@@ -94,9 +94,9 @@ type Cloud string
 
 // The clouds.
 const (
-	PublicCloud       Cloud = "AzureCloud"
-	ChinaCloud        Cloud = "AzureChinaCloud"
-	USGovernmentCloud Cloud = "AzureUSGovernment"
+	CloudPublic       Cloud = "AzureCloud"
+	CloudChina        Cloud = "AzureChinaCloud"
+	CloudUSGovernment Cloud = "AzureUSGovernment"
 )
 
 // Pace is how long the operations take that a client has to poll.
@@ -163,7 +163,7 @@ func (o *Options) resolve() (Options, cloud.Cloud, error) {
 	}
 	c, ok := cloud.ByName(string(r.Cloud))
 	if !ok {
-		return r, c, fmt.Errorf("emulator: unknown cloud %q: use %s, %s or %s", r.Cloud, PublicCloud, ChinaCloud, USGovernmentCloud)
+		return r, c, fmt.Errorf("emulator: unknown cloud %q: use %s, %s or %s", r.Cloud, CloudPublic, CloudChina, CloudUSGovernment)
 	}
 	r.Cloud = Cloud(c.Name)
 	return r, c, r.check()

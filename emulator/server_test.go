@@ -413,7 +413,7 @@ func TestRealPaceTakesItsTimeOnTheClock(t *testing.T) {
 
 func TestParseFault(t *testing.T) {
 	f, err := ParseFault("scoring POST /jobs fail-after=502 times=2 skip=1")
-	if err != nil || f.Action != FailAfter || f.Status != http.StatusBadGateway || f.Times != 2 || f.Skip != 1 || f.Host != "scoring" {
+	if err != nil || f.Action != ActionFailAfter || f.Status != http.StatusBadGateway || f.Times != 2 || f.Skip != 1 || f.Host != "scoring" {
 		t.Errorf("ParseFault = %+v, %v", f, err)
 	}
 	for _, bad := range []string{"", "scoring POST /jobs", "scoring POST /jobs explode", "scoring POST /jobs cut-after times=x"} {

@@ -131,7 +131,7 @@ func TestEnvironmentThatCannotBeBuilt(t *testing.T) {
 			got, err := Run(t.Context(), job)
 			var failed *EnvironmentError
 			switch {
-			case err == nil || got.Status != Failed || got.OutputFile != "":
+			case err == nil || got.Status != StatusFailed || got.OutputFile != "":
 				t.Errorf("Run = %+v, %v; want an error", got, err)
 			case tt.reason != "" && (!errors.As(err, &failed) || failed.Reason != tt.reason):
 				t.Errorf("Run = %v, want the reason %q", err, tt.reason)
@@ -221,7 +221,7 @@ func TestEnvironmentOfAnotherBuilder(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := v.lock(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("lock = %v, want that the context has ended", err)
+		t.Errorf("lock = %v, want the error of the context", err)
 	}
 	wait := started(t.Context(), job)
 	writeFile(t, filepath.Join(v.dir, completeMark), "") // the other has built it, and lets go
@@ -252,7 +252,7 @@ func TestEnvironmentBuildEndsWithTheJob(t *testing.T) {
 	wait := started(ctx, job)
 	readFile(t, here)
 	cancel()
-	if got, err := wait(); !errors.Is(err, context.Canceled) || got.Status != Canceled {
+	if got, err := wait(); !errors.Is(err, context.Canceled) || got.Status != StatusCanceled {
 		t.Errorf("Run = %+v, %v", got, err)
 	}
 	if left := built(t, job); left != "" {

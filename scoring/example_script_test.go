@@ -124,10 +124,10 @@ func ExampleJob() {
 	var printed strings.Builder
 	result, err := scoring.Run(context.Background(), scoring.Job{
 		Code: filepath.Join(dir, "code"), Script: "score.py",
-		Input: filepath.Join(dir, "input"), Output: filepath.Join(dir, "output"), OutputAction: scoring.SummaryOnly,
+		Input: filepath.Join(dir, "input"), Output: filepath.Join(dir, "output"), OutputAction: scoring.OutputActionSummaryOnly,
 		MiniBatchSize: 4, MaxConcurrencyPerInstance: 2, InstanceCount: 1,
 		MaxRetries: new(1), Timeout: time.Minute, TimeoutGrace: 5 * time.Second,
-		LoggingLevel: scoring.Debug,
+		LoggingLevel: scoring.LoggingLevelDebug,
 		Env:          map[string]string{"KILN": "kiln 7"},
 		ScriptEnv:    []string{"HF_*"}, // passed on from this process
 		Logs:         filepath.Join(dir, "logs"),

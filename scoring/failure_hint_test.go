@@ -56,7 +56,7 @@ func TestHints(t *testing.T) {
 		{"no rows", "def run(b):\n    return []", nil, "run() returned 0 rows for 3 files", "as many rows as files", ""},
 		{"one row", "def run(b):\n    return ['x']", nil, "run() returned 1 row for 3 files", "as many rows as files", ""},
 		{"no row for one file", "def run(b):\n    return ()", func(j *Job) { j.MiniBatchSize = 1 }, "run() returned 0 rows for 1 file", "as many rows as files", ""},
-		{"too few in a job that only counts", "def run(b):\n    return []", func(j *Job) { j.OutputAction = SummaryOnly }, "run() returned 0 rows for 3 files", "as many rows as files", ""},
+		{"too few in a job that only counts", "def run(b):\n    return []", func(j *Job) { j.OutputAction = OutputActionSummaryOnly }, "run() returned 0 rows for 3 files", "as many rows as files", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -110,11 +110,11 @@ func TestScriptErrors(t *testing.T) {
 			`run() failed in process000 on node 0, mini-batch 0, file "a00.txt": ValueError: x`},
 		{"shutdown", "def run(b):\n    return b\ndef shutdown():\n    raise ValueError('x')", nil, ScriptError{Phase: PhaseShutdown, Message: "ValueError: x", MiniBatch: -1, Process: "process000"},
 			"shutdown() failed in process000 on node 0: ValueError: x"},
-		{"the last try", "def run(b):\n    if 'a01' in b[0]:\n        raise ValueError('x')\n    return b", func(j *Job) { j.MaxRetries, j.LoggingLevel = new(1), Info },
+		{"the last try", "def run(b):\n    if 'a01' in b[0]:\n        raise ValueError('x')\n    return b", func(j *Job) { j.MaxRetries, j.LoggingLevel = new(1), LoggingLevelInfo },
 			ScriptError{Phase: PhaseRun, Message: "ValueError: x", MiniBatch: 1, Try: 1, Process: "process000", File: "a01.txt", Files: []string{"a01.txt"}},
 			`run() failed in process000 on node 0, mini-batch 1, file "a01.txt": ValueError: x`},
 		{"another node", "import helper, os\ncalls = 0\ndef run(b):\n    global calls\n    calls += 1\n    if calls == 1:\n        helper.meet()\n    if os.environ['AZ_BATCH_IS_CURRENT_NODE_MASTER'] == 'false' and helper.once():\n        raise ValueError('x')\n    return b",
-			func(j *Job) { j.InstanceCount, j.OutputAction = 2, AppendRow }, ScriptError{Phase: PhaseRun, Message: "ValueError: x", Try: 1, Node: 1, Process: "process000"}, ""},
+			func(j *Job) { j.InstanceCount, j.OutputAction = 2, OutputActionAppendRow }, ScriptError{Phase: PhaseRun, Message: "ValueError: x", Try: 1, Node: 1, Process: "process000"}, ""},
 		{"a call that hangs", "import helper, signal\ndef run(b):\n    if helper.once():\n        signal.pause()\n    return b", quick,
 			ScriptError{Phase: PhaseRun, Message: "run() took longer than the timeout; the limit of a call is 1.001s", Try: 1, Process: "process000", TimedOut: true, Files: []string{"a00.txt"}}, ""},
 		{"a process that ends", "import helper, os\ndef run(b):\n    if helper.once():\n        os._exit(1)\n    return b", nil,
@@ -175,7 +175,7 @@ func TestHintOfAMissingModule(t *testing.T) {
 				}
 			}
 			if strings.Contains(got.Hint, "add the package to") {
-				t.Errorf("the hint speaks of an environment that is not in use: %q", got.Hint)
+				t.Errorf("the hint mentions an environment that the job does not use: %q", got.Hint)
 			}
 		})
 	}
@@ -198,7 +198,7 @@ func TestHintOfAMissingModuleInAnEnvironment(t *testing.T) {
 		}
 	}
 	if strings.Contains(got, "--environments venv") {
-		t.Errorf("the environment is built already: %q", got)
+		t.Errorf("the hint suggests an environment that exists already: %q", got)
 	}
 }
 

@@ -239,13 +239,13 @@ func checkRules(t *testing.T, rules []rule) {
 func (r rule) checkEnd(t *testing.T, job Job, got Result, err error) *ScriptError {
 	t.Helper()
 	if r.reason == "" {
-		if err != nil || got.Status != Completed {
+		if err != nil || got.Status != StatusCompleted {
 			t.Fatalf("Run = %s, %v; want Completed", got.Status, err)
 		}
 		return got.FirstError
 	}
 	var failure *Failure
-	if !errors.As(err, &failure) || got.Status != Failed || got.OutputFile != "" {
+	if !errors.As(err, &failure) || got.Status != StatusFailed || got.OutputFile != "" {
 		t.Fatalf("Run = %+v, %v; want a Failure", got, err)
 	}
 	if !strings.Contains(failure.Reason, r.reason) {

@@ -10,11 +10,12 @@ import (
 type OutputAction string
 
 const (
-	// AppendRow joins all returned rows into one file of the output folder. It is the default.
-	AppendRow OutputAction = "append_row"
-	// SummaryOnly only counts the returned rows. The script writes its own files to
+	// OutputActionAppendRow joins all returned rows into one file of the output folder. It is the
+	// default.
+	OutputActionAppendRow OutputAction = "append_row"
+	// OutputActionSummaryOnly counts the returned rows. The script writes its own files to
 	// AZUREML_BI_OUTPUT_PATH.
-	SummaryOnly OutputAction = "summary_only"
+	OutputActionSummaryOnly OutputAction = "summary_only"
 )
 
 // LoggingLevel is the log level of the helper logger (azureml_user.parallel_run.EntryScript). The
@@ -22,12 +23,12 @@ const (
 type LoggingLevel string
 
 const (
-	// Warning logs warnings and errors.
-	Warning LoggingLevel = "warning"
-	// Info also logs informational messages. It is the default.
-	Info LoggingLevel = "info"
-	// Debug logs everything.
-	Debug LoggingLevel = "debug"
+	// LoggingLevelWarning logs warnings and errors.
+	LoggingLevelWarning LoggingLevel = "warning"
+	// LoggingLevelInfo also logs informational messages. It is the default.
+	LoggingLevelInfo LoggingLevel = "info"
+	// LoggingLevelDebug logs everything.
+	LoggingLevelDebug LoggingLevel = "debug"
 )
 
 // The service's defaults for the settings of a batch deployment (Microsoft Learn:

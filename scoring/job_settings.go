@@ -80,9 +80,9 @@ func (s *settings) applyDefaults() {
 	s.InstanceCount = cmp.Or(s.InstanceCount, 1)
 	s.Timeout = cmp.Or(s.Timeout, DefaultTimeout)
 	s.TimeoutGrace = cmp.Or(s.TimeoutGrace, DefaultTimeoutGrace)
-	s.OutputAction = cmp.Or(s.OutputAction, AppendRow)
+	s.OutputAction = cmp.Or(s.OutputAction, OutputActionAppendRow)
 	s.OutputFileName = cmp.Or(s.OutputFileName, DefaultOutputFileName)
-	s.LoggingLevel = cmp.Or(s.LoggingLevel, Info)
+	s.LoggingLevel = cmp.Or(s.LoggingLevel, LoggingLevelInfo)
 	s.Python = cmp.Or(s.Python, "python3")
 	// Choice: the service's engine counts tries in total. Its meaning of 0 is not documented; one
 	// try is the least that makes sense.
@@ -130,7 +130,7 @@ func (s *settings) checkNumbers() error {
 		}
 	}
 	switch s.LoggingLevel {
-	case Warning, Info, Debug:
+	case LoggingLevelWarning, LoggingLevelInfo, LoggingLevelDebug:
 		return nil
 	}
 	return invalid("LoggingLevel", "must be warning, info or debug, not %q", s.LoggingLevel)
@@ -139,7 +139,7 @@ func (s *settings) checkNumbers() error {
 func (s *settings) checkOutput() error {
 	name := s.OutputFileName
 	switch {
-	case s.OutputAction != AppendRow && s.OutputAction != SummaryOnly:
+	case s.OutputAction != OutputActionAppendRow && s.OutputAction != OutputActionSummaryOnly:
 		return invalid("OutputAction", "must be append_row or summary_only, not %q", s.OutputAction)
 	case strings.ContainsAny(name, forbiddenInFileName), strings.ContainsFunc(name, unicode.IsControl):
 		return invalid("OutputFileName", "must be a plain name without control characters and any of %s, not %q",

@@ -103,7 +103,7 @@ func TestLogsThatCannotBeKept(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := Run(t.Context(), job)
-			if err == nil || !strings.HasPrefix(err.Error(), "scoring: logs: ") || got.Status != Completed {
+			if err == nil || !strings.HasPrefix(err.Error(), "scoring: logs: ") || got.Status != StatusCompleted {
 				t.Errorf("Run = %+v, %v; want Completed and an error of the logs", got, err)
 			}
 			if rows := readFile(t, got.OutputFile); rows != "a00.txt\n" {
@@ -119,7 +119,7 @@ func TestLogsOfProcessesThatCannotBeMade(t *testing.T) {
 		job := newJob(t, "import helper\nhelper.note('started')\n"+echo, 1)
 		writeFile(t, filepath.Join(job.Logs, filepath.FromSlash(folder)), "a file in the place of the folder")
 		got, err := Run(t.Context(), job)
-		if err == nil || got.Status != Failed || !strings.Contains(err.Error(), folder) {
+		if err == nil || got.Status != StatusFailed || !strings.Contains(err.Error(), folder) {
 			t.Errorf("%s: Run = %+v, %v", folder, got, err)
 		}
 		if diff := cmp.Diff([]string{}, notes(t, job)); diff != "" {

@@ -54,7 +54,7 @@ func TestAPythonWithoutMLflowIsNamedBeforeAnyWork(t *testing.T) {
 	job.Env["PYTHONPATH"] = packages
 	got, err := Run(t.Context(), job)
 	var missing *NoMLflowError
-	if !errors.As(err, &missing) || got.Status != Failed {
+	if !errors.As(err, &missing) || got.Status != StatusFailed {
 		t.Fatalf("Run = %s, %v; want a NoMLflowError", got.Status, err)
 	}
 	if diff := cmp.Diff(&NoMLflowError{Python: realPython(), Missing: "No module named 'mlflow'"}, missing); diff != "" {
@@ -64,6 +64,6 @@ func TestAPythonWithoutMLflowIsNamedBeforeAnyWork(t *testing.T) {
 		t.Errorf("Run = %+v, %v", got, err)
 	}
 	if log := logText(t, job, "logs/job_result.txt"); !strings.Contains(log, "No module named 'mlflow'") {
-		t.Errorf("job_result has no word of it: %s", log)
+		t.Errorf("job_result does not mention it: %s", log)
 	}
 }

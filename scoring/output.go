@@ -20,7 +20,7 @@ func (e *engine) outputFile() string {
 // as temp_<ip>_<pid>_<name> in the output folder, and leaves them there when a job fails or is
 // cancelled. Here the name of the process replaces its id, which can be used twice.
 func (e *engine) rowsFile(node int, process string) string {
-	if e.OutputAction == SummaryOnly {
+	if e.OutputAction == OutputActionSummaryOnly {
 		return ""
 	}
 	return filepath.Join(e.Output, fmt.Sprintf("temp_%s_%s_%s", nodeIP(node), process, e.OutputFileName))
@@ -32,7 +32,7 @@ func (e *engine) rowsFile(node int, process string) string {
 // overwritten). Failing loses no data. Whether the current service still lower-cases the name is
 // not documented; here it stays as given.
 func (e *engine) refuseOutputFile() error {
-	if e.OutputAction == SummaryOnly {
+	if e.OutputAction == OutputActionSummaryOnly {
 		return nil
 	}
 	info, err := os.Lstat(e.outputFile())

@@ -4,13 +4,13 @@ package scoring
 type Status string
 
 const (
-	// Completed means that every mini-batch was handled within the error threshold. Files may have
-	// failed.
-	Completed Status = "Completed"
-	// Failed means that the job ended with an error, such as a [*Failure].
-	Failed Status = "Failed"
-	// Canceled means that the context ended first.
-	Canceled Status = "Canceled"
+	// StatusCompleted means that every mini-batch was handled within the error threshold. Files may
+	// have failed.
+	StatusCompleted Status = "Completed"
+	// StatusFailed means that the job ended with an error, such as a [*Failure].
+	StatusFailed Status = "Failed"
+	// StatusCanceled means that the context ended first.
+	StatusCanceled Status = "Canceled"
 )
 
 // Items counts input files.
@@ -19,8 +19,8 @@ type Items struct {
 	Total int `json:"total"`
 	// Succeeded is the number of rows that run returned, at most one per file of the mini-batch.
 	Succeeded int `json:"succeeded"`
-	// Failed is the number of files without a row, including all files of a mini-batch that ran out
-	// of tries.
+	// StatusFailed is the number of files without a row, including all files of a mini-batch that
+	// ran out of tries.
 	Failed int `json:"failed"`
 }
 
@@ -30,7 +30,7 @@ type MiniBatches struct {
 	Total int `json:"total"`
 	// Processed counts those for which run returned, whatever it returned.
 	Processed int `json:"processed"`
-	// Failed counts those that ran out of tries.
+	// StatusFailed counts those that ran out of tries.
 	Failed int `json:"failed"`
 }
 

@@ -49,7 +49,7 @@ func TestRobustCancel(t *testing.T) {
 				readFile(t, here) // waits for the script
 				cancel()
 				got, err := wait()
-				if !errors.Is(err, context.Canceled) || got.Status != Canceled || got.OutputFile != "" {
+				if !errors.Is(err, context.Canceled) || got.Status != StatusCanceled || got.OutputFile != "" {
 					t.Errorf("Run = %+v, %v", got, err)
 				}
 				checkClean(t, job)
@@ -72,7 +72,7 @@ func TestRobustCancelByProgress(t *testing.T) {
 				cancel()
 			}
 		}
-		if got, err := Run(ctx, job); !errors.Is(err, context.Canceled) || got.Status != Canceled || got.OutputFile != "" {
+		if got, err := Run(ctx, job); !errors.Is(err, context.Canceled) || got.Status != StatusCanceled || got.OutputFile != "" {
 			t.Errorf("after %d mini-batches: Run = %+v, %v", at, got, err)
 		}
 		cancel()
@@ -84,7 +84,7 @@ func TestRobustCancelledBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	got, err := Run(ctx, job)
-	if !errors.Is(err, context.Canceled) || got.Status != Canceled {
+	if !errors.Is(err, context.Canceled) || got.Status != StatusCanceled {
 		t.Errorf("Run = %+v, %v", got, err)
 	}
 	if diff := cmp.Diff([]string{}, notes(t, job)); diff != "" {
@@ -116,7 +116,7 @@ func TestRobustCancelAtTheStart(t *testing.T) {
 			wait := started(ctx, job)
 			readFile(t, here)
 			cancel()
-			if got, err := wait(); !errors.Is(err, context.Canceled) || got.Status != Canceled {
+			if got, err := wait(); !errors.Is(err, context.Canceled) || got.Status != StatusCanceled {
 				t.Errorf("Run = %+v, %v", got, err)
 			}
 		})
@@ -140,7 +140,7 @@ func TestRobustCancelTheJoin(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if err := joinParts(t.Context(), []part{parts[0], {parts[1].path, 3}}); err == nil || !strings.Contains(err.Error(), "b, ") {
-		t.Errorf("a part that is too short: %v", err)
+		t.Errorf("join of a truncated part = %v", err)
 	}
 }
 

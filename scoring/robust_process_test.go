@@ -257,7 +257,7 @@ func TestRobustFullDisk(t *testing.T) {
 	}
 	got, err := Run(t.Context(), job)
 	var failure *Failure
-	if err == nil || errors.As(err, &failure) || got.Status != Failed || got.ScriptErrors != 0 || !strings.Contains(err.Error(), "No space left on device") {
+	if err == nil || errors.As(err, &failure) || got.Status != StatusFailed || got.ScriptErrors != 0 || !strings.Contains(err.Error(), "No space left on device") {
 		t.Errorf("Run = %+v, %v; want the disk's error and no failed job", got, err)
 	}
 	if diff := cmp.Diff([]string{"run"}, notes(t, job)); diff != "" {

@@ -137,7 +137,7 @@ func TestRulesInitFailuresOfAJob(t *testing.T) {
 			var failure *Failure
 			job := errors.As(context.Cause(ctx), &failure)
 			if diff := cmp.Diff([]bool{tt.node, tt.job}, []bool{gaveUp, job}); diff != "" {
-				t.Errorf("node and job give up (-want +got):\n%s", diff)
+				t.Errorf("limits of node and job (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -160,7 +160,7 @@ func TestRulesErrorThreshold(t *testing.T) {
 			reason: "The number of failed items is 2, which exceeds error threshold 1.", cause: "ValueError: cracked", items: Items{4, 0, 2}, batches: MiniBatches{2, 0, 1}},
 		{name: "append_row without one success fails at any threshold", script: "def run(b):\n    return []", files: 4, change: threshold(-1), reason: noSuccess, items: Items{4, 0, 4}},
 		{name: "append_row without one success fails at a threshold that allows it", script: "def run(b):\n    raise ValueError('cracked')", files: 4, change: threshold(100), reason: noSuccess, cause: "ValueError: cracked"},
-		{name: "summary_only without one success completes", script: "def run(b):\n    return []", files: 4, change: func(j *Job) { j.OutputAction = SummaryOnly }, items: Items{4, 0, 4}},
+		{name: "summary_only without one success completes", script: "def run(b):\n    return []", files: 4, change: func(j *Job) { j.OutputAction = OutputActionSummaryOnly }, items: Items{4, 0, 4}},
 	})
 }
 

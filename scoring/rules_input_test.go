@@ -127,7 +127,7 @@ func TestRulesNoInput(t *testing.T) {
 			tt.change(t, &job)
 			got, err := Run(t.Context(), job)
 			var failure *Failure
-			if !errors.As(err, &failure) || got.Status != Failed || !strings.HasPrefix(failure.Reason, "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='"+job.Input+"'") ||
+			if !errors.As(err, &failure) || got.Status != StatusFailed || !strings.HasPrefix(failure.Reason, "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='"+job.Input+"'") ||
 				!strings.HasSuffix(failure.Reason, "Source of the dataset is either not accessible or doesn't contain any data.") {
 				t.Errorf("Run = %v, %v", got, err)
 			}

@@ -43,7 +43,7 @@ func TestRulesLogTree(t *testing.T) {
 		{"logs/sys/job_report/process_summary.csv", `(?m)^0/process000,2,4,1,1,[\d.]+\n$`},
 	} {
 		if text := logText(t, job, tt.file); !regexp.MustCompile(tt.content).MatchString(text) {
-			t.Errorf("%s is not as wanted (%s):\n%s", tt.file, tt.content, text)
+			t.Errorf("%s does not match %s:\n%s", tt.file, tt.content, text)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestRulesReport(t *testing.T) {
 		t.Errorf("tries (-want +got):\n%s", diff)
 	}
 	if text := logText(t, job, "logs/sys/node/0/process000.txt"); !strings.Contains(text, "took longer than run_invocation_timeout") {
-		t.Errorf("no advice about the timeout in\n%s", text)
+		t.Errorf("no hint about the timeout in\n%s", text)
 	}
 }
 

@@ -66,8 +66,8 @@ func TestRulesOutputFolder(t *testing.T) {
 		{"an output file of another name", echo, func(j *Job) { j.OutputFileName = "Rows of Today.TXT" }, []string{"Rows of Today.TXT"}},
 		{"append_row with several processes", meeting, func(j *Job) { j.MiniBatchSize, j.MaxConcurrencyPerInstance, j.InstanceCount = 1, 1, 2 }, []string{"predictions.csv"}},
 		{"files of the script's own lie beside it", writesOwn + "    return b", nil, []string{"a00.txt.out", "a01.txt.out", "predictions.csv"}},
-		{"summary_only: only the script's own", writesOwn + "    return b", func(j *Job) { j.OutputAction = SummaryOnly }, []string{"a00.txt.out", "a01.txt.out"}},
-		{"summary_only ignores the name", writesOwn + "    return b", func(j *Job) { j.OutputAction, j.OutputFileName = SummaryOnly, "a00.txt.out" }, []string{"a00.txt.out", "a01.txt.out"}},
+		{"summary_only: only the script's own", writesOwn + "    return b", func(j *Job) { j.OutputAction = OutputActionSummaryOnly }, []string{"a00.txt.out", "a01.txt.out"}},
+		{"summary_only ignores the name", writesOwn + "    return b", func(j *Job) { j.OutputAction, j.OutputFileName = OutputActionSummaryOnly, "a00.txt.out" }, []string{"a00.txt.out", "a01.txt.out"}},
 		{"nothing of a process that died at once", "import helper, os\ndef run(b):\n    if helper.once():\n        os._exit(1)\n    return b", nil, []string{"predictions.csv"}},
 		{"nothing of a process whose init failed", "import helper\ndef init():\n    if helper.once():\n        raise OSError()\ndef run(b):\n    return b", nil, []string{"predictions.csv"}},
 		{"a failed job leaves its temporaries", "def run(b):\n    if 'a01' in b[0]:\n        raise ValueError()\n    return ['x']", func(j *Job) { j.MiniBatchSize, j.ErrorThreshold = 1, new(0) },
@@ -88,7 +88,7 @@ func TestRulesOutputFolder(t *testing.T) {
 			if diff := cmp.Diff(tt.want, entries(t, job.Output)); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
-			if (got.OutputFile != "") != (err == nil && job.OutputAction != SummaryOnly) {
+			if (got.OutputFile != "") != (err == nil && job.OutputAction != OutputActionSummaryOnly) {
 				t.Errorf("output file %q", got.OutputFile)
 			}
 		})
@@ -228,7 +228,7 @@ func TestRulesUnwritableOutput(t *testing.T) {
 	}
 	got, err := Run(t.Context(), job)
 	var failure *Failure
-	if err == nil || errors.As(err, &failure) || got.Status != Failed || !strings.Contains(err.Error(), "scoring: output: ") || !strings.Contains(err.Error(), rows) {
+	if err == nil || errors.As(err, &failure) || got.Status != StatusFailed || !strings.Contains(err.Error(), "scoring: output: ") || !strings.Contains(err.Error(), rows) {
 		t.Errorf("Run = %s, %v; want an error that names %s and is no failed job", got.Status, err, rows)
 	}
 }

@@ -82,8 +82,8 @@ func TestRulesSettingsInArgv(t *testing.T) {
 		{"--run_invocation_timeout", "90", func(j *Job) { j.Timeout = 90 * time.Second }},
 		{"--error_threshold", "12", func(j *Job) { j.ErrorThreshold = new(12) }},
 		{"--append_row_file_name", "rows.txt", func(j *Job) { j.OutputFileName = "rows.txt" }},
-		{"--logging_level", "DEBUG", func(j *Job) { j.LoggingLevel = Debug }},
-		{"--logging_level", "WARNING", func(j *Job) { j.LoggingLevel = Warning }},
+		{"--logging_level", "DEBUG", func(j *Job) { j.LoggingLevel = LoggingLevelDebug }},
+		{"--logging_level", "WARNING", func(j *Job) { j.LoggingLevel = LoggingLevelWarning }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.option+" "+tt.value, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestRulesSettings(t *testing.T) {
 		{name: "they win over those of the machine", script: "import os\ndef run(b):\n    return [os.environ['HOME']]", change: func(j *Job) { j.Env["HOME"] = "/own" }, text: "/own\n"},
 		{name: "and the engine's own over them", script: "import os\ndef run(b):\n    return [os.environ['AZUREML_NODE_COUNT']]", change: func(j *Job) { j.Env["AZUREML_NODE_COUNT"] = "9" }, text: "1\n"},
 		{name: "logging_level by argparse's parse_known_args", script: "import argparse\np = argparse.ArgumentParser()\np.add_argument('--logging_level')\na, _ = p.parse_known_args()\ndef run(b):\n    return [a.logging_level.lower()]",
-			change: func(j *Job) { j.LoggingLevel = Debug }, text: "debug\n"},
+			change: func(j *Job) { j.LoggingLevel = LoggingLevelDebug }, text: "debug\n"},
 	})
 }
 
@@ -355,14 +355,14 @@ func TestRulesRefusedSettings(t *testing.T) {
 			tt.change(&job)
 			got, err := Run(t.Context(), job)
 			var invalid *InvalidJobError
-			if !errors.As(err, &invalid) || invalid.Field != tt.field || got.Status != Failed {
+			if !errors.As(err, &invalid) || invalid.Field != tt.field || got.Status != StatusFailed {
 				t.Errorf("Run = %s, %v; want a mistake in %s", got.Status, err, tt.field)
 			}
 			if info, err := os.Stat(job.Logs); len(notes(t, job)) > 0 || err == nil && info.IsDir() {
-				t.Errorf("it started: notes %v, logs %v", notes(t, job), err)
+				t.Errorf("the job started: notes %v, logs %v", notes(t, job), err)
 			}
 			if info, err := os.Stat(job.Output); err == nil && info.IsDir() && job.Output != job.Input+"/../input" {
-				t.Errorf("it made the output folder")
+				t.Errorf("the job created the output folder")
 			}
 		})
 	}

@@ -26,7 +26,7 @@ import (
 func Run(ctx context.Context, job Job) (Result, error) {
 	s, err := newSettings(job)
 	if err != nil {
-		return Result{Status: Failed}, err
+		return Result{Status: StatusFailed}, err
 	}
 	return s.run(ctx)
 }
@@ -86,7 +86,7 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 	mark := rand.Text()
 	dirs, err := newJobDirs(mark)
 	if err != nil {
-		return Result{Status: Failed}, err
+		return Result{Status: StatusFailed}, err
 	}
 	defer func() {
 		if removeErr := dirs.scratch.Remove(); removeErr != nil && err == nil {
@@ -99,7 +99,7 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 	}
 	logs, err := newLogTree(dir, s.now)
 	if err != nil {
-		return Result{Status: Failed}, err
+		return Result{Status: StatusFailed}, err
 	}
 	e := &engine{settings: s, dirs: dirs, logs: logs, mark: mark, guard: newGuard(dirs, mark)}
 	defer e.guard.stop()
@@ -139,7 +139,7 @@ func (e *engine) score(ctx context.Context) error {
 	if err := e.work(ctx); err != nil {
 		return err
 	}
-	if e.OutputAction == SummaryOnly {
+	if e.OutputAction == OutputActionSummaryOnly {
 		return nil // contents are ignored, only the count is used
 	}
 	if e.progress.Items.Succeeded == 0 {
@@ -184,7 +184,7 @@ func (e *engine) failureLocked(reason, detail string, cause **ScriptError) *Fail
 // conclude returns the outcome of the job and writes it to the logs.
 func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 	result := Result{
-		Status:       Completed,
+		Status:       StatusCompleted,
 		Items:        e.progress.Items,
 		MiniBatches:  e.progress.MiniBatches,
 		ScriptErrors: e.scriptErrors,
@@ -198,20 +198,20 @@ func (e *engine) conclude(ctx context.Context, err error) (Result, error) {
 	var failure *Failure
 	switch {
 	case err == nil:
-		if e.OutputAction == AppendRow {
+		if e.OutputAction == OutputActionAppendRow {
 			result.OutputFile = e.outputFile()
 		}
 		e.logs.end("")
 	case errors.As(err, &failure): // even if the context has ended since
-		result.Status = Failed
+		result.Status = StatusFailed
 		e.logs.end(failure.Reason, exitTraceback)
 		e.logs.overview("Progress update stopped for reasons: [%q].", failure.Reason)
 	case ctx.Err() != nil:
-		result.Status = Canceled
+		result.Status = StatusCanceled
 		e.logs.end(userCancelled)
 		return result, fmt.Errorf("scoring: the job was cancelled: %w", context.Cause(ctx))
 	default:
-		result.Status = Failed
+		result.Status = StatusFailed
 		// The logs can be read elsewhere, so they have relative paths.
 		reason := strings.ReplaceAll(err.Error(), e.logs.dir+string(filepath.Separator), "")
 		e.logs.system("logs/sys/error/0/_main.txt", "ERROR", os.Getpid(), 0, "%s", reason)

@@ -65,7 +65,7 @@ func TestSuiteEnvironment(t *testing.T) {
 		}
 	}
 	if overview, pip = run(); !strings.Contains(overview, "is reused from an earlier job") || pip != "" {
-		t.Errorf("the second job did not find the environment: %s\n%s", overview, pip)
+		t.Errorf("the second job did not reuse the environment: %s\n%s", overview, pip)
 	}
 	folder := onlyFolder(t, cache)
 	if err := os.Remove(filepath.Join(folder, completeMark)); err != nil {
@@ -73,7 +73,7 @@ func TestSuiteEnvironment(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(folder, "half"), "")
 	if _, pip = run(); !strings.Contains(pip, "Successfully installed") {
-		t.Errorf("an unfinished environment was used: %s", pip)
+		t.Errorf("the job used an unfinished environment: %s", pip)
 	}
 	if _, err := os.Stat(filepath.Join(folder, "half")); err == nil {
 		t.Error("an unfinished environment was added to")
@@ -117,7 +117,7 @@ func TestSuiteEnvironmentThatPipRefuses(t *testing.T) {
 	job := environmentJob(t, asksPlace, cache, Environment{Requirements: "iniconfig==0.0.0.1\n"})
 	got, err := Run(t.Context(), job)
 	var failed *EnvironmentError
-	if !errors.As(err, &failed) || got.Status != Failed {
+	if !errors.As(err, &failed) || got.Status != StatusFailed {
 		t.Fatalf("Run = %s, %v", got.Status, err)
 	}
 	const reason = "No matching distribution found for iniconfig==0.0.0.1"

@@ -76,7 +76,7 @@ func TestSuiteParquet(t *testing.T) {
 	writer := newJob(t, "import os\nimport pandas\nOUT = os.environ['AZUREML_BI_OUTPUT_PATH']\ndef run(mini_batch):\n    for path in mini_batch:\n"+
 		"        name = os.path.basename(path)\n        pandas.DataFrame({'name': [name], 'n': [int(open(path).read())]}).to_parquet(os.path.join(OUT, name + '.parquet'))\n"+
 		"    return mini_batch\n", 3)
-	writer.Python, writer.OutputAction, writer.MiniBatchSize, writer.MaxConcurrencyPerInstance = suitePython(t), SummaryOnly, 1, 2
+	writer.Python, writer.OutputAction, writer.MiniBatchSize, writer.MaxConcurrencyPerInstance = suitePython(t), OutputActionSummaryOnly, 1, 2
 	if _, err := Run(t.Context(), writer); err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,7 @@ func (s *settings) argv() []string {
 		"--output", s.Output,
 		"--input_fds_0", s.Input,
 	}
-	if s.OutputAction == AppendRow {
+	if s.OutputAction == OutputActionAppendRow {
 		argv = append(argv, "--append_row_file_name", s.OutputFileName)
 	}
 	return append(argv, s.Arguments...)

@@ -94,7 +94,7 @@ func TestFuncCancelled(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	if got, err := Run(ctx, job); !errors.Is(err, context.Canceled) || got.Status != Canceled || got.ScriptErrors != 0 {
+	if got, err := Run(ctx, job); !errors.Is(err, context.Canceled) || got.Status != StatusCanceled || got.ScriptErrors != 0 {
 		t.Errorf("Run = %+v, %v", got, err)
 	}
 }
@@ -128,7 +128,7 @@ func TestFuncCancelledAfterTheFailure(t *testing.T) {
 	job.MaxConcurrencyPerInstance, job.MaxRetries, job.ErrorThreshold = 2, new(1), new(0)
 	got, err := Run(ctx, job)
 	var failure *Failure
-	if !errors.As(err, &failure) || got.Status != Failed || failure.Cause == nil || failure.Cause.Message != "cracked" {
+	if !errors.As(err, &failure) || got.Status != StatusFailed || failure.Cause == nil || failure.Cause.Message != "cracked" {
 		t.Errorf("Run = %s, %v; want the failure", got.Status, err)
 	}
 }

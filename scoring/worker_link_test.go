@@ -128,7 +128,7 @@ func TestAnswer(t *testing.T) {
 		t.Errorf("callError (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff("run: the worker's answer cannot be read", fields("failed").callError().Error()); diff != "" {
-		t.Errorf("an answer that is too short (-want +got):\n%s", diff)
+		t.Errorf("a truncated answer (-want +got):\n%s", diff)
 	}
 	if err := fields("failed", "output", hexed("no space")).failure(); err.Error() != "scoring: output: no space" {
 		t.Errorf("failure of the output = %v", err)

@@ -254,8 +254,8 @@ func TestFlags(t *testing.T) {
 	want := &emulator.Options{Listen: "127.0.0.1:0", DataDir: "state", Python: "python3.11", Environments: emulator.EnvironmentsVenv, Pace: emulator.PaceReal,
 		ScriptEnv: []string{"GLAZE"},
 		Seeds:     []emulator.Seed{{Account: "kilns", Container: "data", Dir: dir}, {Account: "kilns", Container: "more", Prefix: "deep", Dir: dir}},
-		Faults: []emulator.Fault{{Host: "blob", Method: "*", Path: "*", Action: emulator.Hang, Times: 1},
-			{Host: "scoring", Method: "POST", Path: "/jobs", Action: emulator.Refuse}}}
+		Faults: []emulator.Fault{{Host: "blob", Method: "*", Path: "*", Action: emulator.ActionHang, Times: 1},
+			{Host: "scoring", Method: "POST", Path: "/jobs", Action: emulator.ActionRefuse}}}
 	if diff := cmp.Diff(want, got); diff != "" || stderr.Len() > 0 {
 		t.Errorf("options (-want +got):\n%s%s", diff, &stderr)
 	}

@@ -138,7 +138,7 @@ func (s *score) run(ctx context.Context) (err error) {
 		job.Logs, err = filepath.Abs(job.Logs)
 	}
 	if err != nil {
-		return s.tell(scoring.Result{Status: scoring.Failed}, "", err)
+		return s.tell(scoring.Result{Status: scoring.StatusFailed}, "", err)
 	}
 	progress := newProgress(s.err)
 	if s.verbose {

@@ -32,7 +32,7 @@ func (s *score) print(result scoring.Result, err error) error {
 	switch {
 	case s.json:
 		return printJSON(s.console, result, err)
-	case result.Status != scoring.Completed:
+	case result.Status != scoring.StatusCompleted:
 		return nil
 	}
 	outcome := fmt.Sprintf("%s: %d of %d files succeeded, %d failed\n", result.Status, result.Items.Succeeded, result.Items.Total, result.Items.Failed)

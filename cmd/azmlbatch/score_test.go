@@ -87,24 +87,24 @@ func TestScoreJSON(t *testing.T) {
 		want scoreOutcome
 	}{
 		{"completed", echoNames, nil, 0,
-			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "predictions.csv", nil}},
+			scoreOutcome{scoring.StatusCompleted, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "predictions.csv", nil}},
 		{"completed with failed files", oneCracks, []string{"--mini-batch-size", "1"}, 0,
-			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 4, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 4, Failed: 1}, "predictions.csv", nil}},
+			scoreOutcome{scoring.StatusCompleted, scoring.Items{Total: 5, Succeeded: 4, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 4, Failed: 1}, "predictions.csv", nil}},
 		{"an output file of another name", echoNames, []string{"--output-file-name", "rows.txt"}, 0,
-			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "rows.txt", nil}},
+			scoreOutcome{scoring.StatusCompleted, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "rows.txt", nil}},
 		{"summary only", echoNames, []string{"--output-action", "summary_only"}, 0,
-			scoreOutcome{scoring.Completed, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "", nil}},
+			scoreOutcome{scoring.StatusCompleted, scoring.Items{Total: 5, Succeeded: 5}, scoring.MiniBatches{Total: 1, Processed: 1}, "", nil}},
 		{"failed", oneCracks, []string{"--mini-batch-size", "1", "--error-threshold=0", "--max-retries", "1"}, 1,
-			scoreOutcome{scoring.Failed, scoring.Items{Total: 5, Succeeded: 3, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 3, Failed: 1}, "",
+			scoreOutcome{scoring.StatusFailed, scoring.Items{Total: 5, Succeeded: 3, Failed: 1}, scoring.MiniBatches{Total: 5, Processed: 3, Failed: 1}, "",
 				&scoreError{Message: "ValueError: cracked", Reason: "The number of failed items is 1, which exceeds error threshold 0.", Phase: scoring.PhaseRun, File: "a3.txt",
 					Traceback: "ValueError: cracked\n", Log: "process000.txt"}}},
 		{"failed before the script", echoNames, []string{"--input", emptyFolder}, 1,
-			scoreOutcome{scoring.Failed, scoring.Items{}, scoring.MiniBatches{}, "", &scoreError{
+			scoreOutcome{scoring.StatusFailed, scoring.Items{}, scoring.MiniBatches{}, "", &scoreError{
 				Message: "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='" + emptyFolder + "', name='None', version=None). Source of the dataset is either not accessible or doesn't contain any data." +
 					" (there is no file at the top level of the folder; sub-folders are not explored)",
 				Reason: "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='" + emptyFolder + "', name='None', version=None). Source of the dataset is either not accessible or doesn't contain any data."}}},
 		{"too few rows", "def run(mini_batch):\n    return []\n", []string{"--mini-batch-size", "3"}, 1,
-			scoreOutcome{scoring.Failed, scoring.Items{Total: 5, Failed: 5}, scoring.MiniBatches{Total: 2, Processed: 2}, "",
+			scoreOutcome{scoring.StatusFailed, scoring.Items{Total: 5, Failed: 5}, scoring.MiniBatches{Total: 2, Processed: 2}, "",
 				&scoreError{Message: "run() returned 0 rows for 3 files", Reason: "No succeeded mini batch item returned from run(). Please check 'response: run()' in https://aka.ms/batch-inference-documentation.",
 					Phase: scoring.PhaseRun, Hint: "return as many rows as files; a file without a row counts as failed", Log: "process000.txt"}}},
 	}
@@ -149,7 +149,7 @@ func TestScoreJSONWithoutATemporaryFolder(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(dir, "no-such-folder"))
 	code, out, stderr := runCommand(append(args, "--json")...)
 	var got scoreOutcome
-	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 1 || got.Status != scoring.Failed || got.Error == nil || !strings.Contains(got.Error.Message, "no-such-folder") {
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 1 || got.Status != scoring.StatusFailed || got.Error == nil || !strings.Contains(got.Error.Message, "no-such-folder") {
 		t.Errorf("exit code %d, %v: %q\n%s", code, err, out, stderr)
 	}
 }

@@ -11,9 +11,9 @@ import (
 func (r *Runner) scoringJob(e *execution, files workFiles, progress func(scoring.Progress)) scoring.Job {
 	configuration := store.Object(e.invocation.Deployment, "properties", "codeConfiguration")
 	s := e.settings
-	action := scoring.AppendRow
+	action := scoring.OutputActionAppendRow
 	if s.summaryOnly {
-		action = scoring.SummaryOnly
+		action = scoring.OutputActionSummaryOnly
 	}
 	environment, _ := r.environment(e.job)
 	script, function := store.Text(configuration, "scoringScript"), r.function(e.job)

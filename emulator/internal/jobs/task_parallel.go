@@ -85,7 +85,7 @@ func (t *task) arguments(text string) ([]string, error) {
 
 // chooseRows sets where the rows go: to the file or the folder of append_row_to, or nowhere.
 func (t *task) chooseRows(job *scoring.Job, to string) error {
-	job.OutputAction, job.Output = scoring.SummaryOnly, filepath.Join(t.dir, "rows")
+	job.OutputAction, job.Output = scoring.OutputActionSummaryOnly, filepath.Join(t.dir, "rows")
 	if to == "" {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (t *task) chooseRows(job *scoring.Job, to string) error {
 	if err != nil {
 		return err
 	}
-	job.OutputAction, job.Overwrite = scoring.AppendRow, true
+	job.OutputAction, job.Overwrite = scoring.OutputActionAppendRow, true
 	if t.outputs[expression.FindStringSubmatch(to)[2]].kind == "uri_file" {
 		job.Output, job.OutputFileName = filepath.Dir(path), filepath.Base(path)
 		return nil
