@@ -47,7 +47,7 @@
 //
 // # What it does not do
 //
-//   - Registries on the management host, their shares and their access rules.
+//   - Registries on the management host, and who may use them, are not played.
 //   - A schedule fires when the emulator runs: times that pass while it does not are skipped. The
 //     service has not published how a schedule names what it invokes; see
 //     [azmlbatch.InvokeEndpoint] for the form that the emulator takes.
@@ -63,7 +63,9 @@
 //   - Nothing expires but ended jobs, if [Options.Keep] says so: operations and outputs stay until
 //     the emulator is closed or, with a DataDir, until the folder is removed.
 //   - Nobody has roles: the service principal may do everything but what [ParseDeny] denies.
-//   - Online endpoints, queues, tables, files and data lakes are not played; neither
-//     are copies, snapshots and versions of blobs.
+//   - Online endpoints, queues, tables, files and data lakes are not played; neither are copies,
+//     snapshots and versions of blobs. A request that is not played is answered as such, with a
+//     warning in the log.
+//   - An mltable is a folder with a file MLTable to the steps of a pipeline; nobody evaluates it.
 //   - [PaceReal] applies to operations only; a job takes as long as its script.
 package emulator

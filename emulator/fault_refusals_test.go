@@ -191,31 +191,31 @@ func TestLostLeaseAndExpiredSignature(t *testing.T) {
 	}
 	blob := "https://" + account + ".blob.core.windows.net/kiln/a"
 	block := map[string]string{"X-Ms-Blob-Type": "BlockBlob"}
-	if resp, body := rawAsk(t, e, "PUT", blob, storage, "clay", block); resp.StatusCode != 201 {
+	if resp, body := rawAsk(t, e, "PUT", blob, storage, "clay", block); resp.StatusCode != http.StatusCreated {
 		t.Fatalf("%s %s", resp.Status, body)
 	}
 	resp, _ := rawAsk(t, e, "PUT", blob+"?comp=lease", storage, "", map[string]string{"X-Ms-Lease-Action": "acquire", "X-Ms-Lease-Duration": "60"})
 	block["X-Ms-Lease-Id"] = resp.Header.Get("X-Ms-Lease-Id")
-	if resp, body := rawAsk(t, e, "PUT", blob, storage, "slip", block); resp.StatusCode != 201 {
+	if resp, body := rawAsk(t, e, "PUT", blob, storage, "slip", block); resp.StatusCode != http.StatusCreated {
 		t.Fatalf("%s %s", resp.Status, body)
 	}
 	if err := e.Inject(Fault{Action: ActionLoseLease, Method: "PUT", Times: 1}, Fault{Action: ActionExpireSAS, Method: "GET"}); err != nil {
 		t.Fatal(err)
 	}
-	if resp, body := rawAsk(t, e, "PUT", blob, storage, "ash", block); resp.StatusCode != 412 {
+	if resp, body := rawAsk(t, e, "PUT", blob, storage, "ash", block); resp.StatusCode != http.StatusPreconditionFailed {
 		t.Errorf("a write with a lost lease: %s %s, want 412", resp.Status, body)
 	}
-	if resp, body := rawAsk(t, e, "PUT", blob+"?comp=lease", storage, "", map[string]string{"X-Ms-Lease-Action": "acquire", "X-Ms-Lease-Duration": "60"}); resp.StatusCode != 201 {
+	if resp, body := rawAsk(t, e, "PUT", blob+"?comp=lease", storage, "", map[string]string{"X-Ms-Lease-Action": "acquire", "X-Ms-Lease-Duration": "60"}); resp.StatusCode != http.StatusCreated {
 		t.Errorf("another holder: %s %s, want 201", resp.Status, body)
 	}
 	sas, err := e.services.blobs.AccountSAS(account, "rl", time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp, body := rawAsk(t, e, "GET", blob+"?"+strings.TrimPrefix(sas, "?"), "", "", nil); resp.StatusCode != 403 || !strings.Contains(body, "Signature not valid in the specified time frame") {
+	if resp, body := rawAsk(t, e, "GET", blob+"?"+strings.TrimPrefix(sas, "?"), "", "", nil); resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "Signature not valid in the specified time frame") {
 		t.Errorf("an expired signature: %s %s", resp.Status, body)
 	}
-	if resp, _ := rawAsk(t, e, "GET", blob, storage, "", nil); resp.StatusCode != 200 {
+	if resp, _ := rawAsk(t, e, "GET", blob, storage, "", nil); resp.StatusCode != http.StatusOK {
 		t.Errorf("a token is refused too: %s", resp.Status)
 	}
 }

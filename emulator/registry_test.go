@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,10 +89,10 @@ func TestUploadToARegistry(t *testing.T) {
 	e := NewTest(t, &Options{Registries: []Registry{{Name: "Pottery"}}})
 	const arm = "https://management.azure.com"
 	resp, body := rawAsk(t, e, "GET", "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/pottery/discovery", arm, "", nil)
-	if resp.StatusCode != 200 || !strings.Contains(body, `"primaryRegionResourceProviderUri":"https://cert-eastus.experiments.azureml.net/"`) {
+	if resp.StatusCode != http.StatusOK || !strings.Contains(body, `"primaryRegionResourceProviderUri":"https://cert-eastus.experiments.azureml.net/"`) {
 		t.Fatalf("discovery: %s %s", resp.Status, body)
 	}
-	if resp, _ := rawAsk(t, e, "GET", "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/none/discovery", arm, "", nil); resp.StatusCode != 403 {
+	if resp, _ := rawAsk(t, e, "GET", "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/none/discovery", arm, "", nil); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("discovery of a registry that is not played: %s", resp.Status)
 	}
 	base := "https://cert-eastus.experiments.azureml.net/mferp/managementfrontend/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/registries/pottery/"
@@ -101,7 +102,7 @@ func TestUploadToARegistry(t *testing.T) {
 		resp, body := rawAsk(t, e, "PUT", base+"tempdatarefs/glaze/versions/"+v+version, arm, `{"temporaryDataReferenceType": "TemporaryBlobReference"}`, nil)
 		_, container, _ := strings.Cut(body, `"blobUri":"https://registrypottery.blob.core.windows.net:443/`)
 		container, _, _ = strings.Cut(container, `"`)
-		if resp.StatusCode != 200 || !strings.HasPrefix(container, "pottery-") {
+		if resp.StatusCode != http.StatusOK || !strings.HasPrefix(container, "pottery-") {
 			t.Fatalf("%s %s", resp.Status, body)
 		}
 		containers = append(containers, container)
@@ -110,17 +111,17 @@ func TestUploadToARegistry(t *testing.T) {
 		t.Errorf("versions of one asset get the containers %v, want the same", containers)
 	}
 	resp, body = rawAsk(t, e, "PUT", base+"models/glaze/versions/1"+version, arm, `{"properties": {"modelUri": "https://registrypottery.blob.core.windows.net/`+containers[0]+`"}}`, nil)
-	if resp.StatusCode != 202 || body != "null" {
+	if resp.StatusCode != http.StatusAccepted || body != "null" {
 		t.Fatalf("%s %s", resp.Status, body)
 	}
-	if resp, body := rawAsk(t, e, "GET", resp.Header.Get("Location"), arm, "", nil); resp.StatusCode != 200 || !strings.Contains(body, `"azureml://registries/pottery/models/glaze/versions/1"`) {
+	if resp, body := rawAsk(t, e, "GET", resp.Header.Get("Location"), arm, "", nil); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"azureml://registries/pottery/models/glaze/versions/1"`) {
 		t.Errorf("operation: %s %s", resp.Status, body)
 	}
-	if resp, body := rawAsk(t, e, "GET", base+"models/glaze/versions/1"+version, arm, "", nil); resp.StatusCode != 200 || !strings.Contains(body, `"type":"models"`) {
+	if resp, body := rawAsk(t, e, "GET", base+"models/glaze/versions/1"+version, arm, "", nil); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"type":"models"`) {
 		t.Errorf("model: %s %s", resp.Status, body)
 	}
 	for _, path := range []string{"models/none/versions/1", "kilns/a/versions/1"} {
-		if resp, body := rawAsk(t, e, "GET", base+path+version, arm, "", nil); resp.StatusCode != 404 {
+		if resp, body := rawAsk(t, e, "GET", base+path+version, arm, "", nil); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %s %s", path, resp.Status, body)
 		}
 	}

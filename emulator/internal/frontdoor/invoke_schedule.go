@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
@@ -45,7 +46,7 @@ func (h *Handler) InvokeScheduled(ctx context.Context, schedule store.Document, 
 		name = store.Text(doc, "properties", "defaults", "deploymentName")
 	}
 	if invocation.Deployment, found = h.deployment(id, name); !found {
-		return "", errors.New(noDeployment)
+		return "", errors.New(strings.TrimSuffix(noDeployment, "."))
 	}
 	invocation.Endpoint, invocation.Caller = store.Text(doc, "name"), caller
 	job, err := h.jobs.Submit(ctx, invocation)
