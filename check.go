@@ -7,9 +7,10 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// Check finds what CreateOrUpdate refuses before it sends anything: a name that a new resource cannot have, an empty tag
-// value, a setting that is missing or out of range, a script that cannot be imported. It sends nothing and looks at no file.
-// The error is *[ArgumentError]. An asset may have no version, which means the next one.
+// Check finds what CreateOrUpdate refuses before it sends anything: a name that a new resource
+// cannot have, an empty tag value, a setting that is missing or out of range, a script that cannot
+// be imported. It sends nothing and looks at no file. The error is *[ArgumentError]. An asset may
+// have no version, which means the next one.
 func Check[T Endpoint | Deployment | Compute | Code | Model | Environment | Data | Component](v T) error {
 	switch v := any(v).(type) {
 	case Endpoint:

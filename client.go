@@ -3,6 +3,8 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"net/url"
 	"reflect"
 	"slices"
@@ -146,8 +148,8 @@ func (c *Client) ready(op operation) error {
 	return nil
 }
 
-// isNil reports whether an interface holds nothing, or a nil pointer or function. A nil map or slice
-// can be a value of its own.
+// isNil reports whether an interface holds nothing, or a nil pointer or function. A nil map or
+// slice can be a value of its own.
 func isNil(v any) bool {
 	r := reflect.ValueOf(v)
 	return !r.IsValid() || (r.Kind() == reflect.Pointer || r.Kind() == reflect.Func) && r.IsNil()
@@ -263,4 +265,50 @@ func put[K comparable, V any](m *map[K]V, key K, value V) {
 func (c *cached[T]) set(ctx context.Context, v T) error {
 	_, err := c.get(ctx, func(T) bool { return false }, func(context.Context) (T, error) { return v, nil })
 	return err
+}
+
+// A Caller is who a client is signed in as, as far as its token tells. It is for people to read and
+// for role assignments to name; the service alone decides what the caller may do, see
+// [Client.Permissions].
+type Caller struct {
+	// ObjectID is the id in Microsoft Entra, which role assignments name.
+	ObjectID string
+	// TenantID is the tenant that gave the token.
+	TenantID string
+	// Name is the sign-in name of a user, empty for an application.
+	Name string
+	// ApplicationID is the application's own id; of a user, it is that of the program that signed
+	// in, such as az.
+	ApplicationID string
+	// IsUser tells a person from a service principal or a managed identity.
+	IsUser bool
+}
+
+// callerOf reads the claims of a token. A token that is not a JWT, as Entra may give some day,
+// tells nothing.
+func callerOf(token string) Caller {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return Caller{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return Caller{}
+	}
+	var claims struct {
+		ObjectID          string `json:"oid"`
+		TenantID          string `json:"tid"`
+		Kind              string `json:"idtyp"` // "user" or "app"; not in every token
+		AppID             string `json:"appid"` // of version 1
+		Party             string `json:"azp"`   // the same in version 2
+		UPN               string `json:"upn"`
+		UniqueName        string `json:"unique_name"`
+		PreferredUsername string `json:"preferred_username"`
+	}
+	if json.Unmarshal(payload, &claims) != nil {
+		return Caller{}
+	}
+	name := cmp.Or(claims.UPN, claims.UniqueName, claims.PreferredUsername)
+	return Caller{ObjectID: claims.ObjectID, TenantID: claims.TenantID, ApplicationID: cmp.Or(claims.AppID, claims.Party), Name: name,
+		IsUser: claims.Kind == "user" || claims.Kind == "" && name != ""}
 }

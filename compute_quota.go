@@ -14,8 +14,9 @@ import (
 type Usage struct {
 	// ID names the subscription, and the workspace or cluster that the usage is of.
 	ID string `wire:"id"`
-	// Type tells quotas apart: "Microsoft.MachineLearningServices/vmFamily/usages" is the cores of one family of machines in the
-	// whole subscription, "…/dedicatedCores/usages" those of all families, "…/workspaces/computes/usages" what one cluster takes.
+	// Type tells quotas apart: "Microsoft.MachineLearningServices/vmFamily/usages" is the cores of
+	// one family of machines in the whole subscription, "…/dedicatedCores/usages" those of all
+	// families, "…/workspaces/computes/usages" what one cluster takes.
 	Type string `wire:"type"`
 	// Name for people, for example "Standard DSv2 Family Cluster Dedicated vCPUs".
 	Name string `wire:"name/localizedValue"`
@@ -29,10 +30,8 @@ type Usage struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (u *Usage) UnmarshalJSON(b []byte) error { return wire.Decode(b, u) }
 
-// MarshalJSON implements [json.Marshaler].
 func (u Usage) MarshalJSON() ([]byte, error) { return wire.Encode(u, wire.ForCaller) }
 
 // A VMSize is a size of machine that clusters can have in the workspace's region.
@@ -53,19 +52,18 @@ type VMSize struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (v *VMSize) UnmarshalJSON(b []byte) error { return wire.Decode(b, v) }
 
-// MarshalJSON implements [json.Marshaler].
 func (v VMSize) MarshalJSON() ([]byte, error) { return wire.Encode(v, wire.ForCaller) }
 
-// ListUsages iterates over the quotas of the workspace's region and how much of them is used, of the subscription and of its
-// workspaces and clusters. It takes Reader on the subscription.
+// ListUsages iterates over the quotas of the workspace's region and how much of them is used, of
+// the subscription and of its workspaces and clusters. It takes Reader on the subscription.
 func (c ComputesClient) ListUsages(ctx context.Context) iter.Seq2[Usage, error] {
 	return listInRegion[Usage](ctx, c.c, operation{"list", "usages of computes", ""}, "usages")
 }
 
-// ListVMSizes iterates over the sizes of machines that clusters can have in the workspace's region. It takes Reader on the subscription.
+// ListVMSizes iterates over the sizes of machines that clusters can have in the workspace's region.
+// It takes Reader on the subscription.
 func (c ComputesClient) ListVMSizes(ctx context.Context) iter.Seq2[VMSize, error] {
 	return listInRegion[VMSize](ctx, c.c, operation{"list", "VM sizes of computes", ""}, "vmSizes")
 }

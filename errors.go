@@ -25,7 +25,8 @@ var (
 	// ErrForbidden says that the caller lacks a role, or that a network rule or key policy refuses
 	// it (status 403).
 	ErrForbidden = errors.New("forbidden")
-	// ErrThrottled says that the service still asked for fewer requests after the last try (status 429).
+	// ErrThrottled says that the service still asked for fewer requests after the last try (status
+	// 429).
 	ErrThrottled = errors.New("throttled")
 	// ErrReadOnly says that the client was made with [ClientOptions].ReadOnly and the call would
 	// have written. Nothing was sent.

@@ -194,8 +194,8 @@ func checkBlobPage(resp *http.Response) error {
 	return &pageError{resp}
 }
 
-// failed adds the operation to the error of one of its steps. An error of this package names its own
-// operation already; any other, such as that of a context, becomes an [*Error].
+// failed adds the operation to the error of one of its steps. An error of this package names its
+// own operation already; any other, such as that of a context, becomes an [*Error].
 func (o operation) failed(err error) error {
 	switch {
 	case err == nil || strings.HasPrefix(err.Error(), prefix+o.String()+":"):

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// InvokeManyOptions tune [EndpointsClient.InvokeMany]. The zero value and nil mean the defaults.
+// InvokeManyOptions tune [EndpointsClient.InvokeMany]. Nil means the defaults.
 type InvokeManyOptions struct {
 	// Concurrency is the number of jobs that run at once, 8 when zero. Each takes as many nodes as
 	// its deployment or its InstanceCount says. Jobs for which the cluster has no nodes wait in its

@@ -91,8 +91,8 @@ func (j JobsClient) OpenLog(ctx context.Context, l JobLog) (io.ReadCloser, error
 	return j.openLogAt(ctx, l, 0)
 }
 
-// openLogAt reads a log from an offset to its present end. An offset at or after the end is an error
-// of storage with the code InvalidRange.
+// openLogAt reads a log from an offset to its present end. An offset at or after the end is an
+// error of storage with the code InvalidRange.
 func (j JobsClient) openLogAt(ctx context.Context, l JobLog, offset int64) (io.ReadCloser, error) {
 	op := operation{"read log", "of job", l.Name}
 	at, err := j.c.blobPlace(ctx, op, l.URI)
@@ -102,7 +102,7 @@ func (j JobsClient) openLogAt(ctx context.Context, l JobLog, offset int64) (io.R
 	return j.c.openBlobAt(ctx, op, at, offset)
 }
 
-// FollowLogsOptions tune [JobsClient.FollowLogs]. The zero value and nil mean the defaults.
+// FollowLogsOptions tune [JobsClient.FollowLogs]. Nil means the defaults.
 type FollowLogsOptions struct {
 	// Match chooses logs by their names, such as "logs/user/stdout/0/process000.stdout.txt". Nil
 	// chooses what the script prints and logs, its errors, and the engine's progress and result in
@@ -130,10 +130,10 @@ type LogLine struct {
 var scriptLogs = regexp.MustCompile(`^(logs/(job_error|job_progress_overview|job_result)|logs/user/(stdout|stderr|entry_script_log)/|user_logs/std_log|azureml-logs/70_driver_log)`)
 
 // FollowLogs yields the lines of a job's logs as they are written, until the job has ended and
-// everything is read. It can start at any time: a queued job has no lines yet, and a job that has ended
-// has all of them at once. Lines of one log come in their order; new lines of several
-// logs come log by log, in the order of the logs' names. New logs, such as the overview of the next
-// day, are picked up; a truncated log is read from the start.
+// everything is read. It can start at any time: a queued job has no lines yet, and a job that has
+// ended has all of them at once. Lines of one log come in their order; new lines of several logs
+// come log by log, in the order of the logs' names. New logs, such as the overview of the next day,
+// are picked up; a truncated log is read from the start.
 //
 // Each look makes two requests, and one for each log that has grown. Only the new part of a log is
 // read. A job that fails is no error here, see [JobsClient.Wait]. Leaving the loop, or the end of

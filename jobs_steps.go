@@ -109,8 +109,8 @@ func (j JobsClient) steps(ctx context.Context, name string) (steps []JobStep, er
 	return steps, nil
 }
 
-// ownStep is a run without steps, as a step: a step of a pipeline, or a command job. A pipeline without steps has not
-// started yet.
+// ownStep is a run without steps, as a step: a step of a pipeline, or a command job. A pipeline
+// without steps has not started yet.
 func (j JobsClient) ownStep(ctx context.Context, name string) (JobStep, error) {
 	op := operation{"get", "run", name}
 	u, err := j.c.dataPlaneURL(ctx, "history/v1.0", "runs", name)
@@ -131,8 +131,8 @@ func (j JobsClient) ownStep(ctx context.Context, name string) (JobStep, error) {
 	return r.step(), nil
 }
 
-// failedStep finds the step whose logs say why a job failed: the one that runs the script, else the first that failed, also
-// within steps that are pipelines themselves.
+// failedStep finds the step whose logs say why a job failed: the one that runs the script, else the
+// first that failed, also within steps that are pipelines themselves.
 func (j JobsClient) failedStep(ctx context.Context, name string) (JobStep, error) {
 	steps, err := j.steps(ctx, name)
 	if err != nil {

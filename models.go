@@ -28,7 +28,7 @@ type Model struct {
 	Meta
 	// Name of the model. The JSON of a version has it in the id only.
 	Name string `wire:"-"`
-	// Version of the model. Empty means the next one when it is registered.
+	// Version of the model. Empty registers the next one.
 	Version string `wire:"name,readonly"`
 	// Description is free text.
 	Description string `wire:"properties/description"`
@@ -57,23 +57,18 @@ type Model struct {
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
 	// Outcome says what Upload did; zero when another call returned the version. It is never sent.
 	Outcome UploadOutcome `wire:"-"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back
-	// unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (m *Model) UnmarshalJSON(b []byte) error {
 	err := wire.Decode(b, m)
 	setAssetName(ReferenceKindModel, m.ID, &m.Name)
 	return err
 }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included; the name is in the id
-// only.
 func (m Model) MarshalJSON() ([]byte, error) { return wire.Encode(m, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (m Model) String() string { return printed(m) }
 
 func (m *Model) view() assetView {
@@ -117,7 +112,7 @@ type ModelsClient struct{ AssetsClient[Model] }
 // Models returns the calls for models.
 func (c *Client) Models() ModelsClient { return ModelsClient{AssetsClient[Model]{c}} }
 
-// UploadModelOptions tune [ModelsClient.Upload]. The zero value and nil are the defaults.
+// UploadModelOptions tune [ModelsClient.Upload]. Nil means the defaults.
 type UploadModelOptions struct {
 	// Model has the other fields of the version, such as Version, ModelType, Description, Tags and
 	// Stage. Its Name and ModelURI are ignored. An empty ModelType is detected from the files.

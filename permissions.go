@@ -9,11 +9,12 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// permissionsVersion is the api-version of Microsoft.Authorization's permissions (learn.microsoft.com, rest/api/authorization).
+// permissionsVersion is the api-version of Microsoft.Authorization's permissions
+// (learn.microsoft.com, rest/api/authorization).
 const permissionsVersion = "2022-04-01"
 
-// A Permission is what one role lets the caller do. Actions are names such as "Microsoft.MachineLearningServices/workspaces/read",
-// in which * stands for any characters.
+// A Permission is what one role lets the caller do. Actions are names such as
+// "Microsoft.MachineLearningServices/workspaces/read", in which * stands for any characters.
 type Permission struct {
 	// Actions that the role has on the management plane.
 	Actions []string `wire:"actions"`
@@ -27,16 +28,15 @@ type Permission struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (p *Permission) UnmarshalJSON(b []byte) error { return wire.Decode(b, p) }
 
-// MarshalJSON implements [json.Marshaler].
 func (p Permission) MarshalJSON() ([]byte, error) { return wire.Encode(p, wire.ForCaller) }
 
 // Permissions are what all roles of the caller together let it do with a resource.
 type Permissions []Permission
 
-// Allow reports whether a role has the action of the management plane. Deny assignments and locks are not considered.
+// Allow reports whether a role has the action of the management plane. Deny assignments and locks
+// are not considered.
 func (p Permissions) Allow(action string) bool {
 	for _, role := range p {
 		if anyMatches(role.Actions, action) && !anyMatches(role.NotActions, action) {
@@ -46,7 +46,8 @@ func (p Permissions) Allow(action string) bool {
 	return false
 }
 
-// AllowData reports whether a role has the action on data. Conditions of role assignments are not considered.
+// AllowData reports whether a role has the action on data. Conditions of role assignments are not
+// considered.
 func (p Permissions) AllowData(action string) bool {
 	for _, role := range p {
 		if anyMatches(role.DataActions, action) && !anyMatches(role.NotDataActions, action) {
@@ -85,9 +86,10 @@ func matchesAction(pattern, action string) bool {
 	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
-// Permissions lists what the caller may do with a resource, given by its ARM id: the workspace's is [Workspace.ID], that of its
-// storage account is in [WorkspaceDetails]. It takes Reader on the resource, or any other role there; without one the answer is
-// empty, or [ErrForbidden]. One request; retried.
+// Permissions lists what the caller may do with a resource, given by its ARM id: the workspace's is
+// [Workspace.ID], that of its storage account is in [WorkspaceDetails]. It takes Reader on the
+// resource, or any other role there; without one the answer is empty, or [ErrForbidden]. One
+// request; retried.
 func (c *Client) Permissions(ctx context.Context, resourceID string) (Permissions, error) {
 	op := operation{"list permissions on", "resource", lastSegment(resourceID)}
 	if err := c.ready(op); err != nil {

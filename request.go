@@ -39,7 +39,8 @@ type request struct {
 	invalid error
 }
 
-// about is a request for a resource of the workspace, by its path segments. The resource is op.name.
+// about is a request for a resource of the workspace, by its path segments. The resource is
+// op.name.
 func (c *Client) about(op operation, method string, segments ...string) request {
 	return request{op: op, method: method, url: c.armURL(segments...), invalid: cmp.Or(c.ready(op), checkName(op, "name", op.name))}
 }
@@ -59,9 +60,8 @@ func do[T any](ctx context.Context, c *Client, r request) (T, error) {
 	return v, nil
 }
 
-// send makes every request to the JSON planes. The answer's status is one of r.ok,
-// or of 200, 201, 202 and 204 when r.ok is empty; anything else is *[Error]. Its body has been
-// read; see payload.
+// send makes every request to the JSON planes. The answer's status is one of r.ok, or of 200, 201,
+// 202 and 204 when r.ok is empty; anything else is *[Error]. Its body has been read; see payload.
 func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err error) {
 	if r.invalid != nil {
 		return nil, r.invalid
@@ -150,8 +150,8 @@ func (c *Client) newRequest(ctx context.Context, p *plane, r request) (*policy.R
 	return req, req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json")
 }
 
-// rawQuery adds parameters to a query and leaves the rest as the service gave it. Operation URLs are
-// signed, and the service refuses a re-encoded one.
+// rawQuery adds parameters to a query and leaves the rest as the service gave it. Operation URLs
+// are signed, and the service refuses a re-encoded one.
 func (c *Client) rawQuery(p *plane, u *url.URL, add url.Values) string {
 	raw := u.RawQuery
 	if p == c.management && !hasParameter(raw, "api-version") && !add.Has("api-version") {
@@ -176,8 +176,8 @@ func joinQuery(a, b string) string {
 	return a + "&" + b
 }
 
-// foreignHost is the error for a host that does not belong to the plane, such as a link in an answer
-// or a host of another cloud. No token is sent there.
+// foreignHost is the error for a host that does not belong to the plane, such as a link in an
+// answer or a host of another cloud. No token is sent there.
 func foreignHost(op operation, p *plane, raw string) error {
 	host := "an unreadable URL"
 	if u, err := url.Parse(raw); err == nil {
@@ -230,9 +230,9 @@ func inSpan[T any](ctx context.Context, c *Client, op operation, run func(contex
 }
 
 // begin opens the span of a step and returns the function that ends and logs it. Steps of several
-// requests are logged at slog.LevelInfo, single requests at slog.LevelDebug. As in every Azure SDK, a
-// span inside another span of this package is left out; the HTTP spans of its requests are children
-// of the outer one.
+// requests are logged at slog.LevelInfo, single requests at slog.LevelDebug. As in every Azure SDK,
+// a span inside another span of this package is left out; the HTTP spans of its requests are
+// children of the outer one.
 //
 //	ctx, end := c.begin(ctx, op, slog.LevelInfo)
 //	defer end(&err)

@@ -14,8 +14,8 @@ import (
 // The retry layer reads the body of an answer. An answer that is cut off is then a network failure
 // like any other, and the request is repeated if it may be.
 
-// maxBody limits the memory for one answer of the JSON planes. The largest known answers are pages of
-// lists, of a few MiB.
+// maxBody limits the memory for one answer of the JSON planes. The largest known answers are pages
+// of lists, of a few MiB.
 const maxBody = 64 << 20
 
 // cutError is an answer that is not complete.
@@ -66,8 +66,8 @@ func readWhole(resp *http.Response, room *bytes.Buffer) error {
 	return nil
 }
 
-// endsEarly reports whether a text begins as JSON or as storage's list of blobs and is not complete.
-// It finds cut answers that have no declared length.
+// endsEarly reports whether a text begins as JSON or as storage's list of blobs and is not
+// complete. It finds cut answers that have no declared length.
 func endsEarly(text []byte) bool {
 	switch begin := bytes.TrimLeft(text, "\ufeff \t\r\n"); {
 	case len(begin) == 0:

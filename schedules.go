@@ -11,7 +11,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
 
-// A Schedule invokes a batch endpoint, or creates a job, at set times. Each job that it starts costs what the job costs.
+// A Schedule invokes a batch endpoint, or creates a job, at set times. Each job that it starts
+// costs what the job costs.
 type Schedule struct {
 	Meta
 	// Name of the schedule, unique in its workspace.
@@ -24,25 +25,24 @@ type Schedule struct {
 	Tags map[string]string `wire:"properties/tags"`
 	// Properties are free.
 	Properties map[string]string `wire:"properties/properties"`
-	// IsEnabled says whether the schedule fires. Nil means the service's default: a new schedule fires.
+	// IsEnabled says whether the schedule fires. Nil means the service's default: a new schedule
+	// fires.
 	IsEnabled *bool `wire:"properties/isEnabled"`
 	// Trigger says when: [CronTrigger], [RecurrenceTrigger] or [UnknownTrigger]. Required.
 	Trigger Trigger `wire:"properties/trigger"`
-	// Action says what: [EndpointScheduleAction], [JobScheduleAction] or [UnknownScheduleAction]. Required.
+	// Action says what: [EndpointScheduleAction], [JobScheduleAction] or [UnknownScheduleAction].
+	// Required.
 	Action ScheduleAction `wire:"properties/action"`
 	// ProvisioningState is that of the schedule's last change, not of the jobs that it starts.
 	ProvisioningState ProvisioningState `wire:"properties/provisioningState,readonly"`
-	// Extra holds members that this version does not know, by JSON Pointer; they are sent back unchanged.
+	// Extra holds members that this version does not know, by JSON Pointer.
 	Extra map[string]json.RawMessage
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (s *Schedule) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
 
-// MarshalJSON implements [json.Marshaler]. Read-only members are included.
 func (s Schedule) MarshalJSON() ([]byte, error) { return wire.Encode(s, wire.ForCaller) }
 
-// String is what fmt prints: the fields that are set, without secrets.
 func (s Schedule) String() string { return printed(s) }
 
 // SchedulesClient reaches the schedules of the workspace. Get one from [Client.Schedules].
@@ -60,10 +60,11 @@ func (s SchedulesClient) Get(ctx context.Context, name string) (Schedule, error)
 	return do[Schedule](ctx, s.c, s.request(http.MethodGet, "get", name))
 }
 
-// ListSchedulesOptions narrow [SchedulesClient.List]. The zero value and nil list the enabled schedules, as the service
-// does by default.
+// ListSchedulesOptions narrow [SchedulesClient.List]. The zero value and nil list the enabled
+// schedules, as the service does by default.
 type ListSchedulesOptions struct {
-	// View chooses enabled schedules, disabled ones, or all. Empty means ScheduleListViewEnabledOnly.
+	// View chooses enabled schedules, disabled ones, or all. Empty means
+	// ScheduleListViewEnabledOnly.
 	View ScheduleListView
 }
 
@@ -77,7 +78,7 @@ const (
 	ScheduleListViewAll          ScheduleListView = "All"
 )
 
-// List iterates over the schedules, a page at a time as the loop asks for more.
+// List iterates over the schedules, a page at a time.
 func (s SchedulesClient) List(ctx context.Context, options *ListSchedulesOptions) iter.Seq2[Schedule, error] {
 	query := url.Values{}
 	if view := orZero(options).View; view != "" {
@@ -86,15 +87,15 @@ func (s SchedulesClient) List(ctx context.Context, options *ListSchedulesOptions
 	return list[Schedule](ctx, s.c, request{op: operation{"list", "schedules", ""}, url: s.c.armURL("schedules"), query: query})
 }
 
-// CreateOrUpdate creates a schedule, or replaces the one of that name, and waits until the service has stored it. Members
-// left empty are not kept, so to update, get the schedule, change it and send it back. The request is retried.
+// CreateOrUpdate creates a schedule, or replaces the one of that name, and waits until the service
+// has stored it. Fields left empty are reset: to update, get the schedule, change it and send it
+// back. The request is retried.
 func (s SchedulesClient) CreateOrUpdate(ctx context.Context, name string, schedule Schedule, options *WaitOptions) (Schedule, error) {
 	p, err := s.BeginCreateOrUpdate(ctx, name, schedule)
 	return untilDone(ctx, p, err, options)
 }
 
-// BeginCreateOrUpdate is [SchedulesClient.CreateOrUpdate] without the waiting: it returns when the service has accepted the
-// request.
+// BeginCreateOrUpdate is [SchedulesClient.CreateOrUpdate] without the waiting.
 func (s SchedulesClient) BeginCreateOrUpdate(ctx context.Context, name string, schedule Schedule) (*Poller[Schedule], error) {
 	r := s.request(http.MethodPut, "create", name)
 	if err := checkSchedule(r.op, schedule); err != nil {
@@ -117,14 +118,14 @@ func checkSchedule(op operation, schedule Schedule) error {
 	return checkTags(op, schedule.Tags)
 }
 
-// Enable lets a schedule fire and waits until the service has stored that. It reads the schedule and sends it back, unless it
-// is enabled already. A missing one is [ErrNotFound].
+// Enable lets a schedule fire and waits until the service has stored that. It reads the schedule
+// and sends it back, unless it is enabled already. A missing one is [ErrNotFound].
 func (s SchedulesClient) Enable(ctx context.Context, name string, options *WaitOptions) (Schedule, error) {
 	return s.setEnabled(ctx, operation{"enable", "schedule", name}, true, options)
 }
 
-// Disable keeps a schedule from firing and waits until the service has stored that. Jobs that it has started go on. A
-// missing one is [ErrNotFound].
+// Disable keeps a schedule from firing and waits until the service has stored that. Jobs that it
+// has started go on. A missing one is [ErrNotFound].
 func (s SchedulesClient) Disable(ctx context.Context, name string, options *WaitOptions) (Schedule, error) {
 	return s.setEnabled(ctx, operation{"disable", "schedule", name}, false, options)
 }
@@ -140,15 +141,15 @@ func (s SchedulesClient) setEnabled(ctx context.Context, op operation, enabled b
 	})
 }
 
-// Delete deletes a schedule and waits until that is done. Jobs that it has started go on. A missing schedule is
-// [ErrNotFound] or no error, as the service answers.
+// Delete deletes a schedule and waits until that is done. Jobs that it has started go on. A missing
+// schedule is [ErrNotFound] or no error, as the service answers.
 func (s SchedulesClient) Delete(ctx context.Context, name string, options *WaitOptions) error {
 	p, err := s.BeginDelete(ctx, name)
 	_, err = untilDone(ctx, p, err, options)
 	return err
 }
 
-// BeginDelete is [SchedulesClient.Delete] without the waiting: it returns when the service has accepted the request.
+// BeginDelete is [SchedulesClient.Delete] without the waiting.
 func (s SchedulesClient) BeginDelete(ctx context.Context, name string) (*Poller[Nothing], error) {
 	return beginOperation[Nothing](ctx, s.c, s.request(http.MethodDelete, "delete", name))
 }
@@ -158,10 +159,11 @@ type Trigger interface{ trigger() }
 
 // CronTrigger fires at the times of a crontab expression.
 type CronTrigger struct {
-	// Expression has five fields: minute, hour, day of the month, month, day of the week. "30 2 * * 1" is Mondays at 02:30.
+	// Expression has five fields: minute, hour, day of the month, month, day of the week. "30 2 * *
+	// 1" is Mondays at 02:30.
 	Expression string `wire:"expression"`
-	// StartTime and EndTime bound the schedule, as "2026-06-01T00:00:01" in TimeZone, without an offset. Empty means from now
-	// on, and for ever.
+	// StartTime and EndTime bound the schedule, as "2026-06-01T00:00:01" in TimeZone, without an
+	// offset. Empty means from now on, and for ever.
 	StartTime string `wire:"startTime"`
 	EndTime   string `wire:"endTime"`
 	// TimeZone is the name that Windows gives it, such as "Pacific Standard Time". Empty means UTC.
@@ -176,7 +178,8 @@ type RecurrenceTrigger struct {
 	Frequency RecurrenceFrequency `wire:"frequency"`
 	// Interval is how many units lie between two firings, at least 1.
 	Interval int `wire:"interval"`
-	// Schedule names the times and days within the unit. The zero value means the time and day of StartTime.
+	// Schedule names the times and days within the unit. The zero value means the time and day of
+	// StartTime.
 	Schedule RecurrenceSchedule `wire:"schedule"`
 	// StartTime and EndTime bound the schedule, as in [CronTrigger].
 	StartTime string `wire:"startTime"`
@@ -187,7 +190,8 @@ type RecurrenceTrigger struct {
 	Extra map[string]json.RawMessage
 }
 
-// RecurrenceSchedule is when a [RecurrenceTrigger] fires within its unit: at each of the hours, at each of the minutes.
+// RecurrenceSchedule is when a [RecurrenceTrigger] fires within its unit: at each of the hours, at
+// each of the minutes.
 type RecurrenceSchedule struct {
 	// Hours are 0 to 23. The service requires them where there is a schedule.
 	Hours []int `wire:"hours"`
@@ -201,7 +205,8 @@ type RecurrenceSchedule struct {
 	Extra map[string]json.RawMessage
 }
 
-// RecurrenceFrequency is a unit of time. Units that this version does not know pass through unchanged.
+// RecurrenceFrequency is a unit of time. Units that this version does not know pass through
+// unchanged.
 type RecurrenceFrequency string
 
 // The units of recurrences.
@@ -213,7 +218,8 @@ const (
 	RecurrenceFrequencyMonth  RecurrenceFrequency = "Month"
 )
 
-// UnknownTrigger is a trigger of a kind that is newer than this package. It is sent back exactly as received.
+// UnknownTrigger is a trigger of a kind that is newer than this package. It is sent back exactly as
+// received.
 type UnknownTrigger struct {
 	// Type is the kind as the service spelt it.
 	Type string
@@ -227,13 +233,14 @@ func (UnknownTrigger) trigger()    {}
 
 var _ = wire.OneOf[Trigger]("triggerType", UnknownTrigger{}, wire.Kind(CronTrigger{}, "Cron"), wire.Kind(RecurrenceTrigger{}, "Recurrence"))
 
-// A ScheduleAction is what a schedule does when it fires: [EndpointScheduleAction], [JobScheduleAction] or
-// [UnknownScheduleAction].
+// A ScheduleAction is what a schedule does when it fires: [EndpointScheduleAction],
+// [JobScheduleAction] or [UnknownScheduleAction].
 type ScheduleAction interface{ scheduleAction() }
 
 // EndpointScheduleAction invokes a batch endpoint.
 type EndpointScheduleAction struct {
-	// Definition says which endpoint, and with what. Its form is not published; [InvokeEndpoint] makes one. Required.
+	// Definition says which endpoint, and with what. Its form is not published; [InvokeEndpoint]
+	// makes one. Required.
 	Definition json.RawMessage `wire:"endpointInvocationDefinition"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -247,7 +254,8 @@ type JobScheduleAction struct {
 	Extra map[string]json.RawMessage
 }
 
-// UnknownScheduleAction is an action that is newer than this package. It is sent back exactly as received.
+// UnknownScheduleAction is an action that is newer than this package. It is sent back exactly as
+// received.
 type UnknownScheduleAction struct {
 	// Type is the kind as the service spelt it.
 	Type string
@@ -262,12 +270,14 @@ func (UnknownScheduleAction) scheduleAction()  {}
 var _ = wire.OneOf[ScheduleAction]("actionType", UnknownScheduleAction{},
 	wire.Kind(EndpointScheduleAction{}, "InvokeBatchEndpoint"), wire.Kind(JobScheduleAction{}, "CreateJob"))
 
-// InvokeEndpoint returns the action that invokes an endpoint of the workspace with an invocation. The service has not
-// published the form of the definition: this one has endpointName, deploymentName and, as properties, what
-// [EndpointsClient.Invoke] posts. The emulator takes it; try it on a schedule of your workspace before you rely on it.
+// InvokeEndpoint returns the action that invokes an endpoint of the workspace with an invocation.
+// The service has not published the form of the definition: this one has endpointName,
+// deploymentName and, as properties, what [EndpointsClient.Invoke] posts. The emulator takes it;
+// try it on a schedule of your workspace before you rely on it.
 //
-// Inputs are sent as they are: name registered data by its ARM id, and upload local files first. A Key has no effect, because
-// each firing starts a job of its own; leave Outputs empty, or the second job finds the first one's file.
+// Inputs are sent as they are: name registered data by its ARM id, and upload local files first. A
+// Key has no effect, because each firing starts a job of its own; leave Outputs empty, or the
+// second job finds the first one's file.
 func InvokeEndpoint(endpoint string, invocation Invocation) (EndpointScheduleAction, error) {
 	op := operation{"schedule an invocation of", "endpoint", endpoint}
 	if err := cmp.Or(checkName(op, "endpoint", endpoint), checkInvocation(op, invocation)); err != nil {
