@@ -40,7 +40,8 @@ func (c *checker) bad(p part, field, problem, remedy string, err error) {
 		c.wrong = map[part]bool{}
 	}
 	c.wrong[p] = true
-	c.found = append(c.found, &SpecError{Part: p.String(), Field: field, Problem: problem, Remedy: remedy, Err: err, part: p})
+	c.found = append(c.found, &SpecError{Part: p.String(), Field: field, Problem: problem, Remedy: remedy, Err: err,
+		part: p})
 }
 
 // names checks that every part has a name, and one of its own.

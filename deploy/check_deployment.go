@@ -39,7 +39,8 @@ func (c *checker) modelDeployment(p part, d azmlbatch.Deployment) {
 	code, script := d.CodeConfiguration.CodeID, d.CodeConfiguration.ScoringScript
 	switch {
 	case code == "" && script != "":
-		c.bad(p, "CodeConfiguration.CodeID", "is empty although a scoring script is given", "name the folder that has the script", nil)
+		c.bad(p, "CodeConfiguration.CodeID", "is empty although a scoring script is given",
+			"name the folder that has the script", nil)
 	case code != "":
 		c.code(p, code, script)
 	}
@@ -87,7 +88,8 @@ func (c *checker) certainlyScripted(model target) bool {
 		return false // only the service knows
 	default:
 		for _, m := range c.spec.Models {
-			if m.Name == model.own.name && m.Version == model.own.version && strings.EqualFold(string(m.ModelType), string(azmlbatch.ModelTypeMLFlow)) {
+			if m.Name == model.own.name && m.Version == model.own.version &&
+				strings.EqualFold(string(m.ModelType), string(azmlbatch.ModelTypeMLFlow)) {
 				return false
 			}
 		}
@@ -109,8 +111,10 @@ func (c *checker) nodes(p part, d azmlbatch.Deployment, compute target) {
 	for _, v := range c.spec.Computes {
 		cluster, ok := clusterOf(v)
 		if v.Name == compute.own.name && ok && d.Resources.InstanceCount > cluster.MaxNodes {
-			c.bad(p, "Resources.InstanceCount", fmt.Sprintf("is %d, but compute %q has at most %d nodes, so jobs would wait forever",
-				d.Resources.InstanceCount, v.Name, cluster.MaxNodes), "lower it, or raise the maximum of the compute", nil)
+			c.bad(p, "Resources.InstanceCount",
+				fmt.Sprintf("is %d, but compute %q has at most %d nodes, so jobs would wait forever",
+					d.Resources.InstanceCount, v.Name, cluster.MaxNodes), "lower it, or raise the maximum of the compute",
+				nil)
 		}
 	}
 }
@@ -126,7 +130,9 @@ func clusterOf(c azmlbatch.Compute) (azmlbatch.AmlCompute, bool) {
 }
 
 // reference checks a reference. Only some may be local paths.
-func (c *checker) reference(p part, field string, kind azmlbatch.ReferenceKind, text string, mayBeLocal bool) (target, bool) {
+func (c *checker) reference(p part, field string, kind azmlbatch.ReferenceKind, text string, mayBeLocal bool) (
+	target, bool,
+) {
 	t, err := c.spec.target(kind, text)
 	switch {
 	case err != nil:
@@ -139,7 +145,8 @@ func (c *checker) reference(p part, field string, kind azmlbatch.ReferenceKind, 
 		return t, true
 	}
 	noun := part{kind: kind}.noun()
-	remedy := fmt.Sprintf("write azureml:NAME for a %s of this Spec, else azureml:NAME:VERSION or azureml:NAME@latest", noun)
+	remedy := fmt.Sprintf("write azureml:NAME for a %s of this Spec, else azureml:NAME:VERSION or azureml:NAME@latest",
+		noun)
 	if kind == azmlbatch.ReferenceKindCompute {
 		remedy = "write its name"
 	}

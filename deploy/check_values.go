@@ -8,8 +8,8 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// values checks what the SDK itself refuses before it sends a part: names, tags, numbers. A part that has a mistake already is left
-// out.
+// values checks what the SDK itself refuses before it sends a part: names, tags, numbers. A part
+// that has a mistake already is left out.
 func (c *checker) values() {
 	for _, v := range c.spec.Computes {
 		c.value(part{azmlbatch.ReferenceKindCompute, v.Name, ""}, azmlbatch.Check(v))
@@ -46,7 +46,8 @@ func (c *checker) values() {
 // elsewhere stands for the place of local content, which only an upload tells.
 const elsewhere = "https://account.blob.core.windows.net/container/path"
 
-// withoutReferences puts references that are fine in the place of all that are set; the checker has looked at them itself.
+// withoutReferences puts references that are fine in the place of all that are set; the checker has
+// looked at them itself.
 func withoutReferences(d azmlbatch.Deployment) azmlbatch.Deployment {
 	if modelID(d) != "" {
 		d.Model = azmlbatch.ModelByID{AssetID: "azureml:model:1"}
@@ -64,15 +65,16 @@ func withoutReferences(d azmlbatch.Deployment) azmlbatch.Deployment {
 	return d
 }
 
-// endpoint checks an endpoint. Batch endpoints know one way to sign in and one identity: the service takes others at first, and fails
-// the creation after some minutes.
+// endpoint checks an endpoint. Batch endpoints know one way to sign in and one identity: the
+// service takes others at first, and fails the creation after some minutes.
 func (c *checker) endpoint(v azmlbatch.Endpoint) {
 	p := part{kindEndpoint, v.Name, ""}
 	if v.AuthMode != "" && plainWord(string(v.AuthMode)) != plainWord(string(azmlbatch.AuthModeAADToken)) {
 		c.bad(p, "AuthMode", fmt.Sprintf("is %q", v.AuthMode), "batch endpoints take aad_token only; leave it out", nil)
 	}
 	if strings.Contains(plainWord(string(v.Identity.Type)), "userassigned") {
-		c.bad(p, "Identity", fmt.Sprintf("is %q", v.Identity.Type), "batch endpoints take system_assigned only; give the cluster the identity that reads the data", nil)
+		c.bad(p, "Identity", fmt.Sprintf("is %q", v.Identity.Type),
+			"batch endpoints take system_assigned only; give the cluster the identity that reads the data", nil)
 	}
 	c.value(p, azmlbatch.Check(v))
 }

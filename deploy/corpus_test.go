@@ -12,8 +12,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/deploy"
 )
 
-// TestCorpus reads every YAML file below the folder of public files: those of batch scoring become parts of a Spec, all others are
-// named with a reason. It prints a table of them.
+// TestCorpus reads every YAML file below the folder of public files: those of batch scoring become
+// parts of a Spec, all others are named with a reason. It prints a table of them.
 func TestCorpus(t *testing.T) {
 	corpus := os.Getenv("AZMLBATCH_CORPUS_DIR")
 	if corpus == "" {

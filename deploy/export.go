@@ -14,15 +14,18 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// Export reads what the workspace has of an endpoint: the endpoint, its deployments, and the models, environments and clusters that
-// they refer to. [Spec.Write] writes it as YAML, and [Read] reads that back as the same Spec.
+// Export reads what the workspace has of an endpoint: the endpoint, its deployments, and the
+// models, environments and clusters that they refer to. [Spec.Write] writes it as YAML, and [Read]
+// reads that back as the same Spec.
 //
-// Assets are there by name and version, with the places of their content; nothing is downloaded. Code and components have no YAML
-// that the service would give back, and anonymous assets no name: deployments refer to them. What the service alone sets, its defaults
-// aside, is left out, and so is what the files of the CLI have no key for. Something that a deployment refers to and that does not
-// exist any more is left out too.
+// Assets are there by name and version, with the places of their content; nothing is downloaded.
+// Code and components have no YAML that the service would give back, and anonymous assets no name:
+// deployments refer to them. What the service alone sets, its defaults aside, is left out, and so
+// is what the files of the CLI have no key for. Something that a deployment refers to and that does
+// not exist any more is left out too.
 //
-// It reads all things at once, in two rounds, and starts nothing. A missing endpoint is azmlbatch.ErrNotFound.
+// It reads all things at once, in two rounds, and starts nothing. A missing endpoint is
+// azmlbatch.ErrNotFound.
 func Export(ctx context.Context, client *azmlbatch.Client, endpoint string) (Spec, error) {
 	e := exporter{client: client, workspace: client.Workspace()}
 	spec, err := e.read(ctx, endpoint)
@@ -82,7 +85,10 @@ func (e exporter) read(ctx context.Context, name string) (Spec, error) {
 	if err := first.Wait(); err != nil {
 		return Spec{}, err
 	}
-	slices.SortFunc(spec.Deployments, func(a, b Deployment) int { return strings.Compare(a.Deployment.Name, b.Deployment.Name) })
+	slices.SortFunc(spec.Deployments, func(a, b Deployment) int {
+		return strings.Compare(a.Deployment.Name,
+			b.Deployment.Name)
+	})
 	for i := range spec.Deployments {
 		e.shorten(&spec.Deployments[i].Deployment)
 	}
@@ -122,7 +128,8 @@ func (e exporter) short(kind azmlbatch.ReferenceKind, text string) string {
 
 // own reports whether a reference means this workspace.
 func (e exporter) own(r azmlbatch.Reference) bool {
-	same := strings.EqualFold(r.Workspace.Name, e.workspace.Name) && strings.EqualFold(r.Workspace.ResourceGroup, e.workspace.ResourceGroup) &&
+	same := strings.EqualFold(r.Workspace.Name, e.workspace.Name) && strings.EqualFold(r.Workspace.ResourceGroup,
+		e.workspace.ResourceGroup) &&
 		strings.EqualFold(r.Workspace.SubscriptionID, e.workspace.SubscriptionID)
 	return r.WorkspaceID == "" && (same || r.Workspace == azmlbatch.Workspace{})
 }
@@ -144,7 +151,8 @@ func (e exporter) assets(ctx context.Context, spec *Spec) error {
 			kind azmlbatch.ReferenceKind
 			text string
 		}{
-			{azmlbatch.ReferenceKindModel, modelID(d.Deployment)}, {azmlbatch.ReferenceKindEnvironment, d.Deployment.EnvironmentID},
+			{azmlbatch.ReferenceKindModel, modelID(d.Deployment)}, {azmlbatch.ReferenceKindEnvironment,
+				d.Deployment.EnvironmentID},
 			{azmlbatch.ReferenceKindCompute, d.Deployment.Compute},
 		} {
 			name, version, _ := strings.Cut(strings.TrimPrefix(r.text, "azureml:"), ":")
@@ -153,7 +161,10 @@ func (e exporter) assets(ctx context.Context, spec *Spec) error {
 			}
 		}
 	}
-	parts := slices.SortedFunc(maps.Keys(wanted), func(a, b part) int { return strings.Compare(a.String(), b.String()) })
+	parts := slices.SortedFunc(maps.Keys(wanted), func(a, b part) int {
+		return strings.Compare(a.String(),
+			b.String())
+	})
 	found := make([]any, len(parts))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
@@ -236,7 +247,8 @@ func ownProperties(properties map[string]string) map[string]string {
 	own := maps.Clone(properties)
 	maps.DeleteFunc(own, func(key, _ string) bool {
 		key = strings.ToLower(key)
-		return strings.HasPrefix(key, "azureml.") || key == "azureasyncoperationuri" || key == "batchendpointcreationapiversion"
+		return strings.HasPrefix(key, "azureml.") || key == "azureasyncoperationuri" ||
+			key == "batchendpointcreationapiversion"
 	})
 	return own
 }

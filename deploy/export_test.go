@@ -51,7 +51,8 @@ func deployed(t *testing.T, client *azmlbatch.Client) {
 	must(err)
 }
 
-// TestExport writes what a workspace has and reads it back: the same Spec, with all that was deployed.
+// TestExport writes what a workspace has and reads it back: the same Spec, with all that was
+// deployed.
 func TestExport(t *testing.T) {
 	golden, err := filepath.Abs("testdata/exported.yml")
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
-// TestApplyPlaces uploads to the datastore that a file names, and puts a cluster into the network that it names. The second plan has
-// nothing to do.
+// TestApplyPlaces uploads to the datastore that a file names, and puts a cluster into the network
+// that it names. The second plan has nothing to do.
 func TestApplyPlaces(t *testing.T) {
 	files(t, map[string]string{"model/a.txt": "x", "all.yml": `
 name: digits

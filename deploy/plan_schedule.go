@@ -55,7 +55,8 @@ func (i *scheduleItem) plan(context.Context) (Change, error) {
 	return c, nil
 }
 
-func (i *scheduleItem) send(ctx context.Context, client *azmlbatch.Client) (func(context.Context, *azmlbatch.WaitOptions) error, error) {
+func (i *scheduleItem) send(ctx context.Context, client *azmlbatch.Client) (func(context.Context,
+	*azmlbatch.WaitOptions) error, error) {
 	want := i.want
 	if i.have != nil {
 		want = overlay(want, *i.have, scheduleFields)

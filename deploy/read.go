@@ -18,9 +18,10 @@ import (
 // ReadOptions tune [Read] and [ReadInvocation]. The zero value and nil are the defaults.
 type ReadOptions struct {
 	// Set gives keys of the documents values before they are checked, as --set of the CLI does:
-	// "settings.mini_batch_size=5". Missing keys are made. A value in braces or brackets is JSON. With
-	// several documents the key must exist in one kind of them only, or the setting begins with the
-	// kind or name of its document: "deployment:compute=cluster", "blue:model=azureml:digits:3".
+	// "settings.mini_batch_size=5". Missing keys are made. A value in braces or brackets is JSON.
+	// With several documents the key must exist in one kind of them only, or the setting begins
+	// with the kind or name of its document: "deployment:compute=cluster",
+	// "blue:model=azureml:digits:3".
 	Set []string
 	// OnDocument is called for each document that is read or left out. May be nil.
 	OnDocument func(Document)
@@ -43,17 +44,19 @@ type Document struct {
 }
 
 // Read reads files of the CLI v2 into a Spec: batch endpoints, deployments, models, environments,
-// computes, data assets, components and schedules, several documents in a file and any number of files.
-// A path can be a folder; its files that end in .yml or .yaml are read, those of its folders are not.
-// What a document describes is told by its keys. Documents that do not belong to batch scoring are
-// left out if they are in a folder, and a mistake if their file is named.
+// computes, data assets, components and schedules, several documents in a file and any number of
+// files. A path can be a folder; its files that end in .yml or .yaml are read, those of its folders
+// are not. What a document describes is told by its keys. Documents that do not belong to batch
+// scoring are left out if they are in a folder, and a mistake if their file is named.
 //
 // Paths within a file are relative to the file, and relative to the working directory in the Spec.
-// A schedule has create_job: azureml:JOB, or invoke_batch_endpoint with endpoint_name and the keys of an inputs file, which az ml has no
-// key for. Assets that stand in a deployment, and files that it names, become parts of the Spec. Keys that the
-// CLI does not know are mistakes. Numbers become text as they are written: version: 2.10 is "2.10".
+// A schedule has create_job: azureml:JOB, or invoke_batch_endpoint with endpoint_name and the keys
+// of an inputs file, which az ml has no key for. Assets that stand in a deployment, and files that
+// it names, become parts of the Spec. Keys that the CLI does not know are mistakes. Numbers become
+// text as they are written: version: 2.10 is "2.10".
 //
-// It sends nothing. The error has all mistakes, joined, each a *[SpecError] with file, line and column.
+// It sends nothing. The error has all mistakes, joined, each a *[SpecError] with file, line and
+// column.
 func Read(paths []string, options *ReadOptions) (Spec, error) {
 	r := newReader(options)
 	for _, path := range paths {
@@ -136,7 +139,8 @@ func (r *reader) openFolder(folder string) {
 		}
 	}
 	if len(r.pending) == n && len(r.found) == 0 {
-		r.found = append(r.found, &SpecError{File: folder, Problem: "has no file that ends in .yml or .yaml", Remedy: "name files, or their folder"})
+		r.found = append(r.found, &SpecError{File: folder, Problem: "has no file that ends in .yml or .yaml",
+			Remedy: "name files, or their folder"})
 	}
 }
 
@@ -214,7 +218,9 @@ func (r *reader) applySettings() {
 				r.found = append(r.found, err)
 			}
 		case 0:
-			r.found = append(r.found, s.bad("fits no document", "begin with a key of the document, or with its kind or name: deployment:compute=cluster"))
+			r.found = append(r.found,
+				s.bad("fits no document",
+					"begin with a key of the document, or with its kind or name: deployment:compute=cluster"))
 		default:
 			r.found = append(r.found, s.bad(fmt.Sprintf("fits %d documents, the first in %s", len(fit), fit[0].file),
 				"put the kind or name of the document before it: blue:compute=cluster"))
@@ -293,7 +299,8 @@ func (r *reader) add(p part, m *mapping, same func() bool) bool {
 		r.sources[p] = d
 		return true
 	case !same():
-		r.found = append(r.found, d.at(d.root, m.path+"name", fmt.Sprintf("names a second %s, the first is in %s:%d", p, first.file, first.root.Line),
+		r.found = append(r.found, d.at(d.root, m.path+"name", fmt.Sprintf("names a second %s, the first is in %s:%d", p,
+			first.file, first.root.Line),
 			"remove one of the two, rename it, or give both versions"))
 	}
 	return false

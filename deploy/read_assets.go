@@ -37,7 +37,9 @@ func (r *reader) modelPart(m *mapping, handle string) part {
 		v.Name, v.IsAnonymous = handle, true
 	}
 	p := part{azmlbatch.ReferenceKindModel, v.Name, v.Version}
-	addTo(r, &r.spec.Models, m, p, v, func(o azmlbatch.Model) bool { return o.Name == v.Name && o.Version == v.Version })
+	addTo(r, &r.spec.Models, m, p, v, func(o azmlbatch.Model) bool {
+		return o.Name == v.Name && o.Version == v.Version
+	})
 	return p
 }
 
@@ -88,7 +90,9 @@ func (r *reader) environmentPart(m *mapping, handle string) part {
 		v.Name, v.IsAnonymous = handle, true
 	}
 	p := part{azmlbatch.ReferenceKindEnvironment, v.Name, v.Version}
-	addTo(r, &r.spec.Environments, m, p, v, func(o azmlbatch.Environment) bool { return o.Name == v.Name && o.Version == v.Version })
+	addTo(r, &r.spec.Environments, m, p, v, func(o azmlbatch.Environment) bool {
+		return o.Name == v.Name && o.Version == v.Version
+	})
 	return p
 }
 
@@ -202,5 +206,6 @@ func (r *reader) compute(m *mapping) {
 	v.Identity = identity(m)
 	m.readOnly("id", "provisioning_state", "provisioning_errors", "created_on", "resource_id", "creation_context")
 	v.Properties = cluster
-	addTo(r, &r.spec.Computes, m, part{azmlbatch.ReferenceKindCompute, v.Name, ""}, v, func(o azmlbatch.Compute) bool { return o.Name == v.Name })
+	addTo(r, &r.spec.Computes, m, part{azmlbatch.ReferenceKindCompute, v.Name, ""}, v,
+		func(o azmlbatch.Compute) bool { return o.Name == v.Name })
 }

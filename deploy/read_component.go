@@ -14,8 +14,9 @@ import (
 
 func (r *reader) component(m *mapping) { r.componentPart(m, "") }
 
-// componentPart reads a component. Its YAML becomes JSON, with the files that it names in it: a step's component
-// file and an environment file are put in their place, local folders are made relative to the working directory.
+// componentPart reads a component. Its YAML becomes JSON, with the files that it names in it: a
+// step's component file and an environment file are put in their place, local folders are made
+// relative to the working directory.
 func (r *reader) componentPart(m *mapping, handle string) part {
 	var v azmlbatch.Component
 	m.word("name", &v.Name)
@@ -30,7 +31,9 @@ func (r *reader) componentPart(m *mapping, handle string) part {
 	}
 	v.Spec = specJSON(m.node)
 	p := part{azmlbatch.ReferenceKindComponent, v.Name, v.Version}
-	addTo(r, &r.spec.Components, m, p, v, func(o azmlbatch.Component) bool { return o.Name == v.Name && o.Version == v.Version })
+	addTo(r, &r.spec.Components, m, p, v, func(o azmlbatch.Component) bool {
+		return o.Name == v.Name && o.Version == v.Version
+	})
 	return p
 }
 
@@ -53,9 +56,10 @@ func specJSON(node *yaml.Node) json.RawMessage {
 
 // componentKeys reads the keys that say what a component does.
 func (r *reader) componentKeys(m *mapping) {
-	m.readOnly("type", "display_name", "is_deterministic", "command", "distribution", "environment_variables", "limits", "resources",
-		"instance_count", "name", "version", "description", "tags", "properties", "task", "mini_batch_size", "mini_batch_error_threshold",
-		"max_concurrency_per_instance", "retry_settings", "logging_level", "input_data", "error_threshold", "partition_keys")
+	m.readOnly("type", "name", "version", "display_name", "description", "tags", "properties", "is_deterministic",
+		"command", "distribution", "environment_variables", "limits", "resources", "instance_count",
+		"task", "mini_batch_size", "mini_batch_error_threshold", "max_concurrency_per_instance", "retry_settings",
+		"logging_level", "input_data", "error_threshold", "partition_keys")
 	if v := m.value("additional_includes"); v != nil {
 		m.bad("additional_includes", v, "is not supported", "put the files into the code folder")
 	}
@@ -73,7 +77,8 @@ func (r *reader) ports(m *mapping, key string) {
 			return // in a job a literal, or an expression
 		}
 		m.nested(name, func(m *mapping) {
-			m.readOnly("type", "default", "optional", "description", "min", "max", "enum", "mode", "early_available", "is_control", "name", "version")
+			m.readOnly("type", "default", "optional", "description", "min", "max", "enum", "mode", "early_available",
+				"is_control", "name", "version")
 			m.rebaseNode("path")
 		})
 	})
@@ -81,7 +86,8 @@ func (r *reader) ports(m *mapping, key string) {
 
 // step reads a job of a pipeline component.
 func (r *reader) step(m *mapping) {
-	m.readOnly("compute", "settings", "identity", "services", "queue_settings", "trial", "experiment_name", "job_limits")
+	m.readOnly("compute", "settings", "identity", "services", "queue_settings", "trial", "experiment_name",
+		"job_limits")
 	r.componentKeys(m)
 	v := m.value("component")
 	switch {
@@ -102,12 +108,13 @@ func (r *reader) step(m *mapping) {
 	}
 }
 
-// code makes a local code folder relative to the working directory. That it is there is checked here and not with the Spec, because
-// only here the file is known that names it.
+// code makes a local code folder relative to the working directory. That it is there is checked
+// here and not with the Spec, because only here the file is known that names it.
 func (r *reader) code(m *mapping) {
 	m.rebaseNode("code")
 	v := child(m.node, "code")
-	if v == nil || v.Kind != yaml.ScalarNode || r.options.Unchecked || isReference(v.Value) || strings.Contains(v.Value, "${{") {
+	if v == nil || v.Kind != yaml.ScalarNode || r.options.Unchecked || isReference(v.Value) ||
+		strings.Contains(v.Value, "${{") {
 		return
 	}
 	if _, err := os.Stat(v.Value); err != nil {
@@ -138,7 +145,8 @@ func (r *reader) stepEnvironment(m *mapping) {
 		return
 	}
 	keys := func(m *mapping) {
-		m.readOnly("$schema", "name", "version", "description", "tags", "properties", "image", "os_type", "inference_config", "id", "datastore")
+		m.readOnly("$schema", "name", "version", "description", "tags", "properties", "image", "os_type",
+			"inference_config", "id", "datastore")
 		m.nested("build", func(m *mapping) {
 			m.rebaseNode("path")
 			m.readOnly("dockerfile_path")
@@ -212,8 +220,9 @@ func jsonOf(node *yaml.Node) json.RawMessage {
 	return b
 }
 
-// jobDefinition reads the pipeline job that a deployment is made of, and returns the reference to its component. A job that
-// exists is turned into a component by the service, as azure-ai-ml asks it to: by sourceJobId in the component's spec.
+// jobDefinition reads the pipeline job that a deployment is made of, and returns the reference to
+// its component. A job that exists is turned into a component by the service, as azure-ai-ml asks
+// it to: by sourceJobId in the component's spec.
 func (r *reader) jobDefinition(m *mapping, v *yaml.Node, handle string) string {
 	if v.Kind == yaml.MappingNode {
 		within := m.mappingOf(v, "job_definition")
@@ -232,7 +241,8 @@ func (r *reader) jobDefinition(m *mapping, v *yaml.Node, handle string) string {
 		return ""
 	}
 	if err != nil || job.Form != azmlbatch.ReferenceFormNamed {
-		m.bad("job_definition", v, fmt.Sprintf("%q is not a reference to a job", text), "write azureml:JOB, or the path of a pipeline job's YAML")
+		m.bad("job_definition", v, fmt.Sprintf("%q is not a reference to a job", text),
+			"write azureml:JOB, or the path of a pipeline job's YAML")
 		return ""
 	}
 	spec, _ := json.Marshal(map[string]any{"type": "pipeline", "sourceJobId": job.Name})
@@ -241,13 +251,17 @@ func (r *reader) jobDefinition(m *mapping, v *yaml.Node, handle string) string {
 
 func (r *reader) addJobComponent(m *mapping, v azmlbatch.Component) string {
 	p := part{azmlbatch.ReferenceKindComponent, v.Name, v.Version}
-	addTo(r, &r.spec.Components, m, p, v, func(o azmlbatch.Component) bool { return o.Name == v.Name && o.Version == v.Version })
+	addTo(r, &r.spec.Components, m, p, v, func(o azmlbatch.Component) bool {
+		return o.Name == v.Name && o.Version == v.Version
+	})
 	return p.reference()
 }
 
-// jobComponent makes a component of a pipeline job's YAML. What is the job's own, such as its experiment, is left out.
+// jobComponent makes a component of a pipeline job's YAML. What is the job's own, such as its
+// experiment, is left out.
 func (r *reader) jobComponent(m *mapping, handle string) string {
-	m.readOnly("type", "name", "display_name", "description", "tags", "properties", "experiment_name", "compute", "settings", "services", "identity", "id", "creation_context", "status")
+	m.readOnly("type", "name", "display_name", "description", "tags", "properties", "experiment_name", "compute",
+		"settings", "services", "identity", "id", "creation_context", "status")
 	r.ports(m, "inputs")
 	r.ports(m, "outputs")
 	if v := m.value("component"); v != nil {
@@ -275,8 +289,8 @@ func (r *reader) jobComponent(m *mapping, handle string) string {
 	return r.addJobComponent(m, azmlbatch.Component{Name: handle, IsAnonymous: true, Spec: text})
 }
 
-// declared makes declarations of a job's inputs or outputs: a literal becomes the default of its type, and the place of data
-// is left out, because each invocation gives its own.
+// declared makes declarations of a job's inputs or outputs: a literal becomes the default of its
+// type, and the place of data is left out, because each invocation gives its own.
 func declared(ports *yaml.Node) map[string]any {
 	all := map[string]any{}
 	for i := 0; i+1 < len(ports.Content); i += 2 {

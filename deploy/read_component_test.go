@@ -79,7 +79,8 @@ command: python score.py
 	"parts/wrong_key.yml":  "type: pipeline\nname: wrong\njobs:\n  a:\n    commnad: ls\n",
 }
 
-// TestReadPipeline puts the files that a pipeline names in their place, with paths that lead to the same files.
+// TestReadPipeline puts the files that a pipeline names in their place, with paths that lead to the
+// same files.
 func TestReadPipeline(t *testing.T) {
 	files(t, pipelineFiles)
 	score := map[string]any{
@@ -161,7 +162,8 @@ func TestReadPipelineMistakes(t *testing.T) {
 	}
 }
 
-// TestReadSeveral reads files and a folder at once. Assets that two deployments have inline are one part.
+// TestReadSeveral reads files and a folder at once. Assets that two deployments have inline are one
+// part.
 func TestReadSeveral(t *testing.T) {
 	deployment := func(name, image string) string {
 		return "name: " + name + "\nendpoint_name: digits\nmodel: azureml:digits:1\ncompute: cluster\n" +

@@ -37,7 +37,8 @@ func (r *reader) modelDeployment(m *mapping) {
 		count := 0
 		m.integer("instance_count", &count)
 		if count != 0 && v.Resources.InstanceCount != 0 && count != v.Resources.InstanceCount {
-			m.bad("instance_count", m.value("instance_count"), fmt.Sprintf("is %d, but resources.instance_count is %d", count, v.Resources.InstanceCount), "leave one of the two out")
+			m.bad("instance_count", m.value("instance_count"), fmt.Sprintf("is %d, but resources.instance_count is %d",
+				count, v.Resources.InstanceCount), "leave one of the two out")
 		}
 		if count != 0 {
 			v.Resources.InstanceCount = count
@@ -113,7 +114,8 @@ func (r *reader) resources(m *mapping, to *azmlbatch.DeploymentResources) {
 	})
 }
 
-// modelOf reads the model of a deployment: a reference, a local path, a model file or a model inline.
+// modelOf reads the model of a deployment: a reference, a local path, a model file or a model
+// inline.
 func (r *reader) modelOf(m *mapping, d Deployment) string {
 	v := m.value("model")
 	if v == nil {
@@ -128,7 +130,8 @@ func (r *reader) modelOf(m *mapping, d Deployment) string {
 	})
 }
 
-// environmentOf reads the environment of a deployment: a reference, a file or an environment inline.
+// environmentOf reads the environment of a deployment: a reference, a file or an environment
+// inline.
 func (r *reader) environmentOf(m *mapping, d Deployment) string {
 	v := m.value("environment")
 	if v == nil {

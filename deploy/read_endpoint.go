@@ -27,7 +27,8 @@ func (r *reader) endpoint(m *mapping) {
 	m.nested("defaults", func(m *mapping) { m.word("deployment_name", &e.DefaultDeployment) })
 	e.Identity = identity(m)
 	m.readOnly("id", "provisioning_state", "scoring_uri", "openapi_uri", "swagger_uri", "creation_context", "kind")
-	addTo(r, &r.spec.Endpoints, m, part{kindEndpoint, e.Name, ""}, e, func(o azmlbatch.Endpoint) bool { return o.Name == e.Name })
+	addTo(r, &r.spec.Endpoints, m, part{kindEndpoint, e.Name, ""}, e,
+		func(o azmlbatch.Endpoint) bool { return o.Name == e.Name })
 }
 
 // identity reads the managed identity of an endpoint or a compute.
@@ -46,13 +47,15 @@ func identity(m *mapping) azmlbatch.Identity {
 			return
 		}
 		if list.Kind != yaml.SequenceNode {
-			m.bad("user_assigned_identities", list, "is "+nodeNoun(list), "write a list: - resource_id: /subscriptions/…")
+			m.bad("user_assigned_identities", list, "is "+nodeNoun(list),
+				"write a list: - resource_id: /subscriptions/…")
 			return
 		}
 		id.UserAssignedIdentities = map[string]json.RawMessage{}
 		for _, item := range list.Content {
 			if item.Kind != yaml.MappingNode {
-				m.bad("user_assigned_identities", item, "has "+nodeNoun(item)+" in its list", "write - resource_id: /subscriptions/…")
+				m.bad("user_assigned_identities", item, "has "+nodeNoun(item)+" in its list",
+					"write - resource_id: /subscriptions/…")
 				continue
 			}
 			one := m.mappingOf(item, "user_assigned_identities")

@@ -2,7 +2,8 @@ package deploy
 
 import "reflect"
 
-// keysOf are the keys in a file that a field of a Spec comes from. Of several, the first that the file has is meant.
+// keysOf are the keys in a file that a field of a Spec comes from. Of several, the first that the
+// file has is meant.
 var keysOf = map[string][]string{
 	"Name":                               {"name"},
 	"Endpoint":                           {"endpoint_name"},

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// FuzzRead reads texts as files. Whatever they hold, there is a Spec or a mistake in the file, never a panic, and reading again gives
-// the same. Every mistake has a place within the text.
+// FuzzRead reads texts as files. Whatever they hold, there is a Spec or a mistake in the file,
+// never a panic, and reading again gives the same. Every mistake has a place within the text.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		"name: digits\nauth_mode: aad_token\n",

@@ -11,12 +11,13 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// ReadInvocation reads the inputs file of an invocation, as "az ml batch-endpoint invoke --file" does: named inputs and
-// outputs, and what a job can change of its deployment. A local path is a [azmlbatch.LocalPath], relative to the file;
-// literals have their YAML type unless "type" says otherwise.
+// ReadInvocation reads the inputs file of an invocation, as "az ml batch-endpoint invoke --file"
+// does: named inputs and outputs, and what a job can change of its deployment. A local path is a
+// [azmlbatch.LocalPath], relative to the file; literals have their YAML type unless "type" says
+// otherwise.
 //
-// A single input without a name is Invocation.Inputs under the name that the file gives it; a model deployment ignores it.
-// It sends nothing. The error has all mistakes, joined, each a *[SpecError].
+// A single input without a name is Invocation.Inputs under the name that the file gives it; a model
+// deployment ignores it. It sends nothing. The error has all mistakes, joined, each a *[SpecError].
 func ReadInvocation(path string, options *ReadOptions) (azmlbatch.Invocation, error) {
 	r := newReader(options)
 	documents, err := readDocuments(path)
@@ -24,7 +25,8 @@ func ReadInvocation(path string, options *ReadOptions) (azmlbatch.Invocation, er
 	case err != nil:
 		r.found = append(r.found, err)
 	case len(documents) != 1:
-		r.found = append(r.found, &SpecError{File: path, Problem: fmt.Sprintf("has %d documents", len(documents)), Remedy: "describe one invocation in it"})
+		r.found = append(r.found, &SpecError{File: path, Problem: fmt.Sprintf("has %d documents", len(documents)),
+			Remedy: "describe one invocation in it"})
 	}
 	if len(r.found) > 0 {
 		return azmlbatch.Invocation{}, inOrder(r.found)
@@ -73,7 +75,8 @@ func invocation(m *mapping) azmlbatch.Invocation {
 	settings(m, &run)
 	m.nested("settings", func(m *mapping) { settings(m, &run) })
 	v.ErrorThreshold, v.MiniBatchSize, v.LoggingLevel = run.ErrorThreshold, run.MiniBatchSize, run.LoggingLevel
-	v.MaxConcurrencyPerInstance, v.OutputFileName, v.RetrySettings = run.MaxConcurrencyPerInstance, run.OutputFileName, run.RetrySettings
+	v.MaxConcurrencyPerInstance, v.OutputFileName, v.RetrySettings = run.MaxConcurrencyPerInstance, run.OutputFileName,
+		run.RetrySettings
 	return v
 }
 
@@ -119,9 +122,11 @@ var inputModes = []string{"ro_mount", "rw_mount", "download", "direct", "eval_mo
 
 // dataModes are the service's words for those of the YAML.
 var dataModes = map[string]azmlbatch.DataMode{
-	"ro_mount": azmlbatch.DataModeReadOnlyMount, "rw_mount": azmlbatch.DataModeReadWriteMount, "download": azmlbatch.DataModeDownload,
-	"direct": azmlbatch.DataModeDirect, "eval_mount": azmlbatch.DataModeEvalMount, "eval_download": azmlbatch.DataModeEvalDownload,
-	"mount": azmlbatch.DataModeReadWriteMount, "upload": azmlbatch.DataModeUpload,
+	"ro_mount": azmlbatch.DataModeReadOnlyMount, "rw_mount": azmlbatch.DataModeReadWriteMount,
+	"download": azmlbatch.DataModeDownload,
+	"direct":   azmlbatch.DataModeDirect, "eval_mount": azmlbatch.DataModeEvalMount,
+	"eval_download": azmlbatch.DataModeEvalDownload,
+	"mount":         azmlbatch.DataModeReadWriteMount, "upload": azmlbatch.DataModeUpload,
 }
 
 // literal reads the value of a literal; its type decides what it is sent as.
@@ -160,11 +165,14 @@ func localInput(m *mapping, kind, path string) azmlbatch.Input {
 	case err != nil:
 		m.bad("path", node, fmt.Sprintf("%q cannot be read: %s", path, reasonOf(err)), suggestPath(path))
 	case kind == "uri_file" && info.IsDir():
-		m.bad("path", node, fmt.Sprintf("%q is a folder; a uri_file must be a single file", path), "name a file, or write type: uri_folder")
+		m.bad("path", node, fmt.Sprintf("%q is a folder; a uri_file must be a single file", path),
+			"name a file, or write type: uri_folder")
 	case kind == "uri_folder" && !info.IsDir():
-		m.bad("path", node, fmt.Sprintf("%q is a file; a uri_folder must be a folder", path), "name a folder, or write type: uri_file")
+		m.bad("path", node, fmt.Sprintf("%q is a file; a uri_folder must be a folder", path),
+			"name a folder, or write type: uri_file")
 	case kind != "" && kind != "uri_file" && kind != "uri_folder":
-		m.bad("path", node, fmt.Sprintf("%q is local, which works for uri_file and uri_folder only", path), "register it first and write azureml:NAME:VERSION")
+		m.bad("path", node, fmt.Sprintf("%q is local, which works for uri_file and uri_folder only", path),
+			"register it first and write azureml:NAME:VERSION")
 	}
 	return azmlbatch.LocalPath{Path: path}
 }
@@ -194,7 +202,8 @@ func output(m *mapping, name string) azmlbatch.Output {
 		kind = m.choice("type", append(append([]string{}, dataTypes...), modelTypes...)...)
 		m.word("path", &v.URI)
 		if v.URI != "" && !isReference(v.URI) {
-			m.bad("path", m.value("path"), fmt.Sprintf("%q is a local path", v.URI), "write azureml://datastores/NAME/paths/PATH")
+			m.bad("path", m.value("path"), fmt.Sprintf("%q is a local path", v.URI),
+				"write azureml://datastores/NAME/paths/PATH")
 		}
 		v.Mode = dataModes[m.choice("mode", "upload", "mount", "rw_mount", "direct")]
 		m.text("description", &v.Description)

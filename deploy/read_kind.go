@@ -36,44 +36,66 @@ var (
 // the readers refer to it.
 func documentKinds() []documentKind {
 	return []documentKind{
-		{name: "batch endpoint", types: []string{""}, telling: []string{"name", "auth_mode", "defaults"}, schemas: []string{"batchEndpoint"}, read: (*reader).endpoint},
+		{name: "batch endpoint", types: []string{""}, telling: []string{"name", "auth_mode", "defaults"},
+			schemas: []string{"batchEndpoint"}, read: (*reader).endpoint},
 		{name: "batch deployment", types: []string{"", "model"},
-			telling: []string{"endpoint_name", "model", "code_configuration", "settings", "mini_batch_size", "resources", "compute", "error_threshold"},
+			telling: []string{"endpoint_name", "model", "code_configuration", "settings", "mini_batch_size",
+				"resources", "compute", "error_threshold"},
 			schemas: []string{"batchDeployment", "modelBatchDeployment"}, read: (*reader).modelDeployment},
-		{name: "pipeline deployment", types: []string{"pipeline"}, telling: []string{"endpoint_name", "settings", "job_definition"},
+		{name: "pipeline deployment", types: []string{"pipeline"},
+			telling: []string{"endpoint_name", "settings", "job_definition"},
 			schemas: []string{"pipelineComponentBatchDeployment"}, read: (*reader).pipelineDeployment},
-		{name: "model", types: append([]string{""}, modelTypes...), telling: []string{"path"}, schemas: []string{"model"}, read: (*reader).model},
-		{name: "environment", types: []string{""}, telling: []string{"image", "build", "conda_file"}, schemas: []string{"environment"}, read: (*reader).environment},
+		{name: "model", types: append([]string{""}, modelTypes...), telling: []string{"path"},
+			schemas: []string{"model"}, read: (*reader).model},
+		{name: "environment", types: []string{""}, telling: []string{"image", "build", "conda_file"},
+			schemas: []string{"environment"}, read: (*reader).environment},
 		{name: "compute", types: []string{"amlcompute"}, schemas: []string{"amlCompute"}, read: (*reader).compute},
-		{name: "data asset", types: append([]string{""}, dataTypes...), telling: []string{"path"}, schemas: []string{"data"}, read: (*reader).data},
-		{name: "pipeline component", types: []string{"pipeline"}, telling: []string{"jobs"}, schemas: []string{"pipelineComponent"}, read: (*reader).component},
-		{name: "command component", types: []string{"command"}, telling: []string{"command"}, schemas: []string{"commandComponent"}, read: (*reader).component},
-		{name: "schedule", types: []string{""}, telling: []string{"trigger"}, never: []string{"import_data", "create_monitor"},
+		{name: "data asset", types: append([]string{""}, dataTypes...), telling: []string{"path"},
+			schemas: []string{"data"}, read: (*reader).data},
+		{name: "pipeline component", types: []string{"pipeline"}, telling: []string{"jobs"},
+			schemas: []string{"pipelineComponent"}, read: (*reader).component},
+		{name: "command component", types: []string{"command"}, telling: []string{"command"},
+			schemas: []string{"commandComponent"}, read: (*reader).component},
+		{name: "schedule", types: []string{""}, telling: []string{"trigger"},
+			never:   []string{"import_data", "create_monitor"},
 			schemas: []string{"schedule"}, read: (*reader).schedule},
 		{name: "inputs of an invocation", types: []string{""}, telling: []string{"inputs", "outputs"},
 			reason: "they belong to a job; give them to invoke"},
 
-		{name: "pipeline job", types: []string{"pipeline"}, telling: []string{"experiment_name", "compute", "component", "settings"},
-			never: []string{"endpoint_name", "job_definition"}, schemas: []string{"pipelineJob"},
+		{name: "pipeline job", types: []string{"pipeline"},
+			telling: []string{"experiment_name", "compute", "component", "settings"},
+			never:   []string{"endpoint_name", "job_definition"}, schemas: []string{"pipelineJob"},
 			reason: "jobs are started, not deployed; a deployment can name it in job_definition"},
 		{name: "job", types: otherJobs, schemas: []string{"commandJob", "sweepJob", "sparkJob", "autoMLJob"},
-			telling: []string{"experiment_name", "compute", "trial", "entry", "services", "queue_settings"}, reason: "jobs are started, not deployed"},
-		{name: "data import", types: append([]string{""}, dataTypes...), telling: []string{"source"}, schemas: []string{"DataImport"}, reason: "it belongs to the command data import"},
-		{name: "schedule of a data import", types: []string{""}, telling: []string{"import_data"}, reason: "it starts an import, not batch scoring"},
-		{name: "monitor", types: []string{""}, telling: []string{"create_monitor"}, schemas: []string{"monitorSchedule"}, reason: "it watches online endpoints"},
-		{name: "online endpoint", types: []string{""}, telling: []string{"traffic", "mirror_traffic"}, schemas: []string{"managedOnlineEndpoint", "kubernetesOnlineEndpoint"},
-			reason: "it is no batch endpoint"},
-		{name: "online deployment", types: []string{"", "managed", "kubernetes"}, telling: []string{"instance_type", "scale_settings", "request_settings", "liveness_probe"},
-			schemas: []string{"managedOnlineDeployment", "kubernetesOnlineDeployment"}, reason: "it is no batch deployment"},
-		{name: "compute of another type", types: otherCompute, schemas: []string{"computeInstance", "vmCompute", "kubernetesCompute", "synapsesparkCompute"},
-			reason: "batch deployments run on a cluster, type amlcompute"},
-		{name: "datastore", types: []string{"azure_blob", "azure_file", "azure_data_lake_gen1", "azure_data_lake_gen2", "one_lake", "hdfs"},
-			schemas: []string{"azureBlob", "azureFile", "azureDataLakeGen1", "azureDataLakeGen2"}, reason: "datastores are not deployed; create it first"},
-		{name: "workspace", types: []string{""}, telling: []string{"storage_account", "key_vault", "hbi_workspace"}, schemas: []string{"workspace"},
-			reason: "a workspace must exist; create it first"},
+			telling: []string{"experiment_name", "compute", "trial", "entry", "services", "queue_settings"},
+			reason:  "jobs are started, not deployed"},
+		{name: "data import", types: append([]string{""}, dataTypes...), telling: []string{"source"},
+			schemas: []string{"DataImport"}, reason: "it belongs to the command data import"},
+		{name: "schedule of a data import", types: []string{""}, telling: []string{"import_data"},
+			reason: "it starts an import, not batch scoring"},
+		{name: "monitor", types: []string{""}, telling: []string{"create_monitor"},
+			schemas: []string{"monitorSchedule"}, reason: "it watches online endpoints"},
+		{name: "online endpoint", types: []string{""}, telling: []string{"traffic", "mirror_traffic"},
+			schemas: []string{"managedOnlineEndpoint", "kubernetesOnlineEndpoint"},
+			reason:  "it is no batch endpoint"},
+		{name: "online deployment", types: []string{"", "managed", "kubernetes"},
+			telling: []string{"instance_type", "scale_settings", "request_settings", "liveness_probe"},
+			schemas: []string{"managedOnlineDeployment", "kubernetesOnlineDeployment"},
+			reason:  "it is no batch deployment"},
+		{name: "compute of another type", types: otherCompute,
+			schemas: []string{"computeInstance", "vmCompute", "kubernetesCompute", "synapsesparkCompute"},
+			reason:  "batch deployments run on a cluster, type amlcompute"},
+		{name: "datastore",
+			types:   []string{"azure_blob", "azure_file", "azure_data_lake_gen1", "azure_data_lake_gen2", "one_lake", "hdfs"},
+			schemas: []string{"azureBlob", "azureFile", "azureDataLakeGen1", "azureDataLakeGen2"},
+			reason:  "datastores are not deployed; create it first"},
+		{name: "workspace", types: []string{""}, telling: []string{"storage_account", "key_vault", "hbi_workspace"},
+			schemas: []string{"workspace"},
+			reason:  "a workspace must exist; create it first"},
 		{name: "conda file", types: []string{""}, telling: []string{"dependencies", "channels"},
 			reason: "it belongs to an environment: name it there in conda_file, beside an image"},
-		{name: "MLmodel file", types: []string{""}, telling: []string{"flavors", "mlflow_version", "artifact_path"}, reason: "it belongs to a model's folder; a model's path names the folder"},
+		{name: "MLmodel file", types: []string{""}, telling: []string{"flavors", "mlflow_version", "artifact_path"},
+			reason: "it belongs to a model's folder; a model's path names the folder"},
 	}
 }
 
@@ -101,7 +123,8 @@ func (k documentKind) unknown(root *yaml.Node) int {
 
 // fits reports whether the document can be of this kind.
 func (k documentKind) fits(root *yaml.Node) bool {
-	typed := slices.ContainsFunc(k.types, func(t string) bool { return plainWord(t) == plainWord(textOf(root, "type")) })
+	kind := plainWord(textOf(root, "type"))
+	typed := slices.ContainsFunc(k.types, func(t string) bool { return plainWord(t) == kind })
 	has := func(key string) bool { return child(root, key) != nil }
 	return typed && !slices.ContainsFunc(k.never, has) && (len(k.telling) == 0 || slices.ContainsFunc(k.telling, has))
 }
@@ -113,8 +136,8 @@ func (k documentKind) hasSchema(root *yaml.Node) bool {
 	return slices.ContainsFunc(k.schemas, func(s string) bool { return strings.EqualFold(s, name) })
 }
 
-// kindOf tells what a document describes: by its type and its keys. Only where these leave more than
-// one answer, $schema decides, which the CLI ignores and many files have wrong or not at all.
+// kindOf tells what a document describes: by its type and its keys. Only where these leave more
+// than one answer, $schema decides, which the CLI ignores and many files have wrong or not at all.
 func kindOf(d document) (documentKind, error) {
 	var best []documentKind
 	least := 0
@@ -148,7 +171,8 @@ func kindOf(d document) (documentKind, error) {
 		for _, k := range best {
 			names = append(names, withArticle(k.name))
 		}
-		return documentKind{}, d.at(d.root, "", "could be "+strings.Join(names, " or "), "give it the key type, or $schema")
+		return documentKind{}, d.at(d.root, "", "could be "+strings.Join(names, " or "),
+			"give it the key type, or $schema")
 	}
 	return best[0], nil
 }
@@ -171,5 +195,6 @@ func bySchema(d document) (documentKind, error) {
 		}
 		return documentKind{}, d.at(t, "type", problem, "the types are "+strings.Join(sortedUnique(all)[1:], ", "))
 	}
-	return documentKind{}, d.at(d.root, "", "is none of the files that are known here", "the keys or $schema must tell what it describes")
+	return documentKind{}, d.at(d.root, "", "is none of the files that are known here",
+		"the keys or $schema must tell what it describes")
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/deploy"
 )
 
-// TestReadMistakes reads files as people get them wrong. Each message says where, what and what to do.
+// TestReadMistakes reads files as people get them wrong. Each message says where, what and what to
+// do.
 func TestReadMistakes(t *testing.T) {
 	const blue = "name: blue\nendpoint_name: digits\nmodel: azureml:digits:3\ncompute: azureml:cluster\n"
 	for _, test := range []struct {

@@ -11,8 +11,9 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// schedule reads a schedule. The CLI knows create_job; what invokes a batch endpoint, which the API and the studio have and the CLI
-// has not, stands below invoke_batch_endpoint, the API's word for it, with the keys of an inputs file.
+// schedule reads a schedule. The CLI knows create_job; what invokes a batch endpoint, which the API
+// and the studio have and the CLI has not, stands below invoke_batch_endpoint, the API's word for
+// it, with the keys of an inputs file.
 func (r *reader) schedule(m *mapping) {
 	var v azmlbatch.Schedule
 	m.word("name", &v.Name)
@@ -31,7 +32,8 @@ func (r *reader) schedule(m *mapping) {
 	default:
 		m.nested("invoke_batch_endpoint", func(m *mapping) { v.Action = invokedEndpoint(m) })
 	}
-	addTo(r, &r.spec.Schedules, m, part{kindSchedule, v.Name, ""}, v, func(o azmlbatch.Schedule) bool { return o.Name == v.Name })
+	addTo(r, &r.spec.Schedules, m, part{kindSchedule, v.Name, ""}, v,
+		func(o azmlbatch.Schedule) bool { return o.Name == v.Name })
 }
 
 var (
@@ -109,7 +111,8 @@ func (m *mapping) integers(key string) []int {
 	return all
 }
 
-// repeatedJob is the action that starts a job of the workspace again, as azure-ai-ml asks for it: by sourceJobId.
+// repeatedJob is the action that starts a job of the workspace again, as azure-ai-ml asks for it:
+// by sourceJobId.
 func repeatedJob(m *mapping, v *yaml.Node) azmlbatch.ScheduleAction {
 	text := ""
 	if v.Kind == yaml.ScalarNode {

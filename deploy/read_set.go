@@ -62,7 +62,8 @@ func (s setting) apply(d document) error {
 	node := d.root
 	for i, key := range s.path {
 		if node.Kind != yaml.MappingNode {
-			return s.bad(fmt.Sprintf("%s is %s in %s", strings.Join(s.path[:i], "."), nodeNoun(node), d.file), "set that key as a whole")
+			return s.bad(fmt.Sprintf("%s is %s in %s", strings.Join(s.path[:i], "."), nodeNoun(node), d.file),
+				"set that key as a whole")
 		}
 		next := child(node, key)
 		last := i == len(s.path)-1

@@ -13,7 +13,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/deploy"
 )
 
-// files writes files into a folder of the test's own and moves there. A name that ends in a slash is a folder.
+// files writes files into a folder of the test's own and moves there. A name that ends in a slash
+// is a folder.
 func files(t *testing.T, content map[string]string) {
 	t.Helper()
 	t.Chdir(t.TempDir())

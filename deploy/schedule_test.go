@@ -37,7 +37,8 @@ trigger:
 create_job: azureml:nice_job
 `
 
-// TestSchedules reads schedules, writes them back, and brings them to a workspace, where the second plan has nothing to do.
+// TestSchedules reads schedules, writes them back, and brings them to a workspace, where the second
+// plan has nothing to do.
 func TestSchedules(t *testing.T) {
 	files(t, map[string]string{"schedules.yml": schedules})
 	spec, err := deploy.Read([]string{"schedules.yml"}, nil)

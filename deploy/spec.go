@@ -20,8 +20,8 @@ import (
 //
 // and where the Spec has no such part, NAME@latest, NAME:VERSION, ARM ids and registry ids mean
 // what the workspace or the registry has. A reference that is a local path uploads the file or
-// folder and registers it without a name. A part with IsAnonymous is registered without a name too: its
-// Name is only what the references in the Spec say.
+// folder and registers it without a name. A part with IsAnonymous is registered without a name too:
+// its Name is only what the references in the Spec say.
 //
 // Local paths are relative to the working directory. Version may be empty in every asset: it is the
 // latest version where that has the same content and members, else a new one.
@@ -33,25 +33,27 @@ type Spec struct {
 	Deployments []Deployment
 	// Models by Name and Version. ModelURI may be a local file or folder.
 	Models []azmlbatch.Model
-	// Codes by Name and Version. CodeURI may be a local folder. Code that only one deployment uses needs
-	// no entry: write the folder in its CodeID.
+	// Codes by Name and Version. CodeURI may be a local folder. Code that only one deployment uses
+	// needs no entry: write the folder in its CodeID.
 	Codes []azmlbatch.Code
-	// Environments by Name and Version. Build.ContextURI may be a local folder. CondaFile is text, as
-	// everywhere.
+	// Environments by Name and Version. Build.ContextURI may be a local folder. CondaFile is text,
+	// as everywhere.
 	Environments []azmlbatch.Environment
 	// Computes by Name: clusters to create, or to scale as written. SubnetID may be
-	// "virtualNetworks/NETWORK/subnets/SUBNET", which is completed with the workspace's resource group.
+	// "virtualNetworks/NETWORK/subnets/SUBNET", which is completed with the workspace's resource
+	// group.
 	Computes []azmlbatch.Compute
 	// Data by Name and Version. DataURI may be a local file or folder.
 	Data []azmlbatch.Data
 	// Components by Name and Version. The "code" of a command component, also within the jobs of a
 	// pipeline component, may be a local folder.
 	Components []azmlbatch.Component
-	// Schedules by Name. They come last: one that is new or changed fires only after the deployments are there. The
-	// Action of azmlbatch.InvokeEndpoint invokes an endpoint.
+	// Schedules by Name. They come last: one that is new or changed fires only after the
+	// deployments are there. The Action of azmlbatch.InvokeEndpoint invokes an endpoint.
 	Schedules []azmlbatch.Schedule
-	// Datastores says where local content of models, data assets and build contexts is uploaded to: the name of a
-	// datastore by local path, as written in the Spec. What it does not name goes to the workspace's default datastore.
+	// Datastores says where local content of models, data assets and build contexts is uploaded to:
+	// the name of a datastore by local path, as written in the Spec. What it does not name goes to
+	// the workspace's default datastore.
 	Datastores map[string]string
 }
 
@@ -72,7 +74,8 @@ type SpecError struct {
 	Line int
 	// Column in Line, from 1; 0 without a file.
 	Column int
-	// Part of the Spec, for example `deployment "digits/blue"`; empty if the file is wrong as a whole.
+	// Part of the Spec, for example `deployment "digits/blue"`; empty if the file is wrong as a
+	// whole.
 	Part string
 	// Field is the struct field, as in "CodeConfiguration.CodeID", or in a file the key, as in
 	// "code_configuration.code".
@@ -217,8 +220,9 @@ func (s Spec) target(kind azmlbatch.ReferenceKind, text string) (target, error) 
 	case len(named) == 1:
 		t.own = named[0]
 	case versioned && r.Version == "" && r.Label == "":
-		return t, fmt.Errorf("%q is not a %s of this Spec; write azureml:%s@latest or azureml:%s:VERSION for one of the workspace",
-			text, part{kind: kind}.noun(), r.Name, r.Name)
+		return t,
+			fmt.Errorf("%q is not a %s of this Spec; write azureml:%s@latest or azureml:%s:VERSION for one of the workspace",
+				text, part{kind: kind}.noun(), r.Name, r.Name)
 	}
 	return t, nil
 }

@@ -100,7 +100,8 @@ type scheduledData struct {
 
 // scheduledSettings are keys of an inputs file, by the member of the request.
 var scheduledSettings = map[string]string{
-	"miniBatchSize": "mini_batch_size", "errorThreshold": "error_threshold", "loggingLevel": "logging_level", "outputFileName": "output_file_name",
+	"miniBatchSize": "mini_batch_size", "errorThreshold": "error_threshold", "loggingLevel": "logging_level",
+	"outputFileName":            "output_file_name",
 	"maxConcurrencyPerInstance": "max_concurrency_per_instance", "name": "job_name",
 }
 

@@ -19,8 +19,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/deploy"
 )
 
-// meaning makes conda files comparable, because a file's own text is written as a mapping, and takes away passwords, which are
-// not written.
+// meaning makes conda files comparable, because a file's own text is written as a mapping, and
+// takes away passwords, which are not written.
 func meaning(t *testing.T, spec deploy.Spec) deploy.Spec {
 	t.Helper()
 	for i, e := range spec.Environments {
@@ -66,8 +66,8 @@ func rewritten(t *testing.T, spec deploy.Spec, folder string) (deploy.Spec, stri
 	return again, text.String()
 }
 
-// TestWrite writes a Spec with all kinds and reads it back from this folder and from another one: the same Spec, with paths that lead
-// to the same places.
+// TestWrite writes a Spec with all kinds and reads it back from this folder and from another one:
+// the same Spec, with paths that lead to the same places.
 func TestWrite(t *testing.T) {
 	files(t, pipelineFiles)
 	folders := []string{"", "parts", "deeper/still"}
@@ -106,7 +106,8 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestWriteTellsWhatItLeavesOut names in a comment what the YAML has no key for, and never writes a password.
+// TestWriteTellsWhatItLeavesOut names in a comment what the YAML has no key for, and never writes a
+// password.
 func TestWriteTellsWhatItLeavesOut(t *testing.T) {
 	spec := deploy.Spec{Computes: []azmlbatch.Compute{{Name: "cluster", Properties: &azmlbatch.AmlCompute{VMSize: "s", MaxNodes: 1, IsolatedNetwork: true,
 		Administrator: azmlbatch.NodeAdministrator{UserName: "me", Password: "swordfish"}}}}}

@@ -83,7 +83,9 @@ func (m *yamlMap) json(key string, text []byte) {
 
 // parsedNode is a text of YAML or JSON as a tree in block style; nil if it is not one document.
 func parsedNode(text []byte) *yaml.Node {
-	documents, err := parseDocuments("", append([]byte("value:\n "), []byte(strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "\n "))...))
+	documents,
+		err := parseDocuments("", append([]byte("value:\n "), []byte(strings.ReplaceAll(strings.TrimSpace(string(text)),
+		"\n", "\n "))...))
 	if err != nil || len(documents) != 1 {
 		return nil
 	}

@@ -124,7 +124,8 @@ func (m *mapping) word(key string, to *string) {
 		return
 	}
 	if p := placeholder.FindString(v.Value); p != "" {
-		m.bad(key, v, fmt.Sprintf("has the placeholder %q, which is not filled in", p), fmt.Sprintf("write the value, or give --set %s%s=VALUE", m.path, key))
+		m.bad(key, v, fmt.Sprintf("has the placeholder %q, which is not filled in", p),
+			fmt.Sprintf("write the value, or give --set %s%s=VALUE", m.path, key))
 		return
 	}
 	*to = v.Value
@@ -156,7 +157,8 @@ func (m *mapping) integer(key string, to *int) {
 			return
 		}
 	}
-	if f, err := strconv.ParseFloat(strings.TrimSpace(v.Value), 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+	if f, err := strconv.ParseFloat(strings.TrimSpace(v.Value), 64); err == nil && f == math.Trunc(f) &&
+		math.Abs(f) < 1<<53 {
 		*to = int(f)
 		return
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
-// TestYAML deploys the folder of YAML that the README names, makes the deployment the default after a test, and scores with it.
+// TestYAML deploys the folder of YAML that the README names, makes the deployment the default after
+// a test, and scores with it.
 func TestYAML(t *testing.T) {
 	client := emulator.NewClient(t, nil)
 	spec, err := deploy.Read([]string{"yaml"}, nil)

@@ -13,7 +13,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
-// TestNights runs nights on the emulator: new models, one that is the same, and a script that fails and is mended the same night.
+// TestNights runs nights on the emulator: new models, one that is the same, and a script that fails
+// and is mended the same night.
 func TestNights(t *testing.T) {
 	folder := t.TempDir()
 	write := func(name, text string) {
