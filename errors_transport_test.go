@@ -27,7 +27,7 @@ func lastError[T any](list iter.Seq2[T, error]) (last error) {
 }
 
 // signInError is what a call says when its credential fails.
-func signInError(t *testing.T, ctx context.Context, cred azcore.TokenCredential) error {
+func signInError(ctx context.Context, t *testing.T, cred azcore.TokenCredential) error {
 	t.Helper()
 	c, err := newClient(testWorkspace, cred, &ClientOptions{}, newFakeClock().clock())
 	if err != nil {
@@ -57,7 +57,7 @@ func TestAnswersOfTheTokenService(t *testing.T) {
 		cli := errors.New("AzureCLICredential: ERROR: " + sentence + " Trace ID: 1 Timestamp: x\nTo re-authenticate, please run:\naz login")
 		chain := azidentity.NewCredentialUnavailableError("DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: no\n\tAzureCLICredential: ERROR: " + sentence + "\n")
 		for form, failure := range map[string]error{"azidentity": answer, "Azure CLI": cli, "chain": chain} {
-			err := signInError(t, t.Context(), credentialThat(func() error { return failure }))
+			err := signInError(t.Context(), t, credentialThat(func() error { return failure }))
 			if err == nil || !strings.HasPrefix(err.Error(), `azmlbatch: get endpoint "digits": no token: `+sentence+"; ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Trace ID") {
 				t.Errorf("%s, %s: %v, want %q", code, form, err, want)
 			}
@@ -102,7 +102,7 @@ func TestSignInWithoutAnAnswerOfTheTokenService(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = signInError(t, t.Context(), cred)
+			err = signInError(t.Context(), t, cred)
 			for _, want := range tt.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error = %v\nwant %q", err, want)
@@ -127,7 +127,7 @@ func TestSignInEndsWithTheContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := signInError(t, ctx, cred); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "check tenant") {
+	if err := signInError(ctx, t, cred); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "check tenant") {
 		t.Errorf("Get = %v, want context.Canceled", err)
 	}
 }
