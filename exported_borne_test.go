@@ -46,3 +46,12 @@ func TestFailuresThatCallsBear(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalOfAReadingBeforeAWrite: an error that is dropped on its way may come back as another one.
+func TestRefusalOfAReadingBeforeAWrite(t *testing.T) {
+	c := newTestClient(t, answer(403, `{"error":{"code":"Refused","message":"No."}}`))
+	_, scaled := c.Computes().Scale(t.Context(), "raku", 0, 1, nil)
+	if !HasCode(scaled, "Refused") {
+		t.Errorf("Scale = %v, want the service's refusal", scaled)
+	}
+}

@@ -143,9 +143,11 @@ func TestRestOfTheColumnsMustBeTheirLast(t *testing.T) {
 		B    string   `row:"b"`
 		Rest []string `row:"rest"`
 	}
-	for _, err := range ReadRows[row](strings.NewReader("1 2\n"), "f", &RowsOptions{Columns: []string{"a", "rest", "b"}}) {
-		if !errors.As(err, new(*ArgumentError)) {
-			t.Errorf("error = %v, want an ArgumentError", err)
+	for _, columns := range [][]string{{"a", "rest", "b"}, {"rest", "a", "b"}, {"rest", "b"}} {
+		for _, err := range ReadRows[row](strings.NewReader("1 2 3\n"), "f", &RowsOptions{Columns: columns}) {
+			if !errors.As(err, new(*ArgumentError)) {
+				t.Errorf("%v: error = %v, want an ArgumentError", columns, err)
+			}
 		}
 	}
 }
