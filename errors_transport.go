@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
@@ -63,7 +64,9 @@ func proxyRefusal(err error) int {
 	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
 		err = next
 	}
-	if err == nil {
+	// An answer is no refusal to connect. Its error keeps its text when it is first asked for it, and
+	// callers that share one sign-in share it too, so it is not asked here.
+	if err == nil || errors.As(err, new(*azcore.ResponseError)) {
 		return 0
 	}
 	for status := http.StatusBadRequest; status < 600; status++ {
