@@ -78,6 +78,15 @@ func TestPlanShowsOneProperty(t *testing.T) {
 		{"a variable", blue(func(d *azmlbatch.Deployment) {
 			d.EnvironmentVariables = map[string]string{"API_KEY": "hush", "MODE": "slow"}
 		}), deployment(`EnvironmentVariables["MODE"]: "fast" → "slow"`)},
+		{"a variable with a password", blue(func(d *azmlbatch.Deployment) {
+			d.EnvironmentVariables = map[string]string{"API_KEY": "hush", "MODE": "fast", "DATABASE_URL": "postgres://me:hush@db/x"}
+		}), deployment(`EnvironmentVariables["DATABASE_URL"]: nothing → "postgres://db/x"`)},
+		{"a variable with a password that is not escaped", blue(func(d *azmlbatch.Deployment) {
+			d.EnvironmentVariables = map[string]string{"API_KEY": "hush", "MODE": "fast", "DATABASE_URL": "postgres://me:hu%sh@db/x"}
+		}), deployment(`EnvironmentVariables["DATABASE_URL"]: nothing → "REDACTED"`)},
+		{"a variable with a container", blue(func(d *azmlbatch.Deployment) {
+			d.EnvironmentVariables = map[string]string{"API_KEY": "hush", "MODE": "fast", "PLACE": "abfss://c@a.dfs.core.windows.net/x"}
+		}), deployment(`EnvironmentVariables["PLACE"]: nothing → "abfss://c@a.dfs.core.windows.net/x"`)},
 		{"a variable less", blue(func(d *azmlbatch.Deployment) { d.EnvironmentVariables = map[string]string{"API_KEY": "hush"} }),
 			deployment(`EnvironmentVariables["MODE"]: "fast" → nothing`)},
 		{"the script's name", func(s *deploy.Spec) {
