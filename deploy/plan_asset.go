@@ -18,6 +18,8 @@ type assetKind[T azmlbatch.Asset] struct {
 	view   func(*T) assetView
 	field  string // of the content's place
 	rules  fieldRules
+	// shown is a change as a plan shows it; nil for as it is.
+	shown func(FieldChange) FieldChange
 	// fill sets what an upload finds out from the files.
 	fill func(asset *T, files *content)
 	// place notes where uploaded content lies.
@@ -181,6 +183,9 @@ func (i *assetItem[T]) differences(ctx context.Context) (inPlace, content []Fiel
 		}
 	}
 	for _, f := range changedFields(i.want, *i.have, rules) {
+		if i.k.shown != nil {
+			f = i.k.shown(f)
+		}
 		if inPlaceField(f) {
 			inPlace = append(inPlace, f)
 		} else {

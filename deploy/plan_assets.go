@@ -3,6 +3,7 @@ package deploy
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strings"
 
@@ -106,6 +107,12 @@ var components = &assetKind[azmlbatch.Component]{
 	// (azure-sdk-for-python test_command_component_create_autoincrement, 2026). A property with its
 	// hash tells whether it is the same. The description stands in the specification.
 	rules: assetRules(func(r *fieldRules) { r.skip = append(r.skip, "Spec", "Description") }),
+	shown: func(f FieldChange) FieldChange {
+		if f.Field == fmt.Sprintf("Properties[%q]", specHashProperty) {
+			return FieldChange{Field: "Spec", Old: "another specification", New: "that of the Spec"}
+		}
+		return f
+	},
 }
 
 // samePlace reports whether two texts mean the same place, however they are spelt.

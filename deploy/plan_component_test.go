@@ -81,3 +81,53 @@ func TestPipelineSettings(t *testing.T) {
 		t.Errorf("plan of another setting:\n%s", got)
 	}
 }
+
+// TestComponentTags changes only the tags of components: what the service gets beside them is what it has.
+func TestComponentTags(t *testing.T) {
+	spec := pipelineSpec(t)
+	client, _ := newClient(t)
+	apply(t, client, spec, nil)
+	spec.Components[0].Tags = map[string]string{"team": "a"}
+	spec.Components[1].Tags = map[string]string{"team": "b"}
+	want := "~ component \"count\": change\n    Tags[\"team\"]: nothing → \"a\"\n~ component \"both\": change\n    Tags[\"team\"]: nothing → \"b\"\n"
+	if diff := cmp.Diff(want, changesOnly(plan(t, client, spec, nil))); diff != "" {
+		t.Errorf("plan of other tags (-want +got):\n%s", diff)
+	}
+	apply(t, client, spec, nil)
+	if again := plan(t, client, spec, nil); !again.Empty() {
+		t.Errorf("plan after the change:\n%s", again)
+	}
+	both, err := client.Components().Latest(t.Context(), "both")
+	if err != nil || both.Version != "1" || both.Tags["team"] != "b" {
+		t.Errorf("component = version %q with tags %v, %v; want version 1 of team b", both.Version, both.Tags, err)
+	}
+	job, err := client.Endpoints().Invoke(t.Context(), "digits", azmlbatch.Invocation{Deployment: "blue", Inputs: azmlbatch.Inputs{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Jobs().Wait(t.Context(), job.Name, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestComponentOfAnOldVersion names the specification, not the property with its hash, as what cannot change.
+func TestComponentOfAnOldVersion(t *testing.T) {
+	spec := pipelineSpec(t)
+	spec.Components[0].Version = "1"
+	client, _ := newClient(t)
+	apply(t, client, spec, nil)
+	spec.Components[0].Spec = []byte(`{"type":"command","command":"python run.py --fast","code":"./step","environment":"azureml:digits"}`)
+	want := `Spec cannot change in a version that exists; write another Version, or leave it out for the next one`
+	if diff := cmp.Diff(want, obstacle(plan(t, client, spec, nil), `component "count:1"`)); diff != "" {
+		t.Errorf("obstacle (-want +got):\n%s", diff)
+	}
+}
+
+func obstacle(changes *deploy.Changes, resource string) string {
+	for _, c := range changes.List {
+		if c.Resource == resource {
+			return c.Obstacle
+		}
+	}
+	return "no change of " + resource
+}
