@@ -116,6 +116,7 @@ func TestComputeMembersByVersion(t *testing.T) {
 type countedJobs struct{ changes int }
 
 func (*countedJobs) Start(string, jobs.Caller) error { return nil }
+func (*countedJobs) Runs(string) bool                { return false }
 func (*countedJobs) Cancel(string) error             { return errors.New("no such job is running") }
 func (j *countedJobs) ComputesChanged()              { j.changes++ }
 

@@ -80,6 +80,8 @@ type JobRunner interface {
 	// Start runs the command or pipeline job with the ARM id jobID, whose document is in the store.
 	// It returns at once.
 	Start(jobID string, caller jobs.Caller) error
+	// Runs reports whether the job with the ARM id jobID has been started and has not ended.
+	Runs(jobID string) bool
 	// Cancel asks the running job with the ARM id jobID to end. It returns at once; the job's
 	// document says when it has ended. An error means that no such job is running.
 	Cancel(jobID string) error

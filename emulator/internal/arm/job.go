@@ -68,9 +68,19 @@ func (c *call) jobNotFound() answer {
 }
 
 // deleteJob deletes at once. Not evidenced: the answer; the published description allows 200 and
-// 204.
+// 204. Not evidenced either: a job that runs; it is refused, so that nothing is lost.
 func deleteJob(c *call) answer {
+	if c.jobRuns() {
+		return c.jobActive()
+	}
 	return c.deleted(c.h.store.Delete(c.jobID()))
+}
+
+func (c *call) jobRuns() bool { return c.h.jobs != nil && c.h.jobs.Runs(c.jobID()) }
+
+// jobActive answers when a job must end first. Not evidenced: text and codes.
+func (c *call) jobActive() answer {
+	return c.fail(http.StatusConflict, "UserError", "Job "+c.param("job")+" has not ended. Cancel it, or wait for its end.", withInner("Conflict"))
 }
 
 // cancelJob starts an operation that is polled at its Location only. Not evidenced: the job's

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -80,14 +81,32 @@ func (c *call) createJob() (store.Document, *answer) {
 	}
 	doc := c.newJob(sent)
 	_, err := c.h.store.Put(store.Text(doc, "id"), doc)
-	if err == nil && c.h.jobs != nil {
-		err = c.h.jobs.Start(store.Text(doc, "id"), c.caller())
+	if err == nil {
+		err = c.startJob(store.Text(doc, "id"))
+	}
+	if errors.Is(err, jobs.ErrRunning) {
+		a := c.jobActive()
+		return nil, &a
 	}
 	if err != nil {
 		a := c.internal(err)
 		return nil, &a
 	}
 	return doc, nil
+}
+
+// startJob starts a job that is stored. One that does not start is forgotten, so that the client
+// can send it again; not when another runs under its name, whose document it then is.
+func (c *call) startJob(id string) error {
+	if c.h.jobs == nil {
+		return nil
+	}
+	err := c.h.jobs.Start(id, c.caller())
+	if err == nil || errors.Is(err, jobs.ErrRunning) {
+		return err
+	}
+	_, deleted := c.h.store.Delete(id)
+	return errors.Join(err, deleted)
 }
 
 // checkKinds refuses a job, or a pipeline with a step, that the emulator cannot run: it would never

@@ -3,6 +3,7 @@ package arm
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,9 +160,15 @@ func TestListsOfJobs(t *testing.T) {
 type runningJobs struct {
 	countedJobs
 	running, started, canceled []string
+	broken                     error // of Start
 }
 
+func (r *runningJobs) Runs(id string) bool { return slices.Contains(r.running, id) }
+
 func (r *runningJobs) Start(id string, caller jobs.Caller) error {
+	if r.broken != nil {
+		return r.broken
+	}
 	r.started = append(r.started, id+" for "+caller.Name)
 	return nil
 }
@@ -174,6 +181,38 @@ func (r *runningJobs) Cancel(id string) error {
 		}
 	}
 	return errors.New("no such job is running")
+}
+
+// TestDeleteOfARunningJob: it would go on without a document.
+func TestDeleteOfARunningJob(t *testing.T) {
+	runner := &runningJobs{}
+	h := newHost(t, func(o *Options) { o.Jobs = runner })
+	h.put("jobs/fire", `{"properties": {"jobType": "Command", "command": "echo"}}`).wants(http.StatusCreated)
+	runner.running = []string{workspaceID(testSubscription, "pottery", "kilns") + "/jobs/fire"}
+	r := h.do(http.MethodDelete, "jobs/fire", "").wants(http.StatusConflict)
+	if got := r.at("error/message"); got != "Job fire has not ended. Cancel it, or wait for its end." {
+		t.Errorf("message = %q", got)
+	}
+	h.get("jobs/fire").wants(http.StatusOK)
+	runner.running = nil
+	h.do(http.MethodDelete, "jobs/fire", "").wants(http.StatusOK)
+}
+
+// TestJobThatDoesNotStart can be sent again.
+func TestJobThatDoesNotStart(t *testing.T) {
+	runner := &runningJobs{broken: errors.New("the kiln is cold")}
+	h := newHost(t, func(o *Options) { o.Jobs = runner })
+	const body = `{"properties": {"jobType": "Command", "command": "echo"}}`
+	h.put("jobs/fire", body).wants(http.StatusInternalServerError)
+	h.get("jobs/fire").wants(http.StatusNotFound)
+	runner.broken = jobs.ErrRunning
+	h.put("jobs/fire", body).wants(http.StatusConflict)
+	runner.broken = nil
+	h.do(http.MethodDelete, "jobs/fire", "")
+	h.put("jobs/fire", body).wants(http.StatusCreated)
+	if len(runner.started) != 1 {
+		t.Errorf("started jobs: %v", runner.started)
+	}
 }
 
 func TestCancelOfAJob(t *testing.T) {

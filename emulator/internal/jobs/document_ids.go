@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/google/uuid"
@@ -47,7 +48,9 @@ func outputAssetID(workspace, asset string) string { return "outputasset:" + wor
 
 const unfinishedRoot = "unfinished:jobs"
 
-func unfinishedID(job string) string { return unfinishedRoot + "/" + job }
+func unfinishedID(workspace, job string) string {
+	return unfinishedRoot + "/" + url.PathEscape(jobID(workspace, job))
+}
 
 // scopeOf returns the parts of the ARM id of a workspace.
 func scopeOf(workspace string) (subscription, group, name string) {

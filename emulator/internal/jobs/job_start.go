@@ -84,6 +84,10 @@ func (r *Runner) runPipeline(e *execution) (map[string]value, error) {
 	return p.outputs, err
 }
 
+func (r *Runner) graphReader(workspace string) *graphReader {
+	return &graphReader{resolver: r.resolver(workspace)}
+}
+
 // readPipelineDeployment reads what a deployment runs, and what the invocation gives it.
 func (r *Runner) readPipelineDeployment(p *pipelineRun) (err error) {
 	configuration := store.Object(p.e.invocation.Deployment, "properties", "deploymentConfiguration")
@@ -98,7 +102,7 @@ func (r *Runner) readPipelineDeployment(p *pipelineRun) (err error) {
 	for name, output := range p.e.invocation.Outputs {
 		p.outputs[name] = value{kind: armKind(output.Kind), uri: output.URI, mode: output.Mode}
 	}
-	p.graph, err = r.resolver(p.e.workspace).graphOf(store.Text(configuration, "componentId", "assetId"), 0)
+	p.graph, err = r.graphReader(p.e.workspace).graphOf(store.Text(configuration, "componentId", "assetId"), 0)
 	return err
 }
 
@@ -117,12 +121,12 @@ func (r *Runner) readPipelineJob(p *pipelineRun) error {
 		return failf("The job cannot run: %v.", err)
 	}
 	p.inputs, p.outputs = values(inputs), values(outputs)
-	resolver := r.resolver(p.e.workspace)
+	reader := r.graphReader(p.e.workspace)
 	if component := store.Text(properties, "componentId"); component != "" {
-		p.graph, err = resolver.graphOf(component, 0)
+		p.graph, err = reader.graphOf(component, 0)
 		return err
 	}
-	p.graph, err = resolver.readGraph(store.Object(properties, "inputs"), store.Object(properties, "outputs"), store.Object(properties, "jobs"), 0)
+	p.graph, err = reader.readGraph(store.Object(properties, "inputs"), store.Object(properties, "outputs"), store.Object(properties, "jobs"), 0)
 	return err
 }
 

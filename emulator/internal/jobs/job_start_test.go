@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -68,6 +69,46 @@ func TestFailedCommandJob(t *testing.T) {
 	}
 	if err := w.runner.Start(testWorkspace+"/jobs/none", Caller{}); err == nil {
 		t.Error("a job that does not exist was started")
+	}
+}
+
+// TestNameOfARunningJob: a second job gets it in another workspace alone.
+func TestNameOfARunningJob(t *testing.T) {
+	w := newWorld(t, nil)
+	const other = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.MachineLearningServices/workspaces/w2"
+	w.put(other, store.Document{"location": "eastus", "properties": store.Document{"workspaceId": "1f1f"}})
+	for _, below := range []string{"/computes/cluster", "/datastores/" + defaultStore, "/datastores/" + artifactStore} {
+		doc, _ := w.store.Get(testWorkspace + below)
+		w.put(other+below, doc)
+	}
+	command := func(workspace, name string) string {
+		id := workspace + "/jobs/" + name
+		w.put(id, store.Document{"properties": store.Document{"jobType": "Command", "status": "Starting", "command": "sleep 60", "computeId": "cluster"}})
+		return id
+	}
+	first, second := command(testWorkspace, "turn"), command(other, "turn")
+	for _, id := range []string{first, second} {
+		if err := w.runner.Start(id, Caller{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.store.Delete(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.runner.Start(command(testWorkspace, "Turn"), Caller{}); !errors.Is(err, ErrRunning) {
+		t.Errorf("a second job of the name: %v, want ErrRunning", err)
+	}
+	if err := w.runner.Cancel(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.runner.Wait(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if w.runner.Runs(first) || !w.runner.Runs(second) {
+		t.Errorf("the first runs: %t, the second: %t; only the first was canceled", w.runner.Runs(first), w.runner.Runs(second))
+	}
+	if doc, _ := w.store.Get(second); IsTerminal(store.Text(doc, "properties", "status")) {
+		t.Errorf("the second job is %v", store.Text(doc, "properties", "status"))
 	}
 }
 

@@ -16,8 +16,8 @@ func FuzzGraph(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	r := resolver{store: documents, workspace: testWorkspace, suffix: testSuffix}
 	f.Fuzz(func(t *testing.T, text string) {
+		r := &graphReader{resolver: resolver{store: documents, workspace: testWorkspace, suffix: testSuffix}}
 		var doc store.Document
 		if store.Decode([]byte(text), &doc) != nil {
 			t.Skip("no JSON")

@@ -35,7 +35,7 @@ type port struct {
 type step struct {
 	name            string
 	kind            string
-	compute         string         // as the node names it; may be a binding
+	compute         binding        // a literal or an input of the pipeline
 	spec            store.Document // of its component, or the node itself
 	component       string         // id of its component, empty without one
 	ports           graphPorts
@@ -52,8 +52,22 @@ type graphPorts struct{ inputs, outputs map[string]port }
 // itself.
 const maxDepth = 10
 
+// maxSteps bounds the steps of a pipeline and of all pipelines within it: a component can be named
+// many times. It is the emulator's own limit.
+const maxSteps = 1000
+
+// graphReader reads the graph of one job.
+type graphReader struct {
+	resolver
+
+	steps int // read so far
+}
+
 // graphOf reads the pipeline of a component.
-func (r resolver) graphOf(component string, depth int) (*graph, error) {
+func (r *graphReader) graphOf(component string, depth int) (*graph, error) {
+	if depth > maxDepth {
+		return nil, failf("Pipelines lie more than %d deep within pipelines.", maxDepth)
+	}
 	doc, err := r.component(component)
 	if err != nil {
 		return nil, err
@@ -87,12 +101,12 @@ func (r resolver) component(id string) (store.Document, error) {
 }
 
 // readGraph reads the inputs, outputs and nodes of a pipeline.
-func (r resolver) readGraph(inputs, outputs, nodes store.Document, depth int) (*graph, error) {
-	if depth > maxDepth {
-		return nil, failf("Pipelines lie more than %d deep within pipelines.", maxDepth)
-	}
+func (r *graphReader) readGraph(inputs, outputs, nodes store.Document, depth int) (*graph, error) {
 	if len(nodes) == 0 {
 		return nil, failf("The pipeline has no steps.")
+	}
+	if r.steps += len(nodes); r.steps > maxSteps {
+		return nil, failf("The pipeline has more than %d steps, with those of the pipelines within it.", maxSteps)
 	}
 	g := &graph{inputs: readPorts(inputs), outputs: readPorts(outputs)}
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
@@ -124,10 +138,10 @@ func readPorts(members store.Document) map[string]port {
 }
 
 // readStep reads a node.
-func (r resolver) readStep(name string, node store.Document, depth int) (*step, error) {
+func (r *graphReader) readStep(name string, node store.Document, depth int) (*step, error) {
 	s := &step{
 		name: name, kind: strings.ToLower(store.Text(node, "type")), spec: node, component: store.Text(node, "componentId"),
-		compute: store.Text(node, "computeId"), environment: texts(store.Object(node, "environment_variables")),
+		environment: texts(store.Object(node, "environment_variables")),
 	}
 	if s.component != "" {
 		doc, err := r.component(s.component)
@@ -143,6 +157,9 @@ func (r resolver) readStep(name string, node store.Document, depth int) (*step, 
 	s.ports = graphPorts{readPorts(store.Object(s.spec, "inputs")), readPorts(store.Object(s.spec, "outputs"))}
 	s.nodes = max(1, intOf(store.Object(node, "resources")["instance_count"], intOf(store.Object(s.spec, "resources")["instance_count"], 1)))
 	var err error
+	if s.compute, err = readCompute(store.Text(node, "computeId")); err != nil {
+		return nil, failf("The step %s: %v.", name, err)
+	}
 	if s.inputs, err = readBindings(store.Object(node, "inputs")); err != nil {
 		return nil, failf("The step %s: %v.", name, err)
 	}
@@ -158,6 +175,16 @@ func (r resolver) readStep(name string, node store.Document, depth int) (*step, 
 		s.pipeline, err = r.graphOf(s.component, depth+1)
 	}
 	return s, err
+}
+
+// readCompute reads where a step runs. It must be known before the first step starts, so no step
+// can make it.
+func readCompute(text string) (binding, error) {
+	b, err := parseBinding(text, value{kind: literalKind})
+	if err == nil && b.step != "" {
+		err = fmt.Errorf("its compute %s is the output of a step; name a compute or ${{parent.inputs.NAME}}", text)
+	}
+	return b, err
 }
 
 // order sorts the steps so that each comes after those whose outputs it reads.

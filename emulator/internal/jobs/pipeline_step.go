@@ -31,11 +31,7 @@ func (p *pipelineRun) computeOf(s *stepRun) string {
 	if s.kind == pipelineStep {
 		return ""
 	}
-	b, err := parseBinding(s.compute, value{kind: literalKind})
-	if err != nil {
-		return s.compute
-	}
-	if v := p.resolve(b); v.text != "" {
+	if v := p.resolve(s.compute); v.text != "" {
 		return v.text
 	}
 	return p.settings.compute

@@ -322,18 +322,21 @@ func TestCanceledPipeline(t *testing.T) {
 func TestPipelinesThatCannotRun(t *testing.T) {
 	const one = `{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:works:1"`
 	for name, test := range map[string]struct{ spec, want string }{
-		"no steps":            {`{"type": "pipeline"}`, "The pipeline has no steps."},
-		"no pipeline":         {`{"type": "command"}`, "is of type command; a pipeline is expected"},
-		"missing component":   {`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:none:1"}}}`, "The component azureml:none:1 does not exist."},
-		"odd component":       {`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml://datastores/d/paths/p"}}}`, "it is a datastore path"},
-		"unknown kind":        {`{"type": "pipeline", "jobs": {"a": {"type": "sweep"}}}`, "does not run jobs of type sweep"},
-		"no kind":             {`{"type": "pipeline", "jobs": {"a": {}}}`, "it has no type"},
-		"a circle":            {one + `, "inputs": {"x": "${{parent.jobs.b.outputs.y}}"}}, "b": {"type": "command", "inputs": {"x": "${{parent.jobs.a.outputs.y}}"}}}}`, "wait for each other"},
-		"unknown step":        {one + `, "inputs": {"x": "${{parent.jobs.b.outputs.y}}"}}}}`, "reads an output of the step b, which does not exist"},
-		"unknown expression":  {one + `, "inputs": {"x": "${{parent.kiln.y}}"}}}}`, "${{parent.kiln.y}} is neither"},
-		"endless":             {`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:flow:1"}}}`, "more than 10 deep"},
-		"input without value": {`{"type": "pipeline", "inputs": {"clay": {"type": "uri_folder"}}, "jobs": {"a": {"componentId": "azureml:works:1"}}}`, "the input clay has no value"},
-		"missing compute":     {one + `, "computeId": "` + testWorkspace + `/computes/none"}}}`, "/computes/none does not exist"},
+		"no steps":                            {`{"type": "pipeline"}`, "The pipeline has no steps."},
+		"no pipeline":                         {`{"type": "command"}`, "is of type command; a pipeline is expected"},
+		"missing component":                   {`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:none:1"}}}`, "The component azureml:none:1 does not exist."},
+		"odd component":                       {`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml://datastores/d/paths/p"}}}`, "it is a datastore path"},
+		"unknown kind":                        {`{"type": "pipeline", "jobs": {"a": {"type": "sweep"}}}`, "does not run jobs of type sweep"},
+		"no kind":                             {`{"type": "pipeline", "jobs": {"a": {}}}`, "it has no type"},
+		"a circle":                            {one + `, "inputs": {"x": "${{parent.jobs.b.outputs.y}}"}}, "b": {"type": "command", "inputs": {"x": "${{parent.jobs.a.outputs.y}}"}}}}`, "wait for each other"},
+		"unknown step":                        {one + `, "inputs": {"x": "${{parent.jobs.b.outputs.y}}"}}}}`, "reads an output of the step b, which does not exist"},
+		"unknown expression":                  {one + `, "inputs": {"x": "${{parent.kiln.y}}"}}}}`, "${{parent.kiln.y}} is neither"},
+		"endless":                             {`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:flow:1"}}}`, "more than 10 deep"},
+		"input without value":                 {`{"type": "pipeline", "inputs": {"clay": {"type": "uri_folder"}}, "jobs": {"a": {"componentId": "azureml:works:1"}}}`, "the input clay has no value"},
+		"missing compute":                     {one + `, "computeId": "` + testWorkspace + `/computes/none"}}}`, "/computes/none does not exist"},
+		"compute of a step that is not there": {one + `, "computeId": "${{parent.jobs.no.outputs.x}}"}}}`, "The step a: its compute ${{parent.jobs.no.outputs.x}} is the output of a step"},
+		"compute of a step":                   {one + `, "computeId": "${{parent.jobs.b.outputs.x}}"}, "b": {"componentId": "azureml:makes:1"}}}`, "is the output of a step"},
+		"compute of no input":                 {one + `, "computeId": "${{parent.kiln.x}}"}}}`, "${{parent.kiln.x}} is neither"},
 		"step without a value": {`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:wants:1"}}}`,
 			"The step a cannot run: the input clay has no value."},
 		"expression of the command": {`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:asks:1"}}}`, "${{inputs.none}} has no value"},
@@ -361,6 +364,44 @@ func TestPipelinesThatCannotRun(t *testing.T) {
 				t.Errorf("the errors are %q, want %q", said, test.want)
 			}
 		})
+	}
+}
+
+// TestComponentMadeOfAJobOnItself: a component whose steps are those of a job, which runs that
+// component.
+func TestComponentMadeOfAJobOnItself(t *testing.T) {
+	w := newWorld(t, nil)
+	inv := w.pipeline(`{"type": "pipeline", "jobs": {"a": {"type": "command", "command": "true"}}}`, `{}`)
+	const flow = testWorkspace + "/components/flow/versions/1"
+	w.put(testWorkspace+"/jobs/own", store.Document{"properties": store.Document{"jobType": "Pipeline", "componentId": flow}})
+	if err := KeepSteps(w.store, flow, store.Document{"sourceJobId": testWorkspace + "/jobs/own"}); err != nil {
+		t.Fatal(err)
+	}
+	w.fails(inv, "Pipelines lie more than 10 deep within pipelines.")
+}
+
+// TestPipelinesWithTooManySteps: few documents, each of which names the one below it ten times.
+func TestPipelinesWithTooManySteps(t *testing.T) {
+	w := newWorld(t, nil)
+	tenOf := func(node string) string {
+		var steps []string
+		for i := range 10 {
+			steps = append(steps, fmt.Sprintf(`"s%d": %s`, i, node))
+		}
+		return `{"type": "pipeline", "jobs": {` + strings.Join(steps, ", ") + `}}`
+	}
+	w.component("hundred", tenOf(`{"type": "command", "command": "true"}`))
+	w.component("thousand", tenOf(`{"componentId": "azureml:hundred:1"}`))
+	w.fails(w.pipeline(tenOf(`{"componentId": "azureml:thousand:1"}`), `{}`), "The pipeline has more than 1000 steps, with those of the pipelines within it.")
+}
+
+// fails runs an invocation whose job itself must fail with these words.
+func (w *world) fails(inv Invocation, want string) {
+	w.t.Helper()
+	job := w.end(inv)
+	run, _ := Run(w.store, testWorkspace, job)
+	if got := store.Text(run, "error", "error", "message"); w.status(job) != Failed || got != want {
+		w.t.Errorf("the job ended %s with the error %q, want Failed and %q", w.status(job), got, want)
 	}
 }
 

@@ -85,7 +85,7 @@ type Runner struct {
 	closed  bool
 	running int
 	waiting []*execution
-	active  map[string]*execution // waiting or running, by lower-case job name
+	active  map[string]*execution // waiting or running, by lower-case ARM id
 }
 
 // execution is a job that has not ended.
@@ -108,6 +108,9 @@ var (
 
 // ErrClosed is the error of Submit after Close.
 var ErrClosed = errors.New("jobs: the runner is closed")
+
+// ErrRunning is the error of Start when a job of that name has not ended.
+var ErrRunning = errors.New("jobs: a job of that name runs")
 
 // ErrNotRunning says that there is no such job, or that it has ended.
 var ErrNotRunning = errors.New("jobs: no such job is running")
@@ -162,9 +165,8 @@ func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, erro
 
 // submit records a job and starts it, or lets it wait for its turn.
 func (r *Runner) submit(j *job) error {
-	e := &execution{job: j, done: make(chan struct{})}
-	e.ctx, e.cancel = context.WithCancelCause(context.Background())
-	if err := r.admit(e); err != nil {
+	e, err := r.admit(j)
+	if err != nil {
 		return err
 	}
 	if err := r.recordJob(j); err != nil {
@@ -216,15 +218,37 @@ func (r *Runner) newJob(inv Invocation) (*job, error) {
 	return j, nil
 }
 
-// admit adds a job, unless the runner is closed.
-func (r *Runner) admit(e *execution) error {
+// admit adds a job, unless the runner is closed or runs one of that name.
+func (r *Runner) admit(j *job) (*execution, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return ErrClosed
+		return nil, ErrClosed
 	}
-	r.active[strings.ToLower(e.name)] = e
+	if r.active[activeKey(j.record)] != nil {
+		return nil, fmt.Errorf("%w: %s", ErrRunning, j.name)
+	}
+	e := &execution{job: j, done: make(chan struct{})}
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	r.active[activeKey(j.record)] = e
 	r.group.Add(1)
+	return e, nil
+}
+
+func activeKey(rec record) string { return strings.ToLower(jobID(rec.workspace, rec.name)) }
+
+// find returns the active job with an ARM id, or with a bare name in whatever workspace; nil if
+// there is none. r.mu is held.
+func (r *Runner) find(id string) *execution {
+	id = strings.ToLower(id)
+	if strings.Contains(id, "/") {
+		return r.active[id]
+	}
+	for key, e := range r.active {
+		if store.LastSegment(key) == id {
+			return e
+		}
+	}
 	return nil
 }
 
@@ -233,6 +257,10 @@ func (r *Runner) enqueue(e *execution) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = append(r.waiting, e)
+	if e.ctx.Err() != nil { // ended since it was admitted
+		r.startNow(e)
+		return
+	}
 	if r.shortOfNodes(e.job) != "" {
 		r.setStatus(e.record, Queued, Queued)
 	}
@@ -282,7 +310,7 @@ func (r *Runner) remove(e *execution) {
 	defer r.group.Done()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.active, strings.ToLower(e.name))
+	delete(r.active, activeKey(e.record))
 	e.cancel(nil)
 	close(e.done)
 	if e.counted {
@@ -297,8 +325,8 @@ func (r *Runner) remove(e *execution) {
 func (r *Runner) Cancel(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e, ok := r.active[strings.ToLower(store.LastSegment(id))]
-	if !ok {
+	e := r.find(id)
+	if e == nil {
 		return fmt.Errorf("%w: %s", ErrNotRunning, store.LastSegment(id))
 	}
 	if e.ending || e.ctx.Err() != nil {
@@ -310,13 +338,20 @@ func (r *Runner) Cancel(id string) error {
 	return nil
 }
 
+// Runs reports whether the job with this name or ARM id waits or runs.
+func (r *Runner) Runs(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.find(id) != nil
+}
+
 // Wait returns when the job with this name or ARM id has ended and its documents say so, or with
 // the error of ctx.
 func (r *Runner) Wait(ctx context.Context, id string) error {
 	r.mu.Lock()
-	e, ok := r.active[strings.ToLower(store.LastSegment(id))]
+	e := r.find(id)
 	r.mu.Unlock()
-	if !ok {
+	if e == nil {
 		return nil
 	}
 	select {

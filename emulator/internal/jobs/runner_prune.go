@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
@@ -11,7 +12,9 @@ import (
 
 const endedRoot = "ended:jobs"
 
-func endedID(job string) string { return endedRoot + "/" + job }
+func endedID(workspace, job string) string {
+	return endedRoot + "/" + url.PathEscape(jobID(workspace, job))
+}
 
 // pruneInterval is how often ended jobs are looked through, by the runner's clock.
 const pruneInterval = time.Minute
@@ -21,7 +24,7 @@ func (r *Runner) markEnded(rec record, at time.Time) {
 	if r.keep <= 0 {
 		return
 	}
-	_, err := r.store.Put(endedID(rec.name), store.Document{
+	_, err := r.store.Put(endedID(rec.workspace, rec.name), store.Document{
 		"workspace": rec.workspace, "endpoint": rec.endpoint, "job": rec.name, "ended": at.UTC().Format(time.RFC3339Nano),
 	})
 	if err != nil {
@@ -52,7 +55,7 @@ func (r *Runner) prune() {
 		}
 		workspace, endpoint, job := store.Text(entry, "workspace"), store.Text(entry, "endpoint"), store.Text(entry, "job")
 		r.forgetRun(workspace, job)
-		r.forget(batchJobID(workspace, endpoint, job), indexID(workspace, endpoint, job), endedID(job))
+		r.forget(batchJobID(workspace, endpoint, job), indexID(workspace, endpoint, job), endedID(workspace, job))
 		r.log.Info("job pruned", "job", job)
 	}
 }

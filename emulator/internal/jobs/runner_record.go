@@ -28,7 +28,7 @@ func (r *Runner) putAll(entries ...entry) error {
 // recordJob stores the first documents of a job. The job comes last: once it shows, everything else
 // does too. A job that ARM made has its document already.
 func (r *Runner) recordJob(j *job) error {
-	entries := []entry{{unfinishedID(j.name), store.Document{
+	entries := []entry{{unfinishedID(j.workspace, j.name), store.Document{
 		"workspace": j.workspace, "endpoint": j.endpoint, "job": j.name, "child": j.child,
 		"workspaceGUID": j.workspaceGUID, "location": j.location,
 	}}}
@@ -123,7 +123,7 @@ func (r *Runner) finish(rec record, end outcome) {
 
 // forgetUnfinished removes the mark of a job that has not ended.
 func (r *Runner) forgetUnfinished(rec record) {
-	if _, err := r.store.Delete(unfinishedID(rec.name)); err != nil {
+	if _, err := r.store.Delete(unfinishedID(rec.workspace, rec.name)); err != nil {
 		r.log.Error("job bookkeeping", "job", rec.name, "error", err)
 	}
 }

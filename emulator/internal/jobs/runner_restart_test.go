@@ -17,9 +17,9 @@ func TestRestartLeavesEndedJobsAlone(t *testing.T) {
 	if err := w.runner.recordJob(j); err != nil {
 		t.Fatal(err)
 	}
-	mark, _ := w.store.Get(unfinishedID(j.name))
+	mark, _ := w.store.Get(unfinishedID(testWorkspace, j.name))
 	w.runner.finish(j.record, outcome{status: Completed, start: j.created, end: j.created, score: j.scoreURI()})
-	if _, err := w.store.Put(unfinishedID(j.name), mark); err != nil { // as if the process had ended before this was deleted
+	if _, err := w.store.Put(unfinishedID(testWorkspace, j.name), mark); err != nil { // as if the process had ended before this was deleted
 		t.Fatal(err)
 	}
 	again, err := New(w.options)

@@ -87,7 +87,7 @@ func TestJobCompletes(t *testing.T) {
 	if want := "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/azureml/" + run + "/score/"; uri != want || kind != UriFolder || !ok {
 		t.Errorf("output asset lies at %s (%s, %v), want %s", uri, kind, ok, want)
 	}
-	if _, unfinished := w.store.Get(unfinishedID(job)); unfinished {
+	if _, unfinished := w.store.Get(unfinishedID(testWorkspace, job)); unfinished {
 		t.Error("the job still counts as unfinished")
 	}
 }
@@ -324,6 +324,35 @@ func TestJobWaitsForNodes(t *testing.T) {
 		if got := w.status(name); got != want {
 			t.Errorf("job ended %s, want %s", got, want)
 		}
+	}
+}
+
+// TestCancelBeforeAJobIsQueued: it must not wait for nodes, nor for another job's end.
+func TestCancelBeforeAJobIsQueued(t *testing.T) {
+	w := newWorld(t, nil)
+	w.put(testWorkspace+"/computes/cluster", store.Document{"properties": store.Document{
+		"computeType": "AmlCompute", "properties": store.Document{"scaleSettings": store.Document{"maxNodeCount": 2}},
+	}})
+	j, err := w.runner.newJob(w.invocation(w.deployment(sizes, store.Document{"resources": store.Document{"instanceCount": 3}}), w.upload("tiles", threeTiles)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := w.runner.admit(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.runner.recordJob(j); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.runner.Cancel(j.name); err != nil {
+		t.Fatal(err)
+	}
+	w.runner.enqueue(e)
+	if err := w.runner.Wait(t.Context(), j.name); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.status(j.name); got != Canceled {
+		t.Errorf("the job ended %s, want Canceled", got)
 	}
 }
 
