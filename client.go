@@ -106,9 +106,9 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 		clock:      clk,
 	}
 	c.cred = steadyCredential{cred, c.retry}
-	c.management = c.newPlane("management", cfg.managementAud, exactHost(cfg.managementHost))
+	c.management = c.newPlane("management", cfg.managementAudience, exactHost(cfg.managementHost))
 	c.scoring = c.newPlane("scoring", cfg.mlAudience, hostSuffix(cfg.scoringSuffixes))
-	c.data = c.newPlane("data", cfg.managementAud, hostSuffix(cfg.dataSuffixes))
+	c.data = c.newPlane("data", cfg.managementAudience, hostSuffix(cfg.dataSuffixes))
 	return c, nil
 }
 
@@ -215,7 +215,7 @@ func (c *Client) Authenticate(ctx context.Context) ([]Access, error) {
 		return nil, err
 	}
 	var access []Access
-	for _, audience := range []string{c.cloud.managementAud, c.cloud.mlAudience} {
+	for _, audience := range []string{c.cloud.managementAudience, c.cloud.mlAudience} {
 		token, err := c.cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{audience + "/.default"}, EnableCAE: true})
 		if err != nil {
 			return access, transportError(operation{"authenticate for", "audience", audience}, err)

@@ -12,10 +12,10 @@ import (
 
 // cloudConfig is what this package must know of a cloud beyond azcore's table.
 type cloudConfig struct {
-	management     string // https://management.azure.com
-	managementHost string // management.azure.com
-	managementAud  string // scope of management and of the workspace data plane
-	mlAudience     string // scope of the scoring hosts
+	management         string // https://management.azure.com
+	managementHost     string // management.azure.com
+	managementAudience string // scope of management and of the workspace data plane
+	mlAudience         string // scope of the scoring hosts
 	// Suffixes of the hosts that tokens may go to. They start with a dot.
 	scoringSuffixes []string
 	dataSuffixes    []string
@@ -34,8 +34,8 @@ func resolveCloud(c cloud.Configuration) (cloudConfig, *ArgumentError) {
 			"use cloud.AzurePublic, AzureChina, AzureGovernment, or fill in Services")
 	}
 	arm := c.Services[cloud.ResourceManager]
-	cfg := cloudConfig{management: strings.TrimSuffix(arm.Endpoint, "/"), managementHost: httpsHost(arm.Endpoint), managementAud: arm.Audience}
-	if cfg.managementHost == "" || cfg.managementAud == "" {
+	cfg := cloudConfig{management: strings.TrimSuffix(arm.Endpoint, "/"), managementHost: httpsHost(arm.Endpoint), managementAudience: arm.Audience}
+	if cfg.managementHost == "" || cfg.managementAudience == "" {
 		return bad("has no https endpoint and audience for cloud.ResourceManager")
 	}
 	switch cfg.managementHost {
@@ -43,12 +43,18 @@ func resolveCloud(c cloud.Configuration) (cloudConfig, *ArgumentError) {
 		cfg.useSuffix("ml.azure.cn", "core.chinacloudapi.cn")
 	case "management.usgovcloudapi.net":
 		cfg.useSuffix("ml.azure.us", "core.usgovcloudapi.net")
-	default:
+	case "management.azure.com":
 		cfg.useSuffix("ml.azure.com", "core.windows.net")
 		// The public cloud alone has a data plane of another name.
 		cfg.dataSuffixes = []string{".api.azureml.ms", ".experiments.azureml.net"}
+	default:
+		cfg.storageSuffix = "core.windows.net" // unless ServiceStorage says another
 	}
-	if own, ok := c.Services[ServiceMachineLearning]; ok {
+	own, ok := c.Services[ServiceMachineLearning]
+	if !ok && cfg.mlAudience == "" {
+		return bad("has no entry for ServiceMachineLearning, and " + cfg.managementHost + " belongs to none of Azure's clouds")
+	}
+	if ok {
 		host := httpsHost(cmp.Or(own.Endpoint, own.Audience))
 		if host == "" || own.Audience == "" {
 			return bad("its entry for ServiceMachineLearning needs an https URL as Audience and, if set, as Endpoint")

@@ -33,7 +33,8 @@ func TestCloudOfOnesOwn(t *testing.T) {
 		{"management that is no URL", config(cloud.ServiceConfiguration{Endpoint: "https://[management", Audience: "a"}, none, none), "cloud.ResourceManager"},
 		{"machine learning without audience", config(arm, cloud.ServiceConfiguration{Endpoint: "https://ml.kiln.example"}, none), "ServiceMachineLearning"},
 		{"machine learning without URL", config(arm, cloud.ServiceConfiguration{Audience: "ml.kiln.example"}, none), "ServiceMachineLearning"},
-		{"storage without URL", config(arm, none, cloud.ServiceConfiguration{Endpoint: "core.kiln.example"}), "ServiceStorage"},
+		{"a management host of no cloud, and nothing of machine learning", config(arm, none, cloud.ServiceConfiguration{Endpoint: "https://core.kiln.example"}), "no entry for ServiceMachineLearning"},
+		{"storage without URL", config(arm, cloud.ServiceConfiguration{Audience: "https://aud.kiln.example"}, cloud.ServiceConfiguration{Endpoint: "core.kiln.example"}), "ServiceStorage"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

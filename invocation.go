@@ -192,6 +192,9 @@ func checkInputs(op operation, inv Invocation) error {
 		return checkInput(op, "Invocation.Input", inv.Input)
 	}
 	for _, name := range sortedKeys(inv.Inputs) {
+		if name == "" {
+			return op.invalid("Invocation.Inputs", "has an empty name", "name the input, or set Invocation.Input")
+		}
 		if err := checkInput(op, fmt.Sprintf("Invocation.Inputs[%q]", name), inv.Inputs[name]); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
 		{"an input with and without a name", "digits", Invocation{Inputs: sampleInputs, Input: URIFolder{URI: "https://x/y"}}, "Invocation.Inputs"},
 		{"an empty URI without a name", "digits", Invocation{Input: MLTable{}}, "Invocation.Input.URI"},
 		{"a literal without a value", "digits", Invocation{Inputs: Inputs{"x": Literal{}}}, `Invocation.Inputs["x"].Value`},
+		{"an input without a name among named ones", "digits", Invocation{Inputs: Inputs{"": URIFolder{URI: "https://x/y"}, "a": URIFolder{URI: "https://x/z"}}}, "Invocation.Inputs"},
 		{"a nil input", "digits", Invocation{Inputs: Inputs{"x": nil}}, `Invocation.Inputs["x"]`},
 		{"a local path as URI", "digits", Invocation{Inputs: Inputs{"x": URIFolder{URI: "./digits"}}}, `Invocation.Inputs["x"].URI`},
 		{"an empty URI", "digits", Invocation{Inputs: Inputs{"x": URIFile{}}}, `Invocation.Inputs["x"].URI`},

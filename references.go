@@ -42,6 +42,15 @@ func (k ReferenceKind) noun() string {
 	return strings.TrimSuffix(string(k), "s")
 }
 
+// withArticle is the noun as a sentence has it: a model, an environment.
+func (k ReferenceKind) withArticle() string {
+	noun := k.noun()
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
 // ReferenceForm says which members of a [Reference] are filled.
 type ReferenceForm string
 
@@ -232,7 +241,3 @@ func canonicalURL(raw string) string {
 
 // folderOf is the folder around the file that a URI names, with a slash at the end.
 func folderOf(uri string) string { return uri[:strings.LastIndexByte(uri, '/')+1] }
-
-func placeURI(datastore, path string) string {
-	return "azureml://datastores/" + datastore + "/paths/" + path
-}

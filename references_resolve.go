@@ -41,10 +41,10 @@ func (h heldReference) check(op operation) (Reference, error) {
 		return r, bad(quoted+" is not a URI",
 			"use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION; a local path is azmlbatch.LocalPath", nil)
 	case r.Form != ReferenceFormNamed:
-		return r, bad(quoted+" is not a reference to a "+h.kind.noun(),
+		return r, bad(quoted+" is not a reference to "+h.kind.withArticle(),
 			"register or create it first, and pass the result's Ref or ID", nil)
 	case r.Kind != h.kind && !slices.Contains(h.also, r.Kind):
-		return r, bad(quoted+" names one of the "+string(r.Kind), "pass a reference to a "+h.kind.noun(), nil)
+		return r, bad(quoted+" names "+r.Kind.withArticle(), "pass a reference to "+h.kind.withArticle(), nil)
 	case r.Registry == "" && r.Label != "" && r.Label != "latest":
 		return r, bad(fmt.Sprintf("%s has the label %s", quoted, r.Label), "the only label of a workspace's assets is latest", nil)
 	case h.kind.versioned() && r.Version == "" && r.Label == "":

@@ -191,7 +191,7 @@ func TestReferencesThatSayTooLittleOrTooMuch(t *testing.T) {
 				wrong[testWorkspaceID+"/"+string(h.kind)+"/clay"] = "names no version; write azureml:clay:VERSION or azureml:clay@latest"
 				wrong["azureml:clay@stable"] = "has the label stable; the only label of a workspace's assets is latest"
 				wrong["azureml://locations/r/workspaces/their-guid/"+string(h.kind)+"/clay/labels/latest"] = "is in another workspace; write its ARM id with a version"
-				wrong[armPrefix+"/computes/raku"] = "names one of the computes; pass a reference to a " + h.kind.noun()
+				wrong[armPrefix+"/computes/raku"] = "names a compute; pass a reference to " + h.kind.withArticle()
 			} else {
 				noun := h.kind.noun()
 				wrong["azureml:clay:3"] = noun + "s have no version; write azureml:clay"
@@ -200,7 +200,7 @@ func TestReferencesThatSayTooLittleOrTooMuch(t *testing.T) {
 				if h.kind != ReferenceKindDatastore { // there it is a place
 					wrong[testWorkspaceID+"/"+string(h.kind)+"/clay/versions/3"] = noun + "s have no version; write azureml:clay"
 				}
-				wrong[armPrefix+"/models/clay/versions/3"] = "names one of the models; pass a reference to a " + noun
+				wrong[armPrefix+"/models/clay/versions/3"] = "names a model; pass a reference to " + h.kind.withArticle()
 			}
 			s, c := newReferenceService(t)
 			for _, text := range sortedKeys(wrong) {

@@ -223,8 +223,7 @@ func storageTransport() http.RoundTripper {
 	return t
 }
 
-// storageError turns azblob's errors into *[Error]. Errors of this package, of the file system and
-// of the context pass through.
+// storageError turns errors of storage into *[Error]. Those of this package pass through.
 func storageError(op operation, err error) error {
 	var own *Error
 	var bad *ArgumentError

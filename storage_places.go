@@ -171,3 +171,8 @@ func (c *Client) datastorePlace(ctx context.Context, op operation, name string) 
 	at := place{host: d.blobHost(c.cloud.storageSuffix), container: container, datastore: d.Name, keyless: keyless}
 	return at, c.checkBlobHost(op, at.host)
 }
+
+// placeURI is the azureml URI of a path on a datastore of the client's workspace.
+func placeURI(datastore, path string) string {
+	return "azureml://datastores/" + datastore + "/paths/" + path
+}
