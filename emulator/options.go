@@ -210,10 +210,8 @@ func (o *Options) check() error {
 		}
 		accounts[w.StorageAccount], names[name] = true, true
 	}
-	for _, r := range o.Registries {
-		if err := r.check(); err != nil {
-			return fmt.Errorf("emulator: %w", err)
-		}
+	if err := o.checkRegistries(accounts); err != nil {
+		return fmt.Errorf("emulator: %w", err)
 	}
 	for _, s := range o.Seeds {
 		if err := s.check(); err != nil {

@@ -19,6 +19,12 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	}
 	workspaces := func(w ...Workspace) Options { return Options{Workspaces: w} }
 	seeds := func(s Seed) Options { return Options{Seeds: []Seed{s}} }
+	registries := func(names ...string) (o Options) {
+		for _, name := range names {
+			o.Registries = append(o.Registries, Registry{Name: name})
+		}
+		return o
+	}
 	for name, test := range map[string]struct {
 		options Options
 		says    string
@@ -41,6 +47,10 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"environments":            {Options{Environments: "docker"}, `unknown environments "docker": use host or venv`},
 		"a tenant":                {Options{TenantID: "mine"}, `tenant id "mine" is not a GUID`},
 		"a client":                {Options{ClientID: "mine"}, `client id "mine"`},
+		"two registries":          {registries("pottery", "Pottery"), "the registries pottery and Pottery"},
+		"registries too alike":    {registries("pottery-one", "pottery_one"), "storage account registrypotteryone"},
+		"long registries":         {registries("pottery-of-the-north-1", "pottery-of-the-north-2"), "differ in their first 16 letters and digits"},
+		"a workspace's registry":  {Options{Workspaces: []Workspace{{StorageAccount: "registrypottery"}}, Registries: []Registry{{Name: "pottery"}}}, `storage account "registrypottery"`},
 		"a seed's account":        {seeds(Seed{Account: "K", Container: "data", Dir: "."}), `storage account "K": must be 3 to 24`},
 		"a seed's container":      {seeds(Seed{Account: "kilns", Container: "a--b", Dir: "."}), `container "a--b": must be 3 to 63`},
 		"a seed's short name":     {seeds(Seed{Account: "kilns", Container: "ab", Dir: "."}), `container "ab"`},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,7 +17,9 @@ import (
 // Registry is an Azure ML registry: assets that every workspace can refer to as
 // azureml://registries/NAME/…. Clients can register further versions.
 type Registry struct {
-	// Name is 3 to 33 letters, digits, "-" and "_".
+	// Name is 3 to 33 letters, digits, "-" and "_". The first 16 letters and digits name the
+	// registry's storage account, so they must differ from those of other registries, in more than
+	// case.
 	Name string
 	// Dir is a folder with the assets that the registry begins with, each in KIND/NAME/VERSION:
 	//
@@ -59,10 +62,36 @@ func (r Registry) check() error {
 	return nil
 }
 
+const (
+	registryAccountPrefix = "registry"
+	accountNameLength     = 24
+)
+
 // account is the storage account behind the registry.
 func (r Registry) account() string {
-	name := "registry" + notAccountName.ReplaceAllString(strings.ToLower(r.Name), "")
-	return name[:min(len(name), 24)]
+	name := registryAccountPrefix + notAccountName.ReplaceAllString(strings.ToLower(r.Name), "")
+	return name[:min(len(name), accountNameLength)]
+}
+
+// checkRegistries checks the registries and that each has a storage account of its own. taken are
+// the accounts of workspaces.
+func (o *Options) checkRegistries(taken map[string]bool) error {
+	registries := map[string]string{} // by account
+	for _, r := range o.Registries {
+		if err := r.check(); err != nil {
+			return err
+		}
+		account := r.account()
+		if other, known := registries[account]; known {
+			return fmt.Errorf("the registries %s and %s would share the storage account %s; give them names that differ in their first %d letters and digits",
+				other, r.Name, account, accountNameLength-len(registryAccountPrefix))
+		}
+		if taken[account] {
+			return fmt.Errorf("registry %s: its storage account %q is that of a workspace; give the workspace another", r.Name, account)
+		}
+		registries[account] = r.Name
+	}
+	return nil
 }
 
 // registryContent is the container of the files in a registry's folder.
@@ -97,13 +126,17 @@ func (s *services) addRegistryAssets(r Registry) error {
 		"models": (*services).registryModel, "data": (*services).registryData, "codes": (*services).registryCode,
 		"environments": (*services).registryEnvironment, "components": (*services).registryComponent,
 	} {
-		versions, err := filepath.Glob(filepath.Join(r.Dir, kind, "*", "*"))
+		found, err := fs.Glob(os.DirFS(r.Dir), kind+"/*/*")
 		if err != nil {
 			return err
 		}
-		for _, dir := range versions {
-			version, name := filepath.Base(dir), filepath.Base(filepath.Dir(dir))
-			p, err := properties(s, r, dir, kind+"/"+name+"/"+version)
+		for _, asset := range found {
+			dir := filepath.Join(r.Dir, filepath.FromSlash(asset))
+			if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+				continue // a note beside the versions
+			}
+			version, name := path.Base(asset), path.Base(path.Dir(asset))
+			p, err := properties(s, r, dir, asset)
 			if err == nil {
 				err = s.arm.AddRegistryAsset(r.Name, kind, name, version, p)
 			}

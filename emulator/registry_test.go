@@ -84,6 +84,28 @@ func TestAssetsOfARegistry(t *testing.T) {
 	}
 }
 
+// TestRegistryFolders: any name of the folder will do, and only folders are versions.
+func TestRegistryFolders(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "[kilns]")
+	for _, name := range []string{"models/weights/3/weights.txt", "models/weights/README.md", "models/.notes"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("42"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := NewTest(t, &Options{Registries: []Registry{{Name: "pottery", Dir: dir}}})
+	const models = "https://cert-eastus.experiments.azureml.net/mferp/managementfrontend/subscriptions/s/resourceGroups/g/providers/" +
+		"Microsoft.MachineLearningServices/registries/pottery/models/weights/versions/"
+	for version, want := range map[string]int{"3": http.StatusOK, "README.md": http.StatusNotFound} {
+		if resp, body := rawAsk(t, e, "GET", models+version+"?api-version=2021-10-01-dataplanepreview", "https://management.azure.com", "", nil); resp.StatusCode != want {
+			t.Errorf("version %s: %s %s, want %d", version, resp.Status, body, want)
+		}
+	}
+}
+
 // TestUploadToARegistry: the two steps, then the operation on the data plane.
 func TestUploadToARegistry(t *testing.T) {
 	e := NewTest(t, &Options{Registries: []Registry{{Name: "Pottery"}}})

@@ -134,7 +134,7 @@ const mostAtOnce = 100
 func (s *Service) Tick() {
 	for _, id := range s.due() {
 		doc, found := s.Store.Get(id)
-		if !found {
+		if !found || !store.IsTrue(doc, "properties", "isEnabled") { // a firing before it may have changed it
 			continue
 		}
 		name := store.Text(doc, "name")

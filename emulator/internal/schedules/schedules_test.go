@@ -11,6 +11,38 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
+// TestScheduleDisabledWhileItFires fires no more, although more times have come.
+func TestScheduleDisabledWhileItFires(t *testing.T) {
+	documents, err := store.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "/ws/schedules/a"
+	now, fired := created, 0
+	s := New(Options{Store: documents, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler), Fire: func(store.Document) error {
+		fired++
+		_, err := documents.Update(id, func(doc store.Document) error {
+			store.Object(doc, "properties")["isEnabled"] = false
+			return nil
+		})
+		return err
+	}})
+	defer s.Close()
+	if _, err := documents.Put(id, store.Document{"id": id, "name": "a", "systemData": store.Document{"createdAt": store.TimeText(now)}, "properties": store.Document{
+		"isEnabled": true, "trigger": parse(t, `{"triggerType": "Cron", "expression": "0 * * * *"}`),
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Changed(id); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(3 * time.Hour)
+	s.Tick()
+	if fired != 1 {
+		t.Errorf("it fires %d times, want once", fired)
+	}
+}
+
 func TestSchedulesFire(t *testing.T) {
 	documents, err := store.Open("")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones, also where the machine has none
 
 	"github.com/robfig/cron/v3"
 
@@ -59,6 +60,9 @@ func (t *Trigger) Next(after time.Time) time.Time {
 
 // readCron reads an expression in NCronTab's five fields: minute, hour, day, month, day of the week.
 func (t *Trigger) readCron(expression string) error {
+	if strings.Contains(expression, "=") { // the parser takes TZ=, and panics without fields behind it
+		return fmt.Errorf("expression %q has a =; name the zone in timeZone", expression)
+	}
 	schedule, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(expression)
 	if err != nil {
 		return fmt.Errorf("expression %q: %w", expression, err)
@@ -166,7 +170,8 @@ func (r *recurrence) next(after time.Time) time.Time {
 				}
 			}
 		}
-		day = time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, day.Location())
+		// At noon: where the clocks change at midnight, that midnight is an hour of the day before.
+		day = time.Date(day.Year(), day.Month(), day.Day()+1, 12, 0, 0, 0, day.Location())
 	}
 	return time.Time{}
 }
