@@ -59,8 +59,9 @@ type Deployment struct {
 	EnvironmentID string `wire:"properties/environmentId"`
 	// EnvironmentVariables are set for the script's processes.
 	EnvironmentVariables map[string]string `wire:"properties/environmentVariables"`
-	// Compute that jobs run on: the name of a cluster, azureml:NAME or an ARM id. Needed. Jobs on
-	// it cost money for as long as its nodes run.
+	// Compute that jobs run on: the name of a cluster, azureml:NAME or an ARM id. Needed
+	// unless Configuration names a pipeline component. Jobs on it cost money for as long as its
+	// nodes run.
 	Compute string `wire:"properties/compute"`
 	// Configuration is nil for a model, else a [PipelineComponentDeployment].
 	Configuration DeploymentConfiguration `wire:"properties/deploymentConfiguration"`

@@ -33,7 +33,7 @@ func (a *app) deploymentList() *cobra.Command {
 				if d.Name == endpoint.DefaultDeployment {
 					isDefault = "yes"
 				}
-				return []string{d.Name, isDefault, modelOf(d), shortReference(azmlbatch.ReferenceKindCompute, d.Compute),
+				return []string{d.Name, isDefault, modelOf(d), shortReference(azmlbatch.ReferenceKindCompute, deploymentCompute(d)),
 					string(d.ProvisioningState), moment(d.SystemData.CreatedAt)}
 			})
 		}),
@@ -78,7 +78,7 @@ func deploymentFields(endpoint string, d azmlbatch.Deployment) [][2]string {
 		{"code", shortReference(azmlbatch.ReferenceKindCode, d.CodeConfiguration.CodeID)},
 		{"scoring script", d.CodeConfiguration.ScoringScript},
 		{"environment", shortReference(azmlbatch.ReferenceKindEnvironment, d.EnvironmentID)},
-		{"compute", shortReference(azmlbatch.ReferenceKindCompute, d.Compute)},
+		{"compute", shortReference(azmlbatch.ReferenceKindCompute, deploymentCompute(d))},
 		{"instance count", number(int64(d.Resources.InstanceCount))},
 		{"mini-batch size", number(d.MiniBatchSize)},
 		{"max concurrency per instance", number(int64(d.MaxConcurrencyPerInstance))},

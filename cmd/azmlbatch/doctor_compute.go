@@ -192,7 +192,11 @@ func (d *doctor) checkEndpoints(ctx context.Context) {
 			d.failed(check, statusMissing, err, "azmlbatch endpoint set-default "+e.Name+" DEPLOYMENT"+d.again())
 			continue
 		}
-		cluster := shortReference(azmlbatch.ReferenceKindCompute, deployment.Compute)
+		cluster := shortReference(azmlbatch.ReferenceKindCompute, deploymentCompute(deployment))
+		if cluster == "" {
+			d.ok(check, "default deployment %s, whose pipeline names the clusters of its steps", e.DefaultDeployment)
+			continue
+		}
 		if _, found := d.clusters[strings.ToLower(cluster)]; !found && d.clusters != nil {
 			d.add(finding{check, statusMissing,
 				fmt.Sprintf("its default deployment %s runs on %s, which is no cluster of the workspace", e.DefaultDeployment, cluster),
@@ -201,4 +205,13 @@ func (d *doctor) checkEndpoints(ctx context.Context) {
 		}
 		d.ok(check, "default deployment %s on cluster %s", e.DefaultDeployment, cluster)
 	}
+}
+
+// deploymentCompute is what the jobs of a deployment run on. A pipeline component has a default in its settings; it may be
+// empty, because each step can name its own.
+func deploymentCompute(d azmlbatch.Deployment) string {
+	if c, ok := d.Configuration.(azmlbatch.PipelineComponentDeployment); ok {
+		return c.Settings["default_compute"]
+	}
+	return d.Compute
 }

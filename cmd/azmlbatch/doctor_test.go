@@ -283,6 +283,28 @@ func TestDoctorOfEndpointsAndClusters(t *testing.T) {
 	})
 }
 
+// TestDoctorOfPipelineDeployments: their cluster is a setting, which may be empty.
+func TestDoctorOfPipelineDeployments(t *testing.T) {
+	for settings, want := range map[string]map[string][2]string{
+		`{}`: {},
+		`{"default_compute":"` + emulator.DeployCluster + `"}`: {},
+		`{"default_compute":"kiln"}`: {
+			"endpoint vases": {statusMissing, "its default deployment blue runs on kiln, which is no cluster of the workspace"}},
+	} {
+		t.Run(settings, func(t *testing.T) {
+			p := newPottery(t, nil)
+			p.smallCluster(t)
+			_, got := examined(t, p, func(r *http.Request) (int, string) {
+				if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/batchEndpoints/vases/deployments/blue") {
+					return 200, `{"name":"blue","properties":{"deploymentConfiguration":{"deploymentConfigurationType":"PipelineComponent","settings":` + settings + `}}}`
+				}
+				return 0, ""
+			})
+			checkMissing(t, got, want)
+		})
+	}
+}
+
 func TestClusterQuota(t *testing.T) {
 	sizes := []sdk.VMSize{{Name: "Standard_DS3_v2", Family: "standardDSv2Family", VCPUs: 4}, {Name: "Standard_M8", Family: "standardMFamily", VCPUs: 8}}
 	const kind = "Microsoft.MachineLearningServices/"
