@@ -27,7 +27,7 @@ func publicDeclarations(t *testing.T, dir string) (decls []ast.Decl) {
 
 // TestResultsInPublicSignaturesHaveNoNames, so that go doc shows (Job, error) and not (_ Job, err error).
 func TestResultsInPublicSignaturesHaveNoNames(t *testing.T) {
-	for _, dir := range []string{".", "emulator", "scoring"} {
+	for _, dir := range publicRooms {
 		for _, d := range publicDeclarations(t, dir) {
 			f, ok := d.(*ast.FuncDecl)
 			if !ok || !f.Name.IsExported() || f.Type.Results == nil {

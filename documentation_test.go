@@ -32,7 +32,7 @@ func parse(t *testing.T, dir string, tests bool) (files []*ast.File) {
 }
 
 // publicRooms are the packages that users import.
-var publicRooms = []string{".", "emulator", "scoring"}
+var publicRooms = []string{".", "emulator", "scoring", "deploy"}
 
 // TestExamplesStandAlone lets pkg.go.dev show each example as a whole program: whoever copies one has no undefined function.
 func TestExamplesStandAlone(t *testing.T) {

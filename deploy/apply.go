@@ -22,11 +22,11 @@ type StepState string
 
 // The states.
 const (
-	StepStarted StepState = "started" // it has begun
-	StepRunning StepState = "running" // it goes on: StepProgress tells how far it is
-	StepDone    StepState = "done"    // it ended well
-	StepFailed  StepState = "failed"  // it did not
-	StepSkipped StepState = "skipped" // something that it needs did not end well, or another step failed before it began
+	StepStateStarted StepState = "started" // it has begun
+	StepStateRunning StepState = "running" // it goes on: StepProgress tells how far it is
+	StepStateDone    StepState = "done"    // it ended well
+	StepStateFailed  StepState = "failed"  // it did not
+	StepStateSkipped StepState = "skipped" // something that it needs did not end well, or another step failed before it began
 )
 
 // StepProgress is how far one step of an Apply is.
@@ -83,7 +83,7 @@ func (e *ConflictError) Is(target error) bool { return target == azmlbatch.ErrCo
 // and endpoint. A deployment needs its cluster only to exist, not to be ready; where the service
 // wants more, it is sent again once the cluster is ready. When a step fails, no other starts, those
 // that run go to their end, and the error names each that failed. When ctx ends, all stop waiting
-// at once; the service's own work goes on.
+// at once, but for the return to the old default below; the service's own work goes on.
 //
 // Apply may be broken off at any moment, and Plan and Apply called again: what is there is found
 // and left, also operations that still go on, and no version, deployment or job is made twice. The
@@ -94,8 +94,10 @@ func (e *ConflictError) Is(target error) bool { return target == azmlbatch.ErrCo
 // one wins.
 //
 // A deployment that is tested becomes the default only after it has passed. A change in place of
-// the deployment that is the default takes effect before it can be tested: it is put back when it
-// fails, unless this process has died by then. A deployment with a new name has no such moment.
+// the deployment that is the default takes effect before it can be tested. It is put back when the
+// test fails, and when ctx ends during the test; Apply then blocks for up to two more minutes. It
+// stays changed when the process dies, or when the Apply ends before the test begins: plan and
+// apply again. A deployment with a new name has no such moment.
 //
 // A plan with obstacles is refused before anything is sent.
 func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error) {
@@ -176,16 +178,16 @@ func (s *step) work(ctx context.Context) {
 	}
 	if s.skipped || ctx.Err() != nil || s.a.hasFailed() {
 		s.skipped = true
-		s.a.note(s, StepProgress{State: StepSkipped})
+		s.a.note(s, StepProgress{State: StepStateSkipped})
 		return
 	}
 	s.began = time.Now()
-	s.a.note(s, StepProgress{State: StepStarted})
+	s.a.note(s, StepProgress{State: StepStateStarted})
 	if s.err = s.run(ctx, s); s.err != nil {
-		s.a.note(s, StepProgress{State: StepFailed, Err: s.err})
+		s.a.note(s, StepProgress{State: StepStateFailed, Err: s.err})
 		return
 	}
-	s.a.note(s, StepProgress{State: StepDone})
+	s.a.note(s, StepProgress{State: StepStateDone})
 }
 
 func (a *applier) hasFailed() bool {
@@ -203,9 +205,9 @@ func (a *applier) note(s *step, p StepProgress) {
 		p.Elapsed = time.Since(s.began)
 	}
 	switch p.State {
-	case StepDone:
+	case StepStateDone:
 		a.result.Steps = append(a.result.Steps, s.name)
-	case StepFailed, StepSkipped:
+	case StepStateFailed, StepStateSkipped:
 		a.failed = true
 	}
 	if a.options.OnProgress != nil {
@@ -220,13 +222,13 @@ const pollInterval = 500 * time.Millisecond
 // waiting are the options for an operation that a step waits for.
 func (s *step) waiting() *azmlbatch.WaitOptions {
 	return &azmlbatch.WaitOptions{Interval: pollInterval, OnProgress: func(p azmlbatch.Progress) {
-		s.a.note(s, StepProgress{State: StepRunning, Operation: &p})
+		s.a.note(s, StepProgress{State: StepStateRunning, Operation: &p})
 	}}
 }
 
 // uploading are the options for an upload of a step.
 func (s *step) uploading() *azmlbatch.UploadOptions {
 	return &azmlbatch.UploadOptions{OnProgress: func(p azmlbatch.UploadProgress) {
-		s.a.note(s, StepProgress{State: StepRunning, Upload: &p})
+		s.a.note(s, StepProgress{State: StepStateRunning, Upload: &p})
 	}}
 }

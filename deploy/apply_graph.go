@@ -15,11 +15,11 @@ func (a *applier) graph() {
 	for _, i := range a.items {
 		switch i := i.(type) {
 		case *computeItem:
-			a.compute(i)
+			a.addCompute(i)
 		case *endpointItem:
-			a.resource(i, nil)
+			a.addResource(i, nil)
 		case *deploymentItem:
-			a.deployment(i)
+			a.addDeployment(i)
 		case *componentItem:
 			var before []*step
 			for _, p := range i.placed {
@@ -27,18 +27,18 @@ func (a *applier) graph() {
 					before = a.needs(before, p.to)
 				}
 			}
-			a.asset(i, before)
+			a.addAsset(i, before)
 		case assetWriter:
-			a.asset(i, nil)
+			a.addAsset(i, nil)
 		}
 	}
 	for _, r := range a.rollouts {
-		a.rollout(r)
+		a.addRollout(r)
 	}
 	before := slices.Clone(a.steps)
 	for _, i := range a.items {
 		if i, ok := i.(*scheduleItem); ok {
-			a.resource(i, before)
+			a.addResource(i, before)
 		}
 	}
 }
@@ -66,7 +66,7 @@ type assetWriter interface {
 	write(ctx context.Context, s *step) error
 }
 
-func (a *applier) asset(i assetWriter, after []*step) {
+func (a *applier) addAsset(i assetWriter, after []*step) {
 	if i.planning().Action != ActionLeave {
 		a.byItem[i] = a.add(stepName(i.planning()), after, i.write)
 	}
@@ -81,7 +81,7 @@ type resource interface {
 	send(ctx context.Context, client *azmlbatch.Client) (operation func(context.Context, *azmlbatch.WaitOptions) error, err error)
 }
 
-func (a *applier) resource(i resource, after []*step) {
+func (a *applier) addResource(i resource, after []*step) {
 	if i.planning().Action != ActionLeave {
 		a.byItem[i] = a.add(stepName(i.planning()), after, func(ctx context.Context, s *step) error {
 			wait, err := a.begin(ctx, i)
@@ -93,8 +93,8 @@ func (a *applier) resource(i resource, after []*step) {
 	}
 }
 
-// compute is done in two steps: others need the cluster to exist only.
-func (a *applier) compute(i *computeItem) {
+// addCompute adds two steps, because others need the cluster to exist only.
+func (a *applier) addCompute(i *computeItem) {
 	c := i.planning()
 	if c.Action == ActionLeave {
 		return
@@ -176,7 +176,7 @@ func (a *applier) settle(ctx context.Context, i resource, o *azmlbatch.WaitOptio
 	}
 }
 
-func (a *applier) deployment(i *deploymentItem) {
+func (a *applier) addDeployment(i *deploymentItem) {
 	c := i.planning()
 	if c.Action == ActionLeave {
 		return

@@ -162,7 +162,7 @@ func TestProgress(t *testing.T) {
 	last := map[string]deploy.StepState{}
 	uploads := 0
 	_, err := plan(t, client, spec, nil).Apply(t.Context(), &deploy.ApplyOptions{OnProgress: func(p deploy.StepProgress) {
-		if p.State == deploy.StepStarted && last[p.Step] != "" {
+		if p.State == deploy.StepStateStarted && last[p.Step] != "" {
 			t.Errorf("%s started after %s", p.Step, last[p.Step])
 		}
 		if p.Upload != nil {
@@ -173,7 +173,7 @@ func TestProgress(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), `deploy: create endpoint "digits": azmlbatch: create endpoint "digits": 400`) {
 		t.Errorf("Apply = %v", err)
 	}
-	if last[`create endpoint "digits"`] != deploy.StepFailed || last[`create deployment "digits/blue"`] != deploy.StepSkipped {
+	if last[`create endpoint "digits"`] != deploy.StepStateFailed || last[`create deployment "digits/blue"`] != deploy.StepStateSkipped {
 		t.Errorf("last states = %v", last)
 	}
 	if uploads == 0 {

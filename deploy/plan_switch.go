@@ -103,7 +103,7 @@ func (p *planner) planSwitches() {
 		if !ok {
 			continue
 		}
-		r := p.rollout(e)
+		r := p.planRollout(e)
 		p.rollouts = append(p.rollouts, r)
 		for _, d := range r.tests {
 			c := newChange(d.part())
@@ -138,7 +138,7 @@ func (i *endpointItem) currentDefault() string {
 	return i.have.DefaultDeployment
 }
 
-func (p *planner) rollout(e *endpointItem) *rollout {
+func (p *planner) planRollout(e *endpointItem) *rollout {
 	current := e.currentDefault()
 	r := &rollout{endpoint: e, from: current}
 	target, _ := p.wantedDefault(e) // checked before
@@ -172,8 +172,11 @@ func (p *planner) superfluous(e *endpointItem, standard string) (names []string)
 	}
 	list := slices.Clone(e.list)
 	slices.SortStableFunc(list, func(a, b azmlbatch.Deployment) int {
-		if s, t := stays(a.Name), stays(b.Name); s != t {
-			return map[bool]int{true: -1, false: 1}[s]
+		if first := stays(a.Name); first != stays(b.Name) {
+			if first {
+				return -1
+			}
+			return 1
 		}
 		return b.SystemData.CreatedAt.Compare(a.SystemData.CreatedAt)
 	})

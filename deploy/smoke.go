@@ -75,8 +75,8 @@ func (e *SmokeError) Error() string {
 // Unwrap returns the cause, which may be nil.
 func (e *SmokeError) Unwrap() error { return e.Err }
 
-// rollout adds the steps that follow the deployments of an endpoint.
-func (a *applier) rollout(r *rollout) {
+// addRollout adds the steps that follow the deployments of an endpoint.
+func (a *applier) addRollout(r *rollout) {
 	after := a.needs(nil, r.endpoint)
 	for _, d := range a.deploymentsOf(r.endpoint) {
 		after = a.needs(after, d)
@@ -130,57 +130,68 @@ func (a *applier) remove(ctx context.Context, s *step, endpoint, name string) er
 	return err
 }
 
-// test lets a deployment score the smoke input.
+// test lets a deployment score the smoke input. If anything goes wrong, also the end of ctx, the
+// default deployment gets its old definition again.
 func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
-	endpoint, name := d.want.Endpoint, d.want.Deployment.Name
-	deployment, err := a.client.Deployments(endpoint).Get(ctx, name)
-	if err != nil {
-		return err
+	tested, problem, err := a.score(ctx, s, d)
+	if problem == "" && err == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.result.Tests = append(a.result.Tests, tested)
+		return nil
 	}
-	bad := func(job, problem string, err error) error {
-		restored, failed := a.putBack(ctx, s, d)
-		smoke := &SmokeError{Endpoint: endpoint, Deployment: name, Job: job, Problem: problem, Default: d.endpoint.currentDefault(), Restored: restored, Err: err}
-		if failed != nil {
-			return errors.Join(smoke, fmt.Errorf("it is the default deployment, and putting it back to what it was failed: %w", failed))
-		}
-		return smoke
+	restored, failed := a.restoreDefault(ctx, s, d)
+	smoke := &SmokeError{Endpoint: tested.Endpoint, Deployment: tested.Deployment, Job: tested.Job, Problem: problem,
+		Default: d.endpoint.currentDefault(), Restored: restored, Err: err}
+	if failed != nil {
+		return errors.Join(smoke, fmt.Errorf("it is the default deployment, and putting it back to what it was failed: %w", failed))
+	}
+	return smoke
+}
+
+// score runs the job of a test and looks at what it left. The problem says what is wrong with the
+// result of a job that went well.
+func (a *applier) score(ctx context.Context, s *step, d *deploymentItem) (tested SmokeTest, problem string, err error) {
+	tested = SmokeTest{Endpoint: d.want.Endpoint, Deployment: d.want.Deployment.Name}
+	deployment, err := a.client.Deployments(tested.Endpoint).Get(ctx, tested.Deployment)
+	if err != nil {
+		return tested, "", err
 	}
 	key, err := a.smokeKey(ctx, d, deployment)
 	if err != nil {
-		return err
+		return tested, "", err
 	}
-	job, err := a.smokeJob(ctx, s, d, key)
+	if tested.Job, err = a.smokeJob(ctx, s, d, key); err != nil {
+		return tested, "", err
+	}
+	counts, err := a.client.Jobs().Counts(ctx, tested.Job)
 	if err != nil {
-		return bad(job, "", err)
+		return tested, "", err
 	}
-	counts, err := a.client.Jobs().Counts(ctx, job)
-	switch {
-	case err != nil:
-		return bad(job, "", err)
-	case counts.FilesFailed > 0:
-		return bad(job, fmt.Sprintf("%d of %d files failed, which the error threshold of the deployment ignores", counts.FilesFailed, counts.Files), nil)
+	if counts.FilesFailed > 0 {
+		return tested, fmt.Sprintf("%d of %d files failed, which the error threshold of the deployment ignores", counts.FilesFailed, counts.Files), nil
 	}
-	rows, err := a.countRows(ctx, job, deployment)
-	switch {
-	case err != nil:
-		return bad(job, "", err)
-	case rows == 0:
-		return bad(job, "the job left no rows", nil)
+	tested.Files = counts.Files
+	if tested.Rows, err = a.countRows(ctx, tested.Job, deployment); err == nil && tested.Rows == 0 {
+		problem = "the job left no rows"
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.result.Tests = append(a.result.Tests, SmokeTest{Endpoint: endpoint, Deployment: name, Job: job, Files: counts.Files, Rows: rows})
-	return nil
+	return tested, problem, err
 }
 
-// putBack gives the default deployment its old definition again, where the plan has changed it in
-// place. It reports whether it did.
-func (a *applier) putBack(ctx context.Context, s *step, d *deploymentItem) (bool, error) {
+// restoreTimeout bounds how long an Apply whose ctx has ended still blocks; an update takes the
+// service ten to sixty seconds.
+const restoreTimeout = 2 * time.Minute
+
+// restoreDefault gives the default deployment its old definition again, where the plan has changed
+// it in place, also after the end of ctx. It reports whether it did.
+func (a *applier) restoreDefault(ctx context.Context, s *step, d *deploymentItem) (bool, error) {
 	name := d.want.Deployment.Name
 	old := d.before
 	if old == nil || d.change.Action != ActionChange || d.endpoint.currentDefault() != name {
 		return false, nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
+	defer cancel()
 	_, err := a.client.Deployments(d.want.Endpoint).CreateOrUpdate(ctx, name, *old, s.waiting())
 	return err == nil, err
 }
@@ -217,7 +228,9 @@ func inputIdentity(ctx context.Context, input azmlbatch.Input) (string, error) {
 func (a *applier) smokeJob(ctx context.Context, s *step, d *deploymentItem, key string) (job string, err error) {
 	invocation := azmlbatch.Invocation{Deployment: d.want.Deployment.Name, Input: a.planner.options.SmokeInput, Key: key, DisplayName: "smoke test of " + d.want.Deployment.Name}
 	options := &azmlbatch.InvokeManyOptions{RerunFailed: true, OnStart: func(r azmlbatch.InvokeResult) { job = r.Started.Name },
-		OnProgress: func(p azmlbatch.InvokeProgress) { a.note(s, StepProgress{State: StepRunning, Operation: &p.Progress}) }}
+		OnProgress: func(p azmlbatch.InvokeProgress) {
+			a.note(s, StepProgress{State: StepStateRunning, Operation: &p.Progress})
+		}}
 	for r, err := range a.client.Endpoints().InvokeMany(ctx, d.want.Endpoint, slices.Values([]azmlbatch.Invocation{invocation}), options) {
 		if r.Started.Name != "" {
 			job = r.Started.Name

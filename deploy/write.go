@@ -23,7 +23,8 @@ type WriteOptions struct {
 
 // Write writes the Spec as YAML that az ml and [Read] take, one document for each part. Assets
 // without a name stand within their deployment. Values that these files have no key for, such as
-// Extra, are left out, and a comment above the document names them.
+// Extra, are left out, and a comment above the document names them. So are computes that are no
+// clusters; a comment at the top names them.
 func (s Spec) Write(w io.Writer, options *WriteOptions) error {
 	folder := ""
 	if options != nil {
@@ -34,6 +35,11 @@ func (s Spec) Write(w io.Writer, options *WriteOptions) error {
 		return err
 	}
 	out.all()
+	if len(out.unwritten) > 0 {
+		if _, err := fmt.Fprintf(w, "# not written, because these files can only describe clusters: %s\n", strings.Join(out.unwritten, ", ")); err != nil {
+			return fmt.Errorf("write a Spec as YAML: %w", err)
+		}
+	}
 	if len(out.documents) == 0 {
 		return nil
 	}
@@ -52,9 +58,10 @@ func (s Spec) Write(w io.Writer, options *WriteOptions) error {
 // writer makes the documents of a Spec.
 type writer struct {
 	spec      Spec
-	from      document // a document in the folder from which the working directory is reached: its rebase leads from here to there
+	from      document // its rebase makes a path relative to WriteOptions.Folder
 	documents []*yaml.Node
 	omitted   []string // what the document that is being made has no key for
+	unwritten []string // the parts that get no document
 }
 
 func newWriter(s Spec, folder string) (*writer, error) {
@@ -86,7 +93,7 @@ func (w *writer) path(text string) string {
 	return filepath.ToSlash(w.from.rebase(text))
 }
 
-// document ends a document.
+// document adds a document with the members of m, and says above it what was omitted.
 func (w *writer) document(schema string, m *yamlMap) {
 	top := newYAMLMap()
 	top.text("$schema", "https://azuremlschemas.azureedge.net/latest/"+schema+".schema.json")
@@ -253,7 +260,8 @@ func (w *writer) data(v azmlbatch.Data) {
 func (w *writer) compute(v azmlbatch.Compute) {
 	cluster, ok := clusterOf(v)
 	if !ok {
-		return // no deployment can use it, and the files of clusters cannot say it
+		w.unwritten = append(w.unwritten, part{kind: azmlbatch.ReferenceKindCompute, name: v.Name}.String())
+		return
 	}
 	m := newYAMLMap()
 	m.text("name", v.Name)

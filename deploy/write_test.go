@@ -130,6 +130,27 @@ ssh_settings:
 	}
 }
 
+// TestWriteTellsComputesThatAreNoClusters also where nothing else is written.
+func TestWriteTellsComputesThatAreNoClusters(t *testing.T) {
+	spec := deploy.Spec{Computes: []azmlbatch.Compute{{Name: "kube"}, {Name: "desk"}}}
+	comment := "# not written, because these files can only describe clusters: compute \"kube\", compute \"desk\"\n"
+	for endpoint, want := range map[string]string{"": comment, "vases": comment +
+		"$schema: https://azuremlschemas.azureedge.net/latest/batchEndpoint.schema.json\nname: vases\n"} {
+		if endpoint != "" {
+			spec.Endpoints = []azmlbatch.Endpoint{{Name: endpoint}}
+		} else {
+			spec.Endpoints = nil
+		}
+		var text bytes.Buffer
+		if err := spec.Write(&text, nil); err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, text.String()); diff != "" {
+			t.Errorf("Write with endpoint %q (-want +got):\n%s", endpoint, diff)
+		}
+	}
+}
+
 // TestCorpusWrite writes each public file that can be read, and reads the same again.
 func TestCorpusWrite(t *testing.T) {
 	corpus := os.Getenv("AZMLBATCH_CORPUS_DIR")

@@ -140,7 +140,7 @@ func (a *app) printApplied(result deploy.Result, asJSON bool) error {
 // deployStep shows the steps of apply: each in a line when it ends, and on a terminal what goes on.
 func (p *progress) deployStep(now deploy.StepProgress) {
 	switch now.State {
-	case deploy.StepDone, deploy.StepFailed:
+	case deploy.StepStateDone, deploy.StepStateFailed:
 		p.end()
 		fmt.Fprintf(p.writer, "%s: %s, %s\n", now.Step, now.State, now.Elapsed.Round(100*time.Millisecond))
 	default:

@@ -110,11 +110,11 @@ func TestProgressBar(t *testing.T) {
 	if text := terminal.String(); !strings.Contains(text, "uploading clay") || strings.Contains(text, "\n") {
 		t.Errorf("the bar shows %q", text)
 	}
-	p.deployStep(deploy.StepProgress{Step: "create kiln", State: deploy.StepRunning, Operation: &sdk.Progress{Polls: 3}})
+	p.deployStep(deploy.StepProgress{Step: "create kiln", State: deploy.StepStateRunning, Operation: &sdk.Progress{Polls: 3}})
 	if text := terminal.String(); !strings.Contains(text, "create kiln") || strings.Contains(text, "\n") {
 		t.Errorf("a step of apply shows %q", text)
 	}
-	p.deployStep(deploy.StepProgress{Step: "create kiln", State: deploy.StepDone, Elapsed: 1234 * time.Millisecond})
+	p.deployStep(deploy.StepProgress{Step: "create kiln", State: deploy.StepStateDone, Elapsed: 1234 * time.Millisecond})
 	if text := terminal.String(); !strings.HasSuffix(text, "create kiln: done, 1.2s\n") {
 		t.Errorf("a step of apply ends with %q", text)
 	}
