@@ -24,8 +24,9 @@ type JobFailedError struct {
 	// standard error follows where the exception says nothing by itself, as SystemExit. Empty when
 	// the logs hold none.
 	Traceback string
-	// MiniBatch is the number of the first mini-batch that cost the job files, counted from 0; -1
-	// when there is none or it is unknown.
+	// MiniBatch is the number of the mini-batch that most likely ended the job, counted from 0: of
+	// those whose last try failed, the one with the most tries, and of these the first in the report;
+	// without any, one with too few rows. -1 when there is none or it is unknown.
 	MiniBatch int
 	// File is the input file that the traceback or the failed mini-batch points at; empty when
 	// unknown.
@@ -41,12 +42,14 @@ type JobFailedError struct {
 	// Counts say how many files were done and failed when the job ended, from the engine's report;
 	// -1 when unknown.
 	Counts JobCounts
-	// Err is why the logs could not be read; nil when they were.
+	// Err is why some or all logs could not be read; nil when they were. It says nothing about the
+	// job: errors.Is and errors.As do not look into it, but for the two errors of contexts.
 	Err error
 }
 
 // Error names the job, the cause and where it happened on the first line; the user's traceback
-// follows. Signatures and other query strings of URLs are left out of both; the fields have them.
+// follows, or else why logs could not be read. Signatures and other query strings of URLs are left
+// out; the fields have them.
 func (e *JobFailedError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "azmlbatch: job %q ended as %s", e.Job.Name, e.Job.Status)
@@ -61,13 +64,21 @@ func (e *JobFailedError) Error() string {
 		where = append(where, fmt.Sprintf("file %q", e.File))
 	}
 	if e.Process != "" {
-		where = append(where, e.Process+" on node "+e.Node)
+		process := e.Process
+		if e.Node != "" {
+			process += " on node " + e.Node
+		}
+		where = append(where, process)
 	}
 	if e.Log != "" {
 		where = append(where, "log "+e.Log)
 	}
 	if len(where) > 0 {
 		b.WriteString(" (" + strings.Join(where, ", ") + ")")
+	}
+	if e.Err != nil && e.Traceback == "" {
+		first, _, _ := strings.Cut(e.Err.Error(), "\n") // of several logs: the others mostly say the same
+		b.WriteString("; not all logs could be read: " + redact(strings.TrimPrefix(first, prefix)))
 	}
 	if e.Hint != "" {
 		b.WriteString("; " + e.Hint)
@@ -78,15 +89,18 @@ func (e *JobFailedError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns why the logs could not be read, if that is so.
-func (e *JobFailedError) Unwrap() error { return e.Err }
+// Is matches context.Canceled and context.DeadlineExceeded if the context ended while the logs were
+// read. There is no Unwrap: a log that is not found must not make a job that exists ErrNotFound.
+func (e *JobFailedError) Is(target error) bool {
+	return (target == context.Canceled || target == context.DeadlineExceeded) && errors.Is(e.Err, target)
+}
 
 // explain reads the logs of a job that ended badly: the report, the result, and then the few logs
 // that hold causes, in the order in which they do.
 func (j JobsClient) explain(ctx context.Context, job Job) error {
 	failed := &JobFailedError{Job: job, MiniBatch: -1, Counts: unknownCounts()}
 	if job.Status == JobStatusCanceled {
-		failed.Message = "the job was cancelled"
+		failed.Message = "it was canceled, or its nodes were lost (low-priority nodes can be preempted)"
 		return failed
 	}
 	step, err := j.failedStep(ctx, job.Name)
@@ -119,6 +133,7 @@ const (
 
 	maxLogRead   = 1 << 20 // of one log, which may be huge
 	maxCauseLogs = 50      // a job has some logs for each of its processes
+	maxUnread    = 5       // of them, because each costs all retries when storage is down
 )
 
 // causeFinder looks for the cause of a failed job in its logs.
@@ -191,30 +206,32 @@ func (f *causeFinder) open(ctx context.Context, name string) (io.ReadCloser, err
 }
 
 // findCall looks for the failed call of the script that ended the job. It returns none if there is
-// none.
+// none. The error tells the logs that could not be read on the way, also when another one had it.
 func (f *causeFinder) findCall(ctx context.Context) (traceback, error) {
 	read := 0
+	var unread []error
 	for _, pattern := range causeLogs {
 		for _, l := range f.logs {
 			if !pattern.MatchString(l.Name) {
 				continue
 			}
-			if read++; read > maxCauseLogs {
-				return traceback{}, nil
+			if read++; read > maxCauseLogs || len(unread) == maxUnread || len(unread) > 0 && ctx.Err() != nil {
+				return traceback{}, errors.Join(unread...)
 			}
 			text, err := f.jobs.readLog(ctx, l)
 			if err != nil {
-				return traceback{}, err
+				unread = append(unread, err)
+				continue
 			}
 			if call, ok := f.report.cause(failedCalls(text)); ok {
 				to := f.failed
 				to.Traceback, to.Message, to.Hint, to.Log = call.text, call.exception, call.hint, l.URI
 				to.Node, to.Process = cmp.Or(call.node, l.node()), cmp.Or(call.process, l.process())
-				return call, nil
+				return call, errors.Join(unread...)
 			}
 		}
 	}
-	return traceback{}, nil
+	return traceback{}, errors.Join(unread...)
 }
 
 // addPrinted adds what the script printed if its exception says nothing by itself. sys.exit,
@@ -338,16 +355,17 @@ func readText(r io.Reader) (string, error) {
 	return strings.ToValidUTF8(string(b), "\uFFFD"), err
 }
 
-// hints are causes that users of batch endpoints meet, with what helped them.
+// hints are causes that users of batch endpoints meet, with what helped them. The command shows them
+// as they are, so they name no fields of Go.
 var hints = []struct{ text, hint string }{
-	{"No succeeded mini batch item returned from run()", "every file failed or run returned nothing: return one element per file, and read the traceback above or logs/user/error"},
+	{"No succeeded mini batch item returned from run()", "every file failed or run returned nothing: return one element per file, and read the traceback, or logs/user/error"},
 	{"should return a list or a pandas DataFrame", "run must return a list or a pandas DataFrame, not None, text, dict, array or a generator"},
 	{"Can't mount Dataset", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},
 	{"Dataset initialization failed", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},
 	{"is not a package", "a module hides the package: rename the file of the code folder that has its name"},
 	{"cannot import name", "another version of the package is installed, or a file of the code folder has its name: pin the version in the environment, or rename the file"},
 	{"No module named 'azureml'", "add azureml-core and azureml-dataset-runtime[fuse] to the environment's conda file"},
-	{"pkg_resources", "add setuptools<81 to the environment's conda file"},
+	{"No module named 'pkg_resources'", "add setuptools<81 to the environment's conda file"},
 	{"No module named 'cv2'", "add opencv-python-headless to the environment's conda file"},
 	{"No module named 'sklearn'", "add scikit-learn to the environment's conda file"},
 	{"No module named 'PIL'", "add pillow to the environment's conda file"},
@@ -356,15 +374,15 @@ var hints = []struct{ text, hint string }{
 	{"client_sdk_version", "sys.argv holds the options of the driver: parse it with parse_known_args()"},
 	{"error: the following arguments are required:", "a deployment cannot pass arguments to its script: read an environment variable instead"},
 	{"run() returned ", "return as many rows as files; a file without a row counts as failed"},
-	{"signal 9 ", "the process may have run out of memory: lower MiniBatchSize or MaxConcurrencyPerInstance, or choose a larger VM size"},
+	{"signal 9 ", "the process may have run out of memory: lower the mini-batch size or the max concurrency per instance, or choose a larger VM size"},
 	{"signal 11 ", "native code crashed: check the versions of the packages against the Python and the image of the environment"},
-	{"exceeds error threshold", "raise errorThreshold, or mend the files that fail"},
+	{"exceeds error threshold", "raise the error threshold, or fix the files that fail"},
 	{"the path already exists", "give every job an output of its own"},
 	{"No objects to concatenate", "no file of the mini-batch could be read by the MLflow model: check the file types"},
-	{"No progress update", "a call of run takes longer than the timeout: raise RetrySettings.Timeout or lower MiniBatchSize"},
+	{"No progress update", "a call of run takes longer than the timeout: raise the timeout of the retry settings, or lower the mini-batch size"},
 	{"Datastore has no credentials", "grant the workspace identity access to the storage account"},
-	{"took longer than the timeout", "raise RetrySettings.Timeout or lower MiniBatchSize"},
-	{"run_invocation_timeout", "a call of run takes longer than the timeout: raise RetrySettings.Timeout or lower MiniBatchSize"},
+	{"took longer than the timeout", "raise the timeout of the retry settings, or lower the mini-batch size"},
+	{"run_invocation_timeout", "a call of run takes longer than the timeout: raise the timeout of the retry settings, or lower the mini-batch size"},
 	{"AuthenticationException", "the identity that reads the input lacks Storage Blob Data Reader"},
 	{"Failed to create table", "in a private network the workspace's storage needs queue and table endpoints too"},
 }

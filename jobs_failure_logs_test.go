@@ -56,6 +56,8 @@ func TestCauseInLogs(t *testing.T) {
 			JobFailedError{Message: "ValueError: cracked", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
 		{"errors that cannot be read", map[string]string{miniBatchReport: report + bad, jobResultLog: threshold, "logs/job_error.1.txt": call("process003", exception("ValueError: cracked"))}, "logs/job_error.1.txt",
 			JobFailedError{Message: "ValueError: cracked", MiniBatch: 70000, File: "b.txt", Process: "process003", Counts: JobCounts{-1, 2, 2, -1, 1}}, "logs/sys/job_report/processed_mini-batches.csv"},
+		{"errors that cannot be read, and another log that has them", map[string]string{jobResultLog: threshold, "logs/job_error.0.txt": "x", "logs/job_error.1.txt": call("process003", exception("ValueError: cracked"))}, "logs/job_error.0.txt",
+			JobFailedError{Message: "ValueError: cracked", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
 		{"standard error that cannot be read", map[string]string{"logs/job_error.1.txt": call("process003", exception("SystemExit: 2")), "logs/user/stderr/0/process003.stderr.txt": "why"}, "logs/user/stderr/0/process003.stderr.txt",
 			JobFailedError{Message: "SystemExit: 2", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
 		{"standard error of an exit, above 8 KiB", map[string]string{"logs/job_error.1.txt": call("process003", "the process ended by itself, returncode 3"),
@@ -94,5 +96,37 @@ func TestCauseInLogs(t *testing.T) {
 				t.Errorf("JobFailedError (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Storage that cannot be read at all is not asked for every log of a large job.
+func TestUnreadLogsAreFew(t *testing.T) {
+	s := newRunService(t)
+	s.status, s.logs = func(int) string { return "Failed" }, map[string]string{}
+	for i := range 3 * maxUnread {
+		s.logs[fmt.Sprintf("logs/job_error.%02d.txt", i)] = "x"
+	}
+	asked := 0
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/logs/job_error.") {
+			asked++
+			writeJSON(w, 403, `{"error":{"code":"AuthorizationFailure"}}`)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+	_, err := c.Jobs().Wait(t.Context(), "job-1", nil)
+	if !errors.As(err, new(*JobFailedError)) || asked != maxUnread {
+		t.Errorf("%d logs were asked for, want %d; Wait = %v", asked, maxUnread, err)
+	}
+}
+
+func TestCanceledJobReads(t *testing.T) {
+	s := newRunService(t)
+	s.status = func(int) string { return "Canceled" }
+	_, err := newTestClient(t, s.ServeHTTP).Jobs().Wait(t.Context(), "job-1", nil)
+	want := `azmlbatch: job "job-1" ended as Canceled: it was canceled, or its nodes were lost (low-priority nodes can be preempted)`
+	if err == nil || err.Error() != want {
+		t.Errorf("Wait = %v, want %s", err, want)
 	}
 }

@@ -1,6 +1,11 @@
 package azmlbatch
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -126,6 +131,38 @@ func TestJobFailedErrorReads(t *testing.T) {
 	}
 }
 
+func TestJobFailedErrorReadsWithoutLogs(t *testing.T) {
+	unread := errors.Join(errors.New("azmlbatch: read log \"a\": 403 AuthorizationFailure"), errors.New("azmlbatch: read log \"b\": 403"))
+	tests := []struct {
+		name string
+		err  JobFailedError
+		want string
+	}{
+		{"logs that cannot be read", JobFailedError{MiniBatch: -1, Err: unread}, `; not all logs could be read: read log "a": 403 AuthorizationFailure`},
+		{"a message of the service", JobFailedError{MiniBatch: -1, Message: "cracked", Err: unread}, `: cracked; not all logs could be read: read log "a": 403 AuthorizationFailure`},
+		{"a traceback is better", JobFailedError{MiniBatch: -1, Message: "E: x", Traceback: tracebackHead + "\nE: x", Err: unread}, ": E: x\n" + tracebackHead + "\nE: x"},
+		{"a process without a node", JobFailedError{MiniBatch: 3, Process: "process003"}, " (mini-batch 3, process003)"},
+	}
+	for _, tt := range tests {
+		tt.err.Job = Job{Name: "job-1", Status: JobStatusFailed}
+		if diff := cmp.Diff(`azmlbatch: job "job-1" ended as Failed`+tt.want, tt.err.Error()); diff != "" {
+			t.Errorf("%s: Error() (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// The logs of a job may be gone, or be refused, when the job itself is there.
+func TestUnreadLogsAreNotTheJobsError(t *testing.T) {
+	var err error = &JobFailedError{Err: errors.Join(&Error{StatusCode: 404, Codes: []string{"BlobNotFound"}, Err: ErrNotFound}, &ArgumentError{},
+		fmt.Errorf("read: %w", context.Canceled))}
+	if errors.Is(err, ErrNotFound) || HasCode(err, "BlobNotFound") || errors.As(err, new(*ArgumentError)) {
+		t.Errorf("the error of a log is that of the job: %v", err)
+	}
+	if !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("errors.Is finds another end of the context than context.Canceled in %v", err)
+	}
+}
+
 func FuzzFailedCalls(f *testing.F) {
 	f.Add("Traceback (most recent call last):\n  x\nE: y\n\nDuring handling of the above exception\n")
 	f.Fuzz(func(t *testing.T, log string) {
@@ -153,6 +190,15 @@ func TestFailureShowsNoSignatures(t *testing.T) {
 	}
 }
 
+// goFields matches the fields of a deployment.
+var goFields = func() *regexp.Regexp {
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Deployment]()) {
+		names = append(names, f.Name)
+	}
+	return regexp.MustCompile(`\b(` + strings.Join(names, "|") + `)\b`)
+}()
+
 // TestHintsForCauses has each hint with what the service, Python or a parser writes.
 func TestHintsForCauses(t *testing.T) {
 	tests := map[string]string{
@@ -174,16 +220,17 @@ func TestHintsForCauses(t *testing.T) {
 		"run() returned 0 rows for 3 files":                                                           "as many rows as files",
 		"the process ended by signal 9 (killed)":                                                      "out of memory",
 		"the process ended by signal 11 (segmentation fault)":                                         "native code crashed",
-		"The number of failed items is 3, which exceeds error threshold 0.":                           "raise errorThreshold",
+		"The number of failed items is 3, which exceeds error threshold 0.":                           "raise the error threshold",
 		"the path already exists":                                                                     "an output of its own",
 		"ValueError: No objects to concatenate":                                                       "check the file types",
-		"No progress update in 180 seconds.":                                                          "lower MiniBatchSize",
+		"No progress update in 180 seconds.":                                                          "lower the mini-batch size",
 		"Datastore has no credentials, and workspace msi failed":                                      "workspace identity",
-		"run() took longer than the timeout":                                                          "raise RetrySettings.Timeout",
-		"run_invocation_timeout":                                                                      "RetrySettings.Timeout",
+		"run() took longer than the timeout":                                                          "raise the timeout",
+		"run_invocation_timeout":                                                                      "raise the timeout",
 		"StreamAccessException was caused by AuthenticationException.":                                "lacks Storage Blob Data Reader",
 		"Failed to create table 'prs'":                                                                "queue and table endpoints",
 		"ValueError: cracked":                                                                         "",
+		"ValueError: no glaze in pkg_resources/kiln.csv":                                              "",
 	}
 	used := map[string]bool{}
 	for cause, want := range tests {
@@ -195,6 +242,9 @@ func TestHintsForCauses(t *testing.T) {
 	for _, h := range hints {
 		if !used[h.hint] {
 			t.Errorf("no cause for the hint %q", h.hint)
+		}
+		if name := goFields.FindString(h.hint); name != "" {
+			t.Errorf("the hint %q names the field %s, which users of the command do not know", h.hint, name)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (j JobsClient) OpenLog(ctx context.Context, l JobLog) (io.ReadCloser, error
 // openLogAt reads a log from an offset to its present end. An offset at or after the end is an
 // error of storage with the code InvalidRange.
 func (j JobsClient) openLogAt(ctx context.Context, l JobLog, offset int64) (io.ReadCloser, error) {
-	op := operation{"read log", "of job", l.Name}
+	op := operation{"read", "log", l.Name}
 	at, err := j.c.blobPlace(ctx, op, l.URI)
 	if err != nil {
 		return nil, err
@@ -250,7 +250,7 @@ func (f *logFollower) lines(ctx context.Context, l JobLog, yield func(LogLine) b
 				return nil
 			}
 		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
-			return storageError(operation{"read log", "of job", l.Name}, err)
+			return storageError(operation{"read", "log", l.Name}, err)
 		}
 		at.read += int64(len(line))
 		f.places[l.Name] = at

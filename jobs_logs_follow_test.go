@@ -173,12 +173,12 @@ func TestFollowLogsThatCannotBeRead(t *testing.T) {
 		want   string // in the error; empty means none
 		lines  []string
 	}{
-		"refused": {answer(403, "", "x-ms-error-code", "AuthorizationFailure"), "read log of job \"" + stdoutLog + "\": 403 AuthorizationFailure", []string{"one"}},
+		"refused": {answer(403, "", "x-ms-error-code", "AuthorizationFailure"), "read log \"" + stdoutLog + "\": 403 AuthorizationFailure", []string{"one"}},
 		"busy":    {answer(503, "", "x-ms-error-code", "ServerBusy"), "503 ServerBusy", []string{"one"}},
 		"breaks": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "99")
 			_, _ = io.WriteString(w, "two\nthr")
-		}, "read log of job \"" + stdoutLog + "\": 403", []string{"one", "two"}},
+		}, "read log \"" + stdoutLog + "\": 403", []string{"one", "two"}},
 		"deleted":   {answer(404, "", "x-ms-error-code", "BlobNotFound"), "", []string{"one"}},
 		"truncated": {answer(416, "", "x-ms-error-code", "InvalidRange"), "", []string{"one"}},
 	}

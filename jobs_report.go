@@ -71,8 +71,8 @@ func reportedFailure(status string) bool {
 // jobReport is what the report of a job says.
 type jobReport struct {
 	counts JobCounts
-	// lost is the mini-batch that cost the job files: the first one whose last try failed, or else
-	// the first one with too few rows. Nil if there is none.
+	// lost is the mini-batch that explains the failed job best, see before, of those that cost it
+	// files. Nil if there is none.
 	lost *lostMiniBatch
 	// latest says that the latest failed call ended the job, whatever mini-batch it was about. So
 	// it is when processes cannot start: mini-batches may then have had tries that failed before.
@@ -143,8 +143,8 @@ func readReport(r io.Reader) (jobReport, error) {
 }
 
 // before reports whether b explains a failed job better than c. An exception does so better than
-// missing rows. Of two exceptions, that of the later try does: a mini-batch that had not had all
-// its tries when the job ended is not why it ended.
+// missing rows. Of two alike, that of the later try does: a mini-batch that had not had all its
+// tries when the job ended is not why it ended. Of the same try, the first in the report does.
 func (b *lostMiniBatch) before(c *lostMiniBatch) bool {
 	switch {
 	case b.tooFewRows != c.tooFewRows:

@@ -60,7 +60,7 @@ func (p *planner) parseScripts(ctx context.Context) (bad []error) {
 		}
 		seen[file] = true
 		if problem := compileScript(ctx, python, file); problem != "" {
-			bad = append(bad, mistake(d.part(), "CodeConfiguration.ScoringScript", problem, "mend the script; nothing was sent"))
+			bad = append(bad, mistake(d.part(), "CodeConfiguration.ScoringScript", problem, "fix the script; nothing was sent"))
 		}
 	}
 	return bad

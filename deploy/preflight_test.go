@@ -27,7 +27,7 @@ func TestPreflight(t *testing.T) {
 			`compute "cluster": Identity.UserAssignedIdentities: is empty although the type is user_assigned; name the ids of the identities`},
 		{"a script that is no Python", func(s *deploy.Spec) {
 			write(t, map[string]string{"code/score.py": "def init():\n    pass\n\ndef run(files)\n    return []\n"})
-		}, part + `CodeConfiguration.ScoringScript: "code/score.py" is no valid Python: expected ':' (line 4); mend the script; nothing was sent`},
+		}, part + `CodeConfiguration.ScoringScript: "code/score.py" is no valid Python: expected ':' (line 4); fix the script; nothing was sent`},
 		{"a model that is not there", blue(func(d *azmlbatch.Deployment) { d.Model = azmlbatch.ModelByID{AssetID: "azureml:letters:3"} }),
 			part + `Model: "azureml:letters:3" is not in the workspace; create the model first, add it to the Spec, or refer to another one`},
 		{"a cluster that is not there", func(s *deploy.Spec) { s.Computes = nil },

@@ -144,10 +144,10 @@ func (a *app) exitCode(verb *cobra.Command, err error) int {
 		fmt.Fprintln(a.err, "azmlbatch:", text)
 	}
 	switch {
+	case errors.As(err, &own): // first: it may be about a job, whatever its cause is
+		return own.code
 	case errors.As(err, &argument), errors.As(err, &inFile):
 		return usageCodeOf(verb)
-	case errors.As(err, &own):
-		return own.code
 	case errors.As(err, &child) && child.ExitCode() >= 0:
 		return child.ExitCode()
 	case errors.Is(err, context.Canceled): // only a signal cancels

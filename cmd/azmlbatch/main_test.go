@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	sdk "github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/deploy"
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
@@ -57,6 +59,21 @@ func TestVerbsUnderExec(t *testing.T) {
 	for _, want := range []string{"[]\n", "ok       write storage: ", "missing  clusters: there is none; az ml compute create ", "azmlbatch: 1 thing is missing\n", "exit code 1\n"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// A failed job is told as one, whatever error its logs or its deployment brought with it.
+func TestExitCodeOfAFailedJob(t *testing.T) {
+	verb := (&app{}).command()
+	for name, cause := range map[string]error{
+		"a mistake in an argument": &sdk.ArgumentError{Operation: "read log", Argument: "name", Problem: "is empty"},
+		"a mistake in a file":      &deploy.SpecError{},
+		"an interrupt":             context.Canceled,
+	} {
+		a := &app{console: console{&bytes.Buffer{}, io.Discard, io.Discard}}
+		if got := a.exitCode(verb, &exitError{jobFailed, cause}); got != jobFailed {
+			t.Errorf("%s: exit code %d, want %d", name, got, jobFailed)
 		}
 	}
 }
