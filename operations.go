@@ -183,7 +183,7 @@ func (h *operationHandler[T]) final(ctx context.Context) (T, error) {
 // token of another T, is *[ArgumentError].
 //
 //	p, err := azmlbatch.Resume[azmlbatch.Endpoint](client, token)
-func Resume[T Endpoint | Deployment | Compute | Job | Nothing](client *Client, token string) (*Poller[T], error) {
+func Resume[T Endpoint | Deployment | Compute | Schedule | Job | Nothing](client *Client, token string) (*Poller[T], error) {
 	op := operation{"resume", "poller", ""}
 	if err := client.ready(op); err != nil {
 		return nil, err

@@ -232,6 +232,30 @@ func TestResumeOfAJobAndOfADeletion(t *testing.T) {
 	}
 }
 
+// TestResumeOfASchedule resumes the poller of a schedule.
+func TestResumeOfASchedule(t *testing.T) {
+	s := &scheduleService{stored: `{"name":"nightly"}`}
+	c := newTestClient(t, s.ServeHTTP)
+	action, err := InvokeEndpoint("digits", Invocation{Input: URIFolder{URI: "https://a.blob.core.windows.net/c/f/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Schedules().BeginCreateOrUpdate(t.Context(), "nightly", Schedule{Trigger: CronTrigger{Expression: "0 2 * * *"}, Action: action})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := p.ResumeToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = Resume[Schedule](newTestClient(t, s.ServeHTTP), token); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.PollUntilDone(t.Context(), nil); err != nil || got.Name != "nightly" {
+		t.Errorf("PollUntilDone = %q, %v, want nightly", got.Name, err)
+	}
+}
+
 func TestCancelledWaitSaysWhatWasSeenLast(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := newTestClient(t, answer(200, `{"name":"job-1","properties":{"status":"Running"}}`))
