@@ -2,7 +2,7 @@ package deploy
 
 import (
 	"context"
-	"errors"
+	"slices"
 
 	"github.com/azmlbatch/azmlbatch"
 )
@@ -55,27 +55,30 @@ func Local(ctx context.Context, client *azmlbatch.Client, spec Spec, options *Lo
 // stand in.
 func standIn(ctx context.Context, client *azmlbatch.Client, spec *Spec) (names []string, err error) {
 	p := newPlanner(client, *spec, nil)
-	if err := errors.Join(p.collect(ctx), p.read(ctx)); err != nil {
+	if err := p.collect(ctx); err != nil {
 		return nil, err
 	}
-	for _, o := range p.outside {
+	if err := p.read(ctx); err != nil {
+		return nil, err
+	}
+	for _, o := range p.outsiders() {
 		r := o.reference
 		if !o.missing {
 			continue
 		}
 		switch r.Kind {
 		case azmlbatch.ReferenceKindCompute:
-			spec.Computes = append(spec.Computes, azmlbatch.Compute{Name: r.Name, Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: mostInstances(*spec)}})
+			spec.Computes = append(slices.Clip(spec.Computes), azmlbatch.Compute{Name: r.Name, Properties: azmlbatch.AmlCompute{VMSize: "STANDARD_DS3_V2", MaxNodes: mostInstances(*spec)}})
 		case azmlbatch.ReferenceKindEnvironment:
-			spec.Environments = append(spec.Environments, azmlbatch.Environment{Name: r.Name, Version: r.Version, Image: "stand-in"})
+			spec.Environments = append(slices.Clip(spec.Environments), azmlbatch.Environment{Name: r.Name, Version: r.Version, Image: "stand-in"})
 		default:
 			continue
 		}
 		names = append(names, part{kind: r.Kind, name: r.Name, version: r.Version}.String())
 	}
-	for name, e := range p.endpoints {
+	for _, e := range p.endpointsByName() {
 		if !e.own && e.have == nil {
-			spec.Endpoints = append(spec.Endpoints, azmlbatch.Endpoint{Name: name})
+			spec.Endpoints = append(slices.Clip(spec.Endpoints), azmlbatch.Endpoint{Name: e.want.Name})
 			names = append(names, e.part().String())
 		}
 	}

@@ -1,9 +1,12 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -256,14 +259,14 @@ func readOutsider[T azmlbatch.Asset](ctx context.Context, k *assetKind[T], clien
 // never run.
 func (p *planner) checkFound() error {
 	var bad []error
-	for _, o := range p.outside {
+	for _, o := range p.outsiders() {
 		if o.missing {
 			noun := part{kind: o.reference.Kind}.noun()
 			bad = append(bad, &SpecError{Part: o.part.String(), Field: o.field, part: o.part,
 				Problem: fmt.Sprintf("%q is not in the workspace", o.text), Remedy: fmt.Sprintf("create the %s first, add it to the Spec, or refer to another one", noun)})
 		}
 	}
-	for _, e := range p.endpoints {
+	for _, e := range p.endpointsByName() {
 		if !e.own && e.have == nil {
 			bad = append(bad, &SpecError{Part: e.part().String(), Problem: "is not in the workspace", Remedy: "add it to the Spec", part: e.part()})
 		}
@@ -274,6 +277,18 @@ func (p *planner) checkFound() error {
 		}
 	}
 	return errors.Join(append(bad, p.checkDefaults()...)...)
+}
+
+// outsiders are what the Spec refers to and does not have, in an order that stays.
+func (p *planner) outsiders() []*outsider {
+	return slices.SortedFunc(maps.Values(p.outside), func(a, b *outsider) int {
+		x, y := a.reference, b.reference
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Version, y.Version), cmp.Compare(x.Label, y.Label))
+	})
+}
+
+func (p *planner) endpointsByName() []*endpointItem {
+	return slices.SortedFunc(maps.Values(p.endpoints), func(a, b *endpointItem) int { return cmp.Compare(a.want.Name, b.want.Name) })
 }
 
 // tooManyNodes checks a deployment against a cluster that the Spec does not have: its jobs would

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -205,11 +206,70 @@ func TestLocal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(result.Tests) != 1 || result.Tests[0].Rows != 2 || len(result.StandIns) != 3 {
-		t.Errorf("tests = %+v, stand-ins = %q, want 2 rows and 3 stand-ins", result.Tests, result.StandIns)
+	if len(result.Tests) != 1 || result.Tests[0].Rows != 2 {
+		t.Errorf("tests = %+v, want 2 rows", result.Tests)
+	}
+	if diff := cmp.Diff([]string{`compute "cluster"`, `environment "digits:7"`, `endpoint "digits"`}, result.StandIns); diff != "" {
+		t.Errorf("stand-ins (-want +got):\n%s", diff)
 	}
 	spec.Deployments[0].Deployment.Model = azmlbatch.ModelByID{AssetID: "azureml:letters:3"}
 	if _, err := deploy.Local(t.Context(), client, spec, nil); err == nil || !strings.Contains(err.Error(), `"azureml:letters:3" is not in the workspace`) {
 		t.Errorf("Local with a model of the workspace = %v, want an error about the model", err)
+	}
+}
+
+// TestLocalLeavesTheSpec adds stand-ins to no slice of the caller.
+func TestLocalLeavesTheSpec(t *testing.T) {
+	spec := studio(t)
+	computes, endpoints, environments := make([]azmlbatch.Compute, 1), make([]azmlbatch.Endpoint, 1), make([]azmlbatch.Environment, 1)
+	spec.Computes, spec.Endpoints, spec.Environments = computes[:0], endpoints[:0], environments[:0]
+	spec.Deployments[0].Deployment.EnvironmentID = "azureml:digits:7"
+	client, _ := newClient(t)
+	if _, err := deploy.Local(t.Context(), client, spec, nil); err != nil {
+		t.Fatal(err)
+	}
+	if computes[0].Name != "" || endpoints[0].Name != "" || environments[0].Name != "" {
+		t.Errorf("behind the slices of the Spec are now %q, %q and %q", computes[0].Name, endpoints[0].Name, environments[0].Name)
+	}
+}
+
+// TestLocalSendsNothingForAMistake finds local content that cannot be uploaded before the first request.
+func TestLocalSendsNothingForAMistake(t *testing.T) {
+	spec := studio(t)
+	write(t, map[string]string{"model/weights.": "1"}) // storage does not keep the dot
+	client, azure := newClient(t)
+	before := len(azure.Requests())
+	if _, err := deploy.Local(t.Context(), client, spec, nil); err == nil || !strings.Contains(err.Error(), "weights.") {
+		t.Errorf("Local of a name that storage does not keep = %v, want an error about it", err)
+	}
+	for _, r := range azure.Requests()[before:] {
+		t.Errorf("sent %s %s", r.Method, r.Path)
+	}
+}
+
+// TestMissingInOneOrder tells what the workspace lacks in the same order every time.
+func TestMissingInOneOrder(t *testing.T) {
+	spec := studio(t)
+	spec.Endpoints = nil
+	blue := spec.Deployments[0]
+	spec.Deployments = nil
+	for _, name := range []string{"e-d", "e-c", "e-b", "e-a"} {
+		d := blue
+		d.Endpoint, d.Deployment.Model = name, azmlbatch.ModelByID{AssetID: "azureml:m" + name + ":1"}
+		spec.Deployments = append(spec.Deployments, d)
+	}
+	client, _ := newClient(t)
+	_, err := deploy.Plan(t.Context(), client, spec, nil)
+	if err == nil {
+		t.Fatal("Plan has no error")
+	}
+	var got []string
+	for line := range strings.Lines(err.Error()) {
+		got = append(got, regexp.MustCompile(`"azureml:[^"]*"|endpoint "[^"]*"`).FindString(line))
+	}
+	want := []string{`"azureml:me-a:1"`, `"azureml:me-b:1"`, `"azureml:me-c:1"`, `"azureml:me-d:1"`,
+		`endpoint "e-a"`, `endpoint "e-b"`, `endpoint "e-c"`, `endpoint "e-d"`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("mistakes (-want +got):\n%s\n%v", diff, err)
 	}
 }
