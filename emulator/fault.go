@@ -14,8 +14,8 @@ import (
 // Fault makes matching requests fail in some way. Only Action is required: a Fault without Host,
 // Method and Path matches every request.
 type Fault struct {
-	// Host is the kind of host: login, management, blob, api (the workspace data plane) or scoring;
-	// or the full name of one host. Empty or "*" means any.
+	// Host is the kind of host: login, management, blob, api (the workspace data plane), scoring,
+	// registry or schemas; or the full name of one host. Empty or "*" means any.
 	Host string
 	// Method is the HTTP method. Empty or "*" means any.
 	Method string
@@ -142,13 +142,14 @@ func (f *faults) clear() {
 	f.list = nil
 }
 
-// denied are the role actions that [ActionDeny] refuses now, as patterns.
+// denied are the role actions that [ActionDeny] refuses now and wherever they are needed, as
+// patterns.
 func (f *faults) denied() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var denied []string
 	for _, a := range f.list {
-		if a.Action == ActionDeny && a.RoleAction != "" {
+		if a.Action == ActionDeny && a.RoleAction != "" && a.isEverywhere() && a.seen >= a.Skip && !a.isUsedUp() {
 			denied = append(denied, a.RoleAction)
 		}
 	}
@@ -163,8 +164,8 @@ func (f *faults) match(kind cloud.Kind, r *http.Request) (Fault, bool) {
 		if !a.matches(kind, r) {
 			continue
 		}
-		if a.Times > 0 && a.seen >= a.Skip+a.Times {
-			continue // used up; a later fault may match
+		if a.isUsedUp() {
+			continue // a later fault may match
 		}
 		a.seen++
 		if a.seen > a.Skip {
@@ -172,6 +173,13 @@ func (f *faults) match(kind cloud.Kind, r *http.Request) (Fault, bool) {
 		}
 	}
 	return Fault{}, false
+}
+
+func (a *activeFault) isUsedUp() bool { return a.Times > 0 && a.seen >= a.Skip+a.Times }
+
+// isEverywhere reports whether the fault is bound to no host, method and path.
+func (a *activeFault) isEverywhere() bool {
+	return wildcard(a.Host) && wildcard(a.Method) && (wildcard(a.Path) || a.Path == "**")
 }
 
 func (a *activeFault) matches(kind cloud.Kind, r *http.Request) bool {
@@ -204,7 +212,7 @@ func (f Fault) check() (*regexp.Regexp, error) {
 	case !ok:
 		return nil, fmt.Errorf("unknown action %q: use one of %s", f.Action, actionNames())
 	case !wildcard(f.Host) && !kind && !strings.Contains(f.Host, "."):
-		return nil, fmt.Errorf("unknown host %q: use login, management, blob, api, scoring, * or a full host name", f.Host)
+		return nil, fmt.Errorf("unknown host %q: use login, management, blob, api, scoring, registry, schemas, * or a full host name", f.Host)
 	case f.Status != 0 && (f.Status < 300 || f.Status > 599):
 		return nil, fmt.Errorf("%s: status %d must be between 300 and 599", f.Action, f.Status)
 	case f.Status != 0 && spec.status == 0:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -465,4 +466,43 @@ func TestOperationsThatFail(t *testing.T) {
 	if _, err := client.Endpoints().CreateOrUpdate(ctx, "bowls", azmlbatch.Endpoint{}, nil); !azmlbatch.HasCode(err, "UserError") {
 		t.Errorf("a create that fails = %v, want the service's error", err)
 	}
+}
+
+// TestFaultsThatDeny: the permissions of the caller lack what is refused now wherever it is asked.
+func TestFaultsThatDeny(t *testing.T) {
+	deny := func(action string, edit func(*Fault)) Fault {
+		f := Fault{RoleAction: action, Action: ActionDeny}
+		if edit != nil {
+			edit(&f)
+		}
+		return f
+	}
+	f := &faults{}
+	if err := f.add([]Fault{
+		deny("batchEndpoints/write", nil),
+		deny("batchEndpoints/read", func(f *Fault) { f.Host, f.Method, f.Path = "*", "*", "**" }),
+		deny("jobs/read", func(f *Fault) { f.Path = "**/jobs/one" }),
+		deny("jobs/write", func(f *Fault) { f.Host = "management" }),
+		deny("jobs/delete", func(f *Fault) { f.Method = "DELETE" }),
+		deny("models/read", func(f *Fault) { f.Times = 1 }),
+		deny("codes/read", func(f *Fault) { f.Skip = 1 }),
+		{RoleAction: "data/read", Action: ActionThrottle},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(collection string) {
+		t.Helper()
+		const workspace = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/"
+		f.match(cloud.KindManagement, httptest.NewRequest("GET", "https://management.azure.com"+workspace+collection, nil))
+	}
+	wants := func(want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, f.denied()); diff != "" {
+			t.Errorf("denied (-want +got):\n%s", diff)
+		}
+	}
+	wants("batchEndpoints/write", "batchEndpoints/read", "models/read")
+	ask("models/a")
+	ask("codes/a")
+	wants("batchEndpoints/write", "batchEndpoints/read", "codes/read")
 }
