@@ -7,21 +7,18 @@ from the job; and a command job. Each runs to its end, and its steps, logs and o
 """
 
 import io
-import logging
-import os
 import sys
-import tempfile
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from azure.ai.ml import Input, MLClient, Output, command, dsl, load_component
+from azure.ai.ml import Input, Output, command, dsl, load_component
 from azure.ai.ml.entities import AmlCompute, BatchEndpoint, Environment, PipelineComponentBatchDeployment
 from azure.ai.ml.entities._load_functions import load_pipeline_component_batch_deployment  # where the CLI finds it
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import ContainerClient
 
-from walkthrough import Noticed, Requests, Story, expect
+from walkthrough import Story, expect, told
 
 IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04:latest"
 
@@ -176,25 +173,13 @@ def command_job(s: Story, texts: Path) -> None:
     s.say(f"command job {made.name}")
 
 
-def main() -> int:
-    noticed, requests = Noticed(), Requests()
-    logging.getLogger().addHandler(noticed)
-    for name in "urllib3.connectionpool", "urllib3.util.retry":
-        logging.getLogger(name).setLevel(logging.DEBUG)
-        logging.getLogger(name).addHandler(requests)
-    ml = MLClient(DefaultAzureCredential(), os.environ["AZUREML_ARM_SUBSCRIPTION"], os.environ["AZUREML_ARM_RESOURCEGROUP"], os.environ["AZUREML_ARM_WORKSPACE_NAME"])
-    with tempfile.TemporaryDirectory() as work:
-        s = Story(ml, Path(work))
-        texts = prepare(s)
-        louder = component(s)
-        command_job(s, texts)
-        job = pipeline_job(s, louder, texts)
-        deployments(s, louder, job, texts)
-        s.say(f"{requests.count} requests")
-    for line in noticed.lines + requests.again:
-        print(f"noticed: {line}", file=sys.stderr)
-    return 1 if noticed.lines or requests.again else 0
+def flow(s: Story) -> None:
+    texts = prepare(s)
+    louder = component(s)
+    command_job(s, texts)
+    job = pipeline_job(s, louder, texts)
+    deployments(s, louder, job, texts)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(flow))

@@ -10,7 +10,6 @@ cause, or if a request was tried again.
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import sys
@@ -311,7 +310,8 @@ def delete(s: Story) -> None:
     s.say("deleted")
 
 
-def main() -> int:
+def told(tell) -> int:
+    """Tells a story with a client that its users would have; 1 if something was noticed that Azure would not give."""
     noticed, requests = Noticed(), Requests()
     logging.getLogger().addHandler(noticed)
     for name in "urllib3.connectionpool", "urllib3.util.retry":
@@ -320,20 +320,24 @@ def main() -> int:
     ml = MLClient(DefaultAzureCredential(), os.environ["AZUREML_ARM_SUBSCRIPTION"], os.environ["AZUREML_ARM_RESOURCEGROUP"], os.environ["AZUREML_ARM_WORKSPACE_NAME"])
     with tempfile.TemporaryDirectory() as work:
         s = Story(ml, Path(work))
-        workspace(s)
-        model(s)
-        env = environment(s)
-        folder = data(s)
-        compute(s)
-        endpoint(s, env)
-        jobs(s, folder)
-        fails(s)
-        delete(s)
+        tell(s)
         s.say(f"{requests.count} requests")
     for line in noticed.lines + requests.again:
         print(f"noticed: {line}", file=sys.stderr)
     return 1 if noticed.lines or requests.again else 0
 
 
+def flow(s: Story) -> None:
+    workspace(s)
+    model(s)
+    env = environment(s)
+    folder = data(s)
+    compute(s)
+    endpoint(s, env)
+    jobs(s, folder)
+    fails(s)
+    delete(s)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(flow))
