@@ -68,7 +68,7 @@ func (i *assetItem[T]) write(ctx context.Context, s *step) error {
 		}
 		i.k.place(&want, up)
 	}
-	return i.register(ctx, s, i.readVersions, i.plan, i.update, func(ctx context.Context, version string) (T, error) {
+	return i.register(ctx, s, i.readVersions, i.plan, nil, func(ctx context.Context, version string) (T, error) {
 		v := i.k.view(&want)
 		*v.version = version
 		return i.k.client(s.a.client).CreateOrUpdate(ctx, *v.name, want, nil)
@@ -76,9 +76,10 @@ func (i *assetItem[T]) write(ctx context.Context, s *step) error {
 }
 
 // register puts the version, after a last look at what the workspace has: somebody else may have
-// registered the same, or taken its number.
+// registered the same, or taken its number. What is sent for a version that exists comes from
+// request; nil means the Spec's own.
 func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.Context, *azmlbatch.Client) error,
-	plan func(context.Context) (Change, error), update func() (T, error), create func(ctx context.Context, version string) (T, error)) error {
+	plan func(context.Context) (Change, error), request func() (T, error), create func(ctx context.Context, version string) (T, error)) error {
 	i.writing = true
 	was := i.change
 	var refused error
@@ -97,7 +98,7 @@ func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.
 		case now.Obstacle != "" || now.Action != was.Action || was.Action == ActionChange && !sameFields(was.Fields, now.Fields):
 			return &ConflictError{Resource: now.Resource, Fields: now.Fields}
 		case now.Action == ActionChange:
-			made, err = i.put(ctx, s.a.client, update)
+			made, err = i.put(ctx, s.a.client, request)
 		case now.Version == tried: // nobody has taken it: the service means something else
 			return refused
 		default:
@@ -121,16 +122,16 @@ func isRefused(err error) bool {
 }
 
 // put sends the version that exists with what changes in place.
-func (i *assetItem[T]) put(ctx context.Context, client *azmlbatch.Client, update func() (T, error)) (T, error) {
-	want, err := update()
-	if err != nil {
-		return want, err
+func (i *assetItem[T]) put(ctx context.Context, client *azmlbatch.Client, request func() (T, error)) (T, error) {
+	want := i.want
+	if request != nil {
+		var err error
+		if want, err = request(); err != nil {
+			return want, err
+		}
 	}
+	want = i.updated(want)
 	return i.k.client(client).CreateOrUpdate(ctx, *i.k.view(&want).name, want, nil)
-}
-
-func (i *assetItem[T]) update() (T, error) {
-	return i.updated(i.want), nil
 }
 
 // updated is the version that exists with what changes in place.
@@ -149,15 +150,17 @@ func (i *codeItem) write(ctx context.Context, s *step) error {
 	if i.files == nil {
 		return i.assetItem.write(ctx, s)
 	}
-	return i.register(ctx, s, i.read, i.plan, i.update, func(ctx context.Context, version string) (azmlbatch.Code, error) {
+	return i.register(ctx, s, i.read, i.plan, nil, func(ctx context.Context, version string) (azmlbatch.Code, error) {
 		want := i.want
 		want.Version, want.CodeURI = version, ""
 		return s.a.client.Codes().Upload(ctx, want.Name, i.files.path, &azmlbatch.UploadCodeOptions{Code: want, Upload: s.uploading()})
 	})
 }
 
+// write sends the specification in the same form for a new version and for one that exists: the
+// service compares the two.
 func (i *componentItem) write(ctx context.Context, s *step) error {
-	return i.register(ctx, s, i.readVersions, i.plan, i.update, func(ctx context.Context, version string) (azmlbatch.Component, error) {
+	return i.register(ctx, s, i.readVersions, i.plan, i.request, func(ctx context.Context, version string) (azmlbatch.Component, error) {
 		want, err := i.request()
 		if err != nil {
 			return want, err
@@ -165,10 +168,4 @@ func (i *componentItem) write(ctx context.Context, s *step) error {
 		want.Version = version
 		return s.a.client.Components().CreateOrUpdate(ctx, want.Name, want, nil)
 	})
-}
-
-// update sends the specification as registering does: the service compares it with the version's.
-func (i *componentItem) update() (azmlbatch.Component, error) {
-	want, err := i.request()
-	return i.updated(want), err
 }

@@ -493,7 +493,7 @@ func TestFaultsThatDeny(t *testing.T) {
 	ask := func(collection string) {
 		t.Helper()
 		const workspace = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/"
-		f.match(cloud.KindManagement, httptest.NewRequest("GET", "https://management.azure.com"+workspace+collection, nil))
+		f.match(cloud.KindManagement, httptest.NewRequest(http.MethodGet, "https://management.azure.com"+workspace+collection, nil))
 	}
 	wants := func(want ...string) {
 		t.Helper()
