@@ -57,6 +57,8 @@ type front struct {
 	b     backend
 	fault func(r *http.Request) fault // nil for none; called by one goroutine at a time
 
+	working sync.WaitGroup // requests that are looked after
+
 	mu      sync.Mutex
 	stored  map[string]int64 // bytes of each file, block or part that went through whole
 	wire    int64            // bytes that went through, whole or not; without those of refused requests
@@ -130,6 +132,8 @@ func (anyToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Ac
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.working.Add(1)
+	defer f.working.Done()
 	aimed, err := f.aim(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

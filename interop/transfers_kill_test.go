@@ -92,7 +92,8 @@ func (v victim) run(t *testing.T, f *front, p killPoint) (killed bool) {
 		_ = cmd.Process.Kill()
 	})
 	err = cmd.Wait()
-	f.CloseClientConnections() // waits for the requests of the victim that are still looked after
+	f.CloseClientConnections()
+	f.working.Wait() // what the victim has sent may still be on its way to storage
 	f.setKill(killPoint{}, nil)
 	if err != nil && !killed {
 		t.Fatalf("the victim: %v\n%s", err, &out)
