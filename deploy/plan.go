@@ -14,8 +14,8 @@ type PlanOptions struct {
 	// without SetDefault.
 	SetDefault bool
 	// SmokeInput is scored by every deployment that is new, changed or about to become the default,
-	// before it becomes that. Nil tests nothing. A local path is uploaded. The test is a job: it
-	// costs what nodes cost.
+	// before it becomes that, and by one that is not the default and has not scored it well yet. Nil
+	// tests nothing. A local path is uploaded. The test is a job: it costs what nodes cost.
 	SmokeInput azmlbatch.Input
 	// Keep is how many deployments each endpoint of the Spec keeps: those of the Spec, the default,
 	// and then the newest. The others are deleted after the switch. Zero keeps all.

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -96,14 +97,17 @@ func smokePath(input azmlbatch.Input) (string, bool) {
 }
 
 // planSwitches plans what follows the deployments.
-func (p *planner) planSwitches() {
+func (p *planner) planSwitches(ctx context.Context) error {
 	p.rollouts, p.switches = nil, nil
 	for _, i := range p.items {
 		e, ok := i.(*endpointItem)
 		if !ok {
 			continue
 		}
-		r := p.planRollout(e)
+		r, err := p.planRollout(ctx, e)
+		if err != nil {
+			return err
+		}
 		p.rollouts = append(p.rollouts, r)
 		for _, d := range r.tests {
 			c := newChange(d.part())
@@ -122,6 +126,7 @@ func (p *planner) planSwitches() {
 			p.switches = append(p.switches, c)
 		}
 	}
+	return nil
 }
 
 func orNothing(s string) any {
@@ -138,7 +143,7 @@ func (i *endpointItem) currentDefault() string {
 	return i.have.DefaultDeployment
 }
 
-func (p *planner) planRollout(e *endpointItem) *rollout {
+func (p *planner) planRollout(ctx context.Context, e *endpointItem) (*rollout, error) {
 	current := e.currentDefault()
 	r := &rollout{endpoint: e, from: current}
 	target, _ := p.wantedDefault(e) // checked before
@@ -146,14 +151,33 @@ func (p *planner) planRollout(e *endpointItem) *rollout {
 		r.target = target
 	}
 	for _, d := range p.deploymentsOf(e) {
-		action := d.change.Action
-		changed := action == ActionCreate || action == ActionChange
-		if p.options.SmokeInput != nil && (changed || r.target == d.want.Deployment.Name) {
+		due, err := p.testIsDue(ctx, r, d)
+		if err != nil {
+			return nil, err
+		}
+		if due {
 			r.tests = append(r.tests, d)
 		}
 	}
 	r.remove = p.superfluous(e, cmp.Or(target, current))
-	return r
+	return r, nil
+}
+
+// testIsDue reports whether a deployment has to score the smoke input. One that is unchanged and not
+// the default may have failed its test in an earlier run, or never had one; the default is taken as
+// tested, so that an unchanged deploy costs no further request.
+func (p *planner) testIsDue(ctx context.Context, r *rollout, d *deploymentItem) (bool, error) {
+	name := d.want.Deployment.Name
+	switch action := d.change.Action; {
+	case p.options.SmokeInput == nil:
+		return false, nil
+	case action == ActionCreate, action == ActionChange, r.target == name:
+		return true, nil
+	case action != ActionLeave, d.have == nil, r.from == name:
+		return false, nil
+	}
+	passed, err := p.hasPassed(ctx, d)
+	return !passed, err
 }
 
 // superfluous are the deployments that Keep has no room for, oldest last.

@@ -193,8 +193,7 @@ func (p *planner) compare(ctx context.Context) error {
 		}
 		*i.planning() = c
 	}
-	p.planSwitches()
-	return nil
+	return p.planSwitches(ctx)
 }
 
 // changes lists what there is to do. What another deployment's endpoint of the workspace needs

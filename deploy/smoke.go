@@ -164,18 +164,57 @@ func (a *applier) score(ctx context.Context, s *step, d *deploymentItem) (tested
 	if tested.Job, err = a.smokeJob(ctx, s, d, key); err != nil {
 		return tested, "", err
 	}
-	counts, err := a.client.Jobs().Counts(ctx, tested.Job)
+	problem, err = a.judge(ctx, &tested, deployment)
+	return tested, problem, err
+}
+
+// judge looks at what the job of a test left, and notes it.
+func (p *planner) judge(ctx context.Context, tested *SmokeTest, d azmlbatch.Deployment) (problem string, err error) {
+	counts, err := p.client.Jobs().Counts(ctx, tested.Job)
 	if err != nil {
-		return tested, "", err
+		return "", err
 	}
 	if counts.FilesFailed > 0 {
-		return tested, fmt.Sprintf("%d of %d files failed, which the error threshold of the deployment ignores", counts.FilesFailed, counts.Files), nil
+		return fmt.Sprintf("%d of %d files failed, which the error threshold of the deployment ignores", counts.FilesFailed, counts.Files), nil
 	}
 	tested.Files = counts.Files
-	if tested.Rows, err = a.countRows(ctx, tested.Job, deployment); err == nil && tested.Rows == 0 {
+	if tested.Rows, err = p.countRows(ctx, tested.Job, d); err == nil && tested.Rows == 0 {
 		problem = "the job left no rows"
 	}
-	return tested, problem, err
+	return problem, err
+}
+
+// hasPassed reports whether a deployment, as it is, has scored the smoke input well in an earlier
+// run. It starts nothing.
+func (p *planner) hasPassed(ctx context.Context, d *deploymentItem) (bool, error) {
+	key, err := p.smokeKey(ctx, d, *d.have)
+	if err != nil {
+		return false, err
+	}
+	tested := SmokeTest{Endpoint: d.want.Endpoint, Deployment: d.want.Deployment.Name}
+	for job, err := range p.client.Endpoints().ListJobs(ctx, tested.Endpoint, &azmlbatch.ListBatchJobsOptions{Deployment: tested.Deployment}) {
+		if err != nil {
+			return false, err
+		}
+		if job.Status != azmlbatch.JobStatusCompleted || !hasKey(job, key) {
+			continue
+		}
+		tested.Job = job.Name
+		problem, err := p.judge(ctx, &tested, *d.have)
+		return err == nil && problem == "", err
+	}
+	return false, nil
+}
+
+// hasKey reports whether a job was started with a key, or with one that RerunFailed has derived from
+// it: the key is part of the place of the output.
+func hasKey(job azmlbatch.BatchJob, key string) bool {
+	for _, output := range job.Outputs {
+		if file, ok := output.(azmlbatch.URIFile); ok && strings.Contains(file.URI, "/"+key) {
+			return true
+		}
+	}
+	return false
 }
 
 // restoreTimeout bounds how long an Apply whose ctx has ended still blocks; an update takes the
@@ -199,12 +238,12 @@ func (a *applier) restoreDefault(ctx context.Context, s *step, d *deploymentItem
 // smokeKey is the key of the test's job. It follows from the deployment as it is and from the
 // input, so that an Apply that was broken off finds the job that it had started, and a changed
 // deployment is tested anew.
-func (a *applier) smokeKey(ctx context.Context, d *deploymentItem, have azmlbatch.Deployment) (string, error) {
+func (p *planner) smokeKey(ctx context.Context, d *deploymentItem, have azmlbatch.Deployment) (string, error) {
 	changed := have.SystemData.LastModifiedAt
 	if changed.IsZero() {
 		changed = have.SystemData.CreatedAt
 	}
-	input, err := inputIdentity(ctx, a.planner.options.SmokeInput)
+	input, err := inputIdentity(ctx, p.options.SmokeInput)
 	text := strings.Join([]string{d.part().name, changed.UTC().Format(time.RFC3339Nano), input}, "\n")
 	sum := sha256.Sum256([]byte(text))
 	return "smoke-" + hex.EncodeToString(sum[:12]), err
@@ -243,9 +282,9 @@ func (a *applier) smokeJob(ctx context.Context, s *step, d *deploymentItem, key 
 }
 
 // countRows counts the rows of a job; for a script that writes files of its own the files.
-func (a *applier) countRows(ctx context.Context, job string, d azmlbatch.Deployment) (n int, err error) {
+func (p *planner) countRows(ctx context.Context, job string, d azmlbatch.Deployment) (n int, err error) {
 	if strings.EqualFold(string(d.OutputAction), string(azmlbatch.OutputActionSummaryOnly)) {
-		for _, err := range a.client.Jobs().ListOutputs(ctx, job) {
+		for _, err := range p.client.Jobs().ListOutputs(ctx, job) {
 			if err != nil {
 				return n, err
 			}
@@ -253,7 +292,7 @@ func (a *applier) countRows(ctx context.Context, job string, d azmlbatch.Deploym
 		}
 		return n, nil
 	}
-	for _, err := range azmlbatch.Rows[string](ctx, a.client, job, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatLines}) {
+	for _, err := range azmlbatch.Rows[string](ctx, p.client, job, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatLines}) {
 		if err != nil {
 			return n, err
 		}

@@ -46,6 +46,33 @@ func TestSmokeTestKeepsTheOldDefault(t *testing.T) {
 	}
 }
 
+// TestSmokeTestIsRepeatedUntilItPasses applies the same Spec again, as a retry in CI does: a deployment that
+// failed its test fails again, and one that passed is not tested twice.
+func TestSmokeTestIsRepeatedUntilItPasses(t *testing.T) {
+	spec := studio(t)
+	client, _ := newClient(t)
+	options := &deploy.PlanOptions{SmokeInput: azmlbatch.LocalPath{Path: "smoke"}}
+	write(t, map[string]string{"broken/score.py": "def init():\n    pass\n\ndef run(files):\n    raise KeyError('no such digit')\n"})
+	good := spec.Deployments[0].Deployment.CodeConfiguration.CodeID
+	spec.Deployments[0].Deployment.CodeConfiguration.CodeID = "./broken"
+	spec.Deployments[0].Deployment.ErrorThreshold = new(0)
+	for try := range 2 {
+		changes := plan(t, client, spec, options)
+		if changes.Empty() {
+			t.Fatalf("plan %d of a deployment that fails its test is empty", try+1)
+		}
+		var smoke *deploy.SmokeError
+		if _, err := changes.Apply(t.Context(), nil); !errors.As(err, &smoke) {
+			t.Fatalf("Apply %d = %v, want a SmokeError", try+1, err)
+		}
+	}
+	spec.Deployments[0].Deployment.CodeConfiguration.CodeID = good
+	apply(t, client, spec, options)
+	if changes := plan(t, client, spec, options); !changes.Empty() {
+		t.Errorf("plan after a test that passed:\n%s", changes)
+	}
+}
+
 // TestSmokeTestPutsTheDefaultBack changes the default deployment in place so that it fails.
 func TestSmokeTestPutsTheDefaultBack(t *testing.T) {
 	spec := studio(t)
