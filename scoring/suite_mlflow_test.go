@@ -193,8 +193,8 @@ func refuseOne(t *testing.T, folder string) {
 	}
 	bad := filepath.Join(input, "b.avro")
 	first := got.FirstError
-	if want := "Exception: Error processing input file: '" + bad + "'. File type 'avro' is not supported"; first.Message != want || first.File != bad || first.Traceback != want+"\n" {
-		t.Errorf("first error = %+v", first)
+	if want := "Exception: Error processing input file: '" + bad + "'. File type 'avro' is not supported"; first.Message != want || first.File != bad || first.Traceback != "Traceback (most recent call last):\n"+want+"\n" {
+		t.Errorf("first error: message %q, file %q, traceback %q", first.Message, first.File, first.Traceback)
 	}
 }
 
