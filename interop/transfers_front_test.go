@@ -57,9 +57,9 @@ type front struct {
 	b     backend
 	fault func(r *http.Request) fault // nil for none; called by one goroutine at a time
 
-	working sync.WaitGroup // requests that are looked after
-
 	mu      sync.Mutex
+	working int              // requests that are looked after
+	idle    sync.Cond        // on mu: working is 0
 	stored  map[string]int64 // bytes of each file, block or part that went through whole
 	wire    int64            // bytes that went through, whole or not; without those of refused requests
 	again   int64            // bytes of what had gone through whole before
@@ -84,6 +84,7 @@ const (
 func newFront(t *testing.T, b backend) *front {
 	t.Helper()
 	f := &front{b: b, stored: map[string]int64{}}
+	f.idle.L = &f.mu
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -131,9 +132,27 @@ func (anyToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Ac
 	return azcore.AccessToken{Token: "any", ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
+// look counts a request in or out.
+func (f *front) look(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.working += n; f.working == 0 {
+		f.idle.Broadcast()
+	}
+}
+
+// wait returns when no request is looked after.
+func (f *front) wait() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.working > 0 {
+		f.idle.Wait()
+	}
+}
+
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.working.Add(1)
-	defer f.working.Done()
+	f.look(1)
+	defer f.look(-1)
 	aimed, err := f.aim(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -93,7 +93,7 @@ func (v victim) run(t *testing.T, f *front, p killPoint) (killed bool) {
 	})
 	err = cmd.Wait()
 	f.CloseClientConnections()
-	f.working.Wait() // what the victim has sent may still be on its way to storage
+	f.wait() // what the victim has sent may still be on its way to storage
 	f.setKill(killPoint{}, nil)
 	if err != nil && !killed {
 		t.Fatalf("the victim: %v\n%s", err, &out)
