@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,10 +193,10 @@ func (f *front) pass(w http.ResponseWriter, r, aimed *http.Request, half bool) {
 		}{sent, r.Body}
 	}
 	resp, err := f.b.storage.Do(aimed)
-	if err == nil && sent.lost {
+	if err == nil && sent.lost.Load() {
 		err = resp.Body.Close()
 	}
-	if err != nil || sent.lost {
+	if err != nil || sent.lost.Load() {
 		panic(http.ErrAbortHandler) // the client was killed while it sent
 	}
 	defer resp.Body.Close()
@@ -215,7 +216,7 @@ func (f *front) pass(w http.ResponseWriter, r, aimed *http.Request, half bool) {
 	default:
 		_, err = io.CopyN(w, answer, n)
 	}
-	f.finish(aimed, resp.StatusCode, content, sent.n+answer.n, r.Method == http.MethodPut || err == nil && !half)
+	f.finish(aimed, resp.StatusCode, content, sent.n.Load()+answer.n.Load(), r.Method == http.MethodPut || err == nil && !half)
 	if err != nil || half {
 		panic(http.ErrAbortHandler)
 	}
@@ -337,8 +338,8 @@ type countingReader struct {
 	io.Reader
 	f      *front
 	counts bool
-	n      int64
-	lost   bool // the client was killed meanwhile
+	n      atomic.Int64 // atomic, because a transport may read on when it has the answer
+	lost   atomic.Bool  // the client was killed meanwhile
 }
 
 func (r *countingReader) Read(p []byte) (int, error) {
@@ -347,8 +348,9 @@ func (r *countingReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.Reader.Read(p)
 	if r.counts && n > 0 {
-		r.n += int64(n)
-		if r.lost = !r.f.countBytes(n); r.lost {
+		r.n.Add(int64(n))
+		if !r.f.countBytes(n) {
+			r.lost.Store(true)
 			return 0, io.ErrUnexpectedEOF
 		}
 	}
