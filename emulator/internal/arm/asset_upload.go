@@ -27,27 +27,33 @@ func startPendingUpload(c *call) answer {
 		return c.fail(http.StatusBadRequest, "UserError", "The storage account '"+account+"' is not reachable.")
 	}
 	container := c.workspaceGUID() + "-" + randomName(26)
-	start := c.h.now().Add(-uploadHeadStart)
-	err := c.h.accounts.CreateContainer(account, container)
-	var sas string
-	if err == nil {
-		sas, err = c.h.accounts.UserDelegationSAS(account, container, uploadPermissions, start, start.Add(uploadLifetime))
-	}
+	blobURI, sasURI, err := c.uploadContainer(account, container)
 	if err != nil {
 		return c.internal(err)
 	}
-	host := c.h.cloud.BlobHost(account)
 	return ok(store.Document{
 		"blobReferenceForConsumption": store.Document{
-			"blobUri":             "https://" + host + ":443/" + container,
+			"blobUri":             blobURI,
 			"storageAccountArmId": group,
 			"credential": store.Document{
 				"credentialType": "SAS",
-				"sasUri":         "https://" + host + "/" + container + "?" + strings.TrimPrefix(sas, "?"),
+				"sasUri":         sasURI,
 			},
 		},
 		"pendingUploadId": uuid.NewString(), "pendingUploadType": "None",
 	})
+}
+
+// uploadContainer creates a container for an upload and returns its URL, with the port, and the URL
+// that is signed for the upload, without.
+func (c *call) uploadContainer(account, container string) (blobURI, sasURI string, err error) {
+	if err := c.h.accounts.CreateContainer(account, container); err != nil {
+		return "", "", err
+	}
+	start := c.h.now().Add(-uploadHeadStart)
+	sas, err := c.h.accounts.UserDelegationSAS(account, container, uploadPermissions, start, start.Add(uploadLifetime))
+	host := c.h.cloud.BlobHost(account)
+	return "https://" + host + ":443/" + container, "https://" + host + "/" + container + "?" + strings.TrimPrefix(sas, "?"), err
 }
 
 // workspaceAccount is the name and the ARM id of the workspace's storage account.

@@ -161,22 +161,16 @@ func putTemporaryReference(c *call) answer {
 	registry := strings.ToLower(store.Text(doc, "name"))
 	asset := strings.ToLower(c.param("name"))
 	container := strings.Trim(registry[:min(len(registry), 10)], "-_") + "-" + uuid.NewSHA1(uuid.NameSpaceURL, []byte("registry/"+registry+"/"+asset)).String()
-	start := c.h.now().Add(-uploadHeadStart)
-	err := c.h.accounts.CreateContainer(account, container)
-	var sas string
-	if err == nil {
-		sas, err = c.h.accounts.UserDelegationSAS(account, container, uploadPermissions, start, start.Add(uploadLifetime))
-	}
+	blobURI, sasURI, err := c.uploadContainer(account, container)
 	if err != nil {
 		return c.internal(err)
 	}
-	host := c.h.cloud.BlobHost(account)
 	return ok(store.Document{
 		"blobReferenceForConsumption": store.Document{
-			"blobUri":             "https://" + host + ":443/" + container,
+			"blobUri":             blobURI,
 			"storageAccountArmId": storageAccountID(store.Text(doc, "subscriptionId"), store.Text(doc, "resourceGroup"), account),
 			"credential": store.Document{
-				"credentialType": "SAS", "sasUri": "https://" + host + "/" + container + "?" + strings.TrimPrefix(sas, "?"), "wasbsUri": nil,
+				"credentialType": "SAS", "sasUri": sasURI, "wasbsUri": nil,
 			},
 		},
 		"imageReferenceForConsumption": nil, "temporaryDataReferenceId": uuid.NewString(), "temporaryDataReferenceType": nil,
