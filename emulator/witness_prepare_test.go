@@ -87,6 +87,10 @@ func (w *world) put(t *testing.T, d map[string]any, moveOn bool) {
 	}
 }
 
+// withoutNodes are the properties of a cluster on which jobs wait: how far a job of a recording has
+// come is told by the recording, and not by the real time that a run of it takes here.
+var withoutNodes = map[string]any{"computeType": "AmlCompute", "properties": map[string]any{"scaleSettings": map[string]any{"maxNodeCount": 0}}}
+
 func clone(d map[string]any) store.Document {
 	var out store.Document
 	decoder := json.NewDecoder(strings.NewReader(asJSON(d)))
@@ -115,7 +119,11 @@ func (w *world) prepareNeighbours(t *testing.T, ws string, x recording) {
 	request := asJSON(x.RequestBody)
 	for _, m := range regexp.MustCompile(`/((components|codes|models|environments)/[^/"]+/versions/[^/"]+|computes/[^/"]+)`).FindAllString(request, -1) {
 		if !strings.Contains(m, "non_existent") && x.Status < http.StatusBadRequest {
-			w.put(t, map[string]any{"id": ws + m, "name": m[strings.LastIndex(m, "/")+1:], "properties": map[string]any{}}, false)
+			properties := map[string]any{}
+			if strings.HasPrefix(m, "/computes/") {
+				properties = withoutNodes
+			}
+			w.put(t, map[string]any{"id": ws + m, "name": m[strings.LastIndex(m, "/")+1:], "properties": properties}, false)
 		}
 	}
 	for _, m := range regexp.MustCompile(`"environmentId":"azureml:([^/":]+):([^/":]+)"`).FindAllStringSubmatch(request, -1) {

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,8 +105,8 @@ type world struct {
 	// emulator's own.
 	renamed map[string]string
 	story   []recording
-	old     bool // told by the older generation of the service
-	passed  time.Duration
+	old     bool         // told by the older generation of the service
+	passed  atomic.Int64 // how far its clock is ahead, in nanoseconds; jobs ask it too
 }
 
 var (
@@ -117,7 +118,7 @@ var (
 func newWorld(t *testing.T, story []recording) *world {
 	t.Helper()
 	w := &world{story: story, renamed: map[string]string{}}
-	e, err := New(&Options{Pace: PaceReal, Now: func() time.Time { return time.Now().Add(w.passed) }})
+	e, err := New(&Options{Pace: PaceReal, Now: func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func (w *world) witness(t *testing.T, x recording) {
 		if !behind(x, resp, body) {
 			break
 		}
-		w.passed += wait
+		w.passed.Add(int64(wait))
 	}
 	c := &comparison{world: w, x: x}
 	if resp.StatusCode != x.Status {
