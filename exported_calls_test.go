@@ -74,7 +74,7 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"ComputesClient.ListNodes", c.Computes().ListNodes, []any{ctx, "cluster"}},
 		{"ComputesClient.Delete", c.Computes().Delete, []any{ctx, "cluster"}},
 		{"ComputesClient.BeginDelete", c.Computes().BeginDelete, []any{ctx, "cluster"}},
-		{"InvokeEndpoint", InvokeEndpoint, []any{"digits", Invocation{Input: URIFolder{URI: callPlace}}}},
+		{"NewEndpointScheduleAction", NewEndpointScheduleAction, []any{"digits", Invocation{Input: URIFolder{URI: callPlace}}}},
 		{"SchedulesClient.Get", c.Schedules().Get, []any{ctx, "nightly"}},
 		{"SchedulesClient.List", c.Schedules().List, []any{ctx}},
 		{"SchedulesClient.CreateOrUpdate", c.Schedules().CreateOrUpdate, []any{ctx, "nightly", callSchedule()}},

@@ -31,7 +31,7 @@ func TestClientsThatNobodyMade(t *testing.T) {
 // needsClient reports whether a call needs a client.
 func needsClient(name string) bool {
 	switch name {
-	case "NewClient", "FindWorkspace", "ParseReference", "Check", "ReadRows", "InvokeEndpoint":
+	case "NewClient", "FindWorkspace", "ParseReference", "Check", "ReadRows", "NewEndpointScheduleAction":
 		return false
 	}
 	return true

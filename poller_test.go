@@ -236,7 +236,7 @@ func TestResumeOfAJobAndOfADeletion(t *testing.T) {
 func TestResumeOfASchedule(t *testing.T) {
 	s := &scheduleService{stored: `{"name":"nightly"}`}
 	c := newTestClient(t, s.ServeHTTP)
-	action, err := InvokeEndpoint("digits", Invocation{Input: URIFolder{URI: "https://a.blob.core.windows.net/c/f/"}})
+	action, err := NewEndpointScheduleAction("digits", Invocation{Input: URIFolder{URI: "https://a.blob.core.windows.net/c/f/"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func checkSchedule(op operation, schedule Schedule) error {
 		return op.invalid("Schedule.Trigger", "is missing", `set it to CronTrigger{Expression: "0 2 * * *"}, for example`)
 	}
 	if wire.Indirect(schedule.Action) == nil {
-		return op.invalid("Schedule.Action", "is missing", "set it to what InvokeEndpoint returns, for example")
+		return op.invalid("Schedule.Action", "is missing", "set it to what NewEndpointScheduleAction returns, for example")
 	}
 	return checkTags(op, schedule.Tags)
 }
@@ -239,8 +239,8 @@ type ScheduleAction interface{ scheduleAction() }
 
 // EndpointScheduleAction invokes a batch endpoint.
 type EndpointScheduleAction struct {
-	// Definition says which endpoint, and with what. Its form is not published; [InvokeEndpoint]
-	// makes one. Required.
+	// Definition says which endpoint, and with what. Its form is not published;
+	// [NewEndpointScheduleAction] makes one. Required.
 	Definition json.RawMessage `wire:"endpointInvocationDefinition"`
 	// Extra holds members that this version does not know.
 	Extra map[string]json.RawMessage
@@ -270,15 +270,16 @@ func (UnknownScheduleAction) scheduleAction()  {}
 var _ = wire.OneOf[ScheduleAction]("actionType", UnknownScheduleAction{},
 	wire.Kind(EndpointScheduleAction{}, "InvokeBatchEndpoint"), wire.Kind(JobScheduleAction{}, "CreateJob"))
 
-// InvokeEndpoint returns the action that invokes an endpoint of the workspace with an invocation.
-// The service has not published the form of the definition: this one has endpointName,
-// deploymentName and, as properties, what [EndpointsClient.Invoke] posts. The emulator takes it;
-// try it on a schedule of your workspace before you rely on it.
+// NewEndpointScheduleAction returns the action that invokes an endpoint of the workspace with an
+// invocation each time that the schedule fires. It sends nothing. The service has not published the
+// form of the definition: this one has endpointName, deploymentName and, as properties, what
+// [EndpointsClient.Invoke] posts. The emulator takes it; try it on a schedule of your workspace
+// before you rely on it.
 //
 // Inputs are sent as they are: name registered data by its ARM id, and upload local files first. A
 // Key has no effect, because each firing starts a job of its own; leave Outputs empty, or the
 // second job finds the first one's file.
-func InvokeEndpoint(endpoint string, invocation Invocation) (EndpointScheduleAction, error) {
+func NewEndpointScheduleAction(endpoint string, invocation Invocation) (EndpointScheduleAction, error) {
 	op := operation{"schedule an invocation of", "endpoint", endpoint}
 	if err := cmp.Or(checkName(op, "endpoint", endpoint), checkInvocation(op, invocation)); err != nil {
 		return EndpointScheduleAction{}, err

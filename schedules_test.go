@@ -52,7 +52,7 @@ func TestScheduleOnTheWire(t *testing.T) {
 		"trigger":{"triggerType":"Recurrence","frequency":"Week","interval":2,"schedule":{"hours":[2],"minutes":[0,30],"weekDays":["Monday"],"monthDays":null},"timeZone":"UTC"},
 		"action":{"actionType":"InvokeBatchEndpoint","endpointInvocationDefinition":{"endpointName":"digits"}}}}`}
 	c := newTestClient(t, s.ServeHTTP)
-	action, err := InvokeEndpoint("digits", Invocation{Deployment: "blue", Input: URIFolder{URI: "https://a.blob.core.windows.net/c/f/"}, MiniBatchSize: 5})
+	action, err := NewEndpointScheduleAction("digits", Invocation{Deployment: "blue", Input: URIFolder{URI: "https://a.blob.core.windows.net/c/f/"}, MiniBatchSize: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,11 +119,11 @@ func TestSchedulesAreChecked(t *testing.T) {
 		}
 	}
 	for name, inv := range map[string]Invocation{"nothing": {}, "local": {Input: LocalPath{Path: "schedules.go"}}} {
-		if _, err := InvokeEndpoint("digits", inv); !asError(err, new(*ArgumentError)) {
+		if _, err := NewEndpointScheduleAction("digits", inv); !asError(err, new(*ArgumentError)) {
 			t.Errorf("%s: %v, want an *ArgumentError", name, err)
 		}
 	}
-	if _, err := InvokeEndpoint("", Invocation{Input: URIFolder{URI: "https://a.blob.core.windows.net/c"}}); !asError(err, new(*ArgumentError)) {
+	if _, err := NewEndpointScheduleAction("", Invocation{Input: URIFolder{URI: "https://a.blob.core.windows.net/c"}}); !asError(err, new(*ArgumentError)) {
 		t.Errorf("no endpoint: %v, want an *ArgumentError", err)
 	}
 }

@@ -136,7 +136,7 @@ func invokedEndpoint(m *mapping) azmlbatch.ScheduleAction {
 	endpoint := ""
 	m.word("endpoint_name", &endpoint)
 	inv := invocation(m)
-	action, err := azmlbatch.InvokeEndpoint(endpoint, inv)
+	action, err := azmlbatch.NewEndpointScheduleAction(endpoint, inv)
 	var argument *azmlbatch.ArgumentError
 	if errors.As(err, &argument) && endpoint != "" {
 		m.bad("", m.node, fmt.Sprintf("%s: %s", argument.Argument, argument.Problem), argument.Remedy)

@@ -45,7 +45,7 @@ func TestSchedules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	action, err := azmlbatch.InvokeEndpoint("digits", azmlbatch.Invocation{Deployment: "blue", MiniBatchSize: 5,
+	action, err := azmlbatch.NewEndpointScheduleAction("digits", azmlbatch.Invocation{Deployment: "blue", MiniBatchSize: 5,
 		Inputs: azmlbatch.Inputs{"images": azmlbatch.URIFolder{URI: "https://account.blob.core.windows.net/c/images/", Mode: azmlbatch.DataModeReadOnlyMount}}})
 	if err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ type Spec struct {
 	// pipeline component, may be a local folder.
 	Components []azmlbatch.Component
 	// Schedules by Name. They come last: one that is new or changed fires only after the
-	// deployments are there. The Action of azmlbatch.InvokeEndpoint invokes an endpoint.
+	// deployments are there. The Action of azmlbatch.NewEndpointScheduleAction invokes an endpoint.
 	Schedules []azmlbatch.Schedule
 	// Datastores says where local content of models, data assets and build contexts is uploaded to:
 	// the name of a datastore by local path, as written in the Spec. What it does not name goes to

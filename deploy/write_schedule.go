@@ -85,7 +85,7 @@ func (m *yamlMap) list(key, tag string, values []string) {
 	}
 }
 
-// endpointInvocation is what azmlbatch.InvokeEndpoint makes.
+// endpointInvocation is what azmlbatch.NewEndpointScheduleAction makes.
 type endpointInvocation struct {
 	EndpointName   string
 	DeploymentName string

@@ -50,7 +50,7 @@
 //   - Registries on the management host, and who may use them, are not played.
 //   - A schedule fires when the emulator runs: times that pass while it does not are skipped. The
 //     service has not published how a schedule names what it invokes; see
-//     [azmlbatch.InvokeEndpoint] for the form that the emulator takes.
+//     [azmlbatch.NewEndpointScheduleAction] for the form that the emulator takes.
 //   - Of jobs that ARM makes, commands and pipelines run; sweeps, AutoML, Spark and other kinds of
 //     steps are refused. A command runs once, whatever its instance count and distribution say, and
 //     every step runs again: none is reused. Loops and conditions in pipelines are refused.

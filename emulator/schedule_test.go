@@ -29,7 +29,7 @@ func TestSchedules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	action, err := azmlbatch.InvokeEndpoint(endpoint, azmlbatch.Invocation{Input: azmlbatch.URIFolder{URI: data.URI}, DisplayName: "nightly"})
+	action, err := azmlbatch.NewEndpointScheduleAction(endpoint, azmlbatch.Invocation{Input: azmlbatch.URIFolder{URI: data.URI}, DisplayName: "nightly"})
 	if err != nil {
 		t.Fatal(err)
 	}
