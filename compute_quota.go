@@ -3,9 +3,13 @@ package azmlbatch
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
@@ -85,4 +89,93 @@ func listInRegion[T any](ctx context.Context, c *Client, op operation, collectio
 			}
 		}
 	}
+}
+
+// Quotas are the sizes of machines that clusters can have in the workspace's region, and how much
+// of each quota there is used. Get them from [ComputesClient.Quotas].
+type Quotas struct {
+	// VMSizes of the region, as [ComputesClient.ListVMSizes] has them.
+	VMSizes []VMSize
+	// Usages in the region, as [ComputesClient.ListUsages] has them.
+	Usages []Usage
+}
+
+// Quotas reads both lists at once. [Quotas.OfCluster] then says what a cluster has room for. It
+// takes Reader on the subscription.
+func (c ComputesClient) Quotas(ctx context.Context) (Quotas, error) {
+	var q Quotas
+	var failed error
+	var both sync.WaitGroup
+	both.Go(func() { q.VMSizes, failed = collected(c.ListVMSizes(ctx)) })
+	usages, err := collected(c.ListUsages(ctx))
+	both.Wait()
+	q.Usages = usages
+	if err == nil {
+		err = failed
+	}
+	return q, err
+}
+
+// A ClusterQuota is the quota that the nodes of a cluster count against: the dedicated cores of one
+// family of machines in the subscription.
+type ClusterQuota struct {
+	// Unknown says why the quota of the cluster cannot be told, for example because its nodes have
+	// low priority. The other fields are then zero. Empty if the quota is known.
+	Unknown string
+	// Usage of the family's cores, by the cluster and by all others.
+	Usage Usage
+	// Own is how many of these cores the cluster itself uses; 0 for one that does not exist.
+	Own int64
+	// VCPUs of one node.
+	VCPUs int
+}
+
+// MaxNodes is how many nodes the quota allows at most, if nobody else uses any of it.
+func (q ClusterQuota) MaxNodes() int { return q.nodes(q.Usage.Limit) }
+
+// RoomNodes is how many nodes the quota allows beside what others use of it now. Others may give
+// back what they use.
+func (q ClusterQuota) RoomNodes() int { return q.nodes(q.Usage.Limit - q.Usage.CurrentValue + q.Own) }
+
+func (q ClusterQuota) nodes(cores int64) int {
+	if q.VCPUs <= 0 {
+		return 0
+	}
+	return int(max(cores, 0) / int64(q.VCPUs))
+}
+
+// OfCluster finds the quota that the nodes of a cluster count against, whether the cluster exists
+// or not. It sends nothing.
+func (q Quotas) OfCluster(c Compute) ClusterQuota {
+	cluster, ok := wire.Indirect(c.Properties).(AmlCompute)
+	if !ok {
+		return ClusterQuota{Unknown: "the compute is no cluster"}
+	}
+	if strings.EqualFold(string(cluster.VMPriority), string(VMPriorityLowPriority)) {
+		return ClusterQuota{Unknown: "the service does not tell it for low-priority nodes"}
+	}
+	at := slices.IndexFunc(q.VMSizes, func(s VMSize) bool { return cluster.SameVMSize(s.Name) })
+	if at < 0 {
+		return ClusterQuota{Unknown: fmt.Sprintf("the region has no size %q", cluster.VMSize)}
+	}
+	family := q.VMSizes[at].Family
+	of := slices.IndexFunc(q.Usages, func(u Usage) bool { return u.isOf("vmFamily", family) })
+	if of < 0 {
+		return ClusterQuota{Unknown: fmt.Sprintf("the service tells none for family %q", family)}
+	}
+	found := ClusterQuota{Usage: q.Usages[of], VCPUs: q.VMSizes[at].VCPUs}
+	for _, u := range q.Usages {
+		if c.ID != "" && u.isOf("workspaces/computes", family) && strings.Contains(strings.ToLower(u.ID), strings.ToLower(c.ID)+"/") {
+			found.Own = u.CurrentValue
+		}
+	}
+	return found
+}
+
+// isOf reports whether a usage is of a kind, and of the dedicated cores of a family. The family is
+// standardDSv2Family, its usages "Standard DSv2 Family Cluster Dedicated vCPUs".
+func (u Usage) isOf(kind, family string) bool {
+	name := strings.ReplaceAll(u.Name, " ", "")
+	return strings.EqualFold(u.Type, "Microsoft.MachineLearningServices/"+kind+"/usages") &&
+		strings.EqualFold(name, family+"ClusterDedicatedvCPUs")
 }

@@ -71,6 +71,7 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"ComputesClient.Scale", c.Computes().Scale, []any{ctx, "cluster", 0, 1}},
 		{"ComputesClient.ListUsages", c.Computes().ListUsages, []any{ctx}},
 		{"ComputesClient.ListVMSizes", c.Computes().ListVMSizes, []any{ctx}},
+		{"ComputesClient.Quotas", c.Computes().Quotas, []any{ctx}},
 		{"ComputesClient.ListNodes", c.Computes().ListNodes, []any{ctx, "cluster"}},
 		{"ComputesClient.Delete", c.Computes().Delete, []any{ctx, "cluster"}},
 		{"ComputesClient.BeginDelete", c.Computes().BeginDelete, []any{ctx, "cluster"}},

@@ -102,3 +102,14 @@ const (
 	ListViewArchivedOnly ListView = "ArchivedOnly" // shows only what is archived
 	ListViewAll          ListView = "All"          // shows both
 )
+
+// collected is everything that a loop yields.
+func collected[T any](items iter.Seq2[T, error]) (all []T, err error) {
+	for v, err := range items {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}

@@ -64,8 +64,17 @@ func (w *WorkspaceDetails) UnmarshalJSON(b []byte) error { return wire.Decode(b,
 
 func (w WorkspaceDetails) MarshalJSON() ([]byte, error) { return wire.Encode(w, wire.ForCaller) }
 
-// WorkspaceDetails reads the workspace in one request.
+// WorkspaceDetails reads the workspace in one request. Calls that need its region or its data plane
+// use what was read last.
 func (c *Client) WorkspaceDetails(ctx context.Context) (WorkspaceDetails, error) {
+	d, err := c.readDetails(ctx)
+	if err == nil {
+		err = c.details.set(ctx, d)
+	}
+	return d, err
+}
+
+func (c *Client) readDetails(ctx context.Context) (WorkspaceDetails, error) {
 	if err := c.ready(operation{"get", "workspace", ""}); err != nil {
 		return WorkspaceDetails{}, err
 	}
@@ -78,7 +87,7 @@ func (c *Client) knownDetails(ctx context.Context) (WorkspaceDetails, error) {
 	if err := c.ready(operation{"get", "workspace", ""}); err != nil {
 		return WorkspaceDetails{}, err
 	}
-	d, err := c.details.get(ctx, nil, c.WorkspaceDetails)
+	d, err := c.details.get(ctx, nil, c.readDetails)
 	return d, operation{"get", "workspace", c.workspace.Name}.failed(err)
 }
 

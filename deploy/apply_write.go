@@ -15,11 +15,7 @@ func (i *computeItem) reread(ctx context.Context, client *azmlbatch.Client) erro
 }
 
 func (i *computeItem) send(ctx context.Context, client *azmlbatch.Client) (func(context.Context, *azmlbatch.WaitOptions) error, error) {
-	want := i.want
-	if i.have != nil {
-		want = overlay(want, *i.have, computeFields)
-	}
-	return sent(client.Computes().BeginCreateOrUpdate(ctx, want.Name, want))
+	return sent(client.Computes().BeginCreateOrUpdate(ctx, i.want.Name, i.wanted()))
 }
 
 func (i *endpointItem) reread(ctx context.Context, client *azmlbatch.Client) error {

@@ -112,8 +112,8 @@ func (c *checker) nodes(p part, d azmlbatch.Deployment, compute target) {
 		cluster, ok := clusterOf(v)
 		if v.Name == compute.own.name && ok && d.Resources.InstanceCount > cluster.MaxNodes {
 			c.bad(p, "Resources.InstanceCount",
-				fmt.Sprintf("is %d, but compute %q has at most %d nodes, so jobs would wait forever",
-					d.Resources.InstanceCount, v.Name, cluster.MaxNodes), "lower it, or raise the maximum of the compute",
+				fmt.Sprintf("is %d, but compute %q has at most %s, so jobs would wait forever",
+					d.Resources.InstanceCount, v.Name, nodes(cluster.MaxNodes)), "lower it, or raise the maximum of the compute",
 				nil)
 		}
 	}

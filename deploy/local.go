@@ -42,7 +42,9 @@ func Local(ctx context.Context, client *azmlbatch.Client, spec Spec, options *Lo
 	if err != nil {
 		return Result{}, err
 	}
-	changes, err := Plan(ctx, client, spec, &PlanOptions{SmokeInput: o.SmokeInput, Python: o.Python})
+	p := newPlanner(client, spec, &PlanOptions{SmokeInput: o.SmokeInput, Python: o.Python})
+	p.dryRun = true
+	changes, err := p.changesOf(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -55,6 +57,7 @@ func Local(ctx context.Context, client *azmlbatch.Client, spec Spec, options *Lo
 // stand in.
 func standIn(ctx context.Context, client *azmlbatch.Client, spec *Spec) (names []string, err error) {
 	p := newPlanner(client, *spec, nil)
+	p.dryRun = true
 	if err := p.collect(ctx); err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ type Changes struct {
 // It reads everything at once, two requests deep, and hashes local content. Mistakes that can be
 // found before anything is sent are returned together, each a *[SpecError]: those of [Spec.Check],
 // names that the service refuses, scripts that do not parse, references to what does not exist,
-// jobs that ask for more nodes than their cluster has.
+// jobs that ask for more nodes than their cluster has, or than the quota of the subscription allows.
 //
 // A field that the Spec leaves empty means the service's default, which is no change where the
 // workspace has it. Nor are other spellings of one value: the case of enums and sizes, durations,
@@ -103,7 +103,11 @@ func Plan(ctx context.Context, client *azmlbatch.Client, spec Spec, options *Pla
 	if err := spec.Check(); err != nil {
 		return nil, err
 	}
-	p := newPlanner(client, spec, options)
+	return newPlanner(client, spec, options).changesOf(ctx)
+}
+
+// changesOf reads and compares.
+func (p *planner) changesOf(ctx context.Context) (*Changes, error) {
 	if err := errors.Join(p.collect(ctx), p.preflight(ctx)); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,8 @@ type computeItem struct {
 	planned
 	want  azmlbatch.Compute
 	have  *azmlbatch.Compute
-	ready *step // after which its operation has ended; nil if there is none
+	quota *azmlbatch.ClusterQuota // nil where it does not matter
+	ready *step                   // after which its operation has ended; nil if there is none
 }
 
 // computeFields are how computes compare: the size in any case
@@ -57,7 +58,7 @@ func (i *computeItem) read(ctx context.Context, client *azmlbatch.Client) error 
 func (i *computeItem) plan(context.Context) (Change, error) {
 	c := newChange(i.part())
 	if i.have == nil {
-		c.Action, c.Notes = ActionCreate, costOf(i.want)
+		c.Action, c.Notes = ActionCreate, append(costOf(i.want), i.quotaNotes()...)
 		return c, nil
 	}
 	c.Action = ActionLeave
@@ -65,7 +66,7 @@ func (i *computeItem) plan(context.Context) (Change, error) {
 	if different := locationChange(i.want.Location, i.have.Location); different != nil {
 		c.Fields = append(c.Fields, *different)
 	}
-	c.Notes = quotaNotes(*i.have)
+	c.Notes = append(nodeErrors(*i.have), i.quotaNotes()...)
 	switch state := i.have.ProvisioningState; {
 	case len(c.Fields) > 0:
 		c.Action = ActionChange
@@ -100,14 +101,14 @@ func locationChange(want, have string) *FieldChange {
 // costOf says what a new cluster costs without doing anything.
 func costOf(c azmlbatch.Compute) []string {
 	if cluster, ok := clusterOf(c); ok && cluster.MinNodes > 0 {
-		return []string{fmt.Sprintf("%d nodes run, and cost, also without jobs", cluster.MinNodes)}
+		return []string{fmt.Sprintf("it keeps %s running, also without jobs, and that costs", nodes(cluster.MinNodes))}
 	}
 	return nil
 }
 
-// quotaNotes are the reasons why a cluster has fewer nodes than it was asked for, such as an
+// nodeErrors are the reasons why a cluster has fewer nodes than it was asked for, such as an
 // exceeded quota.
-func quotaNotes(c azmlbatch.Compute) (notes []string) {
+func nodeErrors(c azmlbatch.Compute) (notes []string) {
 	if cluster, ok := clusterOf(c); ok {
 		for _, e := range cluster.Errors {
 			notes = append(notes, "its nodes do not start: "+shownText("", strings.Join(strings.Fields(string(e)), " ")))

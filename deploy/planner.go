@@ -36,6 +36,7 @@ type planner struct {
 	client  *azmlbatch.Client
 	spec    Spec
 	options PlanOptions
+	dryRun  bool // on an emulator, whose quotas mean nothing
 
 	items     []item // those first that others refer to
 	byPart    map[part]item
@@ -44,6 +45,7 @@ type planner struct {
 	outside   map[azmlbatch.Reference]*outsider
 	rollouts  []*rollout
 	switches  []Change // what the rollouts do
+	region    string   // of the workspace, empty if nothing asks for it
 }
 
 func newPlanner(client *azmlbatch.Client, spec Spec, options *PlanOptions) *planner {
@@ -115,7 +117,7 @@ func (p *planner) addEndpoint(v azmlbatch.Endpoint, own bool) {
 }
 
 // read asks for everything at once, and then, for local content that no version has, whether
-// storage has it.
+// storage has it, and for clusters that are to have more nodes, for their quota.
 func (p *planner) read(ctx context.Context) error {
 	var reads []func(context.Context) error
 	for _, i := range p.items {
@@ -130,16 +132,19 @@ func (p *planner) read(ctx context.Context) error {
 			return err
 		})
 	}
+	if p.hasClusters() { // so that the quotas, which are those of its region, take one request more, not two
+		reads = append(reads, p.readRegion)
+	}
 	if err := together(ctx, reads...); err != nil {
 		return err
 	}
-	var uploads []func(context.Context) error
+	then := []func(context.Context) error{p.readQuotas}
 	for _, i := range p.items {
 		if u, ok := i.(uploader); ok && u.local() {
-			uploads = append(uploads, func(ctx context.Context) error { return u.findUpload(ctx, p.client) })
+			then = append(then, func(ctx context.Context) error { return u.findUpload(ctx, p.client) })
 		}
 	}
-	return together(ctx, uploads...)
+	return together(ctx, then...)
 }
 
 // uploader is an item with local content that goes to a datastore.
@@ -271,8 +276,11 @@ func (p *planner) checkFound() error {
 		}
 	}
 	for _, i := range p.items {
-		if d, ok := i.(*deploymentItem); ok {
-			bad = append(bad, d.tooManyNodes())
+		switch i := i.(type) {
+		case *deploymentItem:
+			bad = append(bad, i.tooManyNodes())
+		case *computeItem:
+			bad = append(bad, p.beyondQuota(i))
 		}
 	}
 	return errors.Join(append(bad, p.checkDefaults()...)...)
@@ -300,7 +308,7 @@ func (i *deploymentItem) tooManyNodes() error {
 		cluster, ok := clusterOf(*l.outside.compute)
 		if wants := max(i.want.Deployment.Resources.InstanceCount, 1); ok && wants > cluster.MaxNodes {
 			return &SpecError{Part: i.part().String(), Field: "Resources.InstanceCount", part: i.part(),
-				Problem: fmt.Sprintf("is %d, but compute %q has at most %d nodes, so jobs would wait forever", wants, l.outside.compute.Name, cluster.MaxNodes),
+				Problem: fmt.Sprintf("is %d, but compute %q has at most %s, so jobs would wait forever", wants, l.outside.compute.Name, nodes(cluster.MaxNodes)),
 				Remedy:  "lower it, or raise the maximum of the compute"}
 		}
 	}

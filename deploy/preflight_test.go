@@ -37,7 +37,7 @@ func TestPreflight(t *testing.T) {
 			`endpoint "digits": DefaultDeployment: "green" is no deployment of the endpoint; add it to the Spec, or name another one`},
 		{"a small cluster of the workspace", func(s *deploy.Spec) {
 			s.Computes, s.Deployments[0].Deployment.Compute, s.Deployments[0].Deployment.Resources.InstanceCount = nil, "small", 3
-		}, part + `Resources.InstanceCount: is 3, but compute "small" has at most 1 nodes, so jobs would wait forever; lower it, or raise the maximum of the compute`},
+		}, part + `Resources.InstanceCount: is 3, but compute "small" has at most 1 node, so jobs would wait forever; lower it, or raise the maximum of the compute`},
 		{"an empty folder", func(s *deploy.Spec) {
 			write(t, map[string]string{"nothing/.amlignore": "*\n"})
 			s.Models[0].ModelURI = "nothing"

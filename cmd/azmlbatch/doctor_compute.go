@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch"
@@ -91,26 +90,15 @@ func (d *doctor) checkQuota(ctx context.Context) {
 	if len(d.clusters) == 0 {
 		return
 	}
-	sizes, usages := []azmlbatch.VMSize{}, []azmlbatch.Usage{}
-	for size, err := range d.client.Computes().ListVMSizes(ctx) {
-		if err != nil {
-			d.quotaUnknown(err)
-			return
-		}
-		sizes = append(sizes, size)
-	}
-	for usage, err := range d.client.Computes().ListUsages(ctx) {
-		if err != nil {
-			d.quotaUnknown(err)
-			return
-		}
-		usages = append(usages, usage)
+	quotas, err := d.client.Computes().Quotas(ctx)
+	if err != nil {
+		d.quotaUnknown(err)
+		return
 	}
 	for _, name := range sortedKeys(d.clusters) {
-		if d.clusters[name].ProvisioningState == azmlbatch.ProvisioningStateFailed {
-			continue
+		if c := d.clusters[name]; c.ProvisioningState != azmlbatch.ProvisioningStateFailed {
+			d.add(quotaFinding(c, quotas.OfCluster(c)))
 		}
-		d.add(clusterQuota(d.clusters[name], sizes, usages))
 	}
 }
 
@@ -122,57 +110,26 @@ func (d *doctor) quotaUnknown(err error) {
 	d.failed("quota", statusUnknown, err, remedy)
 }
 
-// clusterQuota is whether the quota of the machines' family lets a cluster grow to its maximum.
-func clusterQuota(c azmlbatch.Compute, sizes []azmlbatch.VMSize, usages []azmlbatch.Usage) finding {
-	f := finding{Check: "quota of cluster " + c.Name, Status: statusUnknown}
-	properties, _ := c.Properties.(azmlbatch.AmlCompute)
-	if properties.VMPriority == azmlbatch.VMPriorityLowPriority {
-		f.Detail = "the service does not tell it for low-priority nodes"
-		return f
-	}
-	at := slices.IndexFunc(sizes, func(s azmlbatch.VMSize) bool { return properties.SameVMSize(s.Name) })
-	if at < 0 {
-		f.Detail = "the region has no size " + properties.VMSize
-		return f
-	}
-	family := sizes[at].Family
-	of := slices.IndexFunc(usages, func(u azmlbatch.Usage) bool { return isUsage(u, "vmFamily", family) })
-	if of < 0 {
-		f.Detail = "the service tells none for family " + family
-		return f
-	}
-	own := int64(0) // what of it the cluster itself takes
-	for _, u := range usages {
-		if isUsage(u, "workspaces/computes", family) && strings.Contains(strings.ToLower(u.ID), strings.ToLower(c.ID)+"/") {
-			own = u.CurrentValue
-		}
-	}
-	return quotaFinding(f, usages[of], own, properties.MaxNodes, sizes[at].VCPUs)
-}
-
 // quotaFinding tells a quota that has no room for a single node from one that only keeps the cluster from its maximum.
-func quotaFinding(f finding, usage azmlbatch.Usage, own int64, nodes, cores int) finding {
-	needed, others := int64(nodes)*int64(cores), usage.CurrentValue-own
+func quotaFinding(c azmlbatch.Compute, quota azmlbatch.ClusterQuota) finding {
+	f := finding{Check: "quota of cluster " + c.Name, Status: statusUnknown, Detail: quota.Unknown}
+	if quota.Unknown != "" {
+		return f
+	}
+	properties, _ := c.Properties.(azmlbatch.AmlCompute)
+	usage, needed := quota.Usage, int64(properties.MaxNodes)*int64(quota.VCPUs)
 	f.Status = statusOK
 	f.Detail = fmt.Sprintf("%s: %d of %d cores are used, the cluster may take %d", usage.Name, usage.CurrentValue, usage.Limit, needed)
-	switch room := usage.Limit - others; {
-	case room < int64(cores):
+	switch room := quota.RoomNodes(); {
+	case room < 1:
 		f.Status = statusMissing
-	case room < needed:
+	case room < properties.MaxNodes:
 		f.Status = statusOptional
 	default:
 		return f
 	}
-	f.Remedy = fmt.Sprintf("ask for a quota of %d at https://ml.azure.com/quota, or use fewer or smaller nodes", needed+others)
+	f.Remedy = fmt.Sprintf("ask for a quota of %d at https://ml.azure.com/quota, or use fewer or smaller nodes", needed+usage.CurrentValue-quota.Own)
 	return f
-}
-
-// isUsage reports whether a usage is of a kind, and of the dedicated cores of a family. The family is
-// standardDSv2Family, its usages "Standard DSv2 Family Cluster Dedicated vCPUs".
-func isUsage(u azmlbatch.Usage, kind, family string) bool {
-	name := strings.ReplaceAll(u.Name, " ", "")
-	return strings.EqualFold(u.Type, "Microsoft.MachineLearningServices/"+kind+"/usages") &&
-		strings.EqualFold(name, family+"ClusterDedicatedvCPUs")
 }
 
 // checkEndpoints looks whether each endpoint can take a job.
