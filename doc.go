@@ -124,8 +124,9 @@
 //	                                                     with a user-assigned identity also Managed Identity
 //	                                                     Operator
 //	Client.Upload                                        the storage role for writing
-//	Rows, Download, Jobs().ListOutputs, OpenOutput,      the storage role for reading
-//	ListLogs, OpenLog, FollowLogs
+//	Rows, Download, ListFiles, OpenFile,                 the storage role for reading
+//	Jobs().ListOutputs, OpenOutput, ListLogs, OpenLog,
+//	FollowLogs
 //
 // The storage roles are Storage Blob Data Reader and, for writing, Storage Blob Data Contributor,
 // on the storage account. A datastore with secrets needs neither: AzureML Data Scientist may use

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -191,6 +192,41 @@ func ExampleDataClient_Upload() {
 	}
 	fmt.Println(data.Name, data.Version, data.DataType)
 	// Output: images 1 uri_folder
+}
+
+func ExampleClient_ListFiles() {
+	azure, err := emulator.New(nil) // against Azure: azmlbatch.NewClient(workspace, credential, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer azure.Close()
+	client, err := azure.Client(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	folder, err := client.Upload(ctx, "testdata/vases", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for f, err := range client.ListFiles(ctx, folder.URI) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		body, err := client.OpenFile(ctx, f.URI)
+		if err != nil {
+			log.Fatal(err)
+		}
+		text, err := io.ReadAll(body)
+		body.Close()
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s, %d bytes: %q\n", f.Name, f.Size, text)
+	}
+	// Output:
+	// a.txt, 4 bytes: "clay"
+	// b.txt, 5 bytes: "glaze"
 }
 
 func ExampleComputesClient_CreateOrUpdate() {

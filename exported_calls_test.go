@@ -64,6 +64,8 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"Client.UploadReader", c.UploadReader, []any{ctx, io.Reader(strings.NewReader("1")), "model.pkl", (*UploadOptions)(nil)}},
 		{"Client.FindUpload", c.FindUpload, []any{ctx, p.file}},
 		{"Client.Download", c.Download, []any{ctx, callPlace, p.results, (*DownloadOptions)(nil)}},
+		{"Client.ListFiles", c.ListFiles, []any{ctx, callPlace}},
+		{"Client.OpenFile", c.OpenFile, []any{ctx, callPlace + "/a"}},
 		{"ComputesClient.Get", c.Computes().Get, []any{ctx, "cluster"}},
 		{"ComputesClient.List", c.Computes().List, []any{ctx}},
 		{"ComputesClient.CreateOrUpdate", c.Computes().CreateOrUpdate, []any{ctx, "cluster", Compute{Properties: AmlCompute{VMSize: "STANDARD_D2_V2", MaxNodes: 1}}}},
