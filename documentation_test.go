@@ -32,7 +32,7 @@ func parse(t *testing.T, dir string, tests bool) (files []*ast.File) {
 }
 
 // publicRooms are the packages that users import.
-var publicRooms = []string{".", "emulator", "scoring", "deploy"}
+var publicRooms = []string{".", "emulator", "scoring", "deploy", "ui"}
 
 // TestExamplesStandAlone lets pkg.go.dev show each example as a whole program: whoever copies one has no undefined function.
 func TestExamplesStandAlone(t *testing.T) {
@@ -55,7 +55,7 @@ func TestExamplesStandAlone(t *testing.T) {
 // TestExportedFunctionsAreUsedByTests finds functions and methods that neither a test nor an example calls.
 func TestExportedFunctionsAreUsedByTests(t *testing.T) {
 	used := map[string]bool{}
-	for _, dir := range []string{".", "emulator", "scoring", "deploy", "cmd/azmlbatch", "examples/quickstart", "interop"} {
+	for _, dir := range []string{".", "emulator", "scoring", "deploy", "ui", "cmd/azmlbatch", "examples/quickstart", "interop"} {
 		for _, f := range parse(t, dir, true) {
 			ast.Inspect(f, func(n ast.Node) bool {
 				if id, ok := n.(*ast.Ident); ok {

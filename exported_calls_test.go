@@ -127,6 +127,7 @@ func exportedCalls(c *Client, p callPaths) []exportedCall {
 		{"JobsClient.Counts", c.Jobs().Counts, []any{ctx, "job-1"}},
 		{"JobsClient.ListLogs", c.Jobs().ListLogs, []any{ctx, "job-1"}},
 		{"JobsClient.OpenLog", c.Jobs().OpenLog, []any{ctx, JobLog{Name: "logs/job_result.txt", URI: callPlace + "/a"}}},
+		{"JobsClient.OpenLogAt", c.Jobs().OpenLogAt, []any{ctx, JobLog{Name: "logs/job_result.txt", URI: callPlace + "/a"}, int64(0)}},
 		{"JobsClient.FollowLogs", c.Jobs().FollowLogs, []any{ctx, "job-1"}},
 		{"JobsClient.ListOutputs", c.Jobs().ListOutputs, []any{ctx, "job-1"}},
 		{"JobsClient.OpenOutput", c.Jobs().OpenOutput, []any{ctx, OutputFile{Name: "predictions.csv", URI: callPlace + "/a"}}},

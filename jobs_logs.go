@@ -91,6 +91,20 @@ func (j JobsClient) OpenLog(ctx context.Context, l JobLog) (io.ReadCloser, error
 	return j.openLogAt(ctx, l, 0)
 }
 
+// OpenLogAt reads a log from an offset in bytes to its present end, so that a part of a long log can
+// be read. An offset at or after the end gives an empty reader; a negative one is an
+// [*ArgumentError]. The caller closes the reader.
+func (j JobsClient) OpenLogAt(ctx context.Context, l JobLog, offset int64) (io.ReadCloser, error) {
+	if offset < 0 {
+		return nil, &ArgumentError{Operation: operation{"read", "log", l.Name}.String(), Argument: "offset", Problem: "is negative", Remedy: "it counts bytes from the beginning"}
+	}
+	r, err := j.openLogAt(ctx, l, offset)
+	if HasCode(err, "InvalidRange") {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	return r, err
+}
+
 // openLogAt reads a log from an offset to its present end. An offset at or after the end is an
 // error of storage with the code InvalidRange.
 func (j JobsClient) openLogAt(ctx context.Context, l JobLog, offset int64) (io.ReadCloser, error) {

@@ -55,6 +55,57 @@ func TestFollowLogsReadsOnlyWhatIsNew(t *testing.T) {
 	}
 }
 
+func TestOpenLogAt(t *testing.T) {
+	s := newRunService(t)
+	s.logs = map[string]string{stdoutLog: "one\ntwo\n"}
+	jobs := newTestClient(t, s.ServeHTTP).Jobs()
+	for l, err := range jobs.ListLogs(t.Context(), "job-1") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for offset, want := range map[int64]string{0: "one\ntwo\n", 4: "two\n"} {
+			r, err := jobs.OpenLogAt(t.Context(), l, offset)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(r)
+			r.Close()
+			if string(got) != want || err != nil {
+				t.Errorf("from %d = %q, %v, want %q", offset, got, err, want)
+			}
+		}
+		var mistake *ArgumentError
+		if _, err := jobs.OpenLogAt(t.Context(), l, -1); !errors.As(err, &mistake) {
+			t.Errorf("a negative offset = %v, want *ArgumentError", err)
+		}
+	}
+}
+
+func TestOpenLogAtItsEnd(t *testing.T) {
+	s := newRunService(t)
+	s.logs = map[string]string{stdoutLog: "one\n"}
+	jobs := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, stdoutLog) {
+			answer(416, "", "x-ms-error-code", "InvalidRange")(w, r)
+			return
+		}
+		s.ServeHTTP(w, r)
+	}).Jobs()
+	for l, err := range jobs.ListLogs(t.Context(), "job-1") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := jobs.OpenLogAt(t.Context(), l, l.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if got, err := io.ReadAll(r); len(got) > 0 || err != nil {
+			t.Errorf("at the end = %q, %v, want nothing", got, err)
+		}
+	}
+}
+
 func TestFollowLogsOfOnesOwnChoice(t *testing.T) {
 	s := newRunService(t)
 	s.logs = map[string]string{stdoutLog: "x\n", "logs/sys/master_role.txt": strings.Repeat("y", maxLogLine+1) + "\n\nz"}

@@ -144,6 +144,11 @@ var (
 	tokenPattern = regexp.MustCompile(`[A-Za-z0-9+/]{86}(?:==|%3D%3D)|\beyJ[\w-]+\.[\w-]+\.[\w-]*`)
 )
 
+// Redact removes from a text what may be secret: query strings of URLs, where signatures are, user
+// info, account keys and tokens. The errors of this package are redacted already; use it for text of
+// a job, such as its logs or [JobFailedError.Traceback], before it goes where others read it.
+func Redact(text string) string { return redact(text) }
+
 // redact removes query strings (signatures live there), user info, keys and tokens from text that
 // ends up in errors, logs and spans.
 func redact(s string) string {

@@ -70,3 +70,10 @@ func TestLongTextsAreClipped(t *testing.T) {
 		}
 	}
 }
+
+func TestRedact(t *testing.T) {
+	got := Redact("see https://a.blob.core.windows.net/c/b?sv=1&sig=abc and AccountKey=c2VjcmV0;")
+	if strings.Contains(got, "abc") || strings.Contains(got, "c2VjcmV0") || !strings.Contains(got, "https://a.blob.core.windows.net/c/b") {
+		t.Errorf("Redact = %q", got)
+	}
+}

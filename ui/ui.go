@@ -1,0 +1,90 @@
+package ui
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// Options tune a [Handler]. Nil means the defaults.
+type Options struct {
+	// Token signs a browser in; see [Handler.Link]. Empty means a random one. It is a secret.
+	Token string
+	// Prefix is the path below which the handler is mounted, for example "/batch". The handler
+	// expects it in the path of a request. Empty means the root.
+	Prefix string
+	// Hosts are the names by which browsers reach the handler, without port. Names that are not
+	// listed are refused, because a site can make its own name lead to this machine. "localhost" and
+	// IP addresses are always allowed.
+	Hosts []string
+	// ReadOnly hides and refuses everything that changes something in the workspace.
+	ReadOnly bool
+	// Interval is the time between two looks at what open pages show. 0 means two seconds.
+	Interval time.Duration
+}
+
+const defaultInterval = 2 * time.Second
+
+// A Handler serves the page of one workspace. Get one from [New] and end it with [Handler.Close]. It
+// is safe for concurrent use.
+type Handler struct {
+	client  *azmlbatch.Client
+	options Options
+	access  access
+	views   *renderer
+	hub     *hub
+	jobs    *jobIndex
+	details *detailCache
+	routes  http.Handler
+	now     func() time.Time
+}
+
+// New returns the page of the client's workspace. It sends nothing.
+func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
+	if client == nil {
+		return nil, &azmlbatch.ArgumentError{Operation: "make the page", Argument: "client", Problem: "is nil; make one with NewClient"}
+	}
+	h := &Handler{client: client, now: time.Now}
+	if options != nil {
+		h.options = *options
+	}
+	if h.options.Interval <= 0 {
+		h.options.Interval = defaultInterval
+	}
+	h.options.Prefix = strings.TrimSuffix("/"+strings.Trim(h.options.Prefix, "/"), "/")
+	views, err := newRenderer(h.options.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	h.views = views
+	h.access = newAccess(h.options)
+	h.hub = newHub(h.options.Interval)
+	h.jobs = newJobIndex(h.hub.ctx, client)
+	h.details = newDetailCache(client)
+	h.routes = h.newRoutes()
+	return h, nil
+}
+
+// Link returns the address of the page with the token that signs a browser in. The base is where the
+// handler is reached, for example "http://127.0.0.1:8080". The link is a secret.
+func (h *Handler) Link(base string) string {
+	return strings.TrimSuffix(base, "/") + h.options.Prefix + "/?" + url.Values{tokenParameter: {h.access.token}}.Encode()
+}
+
+// ServeHTTP answers a request of a browser.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setSafeHeaders(w.Header())
+	h.routes.ServeHTTP(w, r)
+}
+
+// Close ends the updates of open pages and waits until nothing runs any more. Requests after it are
+// answered still, but no page updates itself. Closing twice is not an error.
+func (h *Handler) Close() error {
+	h.hub.close()
+	h.jobs.close(context.Background())
+	return nil
+}
