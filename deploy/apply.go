@@ -61,7 +61,8 @@ type Result struct {
 type ConflictError struct {
 	// Resource that has changed, for example `endpoint "digits"`.
 	Resource string
-	// Fields that would change now, with the value that they have now.
+	// Fields that are not as the plan had them, with the value that they have now. Empty if it is
+	// the state of the resource that is another one.
 	Fields []FieldChange
 }
 

@@ -126,23 +126,23 @@ func (a *applier) begin(ctx context.Context, i resource) (func(context.Context, 
 		return nil, err
 	case now.Action == ActionWait:
 		return func(ctx context.Context, o *azmlbatch.WaitOptions) error { return a.settle(ctx, i, o) }, nil
-	case now.Obstacle != "" || !sameFields(was.Fields, now.Fields):
-		return nil, &ConflictError{Resource: now.Resource, Fields: now.Fields}
+	}
+	if changed := unplanned(was.Fields, now.Fields); now.Obstacle != "" || len(changed) > 0 {
+		return nil, &ConflictError{Resource: now.Resource, Fields: changed}
 	}
 	return i.send(ctx, a.client)
 }
 
-// sameFields reports whether the same fields differ, and have the same values in the workspace.
-func sameFields(was, now []FieldChange) bool {
-	if len(was) != len(now) {
-		return false
-	}
-	for n := range was {
-		if was[n].Field != now[n].Field || fmt.Sprint(was[n].Old) != fmt.Sprint(now[n].Old) {
-			return false
+// unplanned are the fields that differ now and that the plan did not show so, with this value in the
+// workspace. Fields that no longer differ are none: an attempt whose operation failed, or somebody
+// with the same in mind, has written them.
+func unplanned(was, now []FieldChange) (changed []FieldChange) {
+	for _, f := range now {
+		if !slices.ContainsFunc(was, func(w FieldChange) bool { return w.Field == f.Field && fmt.Sprint(w.Old) == fmt.Sprint(f.Old) }) {
+			changed = append(changed, f)
 		}
 	}
-	return true
+	return changed
 }
 
 // settle waits for an operation that somebody else has begun, perhaps an Apply that was broken off,

@@ -63,7 +63,7 @@ func TestApplyNoticesAChange(t *testing.T) {
 	spec := studio(t)
 	client, azure := newClient(t)
 	apply(t, client, spec, nil)
-	spec.Endpoints[0].Description = "reads digits well"
+	spec.Endpoints[0].Description, spec.Endpoints[0].Tags = "reads digits well", map[string]string{"team": "a"}
 	changes := plan(t, client, spec, nil)
 	endpoint, err := client.Endpoints().Get(t.Context(), "digits")
 	if err != nil {

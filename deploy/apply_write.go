@@ -88,11 +88,12 @@ func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.
 			return err
 		}
 		var made T
+		changed := unplanned(was.Fields, now.Fields)
 		switch {
 		case now.Action == ActionLeave:
 			made = *i.have
-		case now.Obstacle != "" || now.Action != was.Action || was.Action == ActionChange && !sameFields(was.Fields, now.Fields):
-			return &ConflictError{Resource: now.Resource, Fields: now.Fields}
+		case now.Obstacle != "" || now.Action != was.Action || was.Action == ActionChange && len(changed) > 0:
+			return &ConflictError{Resource: now.Resource, Fields: changed}
 		case now.Action == ActionChange:
 			made, err = i.put(ctx, s.a.client, request)
 		case now.Version == tried: // nobody has taken it: the service means something else

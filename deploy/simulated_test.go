@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/deploy"
 	"github.com/azmlbatch/azmlbatch/emulator"
@@ -65,13 +67,16 @@ func newSimulated(ctx context.Context, takes durations) (*simulated, string, err
 }
 
 // client is that of a new process.
-func (s *simulated) client() (*azmlbatch.Client, error) {
+func (s *simulated) client() (*azmlbatch.Client, error) { return s.clientOver(s) }
+
+// clientOver is a client whose requests go to a transport in front.
+func (s *simulated) clientOver(transport policy.Transporter) (*azmlbatch.Client, error) {
 	clear, err := s.azure.Client(nil)
 	if err != nil {
 		return nil, err
 	}
 	o := new(azmlbatch.ClientOptions)
-	o.Transport = s
+	o.Transport = transport
 	o.Retry.MaxRetries = -1
 	return azmlbatch.NewClient(clear.Workspace(), s.azure.Credential(), o)
 }
