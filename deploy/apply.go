@@ -96,9 +96,10 @@ func (e *ConflictError) Is(target error) bool { return target == azmlbatch.ErrCo
 //
 // A deployment that is tested becomes the default only after it has passed. A change in place of
 // the deployment that is the default takes effect before it can be tested. It is put back when the
-// test fails, and when ctx ends during the test; Apply then blocks for up to two more minutes. It
-// stays changed when the process dies, or when the Apply ends before the test begins: plan and
-// apply again. A deployment with a new name has no such moment.
+// test fails, when ctx ends before it has passed, and when another step fails before it begins;
+// Apply then blocks for up to two more minutes. It stays changed when somebody else has changed it
+// since, and when the process dies: plan and apply again. A deployment with a new name has no such
+// moment.
 //
 // A plan with obstacles is refused before anything is sent.
 func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error) {
@@ -133,6 +134,7 @@ type step struct {
 	name  string
 	after []*step
 	run   func(ctx context.Context, s *step) error
+	undo  func(ctx context.Context) error // when the step is skipped; may be nil
 
 	a       *applier
 	began   time.Time
@@ -156,7 +158,7 @@ func (a *applier) run(ctx context.Context) (Result, error) {
 	all.Wait()
 	var failed []error
 	for _, s := range a.steps {
-		if s.err != nil && !s.skipped {
+		if s.err != nil {
 			failed = append(failed, fmt.Errorf("deploy: %s: %w", s.name, s.err))
 		}
 	}
@@ -180,6 +182,9 @@ func (s *step) work(ctx context.Context) {
 	if s.skipped || ctx.Err() != nil || s.a.hasFailed() {
 		s.skipped = true
 		s.a.note(s, StepProgress{State: StepStateSkipped})
+		if s.undo != nil {
+			s.err = s.undo(ctx)
+		}
 		return
 	}
 	s.began = time.Now()

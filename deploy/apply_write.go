@@ -46,6 +46,7 @@ func (i *deploymentItem) send(ctx context.Context, client *azmlbatch.Client) (fu
 	if i.have != nil {
 		want = overlay(want, *i.have, deploymentFields)
 	}
+	i.sent = true
 	return sent(client.Deployments(i.want.Endpoint).BeginCreateOrUpdate(ctx, want.Name, want))
 }
 

@@ -18,6 +18,7 @@ type deploymentItem struct {
 
 	have   *azmlbatch.Deployment
 	before *azmlbatch.Deployment // as the plan found it
+	sent   bool                  // Apply has written it
 }
 
 // deploymentFields are how deployments compare: with the service's defaults

@@ -31,7 +31,7 @@ type SmokeTest struct {
 
 // A SmokeError is a deployment that did not score the smoke input. The default deployment is what
 // it was, and a new deployment stays for inspection. Where the default deployment itself was
-// changed in place, it has its old definition again.
+// changed in place, it has its old definition again, unless somebody else has changed it since.
 type SmokeError struct {
 	// Endpoint of the deployment.
 	Endpoint string
@@ -46,6 +46,8 @@ type SmokeError struct {
 	// Restored says that the deployment was the default before it was changed, and was put back to
 	// what it was.
 	Restored bool
+	// Skipped says that the test did not begin, because another step had failed or ctx had ended.
+	Skipped bool
 	// Err is the cause: *[azmlbatch.JobFailedError] with the script's traceback for a job that
 	// failed. Nil when the job went well and its result is the problem.
 	Err error
@@ -69,7 +71,11 @@ func (e *SmokeError) Error() string {
 	if e.Err != nil {
 		problem = e.Err.Error()
 	}
-	return fmt.Sprintf("the smoke test of deployment %q failed%s, and %s: %s", e.Endpoint+"/"+e.Deployment, job, stays, problem)
+	outcome := "failed" + job
+	if e.Skipped {
+		outcome = "did not begin"
+	}
+	return fmt.Sprintf("the smoke test of deployment %q %s, and %s: %s", e.Endpoint+"/"+e.Deployment, outcome, stays, problem)
 }
 
 // Unwrap returns the cause, which may be nil.
@@ -83,9 +89,11 @@ func (a *applier) addRollout(r *rollout) {
 	}
 	var tests []*step
 	for _, d := range r.tests {
-		tests = append(tests, a.add("test "+d.part().String(), a.needs(a.needs(nil, r.endpoint), d), func(ctx context.Context, s *step) error {
+		test := a.add("test "+d.part().String(), a.needs(a.needs(nil, r.endpoint), d), func(ctx context.Context, s *step) error {
 			return a.test(ctx, s, d)
-		}))
+		})
+		test.undo = func(ctx context.Context) error { return a.untested(ctx, d) }
+		tests = append(tests, test)
 	}
 	after = append(after, tests...)
 	name := r.endpoint.want.Name
@@ -140,11 +148,30 @@ func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
 		a.result.Tests = append(a.result.Tests, tested)
 		return nil
 	}
-	restored, failed := a.restoreDefault(ctx, s, d)
 	smoke := &SmokeError{Endpoint: tested.Endpoint, Deployment: tested.Deployment, Job: tested.Job, Problem: problem,
-		Default: d.endpoint.currentDefault(), Restored: restored, Err: err}
-	if failed != nil {
-		return errors.Join(smoke, fmt.Errorf("it is the default deployment, and putting it back to what it was failed: %w", failed))
+		Default: d.endpoint.currentDefault(), Err: err}
+	return a.takeBack(ctx, smoke, d)
+}
+
+// untested takes a change of the default deployment back whose test did not begin.
+func (a *applier) untested(ctx context.Context, d *deploymentItem) error {
+	if s := a.byItem[d]; s != nil {
+		<-s.done // the end of ctx ends it, too
+	}
+	smoke := &SmokeError{Endpoint: d.want.Endpoint, Deployment: d.want.Deployment.Name, Problem: "another step failed",
+		Default: d.endpoint.currentDefault(), Skipped: true, Err: context.Cause(ctx)}
+	err := a.takeBack(ctx, smoke, d)
+	if err == error(smoke) && !smoke.Restored {
+		return nil // there was nothing to take back
+	}
+	return err
+}
+
+// takeBack puts the default deployment back to what it was, if this plan has changed it, and returns
+// what there is to tell.
+func (a *applier) takeBack(ctx context.Context, smoke *SmokeError, d *deploymentItem) error {
+	if err := a.restoreDefault(ctx, smoke, d); err != nil {
+		return errors.Join(smoke, fmt.Errorf("it is the default deployment, and putting it back to what it was failed: %w", err))
 	}
 	return smoke
 }
@@ -222,17 +249,49 @@ func hasKey(job azmlbatch.BatchJob, key string) bool {
 const restoreTimeout = 2 * time.Minute
 
 // restoreDefault gives the default deployment its old definition again, where the plan has changed
-// it in place, also after the end of ctx. It reports whether it did.
-func (a *applier) restoreDefault(ctx context.Context, s *step, d *deploymentItem) (bool, error) {
-	name := d.want.Deployment.Name
-	old := d.before
-	if old == nil || d.change.Action != ActionChange || d.endpoint.currentDefault() != name {
-		return false, nil
+// it in place, also after the end of ctx, and notes it. What somebody else has written since stays: another
+// default, and another definition, which is a *[ConflictError].
+func (a *applier) restoreDefault(ctx context.Context, smoke *SmokeError, d *deploymentItem) error {
+	name, old := d.want.Deployment.Name, d.before
+	if old == nil || !d.sent || d.endpoint.currentDefault() != name {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
 	defer cancel()
-	_, err := a.client.Deployments(d.want.Endpoint).CreateOrUpdate(ctx, name, *old, s.waiting())
-	return err == nil, err
+	endpoint, err := a.client.Endpoints().Get(ctx, d.want.Endpoint)
+	if err != nil {
+		return err
+	}
+	if smoke.Default = endpoint.DefaultDeployment; smoke.Default != name {
+		return nil
+	}
+	if err := a.awaitEnd(ctx, d); err != nil || d.have == nil {
+		return err
+	}
+	if len(changedFields(*old, *d.have, deploymentFields)) == 0 {
+		return nil // the change has had no effect, or somebody else was faster
+	}
+	if changed := changedFields(d.resolved(), *d.have, deploymentFields); len(changed) > 0 {
+		return &ConflictError{Resource: d.part().String(), Fields: changed}
+	}
+	_, err = a.client.Deployments(d.want.Endpoint).CreateOrUpdate(ctx, name, *old, &azmlbatch.WaitOptions{Interval: pollInterval})
+	smoke.Restored = err == nil
+	return err
+}
+
+// awaitEnd reads a deployment until no operation on it goes on.
+func (a *applier) awaitEnd(ctx context.Context, d *deploymentItem) error {
+	for {
+		err := d.reread(ctx, a.client)
+		if err != nil || d.have == nil || !inProgress(d.have.ProvisioningState) {
+			return err
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // smokeKey is the key of the test's job. It follows from the deployment as it is and from the

@@ -73,64 +73,6 @@ func TestSmokeTestIsRepeatedUntilItPasses(t *testing.T) {
 	}
 }
 
-// TestSmokeTestPutsTheDefaultBack changes the default deployment in place so that it fails.
-func TestSmokeTestPutsTheDefaultBack(t *testing.T) {
-	spec := studio(t)
-	client, _ := newClient(t)
-	options := &deploy.PlanOptions{SetDefault: true, SmokeInput: azmlbatch.LocalPath{Path: "smoke"}}
-	apply(t, client, spec, options)
-	before, err := client.Deployments("digits").Get(t.Context(), "blue")
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, map[string]string{"code/score.py": "def init():\n    raise OSError('no model')\n\ndef run(files):\n    return []\n"})
-	spec.Deployments[0].Deployment.MiniBatchSize = 3
-	_, err = plan(t, client, spec, options).Apply(t.Context(), nil)
-	var smoke *deploy.SmokeError
-	if !errors.As(err, &smoke) || !smoke.Restored || !strings.Contains(err.Error(), "it is again what it was before the change") {
-		t.Fatalf("Apply = %v, want a SmokeError of a deployment that was put back", err)
-	}
-	after, err := client.Deployments("digits").Get(t.Context(), "blue")
-	before.SystemData, after.SystemData = azmlbatch.SystemData{}, azmlbatch.SystemData{}
-	if diff := cmp.Diff(before, after); diff != "" || err != nil {
-		t.Errorf("the deployment after the test (-before +after), %v:\n%s", err, diff)
-	}
-}
-
-// TestSmokeTestPutsTheDefaultBackAfterCancel ends the context when the test begins and while its job
-// runs.
-func TestSmokeTestPutsTheDefaultBackAfterCancel(t *testing.T) {
-	for _, state := range []deploy.StepState{deploy.StepStateStarted, deploy.StepStateRunning} {
-		t.Run(string(state), func(t *testing.T) {
-			spec := studio(t)
-			client, _ := newClient(t)
-			options := &deploy.PlanOptions{SetDefault: true, SmokeInput: azmlbatch.LocalPath{Path: "smoke"}}
-			apply(t, client, spec, options)
-			before, err := client.Deployments("digits").Get(t.Context(), "blue")
-			if err != nil {
-				t.Fatal(err)
-			}
-			spec.Deployments[0].Deployment.MiniBatchSize = 3
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			_, err = plan(t, client, spec, options).Apply(ctx, &deploy.ApplyOptions{OnProgress: func(p deploy.StepProgress) {
-				if p.State == state && strings.HasPrefix(p.Step, "test ") {
-					cancel()
-				}
-			}})
-			var smoke *deploy.SmokeError
-			if !errors.Is(err, context.Canceled) || !errors.As(err, &smoke) || !smoke.Restored {
-				t.Errorf("Apply = %v, want a canceled SmokeError of a deployment that was put back", err)
-			}
-			after, err := client.Deployments("digits").Get(t.Context(), "blue")
-			before.SystemData, after.SystemData = azmlbatch.SystemData{}, azmlbatch.SystemData{}
-			if diff := cmp.Diff(before, after); diff != "" || err != nil {
-				t.Errorf("the deployment after the test (-before +after), %v:\n%s", err, diff)
-			}
-		})
-	}
-}
-
 // TestSmokeTestSeesFailedFiles takes no job for a good one that has ignored a failed file, or left no rows.
 func TestSmokeTestSeesFailedFiles(t *testing.T) {
 	studio(t)
