@@ -111,12 +111,13 @@ func (v *renderer) write(w http.ResponseWriter, status int, file, name string, d
 // functions are what templates can call.
 func (v *renderer) functions() template.FuncMap {
 	return template.FuncMap{
-		"link":     v.link,
-		"at":       showTime,
-		"duration": showDuration,
-		"bytes":    showBytes,
-		"count":    showCount,
-		"lower":    strings.ToLower,
-		"redacted": redacted,
+		"link":       v.link,
+		"at":         showTime,
+		"duration":   showDuration,
+		"bytes":      showBytes,
+		"count":      showCount,
+		"lower":      strings.ToLower,
+		"redacted":   redacted,
+		"comparison": showComparison,
 	}
 }

@@ -15,10 +15,15 @@ import (
 var pages = []page{
 	jobsPage,
 	jobPage,
+	predictionsPage,
+	inputPage,
 }
 
 // files are the addresses that answer with something other than a page, such as the content of a blob.
-var files = []file{}
+var files = []file{
+	predictionsFile,
+	inputContent,
+}
 
 // actions are what changes something in the workspace. A read-only handler has none of them.
 var actions = []action{}

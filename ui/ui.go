@@ -39,8 +39,13 @@ type Handler struct {
 	hub     *hub
 	jobs    *jobIndex
 	details *detailCache
-	routes  http.Handler
-	now     func() time.Time
+
+	summaries  *scanner[*rowSummary]
+	selections *scanner[selectedRows]
+	inputs     *scanner[inputIndex]
+
+	routes http.Handler
+	now    func() time.Time
 }
 
 // New returns the page of the client's workspace. It sends nothing.
@@ -65,6 +70,9 @@ func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
 	h.hub = newHub(h.options.Interval)
 	h.jobs = newJobIndex(h.hub.ctx, client)
 	h.details = newDetailCache(client)
+	h.summaries = newScanner[*rowSummary](h.hub.ctx)
+	h.selections = newScanner[selectedRows](h.hub.ctx)
+	h.inputs = newScanner[inputIndex](h.hub.ctx)
 	h.routes = h.newRoutes()
 	return h, nil
 }
@@ -86,5 +94,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) Close() error {
 	h.hub.close()
 	h.jobs.close(context.Background())
+	h.summaries.close()
+	h.selections.close()
+	h.inputs.close()
 	return nil
 }

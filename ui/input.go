@@ -1,0 +1,148 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"io"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// inputPage shows one file of a job's input.
+var inputPage = page{pattern: "/jobs/{job}/input", template: "input.html", load: loadInput}
+
+// inputContent answers with such a file. It comes through the handler, so no signature is needed.
+var inputContent = file{pattern: "/jobs/{job}/input/content", serve: serveInput}
+
+const (
+	previewBytes   = 64 << 10
+	previewRows    = 50
+	previewColumns = 30
+)
+
+// imageTypes are what a browser shows as a picture and cannot run. The name of the file alone decides:
+// with nosniff a browser does not look for anything else in it.
+var imageTypes = map[string]string{".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
+	".webp": "image/webp", ".bmp": "image/bmp", ".avif": "image/avif"}
+
+// inputView is what the page of an input shows.
+type inputView struct {
+	Job, Title string
+	File       *inputFile
+	Table      [][]string // of a CSV
+	Text       string
+	Cut        bool   // there is more of Table or Text
+	Rows       string // the query of the predictions that belong to the file
+}
+
+func loadInput(ctx context.Context, h *Handler, v visit) (view, error) {
+	job, err := h.client.Jobs().Get(ctx, v.path("job"))
+	if err != nil {
+		return view{}, err
+	}
+	file, err := h.inputFile(ctx, job, v.query.Get("file"))
+	if err != nil {
+		return view{}, err
+	}
+	data := inputView{Job: job.Name, Title: job.DisplayName, File: file, Rows: rowsNamed(file.Name)}
+	if !file.IsImage() {
+		if err := data.preview(ctx, h.client); err != nil {
+			return view{}, err
+		}
+	}
+	return view{title: file.Name, section: "Jobs", data: data}, nil
+}
+
+// rowsNamed is the query of the predictions that name a file.
+func rowsNamed(name string) string {
+	q := readRowQuery(nil)
+	q.Filter.Value = name
+	return "?" + q.values(0).Encode()
+}
+
+// preview reads the beginning of a file, and shows it if it is text.
+func (v *inputView) preview(ctx context.Context, client *azmlbatch.Client) error {
+	body, err := client.OpenFile(ctx, v.File.URI)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	head, err := io.ReadAll(io.LimitReader(body, previewBytes))
+	if err != nil {
+		return err
+	}
+	v.Cut = v.File.Size > int64(len(head))
+	if v.Cut { // not in the middle of a line
+		head = head[:1+bytes.LastIndexByte(head, '\n')]
+	}
+	if !utf8.Valid(head) || bytes.IndexByte(head, 0) >= 0 {
+		return nil
+	}
+	switch strings.ToLower(path.Ext(v.File.Name)) {
+	case ".csv":
+		v.showTable(head, ',')
+	case ".tsv":
+		v.showTable(head, '\t')
+	}
+	if v.Table == nil {
+		v.Text = redacted(string(head))
+	}
+	return nil
+}
+
+// showTable reads rows until one cannot be read.
+func (v *inputView) showTable(text []byte, comma rune) {
+	r := csv.NewReader(bytes.NewReader(text))
+	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
+	for {
+		cells, err := r.Read()
+		if err != nil {
+			return
+		}
+		if len(v.Table) == previewRows {
+			v.Cut = true
+			return
+		}
+		if len(cells) > previewColumns {
+			cells, v.Cut = cells[:previewColumns], true
+		}
+		for i := range cells {
+			cells[i] = shortened(redacted(cells[i]))
+		}
+		v.Table = append(v.Table, cells)
+	}
+}
+
+func serveInput(h *Handler, w http.ResponseWriter, r *http.Request) error {
+	job, err := h.client.Jobs().Get(r.Context(), r.PathValue("job"))
+	if err != nil {
+		return err
+	}
+	file, err := h.inputFile(r.Context(), job, r.URL.Query().Get("file"))
+	if err != nil {
+		return err
+	}
+	body, err := h.client.OpenFile(r.Context(), file.URI)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	if file.IsImage() {
+		w.Header().Set("Content-Type", file.imageType())
+		w.Header().Set("Cache-Control", "private, max-age=300") // the same picture stands on several pages
+	} else {
+		beginDownload(w, "application/octet-stream", path.Base(file.Name))
+	}
+	w.Header().Set("Content-Length", strconv.FormatInt(file.Size, 10))
+	if _, err := io.Copy(w, body); err != nil {
+		panic(http.ErrAbortHandler) // the answer has begun; the browser must not take it for the whole file
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// scanned is a scanner with a clock that stands still, and a table that counts how often it is read.
+type scanned struct {
+	*scanner[int]
+	clock time.Time
+	reads int
+}
+
+func newScanned(t *testing.T) *scanned {
+	ctx, stop := context.WithCancel(t.Context())
+	s := &scanned{scanner: newScanner[int](ctx), clock: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+	s.now = func() time.Time { return s.clock }
+	t.Cleanup(func() {
+		stop()
+		s.close()
+	})
+	return s
+}
+
+// read takes a second of the clock.
+func (s *scanned) read(context.Context) (int, error) {
+	s.clock = s.clock.Add(time.Second)
+	s.reads++
+	return s.reads, nil
+}
+
+// settled asks, waits until nothing is read any more, and asks again.
+func (s *scanned) settled(final bool) int {
+	_, _, _ = s.get("pots", final, s.read)
+	s.work.Wait()
+	value, _, _ := s.get("pots", final, s.read)
+	s.work.Wait()
+	return value
+}
+
+func TestScansOfAGrowingTableArePaced(t *testing.T) {
+	s := newScanned(t)
+	if _, known, _ := s.get("pots", false, s.read); known {
+		t.Error("a scan that has not ended is known")
+	}
+	s.work.Wait()
+	steps := []struct {
+		pass  time.Duration
+		final bool
+		want  int
+	}{
+		{(scanPause - 1) * time.Second, false, 1}, // too early
+		{time.Second, false, 2},
+		{0, true, 3}, // the last rows
+		{time.Hour, true, 3},
+	}
+	for _, step := range steps {
+		s.clock = s.clock.Add(step.pass)
+		if got := s.settled(step.final); got != step.want {
+			t.Errorf("after %s, final: %v: scan %d, want %d", step.pass, step.final, got, step.want)
+		}
+	}
+}
+
+func TestScanThatFailsIsReadAgain(t *testing.T) {
+	s := newScanned(t)
+	broken := errors.New("no rows")
+	_, err := s.wait(t.Context(), "pots", true, func(context.Context) (int, error) { return 0, broken })
+	if !errors.Is(err, broken) {
+		t.Fatalf("wait = %v, want %v", err, broken)
+	}
+	s.clock = s.clock.Add(time.Minute)
+	if got := s.settled(true); got != 1 {
+		t.Errorf("after a failure: scan %d, want 1", got)
+	}
+}
+
+func TestScansAreBounded(t *testing.T) {
+	s := newScanned(t)
+	for i := range 2 * maxScans {
+		s.clock = s.clock.Add(time.Second)
+		if _, err := s.wait(t.Context(), fmt.Sprint(i), true, s.read); err != nil {
+			t.Fatal(err)
+		}
+		s.work.Wait()
+	}
+	if len(s.scans) != maxScans || s.scans[fmt.Sprint(2*maxScans-1)] == nil {
+		t.Errorf("%d scans are remembered, want %d, the last one among them", len(s.scans), maxScans)
+	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	s := newScanned(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	slow := func(scan context.Context) (int, error) {
+		cancel()
+		<-scan.Done() // until the handler ends
+		return 0, scan.Err()
+	}
+	if _, err := s.wait(ctx, "pots", true, slow); !errors.Is(err, context.Canceled) {
+		t.Errorf("wait = %v, want %v", err, context.Canceled)
+	}
+}
