@@ -8,14 +8,14 @@ import (
 	"github.com/azmlbatch/azmlbatch"
 )
 
-// Bounds of the detail cache.
+// Bounds of the memory of jobs.
 const (
-	countsPerSecond = 8     // jobs whose files are counted, for all pages together
-	maxDetails      = 5_000 // jobs of which something is remembered
+	countsPerSecond = 8     // jobs of a list whose files are counted, for all pages together
+	maxDetails      = 2_000 // jobs of which something is remembered
+	detailsStay     = time.Second
 )
 
-// A detailCache remembers what does not change any more of jobs, and bounds how often the service is
-// asked for what does.
+// A detailCache remembers what was read of jobs, and bounds how often the service is asked for it.
 type detailCache struct {
 	client *azmlbatch.Client
 	now    func() time.Time
@@ -28,18 +28,34 @@ type detailCache struct {
 
 // jobDetails are what is remembered of a job.
 type jobDetails struct {
-	counts azmlbatch.JobCounts
-	final  bool // counted after the end
-	failed *azmlbatch.JobFailedError
+	turn chan struct{} // held by whoever reads the job; guards what is below
+
+	counts  azmlbatch.JobCounts
+	counted bool // after the end of the job, so counts do not change any more
+
+	batch    *azmlbatch.BatchJob
+	failure  *azmlbatch.JobFailedError
+	report   report
+	reads    map[string]*logReader // by the name of the log
+	timeline timeline
+	workers  workers
+	steps    []azmlbatch.JobStep
+	outputs  []azmlbatch.OutputFile
+	more     bool // there are further outputs
+	final    bool // all of it was read after the end of the job
+	read     time.Time
+	problems []string // what could not be read, for people
 }
 
 func newDetailCache(client *azmlbatch.Client) *detailCache {
 	return &detailCache{client: client, now: time.Now, jobs: map[string]*jobDetails{}}
 }
 
-// of returns the details of a job. When there are too many, any of them is forgotten.
-func (c *detailCache) of(name string) *jobDetails {
-	d := c.jobs[name]
+// of returns the details of a job, locked; the caller calls done. When there are too many, any others
+// are forgotten.
+func (c *detailCache) of(ctx context.Context, name string) (d *jobDetails, done func(), err error) {
+	c.mu.Lock()
+	d = c.jobs[name]
 	if d == nil {
 		for other := range c.jobs {
 			if len(c.jobs) < maxDetails {
@@ -47,14 +63,22 @@ func (c *detailCache) of(name string) *jobDetails {
 			}
 			delete(c.jobs, other)
 		}
-		d = &jobDetails{counts: unknownCounts}
+		d = &jobDetails{turn: make(chan struct{}, 1), counts: unknownCounts, workers: workers{}, reads: map[string]*logReader{}}
 		c.jobs[name] = d
 	}
-	return d
+	c.mu.Unlock()
+	select {
+	case d.turn <- struct{}{}:
+		return d, func() { <-d.turn }, nil
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
 }
 
-// allow reports whether one more job may be counted now.
+// allow reports whether one more job of a list may be counted now.
 func (c *detailCache) allow() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if now := c.now(); now.Sub(c.second) >= time.Second {
 		c.second, c.asked = now, 0
 	}
@@ -62,26 +86,32 @@ func (c *detailCache) allow() bool {
 	return c.asked <= countsPerSecond
 }
 
-// counts counts the files of a job. If that is not allowed now, or fails, it returns the last counts:
-// a list must not fail for them.
+// counts counts the files of a job of a list. If that is not allowed now, or fails, it returns the last
+// counts: a list must not fail for them.
 func (c *detailCache) counts(ctx context.Context, name string, status azmlbatch.JobStatus) azmlbatch.JobCounts {
-	c.mu.Lock()
-	d := c.of(name)
-	known, ask := d.counts, !d.final && c.allow()
-	c.mu.Unlock()
-	if !ask {
-		return known
+	d, done, err := c.of(ctx, name)
+	if err != nil {
+		return unknownCounts
 	}
-	counts, err := c.client.Jobs().Counts(ctx, name)
+	defer done()
+	if !d.counted && c.allow() {
+		_ = d.count(ctx, c.client, name, status) // the next look tries again
+	}
+	return d.counts
+}
+
+// count counts the files of a job.
+func (d *jobDetails) count(ctx context.Context, client *azmlbatch.Client, name string, status azmlbatch.JobStatus) error {
+	if d.counted {
+		return nil
+	}
+	counts, err := client.Jobs().Counts(ctx, name)
 	if ctx.Err() != nil {
-		return known
+		return ctx.Err()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	d = c.of(name)
 	if err == nil {
 		d.counts = counts
 	}
-	d.final = status.Done() // also of a job that has no counts: it will not get any
-	return d.counts
+	d.counted = status.Done() // also of a job that has no counts: it will not get any
+	return err
 }

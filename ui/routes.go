@@ -17,12 +17,16 @@ var pages = []page{
 	jobPage,
 	predictionsPage,
 	inputPage,
+	logsPage,
+	logPage,
 }
 
 // files are the addresses that answer with something other than a page, such as the content of a blob.
 var files = []file{
 	predictionsFile,
 	inputContent,
+	rawLog,
+	outputFile,
 }
 
 // actions are what changes something in the workspace. A read-only handler has none of them.

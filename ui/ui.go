@@ -44,6 +44,7 @@ type Handler struct {
 	selections *scanner[selectedRows]
 	inputs     *scanner[inputIndex]
 
+	lines  lineIndexes
 	routes http.Handler
 	now    func() time.Time
 }
@@ -73,6 +74,7 @@ func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
 	h.summaries = newScanner[*rowSummary](h.hub.ctx)
 	h.selections = newScanner[selectedRows](h.hub.ctx)
 	h.inputs = newScanner[inputIndex](h.hub.ctx)
+	h.lines.logs = map[string]*lineIndex{}
 	h.routes = h.newRoutes()
 	return h, nil
 }

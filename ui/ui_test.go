@@ -117,15 +117,31 @@ func score(_ context.Context, files []string) ([]string, error) {
 func run(t *testing.T, client *azmlbatch.Client, endpoint string, names ...string) azmlbatch.BatchJob {
 	t.Helper()
 	job := start(t, client, endpoint, names...)
-	_, err := client.Jobs().Wait(t.Context(), job.Name, nil)
-	if failed := new(azmlbatch.JobFailedError); err != nil && !errors.As(err, &failed) {
-		t.Fatal(err)
-	}
+	waitForEnd(t, client, job)
 	return job
 }
 
 // start is run without the waiting.
 func start(t *testing.T, client *azmlbatch.Client, endpoint string, names ...string) azmlbatch.BatchJob {
+	t.Helper()
+	job, err := client.Endpoints().Invoke(t.Context(), endpoint, azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: folder(t, names...)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job
+}
+
+// waitForEnd waits until a job has ended, in whatever way.
+func waitForEnd(t *testing.T, client *azmlbatch.Client, job azmlbatch.BatchJob) {
+	t.Helper()
+	_, err := client.Jobs().Wait(t.Context(), job.Name, nil)
+	if failed := new(azmlbatch.JobFailedError); err != nil && !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+}
+
+// folder is a new folder with files of these names, which hold their name.
+func folder(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range names {
@@ -133,9 +149,5 @@ func start(t *testing.T, client *azmlbatch.Client, endpoint string, names ...str
 			t.Fatal(err)
 		}
 	}
-	job, err := client.Endpoints().Invoke(t.Context(), endpoint, azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: dir}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return job
+	return dir
 }
