@@ -47,6 +47,7 @@ type entry struct {
 	tries int       // failed ones
 	due   time.Time // when it may be tried again
 	mark  int       // the scheduler's count when it failed last
+	cuts  int       // the pacer's when it started
 }
 
 type result struct {
@@ -143,7 +144,7 @@ func (s *scheduler) start(ctx context.Context) time.Duration {
 		if e.job == nil {
 			return wait
 		}
-		s.pacer.started(now)
+		e.cuts = s.pacer.started(now)
 		s.flying[e.lane]++
 		if s.workers[e.lane] < s.flying[e.lane] {
 			s.workers[e.lane]++
@@ -209,7 +210,7 @@ func (s *scheduler) finish(ctx context.Context, r result) {
 	if r.err == nil {
 		s.count++
 		s.lost = 0
-		s.pacer.succeeded(now)
+		s.pacer.succeeded(now, r.cuts)
 		s.tuners[r.lane].done(now, r.took, saturated)
 		r.job.done()
 		return
@@ -222,8 +223,7 @@ func (s *scheduler) finish(ctx context.Context, r result) {
 		f = &Failure{Err: r.err}
 	}
 	if f.Throttled {
-		s.pacer.throttled(now, now.Add(-r.took), s.o.Wait(f.After))
-		s.tuners[r.lane].throttled(now)
+		s.pacer.throttled(now, r.cuts, s.o.Wait(f.After))
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -102,9 +102,3 @@ func (t *tuner) round(now time.Time, mean time.Duration, rate float64) {
 	}
 	t.state, t.since = settled, now
 }
-
-// throttled halves the number; the pacer finds the rate.
-func (t *tuner) throttled(now time.Time) {
-	t.limit = max(t.limit/2, minFlying/4)
-	t.state, t.since = settled, now
-}
