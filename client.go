@@ -172,6 +172,9 @@ func checkClientOptions(o ClientOptions) error {
 // Workspace returns the names that the client was made with.
 func (c *Client) Workspace() Workspace { return c.workspace }
 
+// ReadOnly reports whether the client was made with [ClientOptions].ReadOnly, and so changes nothing.
+func (c *Client) ReadOnly() bool { return c != nil && c.readOnly }
+
 // armURL builds a management URL below the workspace from unescaped path segments.
 func (c *Client) armURL(segments ...string) string {
 	if c == nil {

@@ -19,6 +19,12 @@ var pages = []page{
 	inputPage,
 	logsPage,
 	logPage,
+	cancelPage,
+	endpointsPage,
+	endpointPage,
+	deploymentPage,
+	invokePage,
+	setDefaultPage,
 }
 
 // files are the addresses that answer with something other than a page, such as the content of a blob.
@@ -27,10 +33,15 @@ var files = []file{
 	inputContent,
 	rawLog,
 	outputFile,
+	endpointYAML,
 }
 
 // actions are what changes something in the workspace. A read-only handler has none of them.
-var actions = []action{}
+var actions = []action{
+	cancelAction,
+	invokeAction,
+	setDefaultAction,
+}
 
 // A page is one view of the workspace.
 type page struct {

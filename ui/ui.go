@@ -21,8 +21,12 @@ type Options struct {
 	// listed are refused, because a site can make its own name lead to this machine. "localhost" and
 	// IP addresses are always allowed.
 	Hosts []string
-	// ReadOnly hides and refuses everything that changes something in the workspace.
+	// ReadOnly hides and refuses everything that changes something in the workspace. A client that is
+	// read-only makes the page so too.
 	ReadOnly bool
+	// LocalInputs lets people score a folder of the machine that the handler runs on, by its path. So
+	// whoever may look can read this machine's files: set it for a page of your own only.
+	LocalInputs bool
 	// Interval is the time between two looks at what open pages show. 0 means two seconds.
 	Interval time.Duration
 }
@@ -44,7 +48,9 @@ type Handler struct {
 	selections *scanner[selectedRows]
 	inputs     *scanner[inputIndex]
 
-	lines  lineIndexes
+	lines       lineIndexes
+	permissions *scanner[azmlbatch.Permissions]
+
 	routes http.Handler
 	now    func() time.Time
 }
@@ -58,6 +64,7 @@ func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
 	if options != nil {
 		h.options = *options
 	}
+	h.options.ReadOnly = h.options.ReadOnly || client.ReadOnly()
 	if h.options.Interval <= 0 {
 		h.options.Interval = defaultInterval
 	}
@@ -75,6 +82,7 @@ func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
 	h.selections = newScanner[selectedRows](h.hub.ctx)
 	h.inputs = newScanner[inputIndex](h.hub.ctx)
 	h.lines.logs = map[string]*lineIndex{}
+	h.permissions = newScanner[azmlbatch.Permissions](h.hub.ctx)
 	h.routes = h.newRoutes()
 	return h, nil
 }
@@ -99,5 +107,6 @@ func (h *Handler) Close() error {
 	h.summaries.close()
 	h.selections.close()
 	h.inputs.close()
+	h.permissions.close()
 	return nil
 }
