@@ -149,6 +149,7 @@ func TestCancelAsksFirst(t *testing.T) {
 	}
 	job := start(t, client, "pots", "a.txt")
 	p := newTestPage(t, client, nil)
+	p.shows("/jobs/"+job.Name, "Cancel…")
 	p.shows("/jobs/"+job.Name+"/cancel", "Cancel the job "+job.DisplayName+"?", "Cancel the job")
 	if resp, body := p.do(http.MethodPost, "/jobs/"+job.Name+"/cancel", url.Values{}); resp.Request.URL.Path != "/jobs/"+job.Name || resp.StatusCode != http.StatusOK {
 		t.Errorf("a yes leads to %s: %s\n%s", resp.Request.URL, resp.Status, body)

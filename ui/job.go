@@ -41,6 +41,7 @@ type jobView struct {
 	Problems                []string
 	StudioURL               string
 	HasLogs, HasPredictions bool
+	MayCancel               bool
 }
 
 // A setting is one that the job really ran with.
@@ -63,6 +64,7 @@ func loadJob(ctx context.Context, h *Handler, v visit) (view, error) {
 	data.addProgress(d, h.now())
 	data.addFailure(d)
 	data.addContents(d)
+	data.MayCancel = !job.Status.Done() && h.may(ctx, toCancel)
 	return view{title: data.Title, section: "Jobs", live: !d.final, data: data}, nil
 }
 
