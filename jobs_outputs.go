@@ -10,9 +10,10 @@ import (
 )
 
 // An OutputFile is one file of a job's output "score": the predictions, or what the script wrote to
-// AZUREML_BI_OUTPUT_PATH.
+// AZUREML_BI_OUTPUT_PATH. Of a pipeline component's job it is a file of one of its named outputs.
 type OutputFile struct {
-	// Name is the path within the output.
+	// Name is the path within the output, and of a pipeline component's job begins with the name of
+	// the output: "scores/a.csv".
 	Name string
 	// Size in bytes.
 	Size int64
@@ -24,15 +25,6 @@ type OutputFile struct {
 type output struct {
 	folder string // azureml://datastores/D/paths/P/
 	file   string // predictions.csv
-}
-
-// output finds the place of a job's results by the job's name.
-func (j JobsClient) output(ctx context.Context, op operation, name string) (output, error) {
-	job, err := j.Get(ctx, name)
-	if err != nil {
-		return output{}, err
-	}
-	return j.outputOf(ctx, op, job)
 }
 
 // outputOf finds the place of a job's results: the output in the job's parameters, else
@@ -57,11 +49,20 @@ func (j JobsClient) outputOf(ctx context.Context, op operation, job Job) (output
 }
 
 // ListOutputs iterates over the files of a job's output. While the job runs, and after a failure,
-// there may be files temp_… of single workers, which the service joins at the end.
+// there may be files temp_… of single workers, which the service joins at the end. Of a pipeline
+// component's job these are the files of all outputs for which the invocation named a place.
 func (j JobsClient) ListOutputs(ctx context.Context, name string) iter.Seq2[OutputFile, error] {
 	op := operation{"list outputs of", "job", name}
 	return func(yield func(OutputFile, error) bool) {
-		o, err := j.output(ctx, op, name)
+		job, err := j.Get(ctx, name)
+		if err == nil && job.runsComponent() {
+			j.listNamed(ctx, op, job, yield)
+			return
+		}
+		var o output
+		if err == nil {
+			o, err = j.outputOf(ctx, op, job)
+		}
 		if err != nil {
 			yield(OutputFile{}, err)
 			return
@@ -105,11 +106,19 @@ func (j JobsClient) OpenOutput(ctx context.Context, f OutputFile) (io.ReadCloser
 }
 
 // Download writes the files of a job's output into a folder, and creates the folder if needed.
-// Nothing is written outside of it, and a file appears whole or not at all.
+// Nothing is written outside of it, and a file appears whole or not at all. Of a pipeline
+// component's job each output for which the invocation named a place gets a folder of its name.
 func (j JobsClient) Download(ctx context.Context, name, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := operation{"download outputs of", "job", name}
 	return inSpan(ctx, j.c, op, func(ctx context.Context) (DownloadResult, error) {
-		o, err := j.output(ctx, op, name)
+		job, err := j.Get(ctx, name)
+		if err == nil && job.runsComponent() {
+			return j.downloadNamed(ctx, op, job, folder, options)
+		}
+		var o output
+		if err == nil {
+			o, err = j.outputOf(ctx, op, job)
+		}
 		if err != nil {
 			return DownloadResult{}, err
 		}

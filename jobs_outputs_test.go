@@ -2,7 +2,9 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -32,10 +34,38 @@ func TestWhereAJobWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, string(body)) })
-			got, err := c.Jobs().output(t.Context(), operation{"read", "job", "j"}, "j")
+			job, err := c.Jobs().Get(t.Context(), "j")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.Jobs().outputOf(t.Context(), operation{"read", "job", "j"}, job)
 			if err != nil || got != tt.want {
 				t.Errorf("output = %+v, %v; want %+v", got, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestOutputsWithoutAPlace: of a pipeline component's job whose outputs the service has placed, nothing tells where they are.
+func TestOutputsWithoutAPlace(t *testing.T) {
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case strings.HasSuffix(path, "/batchEndpoints/letters"):
+			writeJSON(w, 200, `{"name":"letters","properties":{"scoringUri":"https://letters.westeurope.inference.ml.azure.com/jobs"}}`)
+		case path == "/jobs/j":
+			writeJSON(w, 200, `{"name":"j","properties":{"outputData":{"scores":{"jobOutputType":"UriFolder","uri":null}}}}`)
+		default:
+			writeJSON(w, 200, `{"name":"j","properties":{"description":"Pipeline submission for endpoint: letters, deployment: steps.",
+				"tags":{"azureml.batchrun":"true","azureml.jobtype":"azureml.pipelinejob"}}}`)
+		}
+	})
+	const want = `azmlbatch: list outputs of job "j": 404 Not Found: the invocation named no place for an output; invoke with Invocation.Outputs`
+	for _, err := range c.Jobs().ListOutputs(t.Context(), "j") {
+		if !errors.Is(err, ErrNotFound) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("ListOutputs = %v, want %s", err, want)
+		}
+	}
+	if _, err := c.Jobs().Download(t.Context(), "j", t.TempDir(), nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Download = %v, want ErrNotFound", err)
 	}
 }

@@ -88,6 +88,36 @@ func invokePipeline(t *testing.T, client *azmlbatch.Client, endpoint, mode strin
 	return client.Jobs().Wait(t.Context(), job.Name, nil)
 }
 
+// TestOutputsOfAPipelineComponent: the files of its named outputs are listed and downloaded, each below the output's name.
+func TestOutputsOfAPipelineComponent(t *testing.T) {
+	client := NewClient(t, nil)
+	endpoint := deployPipeline(t, client)
+	job, err := invokePipeline(t, client, endpoint, "count")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []azmlbatch.OutputFile
+	for f, err := range client.Jobs().ListOutputs(t.Context(), job.Name) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	want := []azmlbatch.OutputFile{{Name: "scores/a.txt", Size: 6, URI: "azureml://datastores/workspaceblobstore/paths/firings/count/a.txt"}}
+	if diff := cmp.Diff(want, files); diff != "" {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+	folder := t.TempDir()
+	for _, want := range []azmlbatch.DownloadResult{{Files: 1, Bytes: 6}, {Skipped: 1}} {
+		if got, err := client.Jobs().Download(t.Context(), job.Name, folder, nil); err != nil || got != want {
+			t.Errorf("downloaded %+v, %v, want %+v", got, err, want)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(folder, "scores", "a.txt")); err != nil || string(text) != "CLAY 4" {
+		t.Errorf("the file has %q, %v", text, err)
+	}
+}
+
 func TestDeploymentOfAPipelineComponent(t *testing.T) {
 	client := NewClient(t, nil)
 	endpoint := deployPipeline(t, client)
