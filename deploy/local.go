@@ -11,6 +11,8 @@ import (
 type LocalOptions struct {
 	// SmokeInput is scored by each deployment of the Spec. Nil scores nothing.
 	SmokeInput azmlbatch.Input
+	// SmokeInputs by name, for pipeline components; see [PlanOptions].
+	SmokeInputs azmlbatch.Inputs
 	// Python parses scoring scripts first; see [PlanOptions].
 	Python string
 	// OnProgress hears of every step; see [ApplyOptions].
@@ -42,7 +44,7 @@ func Local(ctx context.Context, client *azmlbatch.Client, spec Spec, options *Lo
 	if err != nil {
 		return Result{}, err
 	}
-	p := newPlanner(client, spec, &PlanOptions{SmokeInput: o.SmokeInput, Python: o.Python})
+	p := newPlanner(client, spec, &PlanOptions{SmokeInput: o.SmokeInput, SmokeInputs: o.SmokeInputs, Python: o.Python})
 	p.dryRun = true
 	changes, err := p.changesOf(ctx)
 	if err != nil {

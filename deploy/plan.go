@@ -16,7 +16,13 @@ type PlanOptions struct {
 	// SmokeInput is scored by every deployment that is new, changed or about to become the default,
 	// before it becomes that, and by one that is not the default and has not scored it well yet. Nil
 	// tests nothing. A local path is uploaded. The test is a job: it costs what nodes cost.
+	//
+	// A pipeline component takes it as the one data input that has no default. Its test passes when
+	// the job completes and leaves files in the component's outputs.
 	SmokeInput azmlbatch.Input
+	// SmokeInputs by name are for pipeline components with several inputs, instead of SmokeInput. A
+	// model deployment takes one and ignores its name.
+	SmokeInputs azmlbatch.Inputs
 	// Keep is how many deployments each endpoint of the Spec keeps: those of the Spec, the default,
 	// and then the newest. The others are deleted after the switch. Zero keeps all.
 	Keep int

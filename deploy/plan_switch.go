@@ -62,40 +62,6 @@ func (p *planner) checkDefaults() (bad []error) {
 	return append(bad, p.checkSmokeInput()...)
 }
 
-// checkSmokeInput finds an input that is not there, and deployments that it cannot test: the inputs
-// of a pipeline have names, and nothing else of its job would show the key by which a second run
-// finds it.
-func (p *planner) checkSmokeInput() (bad []error) {
-	if p.options.SmokeInput == nil {
-		return nil
-	}
-	if path, ok := smokePath(p.options.SmokeInput); ok {
-		_, err := readContent(path)
-		bad = append(bad, badContent(part{}, "SmokeInput", err))
-	}
-	for _, i := range p.items {
-		d, ok := i.(*deploymentItem)
-		if !ok {
-			continue
-		}
-		if _, pipeline := pipelineComponent(d.want.Deployment); pipeline {
-			bad = append(bad, mistake(d.part(), "Configuration", "is a pipeline component, which a smoke input cannot test", "plan it without SmokeInput"))
-		}
-	}
-	return bad
-}
-
-// smokePath is the path of a local input.
-func smokePath(input azmlbatch.Input) (string, bool) {
-	switch in := input.(type) {
-	case azmlbatch.LocalPath:
-		return in.Path, true
-	case *azmlbatch.LocalPath:
-		return in.Path, true
-	}
-	return "", false
-}
-
 // planSwitches plans what follows the deployments.
 func (p *planner) planSwitches(ctx context.Context) error {
 	p.rollouts, p.switches = nil, nil
@@ -169,7 +135,7 @@ func (p *planner) planRollout(ctx context.Context, e *endpointItem) (*rollout, e
 func (p *planner) testIsDue(ctx context.Context, r *rollout, d *deploymentItem) (bool, error) {
 	name := d.want.Deployment.Name
 	switch action := d.change.Action; {
-	case p.options.SmokeInput == nil:
+	case !p.tests():
 		return false, nil
 	case action == ActionCreate, action == ActionChange, r.target == name:
 		return true, nil

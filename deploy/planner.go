@@ -3,6 +3,7 @@ package deploy
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -224,6 +225,7 @@ type outsider struct {
 	id      string
 	missing bool
 	compute *azmlbatch.Compute
+	spec    json.RawMessage // of a component
 }
 
 func (o *outsider) read(ctx context.Context, client *azmlbatch.Client) (err error) {
@@ -240,7 +242,10 @@ func (o *outsider) read(ctx context.Context, client *azmlbatch.Client) (err erro
 	case azmlbatch.ReferenceKindCode:
 		o.id, err = readOutsider(ctx, codes, client, r)
 	case azmlbatch.ReferenceKindComponent:
-		o.id, err = readOutsider(ctx, components, client, r)
+		var c *azmlbatch.Component
+		if c, err = findOutsider(ctx, components, client, r); c != nil {
+			o.id, o.spec = c.ID, c.Spec
+		}
 	}
 	o.missing = err == nil && o.id == ""
 	return err
@@ -248,15 +253,19 @@ func (o *outsider) read(ctx context.Context, client *azmlbatch.Client) (err erro
 
 // readOutsider is the id of a version in the workspace, empty if it is not there.
 func readOutsider[T azmlbatch.Asset](ctx context.Context, k *assetKind[T], client *azmlbatch.Client, r azmlbatch.Reference) (string, error) {
-	read := func() (T, error) { return k.client(client).Get(ctx, r.Name, r.Version) }
-	if r.Version == "" {
-		read = func() (T, error) { return k.client(client).Latest(ctx, r.Name) }
-	}
-	v, err := found(read())
+	v, err := findOutsider(ctx, k, client, r)
 	if v == nil || err != nil {
 		return "", err
 	}
 	return k.view(v).id, nil
+}
+
+// findOutsider is a version in the workspace, nil if it is not there.
+func findOutsider[T azmlbatch.Asset](ctx context.Context, k *assetKind[T], client *azmlbatch.Client, r azmlbatch.Reference) (*T, error) {
+	if r.Version == "" {
+		return found(k.client(client).Latest(ctx, r.Name))
+	}
+	return found(k.client(client).Get(ctx, r.Name, r.Version))
 }
 
 // checkFound finds references to what is not there, and jobs that a cluster of the workspace can

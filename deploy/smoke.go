@@ -2,14 +2,8 @@ package deploy
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/azmlbatch/azmlbatch"
 )
@@ -22,10 +16,10 @@ type SmokeTest struct {
 	Deployment string
 	// Job that scored the input.
 	Job string
-	// Files is how many it scored; -1 if nothing tells.
+	// Files is how many it scored; -1 if nothing tells, as of a pipeline.
 	Files int
-	// Rows is how many rows of predictions it left; for a script that writes files of its own how
-	// many files.
+	// Rows is how many rows of predictions it left; for a pipeline, and for a script that writes
+	// files of its own, how many files.
 	Rows int
 }
 
@@ -193,169 +187,4 @@ func (a *applier) score(ctx context.Context, s *step, d *deploymentItem) (tested
 	}
 	problem, err = a.judge(ctx, &tested, deployment)
 	return tested, problem, err
-}
-
-// judge looks at what the job of a test left, and notes it.
-func (p *planner) judge(ctx context.Context, tested *SmokeTest, d azmlbatch.Deployment) (problem string, err error) {
-	counts, err := p.client.Jobs().Counts(ctx, tested.Job)
-	if err != nil {
-		return "", err
-	}
-	if counts.FilesFailed > 0 {
-		return fmt.Sprintf("%d of %d files failed, which the error threshold of the deployment ignores", counts.FilesFailed, counts.Files), nil
-	}
-	tested.Files = counts.Files
-	if tested.Rows, err = p.countRows(ctx, tested.Job, d); err == nil && tested.Rows == 0 {
-		problem = "the job left no rows"
-	}
-	return problem, err
-}
-
-// hasPassed reports whether a deployment, as it is, has scored the smoke input well in an earlier
-// run. It starts nothing.
-func (p *planner) hasPassed(ctx context.Context, d *deploymentItem) (bool, error) {
-	key, err := p.smokeKey(ctx, d, *d.have)
-	if err != nil {
-		return false, err
-	}
-	tested := SmokeTest{Endpoint: d.want.Endpoint, Deployment: d.want.Deployment.Name}
-	for job, err := range p.client.Endpoints().ListJobs(ctx, tested.Endpoint, &azmlbatch.ListBatchJobsOptions{Deployment: tested.Deployment}) {
-		if err != nil {
-			return false, err
-		}
-		if job.Status != azmlbatch.JobStatusCompleted || !hasKey(job, key) {
-			continue
-		}
-		tested.Job = job.Name
-		problem, err := p.judge(ctx, &tested, *d.have)
-		return err == nil && problem == "", err
-	}
-	return false, nil
-}
-
-// hasKey reports whether a job was started with a key, or with one that RerunFailed has derived from
-// it: the key is part of the place of the output.
-func hasKey(job azmlbatch.BatchJob, key string) bool {
-	for _, output := range job.Outputs {
-		if file, ok := output.(azmlbatch.URIFile); ok && strings.Contains(file.URI, "/"+key) {
-			return true
-		}
-	}
-	return false
-}
-
-// restoreTimeout bounds how long an Apply whose ctx has ended still blocks; an update takes the
-// service ten to sixty seconds.
-const restoreTimeout = 2 * time.Minute
-
-// restoreDefault gives the default deployment its old definition again, where the plan has changed
-// it in place, also after the end of ctx, and notes it. What somebody else has written since stays: another
-// default, and another definition, which is a *[ConflictError].
-func (a *applier) restoreDefault(ctx context.Context, smoke *SmokeError, d *deploymentItem) error {
-	name, old := d.want.Deployment.Name, d.before
-	if old == nil || !d.sent || d.endpoint.currentDefault() != name {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
-	defer cancel()
-	endpoint, err := a.client.Endpoints().Get(ctx, d.want.Endpoint)
-	if err != nil {
-		return err
-	}
-	if smoke.Default = endpoint.DefaultDeployment; smoke.Default != name {
-		return nil
-	}
-	if err := a.awaitEnd(ctx, d); err != nil || d.have == nil {
-		return err
-	}
-	if len(changedFields(*old, *d.have, deploymentFields)) == 0 {
-		return nil // the change has had no effect, or somebody else was faster
-	}
-	if changed := changedFields(d.resolved(), *d.have, deploymentFields); len(changed) > 0 {
-		return &ConflictError{Resource: d.part().String(), Fields: changed}
-	}
-	_, err = a.client.Deployments(d.want.Endpoint).CreateOrUpdate(ctx, name, *old, &azmlbatch.WaitOptions{Interval: pollInterval})
-	smoke.Restored = err == nil
-	return err
-}
-
-// awaitEnd reads a deployment until no operation on it goes on.
-func (a *applier) awaitEnd(ctx context.Context, d *deploymentItem) error {
-	for {
-		err := d.reread(ctx, a.client)
-		if err != nil || d.have == nil || !inProgress(d.have.ProvisioningState) {
-			return err
-		}
-		select {
-		case <-time.After(pollInterval):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// smokeKey is the key of the test's job. It follows from the deployment as it is and from the
-// input, so that an Apply that was broken off finds the job that it had started, and a changed
-// deployment is tested anew.
-func (p *planner) smokeKey(ctx context.Context, d *deploymentItem, have azmlbatch.Deployment) (string, error) {
-	changed := have.SystemData.LastModifiedAt
-	if changed.IsZero() {
-		changed = have.SystemData.CreatedAt
-	}
-	input, err := inputIdentity(ctx, p.options.SmokeInput)
-	text := strings.Join([]string{d.part().name, changed.UTC().Format(time.RFC3339Nano), input}, "\n")
-	sum := sha256.Sum256([]byte(text))
-	return "smoke-" + hex.EncodeToString(sum[:12]), err
-}
-
-// inputIdentity is a text that is the same for equal inputs, in every process.
-func inputIdentity(ctx context.Context, input azmlbatch.Input) (string, error) {
-	path, local := smokePath(input)
-	if !local {
-		b, err := json.Marshal(input)
-		return fmt.Sprintf("%T %s", input, b), err
-	}
-	files, err := readContent(path)
-	if err != nil {
-		return "", badContent(part{}, "SmokeInput", err)
-	}
-	return files.uploadHash(ctx)
-}
-
-// smokeJob runs the job of a test to its end. One that failed in an earlier run is run again.
-func (a *applier) smokeJob(ctx context.Context, s *step, d *deploymentItem, key string) (job string, err error) {
-	invocation := azmlbatch.Invocation{Deployment: d.want.Deployment.Name, Input: a.planner.options.SmokeInput, Key: key, DisplayName: "smoke test of " + d.want.Deployment.Name}
-	options := &azmlbatch.InvokeManyOptions{RerunFailed: true, OnStart: func(r azmlbatch.InvokeResult) { job = r.Started.Name },
-		OnProgress: func(p azmlbatch.InvokeProgress) {
-			a.note(s, StepProgress{State: StepStateRunning, Operation: &p.Progress})
-		}}
-	for r, err := range a.client.Endpoints().InvokeMany(ctx, d.want.Endpoint, slices.Values([]azmlbatch.Invocation{invocation}), options) {
-		if r.Started.Name != "" {
-			job = r.Started.Name
-		}
-		if err != nil {
-			return job, err
-		}
-	}
-	return job, nil
-}
-
-// countRows counts the rows of a job; for a script that writes files of its own the files.
-func (p *planner) countRows(ctx context.Context, job string, d azmlbatch.Deployment) (n int, err error) {
-	if strings.EqualFold(string(d.OutputAction), string(azmlbatch.OutputActionSummaryOnly)) {
-		for _, err := range p.client.Jobs().ListOutputs(ctx, job) {
-			if err != nil {
-				return n, err
-			}
-			n++
-		}
-		return n, nil
-	}
-	for _, err := range azmlbatch.Rows[string](ctx, p.client, job, &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatLines}) {
-		if err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
 }

@@ -67,6 +67,10 @@ func (a *app) apply(ctx context.Context, client *azmlbatch.Client, spec deploy.S
 
 // dryRun applies the files to an emulator, which has stand-ins for what they refer to.
 func (a *app) dryRun(ctx context.Context, spec deploy.Spec, flags deployFlags, asJSON bool) (err error) {
+	input, inputs, err := flags.smoke()
+	if err != nil {
+		return err
+	}
 	azure, err := emulator.New(&emulator.Options{Python: flags.python})
 	if err != nil {
 		return err
@@ -77,7 +81,8 @@ func (a *app) dryRun(ctx context.Context, spec deploy.Spec, flags deployFlags, a
 		return err
 	}
 	w := a.newProgress()
-	result, err := deploy.Local(ctx, client, spec, &deploy.LocalOptions{SmokeInput: flags.smoke(), Python: flags.python, OnProgress: w.deployStep})
+	result, err := deploy.Local(ctx, client, spec, &deploy.LocalOptions{SmokeInput: input, SmokeInputs: inputs, Python: flags.python,
+		OnProgress: w.deployStep})
 	w.end()
 	return a.outcome(result, err, asJSON)
 }
@@ -115,8 +120,8 @@ type smokeTests struct {
 	Endpoint   string `json:"endpoint"`
 	Deployment string `json:"deployment"`
 	Job        string `json:"job"`
-	Files      int    `json:"files"` // -1 if nothing tells
-	Rows       int    `json:"rows"`
+	Files      int    `json:"files"` // -1 if nothing tells, as of a pipeline
+	Rows       int    `json:"rows"`  // of a pipeline the files that it left
 }
 
 func (a *app) printApplied(result deploy.Result, asJSON bool) error {
@@ -128,8 +133,11 @@ func (a *app) printApplied(result deploy.Result, asJSON bool) error {
 		return a.printJSON(shown)
 	}
 	for _, test := range result.Tests {
-		if _, err := fmt.Fprintf(a.out, "smoke test of %s/%s: job %s, %s, %s\n", test.Endpoint, test.Deployment, test.Job,
-			plural(test.Files, "file", "files"), plural(test.Rows, "row", "rows")); err != nil {
+		left := plural(test.Files, "file", "files") + ", " + plural(test.Rows, "row", "rows")
+		if test.Files < 0 {
+			left = plural(test.Rows, "file", "files") + " in its outputs"
+		}
+		if _, err := fmt.Fprintf(a.out, "smoke test of %s/%s: job %s, %s\n", test.Endpoint, test.Deployment, test.Job, left); err != nil {
 			return err
 		}
 	}

@@ -59,6 +59,7 @@ also for wrong usage.`, planHasChanges),
 type deployFlags struct {
 	files, set []string
 	smokeInput string
+	smokeFile  string
 	setDefault bool
 	keep       int
 	python     string
@@ -71,12 +72,16 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 		"`PATH=VALUE` sets a value of the files, as in settings.mini_batch_size=5, or NAME:PATH=VALUE in one of them; may be repeated")
 	flags.StringVar(&f.smokeInput, "smoke-input", "",
 		"`PATH-OR-URI` that each new or changed deployment has to score before it becomes the default; this job costs what nodes cost")
+	flags.StringVar(&f.smokeFile, "smoke-file", "", "`FILE` with named inputs, as for azmlbatch invoke --file, in place of --smoke-input; for pipeline components with several")
 	flags.BoolVar(&f.setDefault, "set-default", false, "make the deployment of the files the endpoint's default")
 	flags.IntVar(&f.keep, "keep", 0, "delete all deployments of the endpoint but `N`: those of the files, the default, and then the newest; 0 keeps all")
 	flags.StringVar(&f.python, "python", "", "`PATH` of the Python that parses scoring scripts, and with --local runs them; by default the one in PATH")
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(f.files) == 0 {
 			return usagef("--file is required")
+		}
+		if f.smokeInput != "" && f.smokeFile != "" {
+			return usagef("--smoke-input and --smoke-file exclude each other")
 		}
 		if f.keep < 0 {
 			return usagef("--keep must not be negative, but is %d", f.keep)
@@ -91,14 +96,22 @@ func (f *deployFlags) read(more []string) (deploy.Spec, error) {
 }
 
 func (f *deployFlags) plan(ctx context.Context, client *azmlbatch.Client, spec deploy.Spec) (*deploy.Changes, error) {
-	options := &deploy.PlanOptions{SetDefault: f.setDefault, Keep: f.keep, Python: f.python, SmokeInput: f.smoke()}
+	input, inputs, err := f.smoke()
+	if err != nil {
+		return nil, err
+	}
+	options := &deploy.PlanOptions{SetDefault: f.setDefault, Keep: f.keep, Python: f.python, SmokeInput: input, SmokeInputs: inputs}
 	return deploy.Plan(ctx, client, spec, options)
 }
 
-// smoke is the smoke input, nil for none.
-func (f *deployFlags) smoke() azmlbatch.Input {
-	if f.smokeInput == "" {
-		return nil
+// smoke is the smoke input, or those that have names; both nil for none.
+func (f *deployFlags) smoke() (azmlbatch.Input, azmlbatch.Inputs, error) {
+	switch {
+	case f.smokeInput != "":
+		return inputOf(f.smokeInput, "", nil), nil, nil
+	case f.smokeFile != "":
+		invocation, err := deploy.ReadInvocation(f.smokeFile, nil)
+		return nil, invocation.Inputs, err
 	}
-	return inputOf(f.smokeInput, "", nil)
+	return nil, nil, nil
 }

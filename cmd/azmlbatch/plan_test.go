@@ -104,6 +104,51 @@ func TestApplyAFailingScript(t *testing.T) {
 	}
 }
 
+// TestApplyAPipeline tests a pipeline with named inputs, invokes it and downloads what it leaves.
+func TestApplyAPipeline(t *testing.T) {
+	p := newPottery(t, nil)
+	dir := t.TempDir()
+	writeCups(t, dir, map[string]string{
+		"all.yml": "name: kilns\n---\nname: steps\nendpoint_name: kilns\ntype: pipeline\ncomponent: flow.yml\nsettings: {default_compute: deploy-cluster}\n",
+		"flow.yml": `type: pipeline
+name: flow
+inputs: {data: {type: uri_folder}, more: {type: uri_folder}}
+outputs: {fired: {type: uri_folder}}
+jobs:
+  fire:
+    type: command
+    inputs: {data: "${{parent.inputs.data}}", more: "${{parent.inputs.more}}"}
+    outputs: {fired: "${{parent.outputs.fired}}"}
+    component:
+      type: command
+      inputs: {data: {type: uri_folder}, more: {type: uri_folder}}
+      outputs: {fired: {type: uri_folder}}
+      environment: {image: ubuntu}
+      command: cp ${{inputs.data}}/* ${{inputs.more}}/* ${{outputs.fired}}
+`,
+		"inputs.yml": "inputs:\n  data: {type: uri_folder, path: data}\n  more: {type: uri_folder, path: more}\noutputs:\n  fired: {type: uri_folder, path: 'azureml://datastores/workspaceblobstore/paths/fired/'}\n",
+		"data/a.txt": "a", "more/b.txt": "b",
+	})
+	all, inputs := filepath.Join(dir, "all.yml"), filepath.Join(dir, "inputs.yml")
+	p.fails(t, 1, []string{"plan", "-f", all, "--smoke-input", filepath.Join(dir, "data")}, "is a component with the data inputs data, more, so --smoke-input could be any; name them with --smoke-file")
+	p.fails(t, 2, []string{"apply", "-f", all, "--smoke-input", dir, "--smoke-file", inputs}, "--smoke-input and --smoke-file exclude each other")
+	apply := []string{"apply", "-f", all, "--smoke-file", inputs, "--set-default"}
+	if out := p.ok(t, apply...); !strings.Contains(out, "smoke test of kilns/steps: job pipelinejob-") || !strings.Contains(out, ", 2 files in its outputs\n") {
+		t.Errorf("apply: %s", out)
+	}
+	job := strings.TrimSpace(p.ok(t, "invoke", "kilns", "--file", inputs, "--wait"))
+	p.ok(t, "job", "download", job, "--download-path", dir)
+	for _, name := range []string{"a", "b"} {
+		if text, err := os.ReadFile(filepath.Join(dir, job, "fired", name+".txt")); err != nil || string(text) != name {
+			t.Errorf("%s.txt has %q, %v", name, text, err)
+		}
+	}
+	local := append([]string{"apply", "--local", "--set", "steps:settings.default_compute=kiln-cluster"}, apply[1:5]...)
+	if code, out, stderr := runCommand(local...); code != 0 || !strings.Contains(out, "2 files in its outputs") {
+		t.Errorf("apply --local: exit code %d\n%s%s", code, out, stderr)
+	}
+}
+
 // TestApplyLocal: no workspace and no sign-in, and nothing stays.
 func TestApplyLocal(t *testing.T) {
 	for _, name := range []string{"AZURE_TENANT_ID", "AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME"} {

@@ -1,0 +1,58 @@
+package deploy
+
+import (
+	"context"
+	"time"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// restoreTimeout bounds how long an Apply whose ctx has ended still blocks; an update takes the
+// service ten to sixty seconds.
+const restoreTimeout = 2 * time.Minute
+
+// restoreDefault gives the default deployment its old definition again, where the plan has changed
+// it in place, also after the end of ctx, and notes it. What somebody else has written since stays: another
+// default, and another definition, which is a *[ConflictError].
+func (a *applier) restoreDefault(ctx context.Context, smoke *SmokeError, d *deploymentItem) error {
+	name, old := d.want.Deployment.Name, d.before
+	if old == nil || !d.sent || d.endpoint.currentDefault() != name {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
+	defer cancel()
+	endpoint, err := a.client.Endpoints().Get(ctx, d.want.Endpoint)
+	if err != nil {
+		return err
+	}
+	if smoke.Default = endpoint.DefaultDeployment; smoke.Default != name {
+		return nil
+	}
+	if err := a.awaitEnd(ctx, d); err != nil || d.have == nil {
+		return err
+	}
+	if len(changedFields(*old, *d.have, deploymentFields)) == 0 {
+		return nil // the change has had no effect, or somebody else was faster
+	}
+	if changed := changedFields(d.resolved(), *d.have, deploymentFields); len(changed) > 0 {
+		return &ConflictError{Resource: d.part().String(), Fields: changed}
+	}
+	_, err = a.client.Deployments(d.want.Endpoint).CreateOrUpdate(ctx, name, *old, &azmlbatch.WaitOptions{Interval: pollInterval})
+	smoke.Restored = err == nil
+	return err
+}
+
+// awaitEnd reads a deployment until no operation on it goes on.
+func (a *applier) awaitEnd(ctx context.Context, d *deploymentItem) error {
+	for {
+		err := d.reread(ctx, a.client)
+		if err != nil || d.have == nil || !inProgress(d.have.ProvisioningState) {
+			return err
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
