@@ -26,11 +26,6 @@ const (
 	previewColumns = 30
 )
 
-// imageTypes are what a browser shows as a picture and cannot run. The name of the file alone decides:
-// with nosniff a browser does not look for anything else in it.
-var imageTypes = map[string]string{".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
-	".webp": "image/webp", ".bmp": "image/bmp", ".avif": "image/avif"}
-
 // inputView is what the page of an input shows.
 type inputView struct {
 	Job, Title string
@@ -133,16 +128,10 @@ func serveInput(h *Handler, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer body.Close()
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	if file.IsImage() {
-		w.Header().Set("Content-Type", file.imageType())
 		w.Header().Set("Cache-Control", "private, max-age=300") // the same picture stands on several pages
-	} else {
-		beginDownload(w, "application/octet-stream", path.Base(file.Name))
 	}
 	w.Header().Set("Content-Length", strconv.FormatInt(file.Size, 10))
-	if _, err := io.Copy(w, body); err != nil {
-		panic(http.ErrAbortHandler) // the answer has begun; the browser must not take it for the whole file
-	}
+	serveBlob(w, file.Name, body, r.URL.Query().Has("download"))
 	return nil
 }

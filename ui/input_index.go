@@ -18,9 +18,10 @@ type inputFile struct {
 }
 
 // IsImage reports whether a browser can show the file as a picture.
-func (f inputFile) IsImage() bool { return f.imageType() != "" }
-
-func (f inputFile) imageType() string { return imageTypes[strings.ToLower(path.Ext(f.Name))] }
+func (f inputFile) IsImage() bool {
+	contentType, _ := blobType(f.Name)
+	return strings.HasPrefix(contentType, "image/")
+}
 
 // An inputIndex finds the input files of a job by name. A batch job scores the files directly in a
 // folder, so names are unique.
@@ -64,7 +65,7 @@ func (h *Handler) inputFile(ctx context.Context, job azmlbatch.Job, name string)
 	if f := found.files[name]; f != nil {
 		return f, nil
 	}
-	return nil, &azmlbatch.Error{Operation: "show input " + name, StatusCode: 404, Err: azmlbatch.ErrNotFound, Message: "the job has no such input file"}
+	return nil, notFound("show input", name, "the job has no such input file")
 }
 
 // listInputs lists the files of a batch job's inputs.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -12,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
@@ -116,15 +117,19 @@ func TestInputs(t *testing.T) {
 		"data.bin": "neither a picture nor a text", "empty": "The file is empty"} {
 		wantTexts(t, p.get(path+"?file="+name), want)
 	}
+	types := map[string]string{"a.png": "image/png", "table.csv": textType, "note.txt": textType}
 	for name, content := range files {
-		resp, body := p.do(http.MethodGet, path+"/content?file="+name, nil)
-		got := map[string]string{"body": body, "type": resp.Header.Get("Content-Type"), "attached": fmt.Sprint(resp.Header.Get("Content-Disposition") != ""), "policy": resp.Header.Get("Content-Security-Policy")}
-		want := map[string]string{"body": content, "type": "application/octet-stream", "attached": "true", "policy": "default-src 'none'; sandbox"}
-		if name == "a.png" {
-			want["type"], want["attached"] = "image/png", "false"
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+		for _, query := range []string{"", "&download=1"} {
+			resp, body := p.do(http.MethodGet, path+"/content?file="+name+query, nil)
+			got := map[string]string{"body": body, "type": resp.Header.Get("Content-Type"), "policy": resp.Header.Get("Content-Security-Policy")}
+			want := map[string]string{"body": content, "type": cmp.Or(types[name], "application/octet-stream"), "policy": blobPolicy}
+			if diff := gocmp.Diff(want, got); diff != "" {
+				t.Errorf("%s%s (-want +got):\n%s", name, query, diff)
+			}
+			attached := strings.HasPrefix(resp.Header.Get("Content-Disposition"), "attachment")
+			if attached != (query != "" || types[name] == "") {
+				t.Errorf("%s%s: a download: %v", name, query, attached)
+			}
 		}
 	}
 	for _, name := range []string{"", "other.txt", "../" + job.Name, "azureml://datastores/workspaceblobstore/paths/x"} {
@@ -198,7 +203,7 @@ func TestPredictionsOfJSONLines(t *testing.T) {
 	}
 	wantTexts(t, p.get(path+"?form=lines"), "Column 1", "{&#34;file&#34;")
 	_, csv := p.do(http.MethodGet, path+".csv?sort=1&column=1&comparison=greater&value=0.7", nil)
-	if diff := cmp.Diff("file,score,tags,late\nb,2,,\n<script>alert(1)</script>,1,,\n", csv); diff != "" {
+	if diff := gocmp.Diff("file,score,tags,late\nb,2,,\n<script>alert(1)</script>,1,,\n", csv); diff != "" {
 		t.Errorf("download (-want +got):\n%s", diff)
 	}
 }

@@ -25,6 +25,7 @@ var pages = []page{
 	deploymentPage,
 	invokePage,
 	setDefaultPage,
+	overviewPage,
 }
 
 // files are the addresses that answer with something other than a page, such as the content of a blob.

@@ -50,6 +50,7 @@ type Handler struct {
 
 	lines       lineIndexes
 	permissions *scanner[azmlbatch.Permissions]
+	clusters    *scanner[clusterList]
 
 	routes http.Handler
 	now    func() time.Time
@@ -83,6 +84,7 @@ func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
 	h.inputs = newScanner[inputIndex](h.hub.ctx)
 	h.lines.logs = map[string]*lineIndex{}
 	h.permissions = newScanner[azmlbatch.Permissions](h.hub.ctx)
+	h.clusters = newScanner[clusterList](h.hub.ctx)
 	h.routes = h.newRoutes()
 	return h, nil
 }
@@ -108,5 +110,6 @@ func (h *Handler) Close() error {
 	h.selections.close()
 	h.inputs.close()
 	h.permissions.close()
+	h.clusters.close()
 	return nil
 }
