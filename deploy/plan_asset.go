@@ -43,6 +43,7 @@ type assetItem[T azmlbatch.Asset] struct {
 	want  T
 	files *content // nil where the content is elsewhere
 	have  *T       // the version that counts, nil for none
+	used  *T       // the version that a deployment has in the place of this anonymous one, nil for none
 	next  string   // the version that a new one gets
 	there bool     // storage has the content
 
@@ -209,7 +210,26 @@ func inPlaceField(f FieldChange) bool {
 	return false
 }
 
+// plan compares with the version that counts, and else with the one that a deployment uses: the
+// name of an anonymous asset says nothing.
 func (i *assetItem[T]) plan(ctx context.Context) (Change, error) {
+	c, err := i.planVersion(ctx)
+	if err != nil || i.used == nil || c.Action == ActionLeave {
+		return c, err
+	}
+	own := i.have
+	i.have = i.used
+	used, err := i.planVersion(ctx)
+	if err != nil || used.Action != ActionLeave {
+		i.have = own
+		return c, err
+	}
+	v := i.k.view(i.used)
+	used.Notes = append(used.Notes, fmt.Sprintf("it is %s:%s", *v.name, *v.version))
+	return used, nil
+}
+
+func (i *assetItem[T]) planVersion(ctx context.Context) (Change, error) {
 	c := newChange(i.of)
 	if i.have == nil {
 		c.Action, c.Version = ActionCreate, i.next

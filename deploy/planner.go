@@ -139,13 +139,37 @@ func (p *planner) read(ctx context.Context) error {
 	if err := together(ctx, reads...); err != nil {
 		return err
 	}
-	then := []func(context.Context) error{p.readQuotas}
+	then := append(p.readUsed(), p.readQuotas)
 	for _, i := range p.items {
 		if u, ok := i.(uploader); ok && u.local() {
 			then = append(then, func(ctx context.Context) error { return u.findUpload(ctx, p.client) })
 		}
 	}
 	return together(ctx, then...)
+}
+
+// readUsed reads the environments that deployments use in the place of anonymous ones of the Spec.
+// az ml names those by a hash of text that only its YAML library writes so.
+func (p *planner) readUsed() (reads []func(context.Context) error) {
+	for _, i := range p.items {
+		d, ok := i.(*deploymentItem)
+		if !ok || d.have == nil {
+			continue
+		}
+		r, err := azmlbatch.ParseReference(azmlbatch.ReferenceKindEnvironment, d.have.EnvironmentID)
+		if err != nil || r.Registry != "" || r.Version == "" || !p.ours(r) {
+			continue
+		}
+		for _, l := range d.links {
+			if e, ok := l.to.(*assetItem[azmlbatch.Environment]); ok && e.want.IsAnonymous && e.want.Name != r.Name {
+				reads = append(reads, func(ctx context.Context) (err error) {
+					e.used, err = found(p.client.Environments().Get(ctx, r.Name, r.Version))
+					return err
+				})
+			}
+		}
+	}
+	return reads
 }
 
 // uploader is an item with local content that goes to a datastore.

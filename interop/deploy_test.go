@@ -55,6 +55,18 @@ compute: batch-cluster
 resources:
   instance_count: 1
 `,
+	"unnamed.yml": `name: white
+endpoint_name: digits
+type: model
+model: azureml:digits:1
+code_configuration:
+  code: code
+  scoring_script: score.py
+environment:
+  image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest
+  conda_file: conda.yml
+compute: azureml:batch-cluster
+`,
 	"bare.yml":          "name: red\nendpoint_name: digits\ntype: model\nmodel:\n  path: mlflow\n  type: mlflow_model\ncompute: batch-cluster\n",
 	"model/weights.txt": "1 2 3\n",
 	"mlflow/MLmodel":    "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n",
@@ -93,7 +105,7 @@ func TestDeploymentOfAzureAIML(t *testing.T) {
 	})
 	cmd := exec.CommandContext(t.Context(), python, script, "compute=compute.yml", "model=model.yml", "environment=environment.yml",
 		"data=data.yml", "batch-endpoint=endpoint.yml", "batch-deployment=deployment.yml", "batch-deployment=inline.yml",
-		"batch-deployment=bare.yml")
+		"batch-deployment=bare.yml", "batch-deployment=unnamed.yml")
 	cmd.Env = append(os.Environ(), server.Env()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("azure-ai-ml: %v\n%s", err, out)
@@ -102,7 +114,7 @@ func TestDeploymentOfAzureAIML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := deploy.Read([]string{"compute.yml", "model.yml", "environment.yml", "data.yml", "endpoint.yml", "deployment.yml", "inline.yml", "bare.yml"}, nil)
+	spec, err := deploy.Read([]string{"compute.yml", "model.yml", "environment.yml", "data.yml", "endpoint.yml", "deployment.yml", "inline.yml", "bare.yml", "unnamed.yml"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
