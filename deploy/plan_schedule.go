@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/azmlbatch/azmlbatch"
 )
@@ -67,19 +66,28 @@ func (i *scheduleItem) send(ctx context.Context, client *azmlbatch.Client) (func
 // ref is how others would name the schedule; nothing does.
 func (i *scheduleItem) ref() string { return i.want.Name }
 
-// withJobID puts the ARM id of the job that a schedule repeats in the place of its name.
-func withJobID(s azmlbatch.Schedule, ws azmlbatch.Workspace) azmlbatch.Schedule {
+// addSchedule adds a schedule, and the job that it repeats. On an emulator that job is not looked
+// for: only the workspace has it, and nothing fires in a dry run.
+func (p *planner) addSchedule(s azmlbatch.Schedule) {
+	i := &scheduleItem{want: s}
+	p.add(i)
 	action, ok := s.Action.(azmlbatch.JobScheduleAction)
 	var definition map[string]any
 	if !ok || json.Unmarshal(action.Definition, &definition) != nil {
-		return s
+		return
 	}
-	if name, ok := strings.CutPrefix(fmt.Sprint(definition["sourceJobId"]), "azureml:"); ok {
-		definition["sourceJobId"] = ws.ID() + "/jobs/" + name
-		if text, err := json.Marshal(definition); err == nil {
-			action.Definition = text
-			s.Action = action
-		}
+	text, _ := definition["sourceJobId"].(string)
+	r, err := azmlbatch.ParseReference(azmlbatch.ReferenceKindJob, text)
+	if text == "" || err != nil || !p.ours(r) {
+		return
 	}
-	return s
+	key := azmlbatch.Reference{Form: r.Form, Kind: r.Kind, Name: r.Name}
+	if p.outside[key] == nil && !p.dryRun {
+		p.outside[key] = &outsider{reference: key, part: i.part(), field: "Action", text: text}
+	}
+	definition["sourceJobId"] = p.client.Workspace().ID() + "/jobs/" + r.Name
+	if b, err := json.Marshal(definition); err == nil {
+		action.Definition = b
+		i.want.Action = action
+	}
 }

@@ -93,7 +93,7 @@ func (p *planner) collect(ctx context.Context) error {
 		bad = append(bad, err)
 	}
 	for _, v := range p.spec.Schedules {
-		p.add(&scheduleItem{want: withJobID(v, p.client.Workspace())})
+		p.addSchedule(v)
 	}
 	return errors.Join(append(bad, p.nameAnonymous(ctx))...)
 }
@@ -259,6 +259,10 @@ func (o *outsider) read(ctx context.Context, client *azmlbatch.Client) (err erro
 		o.compute, err = found(client.Computes().Get(ctx, r.Name))
 		o.missing = o.compute == nil
 		return err
+	case azmlbatch.ReferenceKindJob:
+		job, err := found(client.Jobs().Get(ctx, r.Name))
+		o.missing = err == nil && job == nil
+		return err
 	case azmlbatch.ReferenceKindModel:
 		o.id, err = readOutsider(ctx, models, client, r)
 	case azmlbatch.ReferenceKindEnvironment:
@@ -298,9 +302,11 @@ func (p *planner) checkFound() error {
 	var bad []error
 	for _, o := range p.outsiders() {
 		if o.missing {
-			noun := part{kind: o.reference.Kind}.noun()
-			bad = append(bad, &SpecError{Part: o.part.String(), Field: o.field, part: o.part,
-				Problem: fmt.Sprintf("%q is not in the workspace", o.text), Remedy: fmt.Sprintf("create the %s first, add it to the Spec, or refer to another one", noun)})
+			remedy := fmt.Sprintf("create the %s first, add it to the Spec, or refer to another one", part{kind: o.reference.Kind}.noun())
+			if o.reference.Kind == azmlbatch.ReferenceKindJob {
+				remedy = "start the job once, or refer to another one"
+			}
+			bad = append(bad, &SpecError{Part: o.part.String(), Field: o.field, part: o.part, Problem: fmt.Sprintf("%q is not in the workspace", o.text), Remedy: remedy})
 		}
 	}
 	for _, e := range p.endpointsByName() {

@@ -2,7 +2,9 @@ package deploy_test
 
 import (
 	"bytes"
+	"context"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,7 +42,13 @@ create_job: azureml:nice_job
 // TestSchedules reads schedules, writes them back, and brings them to a workspace, where the second
 // plan has nothing to do.
 func TestSchedules(t *testing.T) {
-	files(t, map[string]string{"schedules.yml": schedules})
+	azure := emulator.NewTest(t, nil)
+	client, err := azure.Client(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := anyJob(t, azure, client)
+	files(t, map[string]string{"schedules.yml": strings.ReplaceAll(schedules, "nice_job", job)})
 	spec, err := deploy.Read([]string{"schedules.yml"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +63,7 @@ func TestSchedules(t *testing.T) {
 			Trigger: azmlbatch.CronTrigger{Expression: "15 2 * * *", TimeZone: "Pacific Standard Time"}, Action: action},
 		{Name: "weekly", Trigger: azmlbatch.RecurrenceTrigger{Frequency: azmlbatch.RecurrenceFrequencyWeek, Interval: 2, StartTime: "2026-12-01T00:00:00",
 			Schedule: azmlbatch.RecurrenceSchedule{Hours: []int{2}, Minutes: []int{0, 30}, WeekDays: []string{"Monday", "Friday"}}},
-			Action: azmlbatch.JobScheduleAction{Definition: []byte(`{"jobType":"Pipeline","sourceJobId":"azureml:nice_job"}`)}},
+			Action: azmlbatch.JobScheduleAction{Definition: []byte(`{"jobType":"Pipeline","sourceJobId":"azureml:` + job + `"}`)}},
 	}
 	if diff := cmp.Diff(want, spec.Schedules); diff != "" {
 		t.Errorf("Read (-want +got):\n%s", diff)
@@ -63,7 +71,6 @@ func TestSchedules(t *testing.T) {
 	if again, text := rewritten(t, spec, "."); !cmp.Equal(spec, again) {
 		t.Errorf("Write and Read (-want +got):\n%s\n%s", cmp.Diff(spec, again), text)
 	}
-	client := emulator.NewClient(t, nil)
 	deployed := func() string {
 		plan, err := deploy.Plan(t.Context(), client, spec, nil)
 		if err != nil {
@@ -92,6 +99,38 @@ func TestSchedules(t *testing.T) {
 	}
 	if got, err := client.Schedules().Get(t.Context(), "nightly"); err != nil || !cmp.Equal(got.Trigger, spec.Schedules[0].Trigger) {
 		t.Errorf("the schedule fires at %v: %v", got.Trigger, err)
+	}
+}
+
+// anyJob is the name of a job of the workspace.
+func anyJob(t *testing.T, azure *emulator.Emulator, client *azmlbatch.Client) string {
+	t.Helper()
+	none := func(context.Context, []string) ([]string, error) { return nil, nil }
+	endpoint, err := azure.Deploy(t.Context(), emulator.Func(none), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := client.Endpoints().Invoke(t.Context(), endpoint, azmlbatch.Invocation{Input: azmlbatch.URIFolder{URI: "azureml://datastores/workspaceblobstore/paths/vases/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job.Name
+}
+
+// TestScheduleOfAMissingJob is refused before anything is sent; a dry run cannot look.
+func TestScheduleOfAMissingJob(t *testing.T) {
+	files(t, map[string]string{"schedules.yml": schedules})
+	spec, err := deploy.Read([]string{"schedules.yml"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, _ := newClient(t)
+	const want = `deploy: schedule "weekly": Action: "azureml:nice_job" is not in the workspace; start the job once, or refer to another one`
+	if _, err := deploy.Plan(t.Context(), client, spec, nil); err == nil || err.Error() != want {
+		t.Errorf("Plan = %v, want %s", err, want)
+	}
+	if _, err := deploy.Local(t.Context(), client, spec, nil); err != nil {
+		t.Errorf("Local = %v", err)
 	}
 }
 

@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -133,5 +135,57 @@ func TestScheduledJob(t *testing.T) {
 		Trigger: azmlbatch.CronTrigger{Expression: "at noon"}, Action: azmlbatch.JobScheduleAction{Definition: []byte(`{"jobType": "Command"}`)},
 	}, nil); err == nil {
 		t.Error("a schedule without a time was taken")
+	}
+}
+
+// TestScheduleRepeatsAJob: what a job of the workspace has done is done again, by the id that azure-ai-ml sends or by the name.
+func TestScheduleRepeatsAJob(t *testing.T) {
+	var mu sync.Mutex
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	client := NewClient(t, &Options{Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now }})
+	put := func(name, expression, definition string) {
+		t.Helper()
+		if _, err := client.Schedules().CreateOrUpdate(t.Context(), name, azmlbatch.Schedule{
+			Trigger: azmlbatch.CronTrigger{Expression: expression}, Action: azmlbatch.JobScheduleAction{Definition: []byte(definition)},
+		}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// ended waits for the jobs and returns them by what shows of the definition.
+	ended := func() map[string]string {
+		t.Helper()
+		found := map[string]string{}
+		for j, err := range client.Jobs().List(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if j, err = client.Jobs().Wait(t.Context(), j.Name, nil); err != nil {
+				t.Fatal(err)
+			}
+			found[j.Name] = j.JobType + " " + j.DisplayName + " of " + j.ExperimentName
+		}
+		return found
+	}
+	pass := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(time.Hour)
+	}
+	put("own", "5 10 * * *", `{"jobType": "Pipeline", "displayName": "fire", "experimentName": "kiln", "jobs": {"one": {"type": "command", "command": "echo fired"}}}`)
+	pass()
+	first := ended()
+	if len(first) != 1 {
+		t.Fatalf("jobs = %v, want one", first)
+	}
+	for name := range first {
+		put("by-id", "5 11 * * *", `{"jobType": "Pipeline", "experimentName": "", "sourceJobId": "`+client.Workspace().ID()+`/jobs/`+name+`"}`)
+		put("by-name", "5 11 * * *", `{"jobType": "Pipeline", "displayName": "again", "sourceJobId": "azureml:`+name+`"}`)
+	}
+	put("of-none", "5 11 * * *", `{"jobType": "Pipeline", "sourceJobId": "azureml:none"}`)
+	pass()
+	got := slices.Sorted(maps.Values(ended()))
+	want := []string{"Pipeline again of kiln", "Pipeline fire of kiln", "Pipeline fire of kiln"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("jobs (-want +got):\n%s", diff)
 	}
 }

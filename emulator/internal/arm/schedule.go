@@ -3,6 +3,7 @@ package arm
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/schedules"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
@@ -197,9 +198,47 @@ func (h *Handler) CreateScheduledJob(schedule store.Document) (string, error) {
 	name := store.Text(schedule, "name") + "-" + h.now().UTC().Format("20060102T150405Z") + "-" + hexID(4)
 	doc, _ := h.store.Get(workspace)
 	c := &call{h: h, workspace: workspace, location: store.Text(doc, "location"), params: map[string]string{"job": name}}
-	c.body = store.Document{"properties": store.Copy(store.Object(schedule, "properties", "action", "jobDefinition"))}
+	definition := store.Copy(store.Object(schedule, "properties", "action", "jobDefinition"))
+	if source := store.Text(definition, "sourceJobId"); source != "" {
+		job, found := h.store.Get(c.sourceJob(source))
+		if !found {
+			return "", fmt.Errorf("the job %s does not exist", source)
+		}
+		definition = repeated(store.Object(job, "properties"), definition)
+	}
+	c.body = store.Document{"properties": definition}
 	if _, refusal := c.createJob(); refusal != nil {
 		return "", fmt.Errorf("the job was refused: %s", encodeJSON(refusal.body))
 	}
 	return name, nil
+}
+
+// sourceJob is the id of a job that a schedule names by id or as azureml:NAME.
+func (c *call) sourceJob(text string) string {
+	text = strings.TrimPrefix(text, "azureml:")
+	if strings.Contains(text, "/") {
+		return text
+	}
+	return c.workspace + "/jobs/" + text
+}
+
+// repeated is the definition of a job that does the same as another one, but for what a schedule
+// says otherwise. azure-ai-ml sends the type Pipeline, an empty experiment and the id, whatever the
+// job is (entities/_schedule/schedule.py). Not evidenced: what the service takes over.
+func repeated(source, definition store.Document) store.Document {
+	same := store.Document{}
+	for _, member := range []string{"description", "tags", "computeId", "componentId", "displayName", "experimentName", "command", "codeId", "environmentId",
+		"environmentVariables", "inputs", "outputs", "resources", "settings", "jobs", "limits", "distribution"} {
+		if source[member] != nil {
+			same[member] = source[member]
+		}
+	}
+	delete(store.Object(same, "outputs"), "default") // of the logs, each job has its own
+	for member, value := range definition {
+		if value != nil && value != "" {
+			same[member] = value
+		}
+	}
+	same["jobType"] = source["jobType"]
+	return store.Copy(same)
 }
