@@ -196,16 +196,16 @@ func TestPermissionLostInTheMiddle(t *testing.T) {
 	}
 	c := storageClient(t, storeService(blobstore), storage)
 	dir, want := manyFiles(t)
-	o := &UploadOptions{BlockSize: 64 << 10, Concurrency: 2}
+	o := &UploadOptions{BlockSize: 64 << 10, Concurrency: 1} // with more, it depends on their order how many are refused
 	_, err := c.Upload(t.Context(), dir, o)
 	for _, part := range []string{`datastore "workspaceblobstore"`, `container "blobs"`, `account "shelf"`, "Storage Blob Data Contributor"} {
 		if !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), part) {
 			t.Errorf("Upload = %v, want ErrForbidden that names %s", err, part)
 		}
 	}
-	if puts := storage.sent(http.MethodPut); puts > 8+2*2 || // each request is tried once more with a new token
+	if puts := storage.sent(http.MethodPut); puts > 8+2 || // each request is tried once more with a new token
 		len(storage.metadata) > 0 {
-		t.Errorf("%d PUTs and the marker %v, want at most 12 and none", puts, storage.metadata)
+		t.Errorf("%d PUTs and the marker %v, want at most 10 and none", puts, storage.metadata)
 	}
 	storage.refuse, storage.requests = nil, nil
 	if _, err := c.Upload(t.Context(), dir, o); err != nil {
@@ -230,10 +230,10 @@ func TestTransferWithoutContainer(t *testing.T) {
 			}
 			c := storageClient(t, storeService(blobstore), storage)
 			dir, _ := manyFiles(t)
-			_, err := c.Upload(t.Context(), dir, &UploadOptions{Concurrency: 2})
+			_, err := c.Upload(t.Context(), dir, &UploadOptions{Concurrency: 1}) // with more, it depends on their order how many are refused
 			checkNoContainer(t, err)
-			if n := len(storage.requests); n > first+2 {
-				t.Errorf("%d requests, want at most %d", n, first+2)
+			if n := len(storage.requests); n > first+1 {
+				t.Errorf("%d requests, want at most %d", n, first+1)
 			}
 			_, err = c.Download(t.Context(), "azureml://datastores/workspaceblobstore/paths/src", t.TempDir(), nil)
 			checkNoContainer(t, err)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,6 +69,7 @@ type front struct {
 	point   killPoint        // counted down
 	kill    func()           // at the point; nil afterwards
 	dead    bool             // the client was killed: what it has sent since is lost
+	victim  int              // the number of the client that may be killed; what another has sent is lost
 	refused int              // requests, by faults
 }
 
@@ -97,7 +99,7 @@ func (f *front) client(t *testing.T, change ...func(*azmlbatch.ClientOptions)) *
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)
 	o := &azmlbatch.ClientOptions{}
-	o.Transport = toFront{f.URL, transport}
+	o.Transport = toFront{front: f.URL, next: transport}
 	o.Retry.RetryDelay = time.Millisecond
 	for _, c := range change {
 		c(o)
@@ -109,10 +111,11 @@ func (f *front) client(t *testing.T, change ...func(*azmlbatch.ClientOptions)) *
 	return client
 }
 
-// toFront sends every request to the front, and tells it the host in a header.
+// toFront sends every request to the front, and tells it the host in a header. A victim tells its number.
 type toFront struct {
-	front string
-	next  http.RoundTripper
+	front  string
+	next   http.RoundTripper
+	victim int
 }
 
 func (s toFront) Do(r *http.Request) (*http.Response, error) {
@@ -122,6 +125,9 @@ func (s toFront) Do(r *http.Request) (*http.Response, error) {
 	}
 	aimed := r.Clone(r.Context())
 	aimed.Header.Set("X-Host", r.URL.Host)
+	if s.victim > 0 {
+		aimed.Header.Set("X-Victim", strconv.Itoa(s.victim))
+	}
 	aimed.URL.Scheme, aimed.URL.Host, aimed.Host = to.Scheme, to.Host, ""
 	return s.next.RoundTrip(aimed)
 }
@@ -154,6 +160,9 @@ func (f *front) wait() {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.look(1)
 	defer f.look(-1)
+	if f.isLate(r) {
+		panic(http.ErrAbortHandler)
+	}
 	aimed, err := f.aim(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -228,6 +237,7 @@ func (f *front) aim(r *http.Request) (*http.Request, error) {
 	aimed.RequestURI, aimed.URL.Scheme, aimed.URL.Host = "", "https", r.Header.Get("X-Host")
 	aimed.Host = aimed.URL.Host
 	aimed.Header.Del("X-Host")
+	aimed.Header.Del("X-Victim")
 	scope := "https://management.azure.com/.default"
 	if strings.Contains(aimed.Host, ".blob.") {
 		scope = "https://storage.azure.com/.default"
@@ -298,11 +308,19 @@ type killPoint struct {
 	requests int
 }
 
-// setKill sets when a client is killed.
-func (f *front) setKill(p killPoint, kill func()) {
+// setKill sets when the victim with a number is killed.
+func (f *front) setKill(victim int, p killPoint, kill func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.point, f.kill, f.dead = p, kill, false
+	f.victim, f.point, f.kill, f.dead = victim, p, kill, false
+}
+
+// isLate reports whether a request comes from an earlier victim: it lay in a socket when that was killed.
+func (f *front) isLate(r *http.Request) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	from := r.Header.Get("X-Victim")
+	return from != "" && from != strconv.Itoa(f.victim)
 }
 
 func (f *front) countRequest() {

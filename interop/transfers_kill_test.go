@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ func killRounds() int {
 
 // victim is what a child process does.
 type victim struct {
+	Number    int    // at its front
 	Front     string // base URL
 	Workspace azmlbatch.Workspace
 	Datastore string
@@ -58,7 +60,7 @@ func TestVictim(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := &azmlbatch.ClientOptions{}
-	o.Transport = toFront{v.Front, http.DefaultTransport}
+	o.Transport = toFront{v.Front, http.DefaultTransport, v.Number}
 	client, err := azmlbatch.NewClient(v.Workspace, anyToken{}, o)
 	if err != nil {
 		t.Fatal(err)
@@ -76,25 +78,28 @@ func TestVictim(t *testing.T) {
 // run lets the victim work until it is killed or done. It reports whether it was killed.
 func (v victim) run(t *testing.T, f *front, p killPoint) (killed bool) {
 	t.Helper()
+	v.Number = f.victim + 1 // which nobody else changes
 	text, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestVictim$", "-test.count=1")
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestVictim$", "-test.count=1")
 	cmd.Env = append(os.Environ(), victimEnv+"="+string(text))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	f.setKill(v.Number, p, func() {
+		killed = true
+		kill()
+	})
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	f.setKill(p, func() {
-		killed = true
-		_ = cmd.Process.Kill()
-	})
 	err = cmd.Wait()
 	f.CloseClientConnections()
 	f.wait() // what the victim has sent may still be on its way to storage
-	f.setKill(killPoint{}, nil)
+	f.setKill(v.Number+1, killPoint{}, nil)
 	if err != nil && !killed {
 		t.Fatalf("the victim: %v\n%s", err, &out)
 	}
