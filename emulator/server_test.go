@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,6 +28,12 @@ import (
 
 // TestMain lets net/http's half a second pass that a connection stays after it was closed early.
 func TestMain(m *testing.M) {
+	if data := os.Getenv(loadedEnv); data != "" {
+		if err := serveLoaded(data); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
@@ -47,21 +55,28 @@ func startServer(t *testing.T, options *Options) *Server {
 // nothing else.
 func proxied(t *testing.T, s *Server, http2 bool) *http.Client {
 	t.Helper()
-	pem, err := os.ReadFile(s.CAFile())
+	client, err := through(s.Address(), s.CAFile(), http2)
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// through returns a client that knows the address of the proxy and the CA file.
+func through(address, ca string, http2 bool) (*http.Client, error) {
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, err
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		t.Fatal("the CA file holds no certificate")
+		return nil, fmt.Errorf("%s holds no certificate", ca)
 	}
-	proxy, err := url.Parse(s.ProxyURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: http2}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
+	return &http.Client{Transport: &http.Transport{
+		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: address}),
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: http2,
+	}}, nil
 }
 
 func token(t *testing.T, client *http.Client, s *Server, scope string) string {

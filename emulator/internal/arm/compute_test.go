@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
 const cluster = `{"location": "westus", "properties": {"computeType": "amlcompute", "description": "kiln", "properties": {
@@ -115,10 +116,10 @@ func TestComputeMembersByVersion(t *testing.T) {
 // countedJobs counts how often it hears of computes.
 type countedJobs struct{ changes int }
 
-func (*countedJobs) Start(string, jobs.Caller) error { return nil }
-func (*countedJobs) Runs(string) bool                { return false }
-func (*countedJobs) Cancel(string) error             { return errors.New("no such job is running") }
-func (j *countedJobs) ComputesChanged()              { j.changes++ }
+func (*countedJobs) Start(store.Document, jobs.Caller) error { return nil }
+func (*countedJobs) Runs(string) bool                        { return false }
+func (*countedJobs) Cancel(string) error                     { return errors.New("no such job is running") }
+func (j *countedJobs) ComputesChanged()                      { j.changes++ }
 
 func TestJobsHearOfChangedComputes(t *testing.T) {
 	runner := &countedJobs{}

@@ -77,9 +77,9 @@ type Accounts interface {
 
 // JobRunner runs jobs.
 type JobRunner interface {
-	// Start runs the command or pipeline job with the ARM id jobID, whose document is in the store.
-	// It returns at once.
-	Start(jobID string, caller jobs.Caller) error
+	// Start stores and runs a command or pipeline job, given its document. It returns at once. If
+	// it fails, nothing is stored.
+	Start(job store.Document, caller jobs.Caller) error
 	// Runs reports whether the job with the ARM id jobID has been started and has not ended.
 	Runs(jobID string) bool
 	// Cancel asks the running job with the ARM id jobID to end. It returns at once; the job's

@@ -80,10 +80,7 @@ func (c *call) createJob() (store.Document, *answer) {
 		return nil, refusal
 	}
 	doc := c.newJob(sent)
-	_, err := c.h.store.Put(store.Text(doc, "id"), doc)
-	if err == nil {
-		err = c.startJob(store.Text(doc, "id"))
-	}
+	err := c.h.startJob(doc, c.caller())
 	if errors.Is(err, jobs.ErrRunning) {
 		a := c.jobActive()
 		return nil, &a
@@ -95,18 +92,13 @@ func (c *call) createJob() (store.Document, *answer) {
 	return doc, nil
 }
 
-// startJob starts a job that is stored. One that does not start is forgotten, so that the client
-// can send it again; not when another runs under its name, whose document it then is.
-func (c *call) startJob(id string) error {
-	if c.h.jobs == nil {
-		return nil
-	}
-	err := c.h.jobs.Start(id, c.caller())
-	if err == nil || errors.Is(err, jobs.ErrRunning) {
+// startJob stores a job and starts it.
+func (h *Handler) startJob(doc store.Document, caller jobs.Caller) error {
+	if h.jobs == nil {
+		_, err := h.store.Put(store.Text(doc, "id"), doc)
 		return err
 	}
-	_, deleted := c.h.store.Delete(id)
-	return errors.Join(err, deleted)
+	return h.jobs.Start(doc, caller)
 }
 
 // checkKinds refuses a job, or a pipeline with a step, that the emulator cannot run: it would never

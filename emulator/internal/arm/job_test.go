@@ -87,7 +87,7 @@ func TestJobsNameComponentsThatExist(t *testing.T) {
 // TestJobsAreStarted, unless they are of a kind that never would end here.
 func TestJobsAreStarted(t *testing.T) {
 	runner := &runningJobs{}
-	h := newHost(t, func(o *Options) { o.Jobs = runner })
+	h := hostRunning(t, runner)
 	h.put("jobs/fire", `{"properties": {"jobType": "Command", "command": "echo"}}`).wants(http.StatusCreated)
 	h.put("jobs/fire", `{"properties": {"jobType": "Command", "displayName": "again"}}`).wants(http.StatusOK)
 	h.put("jobs/flow", `{"properties": {"jobType": "Pipeline", "jobs": {"a": {"type": "command"}, "b": {"type": "parallel"}, "c": {"type": "pipeline"}}}}`).wants(http.StatusCreated)
@@ -159,18 +159,26 @@ func TestListsOfJobs(t *testing.T) {
 // runningJobs runs the jobs with these ids, until it is told to cancel them.
 type runningJobs struct {
 	countedJobs
+	store                      *store.Store
 	running, started, canceled []string
 	broken                     error // of Start
 }
 
 func (r *runningJobs) Runs(id string) bool { return slices.Contains(r.running, id) }
 
-func (r *runningJobs) Start(id string, caller jobs.Caller) error {
+func (r *runningJobs) Start(job store.Document, caller jobs.Caller) error {
 	if r.broken != nil {
 		return r.broken
 	}
-	r.started = append(r.started, id+" for "+caller.Name)
-	return nil
+	r.started = append(r.started, store.Text(job, "id")+" for "+caller.Name)
+	_, err := r.store.Put(store.Text(job, "id"), job)
+	return err
+}
+
+// hostRunning is a host whose jobs r runs.
+func hostRunning(t *testing.T, r *runningJobs, edits ...func(*Options)) *host {
+	t.Helper()
+	return newHost(t, append(edits, func(o *Options) { o.Jobs, r.store = r, o.Store })...)
 }
 
 func (r *runningJobs) Cancel(id string) error {
@@ -186,7 +194,7 @@ func (r *runningJobs) Cancel(id string) error {
 // TestDeleteOfARunningJob: it would go on without a document.
 func TestDeleteOfARunningJob(t *testing.T) {
 	runner := &runningJobs{}
-	h := newHost(t, func(o *Options) { o.Jobs = runner })
+	h := hostRunning(t, runner)
 	h.put("jobs/fire", `{"properties": {"jobType": "Command", "command": "echo"}}`).wants(http.StatusCreated)
 	runner.running = []string{workspaceID(testSubscription, "pottery", "kilns") + "/jobs/fire"}
 	r := h.do(http.MethodDelete, "jobs/fire", "").wants(http.StatusConflict)
@@ -201,7 +209,7 @@ func TestDeleteOfARunningJob(t *testing.T) {
 // TestJobThatDoesNotStart can be sent again.
 func TestJobThatDoesNotStart(t *testing.T) {
 	runner := &runningJobs{broken: errors.New("the kiln is cold")}
-	h := newHost(t, func(o *Options) { o.Jobs = runner })
+	h := hostRunning(t, runner)
 	const body = `{"properties": {"jobType": "Command", "command": "echo"}}`
 	h.put("jobs/fire", body).wants(http.StatusInternalServerError)
 	h.get("jobs/fire").wants(http.StatusNotFound)
@@ -218,7 +226,7 @@ func TestJobThatDoesNotStart(t *testing.T) {
 func TestCancelOfAJob(t *testing.T) {
 	ws := workspaceID(testSubscription, "pottery", "kilns")
 	runner := &runningJobs{running: []string{ws + "/jobs/runs"}}
-	h := newHost(t, func(o *Options) { o.Jobs, o.Pace = runner, Real })
+	h := hostRunning(t, runner, func(o *Options) { o.Pace = Real })
 	for _, name := range []string{"stands", "runs"} {
 		h.put("jobs/"+name, `{"properties": {"jobType": "Pipeline"}}`).wants(http.StatusCreated)
 	}

@@ -183,7 +183,7 @@ func TestFailingOperations(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			runner := &runningJobs{running: []string{workspaceID(testSubscription, "pottery", "kilns") + "/jobs/fire"}}
-			h := newHost(t, func(o *Options) { o.Jobs = runner })
+			h := hostRunning(t, runner)
 			h.poll(h.put("batchEndpoints/glaze", glaze))
 			h.poll(h.put("batchEndpoints/glaze/deployments/blue", blue))
 			h.poll(h.put("computes/cluster", cluster))

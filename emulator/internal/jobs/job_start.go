@@ -8,14 +8,13 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// Start runs a command or pipeline job that ARM has stored, given its ARM id. The job's first
-// status stays until its turn comes.
-func (r *Runner) Start(id string, caller Caller) error {
-	doc, found := r.store.Get(id)
-	workspaceID := store.ParentID(store.ParentID(id))
+// Start stores and runs a command or pipeline job, given its document in ARM's form. The job's
+// first status stays until its turn comes. If Start fails, nothing is stored.
+func (r *Runner) Start(doc store.Document, caller Caller) error {
+	workspaceID := store.ParentID(store.ParentID(store.Text(doc, "id")))
 	workspace, known := r.store.Get(workspaceID)
-	if !found || !known {
-		return fmt.Errorf("jobs: there is no job %s", id)
+	if !known {
+		return fmt.Errorf("jobs: there is no workspace %s", workspaceID)
 	}
 	properties := store.Object(doc, "properties")
 	location := store.Text(workspace, "location")
@@ -32,7 +31,7 @@ func (r *Runner) Start(id string, caller Caller) error {
 		j.settings.compute = store.Text(properties, "computeId")
 		j.settings.instanceCount = max(1, int(store.Int(properties, "resources", "instanceCount")))
 	}
-	return r.submit(j)
+	return r.submit(j, doc)
 }
 
 // runCommandJob runs a job that is one command.

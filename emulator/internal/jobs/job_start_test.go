@@ -8,7 +8,7 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// start stores a job as ARM does, starts it and waits for its end.
+// start starts a job as ARM does and waits for its end.
 func (w *world) start(name, properties string) string {
 	w.t.Helper()
 	var doc store.Document
@@ -16,14 +16,18 @@ func (w *world) start(name, properties string) string {
 		w.t.Fatal(err)
 	}
 	doc["properties"] = store.Document{}
-	w.put(testWorkspace+"/jobs/"+name, store.Document{"properties": doc})
-	if err := w.runner.Start(testWorkspace+"/jobs/"+name, Caller{Name: "potter"}); err != nil {
+	if err := w.runner.Start(armJob(testWorkspace, name, doc), Caller{Name: "potter"}); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := w.runner.Wait(w.t.Context(), name); err != nil {
 		w.t.Fatal(err)
 	}
 	return name
+}
+
+// armJob is the document of a job that ARM makes.
+func armJob(workspace, name string, properties store.Document) store.Document {
+	return store.Document{"id": workspace + "/jobs/" + name, "name": name, "properties": properties}
 }
 
 func TestCommandJob(t *testing.T) {
@@ -67,8 +71,12 @@ func TestFailedCommandJob(t *testing.T) {
 	if run, _ := Run(w.store, testWorkspace, job); w.status(job) != Failed || !strings.Contains(store.Text(run, "error", "error", "message"), "compute none does not exist") {
 		t.Errorf("job ended %s: %v", w.status(job), run["error"])
 	}
-	if err := w.runner.Start(testWorkspace+"/jobs/none", Caller{}); err == nil {
-		t.Error("a job that does not exist was started")
+	const elsewhere = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.MachineLearningServices/workspaces/none"
+	if err := w.runner.Start(armJob(elsewhere, "fire", store.Document{"jobType": "Command"}), Caller{}); err == nil {
+		t.Error("a job was started in a workspace that does not exist")
+	}
+	if _, found := w.store.Get(elsewhere + "/jobs/fire"); found {
+		t.Error("a job that did not start is stored")
 	}
 }
 
@@ -81,21 +89,17 @@ func TestNameOfARunningJob(t *testing.T) {
 		doc, _ := w.store.Get(testWorkspace + below)
 		w.put(other+below, doc)
 	}
-	command := func(workspace, name string) string {
-		id := workspace + "/jobs/" + name
-		w.put(id, store.Document{"properties": store.Document{"jobType": "Command", "status": "Starting", "command": "sleep 60", "computeId": "cluster"}})
-		return id
+	start := func(workspace, name string) error {
+		return w.runner.Start(armJob(workspace, name, store.Document{"jobType": "Command", "status": "Starting", "command": "sleep 60", "computeId": "cluster"}), Caller{})
 	}
-	first, second := command(testWorkspace, "turn"), command(other, "turn")
-	for _, id := range []string{first, second} {
-		if err := w.runner.Start(id, Caller{}); err != nil {
-			t.Fatal(err)
-		}
+	first, second := testWorkspace+"/jobs/turn", other+"/jobs/turn"
+	if err := errors.Join(start(testWorkspace, "turn"), start(other, "turn")); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := w.store.Delete(first); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.runner.Start(command(testWorkspace, "Turn"), Caller{}); !errors.Is(err, ErrRunning) {
+	if err := start(testWorkspace, "Turn"); !errors.Is(err, ErrRunning) {
 		t.Errorf("a second job of the name: %v, want ErrRunning", err)
 	}
 	if err := w.runner.Cancel(first); err != nil {

@@ -74,8 +74,7 @@ func (p *pipelineRun) endStep(s *stepRun) {
 
 // moveRun sets the status of one run.
 func (r *Runner) moveRun(rec record, run, status string, failure store.Document) {
-	now := r.now()
-	r.change(runID(rec.workspace, run), func(doc store.Document) { moveRun(doc, status, now, failure) })
+	r.edit(rec, func(e edits) error { return e.moveRun(rec, run, status, failure) })
 }
 
 // recordStep stores the first documents of a step.
@@ -88,6 +87,10 @@ func (r *Runner) recordStep(j *job, s stepInfo) error {
 
 // recordOutputs stores the outputs of a run for run history and the data plane.
 func (r *Runner) recordOutputs(rec record, run string, outputs map[string]value) {
+	r.edit(rec, func(e edits) error { return e.recordOutputs(rec, run, outputs) })
+}
+
+func (e edits) recordOutputs(rec record, run string, outputs map[string]value) error {
 	shown := store.Document{}
 	for name, v := range outputs {
 		asset := "azureml_" + run + "_output_data_" + name
@@ -96,16 +99,15 @@ func (r *Runner) recordOutputs(rec record, run string, outputs map[string]value)
 			"type":    batchKind(v.kind), "uri": v.uri,
 		}
 		shown[name] = output
-		if _, err := r.store.Put(outputAssetID(rec.workspace, asset), output); err != nil {
-			r.log.Error("job output", "job", rec.name, "error", err)
+		if _, err := e.Put(outputAssetID(rec.workspace, asset), output); err != nil {
+			return err
 		}
 	}
 	if len(shown) == 0 {
-		return
+		return nil
 	}
-	if _, err := r.store.Put(runOutputsID(rec.workspace, run), shown); err != nil {
-		r.log.Error("job output", "job", rec.name, "error", err)
-	}
+	_, err := e.Put(runOutputsID(rec.workspace, run), shown)
+	return err
 }
 
 // batchKind is a kind in the spelling of the batch data plane and of run history.

@@ -425,7 +425,7 @@ func TestRestartEndsTheStepsOfAPipeline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.runner.recordJob(j); err != nil {
+	if err := w.runner.recordJob(j, j.armDocument()); err != nil {
 		t.Fatal(err)
 	}
 	for run, parent := range map[string]string{"r1": j.name, "r2": "r1", "r3": j.name} {

@@ -160,16 +160,16 @@ func (r *Runner) Submit(_ context.Context, inv Invocation) (store.Document, erro
 		return nil, err
 	}
 	answer := j.batchDocument()
-	return answer, r.submit(j)
+	return answer, r.submit(j, j.armDocument())
 }
 
-// submit records a job and starts it, or lets it wait for its turn.
-func (r *Runner) submit(j *job) error {
+// submit records a job with its document in ARM's form and starts it, or lets it wait for its turn.
+func (r *Runner) submit(j *job, document store.Document) error {
 	e, err := r.admit(j)
 	if err != nil {
 		return err
 	}
-	if err := r.recordJob(j); err != nil {
+	if err := r.recordJob(j, document); err != nil {
 		r.remove(e)
 		return err
 	}

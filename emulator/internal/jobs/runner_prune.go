@@ -20,16 +20,14 @@ func endedID(workspace, job string) string {
 const pruneInterval = time.Minute
 
 // markEnded remembers when a job ended, for prune.
-func (r *Runner) markEnded(rec record, at time.Time) {
-	if r.keep <= 0 {
-		return
+func (e edits) markEnded(rec record, at time.Time) error {
+	if e.runner.keep <= 0 {
+		return nil
 	}
-	_, err := r.store.Put(endedID(rec.workspace, rec.name), store.Document{
+	_, err := e.Put(endedID(rec.workspace, rec.name), store.Document{
 		"workspace": rec.workspace, "endpoint": rec.endpoint, "job": rec.name, "ended": at.UTC().Format(time.RFC3339Nano),
 	})
-	if err != nil {
-		r.log.Error("job bookkeeping", "job", rec.name, "error", err)
-	}
+	return err
 }
 
 // prune forgets the jobs that ended longer ago than Options.Keep: their documents and their logs.

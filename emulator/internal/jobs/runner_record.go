@@ -17,21 +17,58 @@ type entry struct {
 }
 
 func (r *Runner) putAll(entries ...entry) error {
-	for _, e := range entries {
-		if _, err := r.store.Put(e.id, e.document); err != nil {
-			return err
+	return r.store.Batch(func(b *store.Batch) error {
+		for _, e := range entries {
+			if _, err := b.Put(e.id, e.document); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-// recordJob stores the first documents of a job. The job comes last: once it shows, everything else
-// does too. A job that ARM made has its document already.
-func (r *Runner) recordJob(j *job) error {
-	entries := []entry{{unfinishedID(j.workspace, j.name), store.Document{
-		"workspace": j.workspace, "endpoint": j.endpoint, "job": j.name, "child": j.child,
-		"workspaceGUID": j.workspaceGUID, "location": j.location,
-	}}}
+// edits are changes of documents that are stored together, so that no reader and no killed emulator
+// sees some of them without the others.
+type edits struct {
+	*store.Batch
+	runner *Runner
+	now    time.Time
+}
+
+// edit stores what change does to the documents of a job.
+func (r *Runner) edit(rec record, change func(edits) error) {
+	now := r.now()
+	if err := r.store.Batch(func(b *store.Batch) error { return change(edits{b, r, now}) }); err != nil {
+		r.log.Error("job documents", "job", rec.name, "error", err)
+	}
+}
+
+// change edits a document. One that no longer exists was deleted by its owner, which is no error.
+func (e edits) change(id string, edit func(store.Document)) error {
+	_, err := e.Update(id, func(doc store.Document) error { edit(doc); return nil })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// moveRun sets the status of one run.
+func (e edits) moveRun(rec record, run, status string, failure store.Document) error {
+	if run == "" {
+		return nil // the job has no step
+	}
+	return e.change(runID(rec.workspace, run), func(doc store.Document) { moveRun(doc, status, e.now, failure) })
+}
+
+// recordJob stores the first documents of a job; document is the one in ARM's form.
+func (r *Runner) recordJob(j *job, document store.Document) error {
+	entries := []entry{
+		{jobID(j.workspace, j.name), document},
+		{unfinishedID(j.workspace, j.name), store.Document{
+			"workspace": j.workspace, "endpoint": j.endpoint, "job": j.name, "child": j.child,
+			"workspaceGUID": j.workspaceGUID, "location": j.location,
+		}},
+	}
 	if j.endpoint == "" {
 		return r.putAll(append(entries, entry{runID(j.workspace, j.name), j.ownRun()})...)
 	}
@@ -46,8 +83,7 @@ func (r *Runner) recordJob(j *job) error {
 	r.log.Info("job submitted", "job", j.name, "endpoint", j.endpoint, "deployment", j.deployment)
 	return r.putAll(append(entries,
 		entry{batchJobID(j.workspace, j.endpoint, j.name), j.batchDocument()},
-		entry{indexID(j.workspace, j.endpoint, j.name), store.Document{"name": j.name, "deployment": j.deployment}},
-		entry{jobID(j.workspace, j.name), j.armDocument()})...)
+		entry{indexID(j.workspace, j.endpoint, j.name), store.Document{"name": j.name, "deployment": j.deployment}})...)
 }
 
 // advance sets the statuses of a job and its step, unless the job is being ended.
@@ -61,15 +97,15 @@ func (r *Runner) advance(e *execution, parent, child string) {
 
 // setStatus changes the status of a job that has not ended.
 func (r *Runner) setStatus(rec record, parent, child string) {
-	now := r.now()
-	if rec.child != "" {
-		r.change(runID(rec.workspace, rec.child), func(run store.Document) { moveRun(run, child, now, nil) })
-	}
-	r.change(runID(rec.workspace, rec.name), func(run store.Document) { moveRun(run, parent, now, nil) })
-	r.change(jobID(rec.workspace, rec.name), func(doc store.Document) {
-		if properties := store.Object(doc, "properties"); properties != nil {
-			properties["status"] = parent
-		}
+	r.edit(rec, func(e edits) error {
+		return errors.Join(
+			e.moveRun(rec, rec.child, child, nil),
+			e.moveRun(rec, rec.name, parent, nil),
+			e.change(jobID(rec.workspace, rec.name), func(doc store.Document) {
+				if properties := store.Object(doc, "properties"); properties != nil {
+					properties["status"] = parent
+				}
+			}))
 	})
 	r.log.Info("job status", "job", rec.name, "status", parent, "step", child)
 }
@@ -83,48 +119,48 @@ type outcome struct {
 	outputs    map[string]value // of a completed job of a pipeline component
 }
 
-// finish stores how a job ended: the runs first and the job last, so that everything is there once
-// the job shows its end.
+// finish stores how a job ended.
 func (r *Runner) finish(rec record, end outcome) {
+	r.edit(rec, func(e edits) error { return e.finish(rec, end) })
+	r.log.Info("job ended", "job", rec.name, "status", end.status)
+}
+
+func (e edits) finish(rec record, end outcome) error {
 	var parentError store.Document
 	if end.status == Failed {
 		parentError = runError(end.message)
 	}
+	var errs []error
 	if rec.child != "" {
-		var childError store.Document
-		childError, parentError = parentError, nil
+		childError := parentError
 		if childError != nil {
 			parentError = runError(fmt.Sprintf(childrenFailed, "/"+stepName))
 		}
 		if end.status == Completed {
-			r.recordOutputs(rec, rec.child, end.scoreOutput())
-			r.recordOutputs(rec, rec.name, end.scoreOutput())
+			errs = append(errs, e.recordOutputs(rec, rec.child, end.scoreOutput()), e.recordOutputs(rec, rec.name, end.scoreOutput()))
 		}
-		r.moveRun(rec, rec.child, end.status, childError)
+		errs = append(errs, e.moveRun(rec, rec.child, end.status, childError))
 	}
-	r.moveRun(rec, rec.name, end.status, parentError)
+	errs = append(errs, e.moveRun(rec, rec.name, end.status, parentError))
 	if rec.endpoint != "" {
-		r.change(batchJobID(rec.workspace, rec.endpoint, rec.name), func(doc store.Document) { endBatchJob(doc, rec, end) })
+		errs = append(errs, e.change(batchJobID(rec.workspace, rec.endpoint, rec.name), func(doc store.Document) { endBatchJob(doc, rec, end) }))
 	}
-	r.change(jobID(rec.workspace, rec.name), func(doc store.Document) {
-		properties := store.Object(doc, "properties")
-		if properties == nil {
-			return
-		}
-		properties["status"] = end.status
-		if own := store.Object(properties, "properties"); own != nil {
-			endProperties(own, strings.EqualFold(store.Text(properties, "jobType"), commandStep), end)
-		}
-	})
-	r.markEnded(rec, end.end)
-	r.forgetUnfinished(rec)
-	r.log.Info("job ended", "job", rec.name, "status", end.status)
+	errs = append(errs,
+		e.change(jobID(rec.workspace, rec.name), func(doc store.Document) { endJob(doc, end) }),
+		e.markEnded(rec, end.end))
+	e.Delete(unfinishedID(rec.workspace, rec.name))
+	return errors.Join(errs...)
 }
 
-// forgetUnfinished removes the mark of a job that has not ended.
-func (r *Runner) forgetUnfinished(rec record) {
-	if _, err := r.store.Delete(unfinishedID(rec.workspace, rec.name)); err != nil {
-		r.log.Error("job bookkeeping", "job", rec.name, "error", err)
+// endJob sets how a job in ARM's form ended.
+func endJob(doc store.Document, end outcome) {
+	properties := store.Object(doc, "properties")
+	if properties == nil {
+		return
+	}
+	properties["status"] = end.status
+	if own := store.Object(properties, "properties"); own != nil {
+		endProperties(own, strings.EqualFold(store.Text(properties, "jobType"), commandStep), end)
 	}
 }
 
@@ -174,14 +210,6 @@ func (end outcome) scoreOutput() map[string]value {
 	return map[string]value{outputName: {kind: "uri_folder", uri: end.score[:strings.LastIndexByte(end.score, '/')+1]}}
 }
 
-// change edits a document. One that no longer exists was deleted by its owner, which is no error.
-func (r *Runner) change(id string, edit func(store.Document)) {
-	_, err := r.store.Update(id, func(doc store.Document) error { edit(doc); return nil })
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		r.log.Error("job document", "id", id, "error", err)
-	}
-}
-
 // failUnfinished marks the jobs as failed that an earlier runner on the same store left running.
 func (r *Runner) failUnfinished() {
 	now := r.now()
@@ -190,15 +218,15 @@ func (r *Runner) failUnfinished() {
 			workspace: store.Text(doc, "workspace"), endpoint: store.Text(doc, "endpoint"), name: store.Text(doc, "job"), child: store.Text(doc, "child"),
 			workspaceGUID: store.Text(doc, "workspaceGUID"), location: store.Text(doc, "location"),
 		}
-		if job, _ := r.store.Get(jobID(rec.workspace, rec.name)); IsTerminal(store.Text(job, "properties", "status")) {
-			r.forgetUnfinished(rec) // only this was left to do
-			continue
-		}
-		for _, run := range runsBelow(r.store, rec.workspace, rec.name) {
-			if run != rec.child {
-				r.moveRun(rec, run, Failed, runError(stoppedMessage))
+		below := runsBelow(r.store, rec.workspace, rec.name)
+		r.edit(rec, func(e edits) error {
+			var errs []error
+			for _, run := range below {
+				if run != rec.child {
+					errs = append(errs, e.moveRun(rec, run, Failed, runError(stoppedMessage)))
+				}
 			}
-		}
-		r.finish(rec, outcome{status: Failed, message: stoppedMessage, start: now, end: now})
+			return errors.Join(append(errs, e.finish(rec, outcome{status: Failed, message: stoppedMessage, start: now, end: now}))...)
+		})
 	}
 }

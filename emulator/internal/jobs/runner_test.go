@@ -341,7 +341,7 @@ func TestCancelBeforeAJobIsQueued(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.runner.recordJob(j); err != nil {
+	if err := w.runner.recordJob(j, j.armDocument()); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.runner.Cancel(j.name); err != nil {
@@ -483,7 +483,7 @@ func TestRestartFailsUnfinishedJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.runner.recordJob(j); err != nil { // as if the process had ended here
+	if err := w.runner.recordJob(j, j.armDocument()); err != nil { // as if the process had ended here
 		t.Fatal(err)
 	}
 	again, err := New(w.options)

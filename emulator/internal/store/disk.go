@@ -68,29 +68,30 @@ func (d *disk) load(each func(*entry)) error {
 	})
 }
 
-func (d *disk) put(e *entry) error {
-	value, err := json.Marshal(record{ID: e.id, Sequence: e.sequence, Document: e.text})
-	if err != nil {
-		return fmt.Errorf("store: write %q: %w", e.id, err)
-	}
-	return d.update(func(b *bbolt.Bucket) error { return b.Put([]byte(fold(e.id)), value) })
-}
-
-func (d *disk) delete(keys []string) error {
-	return d.update(func(b *bbolt.Bucket) error {
-		for _, key := range keys {
-			if err := b.Delete([]byte(key)); err != nil {
-				return err
+// apply stores changes, by folded id, in one transaction. A nil entry is a deletion.
+func (d *disk) apply(changes map[string]*entry) error {
+	err := d.db.Update(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(bucketName)
+		for key, e := range changes {
+			if err := d.change(bucket, key, e); err != nil {
+				return fmt.Errorf("%q: %w", key, err)
 			}
 		}
 		return nil
 	})
-}
-
-func (d *disk) update(change func(*bbolt.Bucket) error) error {
-	err := d.db.Update(func(tx *bbolt.Tx) error { return change(tx.Bucket(bucketName)) })
 	if err != nil {
 		return fmt.Errorf("store: write: %w", err)
 	}
 	return nil
+}
+
+func (*disk) change(bucket *bbolt.Bucket, key string, e *entry) error {
+	if e == nil {
+		return bucket.Delete([]byte(key))
+	}
+	value, err := json.Marshal(record{ID: e.id, Sequence: e.sequence, Document: e.text})
+	if err != nil {
+		return err
+	}
+	return bucket.Put([]byte(key), value)
 }

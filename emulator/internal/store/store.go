@@ -12,9 +12,7 @@ package store
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -104,70 +102,40 @@ func (s *Store) Get(id string) (Document, bool) {
 // Put stores a copy of doc under id and reports whether the id is new. An existing document is
 // replaced whole and keeps its place in the order of creation.
 func (s *Store) Put(id string, doc Document) (created bool, err error) {
-	text, err := json.Marshal(doc)
-	if err != nil {
-		return false, fmt.Errorf("store: put %q: %w", id, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old, exists := s.entries[fold(id)]
-	e := &entry{id: id, sequence: s.sequence + 1, text: text}
-	if exists {
-		e.id, e.sequence = old.id, old.sequence
-	}
-	return !exists, s.write(e)
+	err = s.Batch(func(b *Batch) error { created, err = b.Put(id, doc); return err })
+	return created, err
 }
 
 // Update calls change with a copy of the document under id and stores the result, as one step:
 // change must not call the store. If change fails, nothing is stored and its error is returned as
 // it is. Update returns a copy of the new document, or ErrNotFound.
-func (s *Store) Update(id string, change func(Document) error) (Document, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old, ok := s.entries[fold(id)]
-	if !ok {
-		return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
-	}
-	doc := old.document()
-	if err := change(doc); err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(doc)
+func (s *Store) Update(id string, change func(Document) error) (doc Document, err error) {
+	err = s.Batch(func(b *Batch) error { doc, err = b.Update(id, change); return err })
 	if err != nil {
-		return nil, fmt.Errorf("store: update %q: %w", id, err)
-	}
-	e := &entry{id: old.id, sequence: old.sequence, text: text}
-	if err := s.write(e); err != nil {
 		return nil, err
 	}
-	return e.document(), nil
+	return doc, nil
 }
 
 // Delete removes the document under id, leaves documents below it alone, and reports whether there
 // was one.
-func (s *Store) Delete(id string) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := fold(id)
-	if _, ok := s.entries[key]; !ok {
-		return false, nil
-	}
-	return true, s.remove([]string{key})
+func (s *Store) Delete(id string) (found bool, err error) {
+	err = s.Batch(func(b *Batch) error { found = b.Delete(id); return nil })
+	return found, err
 }
 
 // DeleteTree removes the document under prefix and every document whose id begins with prefix and a
 // slash. It is no error if there are none.
 func (s *Store) DeleteTree(prefix string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	root := fold(prefix)
-	var keys []string
-	for key := range s.entries {
-		if key == root || strings.HasPrefix(key, root+"/") {
-			keys = append(keys, key)
+	return s.Batch(func(b *Batch) error {
+		root := fold(prefix)
+		for key := range s.entries {
+			if key == root || strings.HasPrefix(key, root+"/") {
+				b.Delete(key)
+			}
 		}
-	}
-	return s.remove(keys)
+		return nil
+	})
 }
 
 // List returns copies of the documents whose ids are prefix, a slash and one more segment, in the
@@ -205,20 +173,6 @@ func (s *Store) Tree(prefix string) []Document {
 	return inOrder(found)
 }
 
-// write puts an entry on disk and, if that succeeds, in memory.
-func (s *Store) write(e *entry) error {
-	if s.closed {
-		return ErrClosed
-	}
-	if s.disk != nil {
-		if err := s.disk.put(e); err != nil {
-			return err
-		}
-	}
-	s.insert(e)
-	return nil
-}
-
 // insert puts an entry in memory.
 func (s *Store) insert(e *entry) {
 	key := fold(e.id)
@@ -231,25 +185,14 @@ func (s *Store) insert(e *entry) {
 	s.children[parent][key] = struct{}{}
 }
 
-// remove deletes entries on disk and, if that succeeds, in memory.
-func (s *Store) remove(keys []string) error {
-	if s.closed {
-		return ErrClosed
+// remove takes an entry out of memory.
+func (s *Store) remove(key string) {
+	delete(s.entries, key)
+	parent := ParentID(key)
+	delete(s.children[parent], key)
+	if len(s.children[parent]) == 0 {
+		delete(s.children, parent)
 	}
-	if s.disk != nil {
-		if err := s.disk.delete(keys); err != nil {
-			return err
-		}
-	}
-	for _, key := range keys {
-		delete(s.entries, key)
-		parent := ParentID(key)
-		delete(s.children[parent], key)
-		if len(s.children[parent]) == 0 {
-			delete(s.children, parent)
-		}
-	}
-	return nil
 }
 
 // fold is the form in which ids are compared.
