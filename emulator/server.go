@@ -24,8 +24,12 @@ import (
 // machine.
 const DefaultListen = "127.0.0.1:0"
 
-// headerWait is how long a client may take to send the headers of a request.
-const headerWait = 30 * time.Second
+// headerWait is how long a client may take to send the headers of a request, and its handshake: long
+// enough for a thousand clients at once on a busy machine.
+const headerWait = 2 * time.Minute
+
+// idleWait is how long a connection is kept open without requests.
+const idleWait = 2 * time.Minute
 
 // Server serves an emulator on a port: a TLS server for the hosts that it plays, with certificates
 // of its own authority, and on the same port an HTTP CONNECT proxy that leads to it. A client in
@@ -113,7 +117,7 @@ func (s *Server) writeCA(authority *authority) (err error) {
 func (s *Server) serve(ctx context.Context, socket net.Listener, authority *authority) {
 	secure, plain := newHandedListener(socket.Addr()), newHandedListener(socket.Addr())
 	quiet := log.New(io.Discard, "", 0) // errors of clients that do not trust the CA are theirs to report
-	tlsServer := &http.Server{Handler: readToEnd(s.emulator), ReadHeaderTimeout: headerWait, ErrorLog: quiet,
+	tlsServer := &http.Server{Handler: readToEnd(s.emulator), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, ErrorLog: quiet,
 		TLSConfig: &tls.Config{GetCertificate: authority.certificate, MinVersion: tls.VersionTLS12}}
 	proxy := &http.Server{Handler: s.proxy(secure), ReadHeaderTimeout: headerWait, ErrorLog: quiet}
 	s.servers = []*http.Server{tlsServer, proxy}

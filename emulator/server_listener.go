@@ -13,7 +13,7 @@ import (
 const recordTypeHandshake = 0x16
 
 // firstByteWait is how long a new connection may stay silent.
-const firstByteWait = 30 * time.Second
+const firstByteWait = 2 * time.Minute
 
 // handedListener is a listener whose connections are passed in by hand.
 type handedListener struct {
@@ -55,10 +55,16 @@ func (l *handedListener) Addr() net.Addr { return l.addr }
 // peekedConn is a connection whose first bytes were read already.
 type peekedConn struct {
 	net.Conn
-	reader *bufio.Reader
+	reader *bufio.Reader // nil once its bytes are read: thousands of connections need no buffer
 }
 
-func (c *peekedConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
+func (c *peekedConn) Read(p []byte) (int, error) {
+	if c.reader != nil && c.reader.Buffered() > 0 {
+		return c.reader.Read(p)
+	}
+	c.reader = nil
+	return c.Conn.Read(p)
+}
 
 // sorter accepts connections. It passes those that begin with TLS to one listener and the rest to
 // another.

@@ -23,7 +23,7 @@ const pageSize = 50
 func (c *call) page(items []store.Document, size int) answer {
 	skip, err := readSkipToken(c.skipToken())
 	if err != nil {
-		return c.fail(http.StatusBadRequest, "UserError", "The continuation token is invalid.", withInner("BadArgument"))
+		return c.invalidToken()
 	}
 	if size <= 0 {
 		size = pageSize
@@ -39,6 +39,10 @@ func (c *call) page(items []store.Document, size int) answer {
 		body["nextLink"] = c.nextLink(newSkipToken(end, len(items)))
 	}
 	return ok(body)
+}
+
+func (c *call) invalidToken() answer {
+	return c.fail(http.StatusBadRequest, "UserError", "The continuation token is invalid.", withInner("BadArgument"))
 }
 
 // skipToken says where the page begins. Links of the service say $skipToken; generated clients call

@@ -1,8 +1,8 @@
 package arm
 
 import (
+	"cmp"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
@@ -33,16 +33,26 @@ func (c *call) jobID() string { return c.workspace + "/jobs/" + c.param("job") }
 
 // listJobs lists the newest first. It leaves out the steps of pipelines, which have no properties.
 func listJobs(c *call) answer {
-	docs := c.h.store.List(c.workspace + "/jobs")
-	slices.Reverse(docs)
-	view := c.listView()
-	var shown []store.Document
-	for _, doc := range docs {
-		if doc["properties"] != nil && view.shows(doc) && c.wantsJob(store.Object(doc, "properties")) {
-			shown = append(shown, c.showJob(doc))
-		}
+	before, err := jobs.ParseListToken(c.skipToken())
+	if err != nil {
+		return c.invalidToken()
 	}
-	return c.page(shown, c.top("$top"))
+	size := cmp.Or(c.top("$top"), pageSize)
+	view, value, last := c.listView(), []any{}, uint64(0)
+	body := store.Document{}
+	for place, doc := range c.h.store.Newest(c.workspace+"/jobs", before) {
+		if doc["properties"] == nil || !view.shows(doc) || !c.wantsJob(store.Object(doc, "properties")) {
+			continue
+		}
+		if len(value) == size {
+			body["nextLink"] = c.nextLink(jobs.ListToken(last))
+			break
+		}
+		value = append(value, c.showJob(doc))
+		last = place
+	}
+	body["value"] = value
+	return ok(body)
 }
 
 // wantsJob applies the filters jobType, tag and properties.

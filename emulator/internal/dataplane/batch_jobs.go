@@ -1,10 +1,8 @@
 package dataplane
 
 import (
-	"encoding/base64"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
@@ -40,7 +38,7 @@ func (c *call) getResource(path string) {
 }
 
 func (c *call) getJob(endpoint, deployment, name string) {
-	if deployment != "" && !slices.Contains(jobs.BatchJobNames(c.store, c.workspace, endpoint, deployment), name) {
+	if deployment != "" && !jobs.BatchJobOf(c.store, c.workspace, endpoint, deployment, name) {
 		c.jobNotFound(name)
 		return
 	}
@@ -60,47 +58,32 @@ func (c *call) jobNotFound(name string) {
 // The jobs of a deleted endpoint are listed too. Not evidenced: the order, the size of a page, and
 // the form of the link.
 func (c *call) listJobs(endpoint, deployment string) {
-	names := jobs.BatchJobNames(c.store, c.workspace, endpoint, deployment)
-	if _, exists := c.store.Get(c.workspace + "/batchEndpoints/" + endpoint); !exists && len(names) == 0 {
-		c.refuse(http.StatusNotFound, "There is no endpoint with the name '"+endpoint+"' in the workspace.", "NotFound", "EndpointNotFound")
-		return
-	}
-	names, ok := c.afterToken(names)
-	if !ok {
+	before, err := jobs.ParseListToken(c.request.URL.Query().Get("$skiptoken"))
+	if err != nil {
 		c.refuse(http.StatusBadRequest, "The continuation token is not one of this list.", "BadArgument")
 		return
 	}
-	page := store.Document{}
-	if len(names) > c.pageSize {
-		names = names[:c.pageSize]
-		page["nextLink"] = c.linkAfter(names[c.pageSize-1])
-	}
-	value := []any{}
-	for _, name := range names {
+	var last uint64
+	page, value := store.Document{}, []any{}
+	for place, name := range jobs.BatchJobNames(c.store, c.workspace, endpoint, deployment, before) {
+		if len(value) == c.pageSize {
+			page["nextLink"] = c.linkAfter(last)
+			break
+		}
 		if doc, ok := jobs.BatchJob(c.store, c.workspace, endpoint, name); ok {
 			value = append(value, doc)
+			last = place
 		}
+	}
+	if _, exists := c.store.Get(c.workspace + "/batchEndpoints/" + endpoint); !exists && before == 0 && len(value) == 0 {
+		c.refuse(http.StatusNotFound, "There is no endpoint with the name '"+endpoint+"' in the workspace.", "NotFound", "EndpointNotFound")
+		return
 	}
 	page["value"] = value
 	c.answer(http.StatusOK, page)
 }
 
-// A continuation token holds the last job of the previous page, so that jobs added in between
-// neither repeat nor hide others.
-func (c *call) afterToken(names []string) ([]string, bool) {
-	token := c.request.URL.Query().Get("$skiptoken")
-	if token == "" {
-		return names, true
-	}
-	last, err := base64.RawURLEncoding.DecodeString(token)
-	i := slices.Index(names, string(last))
-	if err != nil || i < 0 {
-		return nil, false
-	}
-	return names[i+1:], true
-}
-
-func (c *call) linkAfter(last string) string {
+func (c *call) linkAfter(last uint64) string {
 	link := url.URL{Scheme: "https", Host: c.request.Host, Path: c.request.URL.Path, RawPath: c.request.URL.RawPath}
 	query := c.request.URL.Query()
 	query.Del("$skiptoken")
@@ -109,6 +92,6 @@ func (c *call) linkAfter(last string) string {
 		link.RawQuery += "&"
 	}
 	// The dollar sign stays literal, as in the links of the service's other lists.
-	link.RawQuery += "$skiptoken=" + base64.RawURLEncoding.EncodeToString([]byte(last))
+	link.RawQuery += "$skiptoken=" + jobs.ListToken(last)
 	return link.String()
 }

@@ -1,9 +1,11 @@
 package jobs
 
 import (
+	"encoding/base64"
 	"errors"
+	"iter"
 	"maps"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
@@ -32,17 +34,44 @@ func BatchJob(s *store.Store, workspace, endpoint, job string) (store.Document, 
 	return doc, true
 }
 
-// BatchJobNames returns the names of the jobs of an endpoint, of one deployment unless deployment
-// is empty, the newest first.
-func BatchJobNames(s *store.Store, workspace, endpoint, deployment string) []string {
-	var names []string
-	for _, entry := range s.List("batchjobindex:" + workspace + "/" + endpoint) {
-		if deployment == "" || strings.EqualFold(store.Text(entry, "deployment"), deployment) {
-			names = append(names, store.Text(entry, "name"))
+// BatchJobOf reports whether a job of an endpoint is one of a deployment.
+func BatchJobOf(s *store.Store, workspace, endpoint, deployment, job string) bool {
+	entry, found := s.Get(indexID(workspace, endpoint, job))
+	return found && strings.EqualFold(store.Text(entry, "deployment"), deployment)
+}
+
+// BatchJobNames yields the names of the jobs of an endpoint, of one deployment unless deployment is
+// empty, the newest first. Each comes with its place; those from the place before on are left out,
+// 0 leaves out none.
+func BatchJobNames(s *store.Store, workspace, endpoint, deployment string, before uint64) iter.Seq2[uint64, string] {
+	return func(yield func(uint64, string) bool) {
+		for place, entry := range s.Newest("batchjobindex:"+workspace+"/"+endpoint, before) {
+			if deployment != "" && !strings.EqualFold(store.Text(entry, "deployment"), deployment) {
+				continue
+			}
+			if !yield(place, store.Text(entry, "name")) {
+				return
+			}
 		}
 	}
-	slices.Reverse(names)
-	return names
+}
+
+// ListToken is the continuation token of a list of jobs, the newest first, whose last job has this
+// place. Jobs added or deleted meanwhile neither repeat nor hide others.
+func ListToken(place uint64) string {
+	return base64.RawURLEncoding.EncodeToString(strconv.AppendUint(nil, place, 10))
+}
+
+// ParseListToken returns the place of a continuation token, 0 for no token.
+func ParseListToken(token string) (uint64, error) {
+	if token == "" {
+		return 0, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(string(text), 10, 64)
 }
 
 // Run returns a run of run history: a job or a step. What people can change of a job is that of the

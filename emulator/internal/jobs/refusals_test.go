@@ -229,7 +229,7 @@ func TestViewsOfJobs(t *testing.T) {
 	first := w.run(w.invocation(w.deployment(sizes, nil), w.upload("tiles", threeTiles)), Completed)
 	second := w.run(w.invocation(w.deployment(sizes, nil), w.upload("tiles", threeTiles)), Completed)
 	for deployment, want := range map[string][]string{"": {second, first}, "BLUE": {second, first}, "green": nil} {
-		if got := BatchJobNames(w.store, testWorkspace, endpoint, deployment); !slices.Equal(got, want) {
+		if got := w.batchJobs(endpoint, deployment); !slices.Equal(got, want) {
 			t.Errorf("jobs of deployment %q = %v, want %v", deployment, got, want)
 		}
 	}

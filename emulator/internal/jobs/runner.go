@@ -143,7 +143,9 @@ func New(o Options) (*Runner, error) {
 		}
 	}
 	scratch.RemoveAbandoned(r.tempDir, jobFolderPrefix, nil)
-	r.failUnfinished()
+	if err := r.failUnfinished(); err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
 	r.prune()
 	return r, nil
 }

@@ -40,7 +40,7 @@ func TestEndedJobsArePruned(t *testing.T) {
 			t.Errorf("the batch job %s is left", job)
 		}
 	}
-	if names := BatchJobNames(w.store, testWorkspace, endpoint, ""); len(names) != 1 || names[0] != young {
+	if names := w.batchJobs(endpoint, ""); len(names) != 1 || names[0] != young {
 		t.Errorf("the endpoint has the jobs %v", names)
 	}
 	if got := w.read(dataStore, "azureml/"+run+"/out/a"); got != "clay\n" {

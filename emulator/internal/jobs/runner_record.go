@@ -211,22 +211,35 @@ func (end outcome) scoreOutput() map[string]value {
 }
 
 // failUnfinished marks the jobs as failed that an earlier runner on the same store left running.
-func (r *Runner) failUnfinished() {
-	now := r.now()
-	for _, doc := range r.store.List(unfinishedRoot) {
-		rec := record{
+func (r *Runner) failUnfinished() error {
+	left := r.store.List(unfinishedRoot)
+	recs, steps := make([]record, len(left)), make([][]string, len(left))
+	for i, doc := range left {
+		recs[i] = record{
 			workspace: store.Text(doc, "workspace"), endpoint: store.Text(doc, "endpoint"), name: store.Text(doc, "job"), child: store.Text(doc, "child"),
 			workspaceGUID: store.Text(doc, "workspaceGUID"), location: store.Text(doc, "location"),
 		}
-		below := runsBelow(r.store, rec.workspace, rec.name)
-		r.edit(rec, func(e edits) error {
-			var errs []error
-			for _, run := range below {
-				if run != rec.child {
-					errs = append(errs, e.moveRun(rec, run, Failed, runError(stoppedMessage)))
-				}
-			}
-			return errors.Join(append(errs, e.finish(rec, outcome{status: Failed, message: stoppedMessage, start: now, end: now}))...)
-		})
+		steps[i] = runsBelow(r.store, recs[i].workspace, recs[i].name)
 	}
+	now := r.now()
+	return r.store.Batch(func(b *store.Batch) error {
+		for i, rec := range recs {
+			if err := (edits{b, r, now}).failUnfinished(rec, steps[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (e edits) failUnfinished(rec record, steps []string) error {
+	for _, run := range steps {
+		if run == rec.child {
+			continue // finish does it
+		}
+		if err := e.moveRun(rec, run, Failed, runError(stoppedMessage)); err != nil {
+			return err
+		}
+	}
+	return e.finish(rec, outcome{status: Failed, message: stoppedMessage, start: e.now, end: e.now})
 }

@@ -85,6 +85,14 @@ func (w *world) put(id string, doc store.Document) {
 	}
 }
 
+// batchJobs returns the names of the jobs of an endpoint, the newest first.
+func (w *world) batchJobs(endpoint, deployment string) (names []string) {
+	for _, name := range BatchJobNames(w.store, testWorkspace, endpoint, deployment, 0) {
+		names = append(names, name)
+	}
+	return names
+}
+
 // upload writes files below a prefix of the default container and returns the https URL of the
 // prefix.
 func (w *world) upload(prefix string, files map[string]string) string {

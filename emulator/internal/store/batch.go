@@ -19,6 +19,9 @@ type Batch struct {
 func (s *Store) Batch(change func(*Batch) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
 	b := &Batch{store: s, changes: map[string]*entry{}, sequence: s.sequence}
 	if err := change(b); err != nil {
 		return err
@@ -26,15 +29,15 @@ func (s *Store) Batch(change func(*Batch) error) error {
 	if len(b.changes) == 0 {
 		return nil
 	}
-	if s.closed {
-		return ErrClosed
-	}
 	if s.disk != nil {
 		if err := s.disk.apply(b.changes); err != nil {
 			return err
 		}
 	}
 	for key, e := range b.changes {
+		if e != nil && s.disk != nil {
+			e.text = nil
+		}
 		if e == nil {
 			s.remove(key)
 		} else {
@@ -75,7 +78,7 @@ func (b *Batch) Update(id string, change func(Document) error) (Document, error)
 	if old == nil {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
 	}
-	doc := old.document()
+	doc := b.document(old)
 	if err := change(doc); err != nil {
 		return nil, err
 	}
@@ -83,9 +86,16 @@ func (b *Batch) Update(id string, change func(Document) error) (Document, error)
 	if err != nil {
 		return nil, fmt.Errorf("store: update %q: %w", id, err)
 	}
-	e := &entry{id: old.id, sequence: old.sequence, text: text}
-	b.changes[fold(id)] = e
-	return e.document(), nil
+	b.changes[fold(id)] = &entry{id: old.id, sequence: old.sequence, text: text}
+	return decode(text), nil
+}
+
+// document returns the document of an entry of the batch or of its store.
+func (b *Batch) document(e *entry) Document {
+	if e.text != nil {
+		return decode(e.text)
+	}
+	return b.store.document(e)
 }
 
 // Delete removes the document under id, leaves documents below it alone, and reports whether there

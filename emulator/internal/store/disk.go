@@ -62,10 +62,20 @@ func (d *disk) load(each func(*entry)) error {
 			if err := Decode(value, &r); err != nil {
 				return fmt.Errorf("store: document %q on disk: %w", key, err)
 			}
-			each(&entry{id: r.ID, sequence: r.Sequence, text: r.Document})
+			each(&entry{id: r.ID, sequence: r.Sequence})
 			return nil
 		})
 	})
+}
+
+// read returns the document of a folded id that an entry has, as JSON.
+func (d *disk) read(key string) []byte {
+	var r record
+	err := d.db.View(func(tx *bbolt.Tx) error { return Decode(tx.Bucket(bucketName).Get([]byte(key)), &r) })
+	if err != nil {
+		panic(fmt.Sprintf("store: document %q on disk: %v", key, err)) // load read it, or apply wrote it
+	}
+	return r.Document
 }
 
 // apply stores changes, by folded id, in one transaction. A nil entry is a deletion.

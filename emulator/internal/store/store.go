@@ -13,6 +13,7 @@ package store
 import (
 	"cmp"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ var ErrNotFound = errors.New("store: no such document")
 
 // Store is a set of documents. It is safe for concurrent use.
 type Store struct {
+	// mu is held while the disk is read too, so that what is read is what entries say.
 	mu       sync.RWMutex
 	entries  map[string]*entry              // by folded id
 	children map[string]map[string]struct{} // folded ids of the direct children, by folded parent
@@ -38,18 +40,27 @@ type Store struct {
 	closed   bool
 }
 
-// entry is a document with its place in the order of creation. The document is kept as JSON, a
-// sixth of the memory of its maps: thousands of jobs have ten documents each.
+// entry is a document with its place in the order of creation. Thousands of jobs have ten documents
+// each, so the document is kept as JSON, a sixth of the memory of its maps, and not even that when
+// it is on disk.
 type entry struct {
 	id       string // as first put
 	sequence uint64
-	text     []byte
+	text     []byte // empty when the document is on disk
 }
 
-// document returns the document, a new one each time.
-func (e *entry) document() Document {
+// document returns the document of an entry, a new one each time. mu is held.
+func (s *Store) document(e *entry) Document {
+	text := e.text
+	if text == nil {
+		text = s.disk.read(fold(e.id))
+	}
+	return decode(text)
+}
+
+func decode(text []byte) Document {
 	var doc Document
-	if err := Decode(e.text, &doc); err != nil {
+	if err := Decode(text, &doc); err != nil {
 		panic(err) // it was made by json.Marshal
 	}
 	return doc
@@ -74,8 +85,8 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// Close ends the use of the folder, if there is one. Afterwards the store can be read, but changes
-// fail with ErrClosed. Closing it twice is harmless.
+// Close ends the use of the folder, if there is one. Afterwards changes fail with ErrClosed, and a
+// store in a folder is empty. Closing it twice is harmless.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,6 +96,8 @@ func (s *Store) Close() error {
 	}
 	d := s.disk
 	s.disk = nil
+	clear(s.entries)
+	clear(s.children)
 	return d.close()
 }
 
@@ -96,7 +109,7 @@ func (s *Store) Get(id string) (Document, bool) {
 	if !ok {
 		return nil, false
 	}
-	return e.document(), true
+	return s.document(e), true
 }
 
 // Put stores a copy of doc under id and reports whether the id is new. An existing document is
@@ -143,21 +156,46 @@ func (s *Store) DeleteTree(prefix string) error {
 func (s *Store) List(prefix string) []Document {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.inOrder(s.below(prefix))
+}
+
+// below returns the entries directly below prefix, in no particular order.
+func (s *Store) below(prefix string) []*entry {
 	var found []*entry
 	for key := range s.children[fold(prefix)] {
 		found = append(found, s.entries[key])
 	}
-	return inOrder(found)
+	return found
 }
 
 // inOrder returns copies of the documents of entries in the order of creation.
-func inOrder(entries []*entry) []Document {
+func (s *Store) inOrder(entries []*entry) []Document {
 	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.sequence, b.sequence) })
 	docs := make([]Document, len(entries))
 	for i, e := range entries {
-		docs[i] = e.document()
+		docs[i] = s.document(e)
 	}
 	return docs
+}
+
+// Newest yields copies of the documents that List returns, the newest first, each with its place in
+// the order of creation. It leaves out those from the place before on; 0 leaves out none. Only what
+// the loop reaches is copied, as it is then.
+func (s *Store) Newest(prefix string, before uint64) iter.Seq2[uint64, Document] {
+	return func(yield func(uint64, Document) bool) {
+		s.mu.RLock()
+		entries := s.below(prefix)
+		s.mu.RUnlock()
+		if before > 0 {
+			entries = slices.DeleteFunc(entries, func(e *entry) bool { return e.sequence >= before })
+		}
+		slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(b.sequence, a.sequence) })
+		for _, e := range entries {
+			if doc, found := s.Get(e.id); found && !yield(e.sequence, doc) {
+				return
+			}
+		}
+	}
 }
 
 // Tree returns copies of all documents below prefix, at any depth, in the order of their creation.
@@ -170,7 +208,7 @@ func (s *Store) Tree(prefix string) []Document {
 			found = append(found, e)
 		}
 	}
-	return inOrder(found)
+	return s.inOrder(found)
 }
 
 // insert puts an entry in memory.

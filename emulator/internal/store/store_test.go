@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -233,8 +234,40 @@ func TestClosedStore(t *testing.T) {
 					t.Errorf("%s = %v, want ErrClosed", call, err)
 				}
 			}
-			if doc, ok := s.Get("/a/b"); !ok || doc["x"] != json.Number("1") || len(s.List("/a")) != 1 {
-				t.Errorf("the store cannot be read: %v", doc)
+			if _, ok := s.Get("/a/b"); ok != (dir == "") || len(s.List("/a")) > 0 != ok {
+				t.Errorf("the store has its document: %t", ok)
+			}
+		})
+	}
+}
+
+// TestNewest pages through documents, some of which come and go meanwhile.
+func TestNewest(t *testing.T) {
+	for name, dir := range map[string]string{"in memory": "", "in a folder": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, dir)
+			for _, name := range []string{"a", "b", "c", "d", "e"} {
+				put(t, s, "kilns/"+name, Document{"name": name})
+			}
+			page := func(before uint64) (docs []Document, last uint64) {
+				for place, doc := range s.Newest("Kilns", before) {
+					if docs, last = append(docs, doc), place; len(docs) == 2 {
+						break
+					}
+				}
+				return docs, last
+			}
+			first, last := page(0)
+			put(t, s, "kilns/f", Document{"name": "f"})
+			for _, gone := range []string{"kilns/d", "kilns/c"} {
+				if _, err := s.Delete(gone); err != nil {
+					t.Fatal(err)
+				}
+			}
+			second, last := page(last)
+			third, _ := page(last)
+			if diff := cmp.Diff([]string{"e", "d", "b", "a"}, names(slices.Concat(first, second, third))); diff != "" {
+				t.Errorf("pages (-want +got):\n%s", diff)
 			}
 		})
 	}
