@@ -76,14 +76,14 @@ func serveLoaded(data string) error {
 	return s.Close()
 }
 
-func startLoaded(t *testing.T, data string) *loaded {
+func startLoaded(t *testing.T, data string, env ...string) *loaded {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &loaded{process: exec.CommandContext(t.Context(), self), errors: &bytes.Buffer{}, began: time.Now()}
-	s.process.Env = append(os.Environ(), loadedEnv+"="+data)
+	s.process.Env = append(append(os.Environ(), loadedEnv+"="+data), env...)
 	s.process.Stderr = s.errors
 	out, err := s.process.StdoutPipe()
 	if err != nil {

@@ -20,7 +20,7 @@ type load struct {
 }
 
 // smallLoad is what every test run takes. AZMLBATCH_LOAD=1000,10000,100000,10000000000 asks for
-// another; -v prints its figures, and CONTRIBUTING.md says what they should be.
+// more; -v prints the figures.
 var smallLoad = load{clients: 25, jobs: 100, blobs: 500, big: 20 << 20}
 
 func loadOf(t *testing.T) load {
