@@ -63,6 +63,10 @@ type Options struct {
 	// 127.0.0.1. Anyone who reaches the port and knows the secret can run Python code on this
 	// machine, so keep it on loopback.
 	Listen string
+	// StudioURL is how the links of jobs to the studio begin, for example the address of a page of
+	// package ui. Empty means Azure's own studio, which the emulator does not play. Jobs that a
+	// DataDir has keep their links.
+	StudioURL string
 	// Logger gets a record for each request with method, host, path and status (never the query or
 	// headers), a warning for each host and each request that the emulator does not play, and an error with the stack for each panic. Nil
 	// logs nothing.
@@ -166,6 +170,7 @@ func (o *Options) resolve() (Options, cloud.Cloud, error) {
 		return r, c, fmt.Errorf("emulator: unknown cloud %q: use %s, %s or %s", r.Cloud, CloudPublic, CloudChina, CloudUSGovernment)
 	}
 	r.Cloud = Cloud(c.Name)
+	c.StudioURL = cmp.Or(strings.TrimSuffix(r.StudioURL, "/"), c.StudioURL)
 	return r, c, r.check()
 }
 

@@ -109,6 +109,9 @@ func (h *Handler) newRoutes() http.Handler {
 	private.HandleFunc("GET "+prefix+"/{$}", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, h.link("jobs"), http.StatusSeeOther)
 	})
+	private.HandleFunc("GET "+prefix+"/runs/{job}", func(w http.ResponseWriter, r *http.Request) { // as in links to the studio
+		http.Redirect(w, r, h.link("jobs", r.PathValue("job")), http.StatusSeeOther)
+	})
 	private.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		h.views.problem(w, http.StatusNotFound, "There is no such page", "Go back to the list of jobs.")
 	})

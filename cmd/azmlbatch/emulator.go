@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +40,7 @@ type emulatorFlags struct {
 	denied       []string
 	registries   []string
 	keep         time.Duration
+	page         string
 	verbose      bool
 }
 
@@ -57,6 +58,7 @@ func (f *emulatorFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.registries, "registry", nil, "play a registry with the assets in a folder: `NAME=DIR`, or NAME for one without; may be repeated")
 	flags.StringArrayVar(&f.denied, "deny", nil, "refuse all requests that need this action of Azure's roles: `ACTION`, for example batchEndpoints/write; may be repeated")
 	flags.StringArrayVar(&f.faults, "fault", nil, "make matching requests fail: `SPEC`, for example 'scoring POST /jobs cut-after times=1'; may be repeated")
+	flags.StringVar(&f.page, "ui", defaultPage, "address of the page over the emulator, `HOST:PORT`, where links to the studio lead; empty for none")
 	flags.BoolVar(&f.verbose, "verbose", false, "log every request to standard error: method, host, path and status")
 }
 
@@ -95,10 +97,8 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 		o.Faults = append(o.Faults, fault)
 	}
 	o.Logger = f.logger(c)
-	if host, _, err := net.SplitHostPort(f.listen); err == nil && host != "localhost" {
-		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-			fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", f.listen)
-		}
+	if !isLoopback(f.listen) {
+		fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", f.listen)
 	}
 	return o, nil
 }
@@ -142,15 +142,11 @@ kill $!`,
 
 // serve serves until the context ends.
 func (a *app) serve(ctx context.Context, flags emulatorFlags, envFile string) (err error) {
-	options, err := flags.options(a.console)
+	server, stop, err := a.startEmulator(ctx, flags, a.out)
 	if err != nil {
 		return err
 	}
-	server, err := emulator.Start(ctx, options)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, server.Close()) }()
+	defer func() { err = errors.Join(err, stop()) }()
 	file, err := filepath.Abs(cmp.Or(envFile, filepath.Join(filepath.Dir(server.CAFile()), "azure.env")))
 	if err != nil {
 		return err
@@ -164,6 +160,38 @@ func (a *app) serve(ctx context.Context, flags emulatorFlags, envFile string) (e
 	fmt.Fprintf(a.out, "sign a shell in with: . %s\n", shellQuote(file))
 	<-ctx.Done()
 	return nil
+}
+
+// startEmulator starts the emulator and the page over it, whose link it prints. The caller stops both.
+func (a *app) startEmulator(ctx context.Context, flags emulatorFlags, out io.Writer) (server *emulator.Server, stop func() error, err error) {
+	options, err := flags.options(a.console)
+	if err != nil {
+		return nil, nil, err
+	}
+	if flags.page == "" {
+		server, err = emulator.Start(ctx, options)
+		if err != nil {
+			return nil, nil, err
+		}
+		return server, server.Close, nil
+	}
+	listener, err := a.listenForPage(ctx, flags.page)
+	if err != nil {
+		return nil, nil, err
+	}
+	options.StudioURL = "http://" + reachable(listener.Addr())
+	if server, err = emulator.Start(ctx, options); err != nil {
+		return nil, nil, errors.Join(err, listener.Close())
+	}
+	client, err := server.Emulator().Client(nil)
+	if err != nil {
+		return nil, nil, errors.Join(err, listener.Close(), server.Close())
+	}
+	stopPage, err := servePage(ctx, client, listener, flags.page, out)
+	if err != nil {
+		return nil, nil, errors.Join(err, server.Close())
+	}
+	return server, func() error { return errors.Join(stopPage(), server.Close()) }, nil
 }
 
 // removeOwn removes the file unless its content was changed.
@@ -216,15 +244,11 @@ const killDelay = 10 * time.Second
 
 // exec runs the command with the environment of an emulator, and returns the command's error.
 func (a *app) exec(ctx context.Context, flags emulatorFlags, command []string) (err error) {
-	options, err := flags.options(a.console)
+	server, stop, err := a.startEmulator(context.WithoutCancel(ctx), flags, a.err) // it ends after the command
 	if err != nil {
 		return err
 	}
-	server, err := emulator.Start(context.WithoutCancel(ctx), options) // it ends after the command
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, server.Close()) }()
+	defer func() { err = errors.Join(err, stop()) }()
 	child := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // running the caller's command is what this verb is for
 	child.Env = append(os.Environ(), server.Env()...)
 	child.Stdin, child.Stdout, child.Stderr = a.in, a.out, a.err

@@ -1,6 +1,6 @@
 // Command azmlbatch works with batch scoring on Azure Machine Learning: it deploys from YAML, invokes
-// endpoints, follows jobs and reads their rows, looks after endpoints and deployments, finds out what
-// is missing, scores folders of files on this machine, and runs the emulator. It is a thin layer over
+// endpoints, follows jobs and reads their rows, looks after endpoints and deployments, serves a page
+// over all of it, finds out what is missing, scores folders of files on this machine, and runs the emulator. It is a thin layer over
 // the packages of this module: nothing is implemented here.
 package main
 
@@ -75,7 +75,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 func (a *app) command() *cobra.Command {
 	root := group("azmlbatch", "Batch scoring on Azure Machine Learning, in the cloud and on this machine.",
 		a.planCommand(), a.applyCommand(), a.exportCommand(), a.invokeCommand(), a.jobCommand(), a.endpointCommand(),
-		a.deploymentCommand(), a.doctorCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
+		a.deploymentCommand(), a.uiCommand(), a.doctorCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
 	root.Long = rootHelp
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}\n")

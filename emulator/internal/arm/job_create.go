@@ -176,7 +176,7 @@ func (c *call) newJob(sent store.Document) store.Document {
 	fill(properties, "tags", store.Document{})
 	fill(properties, "properties", store.Document{})
 	fill(properties, "isArchived", false)
-	properties["services"] = jobs.Services(c.h.cloud.APIHost(c.location), c.h.cloud.StudioHost, c.workspace, name)
+	properties["services"] = jobs.Services(c.h.cloud.APIHost(c.location), c.h.cloud.StudioURL, c.workspace, name)
 	if properties["jobType"] == "Pipeline" {
 		completePipelineJob(properties)
 	} else {

@@ -43,8 +43,9 @@ type Cloud struct {
 	// RegistrySuffix follows cert-{region}. in the hosts that manage registries. Recordings show the
 	// public cloud's only; the others are made like their APISuffix.
 	RegistrySuffix string
-	// StudioHost is the host in links to Azure ML studio. It is not played.
-	StudioHost string
+	// StudioURL is how links to Azure ML studio begin, without a trailing slash. Azure's own is not
+	// played.
+	StudioURL string
 	// GraphHost is the host of Microsoft Graph. It is not played, but the token service issues
 	// tokens for it.
 	GraphHost string
@@ -68,7 +69,7 @@ func Public() Cloud {
 		APISuffix:        "api.azureml.ms",
 		RegistrySuffix:   "experiments.azureml.net",
 		InferenceSuffix:  "inference.ml.azure.com",
-		StudioHost:       "ml.azure.com",
+		StudioURL:        "https://ml.azure.com",
 		GraphHost:        "graph.microsoft.com",
 	}
 }
@@ -91,7 +92,7 @@ func China() Cloud {
 		APISuffix:        "api.ml.azure.cn",
 		RegistrySuffix:   "experiments.ml.azure.cn",
 		InferenceSuffix:  "inference.ml.azure.cn",
-		StudioHost:       "studio.ml.azure.cn",
+		StudioURL:        "https://studio.ml.azure.cn",
 		GraphHost:        "microsoftgraph.chinacloudapi.cn",
 	}
 }
@@ -114,7 +115,7 @@ func USGov() Cloud {
 		APISuffix:        "api.ml.azure.us",
 		RegistrySuffix:   "experiments.ml.azure.us",
 		InferenceSuffix:  "inference.ml.azure.us",
-		StudioHost:       "ml.azure.us",
+		StudioURL:        "https://ml.azure.us",
 		GraphHost:        "graph.microsoft.us",
 	}
 }

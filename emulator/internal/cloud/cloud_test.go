@@ -173,14 +173,14 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	for _, want := range []struct{ name, login, management, storage, api, inference, studio, graph, ml string }{
 		{"AzureCloud", "login.microsoftonline.com", "management.azure.com", "core.windows.net", "api.azureml.ms", "inference.ml.azure.com",
-			"ml.azure.com", "graph.microsoft.com", "https://ml.azure.com"},
+			"https://ml.azure.com", "graph.microsoft.com", "https://ml.azure.com"},
 		{"AzureChinaCloud", "login.chinacloudapi.cn", "management.chinacloudapi.cn", "core.chinacloudapi.cn", "api.ml.azure.cn", "inference.ml.azure.cn",
-			"studio.ml.azure.cn", "microsoftgraph.chinacloudapi.cn", "https://ml.azure.cn"},
+			"https://studio.ml.azure.cn", "microsoftgraph.chinacloudapi.cn", "https://ml.azure.cn"},
 		{"AzureUSGovernment", "login.microsoftonline.us", "management.usgovcloudapi.net", "core.usgovcloudapi.net", "api.ml.azure.us", "inference.ml.azure.us",
-			"ml.azure.us", "graph.microsoft.us", "https://ml.azure.us"},
+			"https://ml.azure.us", "graph.microsoft.us", "https://ml.azure.us"},
 	} {
 		c, ok := ByName(want.name)
-		got := []string{c.Name, c.LoginHosts[0], c.ManagementHost, c.StorageSuffix, c.APISuffix, c.InferenceSuffix, c.StudioHost, c.GraphHost, c.MLAudience}
+		got := []string{c.Name, c.LoginHosts[0], c.ManagementHost, c.StorageSuffix, c.APISuffix, c.InferenceSuffix, c.StudioURL, c.GraphHost, c.MLAudience}
 		if diff := cmp.Diff([]string{want.name, want.login, want.management, want.storage, want.api, want.inference, want.studio, want.graph, want.ml}, got); !ok || diff != "" {
 			t.Errorf("%s (-want +got):\n%s", want.name, diff)
 		}

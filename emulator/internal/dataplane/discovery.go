@@ -25,7 +25,7 @@ func (c *call) discovery() {
 		c.w.Header().Set(name, value)
 	}
 	api := "https://" + c.cloud.APIHost(c.region)
-	document := store.Document{"studio": "https://" + c.cloud.StudioHost}
+	document := store.Document{"studio": c.cloud.StudioURL}
 	for _, name := range []string{"api", "catalog", "experimentation", "history", "hyperdrive", "labeling", "modelmanagement", "pipelines"} {
 		document[name] = api
 	}

@@ -124,10 +124,10 @@ func (j *job) outputData() store.Document {
 }
 
 // Services returns the member services of a job in ARM's form: where people and MLflow follow it.
-// apiHost is the workspace's data plane, studioHost the studio, and workspace an ARM id.
-func Services(apiHost, studioHost, workspace, job string) store.Document {
+// apiHost is the workspace's data plane, studioURL that of the studio, and workspace an ARM id.
+func Services(apiHost, studioURL, workspace, job string) store.Document {
 	services := store.Document{}
-	for name, endpoint := range servicePlaces(apiHost, studioHost, workspace, job) {
+	for name, endpoint := range servicePlaces(apiHost, studioURL, workspace, job) {
 		services[name] = store.Document{
 			"jobServiceType": name, "port": nil, "endpoint": endpoint,
 			"status": nil, "errorMessage": nil, "properties": nil, "nodes": nil,
@@ -138,11 +138,11 @@ func Services(apiHost, studioHost, workspace, job string) store.Document {
 
 // servicePlaces returns where a job can be followed. The first ends with a question mark in every
 // recording.
-func servicePlaces(apiHost, studioHost, workspace, job string) map[string]string {
+func servicePlaces(apiHost, studioURL, workspace, job string) map[string]string {
 	subscription, group, name := scopeOf(workspace)
 	return map[string]string{
 		"Tracking": "azureml://" + apiHost + "/mlflow/v1.0" + workspace + "?",
-		"Studio": "https://" + studioHost + "/runs/" + job + "?wsid=/subscriptions/" + subscription +
+		"Studio": studioURL + "/runs/" + job + "?wsid=/subscriptions/" + subscription +
 			"/resourcegroups/" + group + "/workspaces/" + name,
 	}
 }

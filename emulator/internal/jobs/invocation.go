@@ -180,7 +180,7 @@ type job struct {
 	created    time.Time
 	location   string // of the workspace
 	host       string // of the workspace data plane
-	studio     string // host of the studio
+	studio     string // how links to the studio begin
 	caller     Caller
 	kind       string  // commandStep or pipelineStep; empty for a model deployment's job
 	input      Input   // of a model deployment's job

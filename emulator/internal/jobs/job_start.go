@@ -24,7 +24,7 @@ func (r *Runner) Start(doc store.Document, caller Caller) error {
 			workspaceGUID: store.Text(workspace, "properties", "workspaceId"), location: location,
 		},
 		display: store.Text(properties, "displayName"), experiment: store.Text(properties, "experimentName"),
-		created: r.now(), host: r.cloud.APIHost(location), studio: r.cloud.StudioHost, caller: caller,
+		created: r.now(), host: r.cloud.APIHost(location), studio: r.cloud.StudioURL, caller: caller,
 		kind: strings.ToLower(store.Text(properties, "jobType")), settings: defaultSettings(),
 	}
 	if j.kind == commandStep {

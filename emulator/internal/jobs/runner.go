@@ -204,7 +204,7 @@ func (r *Runner) newJob(inv Invocation) (*job, error) {
 		experiment: cmp.Or(inv.Overrides.Experiment, inv.Endpoint),
 		created:    r.now(),
 		host:       r.cloud.APIHost(location),
-		studio:     r.cloud.StudioHost,
+		studio:     r.cloud.StudioURL,
 		caller:     inv.Caller,
 		settings:   s,
 		invocation: inv,
