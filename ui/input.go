@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"image/png"
 	"io"
 	"net/http"
 	"path"
@@ -131,7 +132,26 @@ func serveInput(h *Handler, w http.ResponseWriter, r *http.Request) error {
 	if file.IsImage() {
 		w.Header().Set("Cache-Control", "private, max-age=300") // the same picture stands on several pages
 	}
+	download := r.URL.Query().Has("download")
+	if isNetpbm(file.Name) && !download {
+		return servePicture(w, body)
+	}
 	w.Header().Set("Content-Length", strconv.FormatInt(file.Size, 10))
-	serveBlob(w, file.Name, body, r.URL.Query().Has("download"))
+	serveBlob(w, file.Name, body, download)
+	return nil
+}
+
+// servePicture converts a picture for browsers. The pictures of such data sets are small, so that is
+// fast.
+func servePicture(w http.ResponseWriter, content io.Reader) error {
+	picture, err := readNetpbm(content)
+	if err != nil {
+		return err
+	}
+	var converted bytes.Buffer
+	if err := png.Encode(&converted, picture); err != nil {
+		return err
+	}
+	serveBlob(w, "picture.png", &converted, false)
 	return nil
 }

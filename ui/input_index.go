@@ -20,8 +20,13 @@ type inputFile struct {
 // IsImage reports whether a browser can show the file as a picture.
 func (f inputFile) IsImage() bool {
 	contentType, _ := blobType(f.Name)
-	return strings.HasPrefix(contentType, "image/")
+	return strings.HasPrefix(contentType, "image/") || isNetpbm(f.Name)
 }
+
+// IsTiny says that a picture has few pixels, which are then shown as such.
+func (f inputFile) IsTiny() bool { return f.IsImage() && f.Size < tinyPicture }
+
+const tinyPicture = 2 << 10 // bytes
 
 // An inputIndex finds the input files of a job by name. A batch job scores the files directly in a
 // folder, so names are unique.

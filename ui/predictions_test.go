@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"image/png"
 	"net/http"
 	"net/url"
 	"os"
@@ -113,7 +114,7 @@ func TestInputs(t *testing.T) {
 	}
 	p := newTestPage(t, client, nil)
 	path := "/jobs/" + job.Name + "/input"
-	for name, want := range map[string]string{"a.png": `<img class="picture"`, "table.csv": "<td>vase</td>", "note.txt": "&lt;b&gt;fragile",
+	for name, want := range map[string]string{"a.png": `<img class="picture tiny"`, "table.csv": "<td>vase</td>", "note.txt": "&lt;b&gt;fragile",
 		"data.bin": "neither a picture nor a text", "empty": "The file is empty"} {
 		wantTexts(t, p.get(path+"?file="+name), want)
 	}
@@ -136,6 +137,34 @@ func TestInputs(t *testing.T) {
 		if resp, _ := p.do(http.MethodGet, path+"/content?"+url.Values{"file": {name}}.Encode(), nil); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("the content of %q: %s, want 404", name, resp.Status)
 		}
+	}
+}
+
+// TestInputThatIsConverted shows a graymap, which browsers do not know.
+func TestInputThatIsConverted(t *testing.T) {
+	client, endpoint := emulator.NewEndpoint(t, emulator.Func(score), nil)
+	dir := t.TempDir()
+	for name, content := range map[string]string{"a.pgm": "P5 1 1 255 \x07", "b.pgm": "none"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job, err := client.Endpoints().Invoke(t.Context(), endpoint, azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newTestPage(t, client, nil)
+	path := "/jobs/" + job.Name + "/input"
+	wantTexts(t, p.get(path+"?file=a.pgm"), `<img class="picture tiny"`)
+	resp, body := p.do(http.MethodGet, path+"/content?file=a.pgm", nil)
+	if _, err := png.Decode(strings.NewReader(body)); err != nil || resp.Header.Get("Content-Type") != "image/png" {
+		t.Errorf("a graymap comes as %s: %v", resp.Header.Get("Content-Type"), err)
+	}
+	if _, body := p.do(http.MethodGet, path+"/content?download=1&file=a.pgm", nil); body != "P5 1 1 255 \x07" {
+		t.Errorf("the download of a graymap is %q", body)
+	}
+	if resp, _ := p.do(http.MethodGet, path+"/content?file=b.pgm", nil); resp.StatusCode == http.StatusOK {
+		t.Errorf("a file that is no picture: %s", resp.Status)
 	}
 }
 
