@@ -35,7 +35,7 @@ type predictionsView struct {
 
 	Summary     []columnView
 	SummaryRows int
-	Summarizing bool // the summary is being made
+	Summarizing bool // further rows are being counted
 
 	Forms       any
 	Comparisons []table.Comparison
@@ -110,17 +110,16 @@ func (h *Handler) summary(data *predictionsView, job azmlbatch.Job, q rowQuery) 
 	read := func(ctx context.Context) (*rowSummary, error) {
 		return summarize(ctx, &rowReader{client: h.client, job: job.Name, form: q.Form})
 	}
-	found, known, err := h.summaries.get(job.Name+"?"+string(q.Form), job.Status.Done(), read)
-	switch {
-	case !known:
-		data.Summarizing = true
-		return true
-	case err != nil:
-		data.Problem = cmp.Or(data.Problem, redacted(errorText(err)))
+	found := h.summaries.get(job.Name+"?"+string(q.Form), job.Status.Done(), read)
+	if found.known && found.err != nil {
+		data.Problem = cmp.Or(data.Problem, redacted(errorText(found.err)))
 		return false
 	}
-	data.Summary, data.SummaryRows = found.columns(), found.Rows
-	return false
+	if found.known {
+		data.Summary, data.SummaryRows = found.value.columns(), found.value.Rows
+	}
+	data.Summarizing = !found.final
+	return data.Summarizing
 }
 
 // show fills in the rows and what leads to others.
@@ -234,7 +233,7 @@ func (v *predictionsView) Numbers() string {
 	switch {
 	case v.Page.Complete:
 		fmt.Fprintf(&b, " of %s", showCount(v.Page.Matched))
-	case v.SummaryRows > 0 && !v.Query.Narrowed():
+	case !v.Summarizing && v.SummaryRows > 0 && !v.Query.Narrowed():
 		fmt.Fprintf(&b, " of %s", showCount(v.SummaryRows))
 	}
 	if v.Partial {

@@ -47,12 +47,12 @@ func newScanner[T any](ctx context.Context) *scanner[T] {
 func (s *scanner[T]) close() { s.work.Wait() }
 
 // get returns what is known of a table, and has it read if that is nothing or is old. final says
-// that the table does not change any more. known is false until a first scan has ended.
-func (s *scanner[T]) get(key string, final bool, read func(context.Context) (T, error)) (value T, known bool, err error) {
+// that the table does not change any more. The result is known when a first scan has ended, and final
+// when the scan began after the last change.
+func (s *scanner[T]) get(key string, final bool, read func(context.Context) (T, error)) scan[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.refresh(key, final, read)
-	return found.value, found.known, found.err
+	return *s.refresh(key, final, read)
 }
 
 // wait is get that waits until something is known.

@@ -35,16 +35,16 @@ func (s *scanned) read(context.Context) (int, error) {
 
 // settled asks, waits until nothing is read any more, and asks again.
 func (s *scanned) settled(final bool) int {
-	_, _, _ = s.get("pots", final, s.read)
+	s.get("pots", final, s.read)
 	s.work.Wait()
-	value, _, _ := s.get("pots", final, s.read)
+	found := s.get("pots", final, s.read)
 	s.work.Wait()
-	return value
+	return found.value
 }
 
 func TestScansOfAGrowingTableArePaced(t *testing.T) {
 	s := newScanned(t)
-	if _, known, _ := s.get("pots", false, s.read); known {
+	if s.get("pots", false, s.read).known {
 		t.Error("a scan that has not ended is known")
 	}
 	s.work.Wait()

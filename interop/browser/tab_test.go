@@ -2,7 +2,6 @@ package browser
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -145,7 +144,7 @@ func value[T any](b *tab, expression string) T {
 }
 
 // waitFor returns when the condition, a JavaScript expression, is true. It outlives a page that is
-// replaced by another one meanwhile.
+// replaced by another one meanwhile, of which a part may not be there yet.
 func (b *tab) waitFor(condition string) {
 	b.t.Helper()
 	deadline := time.Now().Add(patience)
@@ -154,7 +153,7 @@ func (b *tab) waitFor(condition string) {
 		if met {
 			return
 		}
-		if thrown := (*chromedp.ExceptionError)(nil); errors.As(err, &thrown) {
+		if err != nil && strings.Contains(err.Error(), "SyntaxError") { // all others may be those of a page that comes
 			b.fail("wait for %s: %v", condition, err)
 		}
 		if time.Now().After(deadline) {
