@@ -98,8 +98,7 @@ func latest[T any](ctx context.Context, c *Client, kind ReferenceKind, versions 
 		return v, err
 	}
 	var zero T
-	return zero, &Error{Operation: versions.op.String(), StatusCode: http.StatusNotFound, Message: "it has no active version", Err: ErrNotFound,
-		Remedy: "register one, or restore an archived one"}
+	return zero, versions.op.found(ErrNotFound, "it has no active version", "register one, or restore an archived one")
 }
 
 // ListAssetsOptions narrow a list of versions or of names. The zero value and nil list what is
@@ -180,7 +179,7 @@ func (a AssetsClient[T]) mustBeNew(ctx context.Context, name, version string) er
 	_, err := a.Get(ctx, name, version)
 	switch {
 	case err == nil:
-		return a.op("create", name).conflict(fmt.Sprintf("version %q exists already", version), "leave the version empty to make the next one")
+		return a.op("create", name).found(ErrConflict, fmt.Sprintf("version %q exists already", version), "leave the version empty to make the next one")
 	case errors.Is(err, ErrNotFound):
 		return nil
 	}
@@ -218,9 +217,8 @@ func (a AssetsClient[T]) setArchived(ctx context.Context, verb, name, version st
 		}
 		asset, err = a.put(ctx, op, asset)
 		if err == nil && *viewOf(&asset).archived != archived {
-			err = &Error{Operation: op.String(), StatusCode: http.StatusCreated,
-				Message: "the service took the request and left the version as it was",
-				Remedy:  "archive or restore the whole name, with ArchiveContainer or RestoreContainer"}
+			err = op.found(nil, "the service took the request and left the version as it was",
+				"archive or restore the whole name, with ArchiveContainer or RestoreContainer")
 		}
 		return asset, err
 	})
@@ -371,7 +369,7 @@ func versionTaken(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	return e.StatusCode == http.StatusConflict || e.mentions("cannot be updated") || e.mentions("is immutable")
+	return errors.Is(err, ErrConflict) || e.mentions("cannot be updated") || e.mentions("is immutable")
 }
 
 // nextVersion is what the container proposes, 1 for a new name.

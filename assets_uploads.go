@@ -140,9 +140,9 @@ func includes(have, want any, name string) bool {
 func checkFolderHolds(op operation, files *local.Tree, file, what string) error {
 	remedy := fmt.Sprintf("a %s is a folder that holds %s", what, file)
 	if !files.IsFolder {
-		return op.invalid("path", fmt.Sprintf("%q is not a folder", files.Root), remedy)
+		return op.invalid(localPathArgument, fmt.Sprintf("%q is not a folder", files.Root), remedy)
 	}
-	return checkHolds(op, files, "path", file, remedy)
+	return checkHolds(op, files, localPathArgument, file, remedy)
 }
 
 // checkHolds checks that a file is part of the upload. Case matters, because it does where the file

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -407,5 +408,47 @@ func TestUploadTellsAnMLflowModelByItsFiles(t *testing.T) {
 				t.Errorf("Upload = model type %q, %v, want %q", m.ModelType, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestUploadsCheckFirst: mistakes in names, versions and members show before anything is sent.
+func TestUploadsCheckFirst(t *testing.T) {
+	dir := storeFiles(t, map[string]string{"Dockerfile": "FROM x", "MLmodel": "flavors: {}", "score.py": ""})
+	uploads := map[string]func(c *Client, name, version string) error{
+		"code": func(c *Client, name, version string) error {
+			_, err := c.Codes().Upload(t.Context(), name, dir, &UploadCodeOptions{Code: Code{Version: version}})
+			return err
+		},
+		"data": func(c *Client, name, version string) error {
+			_, err := c.Data().Upload(t.Context(), name, dir, &UploadDataOptions{Data: Data{Version: version}})
+			return err
+		},
+		"environment": func(c *Client, name, version string) error {
+			_, err := c.Environments().Upload(t.Context(), name, dir, &UploadEnvironmentOptions{Environment: Environment{Version: version}})
+			return err
+		},
+		"model": func(c *Client, name, version string) error {
+			_, err := c.Models().Upload(t.Context(), name, dir, &UploadModelOptions{Model: Model{Version: version}})
+			return err
+		},
+		"environment with a conda file's path": func(c *Client, name, _ string) error {
+			_, err := c.Environments().Upload(t.Context(), name, dir, &UploadEnvironmentOptions{Environment: Environment{CondaFile: "conda.yml"}})
+			return err
+		},
+	}
+	tests := []struct{ name, version, argument string }{
+		{"", "", "Name"}, {"a b", "", "Name"}, {"clay", "@latest", "Version"}, {"clay", "", "Environment.CondaFile"},
+	}
+	for kind, upload := range uploads {
+		for _, tt := range tests {
+			if strings.Contains(kind, "conda") != (tt.argument == "Environment.CondaFile") {
+				continue
+			}
+			c := newTestClient(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s sends %s %s", kind, r.Method, r.URL) })
+			var bad *ArgumentError
+			if err := upload(c, tt.name, tt.version); !errors.As(err, &bad) || bad.Argument != tt.argument {
+				t.Errorf("upload of %s %q, version %q: %v, want a mistake in %s", kind, tt.name, tt.version, err, tt.argument)
+			}
+		}
 	}
 }

@@ -130,7 +130,7 @@ func (d DataClient) Upload(ctx context.Context, name, localPath string, options 
 // checkDataPath checks a local path against the kind of asset it shall be.
 func checkDataPath(op operation, kind DataType, files *local.Tree) error {
 	bad := func(problem, remedy string) error {
-		return op.invalid("path", fmt.Sprintf("%q %s", files.Root, problem), remedy)
+		return op.invalid(localPathArgument, fmt.Sprintf("%q %s", files.Root, problem), remedy)
 	}
 	switch {
 	case kind == DataTypeMLTable:

@@ -111,8 +111,7 @@ func (d DatastoresClient) readDefault(ctx context.Context) (Datastore, error) {
 	for store, err := range list[Datastore](ctx, d.c, request{op: op, url: d.c.armURL("datastores"), query: url.Values{"isDefault": {"true"}}}) {
 		return store, err
 	}
-	return Datastore{}, &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: "the workspace has no default datastore",
-		Err: ErrNotFound, Remedy: "name a datastore in the options"}
+	return Datastore{}, op.found(ErrNotFound, "the workspace has no default datastore", "name a datastore in the options")
 }
 
 // ListDatastoresOptions narrow [DatastoresClient.List]. The zero value and nil list all datastores

@@ -168,7 +168,7 @@ func changedMeanwhile(op operation, wrote, found Endpoint) error {
 	default:
 		return nil
 	}
-	return op.conflict(what, "get the endpoint and try again")
+	return op.found(ErrConflict, what, "get the endpoint and try again")
 }
 
 // EndpointKeys are the keys of an endpoint. The service documents them; batch endpoints accept only

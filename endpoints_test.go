@@ -16,9 +16,9 @@ func TestSetDefaultDeploymentReportsANeighboursChange(t *testing.T) {
 	}
 	tests := []struct{ name, found, want string }{
 		{"nobody else", endpoint("green", "kiln"), ""},
-		{"another default", endpoint("red", "kiln"), `azmlbatch: set default deployment of endpoint "digits": 409 Conflict: the default deployment changed to "red" while this call ran; ` +
+		{"another default", endpoint("red", "kiln"), `azmlbatch: set default deployment of endpoint "digits": the default deployment changed to "red" while this call ran; ` +
 			`get the endpoint and try again`},
-		{"another tag", endpoint("green", "wheel"), `azmlbatch: set default deployment of endpoint "digits": 409 Conflict: the tags changed while this call ran; ` +
+		{"another tag", endpoint("green", "wheel"), `azmlbatch: set default deployment of endpoint "digits": the tags changed while this call ran; ` +
 			`get the endpoint and try again`},
 	}
 	for _, tt := range tests {

@@ -81,11 +81,14 @@ func (e Environment) check(op operation) error {
 	case e.Image != "" && e.Build.ContextURI != "":
 		return op.invalid("Environment.Build", "is given beside Image", "leave one of the two out")
 	}
-	if looksLikePath(e.CondaFile) {
-		return op.invalid("Environment.CondaFile", "looks like a file's name",
-			"give the text of the file: read it first")
+	return e.checkConda(op)
+}
+
+func (e Environment) checkConda(op operation) error {
+	if !looksLikePath(e.CondaFile) {
+		return nil
 	}
-	return nil
+	return op.invalid("Environment.CondaFile", "looks like a file's name", "give the text of the file: read it first")
 }
 
 // looksLikePath tells a file's name from a conda file's text, which is a mapping and so has a
@@ -163,14 +166,14 @@ type UploadEnvironmentOptions struct {
 //
 // It blocks until everything is sent, not until the image is built: that happens at the first job,
 // on compute that costs money. A folder without the Dockerfile is *[ArgumentError].
-func (e EnvironmentsClient) Upload(ctx context.Context, name, folder string, options *UploadEnvironmentOptions) (Environment, error) {
+func (e EnvironmentsClient) Upload(ctx context.Context, name, localPath string, options *UploadEnvironmentOptions) (Environment, error) {
 	o := orZero(options)
 	env := o.Environment
 	env.Image = ""
 	env.Build.DockerfilePath = cmp.Or(env.Build.DockerfilePath, "Dockerfile")
-	return e.upload(ctx, name, folder, assetUpload[Environment]{asset: env, alwaysNew: o.AlwaysNew, options: o.Upload,
+	return e.upload(ctx, name, localPath, assetUpload[Environment]{asset: env, alwaysNew: o.AlwaysNew, options: o.Upload,
 		check: func(op operation, files *local.Tree) error {
-			return checkFolderHolds(op, files, env.Build.DockerfilePath, "build context")
+			return cmp.Or(env.checkConda(op), checkFolderHolds(op, files, env.Build.DockerfilePath, "build context"))
 		},
 		place: func(env *Environment, up uploaded) { env.Build.ContextURI = strings.TrimSuffix(up.URL, "/") + "/" }})
 }

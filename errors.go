@@ -39,7 +39,8 @@ var (
 type Error struct {
 	// Operation is what was tried, for example `get endpoint "digits"`.
 	Operation string
-	// StatusCode is the HTTP status, 0 when no answer arrived.
+	// StatusCode is the HTTP status of the answer. It is 0 when no answer arrived, and when this
+	// package found the failure itself, such as a list without the item; then Err has the sentinel.
 	StatusCode int
 	// Codes are the service's codes from the outermost to the innermost. The innermost one says
 	// most: the outer code of almost every Azure ML error is "UserError". Empty when the body had
@@ -134,9 +135,9 @@ func (o operation) String() string {
 	return fmt.Sprintf("%s %s %q", o.verb, o.kind, redact(o.name)) // a signed URL may have been given for a name
 }
 
-// conflict is what [ErrConflict] stands for, found by this package and not by the service.
-func (o operation) conflict(message, remedy string) *Error {
-	return &Error{Operation: o.String(), StatusCode: http.StatusConflict, Message: message, Remedy: remedy, Err: ErrConflict}
+// found is a failure that this package found itself, with the sentinel or cause that it stands for.
+func (o operation) found(cause error, message, remedy string) *Error {
+	return &Error{Operation: o.String(), Message: message, Remedy: remedy, Err: cause}
 }
 
 // prefix is how the text of every error of this package begins.
@@ -242,7 +243,7 @@ func (e *AmbiguousInvokeError) Error() string {
 	if e.Output == "" { // then nothing was searched for, and a key does not help
 		search, remedy = "the job has no output to find it by", "look at the endpoint's jobs before invoking again"
 	}
-	return fmt.Sprintf("azmlbatch: invoke endpoint %q: the answer was lost and %s; "+
+	return prefix + fmt.Sprintf("invoke endpoint %q: the answer was lost and %s; "+
 		"it may have started: %s (%s)", e.Endpoint, search, remedy, bare(e.Err))
 }
 

@@ -72,7 +72,7 @@ type Invocation struct {
 }
 
 // A Dataset is the older form of an input: [DataURL], [DatasetVersion] or [DatasetID].
-type Dataset interface{ dataset() }
+type Dataset interface{ input() Input }
 
 // DataURL is a folder or file by its https URL, in the older form.
 type DataURL struct {
@@ -94,9 +94,11 @@ type DatasetID struct {
 	ID string `wire:"datasetId"`
 }
 
-func (DataURL) dataset()        {}
-func (DatasetVersion) dataset() {}
-func (DatasetID) dataset()      {}
+func (d DataURL) input() Input { return URIFolder{URI: d.Path} }
+
+func (d DatasetVersion) input() Input { return URIFolder{URI: "azureml:" + d.Name + ":" + d.Version} }
+
+func (d DatasetID) input() Input { return URIFolder{URI: d.ID} }
 
 var _ = wire.OneOf[Dataset]("dataInputType", nil,
 	wire.Kind(DataURL{}, "DataUrl"),
@@ -189,17 +191,25 @@ func checkDataset(op operation, d Dataset) error {
 
 func checkInputs(op operation, inv Invocation) error {
 	if inv.Input != nil {
-		return checkInput(op, "Invocation.Input", inv.Input)
+		return checkInput(op, inputArgument(""), inv.Input)
 	}
 	for _, name := range sortedKeys(inv.Inputs) {
 		if name == "" {
 			return op.invalid("Invocation.Inputs", "has an empty name", "name the input, or set Invocation.Input")
 		}
-		if err := checkInput(op, fmt.Sprintf("Invocation.Inputs[%q]", name), inv.Inputs[name]); err != nil {
+		if err := checkInput(op, inputArgument(name), inv.Inputs[name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inputArgument is the field that holds an input of [Invocation.inputs].
+func inputArgument(name string) string {
+	if name == "" {
+		return "Invocation.Input"
+	}
+	return fmt.Sprintf("Invocation.Inputs[%q]", name)
 }
 
 // checkInput checks all of an input but its URI, which is one of the invocation's references.
@@ -221,7 +231,7 @@ func checkInput(op operation, argument string, in Input) error {
 func checkLocalInput(op operation, argument, path string) error {
 	tree, err := scanLocal(op, path)
 	if err != nil {
-		return err
+		return naming(argument+".Path", err)
 	}
 	atTop := func(f local.File) bool { return !strings.Contains(f.Name, "/") }
 	if tree.IsFolder && !slices.ContainsFunc(tree.Files, atTop) {

@@ -32,7 +32,7 @@ func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
 		{"a nil input", "digits", Invocation{Inputs: Inputs{"x": nil}}, `Invocation.Inputs["x"]`},
 		{"a local path as URI", "digits", Invocation{Inputs: Inputs{"x": URIFolder{URI: "./digits"}}}, `Invocation.Inputs["x"].URI`},
 		{"an empty URI", "digits", Invocation{Inputs: Inputs{"x": URIFile{}}}, `Invocation.Inputs["x"].URI`},
-		{"a folder that is empty", "digits", Invocation{Inputs: Inputs{"x": LocalPath{Path: t.TempDir()}}}, "path"},
+		{"a folder that is empty", "digits", Invocation{Inputs: Inputs{"x": LocalPath{Path: t.TempDir()}}}, `Invocation.Inputs["x"].Path`},
 		{"a folder with sub-folders only", "digits", Invocation{Inputs: Inputs{"x": LocalPath{Path: onlyFolders}}}, `Invocation.Inputs["x"]`},
 		{"a key that is no path", "digits", Invocation{Inputs: sampleInputs, Key: "a/b"}, "Invocation.Key"},
 		{"two forms of input", "digits", Invocation{Inputs: sampleInputs, Dataset: DataURL{Path: "https://x"}}, "Invocation.Dataset"},

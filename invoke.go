@@ -206,7 +206,7 @@ func (a attempt) start(ctx context.Context, l *keyLease) (job BatchJob, err erro
 	}
 	job, err = a.post(ctx)
 	if err != nil && ambiguous(err) {
-		return a.recover(ctx, err)
+		return a.findLost(ctx, err)
 	}
 	return job, err
 }
@@ -250,13 +250,13 @@ func ambiguous(err error) bool {
 	return e.StatusCode >= 500 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode < 300
 }
 
-// recover looks for the job whose answer was lost. The service's lists lag by some seconds.
-func (a attempt) recover(ctx context.Context, cause error) (BatchJob, error) {
+// findLost looks for the job whose answer was lost. The service's lists lag by some seconds.
+func (a attempt) findLost(ctx context.Context, cause error) (BatchJob, error) {
 	lost := &AmbiguousInvokeError{Endpoint: a.endpoint, Key: a.key, Output: a.place, Err: cause}
 	if a.place == "" {
 		return BatchJob{}, lost
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recoverTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findLostTimeout)
 	defer cancel()
 	for _, delay := range []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second} {
 		if err := a.c.clock.sleep(ctx, delay); err != nil {
@@ -271,9 +271,9 @@ func (a attempt) recover(ctx context.Context, cause error) (BatchJob, error) {
 	return BatchJob{}, lost
 }
 
-// recoverTimeout bounds the search after a lost answer. The search outlives the caller's context: a
+// findLostTimeout bounds the search after a lost answer. The search outlives the caller's context: a
 // caller whose time ran out during the POST needs its result most.
-const recoverTimeout = 45 * time.Second
+const findLostTimeout = 45 * time.Second
 
 // lookup finds the job of a key before anything is sent.
 func (t invokeTarget) lookup(ctx context.Context, place string) (BatchJob, bool, error) {
@@ -296,11 +296,13 @@ func (t invokeTarget) find(ctx context.Context, place string) (BatchJob, bool, e
 	return BatchJob{}, false, nil
 }
 
-// jobs lists the endpoint's jobs. ErrNotFound means none yet: the endpoint was read a moment ago.
+// jobs lists the endpoint's jobs. ErrNotFound means none yet, if the management plane's list agrees:
+// the endpoint was read a moment ago.
 func (t invokeTarget) jobs(ctx context.Context) iter.Seq2[BatchJob, error] {
 	return func(yield func(BatchJob, error) bool) {
 		for job, err := range (EndpointsClient{t.c}).ListJobs(ctx, t.endpoint, nil) {
-			if errors.Is(err, ErrNotFound) || !yield(job, err) {
+			unlisted := errors.As(err, new(*alsoError)) // by both planes
+			if errors.Is(err, ErrNotFound) && !unlisted || !yield(job, err) {
 				return
 			}
 		}
@@ -337,7 +339,7 @@ func (c *Client) uploadLocalInputs(ctx context.Context, op operation, inputs Inp
 		}
 		up, err := c.uploadToDatastore(ctx, op, local.Path, local.Options)
 		if err != nil {
-			return nil, err
+			return nil, naming(inputArgument(name)+".Path", err)
 		}
 		uri := placeURI(up.Datastore, up.Path)
 		if up.IsFolder {
@@ -361,7 +363,7 @@ func namedInputs(inputs Inputs) Inputs {
 func newKey() string {
 	id, err := runtime.NewUUID()
 	if err != nil {
-		panic("azmlbatch: no randomness: " + err.Error()) // crypto/rand does not fail on supported systems
+		panic(prefix + "no randomness: " + err.Error()) // crypto/rand does not fail on supported systems
 	}
 	return id
 }

@@ -99,7 +99,7 @@ func (t invokeTarget) acquire(ctx context.Context, output string) (*keyLease, ke
 		found, held, err := l.try(ctx)
 		switch {
 		case err != nil && ctx.Err() != nil && waited > 0:
-			return nil, keyRecord{}, waitedInVain(t.op, ctx.Err())
+			return nil, keyRecord{}, waitedInVain(t.op, otherProcess, ctx.Err())
 		case err != nil:
 			return nil, keyRecord{}, withoutAccess(err)
 		case held:
@@ -108,15 +108,17 @@ func (t invokeTarget) acquire(ctx context.Context, output string) (*keyLease, ke
 			return nil, found, nil
 		}
 		if err := t.c.clock.sleep(ctx, delay); err != nil {
-			return nil, keyRecord{}, waitedInVain(t.op, err)
+			return nil, keyRecord{}, waitedInVain(t.op, otherProcess, err)
 		}
 		waited += delay
 	}
 }
 
-func waitedInVain(op operation, err error) error {
-	return &Error{Operation: op.String(), Err: err, Remedy: "invoke again with the same key: it returns the job",
-		Message: "waited for another process that is starting this key's job: " + err.Error()}
+const otherProcess = "another process that is starting this key's job"
+
+// waitedInVain is the end of a wait for the one who starts the key's job.
+func waitedInVain(op operation, starter string, err error) error {
+	return op.found(err, fmt.Sprintf("waited for %s: %s", starter, bare(err)), "invoke again with the same key: it returns the job")
 }
 
 // withoutAccess drops errors which mean that the caller may not write to the store. A store out of
@@ -188,8 +190,8 @@ func (l *keyLease) read(ctx context.Context) (r keyRecord, leased bool, err erro
 		defer resp.Body.Close()
 		r = keyRecord{}
 		if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
-			return &Error{Operation: l.op.String(), Message: fmt.Sprintf("blob %q is not the record of a key", l.at.path), Err: err,
-				Remedy: "use another key, or delete the blob if no job of the key exists"}
+			return l.op.found(err, fmt.Sprintf("blob %q is not the record of a key", l.at.path),
+				"use another key, or delete the blob if no job of the key exists")
 		}
 		leased = resp.LeaseStatus == nil || *resp.LeaseStatus == "locked"
 		if resp.ETag != nil {

@@ -119,7 +119,7 @@ func (m *manyHandler) unfinished(ctx context.Context, op operation, err error) e
 	names := m.watcher.names()
 	if ctx.Err() != nil {
 		cause := context.Cause(ctx)
-		err = &Error{Operation: op.String(), Err: cause, Message: fmt.Sprintf("%d jobs go on: %s", len(names), cause)}
+		err = op.found(cause, fmt.Sprintf("%d jobs go on: %s", len(names), cause), "")
 	}
 	return &UnfinishedError{Names: names, Err: err}
 }
@@ -274,7 +274,7 @@ func (m *manyHandler) start(ctx context.Context, inv Invocation) (job startedJob
 	}
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*AmbiguousInvokeError)) {
 		cause := context.Cause(ctx)
-		err = &Error{Operation: m.op.String(), Err: cause, Message: "not started: " + cause.Error()}
+		err = m.op.found(cause, "not started: "+cause.Error(), "")
 	}
 	return job, err
 }

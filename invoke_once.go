@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -58,8 +59,7 @@ func (a attempt) startOnce(ctx context.Context) (startedJob, error) {
 		return job, err
 	}
 	if err != nil {
-		return startedJob{}, &Error{Operation: a.op.String(), Err: err, Remedy: "invoke again with the same key: it returns the job",
-			Message: fmt.Sprintf("waited for another call with key %q: %s", a.key, err)}
+		return startedJob{}, waitedInVain(a.op, fmt.Sprintf("another call with key %q", a.key), err)
 	}
 	job.found = true
 	return job, a.sameWork(ctx, job.BatchJob)
@@ -142,13 +142,25 @@ func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
 	}
 	if len(job.Inputs) == 0 { // as the management plane lists it
 		full, err := a.read(ctx, job.Name)
-		if err != nil && ctx.Err() != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
 			return err
+		case err != nil:
+			return nil //nolint:nilerr // nothing tells the job's inputs
 		}
-		job.Inputs = full.Inputs // none where nothing tells
+		job.Inputs = full.Inputs
 	}
+	return a.sameInputs(ctx, job)
+}
+
+// sameInputs refuses a job with other inputs. A job may have more than were asked for. Choice: the
+// service may have filled in defaults of the pipeline component.
+func (a attempt) sameInputs(ctx context.Context, job BatchJob) error {
 	asked := a.inv.inputs()
-	if a.deployment.Configuration == nil { // names of inputs do not matter
+	if a.inv.Dataset != nil {
+		asked = Inputs{"": wire.Indirect(a.inv.Dataset).(Dataset).input()}
+	}
+	if a.deployment.Configuration == nil || a.inv.Dataset != nil { // one input, whose name does not matter
 		for _, want := range asked {
 			for _, have := range job.Inputs {
 				return a.sameInput(ctx, job, "", have, want)
@@ -157,19 +169,32 @@ func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
 		return nil
 	}
 	for _, name := range sortedKeys(asked) {
-		if have, ok := job.Inputs[name]; ok {
-			if err := a.sameInput(ctx, job, name, have, asked[name]); err != nil {
-				return err
-			}
+		have, ok := job.Inputs[name]
+		if !ok {
+			return a.conflict(job, fmt.Sprintf("it has no input %q, but %s was asked for", name, inputText(asked[name])))
+		}
+		if err := a.sameInput(ctx, job, name, have, asked[name]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// inputText is an input in a message.
+func inputText(in Input) string {
+	switch in := wire.Indirect(in).(type) {
+	case Literal:
+		return strconv.Quote(clip(fmt.Sprint(in.Value)))
+	case LocalPath:
+		return strconv.Quote(in.Path)
+	}
+	return strconv.Quote(redact(clip(dataURI(in))))
+}
+
 func (a attempt) sameInput(ctx context.Context, job BatchJob, name string, have, want Input) error {
 	had, asked, same, err := compareInputs(ctx, a.op, have, want)
 	if err != nil || same {
-		return err
+		return naming(inputArgument(name)+".Path", err)
 	}
 	input := "input"
 	if name != "" {
@@ -195,12 +220,21 @@ func compareInputs(ctx context.Context, op operation, have, want Input) (had, as
 		return fmt.Sprintf("%q", had), fmt.Sprintf("the content of %q now", want.Path), same, err
 	}
 	asked = dataURI(want)
-	r, errHad := ParseReference("", had)
-	s, errAsked := ParseReference("", asked)
+	r, errHad := dataReference(had)
+	s, errAsked := dataReference(asked)
 	if errHad != nil || errAsked != nil || had == "" || asked == "" || r.Form != s.Form && (r.Form == ReferenceFormNamed || s.Form == ReferenceFormNamed) {
 		return had, asked, true, nil //nolint:nilerr // what cannot be compared counts as the same
 	}
 	return fmt.Sprintf("%q", had), fmt.Sprintf("%q", asked), r.Equal(s), nil
+}
+
+// dataReference reads the URI of an input, of which a short form names data.
+func dataReference(uri string) (Reference, error) {
+	r, err := ParseReference("", uri)
+	if r.Form == ReferenceFormNamed && (r.Kind == "" || r.Kind == "datasets") { // the older word
+		r.Kind = ReferenceKindData
+	}
+	return r, err
 }
 
 // uploadedAs reports whether the content of a local path would be uploaded to this place.
@@ -213,11 +247,11 @@ func uploadedAs(ctx context.Context, op operation, path, uri string) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	for _, make := range []func() (string, error){
+	for _, hashed := range []func() (string, error){
 		func() (string, error) { return files.UploadHash(ctx, nil) },
 		func() (string, error) { return files.OldUploadHash(ctx) },
 	} {
-		hash, err := make()
+		hash, err := hashed()
 		if err != nil {
 			return false, unreadable(ctx, op, err)
 		}
@@ -249,7 +283,7 @@ type KeyConflictError struct {
 
 // Error names the key, the job and what differs on one line.
 func (e *KeyConflictError) Error() string {
-	return fmt.Sprintf("azmlbatch: invoke endpoint %q: key %q belongs to job %q: %s; use another key, and another output if you chose it",
+	return prefix + fmt.Sprintf("invoke endpoint %q: key %q belongs to job %q: %s; use another key, and another output if you chose it",
 		e.Endpoint, e.Key, e.Job.Name, cmp.Or(e.Problem, "it does something else"))
 }
 

@@ -100,12 +100,28 @@ func TestSameWork(t *testing.T) {
 		{"another value", Inputs{"a": Literal{Value: "1"}}, Invocation{Inputs: Inputs{"a": Literal{Value: 2}}}, pipeline, `its input "a" is 1, but 2 was asked for`},
 		{"another of several", Inputs{"a": Literal{Value: "1"}, "b": URIFile{URI: otherFolder}},
 			Invocation{Inputs: Inputs{"a": Literal{Value: 1}, "b": URIFile{URI: otherFolder + "/c"}}}, pipeline, `its input "b"`},
-		{"an input that the job does not show", Inputs{"a": Literal{Value: "1"}}, Invocation{Inputs: Inputs{"c": Literal{Value: 2}}}, pipeline, ""},
+		{"an input that the job does not have", Inputs{"a": Literal{Value: "1"}}, Invocation{Inputs: Inputs{"a": Literal{Value: 1}, "c": Literal{Value: 2}}}, pipeline,
+			`it has no input "c", but "2" was asked for`},
+		{"an input of a job without inputs", nil, Invocation{Inputs: Inputs{"c": URIFile{URI: otherFolder}}}, pipeline, `it has no input "c", but "https://acc.blob`},
+		{"an input of a job that cannot be read", nil, Invocation{Inputs: Inputs{"c": URIFile{URI: otherFolder}}}, pipeline, ""},
+		{"no inputs, of a job without inputs", nil, Invocation{Inputs: Inputs{}}, pipeline, ""},
+		{"an input that the service may have filled in", Inputs{"a": Literal{Value: "1"}, "b": Literal{Value: "2"}}, Invocation{Inputs: Inputs{"a": Literal{Value: 1}}}, pipeline, ""},
+		{"the same URL in the older form", sampleInputs, Invocation{Dataset: DataURL{Path: dataURI(sampleInputs["images"])}}, Deployment{}, ""},
+		{"another URL in the older form", sampleInputs, Invocation{Dataset: DataURL{Path: otherFolder}}, Deployment{}, "con/digits"},
+		{"a version in the older form", Inputs{"x": asset("1")}, Invocation{Dataset: DatasetVersion{Name: "clay", Version: "1"}}, Deployment{}, ""},
+		{"a version in its short form", Inputs{"x": URIFolder{URI: "azureml:clay:1"}}, Invocation{Dataset: &DatasetVersion{Name: "clay", Version: "1"}}, Deployment{}, ""},
+		{"another version in the older form", Inputs{"x": URIFolder{URI: "azureml:clay:1"}}, Invocation{Dataset: DatasetVersion{Name: "clay", Version: "2"}}, Deployment{}, "azureml:clay:2"},
+		{"the same id in the older form", Inputs{"x": asset("1")}, Invocation{Dataset: DatasetID{ID: dataURI(asset("1"))}}, Deployment{}, ""},
+		{"another id in the older form", Inputs{"x": asset("1")}, Invocation{Dataset: DatasetID{ID: dataURI(asset("3"))}}, Deployment{}, "clay/versions/1"},
+		{"another URL instead of a version", sampleInputs, Invocation{Dataset: DatasetVersion{Name: "clay", Version: "1"}}, Deployment{}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, c := newBatchService(t)
 			job := BatchJob{Name: "batchjob-1", Inputs: tt.have, Tags: map[string]string{"azureml.deploymentname": "blue"}}
+			if tt.name != "an input of a job that cannot be read" {
+				s.jobs = append(s.jobs, job)
+			}
 			target := invokeTarget{c: c, op: operation{"invoke", "endpoint", "digits"}, uri: "https://digits.r.inference.ml.azure.com/jobs",
 				endpoint: "digits", deployment: tt.deployment, named: tt.want.Deployment != ""}
 			err := attempt{invokeTarget: target, inv: tt.want, key: "k"}.sameWork(t.Context(), job)
@@ -125,6 +141,17 @@ func TestSameWorkOfAFolderThatIsGone(t *testing.T) {
 	job := BatchJob{Inputs: Inputs{"x": URIFolder{URI: placeURI("d", "p")}}}
 	if err := a.sameWork(t.Context(), job); !errors.As(err, new(*ArgumentError)) {
 		t.Errorf("sameWork = %v, want an ArgumentError", err)
+	}
+}
+
+// TestKeyOfAWorkspaceThatIsNotFound: where neither plane lists jobs, a job with the key may exist.
+func TestKeyOfAWorkspaceThatIsNotFound(t *testing.T) {
+	s, c := newBatchService(t)
+	s.list = answer(404, `{"error":{"code":"NotFound","message":"not here"}}`)
+	s.arm = answer(404, `{"error":{"code":"ResourceNotFound","message":"nor here"}}`)
+	_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
+	if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "nor here") || len(s.posts) != 0 {
+		t.Errorf("%d POSTs, error %v; want none, and the second refusal", len(s.posts), err)
 	}
 }
 

@@ -57,8 +57,7 @@ func (j JobsClient) Counts(ctx context.Context, name string) (JobCounts, error) 
 	}
 	counts, err := (&jobCounter{jobs: j, name: name}).read(ctx, "")
 	if err == nil && counts == unknownCounts() {
-		err = &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Err: ErrNotFound,
-			Message: "neither the job's metrics nor its logs have counts", Remedy: "its script may not have started yet"}
+		err = op.found(ErrNotFound, "neither the job's metrics nor its logs have counts", "its script may not have started yet")
 	}
 	return counts, err
 }

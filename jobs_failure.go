@@ -52,7 +52,7 @@ type JobFailedError struct {
 // out; the fields have them.
 func (e *JobFailedError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "azmlbatch: job %q ended as %s", e.Job.Name, e.Job.Status)
+	fmt.Fprintf(&b, prefix+"job %q ended as %s", e.Job.Name, e.Job.Status)
 	if e.Message != "" {
 		b.WriteString(": " + oneLine(redact(e.Message)))
 	}

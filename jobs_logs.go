@@ -211,6 +211,9 @@ var errLeft = errors.New("left")
 // news yields what has been added to the logs since the last look.
 func (f *logFollower) news(ctx context.Context, yield func(LogLine) bool) error {
 	if f.step == nil {
+		if _, err := f.jobs.c.dataPlaneBase(ctx); err != nil {
+			return err // a workspace that is not found is not a job without steps
+		}
 		step, err := f.jobs.scoringStep(ctx, f.name)
 		if errors.Is(err, ErrNotFound) {
 			return nil // not yet; of a job that has ended, never

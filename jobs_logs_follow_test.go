@@ -154,6 +154,31 @@ func TestFollowLogsOnce(t *testing.T) {
 	}
 }
 
+// TestFollowLogsWithoutHosts: a workspace, or its discovery, that is not found is no job without
+// logs.
+func TestFollowLogsWithoutHosts(t *testing.T) {
+	for what, missing := range map[string]string{"the workspace": testWorkspaceID, "its discovery": "/discovery"} {
+		t.Run(what, func(t *testing.T) {
+			s := newRunService(t)
+			s.logs = map[string]string{stdoutLog: "one\n"}
+			c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == missing {
+					writeJSON(w, 404, `{"error":{"code":"NotFound","message":"gone"}}`)
+					return
+				}
+				s.ServeHTTP(w, r)
+			})
+			var got []error
+			for _, err := range c.Jobs().FollowLogs(t.Context(), "job-1", nil) {
+				got = append(got, err)
+			}
+			if len(got) != 1 || !errors.Is(got[0], ErrNotFound) || !strings.Contains(got[0].Error(), "gone") {
+				t.Errorf("FollowLogs yields %v, want the service's 404", got)
+			}
+		})
+	}
+}
+
 func TestFollowLogsEnds(t *testing.T) {
 	running := func(int) string { return "Running" }
 	s := newRunService(t)

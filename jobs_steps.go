@@ -3,7 +3,7 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -157,12 +157,11 @@ func (j JobsClient) failedStep(ctx context.Context, name string) (JobStep, error
 }
 
 func noScoringStep(name string) error {
-	return &Error{Operation: operation{"find the scoring step of", "job", name}.String(), StatusCode: http.StatusNotFound,
-		Message: "the job has no step called " + scoringStepName, Remedy: "it may not have started yet; for a pipeline of several steps, pass the RunID of a step of ListSteps",
-		Err: errNoScoringStep}
+	return operation{"find the scoring step of", "job", name}.found(errNoScoringStep, "the job has no step called "+scoringStepName,
+		"it may not have started yet; for a pipeline of several steps, pass the RunID of a step of ListSteps")
 }
 
 // errNoScoringStep says that a job exists, but not the step that runs its script.
-var errNoScoringStep = errors.New("no scoring step")
+var errNoScoringStep = fmt.Errorf("no scoring step: %w", ErrNotFound)
 
 const scoringStepName = "batchscoring"

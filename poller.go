@@ -132,7 +132,7 @@ func (p *Poller[T]) Result() (T, error) {
 		return zero, err
 	}
 	if !p.done {
-		return zero, fmt.Errorf("azmlbatch: %s: not done yet; poll first", p.op)
+		return zero, fmt.Errorf(prefix+"%s: not done yet; poll first", p.op)
 	}
 	return p.result, p.err
 }
@@ -238,7 +238,7 @@ func (p *Poller[T]) interrupted(ctx context.Context, err error) error {
 	if p.last.Status != "" {
 		state = "still " + p.last.Status
 	}
-	return fmt.Errorf("azmlbatch: %s: %s after %s: %w", p.op, state, p.clock.now().Sub(p.started).Round(time.Second), ended)
+	return fmt.Errorf(prefix+"%s: %s after %s: %w", p.op, state, p.clock.now().Sub(p.started).Round(time.Second), ended)
 }
 
 // waiting names the waiting for an operation: "wait: create endpoint". That for a job has its own
@@ -258,11 +258,11 @@ func (p *Poller[T]) ResumeToken() (string, error) {
 		return "", err
 	}
 	if p.done {
-		return "", fmt.Errorf("azmlbatch: %s: done already; there is nothing to resume", p.op)
+		return "", fmt.Errorf(prefix+"%s: done already; there is nothing to resume", p.op)
 	}
 	h, ok := p.handler.(resumable)
 	if !ok {
-		return "", fmt.Errorf("azmlbatch: %s: cannot be resumed", p.op)
+		return "", fmt.Errorf(prefix+"%s: cannot be resumed", p.op)
 	}
 	b, err := json.Marshal(h.token())
 	return string(b), err

@@ -158,15 +158,15 @@ func (r Reference) armID(ws Workspace) string {
 func (r Reference) ID(ws Workspace) (string, error) {
 	switch {
 	case r.Form != ReferenceFormNamed:
-		return "", fmt.Errorf("azmlbatch: reference %q names no resource", redact(r.String()))
+		return "", fmt.Errorf(prefix+"reference %q names no resource", redact(r.String()))
 	case r.Registry != "":
 		return r.String(), nil
 	case r.curated():
 		return r.named(), nil // azureml: before the name, also when the text has none
 	case r.Label != "":
-		return "", fmt.Errorf("azmlbatch: reference %q: the label must be resolved to a version first", r)
+		return "", fmt.Errorf(prefix+"reference %q: the label must be resolved to a version first", r)
 	case r.Kind.versioned() && r.Version == "":
-		return "", fmt.Errorf("azmlbatch: reference %q names no version", r)
+		return "", fmt.Errorf(prefix+"reference %q names no version", r)
 	case strings.HasPrefix(r.Text, "/subscriptions/"):
 		return r.Text, nil
 	case r.Workspace != Workspace{}:

@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"net/http"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/rows"
@@ -272,7 +271,7 @@ func (j JobsClient) predictions(ctx context.Context, op operation, job Job, part
 }
 
 // errNoPredictions says that a job's output was listed and has no rows.
-var errNoPredictions = errors.New("no predictions")
+var errNoPredictions = fmt.Errorf("no predictions: %w", ErrNotFound)
 
 // writesOwnFiles reports whether the script writes its results itself, so that the service joins no
 // rows. A job without any parameters does not tell.
@@ -306,7 +305,7 @@ func (j Job) withoutPredictions(op operation, err error) error {
 		problem += "left no predictions"
 		remedy = "Jobs().Wait says why; set RowsOptions.Partial to read the rows that its workers wrote"
 	}
-	return &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: problem, Remedy: remedy, Err: err}
+	return op.found(err, problem, remedy)
 }
 
 // isWorkerFile reports whether a file of the output holds the rows of one worker of a job that

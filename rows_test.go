@@ -180,7 +180,7 @@ func TestWhyAJobHasNoPredictions(t *testing.T) {
 			}
 			want := tt.err.Error()
 			if tt.want != "" {
-				want = `azmlbatch: read rows of job "j": 404 Not Found: ` + tt.want
+				want = `azmlbatch: read rows of job "j": ` + tt.want
 			}
 			if diff := cmp.Diff(want, err.Error()); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)

@@ -91,14 +91,14 @@ func (s *storageState) roundTrip(own policy.Transporter, req *http.Request) (*ht
 	return client.Transport.RoundTrip(req)
 }
 
-// client returns the client of a kind of credential, and makes it on first use.
-func (s *storageState) client(kind string, make func() (*blockblob.Client, error)) (*blockblob.Client, error) {
+// client returns the client of a kind of credential; open makes it at its first use.
+func (s *storageState) client(kind string, open func() (*blockblob.Client, error)) (*blockblob.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c, ok := s.clients[kind]; ok {
 		return c, nil
 	}
-	c, err := make()
+	c, err := open()
 	if err == nil {
 		put(&s.clients, kind, c)
 	}

@@ -128,7 +128,7 @@ func (c *Client) blobsAt(ctx context.Context, op operation, at place) (blobs []t
 		}
 	}
 	if len(blobs) == 0 {
-		return nil, false, 0, &Error{Operation: op.String(), StatusCode: 404, Err: ErrNotFound, Message: "there are no files at " + at.url().String()}
+		return nil, false, 0, op.found(ErrNotFound, "there are no files at "+at.url().String(), "")
 	}
 	return blobs, itself, trip, nil
 }

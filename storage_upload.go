@@ -259,18 +259,30 @@ func (u *upload) toContainer(ctx context.Context, signedURL string, marker map[s
 }
 
 // scanLocal lists a file or folder to upload.
-func scanLocal(op operation, path string) (*local.Tree, error) {
-	tree, err := local.Scan(path)
+func scanLocal(op operation, localPath string) (*local.Tree, error) {
+	tree, err := local.Scan(localPath)
 	if err != nil {
 		return nil, badFile(op, err)
 	}
 	return tree, nil
 }
 
+// localPathArgument is what the calls that upload name their local file or folder.
+const localPathArgument = "localPath"
+
+// naming names the argument of a call whose local path is part of it, in an error about that path.
+func naming(argument string, err error) error {
+	var bad *ArgumentError
+	if errors.As(err, &bad) && bad.Argument == localPathArgument {
+		bad.Argument = argument
+	}
+	return err
+}
+
 // badFile is the error of a path that cannot be uploaded, or of a file that changed. Nothing was
 // sent.
 func badFile(op operation, err error) error {
-	bad := op.invalid("path", err.Error(), "").causedBy(err)
+	bad := op.invalid(localPathArgument, err.Error(), "").causedBy(err)
 	var l *local.Error
 	if errors.As(err, &l) {
 		bad.Problem, bad.Remedy, bad.Err = fmt.Sprintf("%q %s", l.Path, l.Problem), l.Remedy, l.Err

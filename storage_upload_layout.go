@@ -293,8 +293,7 @@ func (c *Client) findUpload(ctx context.Context, op operation, localPath string,
 	}
 	first, err := u.readMarker(ctx, hash)
 	if err == nil && !first.complete {
-		err = &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Err: ErrNotFound,
-			Message: fmt.Sprintf("datastore %q has no complete upload of this content", u.root.datastore), Remedy: "call Upload"}
+		err = op.found(ErrNotFound, fmt.Sprintf("datastore %q has no complete upload of this content", u.root.datastore), "call Upload")
 	}
 	if err != nil {
 		return uploaded{}, err

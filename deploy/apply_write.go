@@ -116,7 +116,7 @@ func (i *assetItem[T]) register(ctx context.Context, s *step, read func(context.
 // test_component_update_code; azure-ai-ml knows more texts).
 func isRefused(err error) bool {
 	var e *azmlbatch.Error
-	return errors.As(err, &e) && (e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusConflict)
+	return errors.As(err, &e) && (e.StatusCode == http.StatusBadRequest || errors.Is(err, azmlbatch.ErrConflict))
 }
 
 // put sends the version that exists with what changes in place.

@@ -28,8 +28,8 @@ func argumentText(mistake *azmlbatch.ArgumentError, text string) string {
 	switch {
 	case strings.HasPrefix(mistake.Operation, "find workspace"):
 		return text + ", or use --subscription, -g and -w"
-	case strings.HasPrefix(mistake.Operation, "invoke ") && mistake.Argument == "path":
-		return strings.Replace(text, ": path: ", ": --input: ", 1)
+	case strings.HasPrefix(mistake.Operation, "invoke ") && strings.HasPrefix(mistake.Argument, "Invocation.Input") && strings.HasSuffix(mistake.Argument, ".Path"):
+		return strings.Replace(text, ": "+mistake.Argument+": ", ": --input: ", 1)
 	}
 	return text
 }
