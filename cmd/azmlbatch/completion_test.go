@@ -31,23 +31,75 @@ func TestCompletionScripts(t *testing.T) {
 	}
 }
 
-// TestCompletionInBash presses the tabulator key.
-func TestCompletionInBash(t *testing.T) {
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("bash is not here")
-	}
-	const script = `
+// shells complete a line and print what it becomes, or what there is to choose from. Each loads the script as the help says.
+var shells = map[string]string{
+	"bash": `
 _get_comp_words_by_ref() { words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=${COMP_WORDS[COMP_CWORD]}; prev=${COMP_WORDS[COMP_CWORD-1]}; }
 compopt() { :; }
 . <(azmlbatch completion bash)
-COMP_WORDS=(azmlbatch job can) COMP_CWORD=2 COMP_LINE="azmlbatch job can" COMP_POINT=17 COMP_TYPE=9
+IFS=' ' read -ra COMP_WORDS <<<"$LINE"
+[[ $LINE == *' ' ]] && COMP_WORDS+=('')
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$LINE COMP_POINT=${#LINE} COMP_TYPE=9
 __start_azmlbatch
-echo "${COMPREPLY[@]}"`
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
-	cmd.Env = asCommand(t)
-	out, err := cmd.CombinedOutput()
-	if err != nil || strings.TrimSpace(string(out)) != "cancel" {
-		t.Errorf("completes %q, %v", out, err)
+printf '%s\n' "${COMPREPLY[@]}"`,
+	// The keys are pressed in a terminal of zsh's own. The line that they make is not run, but printed.
+	"zsh": `
+zmodload zsh/zpty
+zpty terminal "exec zsh -f -i"
+zpty -w terminal 'autoload -Uz compinit && compinit -u -D; source <(azmlbatch completion zsh)'
+zpty -w terminal 'accept-line() { print -r -- "MADE""<$BUFFER>"; zle .send-break }; zle -N accept-line; bindkey "^J" accept-line; bindkey "^M" accept-line'
+zpty -w -n terminal "$LINE"$'\t\r'
+zpty -r terminal out '*MADE<*>*'
+zpty -d terminal
+out=${out##*MADE<}
+print -r -- ${out%%>*}`,
+	"fish": `azmlbatch completion fish | source; complete -C "$LINE"`,
+}
+
+// TestCompletionInShells presses the tabulator key in each shell that is here, for a word of the command and for names that only
+// the workspace knows.
+func TestCompletionInShells(t *testing.T) {
+	server, job := startDigits(t)
+	for shell, script := range shells {
+		if _, err := exec.LookPath(shell); err != nil {
+			t.Logf("%s is not here", shell)
+			continue
+		}
+		for line, want := range map[string]string{
+			"azmlbatch job can":                  "cancel",
+			"azmlbatch endpoint show dig":        "digits",
+			"azmlbatch deployment show digits g": "green",
+			"azmlbatch job show " + job[:12]:     job,
+		} {
+			cmd := exec.CommandContext(t.Context(), shell, "-c", script) //nolint:gosec // one of the shells above
+			cmd.Env = append(append(asCommand(t), server.Env()...), "LINE="+line, "HOME="+t.TempDir(), "TERM=dumb")
+			out, err := cmd.CombinedOutput()
+			made, _, _ := strings.Cut(string(out), "\t") // a description follows
+			if words := strings.Fields(made); err != nil || len(words) == 0 || words[len(words)-1] != want {
+				t.Errorf("%s: %s completes to %q, %v, want %s", shell, line, out, err, want)
+			}
+		}
+	}
+}
+
+// TestCompletionForPowerShell: what its script asks the command for, and how it reads the answer. PowerShell itself is not here.
+func TestCompletionForPowerShell(t *testing.T) {
+	p := newPottery(t, nil)
+	p.addGreen(t)
+	_, script, _ := runCommand("completion", "powershell")
+	for _, part := range []string{"Register-ArgumentCompleter -CommandName 'azmlbatch'", `$RequestComp="$Program __complete $Arguments"`, "[int]$Directive = $Out[-1].TrimStart(':')"} {
+		if !strings.Contains(script, part) {
+			t.Errorf("the script has no %s", part)
+		}
+	}
+	for line, want := range map[string]string{
+		"deployment show vases ": "blue\ngreen\n:4\n", // :4 keeps the shell from names of files
+		"endpoint sh":            "show\tShow an endpoint.\n:4\n",
+	} {
+		args := strings.Split(line, " ")
+		if diff := cmp.Diff(want, p.ok(t, append([]string{"__complete"}, args...)...)); diff != "" {
+			t.Errorf("azmlbatch __complete %s (-want +got):\n%s", line, diff)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -20,6 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv("AZMLBATCH_TEST_MAIN") != "" {
+		completionTime = time.Minute
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) // the command itself, in a process of its own
 	}
 	goleak.VerifyTestMain(m)
