@@ -144,13 +144,13 @@ func (c *checker) reference(p part, field string, kind azmlbatch.ReferenceKind, 
 	case t.Form == azmlbatch.ReferenceFormNamed && t.Kind == kind:
 		return t, true
 	}
-	noun := part{kind: kind}.noun()
-	remedy := fmt.Sprintf("write azureml:NAME for a %s of this Spec, else azureml:NAME:VERSION or azureml:NAME@latest",
+	noun := withArticle(part{kind: kind}.noun())
+	remedy := fmt.Sprintf("write azureml:NAME for %s of this Spec, else azureml:NAME:VERSION or azureml:NAME@latest",
 		noun)
 	if kind == azmlbatch.ReferenceKindCompute {
 		remedy = "write its name"
 	}
-	c.bad(p, field, fmt.Sprintf("%q is not a reference to a %s", text, noun), remedy, nil)
+	c.bad(p, field, fmt.Sprintf("%q is not a reference to %s", text, noun), remedy, nil)
 	return t, false
 }
 

@@ -13,6 +13,8 @@ type LocalOptions struct {
 	SmokeInput azmlbatch.Input
 	// SmokeInputs by name, for pipeline components; see [PlanOptions].
 	SmokeInputs azmlbatch.Inputs
+	// Sources are where the Spec was read from; see [PlanOptions].
+	Sources *Sources
 	// Python parses scoring scripts first; see [PlanOptions].
 	Python string
 	// OnProgress hears of every step; see [ApplyOptions].
@@ -38,13 +40,13 @@ func Local(ctx context.Context, client *azmlbatch.Client, spec Spec, options *Lo
 		o = *options
 	}
 	if err := spec.Check(); err != nil {
-		return Result{}, err
+		return Result{}, o.Sources.located(err)
 	}
 	standIns, err := standIn(ctx, client, &spec)
 	if err != nil {
-		return Result{}, err
+		return Result{}, o.Sources.located(err)
 	}
-	p := newPlanner(client, spec, &PlanOptions{SmokeInput: o.SmokeInput, SmokeInputs: o.SmokeInputs, Python: o.Python})
+	p := newPlanner(client, spec, &PlanOptions{SmokeInput: o.SmokeInput, SmokeInputs: o.SmokeInputs, Python: o.Python, Sources: o.Sources})
 	p.dryRun = true
 	changes, err := p.changesOf(ctx)
 	if err != nil {

@@ -30,6 +30,9 @@ type PlanOptions struct {
 	// found in PATH; where there is none, scripts are not parsed. The script is compiled, never
 	// run.
 	Python string
+	// Sources are where the Spec was read from, so that mistakes and changes name file, line and key.
+	// Nil names the fields of Go.
+	Sources *Sources
 }
 
 // Action is what Apply does with a resource.
@@ -67,6 +70,8 @@ type Change struct {
 	// Obstacle says why Apply refuses the whole plan: what cannot change in place, and the way
 	// around.
 	Obstacle string `json:"obstacle,omitempty"`
+
+	part part // of the Spec
 }
 
 // PlannedUpload is local content that Apply sends.
@@ -106,14 +111,26 @@ type Changes struct {
 // them. What the service never answers, such as a password, cannot be compared: it is sent when the
 // resource is created, or changes for another reason.
 func Plan(ctx context.Context, client *azmlbatch.Client, spec Spec, options *PlanOptions) (*Changes, error) {
+	p := newPlanner(client, spec, options)
 	if err := spec.Check(); err != nil {
-		return nil, err
+		return nil, p.options.Sources.located(err)
 	}
-	return newPlanner(client, spec, options).changesOf(ctx)
+	return p.changesOf(ctx)
 }
 
-// changesOf reads and compares.
+// changesOf reads and compares, and tells mistakes and changes with their places.
 func (p *planner) changesOf(ctx context.Context) (*Changes, error) {
+	changes, err := p.readAndCompare(ctx)
+	if err != nil {
+		return nil, p.options.Sources.located(err)
+	}
+	for n := range changes.List {
+		p.options.Sources.name(&changes.List[n])
+	}
+	return changes, nil
+}
+
+func (p *planner) readAndCompare(ctx context.Context) (*Changes, error) {
 	if err := errors.Join(p.collect(ctx), p.preflight(ctx)); err != nil {
 		return nil, err
 	}
@@ -144,8 +161,12 @@ func (c *Changes) Obstacles() error {
 	var found []error
 	for _, change := range c.List {
 		if change.Obstacle != "" {
-			found = append(found, &SpecError{Part: change.Resource, Problem: change.Obstacle})
+			found = append(found, &SpecError{Part: change.Resource, Problem: change.Obstacle, part: change.part})
 		}
 	}
-	return errors.Join(found...)
+	err := errors.Join(found...)
+	if c.planner == nil {
+		return err
+	}
+	return c.planner.options.Sources.located(err)
 }

@@ -274,5 +274,5 @@ func (i *assetItem[T]) ref() string {
 }
 
 func newChange(p part) Change {
-	return Change{Resource: p.String(), Kind: p.kind, Name: p.name, Version: p.version}
+	return Change{Resource: p.String(), Kind: p.kind, Name: p.name, Version: p.version, part: p}
 }

@@ -16,6 +16,9 @@ import (
 type FieldChange struct {
 	// Field as in Go, for example "Resources.InstanceCount" or `Tags["team"]`.
 	Field string `json:"field"`
+	// Key of the field in the file that the part was read from, for example
+	// "resources.instance_count". Empty without [PlanOptions].Sources.
+	Key string `json:"key,omitempty"`
 	// Old is the value of the workspace, as JSON has it: nil where there is none. Secrets are
 	// "REDACTED".
 	Old any `json:"old"`

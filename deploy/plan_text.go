@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -49,9 +50,9 @@ func (c Change) String() string {
 	return b.String()
 }
 
-// String is field, old and new value on one line.
+// String is key or field, old and new value on one line.
 func (f FieldChange) String() string {
-	return fmt.Sprintf("%s: %s → %s", f.Field, shownOne(f.Old), shownOne(f.New))
+	return fmt.Sprintf("%s: %s → %s", cmp.Or(f.Key, f.Field), shownOne(f.Old), shownOne(f.New))
 }
 
 func shownOne(v any) string {

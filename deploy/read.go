@@ -25,6 +25,9 @@ type ReadOptions struct {
 	Set []string
 	// OnDocument is called for each document that is read or left out. May be nil.
 	OnDocument func(Document)
+	// Sources gets to know where the parts of the Spec stand. Give it to [PlanOptions], so that what
+	// Plan finds is told with file, line and key. May be nil.
+	Sources *Sources
 	// Unchecked leaves out [Spec.Check], for files whose local parts are somewhere else.
 	Unchecked bool
 }
@@ -72,8 +75,8 @@ type reader struct {
 	settings []setting
 	pending  []pending
 	spec     Spec
-	sources  map[part]document // where each part stands
-	files    []string          // files that are being read because one names the other
+	sources  Sources
+	files    []string // files that are being read because one names the other
 	found    []error
 }
 
@@ -84,7 +87,7 @@ type pending struct {
 }
 
 func newReader(options *ReadOptions) *reader {
-	r := &reader{sources: map[part]document{}}
+	r := &reader{sources: Sources{parts: map[part]document{}}}
 	if options != nil {
 		r.options = *options
 	}
@@ -218,9 +221,7 @@ func (r *reader) applySettings() {
 				r.found = append(r.found, err)
 			}
 		case 0:
-			r.found = append(r.found,
-				s.bad("fits no document",
-					"begin with a key of the document, or with its kind or name: deployment:compute=cluster"))
+			r.found = append(r.found, s.bad("fits no document", r.remedyFor(s)))
 		default:
 			r.found = append(r.found, s.bad(fmt.Sprintf("fits %d documents, the first in %s", len(fit), fit[0].file),
 				"put the kind or name of the document before it: blue:compute=cluster"))
@@ -228,26 +229,35 @@ func (r *reader) applySettings() {
 	}
 }
 
+// remedyFor says what a setting that fits no document should have been.
+func (r *reader) remedyFor(s setting) string {
+	var keys []string
+	for _, p := range r.pending {
+		if kind, err := kindOf(p.document); err == nil && kind.read != nil {
+			keys = append(keys, kind.keys()...)
+		}
+	}
+	if near := nearest(s.path[0], sortedUnique(keys)); near != "" && s.target == "" {
+		return "did you mean " + near + "?"
+	}
+	return "begin with a key of the document, or with its kind or name: deployment:compute=cluster"
+}
+
 // result checks the whole. Mistakes of the Spec get the places of their keys.
 func (r *reader) result() (Spec, error) {
 	if len(r.found) > 0 {
 		return Spec{}, inOrder(r.found)
 	}
+	if r.options.Sources != nil {
+		*r.options.Sources = r.sources
+	}
 	if r.options.Unchecked {
 		return r.spec, nil
 	}
-	err := r.spec.Check()
-	if err == nil {
-		return r.spec, nil
+	if err := r.spec.Check(); err != nil {
+		return Spec{}, r.sources.located(err)
 	}
-	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
-		var e *SpecError
-		if errors.As(err, &e) {
-			r.locate(e)
-		}
-		r.found = append(r.found, err)
-	}
-	return Spec{}, inOrder(r.found)
+	return r.spec, nil
 }
 
 // inOrder joins mistakes in the order of their places.
@@ -262,41 +272,15 @@ func inOrder(found []error) error {
 	return errors.Join(found...)
 }
 
-// locate gives a mistake of the Spec its place in the files.
-func (r *reader) locate(e *SpecError) {
-	d, ok := r.sources[e.part]
-	if !ok {
-		return
-	}
-	node, key := d.root, ""
-	for _, path := range keysOf[e.Field] {
-		n, depth := d.root, 0
-		for _, k := range strings.Split(path, ".") {
-			if c := child(n, k); c != nil {
-				n, depth = c, depth+1
-			}
-		}
-		if depth > 0 {
-			node, key = n, path
-			break
-		}
-		key = path
-	}
-	e.File, e.Line, e.Column = d.file, node.Line, node.Column
-	if key != "" {
-		e.Field = key
-	}
-}
-
 // add notes where a part stands. A second part of the same name is a mistake unless it is the same
 // again, as when two deployments have one environment inline; then it reports false.
 func (r *reader) add(p part, m *mapping, same func() bool) bool {
 	d := m.document
 	d.root = m.node
-	first, ok := r.sources[p]
+	first, ok := r.sources.parts[p]
 	switch {
 	case !ok:
-		r.sources[p] = d
+		r.sources.parts[p] = d
 		return true
 	case !same():
 		r.found = append(r.found, d.at(d.root, m.path+"name", fmt.Sprintf("names a second %s, the first is in %s:%d", p,
@@ -308,7 +292,7 @@ func (r *reader) add(p part, m *mapping, same func() bool) bool {
 
 // addTo adds a part to its list.
 func addTo[T any](r *reader, list *[]T, m *mapping, p part, value T, is func(T) bool) {
-	if r.sources == nil { // a reader that only lists keys
+	if r.sources.parts == nil { // a reader that only lists keys
 		return
 	}
 	same := func() bool {

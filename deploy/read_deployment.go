@@ -31,7 +31,9 @@ func (r *reader) modelDeployment(m *mapping) {
 	m.word("compute", &v.Compute)
 	r.resources(m, &v.Resources)
 	settings(m, v)
+	flat := m
 	m.nested("settings", func(m *mapping) {
+		onePlace(flat, m)
 		settings(m, v)
 		m.texts("environment_variables", &v.EnvironmentVariables)
 		count := 0
@@ -89,6 +91,17 @@ func settings(m *mapping, d *azmlbatch.Deployment) {
 	}
 	m.word("output_file_name", &d.OutputFileName)
 	retrySettings(m, &d.RetrySettings)
+}
+
+// onePlace refuses a setting that stands both below settings and beside it: one of them would have no
+// effect.
+func onePlace(flat, below *mapping) {
+	for _, key := range []string{"error_threshold", "max_concurrency_per_instance", "mini_batch_size", "logging_level", "output_action", "output_file_name",
+		"retry_settings"} {
+		if a, b := child(flat.node, key), child(below.node, key); a != nil && b != nil && (a.Value != b.Value || a.Kind != yaml.ScalarNode) {
+			flat.bad(key, a, fmt.Sprintf("stands beside settings.%s, which says something else", key), "leave one of the two out")
+		}
+	}
 }
 
 func retrySettings(m *mapping, to *azmlbatch.RetrySettings) {

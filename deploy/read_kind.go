@@ -166,6 +166,11 @@ func kindOf(d document) (documentKind, error) {
 	if len(best) == 0 {
 		return bySchema(d)
 	}
+	if len(best) == 1 && len(best[0].telling) > 0 && best[0].telling[0] == "name" { // any file with a name would be a batch endpoint
+		if k, err := bySchema(d); err == nil && k.read == nil {
+			return k, nil
+		}
+	}
 	if len(best) > 1 {
 		var names []string
 		for _, k := range best {

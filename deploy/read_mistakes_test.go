@@ -52,6 +52,14 @@ func TestReadMistakes(t *testing.T) {
 		{"model or data", "name: digits\npath: model\n", `f.yml:1:1: could be a model or a data asset; give it the key type, or $schema`},
 		{"conda file", "name: x\nchannels: [conda-forge]\ndependencies: [python]\n", `f.yml:1:1: is a conda file; it belongs to an environment: name it there in conda_file, beside an image`},
 		{"online endpoint", "name: digits\nauth_mode: key\ntraffic: {blue: 100}\n", `f.yml:1:1: is an online endpoint; it is no batch endpoint`},
+		{"online endpoint by its schema", "$schema: https://azuremlschemas.azureedge.net/latest/managedOnlineEndpoint.schema.json\nname: digits\nauth_mode: key\n",
+			`f.yml:1:1: is an online endpoint; it is no batch endpoint`},
+		{"half a type", "name: digits\ntype: mlflow\npath: model\n", `f.yml:2:7: type: is "mlflow"; did you mean mlflow_model?`},
+		{"a setting in two places", blue + "mini_batch_size: 3\nretry_settings: {timeout: 3}\nerror_threshold: 1\nsettings: {mini_batch_size: 4, retry_settings: {timeout: 3}, error_threshold: 1}\n",
+			`f.yml:5:18: mini_batch_size: stands beside settings.mini_batch_size, which says something else; leave one of the two out` + "\n" +
+				`f.yml:6:17: retry_settings: stands beside settings.retry_settings, which says something else; leave one of the two out`},
+		{"no reference", blue + "environment: digits\ncode_configuration: {code: code, scoring_script: score.py}\n",
+			`f.yml:5:14: deployment "digits/blue": environment: "digits" is not a reference to an environment; write azureml:NAME for an environment of these files, else azureml:NAME:VERSION or azureml:NAME@latest`},
 		{"old key", blue + "code_configuration:\n  code: {local_path: ./code}\n  scoring_script: a.py\n",
 			`f.yml:6:10: code_configuration.code.local_path: is a key of an older CLI; write code: PATH`},
 
@@ -68,7 +76,7 @@ func TestReadMistakes(t *testing.T) {
 		{"empty tag", blue + "tags:\n  a:\n", `f.yml:6:3: deployment "digits/blue": tags: tag "a" has an empty value; give it a value or leave it out; the service refuses empty ones`},
 		{"negative number", blue + "settings:\n  mini_batch_size: -1\n", `f.yml:6:20: deployment "digits/blue": settings.mini_batch_size: is -1; count files; zero means 10`},
 		{"more nodes at least than at most", "name: cluster\ntype: amlcompute\nmin_instances: 2\n",
-			`f.yml:1:1: compute "cluster": max_instances: is 1, below MinNodes 2; allow at least MinNodes`},
+			`f.yml:1:1: compute "cluster": max_instances: is 1, below min_instances 2; allow at least min_instances`},
 		{"no name", "auth_mode: aad_token\n", `f.yml:1:1: endpoint "": name: is empty; name the endpoint`},
 		{"no model", "name: blue\nendpoint_name: digits\ncompute: cluster\nmini_batch_size: 2\n",
 			`f.yml:1:1: deployment "digits/blue": model: is missing; refer to a model, or name a local file or folder`},
@@ -79,7 +87,7 @@ func TestReadMistakes(t *testing.T) {
 		{"missing component file", "name: blue\nendpoint_name: digits\ntype: pipeline\ncomponent: pipe.yml\n",
 			`f.yml:4:12: component: "pipe.yml" does not exist; relative paths start at the folder of the file they stand in, or in a program at the working directory`},
 		{"model without a version", "name: blue\nendpoint_name: digits\nmodel: azureml:digits\ncompute: cluster\n",
-			`f.yml:3:8: deployment "digits/blue": model: "azureml:digits" is not a model of this Spec; write azureml:digits@latest or azureml:digits:VERSION for one of the workspace`},
+			`f.yml:3:8: deployment "digits/blue": model: "azureml:digits" is not a model of these files; write azureml:digits@latest or azureml:digits:VERSION for one of the workspace`},
 		{"two documents of one name", "name: digits\nauth_mode: aad_token\n---\nname: digits\ndescription: another\n",
 			`f.yml:4:1: name: names a second endpoint "digits", the first is in f.yml:1; remove one of the two, rename it, or give both versions`},
 		{"too many nodes", blue + "resources: {instance_count: 4}\n---\nname: cluster\ntype: amlcompute\nmax_instances: 2\n",
@@ -87,7 +95,7 @@ func TestReadMistakes(t *testing.T) {
 		{"counts that contradict", blue + "resources: {instance_count: 4}\nsettings: {instance_count: 2}\n",
 			`f.yml:6:28: settings.instance_count: is 2, but resources.instance_count is 4; leave one of the two out`},
 		{"a file name with summary_only", blue + "settings:\n  output_action: summary_only\n  output_file_name: p.csv\n",
-			`f.yml:7:21: deployment "digits/blue": settings.output_file_name: is "p.csv", but with SummaryOnly no such file is written; leave it out, or use AppendRow`},
+			`f.yml:7:21: deployment "digits/blue": settings.output_file_name: is "p.csv", but with summary_only no such file is written; leave it out, or use append_row`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			files(t, map[string]string{"model/MLmodel": "", "code/score.py": "", "conda.yml": "", "f.yml": test.text})

@@ -54,6 +54,8 @@ func TestReadSet(t *testing.T) {
 		{"green.yml", "model.path=x", `--set model.path: model is the text "azureml:digits:1" in green.yml; set that key as a whole`},
 		{"green.yml", "tags={a: [}", `--set tags: has a value that is not JSON; check its braces, brackets and quotes`},
 		{"green.yml", "computer=x", `green.yml:1:1: unknown key "computer"; did you mean compute?`},
+		{"green.yml endpoint.yml", "setings.mini_batch_size=5", `--set setings.mini_batch_size: fits no document; did you mean settings?`},
+		{"bare.yml", "mini_batch_size=5", `bare.yml:1:1: mini_batch_size: stands beside settings.mini_batch_size, which says something else; leave one of the two out`},
 		{"green.yml endpoint.yml", "name=x", `--set name: fits 2 documents, the first in green.yml; put the kind or name of the document before it: blue:compute=cluster`},
 		{"green.yml endpoint.yml", "model:path=x", `--set model:path: fits no document; begin with a key of the document, or with its kind or name: deployment:compute=cluster`},
 		{"green.yml", "green:settings.mini_batch_size=x", `green.yml:1:1: settings.mini_batch_size: is the text "x"; write a whole number`},

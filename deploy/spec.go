@@ -221,8 +221,8 @@ func (s Spec) target(kind azmlbatch.ReferenceKind, text string) (target, error) 
 		t.own = named[0]
 	case versioned && r.Version == "" && r.Label == "":
 		return t,
-			fmt.Errorf("%q is not a %s of this Spec; write azureml:%s@latest or azureml:%s:VERSION for one of the workspace",
-				text, part{kind: kind}.noun(), r.Name, r.Name)
+			fmt.Errorf("%q is not %s of this Spec; write azureml:%s@latest or azureml:%s:VERSION for one of the workspace",
+				text, withArticle(part{kind: kind}.noun()), r.Name, r.Name)
 	}
 	return t, nil
 }

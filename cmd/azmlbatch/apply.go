@@ -82,7 +82,7 @@ func (a *app) dryRun(ctx context.Context, spec deploy.Spec, flags deployFlags, a
 	}
 	w := a.newProgress()
 	result, err := deploy.Local(ctx, client, spec, &deploy.LocalOptions{SmokeInput: input, SmokeInputs: inputs, Python: flags.python,
-		OnProgress: w.deployStep})
+		Sources: &flags.sources, OnProgress: w.deployStep})
 	w.end()
 	return a.outcome(result, err, asJSON)
 }

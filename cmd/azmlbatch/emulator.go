@@ -24,7 +24,7 @@ import (
 
 // emulatorCommand plays Azure on this machine.
 func (a *app) emulatorCommand() *cobra.Command {
-	return group("emulator", "Play Azure ML, its storage and its token service on this machine.", a.emulatorStart(), a.emulatorExec())
+	return group("emulator", "Play Azure ML, its storage and its token service on this machine.", a.emulatorExec(), a.emulatorStart())
 }
 
 // emulatorFlags are the flags of both verbs.

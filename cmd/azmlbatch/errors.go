@@ -11,7 +11,7 @@ import (
 // errorText is the text of an error for people: on one line, a script's traceback apart, and with
 // the names of flags and commands in place of those of Go.
 func errorText(err error) string {
-	text := strings.TrimPrefix(err.Error(), "azmlbatch: ")
+	text := withoutPackage.ReplaceAllString(err.Error(), "$1")
 	var failure *azmlbatch.JobFailedError
 	if errors.As(err, &failure) {
 		return text // the rest of it is the script's
@@ -33,6 +33,9 @@ func argumentText(mistake *azmlbatch.ArgumentError, text string) string {
 	}
 	return text
 }
+
+// withoutPackage finds the names of the packages before each of several errors.
+var withoutPackage = regexp.MustCompile(`(^|\n)(?:azmlbatch|deploy): `)
 
 // goNames are names of Go in messages of the packages, and what the command has in their place.
 var goNames = strings.NewReplacer(

@@ -31,9 +31,29 @@ func leaves(cmd *cobra.Command) []*cobra.Command {
 	return found
 }
 
-// TestHelpEndsWithAnExample: of every verb, printed by its --help.
+// groups are the commands that have verbs, with the command itself.
+func groups(cmd *cobra.Command) []*cobra.Command {
+	if !cmd.HasSubCommands() {
+		return nil
+	}
+	found := []*cobra.Command{cmd}
+	for _, verb := range cmd.Commands() {
+		found = append(found, groups(verb)...)
+	}
+	return found
+}
+
+// TestHelpEndsWithAnExample: of every command, printed by its --help. That of a group is the example of one of its verbs, which
+// TestHelpExamplesRun runs.
 func TestHelpEndsWithAnExample(t *testing.T) {
-	for _, verb := range leaves((&app{}).command()) {
+	root, run := (&app{}).command(), map[string]bool{}
+	for _, verb := range leaves(root) {
+		run[verb.Example] = true
+	}
+	for _, verb := range append(leaves(root), groups(root)...) {
+		if !run[verb.Example] {
+			t.Errorf("nobody runs the example of %s: %s", verb.CommandPath(), verb.Example)
+		}
 		code, out, _ := runCommand(append(strings.Fields(verb.CommandPath())[1:], "--help")...)
 		_, example, found := strings.Cut(out, "\nExample:\n")
 		if code != 0 || !found || !strings.Contains(example+" ", verb.CommandPath()) || strings.Contains(example, "\n\n") {

@@ -140,6 +140,15 @@ func TestJobWait(t *testing.T) {
 	}
 }
 
+// TestJobWaitOfNoJob says what is wrong in one line.
+func TestJobWaitOfNoJob(t *testing.T) {
+	p := newPottery(t, nil)
+	code, out, stderr := p.run(t, "job", "wait", "none")
+	if code != 1 || out != "" || !strings.HasPrefix(stderr, `azmlbatch: wait for job "none": 404 JobNotFound: `) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit code %d\n%s%s", code, out, stderr)
+	}
+}
+
 func TestJobWaitInterrupted(t *testing.T) {
 	p := newPottery(t, nil)
 	good := p.invoke(t)

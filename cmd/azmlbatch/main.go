@@ -76,7 +76,7 @@ func (a *app) command() *cobra.Command {
 	root := group("azmlbatch", "Batch scoring on Azure Machine Learning, in the cloud and on this machine.",
 		a.planCommand(), a.applyCommand(), a.exportCommand(), a.invokeCommand(), a.jobCommand(), a.endpointCommand(),
 		a.deploymentCommand(), a.uiCommand(), a.doctorCommand(), a.emulatorCommand(), a.scoreCommand(), completionCommand())
-	root.Long = rootHelp
+	root.Long, root.Example = rootHelp, a.applyCommand().Example
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version and exit")
@@ -88,7 +88,7 @@ func (a *app) command() *cobra.Command {
 	for _, verb := range root.Commands() {
 		verb.Hidden = verb.Hidden || verb.Name() == "help" // as --help says it all
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagMistake(err) })
+	root.SetFlagErrorFunc(flagMistake)
 	root.CompletionOptions.DisableDefaultCmd = true
 	unsorted(root)
 	root.SilenceErrors, root.SilenceUsage = true, true

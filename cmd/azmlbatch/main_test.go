@@ -94,6 +94,7 @@ func TestWrongUsage(t *testing.T) {
 		{"an argument too many", []string{"score", "images"}, 2, `unexpected argument "images"`},
 		{"a shell that is not known", []string{"completion", "tcsh"}, 2, `the shell must be one of bash, zsh, fish, powershell, not "tcsh"`},
 		{"an unknown flag", []string{"emulator", "start", "--no-such"}, 2, "unknown flag"},
+		{"a misspelt flag", []string{"job", "list", "--endpiont", "x"}, 2, "unknown flag: --endpiont; did you mean --endpoint?"},
 		{"environments of an unknown kind", []string{"emulator", "exec", "--environments", "docker", "--", "true"}, 2, "must be one of"},
 		{"exec of nothing", []string{"emulator", "exec"}, 2, "there is no command; put one after --"},
 		{"exec of nothing after --", []string{"emulator", "exec", "--"}, 2, "there is no command; put one after --"},

@@ -27,12 +27,17 @@ also for wrong usage.`, planHasChanges),
 		Example:               "azmlbatch plan -f endpoint.yml -f deployment.yml || test $? = 2",
 		DisableFlagsInUseLine: true,
 		Annotations:           map[string]string{usageCode: "1"},
-		RunE: a.asking(func(ctx context.Context, client *azmlbatch.Client, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			spec, err := flags.read(args)
 			if err != nil {
 				return err
 			}
-			plan, err := flags.plan(ctx, client, spec)
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			defer a.endAtSecond(cmd.Context())()
+			plan, err := flags.plan(cmd.Context(), client, spec)
 			if err != nil {
 				return err
 			}
@@ -48,7 +53,7 @@ also for wrong usage.`, planHasChanges),
 				return err
 			}
 			return &exitError{planHasChanges, nil}
-		}),
+		},
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as one JSON object whose member changes has a resource each")
@@ -63,6 +68,7 @@ type deployFlags struct {
 	setDefault bool
 	keep       int
 	python     string
+	sources    deploy.Sources
 }
 
 func (f *deployFlags) add(cmd *cobra.Command) {
@@ -92,7 +98,7 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 
 // read reads the files, further ones among the arguments as shells expand -f *.yml.
 func (f *deployFlags) read(more []string) (deploy.Spec, error) {
-	return deploy.Read(append(f.files, more...), &deploy.ReadOptions{Set: f.set})
+	return deploy.Read(append(f.files, more...), &deploy.ReadOptions{Set: f.set, Sources: &f.sources})
 }
 
 func (f *deployFlags) plan(ctx context.Context, client *azmlbatch.Client, spec deploy.Spec) (*deploy.Changes, error) {
@@ -100,7 +106,8 @@ func (f *deployFlags) plan(ctx context.Context, client *azmlbatch.Client, spec d
 	if err != nil {
 		return nil, err
 	}
-	options := &deploy.PlanOptions{SetDefault: f.setDefault, Keep: f.keep, Python: f.python, SmokeInput: input, SmokeInputs: inputs}
+	options := &deploy.PlanOptions{SetDefault: f.setDefault, Keep: f.keep, Python: f.python, SmokeInput: input, SmokeInputs: inputs,
+		Sources: &f.sources}
 	return deploy.Plan(ctx, client, spec, options)
 }
 

@@ -201,6 +201,25 @@ func TestPlanRefused(t *testing.T) {
 	}
 }
 
+// TestPlanTellsPlacesInFiles: also of what shows only in the workspace, in words for who has files and no Go; and mistakes in files
+// come before the question which workspace.
+func TestPlanTellsPlacesInFiles(t *testing.T) {
+	p := newPottery(t, nil)
+	dir, files := cups(t)
+	blue := filepath.Join(dir, "blue.yml")
+	p.fails(t, 1, append([]string{"plan", "--set", "blue:compute=kiln"}, files...), "azmlbatch: "+blue+`:10:10: deployment "cups/blue": compute: "kiln" is not in the workspace; create the compute first, add it to the files, or refer to another one`)
+	p.ok(t, append([]string{"apply"}, files...)...)
+	change := append([]string{"plan", "--set", "settings.mini_batch_size=7"}, files...)
+	if _, out, _ := p.run(t, change...); !strings.Contains(out, "    settings.mini_batch_size: 5 → 7\n") {
+		t.Errorf("plan of a change:\n%s", out)
+	}
+	for _, name := range []string{"AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME"} {
+		t.Setenv(name, "")
+	}
+	t.Chdir(t.TempDir())
+	p.fails(t, 1, []string{"plan", "-f", filepath.Join(dir, "bleu.yml")}, `bleu.yml: does not exist; did you mean "`)
+}
+
 // TestApplyInterrupted: started again, it goes on.
 func TestApplyInterrupted(t *testing.T) {
 	p := newPottery(t, nil)

@@ -94,6 +94,9 @@ func (p *progress) operation(what string) *azmlbatch.WaitOptions {
 // job shows a job that is waited for, and notes its counts.
 func (p *progress) job(name string, counts *azmlbatch.JobCounts) *azmlbatch.WaitOptions {
 	return &azmlbatch.WaitOptions{OnProgress: func(now azmlbatch.Progress) {
+		if now.Status == "" { // nothing is known of it
+			return
+		}
 		s := step{label: name + " " + now.Status}
 		if now.Counts != nil {
 			*counts = *now.Counts

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hbollon/go-edlib"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -20,7 +21,11 @@ func (m *usageMistake) Error() string { return m.text }
 func usagef(format string, args ...any) error { return &usageMistake{fmt.Sprintf(format, args...)} }
 
 // flagMistake words what the flag library refuses.
-func flagMistake(err error) error {
+func flagMistake(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		return usagef("%v%s", err, didYouMean(cmd, unknown.GetSpecifiedName()))
+	}
 	var value *pflag.InvalidValueError
 	if !errors.As(err, &value) {
 		return &usageMistake{err.Error()}
@@ -35,9 +40,24 @@ func flagMistake(err error) error {
 	return usagef("--%s: %v", flag.Name, errors.Unwrap(value))
 }
 
-// group is a command that has verbs and does nothing itself.
+// didYouMean suggests the flag that was probably meant, in words to follow a mistake.
+func didYouMean(cmd *cobra.Command, name string) string {
+	best, least := "", max(len(name)/3, 1)+1
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if d := edlib.OSADamerauLevenshteinDistance(name, flag.Name); d < least && len(name) > 1 {
+			best, least = flag.Name, d
+		}
+	})
+	if best == "" {
+		return ""
+	}
+	return "; did you mean --" + best + "?"
+}
+
+// group is a command that has verbs and does nothing itself. Its example is that of the verb that
+// most people want first.
 func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, SuggestionsMinimumDistance: 2}
+	cmd := &cobra.Command{Use: use, Short: short, SuggestionsMinimumDistance: 2, Example: verbs[0].Example}
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
