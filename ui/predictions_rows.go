@@ -29,8 +29,8 @@ var rowForms = []struct {
 	Form rowForm
 	Name string
 }{
-	{rowFormAuto, "found by itself"}, {rowFormSpace, "values and spaces"}, {rowFormComma, "values and commas"},
-	{rowFormJSON, "JSON lines"}, {rowFormLines, "whole lines"},
+	{rowFormAuto, "automatic"}, {rowFormSpace, "space separated"}, {rowFormComma, "comma separated"},
+	{rowFormJSON, "JSON lines"}, {rowFormLines, "lines"},
 }
 
 // A rowReader reads the rows of one job as cells. Partial rows of a job that runs or has failed are
