@@ -26,6 +26,7 @@ type deploymentView struct {
 	Cluster    string
 	Jobs       health
 	YAML       string
+	Unread     string // why there is no YAML
 	MayInvoke  bool
 	MayDefault bool
 }
@@ -43,12 +44,15 @@ func loadDeployment(ctx context.Context, h *Handler, v visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	text, err := exported(ctx, h.client, endpoint.Name, d.Name)
-	if err != nil {
-		return view{}, err
+	text, unread := exported(ctx, h.client, endpoint.Name, d.Name)
+	if ctx.Err() != nil {
+		return view{}, ctx.Err()
 	}
 	data := deploymentView{Endpoint: endpoint, Deployment: d, Default: d.Name == endpoint.DefaultDeployment, Model: modelOf(d), Cluster: resourceName(d.Compute),
 		Jobs: jobs.rows, YAML: redacted(text), MayInvoke: h.may(ctx, toInvoke), MayDefault: h.may(ctx, toSetDefault)}
+	if unread != nil { // the page shows the rest without it
+		data.Unread = redacted(errorText(unread))
+	}
 	return view{title: endpoint.Name + " / " + d.Name, section: "Endpoints", data: data}, nil
 }
 

@@ -145,7 +145,7 @@ func (c cluster) costs() (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s: %s of size %s on now%s.", c.Name, nodes(n), size, c.idle()))
 	}
 	if n := c.Size.MinNodes; n > 0 {
-		lines = append(lines, fmt.Sprintf("%s: %s stay on without work, because its smallest size is not 0.", c.Name, nodes(n)))
+		lines = append(lines, fmt.Sprintf("%s: keeps %s on without work, because its smallest size is not 0.", c.Name, nodes(n)))
 	}
 	return lines
 }

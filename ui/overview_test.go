@@ -29,7 +29,7 @@ func TestOverview(t *testing.T) {
 	job := start(t, client, endpoint, "a.txt")
 	p := newTestPage(t, client, &Options{Interval: 1})
 	p.waitForUpdate("/workspace", job.DisplayName)
-	p.shows("/workspace", "always: 2 nodes stay on without work", "cluster-empty", "of 0 to 4", job.DisplayName)
+	p.shows("/workspace", "always: keeps 2 nodes on without work", "cluster-empty", "of 0 to 4", job.DisplayName)
 	close(last)
 	if _, err := client.Jobs().Wait(t.Context(), job.Name, nil); err != nil {
 		t.Fatal(err)
