@@ -244,6 +244,9 @@ const killDelay = 10 * time.Second
 
 // exec runs the command with the environment of an emulator, and returns the command's error.
 func (a *app) exec(ctx context.Context, flags emulatorFlags, command []string) (err error) {
+	if _, err := exec.LookPath(command[0]); err != nil {
+		return err // before anything is started
+	}
 	server, stop, err := a.startEmulator(context.WithoutCancel(ctx), flags, a.err) // it ends after the command
 	if err != nil {
 		return err
