@@ -15,7 +15,7 @@ func componentKind() *assetKind {
 		build: buildComponent,
 		versionMembers: []versioned{
 			{name: "autoDeleteSetting", in: apiVersion.richPreview},
-			stateMember, {name: "stage", value: stageDevelopment, in: since("2023-04-01")},
+			stateMember, {name: "stage", value: stageDevelopment, in: apiVersion.richPreview}, // no stable version has it in its description
 		},
 		containerMembers: []versioned{stateMember},
 		container: func(store.Document) store.Document {

@@ -118,7 +118,7 @@ func TestSpecificationOfAComponent(t *testing.T) {
 	put("fire", `"type": "command", "code": "azureml:a", "environment": "azureml:clay:1", "_source": "YAML", "sourceJobId": "x", "version": 7, "nothing": null,
 		"inputs": {"heat": {"type": "number", "default": 900.5}, "fast": {"default": true, "optional": true}, "on": {"default": "azureml:cluster"}}`).
 		wants(http.StatusCreated).has(map[string]any{
-		"properties/description": nil, "properties/stage": "Development",
+		"properties/description": nil, "properties/stage": "absent",
 		"properties/componentSpec": map[string]any{
 			"type": "command", "code": "azureml:a", "environment": "azureml:" + ws + "/environments/clay/versions/1", "name": "fire", "version": "1",
 			"is_deterministic": "False", "resources": map[string]any{"instance_count": "1"},
