@@ -44,10 +44,11 @@ type jobIndex struct {
 	whole  bool                                // all jobs are in the index
 	looks  int
 	last   time.Time // of the last look
+	now    func() time.Time
 }
 
 func newJobIndex(ctx context.Context, client *azmlbatch.Client) *jobIndex {
-	return &jobIndex{client: client, ctx: ctx, turn: make(chan struct{}, 1), byName: map[string]*jobRow{}}
+	return &jobIndex{client: client, ctx: ctx, turn: make(chan struct{}, 1), byName: map[string]*jobRow{}, now: time.Now}
 }
 
 func (x *jobIndex) lock(ctx context.Context) error {
@@ -130,7 +131,7 @@ func (x *jobIndex) find(ctx context.Context, q jobQuery, skip, count int) (jobSe
 
 // look brings the newest jobs and the unfinished ones up to date, unless that was done a moment ago.
 func (x *jobIndex) look(ctx context.Context) error {
-	if len(x.rows) == 0 || time.Since(x.last) < jobsStay {
+	if len(x.rows) == 0 || x.now().Sub(x.last) < jobsStay {
 		return nil
 	}
 	x.looks++
@@ -159,7 +160,7 @@ func (x *jobIndex) look(ctx context.Context) error {
 		}
 	}
 	x.rows = append(fresh, x.rows...)
-	x.last = time.Now()
+	x.last = x.now()
 	return x.readSingly(ctx)
 }
 
@@ -205,7 +206,7 @@ func (x *jobIndex) readOlder(ctx context.Context) error {
 	}
 	if x.older == nil {
 		x.older, x.stop = iter.Pull2(x.client.Jobs().List(x.ctx, allJobs()))
-		x.last = time.Now()
+		x.last = x.now()
 	}
 	job, err, ok := x.older()
 	switch {

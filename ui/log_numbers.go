@@ -43,7 +43,7 @@ func (x *lineIndexes) number(ctx context.Context, jobs azmlbatch.JobsClient, job
 		return nil
 	}
 	for i := range lines {
-		if begins := i > 0 || part == 0 || len(lines) > 1; begins {
+		if !lines[i].Piece {
 			lines[i].Number = known[part] + i + 1
 		}
 	}

@@ -22,6 +22,7 @@ type logLine struct {
 	Offset int64
 	Text   string
 	Cut    bool // the line is longer
+	Piece  bool // the line began in a part before
 }
 
 // partsOf is the number of parts of a log; one for an empty log.
@@ -46,7 +47,9 @@ func splitPart(text []byte, start, before int64) []logLine {
 	if before > 0 {
 		end := bytes.IndexByte(text, '\n')
 		if end < 0 || end >= partSize {
-			return []logLine{newLogLine(start, whole[:min(len(whole), partSize)])}
+			piece := newLogLine(start, whole[:min(len(whole), partSize)])
+			piece.Piece = true
+			return []logLine{piece}
 		}
 		text, at = text[end+1:], start-before+int64(end)+1
 	}
