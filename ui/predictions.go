@@ -96,7 +96,7 @@ type selectedRows struct {
 func (h *Handler) selectRows(ctx context.Context, job azmlbatch.Job, q rowQuery) (selectedRows, error) {
 	read := func(ctx context.Context) (selectedRows, error) {
 		rows := &rowReader{client: h.client, job: job.Name, form: q.Form}
-		page, err := q.Query.Select(rows.all(ctx))
+		page, err := q.Select(rows.all(ctx))
 		return selectedRows{page, rows.names}, err
 	}
 	if q.Sort < 0 && q.Filter.Value == "" {

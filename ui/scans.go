@@ -94,7 +94,7 @@ func (s *scanner[T]) refresh(key string, final bool, read func(context.Context) 
 // run reads the table when it is its turn.
 func (s *scanner[T]) run(found *scan[T], final bool, read func(context.Context) (T, error)) {
 	var value T
-	err := s.ctx.Err()
+	var err error
 	began := s.now()
 	select {
 	case s.slots <- struct{}{}:

@@ -26,8 +26,9 @@ func (a *app) uiCommand() *cobra.Command {
 		Long: `Serve a page over the workspace for a browser on this machine, until interrupted.
 
 The link that is printed has a token that signs the browser in. Whoever has the link can do on the
-page what you can do in the workspace; --read-only leaves them the looking. While no page is open,
-nothing is asked of the service.`,
+page what you can do in the workspace; --read-only leaves them the looking. A folder of this machine
+can be scored by its path, unless other machines can reach the page. While no page is open, nothing
+is asked of the service.`,
 		Example: `azmlbatch ui --read-only > page.txt &
 until grep page: page.txt; do sleep 0.1; done
 kill $!`,
@@ -77,12 +78,14 @@ type page struct {
 }
 
 // newPage makes the page for a listener. The host that the user named is one that browsers may use.
+// Paths of this machine are for people on this machine only.
 func newPage(client *azmlbatch.Client, listener net.Listener, listen string, options ui.Options) (page, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return page{}, err
 	}
 	options.Hosts = append(options.Hosts, host)
+	options.LocalInputs = isLoopback(listen)
 	handler, err := ui.New(client, &options)
 	if err != nil {
 		return page{}, err

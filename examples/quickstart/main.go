@@ -82,7 +82,7 @@ func onAzure(ctx context.Context, out io.Writer, serve bool) error {
 
 // withPage serves a page over the workspace while work runs, and after it if serve says so.
 func withPage(ctx context.Context, client *azmlbatch.Client, out io.Writer, serve bool, work func() error) error {
-	page, err := ui.New(client, nil)
+	page, err := ui.New(client, &ui.Options{LocalInputs: true}) // for this machine alone
 	if err != nil {
 		return err
 	}

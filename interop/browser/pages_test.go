@@ -26,7 +26,7 @@ func TestBarOfARunningJobMoves(t *testing.T) {
 		g.pass(t, 1)
 		s.waitFor(barAt(percent))
 		if percent == 50 {
-			s.screenshot("job")
+			s.picture()
 		}
 	}
 	g.pass(t, 1)
@@ -64,7 +64,7 @@ func TestFailedJobShowsItsTraceback(t *testing.T) {
 	if first := value[string](s.tab, `document.querySelector("main h1 ~ *").id`); first != "failure" {
 		t.Errorf("first comes %q, want the failure", first)
 	}
-	s.screenshot("job")
+	s.picture()
 	s.checkEveryLook("job")
 	s.click(`#failure p a`)
 	s.waitFor(`location.pathname.includes("/logs/") && document.querySelector("main").innerText.includes("'twelve'")`)

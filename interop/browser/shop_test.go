@@ -82,7 +82,7 @@ func (s *shop) deploy(endpoint string, scorer emulator.Scorer, deployment azmlba
 func (s *shop) start(endpoint string, files map[string][]byte) azmlbatch.BatchJob {
 	s.t.Helper()
 	input := azmlbatch.LocalPath{Path: s.folder(files)}
-	job, err := s.client.Endpoints().Invoke(s.t.Context(), endpoint, azmlbatch.Invocation{Input: input})
+	job, err := s.client.Endpoints().Invoke(s.t.Context(), endpoint, azmlbatch.Invocation{Input: input, DisplayName: endpoint + " of Monday"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -96,6 +96,14 @@ func (s *shop) ended(job string) {
 	if failed := new(azmlbatch.JobFailedError); err != nil && !errors.As(err, &failed) {
 		s.t.Fatal(err)
 	}
+}
+
+// picture keeps what the window shows for the README; see pictures.sh.
+func (s *shop) picture() {
+	s.t.Helper()
+	s.setLook(forREADME)
+	s.screenshot("picture")
+	s.setLook(desktopLight)
 }
 
 // folder is a new folder with the files.

@@ -203,7 +203,9 @@ var (
 	desktopDark  = look{"dark", 1280, 800, true}
 	phoneLight   = look{"phone", 390, 844, false}
 	phoneDark    = look{"phone-dark", 390, 844, true}
-	looks        = []look{desktopLight, desktopDark, phoneLight, phoneDark}
+	forREADME    = look{"README", 960, 600, false}
+
+	looks = []look{desktopLight, desktopDark, phoneLight, phoneDark}
 )
 
 // setLook changes the screen. The page is not loaded anew. Nothing on it moves, as for people who
