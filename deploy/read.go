@@ -21,7 +21,7 @@ type ReadOptions struct {
 	// "settings.mini_batch_size=5". Missing keys are made. A value in braces or brackets is JSON.
 	// With several documents the key must exist in one kind of them only, or the setting begins
 	// with the kind or name of its document: "deployment:compute=cluster",
-	// "blue:model=azureml:digits:3".
+	// "blue:model=azureml:digits:3", "digits/blue:compute=cluster".
 	Set []string
 	// OnDocument is called for each document that is read or left out. May be nil.
 	OnDocument func(Document)

@@ -53,7 +53,8 @@ func (s setting) fits(k documentKind, root *yaml.Node) bool {
 	if s.target == "" {
 		return slices.Contains(k.keys(), s.path[0])
 	}
-	return s.target == textOf(root, "name") || slices.Contains(strings.Fields(k.name), s.target)
+	name := textOf(root, "name")
+	return s.target == name || s.target == textOf(root, "endpoint_name")+"/"+name || slices.Contains(strings.Fields(k.name), s.target)
 }
 
 // apply puts the value into the document; missing mappings on the way are made. Nothing can be set

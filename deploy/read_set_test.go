@@ -33,6 +33,7 @@ func TestReadSet(t *testing.T) {
 		{"JSON", "bare.yml", append(named, `tags={"a": "b", "c": 1}`), func(d *azmlbatch.Deployment) { d.Tags = map[string]string{"a": "b", "c": "1"} }},
 		{"the last one wins", "bare.yml", append(named, "compute=gpu"), func(d *azmlbatch.Deployment) { d.Compute = "gpu" }},
 		{"an empty text", "bare.yml", append(named, "description="), func(*azmlbatch.Deployment) {}},
+		{"by endpoint and name", "bare.yml endpoint.yml", append([]string{"deployment:name=blue"}, append(named[1:], "digits/blue:compute=cpu")...), func(*azmlbatch.Deployment) {}},
 		{"by key among others", "bare.yml endpoint.yml", append([]string{"deployment:name=blue"}, named[1:]...), func(*azmlbatch.Deployment) {}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -58,7 +58,7 @@ func (a *app) apply(ctx context.Context, client *azmlbatch.Client, spec deploy.S
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.err, plan)
+	fmt.Fprint(a.err, planText(plan, colors(a.err)))
 	w := a.newProgress()
 	result, err := plan.Apply(ctx, &deploy.ApplyOptions{OnProgress: w.deployStep})
 	w.end()

@@ -34,8 +34,8 @@ func argumentText(mistake *azmlbatch.ArgumentError, text string) string {
 	return text
 }
 
-// withoutPackage finds the names of the packages before each of several errors.
-var withoutPackage = regexp.MustCompile(`(^|\n)(?:azmlbatch|deploy): `)
+// withoutPackage finds the names of the packages before each of several errors, and before a cause.
+var withoutPackage = regexp.MustCompile(`(^|\n|: )(?:azmlbatch|deploy): `)
 
 // goNames are names of Go in messages of the packages, and what the command has in their place.
 var goNames = strings.NewReplacer(

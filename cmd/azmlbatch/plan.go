@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ also for wrong usage.`, planHasChanges),
 			if asJSON {
 				err = a.printJSON(plan)
 			} else {
-				_, err = fmt.Fprint(a.out, plan)
+				_, err = fmt.Fprint(a.out, planText(plan, colors(a.out)))
 			}
 			if err != nil || plan.Empty() {
 				return err
@@ -58,6 +59,24 @@ also for wrong usage.`, planHasChanges),
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as one JSON object whose member changes has a resource each")
 	return a.inWorkspace(cmd)
+}
+
+// planColors are the colours of the marks before changes.
+var planColors = map[byte]string{'+': green, '~': yellow, '-': red, '!': red}
+
+// planText is a plan for people.
+func planText(plan *deploy.Changes, colored bool) string {
+	if !colored {
+		return plan.String()
+	}
+	var b strings.Builder
+	for line := range strings.Lines(plan.String()) {
+		if color := planColors[line[0]]; color != "" {
+			line = color + line[:1] + "\x1b[0m" + line[1:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // deployFlags are the flags of plan and apply.

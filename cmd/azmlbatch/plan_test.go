@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch/deploy"
 )
 
 const cupsScript = "import os\ndef init():\n    pass\ndef run(mini_batch):\n    return [os.path.basename(p) for p in mini_batch]\n"
@@ -181,7 +185,7 @@ func TestExport(t *testing.T) {
 	if code, out, stderr := p.run(t, "plan", "-f", exported); code != 0 || !strings.Contains(text, "mini_batch_size: 5") {
 		t.Errorf("plan of what was exported: exit code %d\n%s%s\n%s", code, out, stderr, text)
 	}
-	p.fails(t, 1, []string{"export", "mugs"}, "404 EndpointNotFound")
+	p.fails(t, 1, []string{"export", "mugs"}, `azmlbatch: export endpoint "mugs": list deployments of endpoint "mugs": 404 EndpointNotFound`)
 }
 
 func TestPlanRefused(t *testing.T) {
@@ -198,6 +202,22 @@ func TestPlanRefused(t *testing.T) {
 	}
 	if code, _, _ := p.run(t, append([]string{"apply"}, files...)...); code != usageError {
 		t.Errorf("apply of a mistake in a file: exit code %d, want %d", code, usageError)
+	}
+}
+
+// TestPlanColors: the marks of changes alone.
+func TestPlanColors(t *testing.T) {
+	plan := &deploy.Changes{List: []deploy.Change{
+		{Resource: "a", Action: deploy.ActionCreate, Notes: []string{"~ is no mark here"}}, {Resource: "b", Action: deploy.ActionChange}, {Resource: "c", Action: deploy.ActionDelete},
+		{Resource: "d", Action: deploy.ActionChange, Obstacle: "no"}, {Resource: "e", Action: deploy.ActionLeave},
+	}}
+	want := "\x1b[32m+\x1b[0m a: create\n    (~ is no mark here)\n\x1b[33m~\x1b[0m b: change\n\x1b[31m-\x1b[0m c: delete\n\x1b[31m!\x1b[0m d: change\n    no\n= e: leave\n" +
+		"1 to create, 2 to change, 1 to delete, 1 to leave.\n"
+	if diff := cmp.Diff(want, planText(plan, true)); diff != "" {
+		t.Errorf("with colours (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(plan.String(), planText(plan, false)); diff != "" {
+		t.Errorf("without (-want +got):\n%s", diff)
 	}
 }
 
