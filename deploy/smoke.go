@@ -144,30 +144,29 @@ func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
 	}
 	smoke := &SmokeError{Endpoint: tested.Endpoint, Deployment: tested.Deployment, Job: tested.Job, Problem: problem,
 		Default: d.endpoint.currentDefault(), Err: err}
-	return a.takeBack(ctx, smoke, d)
+	return smoke.with(a.restoreDefault(ctx, smoke, d))
 }
 
-// untested takes a change of the default deployment back whose test did not begin.
+// untested puts the default deployment back whose test did not begin.
 func (a *applier) untested(ctx context.Context, d *deploymentItem) error {
 	if s := a.byItem[d]; s != nil {
 		<-s.done // the end of ctx ends it, too
 	}
 	smoke := &SmokeError{Endpoint: d.want.Endpoint, Deployment: d.want.Deployment.Name, Problem: "another step failed",
 		Default: d.endpoint.currentDefault(), Skipped: true, Err: context.Cause(ctx)}
-	err := a.takeBack(ctx, smoke, d)
-	if err == error(smoke) && !smoke.Restored {
-		return nil // there was nothing to take back
+	failed := a.restoreDefault(ctx, smoke, d)
+	if failed == nil && !smoke.Restored {
+		return nil // there was nothing to put back
 	}
-	return err
+	return smoke.with(failed)
 }
 
-// takeBack puts the default deployment back to what it was, if this plan has changed it, and returns
-// what there is to tell.
-func (a *applier) takeBack(ctx context.Context, smoke *SmokeError, d *deploymentItem) error {
-	if err := a.restoreDefault(ctx, smoke, d); err != nil {
-		return errors.Join(smoke, fmt.Errorf("it is the default deployment, and putting it back to what it was failed: %w", err))
+// with adds why the default deployment could not be put back, if it could not.
+func (e *SmokeError) with(failed error) error {
+	if failed != nil {
+		return errors.Join(e, fmt.Errorf("it is the default deployment, and putting it back to what it was failed: %w", failed))
 	}
-	return smoke
+	return e
 }
 
 // score runs the job of a test and looks at what it left. The problem says what is wrong with the
