@@ -60,7 +60,7 @@
 //   - Scripts and commands run without a sandbox: they can read files and reach the network. Of the
 //     variables of the emulator's process they get only those that every program needs and those of
 //     [Options.ScriptEnv].
-//   - Nothing expires but ended jobs, if [Options.Keep] says so: operations and outputs stay until
+//   - Nothing expires but ended jobs and operations, if [Options.Keep] says so: outputs stay until
 //     the emulator is closed or, with a DataDir, until the folder is removed.
 //   - Nobody has roles: the service principal may do everything but what [ParseDeny] denies.
 //   - Online endpoints, queues, tables, files and data lakes are not played; neither are copies,

@@ -39,8 +39,8 @@ type Options struct {
 	// needed, with access for its owner only. One emulator at a time can use it. Empty keeps
 	// everything in memory.
 	DataDir string
-	// Keep is how long an ended job is kept with its logs; what it wrote to its outputs stays. 0
-	// means for ever.
+	// Keep is how long an ended job is kept with its logs, and an ended operation can be polled. What
+	// a job wrote to its outputs stays. 0 means for ever.
 	Keep time.Duration
 	// Python is the interpreter that runs scoring scripts. Empty means the python3 found in PATH.
 	Python string

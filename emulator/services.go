@@ -103,7 +103,7 @@ func (s *services) openManagement() (err error) {
 	s.arm, err = arm.New(arm.Options{
 		Schedules: s.schedules,
 		Store:     s.store, Cloud: s.cloud, TenantID: s.options.TenantID, Now: s.options.Now,
-		Verify: s.login.Verify, Pace: pace, Accounts: s.blobs, Jobs: s.jobs, Denied: s.denied,
+		Verify: s.login.Verify, Pace: pace, Accounts: s.blobs, Jobs: s.jobs, Denied: s.denied, Keep: s.options.Keep,
 	})
 	return err
 }

@@ -49,7 +49,7 @@ func (f *emulatorFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.listen, "listen", emulator.DefaultListen, "address to listen on, `HOST:PORT`; port 0 means a free one")
 	flags.StringVar(&f.data, "data", "", "`DIR` that keeps the state across restarts; by default the state is in memory")
 	flags.StringArrayVar(&f.seeds, "seed", nil, "show a local folder as blobs: `SPEC` is ACCOUNT/CONTAINER[/PREFIX]=DIR; may be repeated")
-	flags.DurationVar(&f.keep, "keep", 0, "`AGE` at which ended jobs go, with their logs, for example 24h; by default never")
+	flags.DurationVar(&f.keep, "keep", 0, "`AGE` at which ended jobs and operations go, with their logs, for example 24h; by default never")
 	flags.StringVar(&f.python, "python", "", "`PATH` of the interpreter for scoring scripts; by default python3 from PATH")
 	flags.StringArrayVar(&f.scriptEnv, "script-env", nil, scriptEnvHelp)
 	choiceVar(cmd, &f.environments, "environments",

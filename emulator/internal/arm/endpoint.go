@@ -115,7 +115,7 @@ func (c *call) createEndpoint(body store.Document) answer {
 func (c *call) changeEndpoint(old, body store.Document) answer {
 	doc := mergeEndpoint(old, body)
 	if reflect.DeepEqual(old, doc) {
-		return ok(c.withAsyncURI(old, store.Text(c.lastOperation(old), "uri")))
+		return ok(c.withAsyncURI(old, c.lastOperation(old)))
 	}
 	store.Object(doc, "properties")["provisioningState"] = stateUpdating
 	store.Object(doc, "systemData")["lastModifiedAt"] = store.TimeText(c.h.now())

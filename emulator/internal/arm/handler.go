@@ -54,6 +54,8 @@ type Options struct {
 	// Denied tells which actions of Azure's roles the caller lacks: names with *, where those of a
 	// workspace may lack what all of them begin with. Nil means none.
 	Denied func() []string
+	// Keep is how long an ended operation can be polled; 0 means for ever.
+	Keep time.Duration
 	// User is the display name that systemData shows for whoever calls. Empty means the application
 	// id of the token.
 	User string
@@ -101,6 +103,7 @@ type Handler struct {
 	jobs      JobRunner
 	schedules Schedules
 	denied    func() []string
+	keep      time.Duration
 	user      string
 	reserved  map[string]bool
 	signer    *signer
@@ -110,6 +113,7 @@ type Handler struct {
 	// request in between.
 	mu     sync.Mutex
 	active map[string]bool // operations that have not ended, by id
+	pruned time.Time       // when ended operations were looked through
 }
 
 // New returns the management host over the state in options.Store. Operations that had not ended
@@ -133,6 +137,7 @@ func New(options Options) (*Handler, error) {
 		jobs:      options.Jobs,
 		schedules: options.Schedules,
 		denied:    options.Denied,
+		keep:      options.Keep,
 		user:      options.User,
 		reserved:  map[string]bool{},
 		signer:    signer,

@@ -166,6 +166,7 @@ func (h *Handler) settle() {
 			h.end(op)
 		}
 	}
+	h.pruneOperations()
 }
 
 // activeOn returns the operations on target that have not ended.

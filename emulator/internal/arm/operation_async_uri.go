@@ -9,9 +9,14 @@ import "github.com/azmlbatch/azmlbatch/emulator/internal/store"
 
 func lastOperationKey(id string) string { return "lastop:" + id }
 
-func (c *call) lastOperation(doc store.Document) store.Document {
+// lastOperation returns the status URL of the last operation on doc, "" if it is no longer known.
+func (c *call) lastOperation(doc store.Document) string {
 	last, _ := c.h.store.Get(lastOperationKey(store.Text(doc, "id")))
-	return last
+	uri := store.Text(last, "uri")
+	if c.h.isPruned(uri) {
+		return ""
+	}
+	return uri
 }
 
 // rememberOperation stores the status URL of the last operation on doc. An error is harmless: the

@@ -53,6 +53,25 @@ func TestRealOperationsTakeTheirTime(t *testing.T) {
 	h.get("batchEndpoints/glaze").wants(http.StatusNotFound)
 }
 
+// TestEndedOperationsArePruned: a script that polls one later is told that there is none.
+func TestEndedOperationsArePruned(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.Keep, o.Pace = time.Hour, Real })
+	created := h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated)
+	old := created.header.Get("Azure-AsyncOperation")
+	h.time = h.time.Add(30 * time.Minute)
+	young := h.put("computes/cluster", cluster).wants(http.StatusCreated).header.Get("Azure-AsyncOperation")
+	h.get(old).wants(http.StatusOK)
+	h.time = h.time.Add(31 * time.Minute)
+	h.get(old).wants(http.StatusNotFound)
+	h.get(young).wants(http.StatusOK)
+	h.put("batchEndpoints/glaze", glaze).wants(http.StatusOK).has(map[string]any{"properties/properties/" + asyncURIProperty: "absent"})
+	h.time = h.time.Add(30 * time.Minute)
+	h.get("batchEndpoints/glaze").wants(http.StatusOK)
+	if left := h.store.List(operationPrefix); len(left) > 0 {
+		t.Errorf("the operations %v are left", left)
+	}
+}
+
 func TestSettleEndsOperationsWithoutARequest(t *testing.T) {
 	h := newHost(t, func(o *Options) { o.Pace = Real })
 	h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated)
