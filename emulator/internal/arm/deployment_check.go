@@ -97,6 +97,8 @@ func lowNumbers(properties store.Document) []validation.Violation {
 func (c *call) missingReferences(properties store.Document) (details []any) {
 	for _, named := range []struct{ noun, kind, reference string }{
 		{"model", "models", store.Text(properties, "model", "assetId")},
+		{"datastore", "datastores", store.Text(properties, "model", "datastoreId")},
+		{"job", "jobs", store.Text(properties, "model", "jobId")},
 		{"environment", "environments", store.Text(properties, "environmentId")},
 		{"code", "codes", store.Text(properties, "codeConfiguration", "codeId")},
 		{"compute", "computes", store.Text(properties, "compute")},

@@ -160,6 +160,27 @@ func TestDeploymentOfWhatDoesNotExist(t *testing.T) {
 	h.get("batchEndpoints/glaze/deployments/blue").has(map[string]any{"properties/provisioningState": "Succeeded"})
 }
 
+func TestDeploymentOfAModelAtAPlaceThatDoesNotExist(t *testing.T) {
+	h := newHost(t)
+	h.put("batchEndpoints/glaze", glaze)
+	ws := workspaceID(testSubscription, "pottery", "kilns")
+	h.put("jobs/training", `{"properties": {"jobType": "Command", "command": "true"}}`).wants(http.StatusCreated)
+	for model, want := range map[string]string{
+		`"DataPath", "path": "mugs", "datastoreId": "` + ws + `/datastores/workspaceblobstore"`: "",
+		`"DataPath", "path": "mugs", "datastoreId": "` + ws + `/datastores/none"`:               "DatastoreNotFound",
+		`"OutputPath", "path": "mugs", "jobId": "` + ws + `/jobs/training"`:                     "",
+		`"OutputPath", "path": "mugs", "jobId": "` + ws + `/jobs/none"`:                         "JobNotFound",
+	} {
+		body := `{"location": "eastus", "properties": {"compute": "/computes/cluster", "model": {"referenceType": ` + model + `}}}`
+		got := h.poll(h.put("batchEndpoints/glaze/deployments/blue", body))
+		if want == "" {
+			got.has(map[string]any{"status": "Succeeded"})
+		} else {
+			got.has(map[string]any{"status": "Failed", "error/details/0/code": want, "error/details/1": "absent"})
+		}
+	}
+}
+
 func TestDeploymentOfAComponentThatDoesNotExist(t *testing.T) {
 	h := newHost(t)
 	h.put("batchEndpoints/glaze", glaze)

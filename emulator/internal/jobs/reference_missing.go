@@ -6,8 +6,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
-// Missing reports whether a reference names an asset or a compute that does not exist, in a
-// workspace that the emulator plays. kind is codes, models, environments or computes; workspace is
+// Missing reports whether a reference names something that does not exist, in a workspace that the
+// emulator plays. kind is that of an asset, or computes, datastores or jobs; workspace is
 // the ARM id of the workspace that short names mean; suffix is the storage suffix of the cloud.
 // What lies elsewhere, such as the assets of a registry that is not played, is never missing: nobody
 // here can tell.
@@ -15,8 +15,9 @@ func Missing(s *store.Store, workspace, suffix, kind, reference string) bool {
 	if reference == "" {
 		return false
 	}
-	if kind == "computes" {
-		return computeMissing(s, workspace, reference)
+	switch kind {
+	case "computes", "datastores", "jobs":
+		return unversionedMissing(s, workspace, kind, reference)
 	}
 	ref, err := parseReference(reference, suffix)
 	asset, isAsset := ref.(assetVersion)
@@ -40,10 +41,11 @@ func isCurated(environment string) bool {
 	return strings.HasPrefix(strings.ToLower(environment), "azureml-")
 }
 
-// computeMissing reads an ARM id or a name. A compute has no version: an id with one names nothing.
-func computeMissing(s *store.Store, workspace, reference string) bool {
-	id := computeID(workspace, reference)
-	at := strings.Index(strings.ToLower(id), "/computes/")
+// unversionedMissing reads an ARM id or a name of what has no versions: an id with one names
+// nothing.
+func unversionedMissing(s *store.Store, workspace, kind, reference string) bool {
+	id := unversionedID(workspace, kind, reference)
+	at := strings.Index(strings.ToLower(id), "/"+kind+"/")
 	if at < 0 {
 		return false
 	}
@@ -54,11 +56,11 @@ func computeMissing(s *store.Store, workspace, reference string) bool {
 	return !found
 }
 
-// computeID is the ARM id of a compute that is named by its id or its name.
-func computeID(workspace, reference string) string {
+// unversionedID is the ARM id of what is named by its id or its name.
+func unversionedID(workspace, kind, reference string) string {
 	id := strings.TrimPrefix(reference, "azureml:")
 	if strings.Contains(id, "/") {
 		return id
 	}
-	return workspace + "/computes/" + id
+	return workspace + "/" + kind + "/" + id
 }

@@ -51,6 +51,11 @@ func TestMissing(t *testing.T) {
 		{"computes", "other", true},
 		{"computes", other + "/computes/other", false},
 		{"computes", "/computes/other", false},
+		{"datastores", testWorkspace + "/datastores/" + defaultStore, false},
+		{"datastores", "azureml:" + testWorkspace + "/datastores/none", true},
+		{"datastores", "none", true},
+		{"datastores", other + "/datastores/none", false},
+		{"jobs", testWorkspace + "/jobs/none", true},
 	}
 	for _, tt := range tests {
 		if got := Missing(w.store, testWorkspace, testSuffix, tt.kind, tt.reference); got != tt.want {

@@ -34,7 +34,7 @@ func (r *Runner) checkCompute(j *job) error {
 // shortOfNodes says why a job has to wait for its cluster, "" if it need not. In Azure such a job
 // waits for ever (azureml-examples pull request 1192).
 func (r *Runner) shortOfNodes(j *job) string {
-	cluster, _ := r.store.Get(computeID(j.workspace, j.settings.compute))
+	cluster, _ := r.store.Get(unversionedID(j.workspace, "computes", j.settings.compute))
 	most := store.Int(cluster, "properties", "properties", "scaleSettings", "maxNodeCount")
 	if store.Text(cluster, "properties", "computeType") != "AmlCompute" || int64(j.settings.instanceCount) <= most {
 		return ""
