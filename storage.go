@@ -152,26 +152,51 @@ func cachedIn[T any](s *storageState, m *map[string]*cached[T], name string) *ca
 type storeSecret struct {
 	sas, key Secret
 	renew    time.Time // it is asked for again from then on
+	again    time.Time // when it was asked for because storage refused the one before
 }
+
+// differs reports whether it is another secret than s.
+func (s storeSecret) differs(other storeSecret) bool { return s.sas != other.sas || s.key != other.key }
 
 // storeSecret returns the secret of a datastore. It asks the workspace once in the secret's
 // lifetime.
 func (c *Client) storeSecret(ctx context.Context, name string) (storeSecret, error) {
 	valid := func(s storeSecret) bool { return c.clock.now().Before(s.renew) }
-	return c.storage.secret(name).get(ctx, valid, func(ctx context.Context) (storeSecret, error) {
-		secrets, err := c.Datastores().Secrets(ctx, name)
-		if err != nil {
-			return storeSecret{}, err
-		}
-		end := c.clock.now().Add(secretHours * time.Hour)
-		switch v := secrets.(type) {
-		case AccountKeySecrets:
-			return storeSecret{key: v.Key, renew: end.Add(-secretMargin)}, nil
-		case SASSecrets:
-			return storeSecret{sas: v.Token, renew: sasEnd(v.Token, end).Add(-secretMargin)}, nil
-		}
-		return storeSecret{}, errNoSecrets
+	return c.storage.secret(name).get(ctx, valid, func(ctx context.Context) (storeSecret, error) { return c.readSecret(ctx, name) })
+}
+
+func (c *Client) readSecret(ctx context.Context, name string) (storeSecret, error) {
+	secrets, err := c.Datastores().Secrets(ctx, name)
+	if err != nil {
+		return storeSecret{}, err
+	}
+	end := c.clock.now().Add(secretHours * time.Hour)
+	switch v := secrets.(type) {
+	case AccountKeySecrets:
+		return storeSecret{key: v.Key, renew: end.Add(-secretMargin)}, nil
+	case SASSecrets:
+		return storeSecret{sas: v.Token, renew: sasEnd(v.Token, end).Add(-secretMargin)}, nil
+	}
+	return storeSecret{}, errNoSecrets
+}
+
+// rotated reports whether the workspace has another secret than the one that storage refused with
+// err. It asks the workspace at most once a minute.
+func (c *Client) rotated(ctx context.Context, op operation, at place, refused storeSecret, err error) bool {
+	if !refused.differs(storeSecret{}) || !HasCode(err, "AuthenticationFailed") {
+		return false
+	}
+	name, err := c.secretsFor(ctx, op, at)
+	if err != nil {
+		return false
+	}
+	valid := func(s storeSecret) bool { return s.differs(refused) || c.clock.now().Before(s.again.Add(time.Minute)) }
+	s, err := c.storage.secret(name).get(ctx, valid, func(ctx context.Context) (storeSecret, error) {
+		s, err := c.readSecret(ctx, name)
+		s.again = c.clock.now()
+		return s, err
 	})
+	return err == nil && s.differs(refused)
 }
 
 // sasEnd reads when a signature ends.

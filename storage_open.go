@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -207,15 +208,20 @@ func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer St
 	defer end(&err)
 	defer func() { err = at.located(err) }()
 	var refusal error
-	for _, w := range c.storage.order(at, waysIn(at, prefer)) {
-		b, sign, err := c.enter(ctx, op, w, at)
+	ways := c.storage.order(at, waysIn(at, prefer))
+	for i := 0; i < len(ways); i++ {
+		w := ways[i]
+		in, err := c.enter(ctx, op, w, at)
 		if err == nil {
-			err = storageError(op, call(withTarget(ctx, blobTarget{url: at.url(), sign: sign}), b))
+			err = storageError(op, call(withTarget(ctx, blobTarget{url: at.url(), sign: in.sign}), in.client))
 			if !refused(err, w) {
 				if err == nil || statusOf(err) != 0 {
 					c.storage.remember(at, w)
 				}
 				return err
+			}
+			if c.rotated(ctx, op, at, in.secret, err) {
+				ways = slices.Insert(ways, i+1, w)
 			}
 		}
 		if ctx.Err() != nil {
@@ -228,23 +234,30 @@ func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer St
 	return refusal
 }
 
-// enter returns the client of a way in, and the function that signs its requests.
-func (c *Client) enter(ctx context.Context, op operation, w way, at place) (*blockblob.Client, func(context.Context) (string, error), error) {
+// entry is what a way in takes.
+type entry struct {
+	client *blockblob.Client
+	sign   func(context.Context) (string, error) // the signature of a request; nil without one
+	secret storeSecret                           // of the datastore, if it is one
+}
+
+// enter returns what a way in takes.
+func (c *Client) enter(ctx context.Context, op operation, w way, at place) (entry, error) {
 	switch w {
 	case byIdentity:
 		if _, err := c.storageToken(ctx); err != nil {
-			return nil, nil, storageError(op, endedBy(ctx, err))
+			return entry{}, storageError(op, endedBy(ctx, err))
 		}
 		b, err := c.storage.client("identity", c.newIdentityClient)
-		return b, nil, err
+		return entry{client: b}, err
 	case bySecrets:
 		return c.enterBySecrets(ctx, op, at)
 	}
 	b, err := c.storage.client("open", c.newOpenClient)
 	if w == anonymously {
-		return b, nil, err
+		return entry{client: b}, err
 	}
-	return b, func(context.Context) (string, error) { return at.sas, nil }, err
+	return entry{client: b, sign: func(context.Context) (string, error) { return at.sas, nil }}, err
 }
 
 // secretsFor returns the datastore whose secrets open a place. For a URL that is the default
@@ -265,24 +278,25 @@ func (c *Client) secretsFor(ctx context.Context, op operation, at place) (string
 }
 
 // enterBySecrets uses the datastore's secrets.
-func (c *Client) enterBySecrets(ctx context.Context, op operation, at place) (*blockblob.Client, func(context.Context) (string, error), error) {
+func (c *Client) enterBySecrets(ctx context.Context, op operation, at place) (entry, error) {
 	name, err := c.secretsFor(ctx, op, at)
 	if err != nil {
-		return nil, nil, err
+		return entry{}, err
 	}
 	first, err := c.storeSecret(ctx, name)
 	if err != nil {
-		return nil, nil, err
+		return entry{}, err
 	}
 	if first.key != "" {
 		b, err := c.storage.client("key:"+at.account()+":"+string(first.key), func() (*blockblob.Client, error) {
 			return c.newKeyClient(at.account(), first.key)
 		})
-		return b, nil, err
+		return entry{client: b, secret: first}, err
 	}
 	b, err := c.storage.client("open", c.newOpenClient)
-	return b, func(ctx context.Context) (string, error) {
+	sign := func(ctx context.Context) (string, error) {
 		s, err := c.storeSecret(ctx, name)
 		return string(s.sas), err
-	}, err
+	}
+	return entry{client: b, sign: sign, secret: first}, err
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -46,8 +47,9 @@ type containerClient struct {
 // pass is what opens a container: a token, a signature, or nothing.
 type pass struct {
 	way       way
-	token     string // value of the header Authorization
-	signature string // query
+	token     string      // value of the header Authorization
+	signature string      // query
+	secret    storeSecret // that the signature was made of
 	until     time.Time
 }
 
@@ -88,22 +90,39 @@ func (s *containerClient) send(ctx context.Context, r blobRequest) (resp *http.R
 	defer end(&err)
 	defer func() { err = s.at.located(err) }()
 	if p := s.pass.Load(); p != nil && s.c.clock.now().Before(p.until) {
-		if resp, err = s.try(ctx, r, p); !refused(err, p.way) || r.once {
+		if resp, err = s.try(ctx, r, p); !refused(err, p.way) {
 			return resp, err
 		}
 		s.pass.Store(nil)
+		if rotated := s.c.rotated(ctx, s.op, s.at, p.secret, err); r.once {
+			return nil, &refusedOnce{err, rotated}
+		}
 	}
+	return s.open(ctx, r)
+}
+
+// open makes the request with each way in, until storage accepts one.
+func (s *containerClient) open(ctx context.Context, r blobRequest) (resp *http.Response, err error) {
 	var refusal error
-	for _, w := range s.c.storage.order(s.at, waysIn(s.at, s.prefer)) {
+	ways := s.c.storage.order(s.at, waysIn(s.at, s.prefer))
+	for i := 0; i < len(ways); i++ {
+		w := ways[i]
 		p, err := s.c.newPass(ctx, s.op, w, s.at)
 		if err == nil {
 			resp, err = s.try(ctx, r, p)
-			if !refused(err, w) || r.once {
+			if !refused(err, w) {
 				if err == nil || statusOf(err) != 0 {
 					s.c.storage.remember(s.at, w)
 					s.pass.Store(p)
 				}
 				return resp, err
+			}
+			rotated := s.c.rotated(ctx, s.op, s.at, p.secret, err)
+			if r.once {
+				return nil, &refusedOnce{err, rotated}
+			}
+			if rotated {
+				ways = slices.Insert(ways, i+1, w)
 			}
 		}
 		if ctx.Err() != nil {
@@ -115,6 +134,15 @@ func (s *containerClient) send(ctx context.Context, r blobRequest) (resp *http.R
 	}
 	return nil, refusal
 }
+
+// refusedOnce is the refusal of a request whose body cannot be read again here. If the secret was
+// rotated, the transfer can repeat it.
+type refusedOnce struct {
+	error
+	rotated bool
+}
+
+func (e *refusedOnce) Unwrap() error { return e.error }
 
 // try makes the request with a pass.
 func (s *containerClient) try(ctx context.Context, r blobRequest, p *pass) (*http.Response, error) {
@@ -197,6 +225,7 @@ func (c *Client) newPass(ctx context.Context, op operation, w way, at place) (*p
 		if err != nil {
 			return nil, err
 		}
+		p.secret = secret
 		if p.signature = string(secret.sas); secret.key != "" {
 			p.signature, err = signatureByKey(at, string(secret.key), c.clock.now().Add(secretHours*time.Hour))
 		}

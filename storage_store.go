@@ -229,7 +229,10 @@ var containerCodes = []string{"ContainerNotFound", "ContainerBeingDeleted", "Con
 // failure says what an error means for a transfer.
 func (s *blobStore) failure(err error) error {
 	status := statusOf(err)
+	var once *refusedOnce
 	switch {
+	case errors.As(err, &once) && once.rotated:
+		return &transfer.Failure{Err: err, Retry: true}
 	case status == http.StatusConflict && HasCode(err, "BlobAlreadyExists"):
 		return transfer.ErrExists
 	case HasCode(err, "InvalidBlockList"):

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -304,5 +306,143 @@ func TestUploadOfCodeBySignatureThatExpired(t *testing.T) {
 		if h.Get("Authorization") != "" {
 			t.Error("a token was sent beside the signature")
 		}
+	}
+}
+
+// rotatingStorage is a storage account that takes one secret alone, which is rotated in the middle of a
+// transfer.
+type rotatingStorage struct {
+	fakeStorage
+	keys    bool // the workspace gives the account's key, not a signature
+	current atomic.Int32
+	left    int // requests with content until it is rotated
+	refused int
+}
+
+func (s *rotatingStorage) secret() string {
+	if s.keys {
+		return fmt.Sprintf(`{"secretsType":"AccountKey","key":%q}`, s.key())
+	}
+	return fmt.Sprintf(`{"secretsType":"Sas","sasToken":"?sv=1&sig=%d"}`, s.current.Load())
+}
+
+func (s *rotatingStorage) key() string {
+	return base64.StdEncoding.EncodeToString(fmt.Append(nil, "key ", s.current.Load()))
+}
+
+func (s *rotatingStorage) check(r *http.Request) (int, string) {
+	if r.Method == http.MethodPut || r.Header.Get("X-Ms-Range") != "" {
+		if s.left--; s.left == 0 {
+			s.current.Add(1)
+		}
+	}
+	q := r.URL.Query()
+	want := fmt.Sprint(s.current.Load())
+	switch {
+	case strings.HasPrefix(r.Header.Get("Authorization"), "SharedKey "): // azblob's, which stands for any key here
+		return 0, ""
+	case s.keys:
+		cred, err := blob.NewSharedKeyCredential("shelf", s.key())
+		if err != nil {
+			return http.StatusInternalServerError, ""
+		}
+		end, _ := time.Parse(sas.TimeFormat, q.Get("se"))
+		values := sas.BlobSignatureValues{Protocol: sas.ProtocolHTTPS, ExpiryTime: end, ContainerName: "blobs", Permissions: q.Get("sp")}
+		if signed, err := values.SignWithSharedKey(cred); err == nil {
+			want = signed.Signature()
+		}
+	}
+	if q.Get("sig") != want {
+		s.refused++
+		return http.StatusForbidden, "AuthenticationFailed"
+	}
+	return 0, ""
+}
+
+// streams is a file system whose files can only be read from the beginning.
+type streams struct{ fs.FS }
+
+func (s streams) Open(name string) (fs.File, error) {
+	f, err := s.FS.Open(name)
+	if info, statErr := fs.Stat(s.FS, name); err != nil || statErr != nil || info.IsDir() {
+		return f, err
+	}
+	return struct{ fs.File }{f}, nil
+}
+
+// A key or signature that is rotated in the middle is asked for once more, and the transfer goes on.
+func TestTransferOutlivesARotation(t *testing.T) {
+	for name, tt := range map[string]struct{ keys, streams bool }{"signature": {}, "key": {keys: true}, "files that can be read once": {streams: true}} {
+		t.Run(name, func(t *testing.T) {
+			storage := &rotatingStorage{keys: tt.keys, left: 6}
+			storage.refuse = storage.check
+			var asked atomic.Int32
+			service := storeService(keyedBlobstore)
+			service.answers["POST /datastores/workspaceblobstore/listSecrets"] = func(w http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				answer(200, storage.secret())(w, r)
+			}
+			clk := newFakeClock()
+			c := newClientOver(t, handlerTransport{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.Host, ".blob.") {
+					storage.ServeHTTP(w, r)
+					return
+				}
+				service.ServeHTTP(w, r)
+			})}, clk)
+			dir, want := manyFiles(t)
+			o := &UploadOptions{BlockSize: 64 << 10, Concurrency: 3, Credential: StorageCredentialSecrets}
+			upload := func() (Uploaded, error) { return c.Upload(t.Context(), dir, o) }
+			if tt.streams {
+				o.BlockSize, storage.left = 1<<20, 1 // the large file, which comes first, is one request
+				upload = func() (Uploaded, error) { return c.UploadFS(t.Context(), streams{os.DirFS(dir)}, "pots", o) }
+			}
+			up, err := upload()
+			if err != nil {
+				t.Fatal(err)
+			}
+			clk.clock().backoff(2 * time.Minute)
+			storage.left = 6
+			folder := t.TempDir()
+			if _, err := c.Download(t.Context(), up.URI, folder, &DownloadOptions{Concurrency: 3}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, tree(t, folder)); diff != "" {
+				t.Errorf("downloaded (-want +got):\n%s", diff)
+			}
+			if storage.refused < 2 || storage.refused > 2*3 || asked.Load() != 3 {
+				t.Errorf("%d requests were refused and the secret asked for %d times, want few and 3", storage.refused, asked.Load())
+			}
+		})
+	}
+}
+
+// Where the workspace still has the old secret, the transfer ends with the refusal, and does not ask again
+// for each request.
+func TestTransferWithASecretThatStorageRefuses(t *testing.T) {
+	storage, left := &fakeStorage{}, 6
+	storage.refuse = func(*http.Request) (int, string) {
+		if left--; left < 0 {
+			return http.StatusForbidden, "AuthenticationFailed"
+		}
+		return 0, ""
+	}
+	service := storeService(keyedBlobstore)
+	service.answers["POST /datastores/workspaceblobstore/listSecrets"] = answer(200, sasOne)
+	c := storageClient(t, service, storage)
+	c.cred = noCredential{errors.New("no token")}
+	dir, _ := manyFiles(t)
+	_, err := c.Upload(t.Context(), dir, &UploadOptions{Concurrency: 3, Credential: StorageCredentialSecrets})
+	if !errors.Is(err, ErrForbidden) && !strings.Contains(err.Error(), "no token") {
+		t.Errorf("Upload = %v, want the refusal", err)
+	}
+	asked := 0
+	for _, route := range service.routes() {
+		if strings.HasPrefix(route, "POST /datastores/workspaceblobstore/listSecrets") {
+			asked++
+		}
+	}
+	if asked != 2 {
+		t.Errorf("the secret was asked for %d times, want 2", asked)
 	}
 }
