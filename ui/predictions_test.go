@@ -237,6 +237,18 @@ func TestPredictionsOfJSONLines(t *testing.T) {
 	}
 }
 
+func TestHistogramOfANumericColumn(t *testing.T) {
+	rows, names := map[string]string{}, []string{}
+	for i := range 40 {
+		name := fmt.Sprintf("pot-%02d", i)
+		rows[name], names = fmt.Sprintf("%s %d", name, i*i), append(names, name)
+	}
+	client, endpoint := emulator.NewEndpoint(t, rowsOf(rows), nil)
+	job := run(t, client, endpoint, names...)
+	body := newTestPage(t, client, nil).summarized("/jobs/" + job.Name + "/predictions")
+	wantTexts(t, body, "0 to 1521, mean 513.5", `aria-label="Histogram of Column 2 in 48 bars, from 0 to 1521"`, "<title>0 to 32: 6 rows</title>", "40 different values")
+}
+
 func TestPredictionsThatAreNot(t *testing.T) {
 	client, endpoint := emulator.NewEndpoint(t, rowsOf(map[string]string{"a": `"never closed`}), nil)
 	job := run(t, client, endpoint, "a")

@@ -41,6 +41,18 @@ func (b *tab) checkKeyboard() {
 	}
 }
 
+// tabTo presses the Tab key until the element that the CSS selector finds has the focus.
+func (b *tab) tabTo(selector string) {
+	b.t.Helper()
+	for range 200 {
+		if value[bool](b, fmt.Sprintf("document.activeElement.matches(%q)", selector)) {
+			return
+		}
+		b.press(kb.Tab)
+	}
+	b.fail("the keyboard does not reach %s", selector)
+}
+
 // element shows an element by its mark.
 func (b *tab) element(stop string) string {
 	html := value[string](b, fmt.Sprintf(`document.querySelector("[data-stop='%s']")?.outerHTML ?? ""`, stop))

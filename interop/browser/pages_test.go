@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
@@ -80,13 +82,19 @@ func TestPredictionsAndPicturesAppear(t *testing.T) {
 	g.pass(t, 1)
 	s.waitFor(`document.querySelectorAll("#rows tbody tr").length === 10`) // while the job runs
 	s.waitForText("partial rows")
+	s.waitFor(`document.querySelector("select[name=column]").options.length === 4`) // any, and the columns that came
+	s.write(`input[name=value]`, "nobody")
 	g.pass(t, 1)
 	s.waitFor(`document.querySelectorAll("#rows tbody tr").length === 20`)
 	s.waitForText("Counts of all 20 rows.")
+	if typed := value[string](s.tab, `document.querySelector("input[name=value]").value`); typed != "nobody" {
+		t.Errorf("after updates the form has %q, want what was typed", typed)
+	}
 	s.waitFor(`[...document.querySelectorAll("td.input img")].length === 20`)
 	s.do("scroll", scrollTo("td.input img"))
 	s.waitFor(`document.querySelector("td.input img").naturalWidth === 64`)
 	s.checkEveryLook("rows")
+	s.checkKeyboard()
 
 	s.click(`#rows thead th:last-child a`)
 	s.waitFor(`document.querySelector("#rows thead th:last-child").getAttribute("aria-sort") === "ascending"`)
@@ -118,6 +126,27 @@ func TestInvokeAndCancel(t *testing.T) {
 	s.checkEveryLook("cancel")
 	s.click(`#yes`)
 	s.waitFor(`!location.pathname.endsWith("/cancel") && document.querySelector("#state .status-canceled")`)
+}
+
+// TestInvokeWithoutAMouse goes from the list of endpoints to a job with the keyboard alone.
+func TestInvokeWithoutAMouse(t *testing.T) {
+	s := newShop(t)
+	s.deploy("pots", emulator.Func(kindOf), azmlbatch.Deployment{})
+	folder := s.folder(pots(2))
+	s.visit("/endpoints")
+	s.tabTo(`#endpoint-pots a`)
+	s.press(kb.Enter)
+	s.waitFor(`document.querySelector("#ways a.button")`)
+	s.tabTo(`#ways a.button`)
+	s.press(kb.Enter)
+	s.waitFor(`document.querySelector("#order")`)
+	s.tabTo(`#order input[name=input]`)
+	s.press(folder)
+	s.press(kb.Enter)
+	s.waitForText("Start this job?")
+	s.tabTo(`#yes`)
+	s.press(kb.Enter)
+	s.waitFor(`location.pathname.startsWith("/jobs/batchjob-") && document.querySelector("#state .status-completed")`)
 }
 
 func TestDefaultIsSetAfterAsking(t *testing.T) {
@@ -221,6 +250,20 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 			s.checkEveryLook(name)
 			s.checkKeyboard()
 		})
+	}
+}
+
+// TestPageThatIsNotThere is for everybody too. The browser logs that the answer is a 404.
+func TestPageThatIsNotThere(t *testing.T) {
+	s := newShop(t)
+	s.visit("/nowhere")
+	s.waitForText("There is no such page")
+	s.checkEveryLook("problem")
+	s.checkKeyboard()
+	for _, trouble := range s.takeTroubles() {
+		if !strings.Contains(trouble, "404") {
+			t.Error(trouble)
+		}
 	}
 }
 

@@ -45,10 +45,11 @@ function byVisibility() {
   else start();
 }
 
-// update makes the old element look like the new one. Forms keep what a person has put in.
+// update makes the old element look like the new one. A form that a person has begun to fill in stays as
+// it is.
 function update(old, fresh) {
   if (old.isEqualNode(fresh)) return;
-  if (old.matches("form, [data-keep]")) return;
+  if (old.matches("[data-begun], [data-keep]") || old.matches("form") && old.contains(document.activeElement)) return;
   for (const a of [...old.attributes]) if (!fresh.hasAttribute(a.name) && !kept(old, a.name)) old.removeAttribute(a.name);
   for (const a of fresh.attributes) if (old.getAttribute(a.name) !== a.value && !kept(old, a.name)) old.setAttribute(a.name, a.value);
   updateChildren(old, fresh);
@@ -85,6 +86,10 @@ function alike(a, b) {
   return a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.id || "") === (b.id || "");
 }
 
+document.addEventListener("input", (e) => {
+  const form = e.target.closest("form");
+  if (form) form.dataset.begun = "";
+});
 document.addEventListener("visibilitychange", byVisibility);
 addEventListener("pagehide", stop);
 addEventListener("pageshow", byVisibility);
