@@ -131,7 +131,11 @@ func (x *jobIndex) find(ctx context.Context, q jobQuery, skip, count int) (jobSe
 
 // look brings the newest jobs and the unfinished ones up to date, unless that was done a moment ago.
 func (x *jobIndex) look(ctx context.Context) error {
-	if len(x.rows) == 0 || x.now().Sub(x.last) < jobsStay {
+	if x.now().Sub(x.last) < jobsStay {
+		return nil
+	}
+	if len(x.rows) == 0 { // the workspace was empty, or nobody has looked yet
+		x.whole = false
 		return nil
 	}
 	x.looks++

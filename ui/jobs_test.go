@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
@@ -24,8 +25,16 @@ func TestJobs(t *testing.T) {
 	}
 }
 
+// TestJobsOfAnEmptyWorkspace looks again when the first job has come.
 func TestJobsOfAnEmptyWorkspace(t *testing.T) {
-	newTestPage(t, emulator.NewClient(t, nil), nil).shows("/jobs", "No job fits.")
+	client, endpoint := emulator.NewEndpoint(t, emulator.Func(score), nil)
+	p := newTestPage(t, client, nil)
+	now := time.Now()
+	p.handler.jobs.now = func() time.Time { return now }
+	p.shows("/jobs", "No job fits.")
+	job := run(t, client, endpoint, "a.txt")
+	now = now.Add(jobsStay)
+	p.shows("/jobs", job.DisplayName)
 }
 
 // hostileNames are names of files that would be code if a page did not escape them.

@@ -39,6 +39,18 @@ func TestBarOfARunningJobMoves(t *testing.T) {
 	s.waitFor(barAt(100))
 }
 
+// TestFirstJobAppears has the list of an empty workspace open when the first job starts.
+func TestFirstJobAppears(t *testing.T) {
+	s := newShop(t)
+	s.deploy("pots", emulator.Func(kindOf), azmlbatch.Deployment{})
+	s.waitForText("No job fits.")
+	job := s.start("pots", pots(2))
+	s.waitFor(fmt.Sprintf(`document.getElementById("job-%s")?.querySelector(".status-completed")`, job.Name))
+	s.waitForText("2 / 2")
+	s.checkEveryLook("jobs")
+	s.checkKeyboard()
+}
+
 // broken is a script whose mistake a person can find by its traceback.
 const broken = `import os
 
@@ -241,7 +253,7 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 		t.Fatal(err)
 	}
 	logs := s.logs(job.Name)
-	pages := map[string]string{"jobs": "/jobs", "job": "/jobs/" + job.Name, "logs": "/jobs/" + job.Name + "/logs", "log": "/jobs/" + job.Name + "/logs/" + logs[0],
+	pages := map[string]string{"job": "/jobs/" + job.Name, "logs": "/jobs/" + job.Name + "/logs", "log": "/jobs/" + job.Name + "/logs/" + logs[0],
 		"table": "/jobs/" + job.Name + "/input?file=table.csv", "text": "/jobs/" + job.Name + "/input?file=note.txt", "endpoints": "/endpoints", "invoke": "/endpoints/pots/invoke",
 		"workspace": "/workspace", "no-rows": "/jobs/" + job.Name + "/predictions?value=nobody"}
 	for name, path := range pages {
