@@ -5,26 +5,38 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// endPatience limits the search for marked processes, which may be starting others.
-const endPatience = 2 * time.Second
+// endPatience is how long to wait for processes that are being started to show their environment,
+// since the last one was killed. On a busy machine that takes seconds.
+const endPatience = 30 * time.Second
+
+// endLimit bounds the whole search: a script may start processes faster than they are killed.
+const endLimit = 2 * time.Minute
 
 // endMarked kills the processes whose environment has the mark: children of a script that left its
 // process group.
 func endMarked(mark string) {
-	mark = workerVariable + "=" + mark
-	looked := allProcesses()
-	for began := time.Now(); len(looked) > 0 && time.Since(began) < endPatience; {
-		killed, unknown := killMarked(looked, []byte(mark))
-		if killed > 0 {
-			looked = allProcesses() // those may have started others
+	full := []byte(workerVariable + "=" + mark)
+	endAll(allProcesses, func(pids []int) (int, []int) { return killMarked(pids, full) })
+}
+
+// endAll kills until a look at all processes finds none to kill, and knows of each that it is none.
+func endAll(list func() []int, kill func(pids []int) (killed int, unknown []int)) {
+	looked := list()
+	for began, last := time.Now(), time.Now(); len(looked) > 0 && time.Since(began) < endLimit; {
+		killed, unknown := kill(looked)
+		switch {
+		case killed > 0:
+			looked, last = list(), time.Now() // those may have started others
 			continue
+		case time.Since(last) > endPatience:
+			return
 		}
-		looked = unknown
-		if len(unknown) > 0 {
+		if looked = unknown; len(looked) > 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -82,7 +94,13 @@ func isMarked(pid int, mark []byte) (marked, known bool) {
 
 // isBeingStarted reports whether the environment of a process is not set up yet. The environment is
 // also empty for zombies, kernel threads, and processes that were started without one.
-func isBeingStarted(pid int) bool {
+func isBeingStarted(pid int) bool { return showsEnvironments() && lacksEnvironment(pid) }
+
+// showsEnvironments reports whether the system tells where the environment of a process ends. One
+// that does not, such as a sandbox, shows zero for this process too.
+var showsEnvironments = sync.OnceValue(func() bool { return !lacksEnvironment(os.Getpid()) })
+
+func lacksEnvironment(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false
