@@ -278,7 +278,7 @@ func (p *pythonWorker) exchangeError(ctx context.Context, phase Phase, err error
 }
 
 // patience is how long to wait for a process that should be ending.
-const patience = 500 * time.Millisecond
+const patience = 5 * time.Second
 
 // dumpStack makes a hanging process write its stack to the trace file and end.
 func (p *pythonWorker) dumpStack() {
