@@ -13,7 +13,6 @@ const maxLogPart = 4 << 20
 
 // A logReader reads a growing log in parts, so that each byte is read once.
 type logReader struct {
-	name string
 	read int64 // what the caller has taken
 	size int64 // of the log at the last look
 }

@@ -66,7 +66,7 @@ func (d *jobDetails) readFailure(ctx context.Context, client *azmlbatch.Client, 
 	}
 	_, err := client.Jobs().Wait(ctx, job.Name, nil) // it has ended, so this does not wait
 	if errors.As(err, &d.failure) {
-		return nil
+		err = nil // that is what was asked for
 	}
 	return err
 }
@@ -105,7 +105,7 @@ func (d *jobDetails) readLogs(ctx context.Context, client *azmlbatch.Client, job
 			continue
 		}
 		if d.reads[l.Name] == nil {
-			d.reads[l.Name] = &logReader{name: l.Name}
+			d.reads[l.Name] = &logReader{}
 		}
 		part, err := d.reads[l.Name].next(ctx, client.Jobs(), l, job.Status.Done())
 		if err != nil {

@@ -106,24 +106,23 @@ func (t *timeline) left() time.Duration {
 	return time.Duration(minutes * float64(time.Minute))
 }
 
-// A progressChart is a timeline as a drawing of progressWidth by progressHeight.
+// A progressChart is a timeline as a drawing.
 type progressChart struct {
-	Points           string // of the line, as SVG takes them; empty if there is nothing to draw
-	Top              int    // the number at the upper edge
-	From, To         time.Time
-	Took             time.Duration
-	Width, Height    int
-	Baseline, LabelY int
+	Points        string // of the line, as SVG takes them; empty if there is nothing to draw
+	Top           int    // the number at the upper edge
+	From, To      time.Time
+	Took          time.Duration
+	Width, Height int
 }
 
 const (
-	progressWidth  = 800
-	progressHeight = 160
+	progressWidth  = 1000
+	progressHeight = 100
 )
 
 // chart draws the samples.
 func (t *timeline) chart() progressChart {
-	c := progressChart{Width: progressWidth, Height: progressHeight + 22, Baseline: progressHeight, LabelY: progressHeight + 16}
+	c := progressChart{Width: progressWidth, Height: progressHeight}
 	if len(t.samples) < 2 {
 		return c
 	}
@@ -138,7 +137,7 @@ func (t *timeline) chart() progressChart {
 	var points strings.Builder
 	for _, s := range t.samples {
 		x := progressWidth * float64(s.at.Sub(first.at)) / float64(c.Took)
-		y := progressHeight - (progressHeight-8)*float64(s.done)/float64(c.Top)
+		y := progressHeight - progressHeight*float64(s.done)/float64(c.Top)
 		fmt.Fprintf(&points, "%.1f,%.1f ", x, y)
 	}
 	c.Points = strings.TrimSpace(points.String())

@@ -139,7 +139,7 @@ func TestTenThousandJobs(t *testing.T) {
 			t.Fatalf("view %d of what is not there asked for %d pages", views, lists)
 		}
 	}
-	p.shows("/jobs", "of 10\u202f000 in the workspace")
+	p.shows("/jobs", "The workspace has 10\u202f000 in all.")
 }
 
 // TestUnfinishedJobsStayFresh however old they are, with few requests in each look.
