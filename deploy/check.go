@@ -64,7 +64,9 @@ func (c *checker) names() {
 func (c *checker) assets() {
 	for _, m := range c.spec.Models {
 		p := part{azmlbatch.ReferenceKindModel, m.Name, m.Version}
-		c.place(p, "ModelURI", m.ModelURI, anything)
+		if folder, ok := c.place(p, "ModelURI", m.ModelURI, anything); ok && sameWord(string(m.ModelType), string(azmlbatch.ModelTypeMLFlow)) {
+			c.holds(p, "ModelURI", folder, "MLmodel", "an MLflow model is a folder with a file of this name")
+		}
 	}
 	for _, v := range c.spec.Codes {
 		c.place(part{azmlbatch.ReferenceKindCode, v.Name, v.Version}, "CodeURI", v.CodeURI, anything)

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 )
@@ -11,7 +12,7 @@ type Sources struct{ parts map[part]document }
 
 // inFiles are the words of a mistake for who has written files and no Spec.
 var inFiles = strings.NewReplacer("the Spec", "the files", "this Spec", "these files", "SummaryOnly", "summary_only", "AppendRow", "append_row",
-	"MinNodes", "min_instances")
+	"MinNodes", "min_instances", "CodeConfiguration", "code_configuration", "Build.DockerfilePath", "build.dockerfile_path")
 
 // located gives the mistakes in an error their places, and puts them in their order. All other
 // errors stay as they are.
@@ -51,7 +52,7 @@ func (s *Sources) locate(e *SpecError) {
 			node, key = n, path
 			break
 		}
-		key = path
+		key = cmp.Or(key, path)
 	}
 	e.File, e.Line, e.Column = d.file, node.Line, node.Column
 	if key != "" {
