@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"image/png"
@@ -13,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/ui/internal/table"
 )
 
 // inputPage shows one file of a job's input.
@@ -33,9 +35,16 @@ type inputView struct {
 	File       *inputFile
 	Table      [][]string // of a CSV
 	Text       string
-	Cut        bool   // there is more of Table or Text
-	Rows       string // the query of the predictions that belong to the file
+	Cut        bool // there is more of Table or Text
+
+	Columns  []string
+	Rows     []table.Row // the predictions that name the file
+	AllRows  string      // the query that shows them among the predictions
+	MoreRows bool
 }
+
+// rowsOfInput is how many predictions stand beside a file.
+const rowsOfInput = 20
 
 func loadInput(ctx context.Context, h *Handler, v visit) (view, error) {
 	job, err := h.client.Jobs().Get(ctx, v.path("job"))
@@ -46,7 +55,10 @@ func loadInput(ctx context.Context, h *Handler, v visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	data := inputView{Job: job.Name, Title: job.DisplayName, File: file, Rows: rowsNamed(file.Name)}
+	data := inputView{Job: job.Name, Title: cmp.Or(job.DisplayName, job.Name), File: file}
+	if err := data.addRows(ctx, h, job); err != nil {
+		return view{}, err
+	}
 	if !file.IsImage() {
 		if err := data.preview(ctx, h.client); err != nil {
 			return view{}, err
@@ -55,11 +67,26 @@ func loadInput(ctx context.Context, h *Handler, v visit) (view, error) {
 	return view{title: file.Name, section: "Jobs", data: data}, nil
 }
 
-// rowsNamed is the query of the predictions that name a file.
-func rowsNamed(name string) string {
+// addRows finds the predictions that name the file. A job without rows has none.
+func (v *inputView) addRows(ctx context.Context, h *Handler, job azmlbatch.Job) error {
 	q := readRowQuery(nil)
-	q.Filter.Value = name
-	return "?" + q.values(0).Encode()
+	q.Filter.Comparison, q.Filter.Value = table.NamesFile, v.File.Name
+	v.AllRows = "?" + q.values(0).Encode()
+	found, err := h.selectRows(ctx, job, q)
+	if err != nil {
+		return ctx.Err()
+	}
+	v.MoreRows = len(found.page.Rows) > rowsOfInput
+	widest := 0
+	for _, row := range found.page.Rows[:min(len(found.page.Rows), rowsOfInput)] {
+		row.Cells = shownCells(row.Cells)
+		widest = max(widest, len(row.Cells))
+		v.Rows = append(v.Rows, row)
+	}
+	for i := range widest {
+		v.Columns = append(v.Columns, columnName(found.names, i))
+	}
+	return nil
 }
 
 // preview reads the beginning of a file, and shows it if it is text.
@@ -108,10 +135,7 @@ func (v *inputView) showTable(text []byte, comma rune) {
 		if len(cells) > previewColumns {
 			cells, v.Cut = cells[:previewColumns], true
 		}
-		for i := range cells {
-			cells[i] = shortened(redacted(cells[i]))
-		}
-		v.Table = append(v.Table, cells)
+		v.Table = append(v.Table, shownCells(cells))
 	}
 }
 

@@ -129,11 +129,8 @@ func (v *predictionsView) show(s selectedRows, inputs inputIndex) {
 	v.Files, v.MoreFiles = len(inputs.files), inputs.more
 	columns := len(s.names)
 	for _, row := range s.page.Rows {
-		shown := shownRow{Number: row.Number, Input: inputs.of(row.Cells)}
+		shown := shownRow{Number: row.Number, Input: inputs.of(row.Cells), Cells: shownCells(row.Cells)}
 		v.Inputs = v.Inputs || shown.Input != nil
-		for _, cell := range row.Cells[:min(len(row.Cells), table.MaxColumns)] {
-			shown.Cells = append(shown.Cells, shortened(redacted(cell)))
-		}
 		columns = max(columns, len(shown.Cells))
 		v.Rows = append(v.Rows, shown)
 	}
@@ -146,6 +143,14 @@ func (v *predictionsView) show(s selectedRows, inputs inputIndex) {
 	if s.page.More {
 		v.Later = "?" + q.values(q.Skip+rowsPerPage).Encode()
 	}
+}
+
+// shownCells are cells as a page shows them.
+func shownCells(cells []string) (shown []string) {
+	for _, cell := range cells[:min(len(cells), table.MaxColumns)] {
+		shown = append(shown, shortened(redacted(cell)))
+	}
+	return shown
 }
 
 func shortened(cell string) string {

@@ -92,6 +92,8 @@ func TestPredictionsStandBesideTheirInputs(t *testing.T) {
 	if strings.Contains(p.get(path+"?value=bowl"), "<td>vase</td>") {
 		t.Error("the filter takes a row without its value")
 	}
+	wantTexts(t, p.get("/jobs/"+job.Name+"/input?file=b.csv"), "<td>bowl</td>", "Among all predictions")
+	wantTexts(t, p.get("/jobs/"+job.Name+"/input?file=c.txt"), "No prediction names this file.")
 	sorted := p.get(path + "?sort=2&order=descending")
 	wantTexts(t, sorted, `aria-sort="descending"`)
 	if strings.Index(sorted, `id="row-3"`) > strings.Index(sorted, `id="row-1"`) {

@@ -119,7 +119,10 @@ func TestPredictionsAndPicturesAppear(t *testing.T) {
 	s.waitFor(`new Set([...document.querySelectorAll("#rows tbody tr td:nth-child(4)")].map(cell => cell.textContent)).size === 1`)
 	s.click(`td.input a`)
 	s.waitFor(`document.querySelector("img.picture")?.naturalWidth === 64`)
+	s.waitFor(`document.querySelectorAll("table.rows tbody tr").length === 1`) // beside its own prediction
 	s.checkEveryLook("input")
+	s.click(`section p a`)
+	s.waitForText("Rows 1 to 1 of 1; the filter takes these of 20")
 }
 
 func TestInvokeAndCancel(t *testing.T) {

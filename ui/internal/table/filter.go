@@ -1,6 +1,9 @@
 package table
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
 // A Comparison is how a filter compares a value with its own.
 type Comparison string
@@ -13,6 +16,8 @@ const (
 	Equal Comparison = "equal"
 	// NotEqual is everything else.
 	NotEqual Comparison = "not-equal"
+	// NamesFile is a file's name, or a path that ends in it.
+	NamesFile Comparison = "names-file"
 	// Less is a smaller number. Values that are no number never match.
 	Less Comparison = "less"
 	// Greater is a larger number. Values that are no number never match.
@@ -20,7 +25,7 @@ const (
 )
 
 // Comparisons are all comparisons, in the order to offer them.
-var Comparisons = []Comparison{Contains, Equal, NotEqual, Less, Greater}
+var Comparisons = []Comparison{Contains, Equal, NotEqual, NamesFile, Less, Greater}
 
 // AnyColumn is the column of a filter that takes a row when one of its values matches.
 const AnyColumn = -1
@@ -57,6 +62,8 @@ func (f Filter) matches(value string) bool {
 		return equal(value, f.Value)
 	case NotEqual:
 		return !equal(value, f.Value)
+	case NamesFile:
+		return path.Base(value) == f.Value
 	case Less, Greater:
 		x, isNumber := number(value)
 		y, limitIsNumber := number(f.Value)

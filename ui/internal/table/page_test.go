@@ -70,6 +70,15 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+func TestFilterNamesFile(t *testing.T) {
+	f := Filter{Column: AnyColumn, Comparison: NamesFile, Value: "ming.png"}
+	for value, want := range map[string]bool{"ming.png": true, "/mnt/pots/ming.png": true, "xming.png": false, "ming.png/": true, "ming": false, "": false} {
+		if got := f.Match(Row{Cells: []string{"vase", value}}); got != want {
+			t.Errorf("%q names ming.png: %v, want %v", value, got, want)
+		}
+	}
+}
+
 func TestSelectKeepsWhatCameBeforeAnError(t *testing.T) {
 	broken := errors.New("the line is cut")
 	got, err := Query{Sort: -1, Size: 5}.Select(rowsOf(broken, vases[:2]...))
