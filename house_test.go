@@ -46,6 +46,18 @@ func TestHouse(t *testing.T) {
 			t.Errorf("scoring imports %s", path)
 		}
 	}
+	for _, path := range dependencies(t, "./ui") {
+		if own(path) && path != module && path != module+"/deploy" && !strings.HasPrefix(path, module+"/internal/") && !strings.HasPrefix(path, module+"/ui") {
+			t.Errorf("ui imports %s", path)
+		}
+	}
+	for _, room := range []string{"./deploy", "./emulator", "./scoring"} {
+		for _, path := range dependencies(t, room) {
+			if strings.HasPrefix(path, module+"/ui") || strings.HasPrefix(path, module+"/cmd") {
+				t.Errorf("%s imports %s", room, path)
+			}
+		}
+	}
 	for _, path := range dependencies(t, "./emulator/internal/...") {
 		if path == module || strings.HasPrefix(path, module+"/cmd") {
 			t.Errorf("a room of the emulator imports %s", path)

@@ -14,7 +14,7 @@ const maxOutputs = 100
 
 // look brings the details of a job up to date. What cannot be read is told among the problems and does
 // not hide the rest; only the end of the context is an error. A job that has ended is read once more,
-// and then never again.
+// and then never again, unless something could not be read.
 func (d *jobDetails) look(ctx context.Context, client *azmlbatch.Client, job azmlbatch.Job, now time.Time) error {
 	if d.final || now.Sub(d.read) < detailsStay {
 		return nil
@@ -61,14 +61,14 @@ func (d *jobDetails) readBatch(ctx context.Context, client *azmlbatch.Client, jo
 
 // readFailure finds out why a job failed, once.
 func (d *jobDetails) readFailure(ctx context.Context, client *azmlbatch.Client, job azmlbatch.Job) error {
-	if d.failure != nil || !job.Status.Done() || job.Status == azmlbatch.JobStatusCompleted {
-		return nil
+	failed := job.Status.Done() && job.Status != azmlbatch.JobStatusCompleted
+	if failed && d.failure == nil {
+		_, err := client.Jobs().Wait(ctx, job.Name, nil) // it has ended, so this does not wait
+		if !errors.As(err, &d.failure) {
+			return err
+		}
 	}
-	_, err := client.Jobs().Wait(ctx, job.Name, nil) // it has ended, so this does not wait
-	if errors.As(err, &d.failure) {
-		err = nil // that is what was asked for
-	}
-	return err
+	return nil
 }
 
 func (d *jobDetails) readCounts(ctx context.Context, client *azmlbatch.Client, job azmlbatch.Job) error {

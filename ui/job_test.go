@@ -1,11 +1,13 @@
 package ui
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
@@ -67,6 +69,68 @@ func TestCompletedJob(t *testing.T) {
 	}
 	if resp, body := p.do(http.MethodGet, "/jobs/none", nil); resp.StatusCode != http.StatusNotFound || !strings.Contains(body, "none") {
 		t.Errorf("a job that is not there: %s\n%s", resp.Status, body)
+	}
+}
+
+// TestNoSignatureOfAnInput: an input may be given with one.
+func TestNoSignatureOfAnInput(t *testing.T) {
+	client, endpoint := emulator.NewEndpoint(t, emulator.Func(score), nil)
+	job, err := client.Endpoints().Invoke(t.Context(), endpoint, azmlbatch.Invocation{
+		Input: azmlbatch.URIFolder{URI: "https://kilns.blob.core.windows.net/data/vases?sv=2024-01-01&sig=topsecret"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitForEnd(t, client, job)
+	p := newTestPage(t, client, nil)
+	for _, page := range []string{"/jobs", "/jobs/" + job.Name, "/jobs/" + job.Name + "/logs"} {
+		if body := p.get(page); strings.Contains(body, "topsecret") {
+			t.Errorf("%s shows a signature:\n%s", page, body)
+		}
+	}
+	p.shows("/jobs/"+job.Name, "https://kilns.blob.core.windows.net/data/vases")
+}
+
+// TestRequestsOfAJobsPage: a running job costs a bounded number of requests in each round, and one that
+// has ended costs one when its page is opened again.
+func TestRequestsOfAJobsPage(t *testing.T) {
+	azure := emulator.NewTest(t, nil)
+	begun, goOn := make(chan struct{}, 100), make(chan struct{})
+	endpoint, err := azure.Deploy(t.Context(), emulator.Func(func(ctx context.Context, files []string) ([]string, error) {
+		begun <- struct{}{}
+		select {
+		case <-goOn:
+			return score(ctx, files)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}), &emulator.DeployOptions{Deployment: azmlbatch.Deployment{MiniBatchSize: 1, RetrySettings: azmlbatch.RetrySettings{Timeout: time.Hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := azure.Client(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := start(t, client, endpoint, "a.txt", "b.txt", "c.txt")
+	<-begun
+	p := newTestPage(t, client, nil)
+	now := time.Now()
+	p.handler.now = func() time.Time { return now }
+	asked := func() int {
+		before := len(azure.Requests())
+		now = now.Add(time.Minute)
+		p.get("/jobs/" + job.Name)
+		return len(azure.Requests()) - before
+	}
+	asked() // reads what never changes
+	if n := asked(); n > 12 {
+		t.Errorf("a look at a running job made %d requests, want at most 12", n)
+	}
+	close(goOn)
+	waitForEnd(t, client, job)
+	asked()
+	if n := asked(); n != 1 {
+		t.Errorf("a look at a job that has ended made %d requests, want one", n)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/azmlbatch/azmlbatch"
 )
 
@@ -65,14 +67,20 @@ func loadJobs(ctx context.Context, h *Handler, v visit) (view, error) {
 // countListed fills in the files of the jobs shown, as far as they are known. For the others it asks
 // within the bounds of one view, the running ones first; the next round asks on.
 func (h *Handler) countListed(ctx context.Context, jobs []listedJob) {
-	for _, running := range []bool{true, false} {
+	var group errgroup.Group
+	group.SetLimit(readsAtOnce)
+	for _, ended := range []bool{false, true} {
 		for i := range jobs {
-			if j := &jobs[i]; j.Batch && j.Status.Done() != running {
-				j.Counts = h.details.counts(ctx, j.Name, j.Status)
-				j.Bar = newBar(j.Counts)
+			if j := &jobs[i]; j.Batch && j.Status.Done() == ended {
+				group.Go(func() error {
+					j.Counts = h.details.counts(ctx, j.Name, j.Status)
+					j.Bar = newBar(j.Counts)
+					return nil
+				})
 			}
 		}
 	}
+	_ = group.Wait() // counts has no errors
 }
 
 // readJobQuery reads the filters of the address. What cannot be read is no filter.

@@ -32,7 +32,8 @@ type jobRow struct {
 }
 
 // A jobIndex holds a row for each job of the workspace, the newest first, as far as someone has wanted
-// to see them. All pages share it: however many are open, a look costs the same.
+// to see them. That is the order of the service's list: it is not documented, but recordings show it.
+// All pages share it: however many are open, a look costs the same.
 type jobIndex struct {
 	client *azmlbatch.Client
 	ctx    context.Context // of the handler

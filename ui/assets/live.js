@@ -90,6 +90,9 @@ document.addEventListener("input", (e) => {
   const form = e.target.closest("form");
   if (form) form.dataset.begun = "";
 });
+// A log that is followed begins at its end.
+if (main && main.querySelector("[data-follow]") && location.hash === "") scrollTo(0, document.documentElement.scrollHeight);
+
 document.addEventListener("visibilitychange", byVisibility);
 addEventListener("pagehide", stop);
 addEventListener("pageshow", byVisibility);
