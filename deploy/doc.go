@@ -27,7 +27,8 @@
 //
 //	spec, err := deploy.Read([]string{"endpoint.yml", "deployment.yml"}, &deploy.ReadOptions{Set: []string{"compute=cluster"}})
 //
-// Every mistake is told with file, line and column. [ReadInvocation] reads the inputs file of an invocation.
+// Every mistake is told with file, line and column; so are those that [Plan] finds in the workspace, if it is given the
+// [Sources] that Read has filled. [ReadInvocation] reads the inputs file of an invocation.
 //
 // The way back is [Export], which reads what a workspace has of an endpoint, and [Spec.Write], which writes a Spec as YAML.
 //

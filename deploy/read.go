@@ -167,9 +167,9 @@ func (r *reader) readPending(p pending) {
 	switch {
 	case err == nil && kind.read != nil:
 		r.readAs(kind, p.document)
-	case p.inFolder && err != nil:
-		report.Skipped = argumentText(err)
-	case p.inFolder:
+	case p.inFolder && err != nil && !misspelt(err):
+		report.Skipped = problemOf(err)
+	case p.inFolder && err == nil:
 		report.Skipped = kind.reason
 	case err != nil:
 		r.found = append(r.found, err)
@@ -181,9 +181,19 @@ func (r *reader) readPending(p pending) {
 	}
 }
 
-func argumentText(err error) string {
-	problem, _ := argumentProblem(err)
-	return problem
+// misspelt reports whether a document would be of a known kind but for one word: in a folder, too, it
+// is not left out then.
+func misspelt(err error) bool {
+	var e *SpecError
+	return errors.As(err, &e) && e.Field == "type" && strings.HasPrefix(e.Remedy, "did you mean")
+}
+
+// problemOf is what is wrong, without the place.
+func problemOf(err error) string {
+	if e := new(SpecError); errors.As(err, &e) {
+		return e.Problem
+	}
+	return err.Error()
 }
 
 // withArticle puts a or an before a noun; "inputs" is a plural.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,15 @@ func during(step string, state deploy.StepState, f func()) *deploy.ApplyOptions 
 // TestSmokeTestPutsTheDefaultBack changes the default deployment in place so that it fails.
 func TestSmokeTestPutsTheDefaultBack(t *testing.T) {
 	client, before, changes := changedDefault(t)
-	_, err := changes.Apply(t.Context(), nil)
+	var states []deploy.StepState
+	result, err := changes.Apply(t.Context(), &deploy.ApplyOptions{OnProgress: func(p deploy.StepProgress) {
+		if p.Step == `put back deployment "digits/blue"` && p.State != deploy.StepStateRunning {
+			states = append(states, p.State)
+		}
+	}})
+	if diff := cmp.Diff([]deploy.StepState{deploy.StepStateStarted, deploy.StepStateDone}, states); diff != "" || !slices.Contains(result.Steps, `put back deployment "digits/blue"`) {
+		t.Errorf("progress of putting it back (-want +got):\n%s\nsteps %q", diff, result.Steps)
+	}
 	var smoke *deploy.SmokeError
 	if !errors.As(err, &smoke) || !smoke.Restored || !strings.Contains(err.Error(), "it is again what it was before the change") {
 		t.Fatalf("Apply = %v, want a SmokeError of a deployment that was put back", err)

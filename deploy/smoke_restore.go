@@ -3,8 +3,6 @@ package deploy
 import (
 	"context"
 	"time"
-
-	"github.com/azmlbatch/azmlbatch"
 )
 
 // restoreTimeout bounds how long an Apply whose ctx has ended still blocks; an update takes the
@@ -37,9 +35,15 @@ func (a *applier) restoreDefault(ctx context.Context, smoke *SmokeError, d *depl
 	if changed := changedFields(d.resolved(), *d.have, deploymentFields); len(changed) > 0 {
 		return &ConflictError{Resource: d.part().String(), Fields: changed}
 	}
-	_, err = a.client.Deployments(d.want.Endpoint).CreateOrUpdate(ctx, name, *old, &azmlbatch.WaitOptions{Interval: pollInterval})
-	smoke.Restored = err == nil
-	return err
+	back := &step{name: "put back " + d.part().String(), a: a, began: time.Now()}
+	a.note(back, StepProgress{State: StepStateStarted})
+	if _, err = a.client.Deployments(d.want.Endpoint).CreateOrUpdate(ctx, name, *old, back.waiting()); err != nil {
+		a.note(back, StepProgress{State: StepStateFailed, Err: err})
+		return err
+	}
+	smoke.Restored = true
+	a.note(back, StepProgress{State: StepStateDone})
+	return nil
 }
 
 // awaitEnd reads a deployment until no operation on it goes on.

@@ -32,7 +32,7 @@ models, code and components have to be in the files.`, jobFailed),
 		Example:               "azmlbatch apply -f endpoint.yml -f deployment.yml --smoke-input ./images --set-default",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			spec, err := flags.read(args)
+			spec, err := flags.read(a.err, args)
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +31,7 @@ also for wrong usage.`, planHasChanges),
 		DisableFlagsInUseLine: true,
 		Annotations:           map[string]string{usageCode: "1"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			spec, err := flags.read(args)
+			spec, err := flags.read(a.err, args)
 			if err != nil {
 				return err
 			}
@@ -115,9 +117,18 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 	}
 }
 
-// read reads the files, further ones among the arguments as shells expand -f *.yml.
-func (f *deployFlags) read(more []string) (deploy.Spec, error) {
-	return deploy.Read(append(f.files, more...), &deploy.ReadOptions{Set: f.set, Sources: &f.sources})
+// beside are documents that lie in the folders of those that are meant, as everybody knows.
+var beside = []string{"conda file", "MLmodel file", "inputs of an invocation"}
+
+// read reads the files, further ones among the arguments as shells expand -f *.yml, and says which documents of a folder it leaves
+// out.
+func (f *deployFlags) read(notes io.Writer, more []string) (deploy.Spec, error) {
+	leftOut := func(d deploy.Document) {
+		if d.Skipped != "" && !slices.Contains(beside, d.Kind) {
+			fmt.Fprintf(notes, "left out: %s:%d, %s: %s\n", d.File, d.Line, d.Kind, d.Skipped)
+		}
+	}
+	return deploy.Read(append(f.files, more...), &deploy.ReadOptions{Set: f.set, Sources: &f.sources, OnDocument: leftOut})
 }
 
 func (f *deployFlags) plan(ctx context.Context, client *azmlbatch.Client, spec deploy.Spec) (*deploy.Changes, error) {

@@ -221,6 +221,25 @@ func TestPlanColors(t *testing.T) {
 	}
 }
 
+// TestPlanOfAFolder says what it leaves out, and takes a misspelt word for a mistake there too.
+func TestPlanOfAFolder(t *testing.T) {
+	p := newPottery(t, nil)
+	dir, _ := cups(t)
+	writeCups(t, dir, map[string]string{"conda.yml": "dependencies: [python]\n", "compose.yml": "services: {db: {image: postgres}}\n",
+		"job.yml": "type: pipeline\nexperiment_name: kiln\njobs: {}\n"})
+	code, out, stderr := p.run(t, "plan", "-f", dir)
+	want := "left out: " + filepath.Join(dir, "compose.yml") + ":1, unknown: is none of the files that are known here\n" +
+		"left out: " + filepath.Join(dir, "job.yml") + ":1, pipeline job: jobs are started, not deployed; a deployment can name it in job_definition\n"
+	if code != planHasChanges || stderr != want || !strings.Contains(out, `+ deployment "cups/blue": create`) {
+		t.Errorf("exit code %d (-want +got):\n%s\n%s", code, cmp.Diff(want, stderr), out)
+	}
+	writeCups(t, dir, map[string]string{"green.yml": "name: green\nendpoint_name: cups\ntype: modl\n"})
+	code, _, stderr = p.run(t, "plan", "-f", dir)
+	if code != 1 || !strings.HasSuffix(stderr, `green.yml:3:7: type: is "modl"; did you mean model?`+"\n") {
+		t.Errorf("a misspelt type: exit code %d\n%s", code, stderr)
+	}
+}
+
 // TestPlanTellsPlacesInFiles: also of what shows only in the workspace, in words for who has files and no Go; and mistakes in files
 // come before the question which workspace.
 func TestPlanTellsPlacesInFiles(t *testing.T) {
