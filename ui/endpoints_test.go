@@ -105,6 +105,7 @@ func TestInvokeWithAFolderOfThisMachine(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("a"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	p.shows("/endpoints/pots/invoke?"+url.Values{"input": {filepath.Join(dir, "nobody")}}.Encode(), "no such file or directory")
 	asked := p.shows("/endpoints/pots/invoke?"+url.Values{"input": {dir}}.Encode(), "Start this job?")
 	if resp, body := p.do(http.MethodPost, "/endpoints/pots/invoke", hidden(asked)); resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Request.URL.Path, "/jobs/") {
 		t.Errorf("the job's page: %s %s\n%s", resp.Request.URL, resp.Status, body)

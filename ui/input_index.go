@@ -46,24 +46,17 @@ func (x inputIndex) of(cells []string) *inputFile {
 	return nil
 }
 
-// inputsOf returns the index of a job, which is empty if its inputs cannot be listed: rows can be
-// shown without them.
-func (h *Handler) inputsOf(ctx context.Context, job azmlbatch.Job) inputIndex {
-	found, err := h.inputs.wait(ctx, job.Name, true, func(ctx context.Context) (inputIndex, error) {
+// inputsOf returns the index of a job.
+func (h *Handler) inputsOf(ctx context.Context, job azmlbatch.Job) (inputIndex, error) {
+	return h.inputs.wait(ctx, job.Name, true, func(ctx context.Context) (inputIndex, error) {
 		return listInputs(ctx, h.client, job)
 	})
-	if err != nil {
-		return inputIndex{}
-	}
-	return found
 }
 
 // inputFile returns one file of a job's input. Only names in the index can be read, so an address
 // cannot ask for any other file in storage.
 func (h *Handler) inputFile(ctx context.Context, job azmlbatch.Job, name string) (*inputFile, error) {
-	found, err := h.inputs.wait(ctx, job.Name, true, func(ctx context.Context) (inputIndex, error) {
-		return listInputs(ctx, h.client, job)
-	})
+	found, err := h.inputsOf(ctx, job)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -47,7 +48,8 @@ func readOrder(value func(string) string) order {
 // nobody reads this machine's files by way of a page that a service has mounted.
 func (o order) input(local bool) (azmlbatch.Input, error) {
 	if local && filepath.IsAbs(o.Input) {
-		return azmlbatch.LocalPath{Path: o.Input}, nil
+		_, err := os.Stat(o.Input)
+		return azmlbatch.LocalPath{Path: o.Input}, err
 	}
 	r, err := azmlbatch.ParseReference(azmlbatch.ReferenceKindData, o.Input)
 	if err != nil {

@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -32,6 +33,7 @@ type predictionsView struct {
 	Page     table.Page
 	From, To int
 	Problem  string // why there are no rows, or no more
+	Unread   string // why the inputs are not known
 
 	Summary     []columnView
 	SummaryRows int
@@ -74,10 +76,14 @@ func loadPredictions(ctx context.Context, h *Handler, v visit) (view, error) {
 	if ctx.Err() != nil {
 		return view{}, err
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, azmlbatch.ErrNotFound) { // no rows at all are no problem
 		data.Problem = redacted(errorText(err))
 	}
-	data.show(shown, h.inputsOf(ctx, job))
+	inputs, err := h.inputsOf(ctx, job)
+	if err != nil { // rows can be shown without them
+		data.Unread = redacted(errorText(err))
+	}
+	data.show(shown, inputs)
 	waiting := false
 	if len(shown.page.Rows) > 0 || shown.page.Seen > 0 {
 		waiting = h.summary(data, job, q)

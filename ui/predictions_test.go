@@ -251,6 +251,36 @@ func TestHistogramOfANumericColumn(t *testing.T) {
 	wantTexts(t, body, "0 to 1521, mean 513.5", `aria-label="Histogram of Column 2 in 48 bars, from 0 to 1521"`, "<title>0 to 32: 6 rows</title>", "40 different values")
 }
 
+// TestPredictionsOfAScriptWithFilesOfItsOwn has no rows, and leads to the files.
+func TestPredictionsOfAScriptWithFilesOfItsOwn(t *testing.T) {
+	client, endpoint := emulator.NewEndpoint(t, emulator.Func(score), &emulator.DeployOptions{Deployment: azmlbatch.Deployment{OutputAction: azmlbatch.OutputActionSummaryOnly}})
+	job := run(t, client, endpoint, "a.txt")
+	p := newTestPage(t, client, nil)
+	body := p.get("/jobs/" + job.Name + "/predictions")
+	wantTexts(t, body, "The job has left no rows.", `<a href="/jobs/`+job.Name+`">its page</a>`)
+	if strings.Contains(body, `id="problem"`) || strings.Contains(body, `id="summary"`) {
+		t.Errorf("no rows are a problem, or have a summary:\n%s", body)
+	}
+}
+
+// TestPredictionsWithoutTheirInputs stand alone when the storage of the inputs cannot be listed.
+func TestPredictionsWithoutTheirInputs(t *testing.T) {
+	azure := emulator.NewTest(t, nil)
+	endpoint, err := azure.Deploy(t.Context(), emulator.Func(score), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := azure.Client(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := run(t, client, endpoint, "a.txt")
+	if err := azure.Inject(emulator.Fault{Host: "scoring", Method: http.MethodGet, Action: emulator.ActionFailBefore, Status: http.StatusForbidden}); err != nil {
+		t.Fatal(err)
+	}
+	wantTexts(t, newTestPage(t, client, nil).get("/jobs/"+job.Name+"/predictions"), "Rows 1 to 1 of 1", "The inputs cannot be shown:")
+}
+
 func TestPredictionsThatAreNot(t *testing.T) {
 	client, endpoint := emulator.NewEndpoint(t, rowsOf(map[string]string{"a": `"never closed`}), nil)
 	job := run(t, client, endpoint, "a")

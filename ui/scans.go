@@ -55,12 +55,13 @@ func (s *scanner[T]) get(key string, final bool, read func(context.Context) (T, 
 	return *s.refresh(key, final, read)
 }
 
-// wait is get that waits until something is known.
+// wait is get that waits until something is known; for a table that does not change any more, until
+// that is all of it.
 func (s *scanner[T]) wait(ctx context.Context, key string, final bool, read func(context.Context) (T, error)) (value T, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.refresh(key, final, read)
-	for !found.known {
+	for !found.known || final && !found.final && found.done != nil {
 		done := found.done
 		s.mu.Unlock()
 		select {

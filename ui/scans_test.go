@@ -79,6 +79,18 @@ func TestScanThatFailsIsReadAgain(t *testing.T) {
 	}
 }
 
+// TestWaitForTheWholeTable asks for a table that has ended, of which an earlier state is known.
+func TestWaitForTheWholeTable(t *testing.T) {
+	s := newScanned(t)
+	if got, err := s.wait(t.Context(), "pots", false, s.read); got != 1 || err != nil {
+		t.Fatalf("while it grows: scan %d, %v; want 1", got, err)
+	}
+	s.work.Wait()
+	if got, err := s.wait(t.Context(), "pots", true, s.read); got != 2 || err != nil {
+		t.Errorf("when it has ended: scan %d, %v; want 2", got, err)
+	}
+}
+
 func TestScansAreBounded(t *testing.T) {
 	s := newScanned(t)
 	for i := range 2 * maxScans {
