@@ -101,8 +101,8 @@ func (v *inputView) preview(ctx context.Context, client *azmlbatch.Client) error
 		return err
 	}
 	v.Cut = v.File.Size > int64(len(head))
-	if v.Cut { // not in the middle of a line
-		head = head[:1+bytes.LastIndexByte(head, '\n')]
+	if v.Cut {
+		head = wholeLines(head)
 	}
 	if !utf8.Valid(head) || bytes.IndexByte(head, 0) >= 0 {
 		return nil
@@ -117,6 +117,23 @@ func (v *inputView) preview(ctx context.Context, client *azmlbatch.Client) error
 		v.Text = redacted(string(head))
 	}
 	return nil
+}
+
+// wholeLines is the beginning of a text without the line that it breaks off in. Of a text that is one
+// long line it is all but the character that it breaks off in.
+func wholeLines(head []byte) []byte {
+	if end := bytes.LastIndexByte(head, '\n'); end >= 0 {
+		return head[:end+1]
+	}
+	for cut := 1; cut < utf8.UTFMax && cut <= len(head); cut++ {
+		if last := head[len(head)-cut:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return head[:len(head)-cut]
+			}
+			break
+		}
+	}
+	return head
 }
 
 // showTable reads rows until one cannot be read.

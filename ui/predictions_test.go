@@ -104,7 +104,8 @@ func TestPredictionsStandBesideTheirInputs(t *testing.T) {
 func TestInputs(t *testing.T) {
 	client, endpoint := emulator.NewEndpoint(t, emulator.Func(score), nil)
 	dir := t.TempDir()
-	files := map[string]string{"a.png": "\x89PNG", "table.csv": "kind,size\nvase,3\n", "note.txt": "<b>fragile</b>", "data.bin": "\x00\x01", "empty": ""}
+	files := map[string]string{"a.png": "\x89PNG", "table.csv": "kind,size\nvase,3\n", "note.txt": "<b>fragile</b>", "data.bin": "\x00\x01", "empty": "",
+		"line.json": `{"text":"` + strings.Repeat("ü", previewBytes) + `"}`}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -117,10 +118,11 @@ func TestInputs(t *testing.T) {
 	p := newTestPage(t, client, nil)
 	path := "/jobs/" + job.Name + "/input"
 	for name, want := range map[string]string{"a.png": `<img class="picture tiny"`, "table.csv": "<td>vase</td>", "note.txt": "&lt;b&gt;fragile",
-		"data.bin": "neither a picture nor a text", "empty": "The file is empty"} {
+		"data.bin": "neither a picture nor a text", "empty": "The file is empty",
+		"line.json": `{&#34;text&#34;:&#34;üü`} {
 		wantTexts(t, p.get(path+"?file="+name), want)
 	}
-	types := map[string]string{"a.png": "image/png", "table.csv": textType, "note.txt": textType}
+	types := map[string]string{"a.png": "image/png", "table.csv": textType, "note.txt": textType, "line.json": textType}
 	for name, content := range files {
 		for _, query := range []string{"", "&download=1"} {
 			resp, body := p.do(http.MethodGet, path+"/content?file="+name+query, nil)
