@@ -29,7 +29,7 @@ type jobView struct {
 	Chart                   progressChart
 	Failure                 *azmlbatch.JobFailedError
 	Traceback               []tracebackLine
-	FailureLog              string
+	FailureRun, FailureLog  string
 	Lost                    []lostMiniBatch
 	LostBeyond              int
 	Workers                 []worker
@@ -108,13 +108,16 @@ func (j *jobView) addFailure(d *jobDetails) {
 	if d.failure.Traceback == "" {
 		j.Traceback = nil
 	}
-	j.FailureLog = logName(d.failure.Log)
+	j.FailureRun, j.FailureLog = logOf(d.failure.Log)
+	if j.Job.IsBatch() {
+		j.FailureRun = j.Job.Name // its logs are those of its only step
+	}
 }
 
 // addContents says what the job ran with, on and to.
 func (j *jobView) addContents(d *jobDetails) {
 	j.Workers, j.Steps, j.Files, j.MoreFiles = d.workers.list(&d.report), d.steps, d.outputs, d.more
-	j.HasLogs = len(d.reads) > 0 || len(d.workers) > 0 || j.Job.Status.Done()
+	j.HasLogs = len(d.steps) == 0 && (len(d.reads) > 0 || len(d.workers) > 0 || j.Job.Status.Done()) // steps have logs of their own
 	j.HasPredictions = j.Job.IsBatch()
 	for _, p := range d.problems {
 		j.Problems = append(j.Problems, redacted(p))

@@ -144,8 +144,8 @@ func (d *jobDetails) readSteps(ctx context.Context, client *azmlbatch.Client, jo
 
 // readOutputs lists the files of the output.
 func (d *jobDetails) readOutputs(ctx context.Context, client *azmlbatch.Client, job azmlbatch.Job) error {
-	if !job.IsBatch() {
-		return nil
+	if endpoint, _ := startedBy(job); endpoint == "" {
+		return nil // only jobs of endpoints have outputs that the client can list
 	}
 	d.outputs, d.more = nil, false
 	for f, err := range client.Jobs().ListOutputs(ctx, job.Name) {

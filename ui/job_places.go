@@ -58,9 +58,9 @@ func newPlace(name string, value any) place {
 	return place{Name: name, Kind: "other", Text: redacted(fmt.Sprint(value))}
 }
 
-// logName is the name of a log from its URI; empty if it is not the URI of a log.
-func logName(uri string) string {
+// logOf is the run and the name of a log from its URI; empty if it is not the URI of a log.
+func logOf(uri string) (run, name string) {
 	_, rest, _ := strings.Cut(uri, "/ExperimentRun/dcid.")
-	_, name, _ := strings.Cut(rest, "/")
-	return name
+	run, name, _ = strings.Cut(rest, "/")
+	return run, name
 }

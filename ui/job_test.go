@@ -50,6 +50,7 @@ func TestFailedJob(t *testing.T) {
 	if strings.Contains(body, `data-live`) {
 		t.Error("the page of a job that has ended asks for updates")
 	}
+	p.showsCause(body, "IndexError: string index out of range")
 }
 
 func TestCompletedJob(t *testing.T) {

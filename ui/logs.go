@@ -51,7 +51,8 @@ func loadLogs(ctx context.Context, h *Handler, v visit) (view, error) {
 }
 
 // logsOf lists the logs of a job, or of a step of a pipeline, and says whether they are complete. A job
-// whose script has not started has none.
+// whose script has not started has none. Of a step the service tells no status here, so that its logs
+// count as complete: they are as they were when the page was opened.
 func (h *Handler) logsOf(ctx context.Context, job string) ([]azmlbatch.JobLog, bool, error) {
 	j, err := h.client.Jobs().Get(ctx, job)
 	if err != nil {
@@ -67,7 +68,7 @@ func (h *Handler) logsOf(ctx context.Context, job string) ([]azmlbatch.JobLog, b
 		}
 		logs = append(logs, l)
 	}
-	return logs, j.Status.Done(), nil
+	return logs, j.Status.Done() || j.Status == "", nil
 }
 
 // newLogFolder makes the tree of the files below a folder.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -150,4 +151,17 @@ func folder(t *testing.T, names ...string) string {
 		}
 	}
 	return dir
+}
+
+// causeLink is the link from a failed job to the log that says why.
+var causeLink = regexp.MustCompile(`<a href="([^"]+)">The log that says so</a>`)
+
+// showsCause follows that link to a log that has the text.
+func (p *testPage) showsCause(body, text string) {
+	p.t.Helper()
+	m := causeLink.FindStringSubmatch(body)
+	if m == nil {
+		p.t.Fatalf("there is no link to the log of the cause:\n%s", body)
+	}
+	p.shows(html.UnescapeString(m[1]), text)
 }
