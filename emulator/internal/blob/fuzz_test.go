@@ -2,6 +2,7 @@ package blob
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -111,4 +112,73 @@ func FuzzRange(f *testing.F) {
 			t.Errorf("%q of %d bytes = %d bytes from %d", text, size, n, off)
 		}
 	})
+}
+
+// FuzzRequests: whatever comes in with a good token, the answer is whole, no caller's mistake is
+// the service's, and a blob that is leased for ever stays as it is unless the lease is named or
+// broken, or the container deleted.
+func FuzzRequests(f *testing.F) {
+	for _, seed := range []struct{ method, path, query, headers, body string }{
+		{"PUT", "/there", "", "x-ms-blob-type: BlockBlob\nIf-None-Match: *", "clay"},
+		{"PUT", "/there", "comp=lease", "x-ms-lease-action: acquire\nx-ms-lease-duration: 15\nx-ms-proposed-lease-id: 8d1b3c8e-1b1f-4f0e-9d0e-3a1f8f1c2d3e", ""},
+		{"PUT", "/there", "comp=lease", "x-ms-lease-action: break\nx-ms-lease-break-period: 60", ""},
+		{"PUT", "/there", "comp=lease", "x-ms-lease-action: change\nx-ms-lease-id: {00000000-0000-0000-0000-000000000000}", ""},
+		{"PUT", "", "restype=container&comp=lease", "x-ms-lease-action: renew\nx-ms-lease-id: 1", ""},
+		{"PUT", "/new", "comp=block&blockid=YQ==", "", "slip"},
+		{"PUT", "/new", "comp=blocklist", "x-ms-blob-content-md5: x", "<BlockList><Latest>YQ==</Latest></BlockList>"},
+		{"PUT", "/log", "", "x-ms-blob-type: AppendBlob", ""},
+		{"PUT", "/log", "comp=appendblock", "x-ms-blob-condition-appendpos: 0", "a"},
+		{"PUT", "/there", "comp=metadata", "x-ms-meta-a: b", ""},
+		{"GET", "/there", "", "x-ms-range: bytes=1-", ""},
+		{"HEAD", "/there", "", "If-Match: \"0x1\"", ""},
+		{"DELETE", "/there", "", "x-ms-delete-snapshots: include", ""},
+		{"GET", "", "restype=container&comp=list&prefix=a&maxresults=-1&delimiter=/", "", ""},
+		{"DELETE", "", "restype=container", "", ""},
+		{"POST", "", "restype=service&comp=userdelegationkey", "", "<KeyInfo><Start>2026-03-26T18:00:00Z</Start><Expiry>2026-03-27T18:00:00Z</Expiry></KeyInfo>"},
+	} {
+		f.Add(seed.method, seed.path, seed.query, seed.headers, seed.body)
+	}
+	f.Fuzz(func(t *testing.T, method, path, query, headers, body string) {
+		u, err := url.ParseRequestURI("/" + testContainer + path)
+		if err != nil || method == "" || strings.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+			t.Skip("net/http passes on no such request")
+		}
+		u.RawQuery = query
+		s := newTestService(t, "", at(testTime))
+		put(t, s, "there", "secret clay")
+		const there = "/" + testContainer + "/there"
+		const lease = "5f0c2f0a-9a55-4b43-8f5e-0d2f6a7b8c9d"
+		leased := send(t, s, http.MethodPut, &url.URL{Path: there, RawQuery: "comp=lease"}, "x-ms-lease-action: acquire\nx-ms-lease-duration: -1\nx-ms-proposed-lease-id: "+lease, "")
+		if leased.Code != http.StatusCreated {
+			t.Fatalf("lease: %d %s", leased.Code, leased.Body)
+		}
+		w := send(t, s, method, u, headers, body)
+		if w.Code < 200 || w.Code > 599 || w.Code == http.StatusInternalServerError {
+			t.Errorf("%s %s?%s with %q: %d %s", method, path, query, headers, w.Code, w.Body)
+		}
+		if w.Code >= 400 && w.Header().Get("x-ms-error-code") == "" {
+			t.Errorf("%s %s?%s with %q: %d without a code", method, path, query, headers, w.Code)
+		}
+		if path == "" && method == http.MethodDelete {
+			return // its container goes all the same
+		}
+		free := strings.Contains(strings.ToLower(headers), "break") || strings.Contains(strings.ToLower(headers), lease)
+		if got := send(t, s, http.MethodGet, &url.URL{Path: there}, "", ""); !free && got.Body.String() != "secret clay" {
+			t.Errorf("%s %s?%s with %q changed a leased blob: %d %s", method, path, query, headers, got.Code, got.Body)
+		}
+	})
+}
+
+// send sends a request with a good token and one header a line.
+func send(t *testing.T, s *Service, method string, u *url.URL, headers, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", strings.NewReader(body))
+	req.Method, req.URL, req.Host = method, u, testHost
+	for line := range strings.Lines(headers) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		req.Header.Set(name, value)
+	}
+	req.Header.Set("Authorization", "Bearer "+goodToken)
+	req.Header.Set("x-ms-version", "2024-08-04")
+	return newAnswer(s, req)
 }
