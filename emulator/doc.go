@@ -66,6 +66,8 @@
 //   - Online endpoints, queues, tables, files and data lakes are not played; neither are copies,
 //     snapshots and versions of blobs. A request that is not played is answered as such, with a
 //     warning in the log.
-//   - An mltable is a folder with a file MLTable to the steps of a pipeline; nobody evaluates it.
+//   - An mltable is a folder with a file MLTable to the commands of a pipeline, which can read it
+//     with the Python package mltable. To a parallel step it is the files that it names: one with
+//     transformations is refused. As in Azure, a deployment of a model takes none.
 //   - [PaceReal] applies to operations only; a job takes as long as its script.
 package emulator

@@ -21,9 +21,9 @@ const (
 // runParallel runs a parallel step with the engine of batch scoring, which is the same in Azure.
 //
 // Its input is one folder of files, each an item. Not evidenced: whether files of sub-folders are
-// items; as in batch scoring they are not here. Rows of an mltable are not items here.
+// items; as in batch scoring they are not here. Of an mltable the items are the files that it names.
 func (t *task) runParallel(ctx context.Context, environment *scoring.Environment, news chan<- struct{}) error {
-	job, err := t.parallelJob()
+	job, err := t.parallelJob(ctx)
 	if err != nil {
 		return failf("The step %s cannot run: %v.", t.name, err)
 	}
@@ -40,9 +40,9 @@ func (t *task) runParallel(ctx context.Context, environment *scoring.Environment
 	return taskFailure(err)
 }
 
-func (t *task) parallelJob() (scoring.Job, error) {
+func (t *task) parallelJob(ctx context.Context) (scoring.Job, error) {
 	task := store.Object(t.spec, "task")
-	input, err := t.bound("input_data", scalarText(t.spec["input_data"]), t.inputTexts)
+	input, err := t.parallelInput(ctx)
 	if err != nil {
 		return scoring.Job{}, err
 	}
@@ -68,6 +68,19 @@ func (t *task) parallelJob() (scoring.Job, error) {
 		return job, err
 	}
 	return job, t.chooseRows(&job, scalarText(task["append_row_to"]))
+}
+
+// parallelInput is the file or folder of the items.
+func (t *task) parallelInput(ctx context.Context) (string, error) {
+	text := scalarText(t.spec["input_data"])
+	input, err := t.bound("input_data", text, t.inputTexts)
+	if err != nil {
+		return "", err
+	}
+	if t.inputs[expression.FindStringSubmatch(text)[2]].kind == "mltable" {
+		return t.mltableItems(ctx, input)
+	}
+	return input, nil
 }
 
 // arguments splits the arguments of the script at blanks, before the values come in: paths may have
