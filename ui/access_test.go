@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
@@ -82,6 +84,18 @@ func TestWhoMayLook(t *testing.T) {
 				t.Error("the page shows a secret")
 			}
 		})
+	}
+}
+
+func TestNewRefusesMistakes(t *testing.T) {
+	client := emulator.NewClient(t, nil)
+	for name, make := range map[string]func() (*Handler, error){
+		"no client":         func() (*Handler, error) { return New(nil, nil) },
+		"negative interval": func() (*Handler, error) { return New(client, &Options{Interval: -1}) },
+	} {
+		if h, err := make(); h != nil || !errors.As(err, new(*azmlbatch.ArgumentError)) {
+			t.Errorf("%s: %v, %v, want an ArgumentError", name, h, err)
+		}
 	}
 }
 

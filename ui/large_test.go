@@ -105,7 +105,7 @@ func (anyToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Ac
 }
 
 // newTestClient is a client over a transport.
-func newTestClient(t *testing.T, transport policy.Transporter) *azmlbatch.Client {
+func newTestClient(t testing.TB, transport policy.Transporter) *azmlbatch.Client {
 	t.Helper()
 	client, err := azmlbatch.NewClient(azmlbatch.Workspace{SubscriptionID: "s", ResourceGroup: "g", Name: "w"}, anyToken{},
 		&azmlbatch.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: transport}})
@@ -204,4 +204,60 @@ func TestNewJobsComeFirst(t *testing.T) {
 			t.Errorf("with %d jobs (-want +got):\n%s", jobs, diff)
 		}
 	}
+}
+
+// BenchmarkTenThousandJobs is the first view of a workspace with so many jobs, and one that looks at all
+// of them, by a handler that has seen none before.
+func BenchmarkTenThousandJobs(b *testing.B) {
+	client := newTestClient(b, &largeWorkspace{jobs: 10_000, pageSize: 50})
+	for name, views := range map[string]int{"first": 1, "all": 20} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				x := newJobIndex(b.Context(), client)
+				for range views {
+					query := jobQuery{}
+					if views > 1 {
+						query.Endpoint = "nobody"
+					}
+					if _, err := x.find(b.Context(), query, 0, jobsPerPage); err != nil {
+						b.Fatal(err)
+					}
+				}
+				x.close(b.Context())
+			}
+		})
+	}
+}
+
+// BenchmarkGigabyteLog is a view of the end of a log of 1 GiB, without and with the lines of the first
+// 64 MiB counted, and a search through as much.
+func BenchmarkGigabyteLog(b *testing.B) {
+	l := &hugeLog{size: 1 << 30, text: numbered}
+	jobs := newTestClient(b, l).Jobs()
+	last := partsOf(l.size) - 1
+	b.Run("end", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := readPart(b.Context(), jobs, l.log(), last); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("count", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := countLines(b.Context(), jobs, l.log(), []int{0}, last); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("search", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := searchLog(b.Context(), jobs, l.log(), "no such text", 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

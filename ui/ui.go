@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -56,7 +57,8 @@ type Handler struct {
 	now    func() time.Time
 }
 
-// New returns the page of the client's workspace. It sends nothing.
+// New returns the page of the client's workspace. It sends nothing. Nil options mean the defaults. A nil
+// client or a negative interval is an [*azmlbatch.ArgumentError].
 func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
 	if client == nil {
 		return nil, &azmlbatch.ArgumentError{Operation: "make the page", Argument: "client", Problem: "is nil; make one with NewClient"}
@@ -65,10 +67,11 @@ func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
 	if options != nil {
 		h.options = *options
 	}
-	h.options.ReadOnly = h.options.ReadOnly || client.ReadOnly()
-	if h.options.Interval <= 0 {
-		h.options.Interval = defaultInterval
+	if h.options.Interval < 0 {
+		return nil, &azmlbatch.ArgumentError{Operation: "make the page", Argument: "Interval", Problem: "is negative", Remedy: "0 means two seconds"}
 	}
+	h.options.Interval = cmp.Or(h.options.Interval, defaultInterval)
+	h.options.ReadOnly = h.options.ReadOnly || client.ReadOnly()
 	h.options.Prefix = strings.TrimSuffix("/"+strings.Trim(h.options.Prefix, "/"), "/")
 	views, err := newRenderer(h.options.Prefix)
 	if err != nil {
@@ -101,8 +104,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.routes.ServeHTTP(w, r)
 }
 
-// Close ends the updates of open pages and waits until nothing runs any more. Requests after it are
-// answered still, but no page updates itself. Closing twice is not an error.
+// Close ends the updates of open pages and waits until nothing runs any more. Later requests may fail.
+// Closing twice is not an error.
 func (h *Handler) Close() error {
 	h.hub.close()
 	h.jobs.close(context.Background())
