@@ -27,7 +27,7 @@ func killRounds() int {
 	if n, err := strconv.Atoi(os.Getenv("AZMLBATCH_KILL_ROUNDS")); err == nil {
 		return n
 	}
-	return 4
+	return 2
 }
 
 // victim is what a child process does.
