@@ -17,6 +17,7 @@ var pages = []page{
 	jobPage,
 	predictionsPage,
 	inputPage,
+	inputsPage,
 	logsPage,
 	logPage,
 	cancelPage,
