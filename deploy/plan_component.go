@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -184,11 +185,42 @@ func (i *componentItem) plan(ctx context.Context) (Change, error) {
 	if err != nil {
 		return newChange(i.of), err
 	}
-	if i.have != nil && i.have.Properties[specHashProperty] == "" { // made by another tool: nothing tells what it does
+	foreign := i.have != nil && i.have.Properties[specHashProperty] == "" // made by another tool: nothing tells what it does
+	same := foreign && i.of.version != "" && i.looksLike(i.have.Spec)
+	switch {
+	case same:
+		i.have.Properties = withProperty(i.have.Properties, specHashProperty, hash)
+	case foreign:
 		i.have.Properties = withProperty(i.have.Properties, specHashProperty, "unknown")
 	}
 	i.want.Properties = withProperty(i.want.Properties, specHashProperty, hash)
-	return i.assetItem.plan(ctx)
+	c, err := i.assetItem.plan(ctx)
+	if same {
+		c.Notes = append(c.Notes, "another tool has registered this version, and versions do not change: it is taken as it is")
+	}
+	return c, err
+}
+
+// looksLike reports whether a specification has the same type and command, and inputs and outputs of
+// the same names. More of what the service answers cannot be compared.
+func (i *componentItem) looksLike(spec json.RawMessage) bool {
+	var theirs map[string]any
+	if json.Unmarshal(spec, &theirs) != nil {
+		return false
+	}
+	for _, member := range []string{"type", "command"} {
+		if fmt.Sprint(i.spec[member]) != fmt.Sprint(theirs[member]) {
+			return false
+		}
+	}
+	for _, member := range []string{"inputs", "outputs"} {
+		ours, _ := i.spec[member].(map[string]any)
+		have, _ := theirs[member].(map[string]any)
+		if !slices.Equal(slices.Sorted(maps.Keys(ours)), slices.Sorted(maps.Keys(have))) {
+			return false
+		}
+	}
+	return true
 }
 
 // request is the component as az ml sends it (test_component_update_code, 2026): code and the

@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -120,6 +121,32 @@ func TestComponentOfAnOldVersion(t *testing.T) {
 	want := `Spec cannot change in a version that exists; write another Version, or leave it out for the next one`
 	if diff := cmp.Diff(want, obstacle(plan(t, client, spec, nil), `component "count:1"`)); diff != "" {
 		t.Errorf("obstacle (-want +got):\n%s", diff)
+	}
+}
+
+// TestComponentOfAnotherTool: a version that az ml has registered is taken as it is, if it looks the same; its own version is what a
+// new specification needs.
+func TestComponentOfAnotherTool(t *testing.T) {
+	files(t, map[string]string{"step/run.py": "print(1)\n"})
+	client, _ := newClient(t)
+	const theirs = `{"type":"command","command":"python run.py","inputs":{"data":{"type":"uri_folder"}},"outputs":{}}`
+	if _, err := client.Components().CreateOrUpdate(t.Context(), "count", azmlbatch.Component{Version: "3", Spec: []byte(theirs)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ version, spec, want string }{
+		"the same":     {"3", theirs, "= component \"count:3\": leave\n    (another tool has registered this version, and versions do not change: it is taken as it is)\n"},
+		"a new number": {"4", theirs, "+ component \"count:4\": create version 4\n"},
+		"no number":    {"", theirs, "+ component \"count\": create version TIME\n    Spec: \"another specification\" → \"that of the Spec\"\n"},
+		"another command": {"3", strings.Replace(theirs, "run.py", "fast.py", 1),
+			"! component \"count:3\": change\n    Spec: \"another specification\" → \"that of the Spec\"\n    Spec cannot change in a version that exists; write another Version, or leave it out for the next one\n"},
+		"another input": {"3", strings.Replace(theirs, `"data"`, `"images"`, 1),
+			"! component \"count:3\": change\n    Spec: \"another specification\" → \"that of the Spec\"\n    Spec cannot change in a version that exists; write another Version, or leave it out for the next one\n"},
+	} {
+		spec := deploy.Spec{Components: []azmlbatch.Component{{Name: "count", Version: test.version, Spec: []byte(test.spec)}}}
+		got := regexp.MustCompile(`version \d{4}-[\d-]+`).ReplaceAllString(plan(t, client, spec, nil).List[0].String(), "version TIME")
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
