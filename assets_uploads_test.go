@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -450,5 +451,61 @@ func TestUploadsCheckFirst(t *testing.T) {
 				t.Errorf("upload of %s %q, version %q: %v, want a mistake in %s", kind, tt.name, tt.version, err, tt.argument)
 			}
 		}
+	}
+}
+
+func TestUploadOutcomeReads(t *testing.T) {
+	for o, want := range map[UploadOutcome]string{{}: "", {Reused: true}: "reused", {Registered: true}: "registered", {true, true}: "reused and registered"} {
+		if got := o.String(); got != want {
+			t.Errorf("%#v = %q, want %q", o, got, want)
+		}
+	}
+}
+
+// TestUploadCodeBesideOthers: what else can happen between the search and the registration.
+func TestUploadCodeBesideOthers(t *testing.T) {
+	taken := answer(409, `{"error":{"code":"Conflict","message":"Asset paths cannot be updated."}}`)
+	refused := answer(403, `{"error":{"code":"AuthorizationFailed","message":"no"}}`)
+	const found, next, pend, put1, put2 = "GET /codes/score/versions", "GET /codes/score", "POST /codes/score/versions/1/startPendingUpload",
+		"PUT /codes/score/versions/1", "PUT /codes/score/versions/2"
+	none, first := answer(200, `{"value":[]}`), answer(200, `{"properties":{"nextVersion":"1"}}`)
+	tests := []struct {
+		name    string
+		answers map[string]http.HandlerFunc
+		version string // of the options
+		want    string // name and version, or the error
+	}{
+		{"a neighbour takes the version", map[string]http.HandlerFunc{put1: taken, put2: answer(201, codeVersion("score", "2")),
+			next: inTurn(first, answer(200, `{"properties":{"nextVersion":"2"}}`))}, "", "score:2"},
+		{"a given version is taken", map[string]http.HandlerFunc{put1: taken}, "1", "Asset paths cannot be updated"},
+		{"the search is refused", map[string]http.HandlerFunc{found: refused}, "", "403 AuthorizationFailed"},
+		{"the next version is refused", map[string]http.HandlerFunc{next: refused}, "", "403 AuthorizationFailed"},
+		{"the container is refused", map[string]http.HandlerFunc{pend: refused}, "", "403 AuthorizationFailed"},
+		{"the registration is refused", map[string]http.HandlerFunc{put1: refused}, "", "403 AuthorizationFailed"},
+		{"an answer without a container", map[string]http.HandlerFunc{pend: answer(200, `{"blobReferenceForConsumption":{"credential":{"sasUri":"https://x/?sig=s"}}}`)}, "", "names no container"},
+		{"an answer without a signature", map[string]http.HandlerFunc{pend: answer(200, `{"blobReferenceForConsumption":{"blobUri":"https://x/c"}}`)}, "", "names no container"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			service := &fakeService{answers: map[string]http.HandlerFunc{found: none, next: first, pend: answer(200, signedCode)}}
+			maps.Copy(service.answers, tt.answers)
+			got, err := uploadClient(t, service).Codes().Upload(t.Context(), "score", storeFiles(t, map[string]string{"score.py": "x"}), &UploadCodeOptions{Code: Code{Version: tt.version}})
+			if err == nil && got.Name+":"+got.Version != tt.want || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Upload = %s:%s, %v; want %s", got.Name, got.Version, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestDownloadOfAVersionWithoutFiles is a mistake of the caller.
+func TestDownloadOfAVersionWithoutFiles(t *testing.T) {
+	service := &fakeService{answers: map[string]http.HandlerFunc{"GET /environments/glaze/versions/1": answer(200, `{"name":"1","properties":{"image":"i"}}`)}}
+	_, err := service.client(t).Environments().Download(t.Context(), "glaze", "1", t.TempDir(), nil)
+	var bad *ArgumentError
+	if !errors.As(err, &bad) || bad.Argument != "version" || !strings.Contains(bad.Problem, "no files") {
+		t.Errorf("Download = %v, want a mistake in version", err)
+	}
+	if _, err := service.client(t).Environments().Download(t.Context(), "glaze", "2", t.TempDir(), nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Download of a missing version = %v, want ErrNotFound", err)
 	}
 }

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -194,5 +195,20 @@ func TestComputeCalls(t *testing.T) {
 	}
 	if _, err := computes.Get(t.Context(), "none"); !isError(err, ErrNotFound) {
 		t.Errorf("Get of a missing one = %v, want ErrNotFound", err)
+	}
+}
+
+// TestNodeCountsAtTheirBounds: a cluster may keep as many nodes as it may have.
+func TestNodeCountsAtTheirBounds(t *testing.T) {
+	tests := []struct {
+		minNodes, maxNodes int
+		argument           string // "" for none
+	}{{0, 1, ""}, {1, 1, ""}, {4, 4, ""}, {-1, 1, "MinNodes"}, {0, 0, "MaxNodes"}, {2, 1, "MaxNodes"}}
+	for _, tt := range tests {
+		err := checkNodes(operation{"scale", "compute", "kilns"}, "", tt.minNodes, tt.maxNodes)
+		var bad *ArgumentError
+		if tt.argument == "" && err != nil || tt.argument != "" && (!errors.As(err, &bad) || bad.Argument != tt.argument) {
+			t.Errorf("%d to %d nodes: %v, want a mistake in %q", tt.minNodes, tt.maxNodes, err, tt.argument)
+		}
 	}
 }

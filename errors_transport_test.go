@@ -48,6 +48,9 @@ func TestAnswersOfTheTokenService(t *testing.T) {
 		"AADSTS500011": "this cloud has no such service", "AADSTS50049": "AZURE_AUTHORITY_HOST", "AADSTS50126": "the password", "AADSTS50057": "the account is disabled",
 		"AADSTS50076": "a second factor", "AADSTS50079": "a second factor", "AADSTS700082": "run az login again", "AADSTS70043": "run az login again",
 		"AADSTS50173": "run az login again", "AADSTS53003": "Conditional Access", "AADSTS53000": "Conditional Access", "AADSTS65001": "a consent",
+		"AADSTS700211": "no federated credential", "AADSTS700212": "no federated credential", "AADSTS90072": "az login --tenant", "AADSTS50078": "a second factor",
+		"AADSTS50158": "a second factor", "AADSTS70044": "run az login again", "AADSTS70008": "run az login again", "AADSTS53001": "Conditional Access refuses",
+		"AADSTS53002": "Conditional Access refuses", "AADSTS530034": "Conditional Access refuses", "AADSTS530035": "Conditional Access refuses",
 		"AADSTS50105": "assigned users", "AADSTS1234567": "https://login.microsoftonline.com/error explains the code",
 	}
 	for code, want := range tests {

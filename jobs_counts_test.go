@@ -130,6 +130,9 @@ func TestCounts(t *testing.T) {
 			"logs/job_progress_overview.2026022811.txt": "2026-02-28T11:11:55.543843 Processed 1 of 9 mini batches in 0:00:10. Estimate remaining 0:01:20.\n",
 			"logs/job_progress_overview.2026030111.txt": "2026-03-01T11:11:55.543843 No task has been processed yet.\n2026-03-01T11:12:05.543843 Processed 7 of 9 mini batches in 1:00:10. Estimate remaining 0:01:20.\n"},
 			JobCounts{-1, -1, -1, 9, 7}},
+		{"numbers that are no counts", "Running",
+			metrics(`{"key":"Failed Items","value":-1},{"key":"Total Items","value":1e300},{"key":"Remaining Items","value":40},{"key":"Total MiniBatches","value":3},{"key":"Remaining MiniBatches","value":4}`),
+			map[string]string{"logs/job_progress_overview.txt": "x Processed 7 of 9 mini batches in 1:00:10.\n"}, JobCounts{-1, -1, -1, 3, 0}},
 		{"metrics refused", "Completed", func(w http.ResponseWriter) { writeJSON(w, 403, `{"error":{"code":"UserError"}}`) },
 			map[string]string{"logs/job_progress_overview.txt": "x All 9 mini batches have been processed.\n"}, JobCounts{-1, -1, -1, 9, 9}},
 	}
@@ -272,5 +275,30 @@ func TestCountsThatCannotBeRead(t *testing.T) {
 	})
 	if counts, err := c.Jobs().Counts(t.Context(), "job-1"); !HasCode(err, "AuthorizationFailure") || counts != unknownCounts() {
 		t.Errorf("Counts = %v, %v, want the refusal", counts, err)
+	}
+}
+
+// TestCountsThatNeitherSourceHas: where neither source can be read, both errors are told.
+func TestCountsThatNeitherSourceHas(t *testing.T) {
+	s := newRunService(t)
+	s.metrics = func(w http.ResponseWriter) {
+		writeJSON(w, 403, `{"error":{"code":"UserError","message":"no metrics for you"}}`)
+	}
+	s.logs = map[string]string{miniBatchReport: report}
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Host == "acc.blob.core.windows.net" && r.URL.Query().Get("comp") == "" {
+			w.Header().Set("x-ms-error-code", "BlobArchived")
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+	counts, err := c.Jobs().Counts(t.Context(), "job-1")
+	if counts != unknownCounts() || !HasCode(err, "BlobArchived") || !strings.Contains(err.Error(), "reading the metrics failed: ") || !strings.Contains(err.Error(), "no metrics for you") {
+		t.Errorf("Counts = %+v, %v", counts, err)
+	}
+	s.logs = map[string]string{"logs/job_progress_overview.txt": "x All 9 mini batches have been processed.\n"}
+	if _, err := c.Jobs().Counts(t.Context(), "job-1"); !HasCode(err, "BlobArchived") {
+		t.Errorf("Counts from an overview that is archived = %v", err)
 	}
 }

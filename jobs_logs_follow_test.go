@@ -298,3 +298,63 @@ func TestFollowLogsThatCannotBeRead(t *testing.T) {
 		})
 	}
 }
+
+// TestLogsRefused refuses each request of the calls that read logs: the calls give the refusal, once.
+func TestLogsRefused(t *testing.T) {
+	calls := map[string]func(JobsClient) []error{
+		"ListLogs": func(j JobsClient) (errs []error) {
+			for _, err := range j.ListLogs(t.Context(), "job-1") {
+				errs = append(errs, err)
+			}
+			return errs
+		},
+		"FollowLogs": func(j JobsClient) (errs []error) {
+			for _, err := range j.FollowLogs(t.Context(), "job-1", nil) {
+				errs = append(errs, err)
+			}
+			return errs
+		},
+		"Counts": func(j JobsClient) []error {
+			_, err := j.Counts(t.Context(), "job-1")
+			return []error{err}
+		},
+	}
+	parts := map[string]string{"the workspace": testWorkspaceID + "$", "the discovery": "/discovery$", "the steps": "/children$", "the datastore": "/workspaceartifactstore$",
+		"the list of logs": "comp=list"}
+	for name, call := range calls {
+		for what, part := range parts {
+			s := newRunService(t)
+			s.logs = map[string]string{stdoutLog: "one\n", miniBatchReport: report}
+			refused := 0
+			c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path+"$", part) || strings.Contains(r.URL.RawQuery, part) || strings.HasSuffix(r.URL.Path, "/listSecrets") {
+					refused++
+					w.Header().Set("x-ms-error-code", "AuthorizationFailed")
+					writeJSON(w, 403, `{"error":{"code":"AuthorizationFailed","message":"not for you"}}`)
+					return
+				}
+				s.ServeHTTP(w, r)
+			})
+			if got := call(c.Jobs()); refused == 0 || len(got) != 1 || !errors.Is(got[0], ErrForbidden) {
+				t.Errorf("%s where %s is refused %d times = %v, want one error that is ErrForbidden", name, what, refused, got)
+			}
+		}
+	}
+}
+
+// TestListLogsStops when the loop is left.
+func TestListLogsStops(t *testing.T) {
+	s := newRunService(t)
+	s.logs = map[string]string{"logs/a": "1", "logs/b": "2"}
+	var got []string
+	for l, err := range newTestClient(t, s.ServeHTTP).Jobs().ListLogs(t.Context(), "job-1") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, l.Name)
+		break
+	}
+	if diff := cmp.Diff([]string{"logs/a"}, got); diff != "" {
+		t.Errorf("logs (-want +got):\n%s", diff)
+	}
+}

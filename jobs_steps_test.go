@@ -36,3 +36,62 @@ func TestStepsOfOtherShapes(t *testing.T) {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }
+
+// runTree is run history: the children of each run, and the runs themselves.
+func runTree(t *testing.T, children, runs map[string]string) JobsClient {
+	t.Helper()
+	return newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		_, path, _ := strings.Cut(r.URL.Path, "/runs/")
+		name, list := strings.CutSuffix(path, "/children")
+		switch body, ok := runs[name]; {
+		case strings.HasSuffix(r.URL.Path, "/discovery"):
+			writeJSON(w, 200, `{"api":"https://r.api.azureml.ms"}`)
+		case r.URL.Path == testWorkspaceID:
+			writeJSON(w, 200, `{"properties":{"discoveryUrl":"https://r.api.azureml.ms/discovery"}}`)
+		case list && children[name] == "refused":
+			writeJSON(w, 403, `{"error":{"code":"UserError","message":"not for you"}}`)
+		case list:
+			writeJSON(w, 200, `{"value":[`+children[name]+`]}`)
+		case ok:
+			writeJSON(w, 200, body)
+		default:
+			writeJSON(w, 404, `{"error":{"code":"UserError","message":"no such run"}}`)
+		}
+	}).Jobs()
+}
+
+// TestStepOfAJob finds the step that runs the script, and the step that failed, by the steps of a job.
+func TestStepOfAJob(t *testing.T) {
+	const completed, failed = `","status":"Completed"}`, `","status":"Failed"}`
+	tests := []struct {
+		name           string
+		children, runs map[string]string
+		scoring        string // RunID, or the text of the error
+		failed         string
+	}{
+		{"the one that scores", map[string]string{"j": `{"runId":"a` + failed + `,{"runId":"b","properties":{"azureml.moduleName":"batchscoring"}}`}, nil, "b", "b"},
+		{"the only one", map[string]string{"j": `{"runId":"a` + failed}, nil, "a", "a"},
+		{"several", map[string]string{"j": `{"runId":"a` + completed + `,{"runId":"b` + failed}, nil, "no step called batchscoring", "b"},
+		{"several that completed", map[string]string{"j": `{"runId":"a` + completed + `,{"runId":"b` + completed}, nil, "no step called batchscoring", "no step called batchscoring"},
+		{"a pipeline within", map[string]string{"j": `{"runId":"a` + completed + `,{"runId":"b` + failed, "b": `{"runId":"c` + failed + `,{"runId":"d` + completed}, nil,
+			"no step called batchscoring", "c"},
+		{"a pipeline within that is not shown", map[string]string{"j": `{"runId":"a` + completed + `,{"runId":"b` + failed, "b": "refused"}, nil, "no step called batchscoring", "b"},
+		{"a command job", nil, map[string]string{"j": `{"runId":"j","runType":"azureml.StepRun"}`}, "j", "j"},
+		{"a pipeline that has not started", nil, map[string]string{"j": `{"runId":"j","runType":"azureml.PipelineRun"}`}, "no step called batchscoring", "no step called batchscoring"},
+		{"a run that says nothing", nil, map[string]string{"j": `{"runId":"j"}`}, "no step called batchscoring", "no step called batchscoring"},
+		{"a run that is no JSON", nil, map[string]string{"j": `[]`}, "not the JSON that was expected", "not the JSON that was expected"},
+		{"no run", nil, nil, "no such run", "no such run"},
+		{"refused", map[string]string{"j": "refused"}, nil, "not for you", "not for you"},
+	}
+	for _, tt := range tests {
+		j := runTree(t, tt.children, tt.runs)
+		step, err := j.scoringStep(t.Context(), "j")
+		if err == nil && step.RunID != tt.scoring || err != nil && !strings.Contains(err.Error(), tt.scoring) {
+			t.Errorf("%s: scoring step %q, %v; want %s", tt.name, step.RunID, err, tt.scoring)
+		}
+		step, err = j.failedStep(t.Context(), "j")
+		if err == nil && step.RunID != tt.failed || err != nil && !strings.Contains(err.Error(), tt.failed) {
+			t.Errorf("%s: failed step %q, %v; want %s", tt.name, step.RunID, err, tt.failed)
+		}
+	}
+}

@@ -402,3 +402,38 @@ func TestSchedulesOfPolls(t *testing.T) {
 		}
 	}
 }
+
+// TestPollerBeforeAndAfterItsEnd: before the end there is no result; after it nothing is sent.
+func TestPollerBeforeAndAfterItsEnd(t *testing.T) {
+	handler, got := script(t,
+		answer(201, `{"name":"digits"}`, "Azure-AsyncOperation", operationURL),
+		answer(200, `{"status":"Running"}`),
+		answer(200, `{"status":"Failed","error":{"code":"QuotaExceeded","message":"no cores"}}`))
+	p, err := newTestClient(t, handler).Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Poll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Result(); err == nil || err.Error() != `azmlbatch: create endpoint "digits": not done yet; poll first` {
+		t.Errorf("Result before the end = %v", err)
+	}
+	_, failed := p.Poll(t.Context())
+	if !HasCode(failed, "QuotaExceeded") || !p.Done() {
+		t.Fatalf("Poll = %v, want the operation's failure", failed)
+	}
+	sent := len(*got)
+	if progress, err := p.Poll(t.Context()); err != failed || progress.Polls != 2 || progress.Status != "Failed" { //nolint:errorlint // the same error
+		t.Errorf("Poll after the end = %+v, %v, want %v again", progress, err, failed)
+	}
+	if _, err := p.Result(); err != failed { //nolint:errorlint // the same error
+		t.Errorf("Result after the end = %v, want %v", err, failed)
+	}
+	if _, err := p.ResumeToken(); err == nil || err.Error() != `azmlbatch: create endpoint "digits": done already; there is nothing to resume` {
+		t.Errorf("ResumeToken after the end = %v", err)
+	}
+	if len(*got) != sent {
+		t.Errorf("%d requests after the end", len(*got)-sent)
+	}
+}

@@ -260,3 +260,17 @@ func TestRowTagsNeedColumns(t *testing.T) {
 	}
 	check(t, "a.png 0.5\n", nil, []partly{{Name: "a.png", Score: 0.5}})
 }
+
+// TestEndpointOfAJob: the description names it, whatever the experiment is called.
+func TestEndpointOfAJob(t *testing.T) {
+	for _, tt := range []struct{ description, experiment, want string }{
+		{"Batch inference. endpoint: digits, deployment: blue", "mine", "digits"},
+		{"endpoint: digits", "mine", "digits"},
+		{"a description of one's own", "digits", "digits"},
+		{"", "", ""},
+	} {
+		if got := (Job{Description: tt.description, ExperimentName: tt.experiment}).endpoint(); got != tt.want {
+			t.Errorf("description %q, experiment %q: endpoint %q, want %q", tt.description, tt.experiment, got, tt.want)
+		}
+	}
+}

@@ -3,7 +3,9 @@ package azmlbatch
 import (
 	stdcmp "cmp"
 	"context"
+	"crypto/x509"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+	"github.com/azmlbatch/azmlbatch/internal/transfer"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -238,5 +241,77 @@ func TestBrokenConnectionDoesNotShowTheSignature(t *testing.T) {
 		if strings.Contains(err.Error(), "hush") {
 			t.Errorf("%T shows the signature: %v", err, err)
 		}
+	}
+}
+
+// TestContainerRemedies: each code that concerns a whole container or account has its remedy, and
+// stops a transfer.
+func TestContainerRemedies(t *testing.T) {
+	for code, want := range map[string]string{
+		"ContainerNotFound": "does not exist", "FilesystemNotFound": "does not exist", "ContainerBeingDeleted": "is being deleted",
+		"ContainerDisabled": "is disabled", "AccountIsDisabled": "is disabled", "AccountBeingCreated": "is being created",
+	} {
+		got := containerRemedy(&Error{Codes: []string{code}})
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: remedy %q, want %q in it", code, got, want)
+		}
+		if !slices.Contains(containerCodes, code) {
+			t.Errorf("%s does not stop a transfer", code)
+		}
+	}
+	if got := containerRemedy(&Error{Codes: []string{"BlobNotFound"}}); got != "" {
+		t.Errorf("BlobNotFound: remedy %q, want none", got)
+	}
+}
+
+// TestFailuresOfATransfer: what each answer of storage means for the file, and for the transfer.
+func TestFailuresOfATransfer(t *testing.T) {
+	c := newTestClient(t, func(http.ResponseWriter, *http.Request) {})
+	s := c.newBlobStore(operation{"upload", "path", "x"}, place{host: "acc.blob.core.windows.net", container: "con"}, StorageCredentialAuto)
+	coded := func(status int, code string) error { return &Error{StatusCode: status, Codes: []string{code}} }
+	busy := &Error{StatusCode: 503, Codes: []string{"ServerBusy"}, Err: &azcore.ResponseError{RawResponse: &http.Response{Header: http.Header{"Retry-After": {"7"}}}}}
+	type meaning struct {
+		Stop, Retry, Throttled bool
+		After                  time.Duration
+	}
+	tests := []struct {
+		name string
+		err  error
+		want meaning
+	}{
+		{"no answer", &Error{Err: io.ErrUnexpectedEOF}, meaning{Retry: true}},
+		{"no token", &Error{Err: &tokenError{errors.New("expired")}}, meaning{Stop: true}},
+		{"a certificate of nobody", &Error{Err: x509.UnknownAuthorityError{}}, meaning{Stop: true}},
+		{"a certificate of another host", &Error{Err: x509.HostnameError{Certificate: new(x509.Certificate)}}, meaning{Stop: true}},
+		{"no secrets", &Error{Err: errNoSecrets}, meaning{Stop: true}},
+		{"unauthorized", coded(401, "NoAuthenticationInformation"), meaning{Stop: true}},
+		{"forbidden", coded(403, "AuthorizationPermissionMismatch"), meaning{Stop: true}},
+		{"no container", coded(404, "ContainerNotFound"), meaning{Stop: true}},
+		{"content damaged", coded(400, "Md5Mismatch"), meaning{Retry: true}},
+		{"content damaged, by CRC64", coded(400, "Crc64Mismatch"), meaning{Retry: true}},
+		{"busy", busy, meaning{Retry: true, Throttled: true, After: 7 * time.Second}},
+		{"throttled", coded(429, "TooManyRequests"), meaning{Retry: true, Throttled: true}},
+		{"broken", coded(500, "InternalError"), meaning{Retry: true}},
+		{"a bad name", coded(400, "InvalidUri"), meaning{}},
+	}
+	for _, tt := range tests {
+		err := s.failure(tt.err)
+		var f *transfer.Failure
+		var got meaning
+		if errors.As(err, &f) {
+			got = meaning{f.Stop, f.Retry, f.Throttled, f.After}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %v, (-want +got):\n%s", tt.name, err, diff)
+		}
+	}
+	if err := s.failure(coded(409, "BlobAlreadyExists")); !errors.Is(err, transfer.ErrExists) {
+		t.Errorf("a blob that exists: %v", err)
+	}
+	if err := s.failure(coded(400, "InvalidBlockList")); !errors.Is(err, transfer.ErrNoBlock) {
+		t.Errorf("a block that is gone: %v", err)
+	}
+	if err := s.failure(coded(409, "LeaseIdMissing")); errors.Is(err, transfer.ErrExists) {
+		t.Errorf("another conflict: %v", err)
 	}
 }

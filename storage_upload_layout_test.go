@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -209,5 +210,54 @@ func TestSignatureOfAnUploadShowsNowhere(t *testing.T) {
 	}
 	if storage.sent(http.MethodPut) > 1 || !strings.Contains(storage.requests[0].Query, "sig=hush") {
 		t.Errorf("requests %+v, want the signature to be used", storage.requests)
+	}
+}
+
+// TestOldUploadsOfALargeFile: of many old uploads only those are candidates whose first file has the
+// name and size; an error of a look at one is the upload's error.
+func TestOldUploadsOfALargeFile(t *testing.T) {
+	dir := storeFiles(t, map[string]string{"a.bin": ""})
+	if err := os.Truncate(filepath.Join(dir, "a.bin"), oldUploadProbe+1); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := scanLocal(operation{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := tree.OldUploadHash(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, complete := strings.Repeat("\x00", oldUploadProbe+1), map[string]string{"upload_status": "completed"}
+	at := func(hash string) string { return "/blobs/LocalUpload/" + hash + "/src/a.bin" }
+	other := strings.Repeat("0", len(old))
+	for _, tt := range []struct {
+		name    string
+		blobs   map[string]string
+		refuse  string // the upload whose marker is refused
+		reused  bool
+		problem string
+	}{
+		{"the same content", map[string]string{at(old): content, at(other): "x"}, "", true, ""},
+		{"others of another size", map[string]string{at(other): "x"}, "", false, ""},
+		{"others of the same size", map[string]string{at(other): content}, "", false, ""},
+		{"one that cannot be looked at", map[string]string{at(other): content}, other, false, "AuthorizationPermissionMismatch"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			storage := &fakeStorage{blobs: tt.blobs, metadata: map[string]map[string]string{at(old): complete, at(other): complete}}
+			storage.refuse = func(r *http.Request) (int, string) {
+				if tt.refuse != "" && r.URL.Path == at(tt.refuse) {
+					return 403, "AuthorizationPermissionMismatch"
+				}
+				return 0, ""
+			}
+			up, err := storageClient(t, storeService(blobstore), storage).Upload(t.Context(), dir, nil)
+			if tt.problem != "" && !HasCode(err, tt.problem) || tt.problem == "" && (err != nil || up.Reused != tt.reused) {
+				t.Errorf("Upload = %+v, %v; want reused %t, problem %q", up, err, tt.reused, tt.problem)
+			}
+			if sent := storage.sent(http.MethodPut); (sent == 0) != (tt.reused || tt.problem != "") {
+				t.Errorf("%d PUTs", sent)
+			}
+		})
 	}
 }
