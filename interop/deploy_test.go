@@ -67,6 +67,42 @@ environment:
   conda_file: conda.yml
 compute: azureml:batch-cluster
 `,
+	"count.yml": `$schema: https://azuremlschemas.azureedge.net/latest/commandComponent.schema.json
+name: count
+version: 1
+type: command
+inputs:
+  texts: {type: uri_folder}
+  sign: {type: string, default: "!"}
+outputs:
+  counts: {type: uri_folder}
+code: code
+environment: azureml:digits:22.04-py3
+command: python count.py ${{inputs.texts}} "${{inputs.sign}}" ${{outputs.counts}}
+`,
+	"flow.yml": `$schema: https://azuremlschemas.azureedge.net/latest/pipelineComponent.schema.json
+name: flow
+version: 2
+type: pipeline
+inputs:
+  texts: {type: uri_folder}
+outputs:
+  counts: {type: uri_folder}
+jobs:
+  count:
+    type: command
+    component: azureml:count:1
+    inputs: {texts: "${{parent.inputs.texts}}"}
+    outputs: {counts: "${{parent.outputs.counts}}"}
+`,
+	"pipeline.yml": `name: steps
+endpoint_name: digits
+type: pipeline
+component: azureml:flow:2
+settings:
+  continue_on_step_failure: false
+  default_compute: batch-cluster
+`,
 	"bare.yml":          "name: red\nendpoint_name: digits\ntype: model\nmodel:\n  path: mlflow\n  type: mlflow_model\ncompute: batch-cluster\n",
 	"model/weights.txt": "1 2 3\n",
 	"mlflow/MLmodel":    "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n",
@@ -105,7 +141,8 @@ func TestDeploymentOfAzureAIML(t *testing.T) {
 	})
 	cmd := exec.CommandContext(t.Context(), python, script, "compute=compute.yml", "model=model.yml", "environment=environment.yml",
 		"data=data.yml", "batch-endpoint=endpoint.yml", "batch-deployment=deployment.yml", "batch-deployment=inline.yml",
-		"batch-deployment=bare.yml", "batch-deployment=unnamed.yml")
+		"batch-deployment=bare.yml", "batch-deployment=unnamed.yml",
+		"component=count.yml", "component=flow.yml", "pipeline-deployment=pipeline.yml")
 	cmd.Env = append(os.Environ(), server.Env()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("azure-ai-ml: %v\n%s", err, out)
@@ -114,7 +151,7 @@ func TestDeploymentOfAzureAIML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := deploy.Read([]string{"compute.yml", "model.yml", "environment.yml", "data.yml", "endpoint.yml", "deployment.yml", "inline.yml", "bare.yml", "unnamed.yml"}, nil)
+	spec, err := deploy.Read([]string{"compute.yml", "model.yml", "environment.yml", "data.yml", "endpoint.yml", "deployment.yml", "inline.yml", "bare.yml", "unnamed.yml", "count.yml", "flow.yml", "pipeline.yml"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
