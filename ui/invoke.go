@@ -121,5 +121,9 @@ func invoke(ctx context.Context, h *Handler, r *http.Request) (string, error) {
 		return "", err
 	}
 	job, err := h.client.Endpoints().Invoke(ctx, r.PathValue("endpoint"), azmlbatch.Invocation{Deployment: o.Deployment, Input: input, Key: r.PostFormValue("key")})
-	return h.link("jobs", job.Name), err
+	if err != nil {
+		return "", err
+	}
+	h.appears(ctx, job.Name)
+	return h.link("jobs", job.Name), nil
 }
