@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -119,8 +120,7 @@ func compare(r *runner, row row) error {
 		wall = append(wall, float64(ours[i].Wall)/float64(theirs[i].Wall))
 		cpu = append(cpu, float64(ours[i].CPU)/float64(theirs[i].CPU))
 	}
-	m := median(wall)
-	row.print(medianWall(theirs), medianWall(ours), fmt.Sprintf("%.2f (%.2f to %.2f)", m, wall[0], wall[len(wall)-1]), fmt.Sprintf("%.2f", median(cpu)), ours)
+	row.print(medianWall(theirs), medianWall(ours), spread(wall), spread(cpu), ours)
 	return nil
 }
 
@@ -158,9 +158,8 @@ func perFile(r *runner, row row) error {
 		many, few = append(many, a), append(few, b)
 		ratios = append(ratios, float64(a.Wall)/float64(b.Wall)/n)
 	}
-	m := median(ratios)
-	row.print(medianWall(few), medianWall(many), fmt.Sprintf("%.2f (%.2f to %.2f)", m, ratios[0], ratios[len(ratios)-1]),
-		fmt.Sprintf("%.2f", float64(many[0].Counts.Requests)/float64(few[0].Counts.Requests)/n), many)
+	row.print(medianWall(few), medianWall(many), spread(ratios),
+		fmt.Sprintf("%.2f requests", float64(many[0].Counts.Requests)/float64(few[0].Counts.Requests)/n), many)
 	return nil
 }
 
@@ -180,6 +179,12 @@ func peak(r *runner, row row) error {
 	return nil
 }
 
+// spread shows the median of ratios, and the range.
+func spread(ratios []float64) string {
+	m := median(ratios)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", m, slices.Min(ratios), slices.Max(ratios))
+}
+
 func medianWall(all []measured) string {
 	var walls []time.Duration
 	for _, m := range all {
@@ -195,6 +200,6 @@ func (row row) print(theirs, ours, ratio, cpu string, all []measured) {
 		most = max(most, m.Peak)
 	}
 	counts := all[len(all)-1].Counts
-	fmt.Printf("| %-22s | %-32s | %9s | %9s | %-18s | %-22s | %-13s | %-6s | %-9d | %6d, %5d |\n",
+	fmt.Printf("| %-22s | %-32s | %9s | %9s | %-18s | %-22s | %-13s | %-21s | %-9d | %6d, %5d |\n",
 		row.name, row.against, theirs, ours, row.before, ratio, row.aim, cpu, most>>20, counts.Requests, counts.Puts)
 }
