@@ -1,0 +1,103 @@
+//go:build linux
+
+package scoring
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestFilesThatCannotBeUsed puts something else where the engine wants a file or a folder: each
+// call gives the error of the file system.
+func TestFilesThatCannotBeUsed(t *testing.T) {
+	dir := t.TempDir()
+	at := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
+	writeFile(t, at("file"), "x\n")
+	writeFile(t, at("model", "weights"), "x")
+	writeFile(t, at("mlflow", "MLmodel"), "flavors: {}")
+	writeFile(t, at("taken", "model"), "x")
+	writeFile(t, at("folder", "inner"), "x")
+	for link, target := range map[string]string{"dangling": "nowhere", "full": "/dev/full", "mlflow/gone": "nowhere"} {
+		if err := os.Symlink(target, at(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(at("fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	below := at("file", "below")
+	list := func(path string) error { _, err := listInput(t.Context(), path); return err }
+	tests := []struct {
+		name string
+		call func() error
+		want string
+	}{
+		{"the model's folder", func() error { return linkModel(t.Context(), at("model"), below) }, "not a directory"},
+		{"a model that is gone", func() error { return linkModel(t.Context(), at("none"), at("m1")) }, "no such file"},
+		{"a model whose place is taken", func() error { return linkModel(t.Context(), at("model"), at("taken")) }, "not a directory"},
+		{"a model of one file whose place is taken", func() error { return linkModel(t.Context(), at("file"), dir) }, "file exists"},
+		{"a file of an MLflow model that is gone", func() error { return linkModel(t.Context(), at("mlflow"), at("m2")) }, "no such file"},
+		{"content that is a folder", func() error { return linkContent(at("folder"), at("copy")) }, "is a directory"},
+		{"content into a folder that is gone", func() error { return linkContent(at("file"), at("none", "copy")) }, "no such file"},
+		{"content into something full", func() error { return linkContent("/proc/self/status", at("full")) }, "no space left"},
+		{"an input that is gone", func() error { return list(at("none")) }, "no such file"},
+		{"an input that is a pipe", func() error { return list(at("fifo")) }, "is neither a folder nor a file"},
+		{"rows that are gone", func() error { return joinParts(t.Context(), []part{{at("none"), 2}}) }, "no such file"},
+		{"rows that are a folder", func() error { return joinParts(t.Context(), []part{{at("folder"), 2}}) }, "is a directory"},
+		{"rows on a device", func() error { return joinParts(t.Context(), []part{{at("full"), 2}}) }, "invalid argument"},
+		{"further rows that are gone", func() error { return joinParts(t.Context(), []part{{at("file"), 2}, {at("none"), 2}}) }, "no such file"},
+		{"further rows that are a folder", func() error { return joinParts(t.Context(), []part{{at("file"), 2}, {at("folder"), 2}}) }, "is a directory"},
+		{"rows of a function", func() error { return newFuncWorker(nil, below, 0).load(t.Context()) }, "not a directory"},
+		{"a log below a file", func() error { _, err := newLogTree(below, time.Now); return err }, "not a directory"},
+		{"a log that is a folder", func() error {
+			if err := os.MkdirAll(at("logs", filepath.FromSlash(readmeFile)), 0o750); err != nil {
+				return err
+			}
+			_, err := newLogTree(at("logs"), time.Now)
+			return err
+		}, "is a directory"},
+		{"environments below a file", func() error { return (&venv{dir: filepath.Join(below, "v")}).build(t.Context()) }, "not a directory"},
+		{"a lock that is a folder", func() error {
+			if err := os.MkdirAll(at("cache", "v.lock"), 0o750); err != nil {
+				return err
+			}
+			return (&venv{dir: at("cache", "v")}).build(t.Context())
+		}, "is a directory"},
+	}
+	for _, tt := range tests {
+		if err := tt.call(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q in it", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestFilesAndTheContext: the listing of an input, the linking of a model and the wait for a lock
+// end with their context.
+func TestFilesAndTheContext(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "model", "weights"), "x")
+	stop := errors.New("stop")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stop)
+	if _, err := listInput(ctx, dir); !errors.Is(err, stop) {
+		t.Errorf("listInput = %v, want the cause", err)
+	}
+	if err := linkModel(ctx, filepath.Join(dir, "model"), filepath.Join(dir, "m")); !errors.Is(err, context.Canceled) {
+		t.Errorf("linkModel = %v, want context.Canceled", err)
+	}
+	v := &venv{dir: filepath.Join(dir, "v")}
+	held, err := v.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := v.build(ctx); !errors.Is(err, stop) {
+		t.Errorf("build beside a lock = %v, want the cause", err)
+	}
+}
