@@ -65,7 +65,7 @@ func loadJob(ctx context.Context, h *Handler, v visit) (view, error) {
 	data.addFailure(d)
 	data.addContents(d)
 	data.MayCancel = !job.Status.Done() && h.may(ctx, toCancel)
-	return view{title: data.Title, section: "Jobs", live: !job.Status.Done() || !d.whole(), data: data}, nil
+	return view{title: data.Title, section: "Jobs", live: !d.after || !d.whole(), data: data}, nil
 }
 
 func newJobView(job azmlbatch.Job, now time.Time) *jobView {

@@ -43,6 +43,7 @@ type jobDetails struct {
 	outputs  []azmlbatch.OutputFile
 	more     bool // there are further outputs
 	final    bool // all of it was read after the end of the job
+	after    bool // it was read after the end of the job, as far as it can be read
 	read     time.Time
 	problems []string // what could not be read, for people
 }

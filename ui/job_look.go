@@ -38,7 +38,7 @@ func (d *jobDetails) look(ctx context.Context, client *azmlbatch.Client, job azm
 		}
 	}
 	d.timeline.observe(now, d.counts, ended)
-	d.read = now
+	d.read, d.after = now, ended
 	d.final = ended && len(d.problems) == 0 && d.whole()
 	return nil
 }

@@ -156,3 +156,32 @@ func TestTracebackOfLibraries(t *testing.T) {
 		t.Errorf("lines are %q, want %q", strings.Join(got, " "), want)
 	}
 }
+
+// TestLastLookAtAJobIsAfterItsEnd has a job that ends while what was read of it a moment ago still counts
+// as new: the page goes on updating until it shows the end.
+func TestLastLookAtAJobIsAfterItsEnd(t *testing.T) {
+	last := make(chan bool)
+	scorer := func(ctx context.Context, files []string) ([]string, error) {
+		select {
+		case <-last:
+		case <-ctx.Done():
+		}
+		return score(ctx, files)
+	}
+	client, endpoint := emulator.NewEndpoint(t, emulator.Func(scorer), nil)
+	job := start(t, client, endpoint, "a.txt")
+	p := newTestPage(t, client, nil)
+	now := time.Now()
+	p.handler.now = func() time.Time { return now }
+	path := "/jobs/" + job.Name
+	p.get(path)
+	close(last)
+	if _, err := client.Jobs().Wait(t.Context(), job.Name, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantTexts(t, p.get(path), "Completed", `data-live="on"`)
+	now = now.Add(detailsStay)
+	if body := p.shows(path, "Completed", "1 of 1"); strings.Contains(body, "data-live") {
+		t.Errorf("the page of an ended job goes on updating:\n%s", body)
+	}
+}
