@@ -1,7 +1,10 @@
 package browser
 
 import (
+	"context"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -80,7 +83,7 @@ func TestFailedJobShowsItsTraceback(t *testing.T) {
 	}
 	s.picture()
 	s.checkEveryLook("job")
-	s.click(`#failure p a`)
+	s.click(`#failure a[href*="/logs/"]`)
 	s.waitFor(`location.pathname.includes("/logs/") && document.querySelector("main").innerText.includes("'twelve'")`)
 }
 
@@ -123,6 +126,35 @@ func TestPredictionsAndPicturesAppear(t *testing.T) {
 	s.checkEveryLook("input")
 	s.click(`section p a`)
 	s.waitForText("Rows 1 to 1 of 1; the filter takes these of 20")
+}
+
+// TestManyRowsAndPicturesInOneTab holds the page of 2,000 pictures and a million rows to what a tab can
+// bear: a part of the rows, and the pictures that are in sight.
+func TestManyRowsAndPicturesInOneTab(t *testing.T) {
+	const pictures, rowsOfEach = 2000, 500
+	s := newShop(t)
+	many := func(ctx context.Context, files []string) (rows []string, err error) {
+		for _, f := range files {
+			for i := range rowsOfEach {
+				rows = append(rows, fmt.Sprintf("%s %d", filepath.Base(f), i))
+			}
+		}
+		return rows, ctx.Err()
+	}
+	s.deploy("pots", emulator.Func(many), azmlbatch.Deployment{MiniBatchSize: 100})
+	files := map[string][]byte{}
+	for i := range pictures {
+		files[fmt.Sprintf("pot-%04d.png", i)] = pots(1)["pot-00.png"]
+	}
+	job := s.start("pots", files)
+	s.ended(job.Name)
+	s.visit("/jobs/" + job.Name + "/predictions")
+	s.waitForText("Counts of all 1\u202f000\u202f000 rows.")
+	s.waitFor(`document.querySelector("td.input img").naturalWidth === 64`)
+	if n := value[int](s.tab, `document.querySelectorAll("*").length`); n > 2000 {
+		t.Errorf("the page has %d elements", n)
+	}
+	s.screenshot("rows")
 }
 
 func TestInvokeAndCancel(t *testing.T) {
@@ -190,30 +222,49 @@ func TestDefaultIsSetAfterAsking(t *testing.T) {
 var hostile = []string{`<script>window.hacked=1<script>.txt`, `<img src=x onerror=window.hacked=1>.txt`, `"' onmouseover=window.hacked=1 x='.txt`,
 	`{{.}}&lt;b&gt;.txt`, "javascript:window.hacked=1", `..%2f..%2fetc.txt`, `$(window.hacked=1).csv`}
 
+// loud is a script that says the names of its files, and fails with them where %s is True.
+const loud = `import os
+
+def init():
+    pass
+
+def run(batch):
+    for path in batch:
+        print(path, flush=True)
+        if %s:
+            raise ValueError(path)
+    return [os.path.basename(path) for path in batch]
+`
+
 // TestHostileNamesStayText has them as files, in rows, in a log, in an error, in a tag and as names of
 // jobs.
 func TestHostileNamesStayText(t *testing.T) {
 	s := newShop(t)
-	const script = "import os\n\ndef init():\n    pass\n\ndef run(batch):\n    for path in batch:\n        print(path, flush=True)\n        if %s: raise ValueError(path)\n    return [os.path.basename(path) for path in batch]\n"
 	files := map[string][]byte{}
 	for _, name := range hostile {
 		files[name] = []byte(name)
 	}
 	var paths []string
 	for endpoint, fails := range map[string]string{"pots": "False", "shards": "True"} {
-		code := s.folder(map[string][]byte{"score.py": fmt.Appendf(nil, script, fails)})
-		s.deploy(endpoint, emulator.Script{Dir: code, File: "score.py"}, azmlbatch.Deployment{Description: hostile[0], Tags: map[string]string{"by": hostile[1]}, ErrorThreshold: new(0)})
+		code := s.folder(map[string][]byte{"score.py": fmt.Appendf(nil, loud, fails)})
+		d := azmlbatch.Deployment{Description: hostile[0], Tags: map[string]string{"by": hostile[1]}, ErrorThreshold: new(0)}
+		s.deploy(endpoint, emulator.Script{Dir: code, File: "score.py"}, d)
 		e := azmlbatch.Endpoint{Description: hostile[1], Tags: map[string]string{"by": hostile[0]}, DefaultDeployment: emulator.DeployDeployment}
 		if _, err := s.client.Endpoints().CreateOrUpdate(t.Context(), endpoint, e, nil); err != nil {
 			t.Fatal(err)
 		}
-		job, err := s.client.Endpoints().Invoke(t.Context(), endpoint, azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: s.folder(files)}, DisplayName: hostile[1]})
+		invocation := azmlbatch.Invocation{Input: azmlbatch.LocalPath{Path: s.folder(files)}, DisplayName: hostile[1]}
+		job, err := s.client.Endpoints().Invoke(t.Context(), endpoint, invocation)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.ended(job.Name)
-		paths = append(paths, "/jobs/"+job.Name, "/jobs/"+job.Name+"/logs", "/jobs/"+job.Name+"/predictions", "/jobs/"+job.Name+"/predictions?form=lines",
-			"/jobs/"+job.Name+"/cancel", "/endpoints/"+endpoint, "/endpoints/"+endpoint+"/"+emulator.DeployDeployment, "/endpoints/"+endpoint+"/invoke?input="+"%3Cscript%3Ewindow.hacked=1%3C/script%3E")
+		for _, page := range []string{"", "/logs", "/predictions", "/predictions?form=lines", "/cancel"} {
+			paths = append(paths, "/jobs/"+job.Name+page)
+		}
+		for _, page := range []string{"", "/" + emulator.DeployDeployment, "/invoke?input=" + url.QueryEscape(hostile[0])} {
+			paths = append(paths, "/endpoints/"+endpoint+page)
+		}
 	}
 	shown := map[string]bool{}
 	for _, path := range append(paths, "/jobs", "/endpoints", "/workspace") {
@@ -237,7 +288,8 @@ func (s *shop) checkNothingRan(path string) {
 	if value[bool](s.tab, `"hacked" in window`) {
 		s.t.Errorf("%s: a name ran as a script", path)
 	}
-	const foreign = `[...document.querySelectorAll("script, [onerror], [onmouseover], img[src='x'], a[href^='javascript:']")].filter(e => e.getAttribute("src") !== "/assets/live.js").map(e => e.outerHTML)`
+	const foreign = `[...document.querySelectorAll("script, [onerror], [onmouseover], img[src='x'], a[href^='javascript:']")]
+		.filter(e => e.getAttribute("src") !== "/assets/live.js").map(e => e.outerHTML)`
 	if found := value[[]string](s.tab, foreign); len(found) > 0 {
 		s.t.Errorf("%s: names became elements: %q", path, found)
 	}
@@ -256,9 +308,17 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 		t.Fatal(err)
 	}
 	logs := s.logs(job.Name)
-	pages := map[string]string{"job": "/jobs/" + job.Name, "logs": "/jobs/" + job.Name + "/logs", "log": "/jobs/" + job.Name + "/logs/" + logs[0],
-		"table": "/jobs/" + job.Name + "/input?file=table.csv", "text": "/jobs/" + job.Name + "/input?file=note.txt", "endpoints": "/endpoints", "invoke": "/endpoints/pots/invoke",
-		"workspace": "/workspace", "no-rows": "/jobs/" + job.Name + "/predictions?value=nobody"}
+	pages := map[string]string{
+		"job":       "/jobs/" + job.Name,
+		"logs":      "/jobs/" + job.Name + "/logs",
+		"log":       "/jobs/" + job.Name + "/logs/" + logs[0],
+		"no-rows":   "/jobs/" + job.Name + "/predictions?value=nobody",
+		"table":     "/jobs/" + job.Name + "/input?file=table.csv",
+		"text":      "/jobs/" + job.Name + "/input?file=note.txt",
+		"endpoints": "/endpoints",
+		"invoke":    "/endpoints/pots/invoke",
+		"workspace": "/workspace",
+	}
 	for name, path := range pages {
 		t.Run(name, func(t *testing.T) {
 			s.visit(path)

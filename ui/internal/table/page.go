@@ -5,11 +5,15 @@ import (
 	"container/heap"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // MaxSorted is how many rows of a sorted table can be turned to, from its beginning. It bounds the
 // memory of a page.
 const MaxSorted = 10_000
+
+// MaxCell is how many bytes of a value a page has; longer values are cut. Filters see all of them.
+const MaxCell = 2 << 10
 
 // A Query says which rows of a table to show.
 type Query struct {
@@ -70,7 +74,24 @@ func (p *Page) take(f Filter, cells []string) (Row, bool) {
 		return row, false
 	}
 	p.Matched++
+	row.Cells = cut(cells)
 	return row, true
+}
+
+// cut bounds the memory of a row that is kept. A copy does not hold the line that it is a part of.
+func cut(cells []string) []string {
+	long := func(cell string) bool { return len(cell) > MaxCell }
+	if len(cells) <= MaxColumns && !slices.ContainsFunc(cells, long) {
+		return cells
+	}
+	short := make([]string, min(len(cells), MaxColumns))
+	for i := range short {
+		short[i] = strings.Clone(cells[i])
+		if long(cells[i]) {
+			short[i] = strings.ToValidUTF8(strings.Clone(cells[i][:MaxCell]), "")
+		}
+	}
+	return short
 }
 
 // selectSorted keeps the first rows of the order while it reads, up to the end of the page.
@@ -93,7 +114,7 @@ func (q Query) selectSorted(rows iter.Seq2[[]string, error]) (Page, error) {
 		}
 	}
 	slices.SortFunc(best.rows, q.order)
-	p.Rows = best.rows[min(q.Skip, len(best.rows)):]
+	p.Rows = slices.Clone(best.rows[min(q.Skip, len(best.rows)):]) // a page may be remembered, the rows before it not
 	p.Complete, p.More = true, p.Matched > limit && limit < MaxSorted
 	return p, nil
 }

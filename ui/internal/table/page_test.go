@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -111,6 +112,26 @@ func TestSortedPagesAreTheSortedTable(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+}
+
+// TestRowsOfAPageAreCut has a row with a value that is too long and one with too many values. The filter
+// sees what is cut off.
+func TestRowsOfAPageAreCut(t *testing.T) {
+	long := []string{"short", strings.Repeat("é", MaxCell) + "end"}
+	wide := append(make([]string, MaxColumns), "end")
+	for _, sort := range []int{-1, 0} {
+		page, err := Query{Filter: Filter{AnyColumn, Contains, "end"}, Sort: sort, Size: 9}.Select(rowsOf(nil, long, wide))
+		if err != nil || len(page.Rows) != 2 {
+			t.Fatalf("sorted by %d: %d rows, %v; want 2", sort, len(page.Rows), err)
+		}
+		slices.SortFunc(page.Rows, func(a, b Row) int { return a.Number - b.Number })
+		if diff := cmp.Diff([]string{"short", strings.Repeat("é", MaxCell/2)}, page.Rows[0].Cells); diff != "" {
+			t.Errorf("the long row (-want +got):\n%s", diff)
+		}
+		if n := len(page.Rows[1].Cells); n != MaxColumns {
+			t.Errorf("the wide row has %d values, want %d", n, MaxColumns)
+		}
 	}
 }
 
