@@ -50,7 +50,8 @@ func (j JobsClient) outputOf(ctx context.Context, op operation, job Job) (output
 
 // ListOutputs iterates over the files of a job's output. While the job runs, and after a failure,
 // there may be files temp_… of single workers, which the service joins at the end. Of a pipeline
-// component's job these are the files of all outputs for which the invocation named a place.
+// component's job these are the files of all outputs; those for which the invocation named no place
+// are known when the job has ended.
 func (j JobsClient) ListOutputs(ctx context.Context, name string) iter.Seq2[OutputFile, error] {
 	op := operation{"list outputs of", "job", name}
 	return func(yield func(OutputFile, error) bool) {
@@ -107,7 +108,7 @@ func (j JobsClient) OpenOutput(ctx context.Context, f OutputFile) (io.ReadCloser
 
 // Download writes the files of a job's output into a folder, and creates the folder if needed.
 // Nothing is written outside of it, and a file appears whole or not at all. Of a pipeline
-// component's job each output for which the invocation named a place gets a folder of its name.
+// component's job each output gets a folder of its name; see [JobsClient.ListOutputs].
 func (j JobsClient) Download(ctx context.Context, name, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := operation{"download outputs of", "job", name}
 	return inSpan(ctx, j.c, op, func(ctx context.Context) (DownloadResult, error) {

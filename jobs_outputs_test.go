@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestWhereAJobWrites reads the place of the predictions out of a job's parameters.
@@ -46,10 +48,19 @@ func TestWhereAJobWrites(t *testing.T) {
 	}
 }
 
-// TestOutputsWithoutAPlace: of a pipeline component's job whose outputs the service has placed, nothing tells where they are.
-func TestOutputsWithoutAPlace(t *testing.T) {
-	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+// pipelineJob answers for the job j of a pipeline component, whose output scores the service has placed. outputs are those
+// that run history tells.
+func pipelineJob(t *testing.T, outputs string) *Client {
+	return newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
+		case strings.HasSuffix(path, "/workspaces/kiln"):
+			writeJSON(w, 200, `{"name":"kiln","properties":{"discoveryUrl":"https://westeurope.api.azureml.ms/discovery"}}`)
+		case path == "/discovery":
+			writeJSON(w, 200, `{"api":"https://westeurope.api.azureml.ms"}`)
+		case strings.HasPrefix(path, "/history/v1.0/") && strings.HasSuffix(path, "/rundata"):
+			writeJSON(w, 200, `{"runMetadata":{"outputs":`+outputs+`}}`)
+		case strings.HasPrefix(path, "/data/v1.0/") && strings.HasSuffix(path, "/dataversion/batchGetResolvedUris"):
+			writeJSON(w, 200, `{"values":{"azureml://locations/l/workspaces/w/data/scores/versions/1":{"uri":"azureml://datastores/kilns/paths/azureml/j/scores/"}}}`)
 		case strings.HasSuffix(path, "/batchEndpoints/letters"):
 			writeJSON(w, 200, `{"name":"letters","properties":{"scoringUri":"https://letters.westeurope.inference.ml.azure.com/jobs"}}`)
 		case path == "/jobs/j":
@@ -59,7 +70,21 @@ func TestOutputsWithoutAPlace(t *testing.T) {
 				"tags":{"azureml.batchrun":"true","azureml.jobtype":"azureml.pipelinejob"}}}`)
 		}
 	})
-	const want = `azmlbatch: list outputs of job "j": 404 Not Found: the invocation named no place for an output; invoke with Invocation.Outputs`
+}
+
+// TestOutputsThatTheServicePlaced: run history tells where they are.
+func TestOutputsThatTheServicePlaced(t *testing.T) {
+	c := pipelineJob(t, `{"scores":{"assetId":"azureml://locations/l/workspaces/w/data/scores/versions/1","type":"UriFolder"},"none":{"assetId":null}}`)
+	got, err := c.Jobs().runOutputs(t.Context(), operation{"list outputs of", "job", "j"}, "j")
+	if diff := cmp.Diff(map[string]string{"scores": "azureml://datastores/kilns/paths/azureml/j/scores/"}, got); diff != "" || err != nil {
+		t.Errorf("outputs (-want +got):\n%s%v", diff, err)
+	}
+}
+
+// TestOutputsWithoutAPlace: of a pipeline component's job that runs, nothing tells where the service puts its outputs.
+func TestOutputsWithoutAPlace(t *testing.T) {
+	c := pipelineJob(t, "null")
+	const want = `azmlbatch: list outputs of job "j": 404 Not Found: no output of the job has a place; wait for the end of the job, or invoke with Invocation.Outputs`
 	for _, err := range c.Jobs().ListOutputs(t.Context(), "j") {
 		if !errors.Is(err, ErrNotFound) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("ListOutputs = %v, want %s", err, want)

@@ -170,6 +170,24 @@ var jobOperations = []witnessOperation{
 		}},
 	{name: "run children", method: http.MethodGet, path: regexp.MustCompile(dataPattern + `history/v1\.0/.*/runs/([^/]+)/children$`),
 		play: func(ctx context.Context, s *stage) error { return first(s.c.Jobs().ListSteps(ctx, s.m[0])) }},
+	{name: "run get", method: http.MethodGet, path: regexp.MustCompile(dataPattern + `history/v1\.0/.*/runs/([^/]+)$`),
+		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.Jobs().ownStep(ctx, s.m[0])) }},
+	{name: "run data", method: http.MethodPost, path: regexp.MustCompile(dataPattern + `history/v1\.0/.*/rundata$`),
+		play: func(ctx context.Context, s *stage) error {
+			return ignoreResult(s.c.Jobs().runOutputs(ctx, operation{"list outputs of", "job", "j"}, recordedBody[runData](s).RunID))
+		}},
+	{name: "resolve data", method: http.MethodPost, path: regexp.MustCompile(dataPattern + `data/v1\.0/.*/batchGetResolvedUris$`),
+		play: func(ctx context.Context, s *stage) error {
+			assets := map[string]string{}
+			for _, id := range recordedBody[assetIDs](s).Values {
+				assets[id] = id
+			}
+			uris, err := s.c.Jobs().resolveAssets(ctx, operation{"list outputs of", "job", "j"}, assets)
+			if len(uris) != len(assets) {
+				s.t.Errorf("the places %v, want one for each of %v", uris, assets)
+			}
+			return err
+		}},
 	{name: "workspace get", method: http.MethodGet, path: atWorkspace(``), answer: func() any { return new(WorkspaceDetails) },
 		play: func(ctx context.Context, s *stage) error { return ignoreResult(s.c.WorkspaceDetails(ctx)) }},
 }
@@ -351,9 +369,6 @@ var blobOperations = []witnessOperation{
 // openOperations are those that the SDK does not do. The list only shrinks.
 var openOperations = []witnessOperation{
 	{name: "job put", method: http.MethodPut, path: atWorkspace(`/jobs/([^/]+)`), open: "command and pipeline jobs are not the SDK's subject"},
-	{name: "run get", method: http.MethodGet, path: regexp.MustCompile(dataPattern + `history/v1\.0/.*/runs/([^/]+)$`), open: "the children's list has what the SDK reads of a run"},
-	{name: "run data", method: http.MethodPost, path: regexp.MustCompile(dataPattern + `history/v1\.0/.*/rundata$`), open: "outputs are found by the job's parameters"},
-	{name: "resolve data", method: http.MethodPost, path: regexp.MustCompile(dataPattern + `data/v1\.0/.*/batchGetResolvedUris$`), open: "outputs are found by the job's parameters"},
-	{name: "registry", method: http.MethodGet, path: regexp.MustCompile(`registr|/environment/v1\.0/operations/`), open: "registries"},
-	{name: "registry", method: http.MethodPut, path: regexp.MustCompile(`/registries/`), open: "registries"},
+	{name: "registry", method: http.MethodGet, path: regexp.MustCompile(`registr|/environment/v1\.0/operations/`), open: "the SDK refers to the assets of registries by their ids, and neither reads nor uploads them"},
+	{name: "registry", method: http.MethodPut, path: regexp.MustCompile(`/registries/`), open: "the SDK refers to the assets of registries by their ids, and neither reads nor uploads them"},
 }
