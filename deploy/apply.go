@@ -98,8 +98,8 @@ func (e *ConflictError) Is(target error) bool { return target == azmlbatch.ErrCo
 // the deployment that is the default takes effect before it can be tested. It is put back when the
 // test fails, when ctx ends before it has passed, and when another step fails before it begins;
 // Apply then blocks for up to two more minutes. It stays changed when somebody else has changed it
-// since, and when the process dies: plan and apply again. A deployment with a new name has no such
-// moment.
+// since, and when the process dies: its tag azmlbatch.smokeTest is "pending" then, and the next
+// Apply tests it. A deployment with a new name has no such moment.
 //
 // A plan with obstacles is refused before anything is sent.
 func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, error) {

@@ -46,7 +46,9 @@ func (i *deploymentItem) send(ctx context.Context, client *azmlbatch.Client) (fu
 	if i.have != nil {
 		want = overlay(want, *i.have, deploymentFields)
 	}
-	i.sent = true
+	if i.sent = true; i.marked {
+		want.Tags = withProperty(want.Tags, smokeTag, smokePending)
+	}
 	return sent(client.Deployments(i.want.Endpoint).BeginCreateOrUpdate(ctx, want.Name, want))
 }
 

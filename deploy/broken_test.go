@@ -151,6 +151,73 @@ func TestBrokenOffAtEveryRequest(t *testing.T) {
 	t.Logf("%d requests; %d runs broken off, and continued", total, continued)
 }
 
+// TestChangeOfTheDefaultBrokenOff kills a change in place of the default deployment at one request after the other, and runs it again:
+// the change has been tested then, once, wherever the first run ended.
+func TestChangeOfTheDefaultBrokenOff(t *testing.T) {
+	studio(t)
+	gone := syscall.ECONNRESET
+	// changed deploys, then changes the default with a network that breaks at a request, and then without.
+	changed := func(ctx context.Context, s *simulated, code string, breaks func(n int) (before, after error)) (requests int, err error) {
+		spec := simulatedSpec(t, code)
+		if _, err := deployOnce(ctx, s, spec, smokeOptions()); err != nil {
+			return 0, err
+		}
+		first := len(s.requests)
+		spec.Deployments[0].Deployment.MiniBatchSize = 3
+		s.broken = func(i int, _ *http.Request) (error, error) { return breaks(i - first) }
+		_, _ = deployOnce(ctx, s, spec, smokeOptions())
+		requests = len(s.requests) - first
+		s.broken = nil
+		if _, err := deployOnce(ctx, s, spec, smokeOptions()); err != nil {
+			return requests, fmt.Errorf("the second run: %w", err)
+		}
+		client, err := s.client()
+		if err != nil {
+			return requests, err
+		}
+		d, err := client.Deployments("digits").Get(ctx, "blue")
+		lines, failed := s.dump(ctx)
+		jobs := 0
+		for _, line := range lines {
+			if strings.HasPrefix(line, "job Completed") {
+				jobs++
+			}
+		}
+		if jobs != 2 || d.MiniBatchSize != 3 || d.Tags["azmlbatch.smokeTest"] != "passed" {
+			err = errors.Join(err, failed, fmt.Errorf("%d jobs, MiniBatchSize %d, tags %v; want a test for each of the two definitions", jobs, d.MiniBatchSize, d.Tags))
+		}
+		return requests, err
+	}
+	total := 0
+	bubble(t, quick, func(ctx context.Context, s *simulated, code string) (err error) {
+		total, err = changed(ctx, s, code, func(int) (error, error) { return nil, nil })
+		return err
+	})
+	step := 4
+	if os.Getenv("AZMLBATCH_CHAOS") == "full" {
+		step = 1
+	}
+	for n := 1; n <= total; n += step {
+		for _, after := range []bool{false, true} {
+			bubble(t, quick, func(ctx context.Context, s *simulated, code string) error {
+				_, err := changed(ctx, s, code, func(i int) (error, error) {
+					switch {
+					case i < n:
+						return nil, nil
+					case i == n && after:
+						return nil, gone
+					}
+					return gone, nil
+				})
+				if err != nil {
+					err = fmt.Errorf("request %d of %d, effect %v: %w", n, total, after, err)
+				}
+				return err
+			})
+		}
+	}
+}
+
 // TestTwoAtOnce lets two processes deploy at once, at random moments and over calls of random length.
 func TestTwoAtOnce(t *testing.T) {
 	studio(t)

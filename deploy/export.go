@@ -99,8 +99,11 @@ func (e exporter) read(ctx context.Context, name string) (Spec, error) {
 	return spec, nil
 }
 
-// shorten writes the references of a deployment as people do.
+// shorten writes the references of a deployment as people do, and leaves out what Apply notes on it.
 func (e exporter) shorten(d *azmlbatch.Deployment) {
+	if delete(d.Tags, smokeTag); len(d.Tags) == 0 {
+		d.Tags = nil
+	}
 	switch m := d.Model.(type) {
 	case azmlbatch.ModelByID:
 		m.AssetID = e.short(azmlbatch.ReferenceKindModel, m.AssetID)

@@ -14,7 +14,9 @@ type PlanOptions struct {
 	// without SetDefault.
 	SetDefault bool
 	// SmokeInput is scored by every deployment that is new, changed or about to become the default,
-	// before it becomes that, and by one that is not the default and has not scored it well yet. Nil
+	// before it becomes that, and by one that is not the default and has not scored it well yet. One
+	// that is the default, and changes in place, gets the tag azmlbatch.smokeTest: "pending" until
+	// it has passed, so that no change of the default stays untested. Nil
 	// tests nothing. A local path is uploaded. The test is a job: it costs what nodes cost.
 	//
 	// A pipeline component takes it as the one data input that has no default. Its test passes when

@@ -19,6 +19,7 @@ type deploymentItem struct {
 	have   *azmlbatch.Deployment
 	before *azmlbatch.Deployment // as the plan found it
 	sent   bool                  // Apply has written it
+	marked bool                  // it is the default, so the change is marked until it has passed its test
 }
 
 // deploymentFields are how deployments compare: with the service's defaults

@@ -131,13 +131,13 @@ func (p *planner) planRollout(ctx context.Context, e *endpointItem) (*rollout, e
 
 // testIsDue reports whether a deployment has to score the smoke input. One that is unchanged and not
 // the default may have failed its test in an earlier run, or never had one; the default is taken as
-// tested, so that an unchanged deploy costs no further request.
+// tested, so that an unchanged deploy costs no further request, unless its tag says otherwise.
 func (p *planner) testIsDue(ctx context.Context, r *rollout, d *deploymentItem) (bool, error) {
 	name := d.want.Deployment.Name
 	switch action := d.change.Action; {
 	case !p.tests():
 		return false, nil
-	case action == ActionCreate, action == ActionChange, r.target == name:
+	case action == ActionCreate, action == ActionChange, r.target == name, d.isPending():
 		return true, nil
 	case action != ActionLeave, d.have == nil, r.from == name:
 		return false, nil

@@ -83,6 +83,7 @@ func (a *applier) addRollout(r *rollout) {
 	}
 	var tests []*step
 	for _, d := range r.tests {
+		d.marked = d.before != nil && r.from == d.want.Deployment.Name
 		test := a.add("test "+d.part().String(), a.needs(a.needs(nil, r.endpoint), d), func(ctx context.Context, s *step) error {
 			return a.test(ctx, s, d)
 		})
@@ -137,6 +138,9 @@ func (a *applier) remove(ctx context.Context, s *step, endpoint, name string) er
 func (a *applier) test(ctx context.Context, s *step, d *deploymentItem) error {
 	tested, problem, err := a.score(ctx, s, d)
 	if problem == "" && err == nil {
+		if err := a.markPassed(ctx, s, d); err != nil {
+			return err
+		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.result.Tests = append(a.result.Tests, tested)

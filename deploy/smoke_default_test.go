@@ -178,3 +178,37 @@ func TestSmokeTestLeavesWhatOthersWrote(t *testing.T) {
 		}
 	})
 }
+
+// TestChangeOfTheDefaultIsMarked until it has passed its test: who finds it pending tests it, and an export does not tell.
+func TestChangeOfTheDefaultIsMarked(t *testing.T) {
+	spec := studio(t)
+	spec.Deployments[0].Deployment.Tags = map[string]string{"team": "a"}
+	client, _ := newClient(t)
+	options := &deploy.PlanOptions{SetDefault: true, SmokeInput: azmlbatch.LocalPath{Path: "smoke"}}
+	apply(t, client, spec, options)
+	if tags := blue(t, client).Tags; tags["azmlbatch.smokeTest"] != "" {
+		t.Errorf("tags of a deployment that was tested before it became the default: %v", tags)
+	}
+	spec.Deployments[0].Deployment.MiniBatchSize = 3
+	apply(t, client, spec, options)
+	if diff := cmp.Diff(map[string]string{"team": "a", "azmlbatch.smokeTest": "passed"}, blue(t, client).Tags); diff != "" {
+		t.Errorf("tags after the test (-want +got):\n%s", diff)
+	}
+	if again := plan(t, client, spec, options); !again.Empty() {
+		t.Errorf("plan after the test:\n%s", again)
+	}
+	exported, err := deploy.Export(t.Context(), client, "digits")
+	if err != nil || !cmp.Equal(map[string]string{"team": "a"}, exported.Deployments[0].Deployment.Tags) {
+		t.Errorf("exported tags %v, %v", exported.Deployments[0].Deployment.Tags, err)
+	}
+	tags := map[string]string{"team": "a", "azmlbatch.smokeTest": "pending"}
+	if _, err := client.Deployments("digits").Update(t.Context(), "blue", azmlbatch.DeploymentPatch{Tags: tags}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if result := apply(t, client, spec, options); len(result.Tests) != 1 || blue(t, client).Tags["azmlbatch.smokeTest"] != "passed" {
+		t.Errorf("tests %+v and tags %v of a change that nobody had tested", result.Tests, blue(t, client).Tags)
+	}
+	if again := plan(t, client, spec, nil); !again.Empty() {
+		t.Errorf("plan without a smoke input:\n%s", again)
+	}
+}

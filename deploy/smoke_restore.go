@@ -3,7 +3,36 @@ package deploy
 import (
 	"context"
 	"time"
+
+	"github.com/azmlbatch/azmlbatch"
 )
+
+// smokeTag is the tag of a default deployment that was changed in place: an Apply that dies before
+// the test has ended leaves it pending, so that the next one tests.
+const (
+	smokeTag     = "azmlbatch.smokeTest"
+	smokePending = "pending"
+	smokePassed  = "passed"
+)
+
+// isPending reports whether the deployment has a change in place that has not passed its test.
+func (i *deploymentItem) isPending() bool {
+	return i.have != nil && i.have.Tags[smokeTag] == smokePending
+}
+
+// markPassed says on a default deployment that its change has passed the test. The tag stays: whether
+// the service merges the tags of an update or replaces them is not documented.
+func (a *applier) markPassed(ctx context.Context, s *step, d *deploymentItem) error {
+	if !d.marked {
+		return nil
+	}
+	if err := d.reread(ctx, a.client); err != nil || !d.isPending() {
+		return err
+	}
+	tags := withProperty(d.have.Tags, smokeTag, smokePassed)
+	_, err := a.client.Deployments(d.want.Endpoint).Update(ctx, d.want.Deployment.Name, azmlbatch.DeploymentPatch{Tags: tags}, s.waiting())
+	return err
+}
 
 // restoreTimeout bounds how long an Apply whose ctx has ended still blocks; an update takes the
 // service ten to sixty seconds.
