@@ -16,10 +16,10 @@ const maxOutputs = 100
 // not hide the rest; only the end of the context is an error. A job that has ended is read once more,
 // and then never again, unless something could not be read.
 func (d *jobDetails) look(ctx context.Context, client *azmlbatch.Client, job azmlbatch.Job, now time.Time) error {
-	if d.final || now.Sub(d.read) < detailsStay {
+	ended := job.Status.Done()
+	if d.final || now.Sub(d.read) < detailsStay && d.after == ended {
 		return nil
 	}
-	ended := job.Status.Done()
 	d.problems = nil
 	parts := []struct {
 		what string
