@@ -21,13 +21,17 @@ const jobsPerPage = 50
 type jobsView struct {
 	Query    jobQuery
 	Statuses []azmlbatch.JobStatus
-	Jobs     []listedJob
-	From, To int // numbers of the first and the last job shown, counted from 1
+	// Endpoints are offered to the filter.
+	Endpoints []string
+	Jobs      []listedJob
+	From, To  int // numbers of the first and the last job shown, counted from 1
 	// Looked is how many jobs were looked at, and Whole says that there are no others.
 	Looked int
 	Whole  bool
-	// Newer and Older are the queries of the neighbouring pages; empty if there is none.
+	// Newer and Older are the queries of the neighbouring pages; empty if there is none. Further says
+	// that it is not known yet whether older jobs fit.
 	Newer, Older string
+	Further      bool
 }
 
 // A listedJob is a row of the list.
@@ -50,7 +54,7 @@ func loadJobs(ctx context.Context, h *Handler, v visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	data := jobsView{Query: q, Statuses: jobStatuses, Looked: found.looked, Whole: found.whole, From: skip + 1, To: skip + len(found.rows)}
+	data := jobsView{Query: q, Statuses: jobStatuses, Endpoints: found.endpoints, Looked: found.looked, Whole: found.whole, From: skip + 1, To: skip + len(found.rows)}
 	for _, row := range found.rows {
 		data.Jobs = append(data.Jobs, listedJob{jobRow: row, Took: row.Duration(h.now()), Counts: unknownCounts})
 	}
@@ -59,7 +63,7 @@ func loadJobs(ctx context.Context, h *Handler, v visit) (view, error) {
 		data.Newer = withSkip(v.query, skip-jobsPerPage)
 	}
 	if found.more || !found.whole {
-		data.Older = withSkip(v.query, skip+len(found.rows))
+		data.Older, data.Further = withSkip(v.query, skip+len(found.rows)), !found.more
 	}
 	return view{title: "Jobs", section: "Jobs", live: true, data: data}, nil
 }

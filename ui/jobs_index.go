@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/azmlbatch/azmlbatch"
@@ -79,8 +82,8 @@ type jobQuery struct {
 }
 
 func (q jobQuery) matches(r *jobRow) bool {
-	return (q.Endpoint == "" || q.Endpoint == r.Endpoint) &&
-		(q.Deployment == "" || q.Deployment == r.Deployment) &&
+	return (q.Endpoint == "" || strings.EqualFold(q.Endpoint, r.Endpoint)) &&
+		(q.Deployment == "" || strings.EqualFold(q.Deployment, r.Deployment)) &&
 		(q.Status == "" || q.Status == r.Status) &&
 		(q.After.IsZero() || !r.Created.Before(q.After)) &&
 		(q.Before.IsZero() || r.Created.Before(q.Before))
@@ -92,6 +95,8 @@ type jobSelection struct {
 	more   bool // there are further jobs after these
 	looked int  // jobs that were looked at
 	whole  bool // these were all jobs of the workspace
+
+	endpoints []string // of the jobs that were looked at, in the order of their names
 }
 
 // find returns count jobs that the query chooses, after the first skip of them. It reads as many older
@@ -126,8 +131,19 @@ func (x *jobIndex) find(ctx context.Context, q jobQuery, skip, count int) (jobSe
 			found.rows = append(found.rows, *x.rows[i])
 		}
 	}
-	found.looked, found.whole = len(x.rows), x.whole
+	found.looked, found.whole, found.endpoints = len(x.rows), x.whole, x.endpoints()
 	return found, nil
+}
+
+// endpoints are those that jobs in the index belong to.
+func (x *jobIndex) endpoints() []string {
+	names := map[string]bool{}
+	for _, row := range x.rows {
+		if row.Endpoint != "" {
+			names[row.Endpoint] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // look brings the newest jobs and the unfinished ones up to date, unless that was done a moment ago.

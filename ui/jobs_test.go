@@ -18,6 +18,9 @@ func TestJobs(t *testing.T) {
 	p := newTestPage(t, client, nil)
 	p.shows("/jobs", job.DisplayName, "Completed", endpoint, "2 / 2", "blue")
 	p.shows("/jobs?endpoint="+endpoint+"&deployment=blue&status=Completed", job.DisplayName)
+	if body := p.shows("/jobs?endpoint="+strings.ToUpper(endpoint), job.DisplayName); !strings.Contains(body, `<option value="`+endpoint+`">`) {
+		t.Errorf("the filter does not offer the endpoint:\n%s", body)
+	}
 	for _, none := range []string{"endpoint=other", "deployment=green", "status=Failed", "after=2999-01-01", "until=2001-01-01"} {
 		if body := p.shows("/jobs?"+none, "No job fits."); strings.Contains(body, job.DisplayName) {
 			t.Errorf("with %s the list shows the job", none)

@@ -133,7 +133,7 @@ func TestTenThousandJobs(t *testing.T) {
 		t.Errorf("a view of one endpoint asked for %d pages", lists)
 	}
 	query, views := "/jobs?endpoint=nobody", 0
-	for body := p.get(query); strings.Contains(body, "Older jobs"); body = p.get(query) {
+	for body := p.get(query); strings.Contains(body, "Look through older jobs"); body = p.get(query) {
 		lists, _ := l.asked()
 		if views++; lists > maxReadOlder/50+2+maxReadAtTop/50 || views > 20 {
 			t.Fatalf("view %d of what is not there asked for %d pages", views, lists)
