@@ -146,7 +146,8 @@ func (x *jobIndex) endpoints() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// look brings the newest jobs and the unfinished ones up to date, unless that was done a moment ago.
+// look brings the newest jobs and the unfinished ones up to date, unless that was done a moment ago. If
+// it comes to no job that the index has, the index begins anew: there may be jobs in between.
 func (x *jobIndex) look(ctx context.Context) error {
 	if x.now().Sub(x.last) < jobsStay {
 		return nil
@@ -156,17 +157,34 @@ func (x *jobIndex) look(ctx context.Context) error {
 		return nil
 	}
 	x.looks++
-	unfinished := x.unfinished()
-	var fresh []*jobRow
-	read, known := 0, false
+	fresh, known, err := x.readNewest(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		x.forgetOlder()
+		x.rows, x.byName, x.whole = nil, map[string]*jobRow{}, false
+		return nil
+	}
+	for _, row := range fresh {
+		x.byName[row.Name] = row
+	}
+	x.rows = append(fresh, x.rows...)
+	x.last = x.now()
+	return x.readSingly(ctx)
+}
+
+// readNewest returns the jobs that the index does not have, brings those up to date that it has, and
+// reports whether there were any.
+func (x *jobIndex) readNewest(ctx context.Context) (fresh []*jobRow, known bool, err error) {
+	unfinished, read := x.unfinished(), 0
 	for job, err := range x.client.Jobs().List(ctx, allJobs()) {
 		if err != nil {
-			return err
+			return nil, false, err
 		}
 		row := x.byName[job.Name]
 		if row == nil {
 			row = &jobRow{}
-			x.byName[job.Name] = row
 			fresh = append(fresh, row)
 		} else {
 			known = true
@@ -180,9 +198,7 @@ func (x *jobIndex) look(ctx context.Context) error {
 			break
 		}
 	}
-	x.rows = append(fresh, x.rows...)
-	x.last = x.now()
-	return x.readSingly(ctx)
+	return fresh, known, nil
 }
 
 // unfinished counts the jobs that go on.

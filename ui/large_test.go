@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +28,7 @@ type largeWorkspace struct {
 	mu    sync.Mutex
 	lists int
 	gets  int
+	fails int // the list that is refused, by its number since the last look at what was asked; 0 means none
 }
 
 // firstJobAt is when the first job of a large workspace was made; one follows each minute.
@@ -38,7 +40,9 @@ func (l *largeWorkspace) Do(r *http.Request) (*http.Response, error) {
 	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	switch {
 	case name == "jobs":
-		l.lists++
+		if l.lists++; l.lists == l.fails {
+			return answer(r, http.StatusForbidden, "{}"), nil
+		}
 		return answerJSON(r, l.page(r))
 	case strings.HasPrefix(name, "job-"):
 		l.gets++
@@ -177,6 +181,28 @@ func TestUnfinishedJobsStayFresh(t *testing.T) {
 	}
 }
 
+// TestNewJobsAfterAFailedLook are in the list once a look succeeds.
+func TestNewJobsAfterAFailedLook(t *testing.T) {
+	l := &largeWorkspace{jobs: 100, pageSize: 50}
+	now := time.Now()
+	x := newJobIndex(t.Context(), newTestClient(t, l))
+	x.now = func() time.Time { return now }
+	defer x.close(t.Context())
+	if _, err := x.find(t.Context(), jobQuery{}, 0, 1_000); err != nil {
+		t.Fatal(err)
+	}
+	l.asked()
+	l.jobs, l.fails = 180, 2
+	now = now.Add(time.Minute)
+	if _, err := x.find(t.Context(), jobQuery{}, 0, 1_000); !errors.Is(err, azmlbatch.ErrForbidden) {
+		t.Errorf("with a refused page find = %v, want ErrForbidden", err)
+	}
+	l.fails = 0
+	if found, err := x.find(t.Context(), jobQuery{}, 0, 1_000); err != nil || len(found.rows) != 180 {
+		t.Errorf("after it find has %d jobs, %v, want 180", len(found.rows), err)
+	}
+}
+
 // TestNewJobsComeFirst: those that came since the last look.
 func TestNewJobsComeFirst(t *testing.T) {
 	l := &largeWorkspace{jobs: 100, pageSize: 50}
@@ -184,7 +210,7 @@ func TestNewJobsComeFirst(t *testing.T) {
 	x := newJobIndex(t.Context(), newTestClient(t, l))
 	x.now = func() time.Time { return now }
 	defer x.close(t.Context())
-	for _, jobs := range []int{100, 103, 180} { // a few, and more than a page
+	for _, jobs := range []int{100, 103, 180, 900} { // a few, more than a page, and more than a look reads
 		l.mu.Lock()
 		l.jobs = jobs
 		l.mu.Unlock()
