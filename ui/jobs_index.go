@@ -178,17 +178,22 @@ func (x *jobIndex) look(ctx context.Context) error {
 // reports whether there were any.
 func (x *jobIndex) readNewest(ctx context.Context) (fresh []*jobRow, known bool, err error) {
 	unfinished, read := x.unfinished(), 0
+	met := map[string]bool{} // a job can stand on two pages of the list, when others come meanwhile
 	for job, err := range x.client.Jobs().List(ctx, allJobs()) {
 		if err != nil {
 			return nil, false, err
 		}
+		if met[job.Name] {
+			continue
+		}
+		met[job.Name] = true
 		row := x.byName[job.Name]
 		if row == nil {
 			row = &jobRow{}
 			fresh = append(fresh, row)
 		} else {
 			known = true
-			if row.looked != x.looks && !row.Status.Done() {
+			if !row.Status.Done() {
 				unfinished--
 			}
 		}
