@@ -36,9 +36,11 @@
 //     datastores, codes, models, environments, data, components, computes, batch endpoints,
 //     deployments, jobs, schedules, and their long-running operations; permissions and quotas.
 //   - {endpoint}.{region}.inference.ml.azure.com: invoke and job status.
-//   - {region}.api.azureml.ms: discovery, jobs of an endpoint, run history.
+//   - {region}.api.azureml.ms: discovery, jobs of an endpoint, run history, metrics, and the places
+//     of registered data and of outputs.
 //   - cert-{region}.experiments.azureml.net: the assets of registries ([Options.Registries]), which
 //     references name, and uploads to them.
+//   - azuremlschemasprod.azureedge.net: the schema of MLTable files, which a client asks for.
 //   - {account}.blob.core.windows.net: blobs, leases, and the checks of account keys, SAS and
 //     tokens.
 //
@@ -62,10 +64,12 @@
 //     [Options.ScriptEnv].
 //   - Nothing expires but ended jobs and operations, if [Options.Keep] says so: outputs stay until
 //     the emulator is closed or, with a DataDir, until the folder is removed.
+//   - A job does not go on after a restart: one that waited or ran when the emulator ended, or was
+//     killed, has failed then and says why.
 //   - Nobody has roles: the service principal may do everything but what [ParseDeny] denies.
-//   - Online endpoints, queues, tables, files and data lakes are not played; neither are copies,
-//     snapshots and versions of blobs. A request that is not played is answered as such, with a
-//     warning in the log.
+//   - Online endpoints, queues, tables, files and data lakes are not played; neither are page blobs,
+//     copies, snapshots, versions, tags and changes of tier of blobs, nor batches of requests. A
+//     request that is not played is answered as such, with a warning in the log.
 //   - An mltable is a folder with a file MLTable to the commands of a pipeline, which can read it
 //     with the Python package mltable. To a parallel step it is the files that it names: one with
 //     transformations is refused. As in Azure, a deployment of a model takes none.
