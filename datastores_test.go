@@ -159,3 +159,18 @@ func TestDatastoreOptionsAreQueries(t *testing.T) {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
+
+// TestSecretsThatLackTheirSecret are of no use as what they say they are.
+func TestSecretsThatLackTheirSecret(t *testing.T) {
+	for body, want := range map[string]DatastoreSecrets{
+		`{"secretsType":"AccountKey","key":"k"}`: AccountKeySecrets{Key: "k"},
+		`{"secretsType":"Sas","sasToken":"s"}`:   SASSecrets{Token: "s"},
+		`{"secretsType":"AccountKey"}`:           UnknownSecrets{Type: "AccountKey", Raw: json.RawMessage(`{"secretsType":"AccountKey"}`)},
+		`{"secretsType":"Sas"}`:                  UnknownSecrets{Type: "Sas", Raw: json.RawMessage(`{"secretsType":"Sas"}`)},
+	} {
+		got, err := readSecrets(json.RawMessage(body))
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", body, err, diff)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package azmlbatch
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +17,8 @@ func TestSetDefaultDeploymentReportsANeighboursChange(t *testing.T) {
 			`"},"provisioningState":"Succeeded"}}`
 	}
 	tests := []struct{ name, found, want string }{
+		{"another description", strings.Replace(endpoint("green", "kiln"), `"properties":{`, `"properties":{"description":"new",`, 1),
+			`azmlbatch: set default deployment of endpoint "digits": the description changed while this call ran; get the endpoint and try again`},
 		{"nobody else", endpoint("green", "kiln"), ""},
 		{"another default", endpoint("red", "kiln"), `azmlbatch: set default deployment of endpoint "digits": the default deployment changed to "red" while this call ran; ` +
 			`get the endpoint and try again`},
@@ -66,5 +70,23 @@ func TestKeysOfAnEndpoint(t *testing.T) {
 	}
 	if _, err := c.Endpoints().Keys(t.Context(), "a b"); !errors.As(err, new(*ArgumentError)) || len(service.requests) != 1 {
 		t.Errorf("Keys of a bad name = %v after %d requests", err, len(service.requests))
+	}
+}
+
+// TestSetDefaultDeploymentRefused refuses each of its requests.
+func TestSetDefaultDeploymentRefused(t *testing.T) {
+	answers := []http.HandlerFunc{
+		answer(200, `{"name":"green","location":"r","properties":{}}`),
+		answer(200, `{"name":"digits","location":"r","properties":{"defaults":{"deploymentName":"blue"}}}`),
+		answer(200, `{"name":"digits","properties":{}}`, "Azure-AsyncOperation", operationURL),
+		answer(200, `{"status":"Succeeded"}`),
+		answer(403, `{"error":{"code":"AuthorizationFailed","message":"no"}}`),
+	}
+	for i := range answers {
+		handler, got := script(t, append(slices.Clone(answers[:i]), answers[4])...)
+		_, err := newTestClient(t, handler).Endpoints().SetDefaultDeployment(t.Context(), "digits", "green", nil)
+		if !errors.Is(err, ErrForbidden) || len(*got) != i+1 {
+			t.Errorf("request %d refused: %v after %d requests, want ErrForbidden", i+1, err, len(*got))
+		}
 	}
 }

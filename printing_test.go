@@ -3,6 +3,7 @@ package azmlbatch
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -75,5 +76,28 @@ func TestRedact(t *testing.T) {
 	got := Redact("see https://a.blob.core.windows.net/c/b?sv=1&sig=abc and AccountKey=c2VjcmV0;")
 	if strings.Contains(got, "abc") || strings.Contains(got, "c2VjcmV0") || !strings.Contains(got, "https://a.blob.core.windows.net/c/b") {
 		t.Errorf("Redact = %q", got)
+	}
+}
+
+// TestPrintingOfEveryShape prints lists, pointers and interfaces, also empty ones.
+func TestPrintingOfEveryShape(t *testing.T) {
+	type shape struct {
+		List  []string
+		Point *int
+		Kind  Input
+		Kinds []Input
+	}
+	for want, v := range map[string]shape{
+		"{}":                             {},
+		"{List:[a b] Point:3}":           {List: []string{"a", "b"}, Point: new(3)},
+		"{Kind:URIFile{URI:u}}":          {Kind: &URIFile{URI: "u"}},
+		"{Kinds:[nil Literal{Value:1}]}": {Kinds: []Input{nil, Literal{Value: 1}}},
+		"{List:[https://h.example/c/a]}": {List: []string{"https://h.example/c/a?sv=1&sig=hush"}},
+	} {
+		var b strings.Builder
+		printValue(&b, reflect.ValueOf(v))
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
 }

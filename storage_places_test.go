@@ -30,6 +30,11 @@ func TestPlaceOfEveryForm(t *testing.T) {
 		{"https://shelf.blob.core.windows.net", "", "names no container"},
 		{"https://shelf.blob.core.windows.net.evil.example/blobs/a", "", "no token is sent there"},
 		{"https://evil.example/blobs/a", "", "no token is sent there"},
+		{"azureml://datastores/gone/paths/a", "", "not found"},
+		{"azureml://datastores/workspaceblobstore/paths/a?sv=1&sig=hush%2Bhush%3D", "", "holds a signature"},
+		{"https:///blobs/a", "", "is not a URL"},
+		{"ABFSS://blobs@SHELF.dfs.core.windows.net/a", blob("a"), ""},
+		{"wasbs://shelf.blob.core.windows.net/a", "", "names no container"},
 		{"azureml:digits:1", "", "is not a place in storage"},
 		{"./a", "", "is not a place in storage"},
 	}
@@ -72,5 +77,15 @@ func TestTokensGoToNoHostThatADatastoreMadeUp(t *testing.T) {
 		if len(sent) != 0 {
 			t.Errorf("%s: sent %q", endpoint, sent)
 		}
+	}
+}
+
+// TestPlaceOfAWorkspaceThatCannotBeRead: whose GUID a URI has is not known then.
+func TestPlaceOfAWorkspaceThatCannotBeRead(t *testing.T) {
+	service := storeService(blobstore)
+	service.answers["GET "] = answer(403, `{"error":{"code":"AuthorizationFailed","message":"no"}}`)
+	_, err := service.client(t).blobPlace(t.Context(), operation{"download", "path", "p"}, "azureml://workspaces/"+workspaceGUID+"/datastores/workspaceblobstore/paths/a")
+	if !errors.Is(err, ErrForbidden) {
+		t.Errorf("blobPlace = %v, want ErrForbidden", err)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
+	"testing/iotest"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -444,5 +446,73 @@ func TestTransferWithASecretThatStorageRefuses(t *testing.T) {
 	}
 	if asked != 2 {
 		t.Errorf("the secret was asked for %d times, want 2", asked)
+	}
+}
+
+// TestNamesForContent refuses what cannot name a file, before anything is sent.
+func TestNamesForContent(t *testing.T) {
+	c := newTestClient(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent %s %s", r.Method, r.URL) })
+	for _, name := range []string{"", ".", "..", "a/b", `a\b`, "/a", "x?sv=1&sig=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"} {
+		_, fromReader := c.UploadReader(t.Context(), strings.NewReader("x"), name, nil)
+		_, fromFS := c.UploadFS(t.Context(), fstest.MapFS{"a": {Data: []byte("x")}}, name, nil)
+		for call, err := range map[string]error{"UploadReader": fromReader, "UploadFS": fromFS} {
+			var bad *ArgumentError
+			if !errors.As(err, &bad) || bad.Argument != "name" || strings.Contains(err.Error(), "c2VjcmV0") {
+				t.Errorf("%s of %q = %v, want a mistake in name", call, name, err)
+			}
+		}
+	}
+	if _, err := c.UploadFS(t.Context(), fstest.MapFS{}, "empty", nil); !errors.As(err, new(*ArgumentError)) {
+		t.Errorf("UploadFS of nothing = %v, want an ArgumentError", err)
+	}
+}
+
+// TestReaderThatFails: the upload of its content fails with the reader's error, and sends nothing.
+func TestReaderThatFails(t *testing.T) {
+	c := newTestClient(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent %s %s", r.Method, r.URL) })
+	broken := errors.New("tape torn")
+	if _, err := c.UploadReader(t.Context(), iotest.ErrReader(broken), "a", nil); !errors.Is(err, broken) {
+		t.Errorf("UploadReader = %v, want the reader's error", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.UploadReader(ctx, strings.NewReader("x"), "a", nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("UploadReader = %v, want context.Canceled", err)
+	}
+}
+
+// TestUploadsOfAReadOnlyClient send nothing.
+func TestUploadsOfAReadOnlyClient(t *testing.T) {
+	dir := storeFiles(t, map[string]string{"a.txt": "clay"})
+	storage := &fakeStorage{}
+	service := storeService(blobstore)
+	service.answers["GET /codes/score/versions"] = answer(200, `{"value":[]}`)
+	c := storageClient(t, service, storage, func(o *ClientOptions) { o.ReadOnly = true })
+	_, plain := c.Upload(t.Context(), dir, nil)
+	_, code := c.Codes().Upload(t.Context(), "score", dir, nil)
+	for call, err := range map[string]error{"Upload": plain, "Codes().Upload": code} {
+		if !errors.Is(err, ErrReadOnly) {
+			t.Errorf("%s = %v, want ErrReadOnly", call, err)
+		}
+	}
+	if n := storage.sent(http.MethodPut); n != 0 {
+		t.Errorf("%d PUTs", n)
+	}
+}
+
+// TestTransferErrorReads tells the first files, and its causes are found.
+func TestTransferErrorReads(t *testing.T) {
+	const shownFiles = 3
+	var failed []FileFailure
+	for i := range shownFiles + 2 {
+		failed = append(failed, FileFailure{Name: fmt.Sprintf("f%d", i), Err: fmt.Errorf("cause %d: %w", i, ErrForbidden)})
+	}
+	err := &TransferError{Operation: `upload path "x"`, Failed: failed, FilesFailed: shownFiles + 7, Files: 40}
+	text := err.Error()
+	if !strings.HasPrefix(text, `azmlbatch: upload path "x": `) || !strings.Contains(text, `; "f1": cause 1: `) || !strings.Contains(text, "; and 7 more") || strings.Contains(text, fmt.Sprintf("f%d", shownFiles)) {
+		t.Errorf("text: %s", text)
+	}
+	if !errors.Is(err, ErrForbidden) || len(err.Unwrap()) != shownFiles+2 {
+		t.Errorf("causes: %v", err.Unwrap())
 	}
 }
