@@ -190,7 +190,7 @@ func checkBlobPage(resp *http.Response) error {
 	if resp.StatusCode >= http.StatusMultipleChoices || !isHTML(resp.Header) || resp.Header.Get("X-Ms-Request-Id") != "" {
 		return nil
 	}
-	_ = readWhole(resp, new(bytes.Buffer)) // its beginning will do
+	_ = readWhole(resp, new(bytes.Buffer), false) // its beginning will do
 	return &pageError{resp}
 }
 

@@ -127,7 +127,7 @@ func TestListEndsWithAPageThatCannotBeRead(t *testing.T) {
 		{"cut", `{"value":[{"name":"c"`, "200 OK: the answer was cut off: its text has no end"},
 		{"a page of HTML", `<html>`, "an HTML page, not the service's answer"},
 		{"a page of text", `text`, "is not the JSON that was expected (JSON, byte 0: an object was expected)"},
-		{"nothing", ``, "the answer is empty, and a page of a list was asked for"},
+		{"nothing", ``, "the answer was cut off: it is empty"},
 		{"no list", `{"value":{"name":"c"}}`, "(JSON, byte 9: an array was expected)"},
 		{"an item that is none", `{"value":[7]}`, "(JSON, byte 0: an object was expected)"},
 		{"a link that is none", `{"value":[],"nextLink":7}`, "(not a text: \"7\")"},
@@ -153,6 +153,21 @@ func TestListEndsWithAPageThatCannotBeRead(t *testing.T) {
 				t.Errorf("List = %q, want a, b and an error with %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestEmptyPageIsAskedForAgain: a page of a list always has a body.
+func TestEmptyPageIsAskedForAgain(t *testing.T) {
+	handler, got := script(t, answer(200, ``), answer(200, `{"value":[{"name":"a"}]}`))
+	var names []string
+	for e, err := range newTestClient(t, handler).Endpoints().List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, e.Name)
+	}
+	if diff := cmp.Diff([]string{"a"}, names); diff != "" || len(*got) != 2 {
+		t.Errorf("%d requests, want 2; list (-want +got):\n%s", len(*got), diff)
 	}
 }
 

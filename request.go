@@ -33,7 +33,7 @@ type request struct {
 	reads  bool // a POST that changes nothing; other methods tell by themselves
 	once   bool // starts work that must not start twice: sent again only if it provably never arrived
 	ok     []int
-	room   *bytes.Buffer // where the answer's body is read into; nil makes new room
+	room   *bytes.Buffer // for a page of a list, whose body is read into it; else nil
 	pages  *int          // of a list: counts the pages asked for; may be nil
 	// invalid is what is wrong with the caller's arguments; with it, nothing is sent.
 	invalid error

@@ -74,7 +74,7 @@ type sending struct {
 	// once marks a request that is repeated only if it cannot have arrived. GET, HEAD, PUT and
 	// DELETE can always be repeated, because they name their target.
 	once bool
-	room *bytes.Buffer // for the body of the answer; may be nil
+	room *bytes.Buffer // for the body of a page of a list; nil for other answers
 	sent bool          // at least one try may have reached the service
 
 	caller  context.Context // of a once request, which outlives it
@@ -159,14 +159,14 @@ func (t *retryTransport) Do(req *http.Request) (*http.Response, error) {
 	if room == nil {
 		room = new(bytes.Buffer)
 	}
-	r.SetResponseHandler(func(resp *http.Response) error { return readWhole(resp, room) })
+	r.SetResponseHandler(func(resp *http.Response) error { return readWhole(resp, room, s.room != nil) })
 	resp, err := t.client.Do(r)
 	var cut *cutError
 	if resp == nil || err != nil && !errors.As(err, &cut) {
 		return nil, err
 	}
 	if _, read := resp.Body.(*wholeBody); !read { // the last answer of those that were to be asked for again
-		err = readWhole(resp, room)
+		err = readWhole(resp, room, s.room != nil)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		return resp, nil // the status says what matters, and the text what is there of it

@@ -31,6 +31,7 @@ func (e *cutError) Unwrap() error { return e.err }
 
 var (
 	errEndsEarly   = errors.New("its text has no end")
+	errEmpty       = errors.New("it is empty")
 	errBodyTooLong = fmt.Errorf("the answer is longer than %d MiB", maxBody>>20)
 )
 
@@ -44,8 +45,8 @@ type wholeBody struct {
 func (*wholeBody) Close() error { return nil }
 
 // readWhole reads the body of an answer into room. It replaces the body by what was read, even if
-// that is not complete.
-func readWhole(resp *http.Response, room *bytes.Buffer) error {
+// that is not complete. A page of a list that is empty is not complete; other successes may be.
+func readWhole(resp *http.Response, room *bytes.Buffer, page bool) error {
 	defer resp.Body.Close()
 	room.Reset()
 	n, err := room.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
@@ -57,6 +58,8 @@ func readWhole(resp *http.Response, room *bytes.Buffer) error {
 		return errBodyTooLong
 	case err == nil && n == 0 && resp.ContentLength > 0: // net/http compares the lengths; another transport may not
 		err = io.ErrUnexpectedEOF
+	case err == nil && n == 0 && page && resp.StatusCode == http.StatusOK:
+		err = errEmpty
 	case err == nil && resp.StatusCode < http.StatusMultipleChoices && endsEarly(whole.data):
 		err = errEndsEarly
 	}

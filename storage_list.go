@@ -90,7 +90,7 @@ func (c *Client) blobPage(ctx context.Context, op operation, at place, marker st
 		target := ctx.Value(blobTargetKey{}).(blobTarget)
 		listing := *target.url
 		listing.RawQuery = query.Encode()
-		target.url, target.accept, target.whole = &listing, "application/xml", true
+		target.url, target.accept, target.whole = &listing, acceptList, true
 		resp, err := b.DownloadStream(withTarget(ctx, target), nil)
 		if err != nil {
 			return err
@@ -104,6 +104,9 @@ func (c *Client) blobPage(ctx context.Context, op operation, at place, marker st
 	})
 	return page, err
 }
+
+// acceptList is the type of a list of blobs; no other call asks for it.
+const acceptList = "application/xml"
 
 var errNoBlobList = errors.New("the answer is not the list of blobs (EnumerationResults) that was expected")
 

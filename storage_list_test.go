@@ -36,6 +36,8 @@ func TestListBlobs(t *testing.T) {
 		{"a marker that repeats", []string{page("m", "src/a"), page("m", "src/a")}, []string{"src/a", "src/a"}, "does not go on"},
 		{"a proxy's page", []string{"<html><body>please log in</body></html>"}, nil, "an HTML page, not the service's answer"},
 		{"half a page, once", []string{blobPageStart, page("", "src/a")}, []string{"src/a"}, ""},
+		{"an empty page, once", []string{"", page("", "src/a")}, []string{"src/a"}, ""},
+		{"an empty page, always", []string{""}, nil, "the answer was cut off: it is empty"},
 		{"half a page, always", []string{blobPageStart}, nil, "the answer was cut off: its text has no end"},
 	}
 	for _, tt := range tests {

@@ -78,7 +78,7 @@ func (s signing) Do(req *http.Request) (*http.Response, error) {
 	case err != nil:
 		return nil, err
 	case t.whole:
-		err = readWhole(resp, new(bytes.Buffer))
+		err = readWhole(resp, new(bytes.Buffer), t.accept == acceptList)
 	case resp.ContentLength > 0 && req.Method == http.MethodGet:
 		resp.Body = &declaredBody{resp.Body, resp.ContentLength}
 	}
