@@ -61,7 +61,11 @@ func (s *scanner[T]) wait(ctx context.Context, key string, final bool, read func
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.refresh(key, final, read)
-	for !found.known || final && !found.final && found.done != nil {
+	for !found.known || final && !found.final && (found.done != nil || found.err == nil) {
+		if found.done == nil { // what ran had begun before the end
+			found = s.refresh(key, final, read)
+			continue
+		}
 		done := found.done
 		s.mu.Unlock()
 		select {

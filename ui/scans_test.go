@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 )
@@ -89,6 +90,34 @@ func TestWaitForTheWholeTable(t *testing.T) {
 	if got, err := s.wait(t.Context(), "pots", true, s.read); got != 2 || err != nil {
 		t.Errorf("when it has ended: scan %d, %v; want 2", got, err)
 	}
+}
+
+// TestWaitOutlastsAScanThatBeganEarlier: rows may have come after it began, so it is not all of them.
+func TestWaitOutlastsAScanThatBeganEarlier(t *testing.T) {
+	s := newScanned(t)
+	running, end := make(chan bool), make(chan bool)
+	s.get("pots", false, func(context.Context) (int, error) {
+		close(running)
+		<-end
+		return -1, nil
+	})
+	<-running
+	waits := &telling{Context: t.Context(), told: end}
+	if got, err := s.wait(waits, "pots", true, s.read); got != 1 || err != nil {
+		t.Errorf("wait = %d, %v; want 1, of a scan that began after the end", got, err)
+	}
+}
+
+// telling is a context that tells once that someone waits for it.
+type telling struct {
+	context.Context
+	told chan bool
+	once sync.Once
+}
+
+func (c *telling) Done() <-chan struct{} {
+	c.once.Do(func() { close(c.told) })
+	return c.Context.Done()
 }
 
 func TestScansAreBounded(t *testing.T) {
