@@ -3,7 +3,6 @@ package ui
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"image"
 	"image/color"
 	"io"
@@ -13,6 +12,9 @@ import (
 
 // maxPixels of a picture that is converted, which bounds the memory of a request.
 const maxPixels = 4 << 20
+
+// maxHeader is how many bytes the header of such a picture may have, with its comments.
+const maxHeader = 64 << 10
 
 // isNetpbm reports whether a file is a picture that browsers do not know, and that is converted for
 // them: the portable graymaps and pixmaps of many data sets.
@@ -32,13 +34,11 @@ func readNetpbm(content io.Reader) (image.Image, error) {
 		return nil, errPicture
 	}
 	var width, height, highest int
+	header := &limited{r, maxHeader}
 	for _, n := range []*int{&width, &height, &highest} {
-		if err := readNetpbmNumber(r, n); err != nil {
+		if err := readNetpbmNumber(header, n); err != nil {
 			return nil, err
 		}
-	}
-	if _, err := r.ReadByte(); err != nil { // the one space after the header
-		return nil, errPicture
 	}
 	values := map[string]int{"P5": 1, "P6": 3}[string(magic[:])]
 	if values == 0 || width < 1 || height < 1 || width > maxPixels/height || highest < 1 || highest > 255 {
@@ -58,25 +58,37 @@ func readNetpbm(content io.Reader) (image.Image, error) {
 	return picture, nil
 }
 
-// readNetpbmNumber reads a number of the header, after spaces and comments.
-func readNetpbmNumber(r *bufio.Reader, n *int) error {
+// readNetpbmNumber reads a number of the header, after spaces and comments, and the space that ends it.
+func readNetpbmNumber(header io.ByteReader, n *int) error {
+	digits, comment := 0, false
 	for {
-		c, err := r.ReadByte()
-		switch {
+		c, err := header.ReadByte()
+		switch space := c == ' ' || c == '\t' || c == '\r' || c == '\n'; {
 		case err != nil:
 			return errPicture
-		case c == '#':
-			if _, err := r.ReadString('\n'); err != nil {
-				return errPicture
-			}
-		case c != ' ' && c != '\t' && c != '\r' && c != '\n':
-			if err := r.UnreadByte(); err != nil {
-				return err
-			}
-			if _, err := fmt.Fscanf(r, "%d", n); err != nil {
-				return errPicture
-			}
+		case comment:
+			comment = c != '\n'
+		case c >= '0' && c <= '9' && *n <= maxPixels:
+			*n, digits = *n*10+int(c-'0'), digits+1
+		case space && digits > 0:
 			return nil
+		case c == '#' && digits == 0:
+			comment = true
+		case !space:
+			return errPicture
 		}
 	}
+}
+
+// limited reads a few bytes at most, so that a header without an end is not read to the end.
+type limited struct {
+	io.ByteReader
+	left int
+}
+
+func (l *limited) ReadByte() (byte, error) {
+	if l.left--; l.left < 0 {
+		return 0, errPicture
+	}
+	return l.ByteReader.ReadByte()
 }

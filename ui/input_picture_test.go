@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"image/color"
+	"io"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,38 @@ func TestNetpbmThatIsNone(t *testing.T) {
 			t.Errorf("readNetpbm(%q) = %v, want %v", content, err, errPicture)
 		}
 	}
+}
+
+// TestNetpbmWithoutEnd reads a bounded part of a header that goes on and on.
+func TestNetpbmWithoutEnd(t *testing.T) {
+	for _, begin := range []string{"P5 #", "P5 ", "P5 1"} {
+		for _, filler := range []byte{'1', ' '} {
+			rest := &filled{filler: filler}
+			if _, err := readNetpbm(io.MultiReader(strings.NewReader(begin), rest)); !errors.Is(err, errPicture) {
+				t.Errorf("readNetpbm(%q and many %q) = %v, want %v", begin, filler, err, errPicture)
+			}
+			if rest.read > 1<<20 {
+				t.Errorf("readNetpbm(%q and many %q) reads %d bytes", begin, filler, rest.read)
+			}
+		}
+	}
+}
+
+// filled is 8 MB of one byte.
+type filled struct {
+	filler byte
+	read   int
+}
+
+func (f *filled) Read(p []byte) (int, error) {
+	if f.read >= 8<<20 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = f.filler
+	}
+	f.read += len(p)
+	return len(p), nil
 }
 
 func FuzzNetpbm(f *testing.F) {
