@@ -65,3 +65,15 @@ func TestInputsOfASignedURL(t *testing.T) {
 		t.Errorf("the content of the file: %s, %q", resp.Status, body)
 	}
 }
+
+// TestSignatureOfAnOrder refuses a signed URL, and does not write it into the page again.
+func TestSignatureOfAnOrder(t *testing.T) {
+	client, endpoint := emulator.NewEndpoint(t, emulator.Func(score), nil)
+	p := newTestPage(t, client, nil)
+	input := "https://pots.blob.core.windows.net/kiln/raw?sp=rl&sig=c2lnbmF0dXJlLW9mLWEta2lsbg%3D%3D"
+	body := p.get("/endpoints/" + endpoint + "/invoke?" + url.Values{"input": {input}}.Encode())
+	wantTexts(t, body, "has a signature", "https://pots.blob.core.windows.net/kiln/raw")
+	if strings.Contains(body, "c2lnbmF0dXJl") {
+		t.Errorf("the page shows the signature:\n%s", body)
+	}
+}
