@@ -60,7 +60,9 @@ func TestPages(t *testing.T) {
 	h.get("models?$skip=60").hasNames()
 	h.get("models?$skip=-1&$top=1").hasNames("m00")
 	for _, token := range []string{"!", "bm8", "H4sIAAAAAAAA_w"} {
-		h.get("models?$skipToken=" + token).wants(http.StatusBadRequest).has(map[string]any{"error/code": "UserError"})
+		for _, kind := range []string{"models", "jobs", "batchEndpoints"} {
+			h.get(kind + "?$skipToken=" + token).wants(http.StatusBadRequest).has(map[string]any{"error/code": "UserError"})
+		}
 	}
 }
 

@@ -139,3 +139,17 @@ func TestVersionsWithoutContent(t *testing.T) {
 		}
 	}
 }
+
+// TestNextVersion is one more than the highest number, whatever else the versions are called.
+func TestNextVersion(t *testing.T) {
+	for _, tt := range []struct {
+		versions []string
+		next     string
+	}{{[]string{"blue"}, "1"}, {[]string{"0"}, "1"}, {[]string{"1"}, "2"}, {[]string{"7", "blue", "3"}, "8"}} {
+		h := newHost(t)
+		for _, version := range tt.versions {
+			h.put("models/glaze/versions/"+version, `{"properties": {"modelUri": "https://h/c/a"}}`).wants(http.StatusCreated)
+		}
+		h.get("models/glaze").has(map[string]any{"properties/nextVersion": tt.next, "properties/latestVersion": tt.versions[len(tt.versions)-1]})
+	}
+}

@@ -159,3 +159,22 @@ func TestAuthors(t *testing.T) {
 		"systemData/createdBy": "A User", "systemData/createdByType": "User",
 	})
 }
+
+// TestWorkspaceThatLacksSomething: each member but the settings is needed.
+func TestWorkspaceThatLacksSomething(t *testing.T) {
+	h := newHost(t)
+	whole := Workspace{SubscriptionID: testSubscription, ResourceGroup: "glazes", Name: "blue", Location: "westus", StorageAccount: "bluestore"}
+	for name, lack := range map[string]func(*Workspace){
+		"subscription": func(w *Workspace) { w.SubscriptionID = "" }, "group": func(w *Workspace) { w.ResourceGroup = "" },
+		"name": func(w *Workspace) { w.Name = "" }, "location": func(w *Workspace) { w.Location = "" }, "account": func(w *Workspace) { w.StorageAccount = "" },
+	} {
+		w := whole
+		lack(&w)
+		if err := h.CreateWorkspace(w); err == nil {
+			t.Errorf("a workspace without %s was created", name)
+		}
+	}
+	if err := h.CreateWorkspace(whole); err != nil {
+		t.Error(err)
+	}
+}

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/google/go-cmp/cmp"
 )
 
 // changedSchedules remembers what it hears of.
@@ -55,5 +58,23 @@ func TestSchedulesThatNeverFireAreRefused(t *testing.T) {
 			t.Errorf("%s: %q, want %s in it", body, message, want)
 		}
 		h.get("schedules/odd").wants(http.StatusNotFound)
+	}
+}
+
+// TestRepeatedJob takes over each member of the job that says what it does, and what the schedule
+// says otherwise.
+func TestRepeatedJob(t *testing.T) {
+	source := store.Document{}
+	for _, member := range []string{"description", "tags", "computeId", "componentId", "displayName", "experimentName", "command", "codeId", "environmentId",
+		"environmentVariables", "inputs", "resources", "settings", "jobs", "limits", "distribution"} {
+		source[member] = "of the job"
+	}
+	source["outputs"] = store.Document{"default": "logs", "rows": "r"}
+	want := store.Copy(source)
+	want["outputs"], want["experimentName"], want["jobType"] = store.Document{"rows": "r"}, "nightly", "command"
+	source["jobType"], source["status"], source["properties"] = "command", "Completed", "of the run"
+	got := repeated(source, store.Document{"jobType": "Pipeline", "experimentName": "nightly", "displayName": "", "tags": nil})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

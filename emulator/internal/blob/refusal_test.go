@@ -385,7 +385,7 @@ func TestCredentialRefusals(t *testing.T) {
 		{name: "another scheme", header: header{"Authorization": "Basic a2lsbg=="}, status: 400, code: "InvalidAuthenticationInfo"},
 		{name: "half a key header", header: header{"Authorization": "SharedKey kilnstore"}, status: 400, code: "InvalidAuthenticationInfo"},
 		{name: "key header of another account", header: header{"Authorization": "SharedKey other:" + signature, "X-Ms-Date": date}, status: 403, code: "AuthenticationFailed"},
-		{name: "key header without date", header: header{"Authorization": "SharedKey kilnstore:" + signature}, status: 403, code: "AuthenticationFailed"},
+		{name: "key header without date", header: header{"Authorization": "SharedKey kilnstore:" + signature}, status: 403, code: "AuthenticationFailed", says: "A valid x-ms-date or Date header is required."},
 		{name: "old key header", header: header{"Authorization": "SharedKey kilnstore:" + signature, "X-Ms-Date": "Mon, 02 Jan 2006 15:04:05 GMT"}, status: 403, code: "AuthenticationFailed", says: "Request date header too old"},
 		{name: "wrong key", header: header{"Authorization": "SharedKey kilnstore:" + signature, "X-Ms-Date": date}, status: 403, code: "AuthenticationFailed", says: "Server used following string to sign: 'GET\n"},
 		{name: "key where none is taken", edit: withoutKeys, header: header{"Authorization": "SharedKey kilnstore:" + signature, "X-Ms-Date": date}, status: 403, code: "KeyBasedAuthenticationNotPermitted"},
