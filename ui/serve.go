@@ -33,7 +33,10 @@ func (h *Handler) Serve(ctx context.Context, listener net.Listener) error {
 		}
 	})
 	err := server.Serve(listener)
-	if !stop() {
+	if stop() { // the listener has failed, and connections are still open
+		h.hub.stop()
+		_ = server.Close()
+	} else {
 		<-ended
 	}
 	if errors.Is(err, http.ErrServerClosed) {
