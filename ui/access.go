@@ -95,10 +95,10 @@ func (h *Handler) guard(next http.Handler) http.Handler {
 			h.views.problem(w, http.StatusMisdirectedRequest, "This host name is not the page's own", "Open the link that the program printed; a service lists its names in Options.Hosts.")
 		case h.access.forgery.Check(r) != nil:
 			h.views.problem(w, http.StatusForbidden, "This request comes from another site", "Nothing was done. Use the buttons of the page itself.")
+		case h.access.signIn(w, r): // first, so that the token leaves the address in any case
+			h.views.welcome(w, r)
 		case h.access.signedIn(r):
 			next.ServeHTTP(w, r)
-		case h.access.signIn(w, r):
-			h.views.welcome(w, r)
 		default:
 			h.views.problem(w, http.StatusUnauthorized, "Sign in with the link", "Open the link that the program printed: it has a token that signs this browser in.")
 		}

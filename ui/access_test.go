@@ -135,6 +135,14 @@ func TestFirstLink(t *testing.T) {
 	}
 }
 
+// TestLinkOpenedAgain takes the token out of the address of a browser that is signed in already.
+func TestLinkOpenedAgain(t *testing.T) {
+	p := newTestPage(t, emulator.NewClient(t, nil), &Options{Token: "secret"})
+	if body := p.get("/jobs?status=Failed&token=secret"); !strings.Contains(body, `content="0; url=/jobs?status=Failed"`) {
+		t.Errorf("the answer does not lead on without the token:\n%s", body)
+	}
+}
+
 func TestSafeHeaders(t *testing.T) {
 	p := newTestPage(t, emulator.NewClient(t, nil), nil)
 	resp, _ := p.do(http.MethodGet, "/jobs", nil)
