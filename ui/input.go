@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
+	"errors"
 	"image/png"
 	"io"
 	"net/http"
@@ -41,6 +42,7 @@ type inputView struct {
 	Rows     []table.Row // the predictions that name the file
 	AllRows  string      // the query that shows them among the predictions
 	MoreRows bool
+	Unread   string // why there may be more predictions than Rows
 }
 
 // rowsOfInput is how many predictions stand beside a file.
@@ -67,14 +69,18 @@ func loadInput(ctx context.Context, h *Handler, v visit) (view, error) {
 	return view{title: file.Name, section: "Jobs", data: data}, nil
 }
 
-// addRows finds the predictions that name the file. A job without rows has none.
+// addRows finds the predictions that name the file. A job without rows has none, and rows that cannot be
+// read do not hide the file.
 func (v *inputView) addRows(ctx context.Context, h *Handler, job azmlbatch.Job) error {
 	q := readRowQuery(nil)
 	q.Filter.Comparison, q.Filter.Value = table.NamesFile, v.File.Name
 	v.AllRows = "?" + q.values(0).Encode()
 	found, err := h.selectRows(ctx, job, q)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case err != nil && !errors.Is(err, azmlbatch.ErrNotFound):
+		v.Unread = redacted(errorText(err))
 	}
 	v.MoreRows = len(found.page.Rows) > rowsOfInput
 	widest := 0

@@ -283,6 +283,17 @@ func TestPredictionsWithoutTheirInputs(t *testing.T) {
 	wantTexts(t, newTestPage(t, client, nil).get("/jobs/"+job.Name+"/predictions"), "Rows 1 to 1 of 1", "The inputs cannot be shown:")
 }
 
+// TestInputWhosePredictionsCannotBeRead says so, and not that there are none.
+func TestInputWhosePredictionsCannotBeRead(t *testing.T) {
+	client, endpoint := emulator.NewEndpoint(t, rowsOf(map[string]string{"a": `{"file":`}), nil)
+	job := run(t, client, endpoint, "a")
+	body := newTestPage(t, client, nil).get("/jobs/" + job.Name + "/input?file=a")
+	wantTexts(t, body, `<pre tabindex="0"`, `id="unread"`, "The predictions cannot be read: ")
+	if strings.Contains(body, "No prediction names this file.") {
+		t.Errorf("the page says that there is no prediction:\n%s", body)
+	}
+}
+
 func TestPredictionsThatAreNot(t *testing.T) {
 	client, endpoint := emulator.NewEndpoint(t, rowsOf(map[string]string{"a": `"never closed`}), nil)
 	job := run(t, client, endpoint, "a")
