@@ -37,6 +37,11 @@ type scan[T any] struct {
 	ended time.Time
 	took  time.Duration
 	done  chan struct{} // closed when the scan that runs has ended; nil if none runs
+
+	waiting int           // callers of wait that are waiting
+	stays   bool          // someone looks at the result later
+	begun   bool          // it has had a slot
+	dropped chan struct{} // closed when nobody wants the scan any more
 }
 
 func newScanner[T any](ctx context.Context) *scanner[T] {
@@ -52,7 +57,9 @@ func (s *scanner[T]) close() { s.work.Wait() }
 func (s *scanner[T]) get(key string, final bool, read func(context.Context) (T, error)) scan[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return *s.refresh(key, final, read)
+	found := s.refresh(key, final, read)
+	found.stays = true
+	return *found
 }
 
 // wait is get that waits until something is known; for a table that does not change any more, until
@@ -67,16 +74,43 @@ func (s *scanner[T]) wait(ctx context.Context, key string, final bool, read func
 			continue
 		}
 		done := found.done
+		found.waiting++
 		s.mu.Unlock()
 		select {
 		case <-done:
 			s.mu.Lock()
+			found.waiting--
 		case <-ctx.Done():
 			s.mu.Lock()
+			found.waiting--
+			s.drop(key, found)
 			return value, ctx.Err()
 		}
 	}
 	return found.value, found.err
+}
+
+// begin reports whether the scan is wanted still.
+func (s *scanner[T]) begin(found *scan[T]) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-found.dropped:
+		return false
+	default:
+		found.begun = true
+		return true
+	}
+}
+
+// drop forgets a scan that has not begun and that nobody waits for any more: a person who tries filters
+// leaves many of them behind. It needs the lock.
+func (s *scanner[T]) drop(key string, found *scan[T]) {
+	if s.scans[key] != found || found.waiting > 0 || found.begun || found.stays {
+		return
+	}
+	delete(s.scans, key)
+	close(found.dropped)
 }
 
 // refresh returns the scan of a table, and starts it anew if its result is old. It needs the lock.
@@ -84,7 +118,7 @@ func (s *scanner[T]) refresh(key string, final bool, read func(context.Context) 
 	found := s.scans[key]
 	if found == nil {
 		s.forget()
-		found = &scan[T]{}
+		found = &scan[T]{dropped: make(chan struct{})}
 		s.scans[key] = found
 	}
 	found.asked = s.now()
@@ -103,9 +137,12 @@ func (s *scanner[T]) run(found *scan[T], final bool, read func(context.Context) 
 	began := s.now()
 	select {
 	case s.slots <- struct{}{}:
-		began = s.now()
-		value, err = read(s.ctx)
+		if s.begin(found) {
+			began = s.now()
+			value, err = read(s.ctx)
+		}
 		<-s.slots
+	case <-found.dropped:
 	case <-s.ctx.Done():
 		err = s.ctx.Err()
 	}

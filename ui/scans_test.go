@@ -134,6 +134,50 @@ func TestScansAreBounded(t *testing.T) {
 	}
 }
 
+// TestScanThatNobodyWantsAnyMore is not begun: a person who tries filters leaves many behind.
+func TestScanThatNobodyWantsAnyMore(t *testing.T) {
+	s := newScanned(t)
+	for range scansAtOnce {
+		s.slots <- struct{}{}
+	}
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	for i := range 2 * maxScans {
+		if _, err := s.wait(left, fmt.Sprint(i), true, s.read); !errors.Is(err, context.Canceled) {
+			t.Fatalf("wait = %v, want %v", err, context.Canceled)
+		}
+	}
+	s.work.Wait() // although there is no room for any of them
+	if len(s.scans) > 0 || s.reads > 0 {
+		t.Errorf("%d scans are remembered and %d were read, want none", len(s.scans), s.reads)
+	}
+	for range scansAtOnce {
+		<-s.slots
+	}
+	if got, err := s.wait(t.Context(), "0", true, s.read); got != 1 || err != nil {
+		t.Errorf("wait = %d, %v; want the first read", got, err)
+	}
+}
+
+// TestScanThatHasBegunIsRemembered although the page that asked for it has left: it asks again soon.
+func TestScanThatHasBegunIsRemembered(t *testing.T) {
+	s := newScanned(t)
+	ctx, leave := context.WithCancel(t.Context())
+	end := make(chan bool)
+	slow := func(context.Context) (int, error) {
+		leave()
+		<-end
+		return 7, nil
+	}
+	if _, err := s.wait(ctx, "pots", true, slow); !errors.Is(err, context.Canceled) {
+		t.Fatalf("wait = %v, want %v", err, context.Canceled)
+	}
+	close(end)
+	if got, err := s.wait(t.Context(), "pots", true, s.read); got != 7 || err != nil {
+		t.Errorf("wait = %d, %v; want 7, of the scan that had begun", got, err)
+	}
+}
+
 func TestWaitEndsWithItsContext(t *testing.T) {
 	s := newScanned(t)
 	ctx, cancel := context.WithCancel(t.Context())
