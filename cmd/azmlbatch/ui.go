@@ -46,7 +46,7 @@ kill $!`,
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
-			fmt.Fprintf(a.out, "page: %s; interrupt to stop\n", page.link)
+			fmt.Fprintf(a.out, "page: %s (interrupt to stop)\n", page.link)
 			return page.Serve(cmd.Context(), listener)
 		},
 	}

@@ -76,6 +76,9 @@ func TestUI(t *testing.T) {
 	if code := a.run(ctx, []string{"ui", "--read-only"}); code != 0 || stderr.Len() > 0 {
 		t.Errorf("exit code %d\n%s", code, stderr.String())
 	}
+	if out := a.out.(*onLink).String(); !regexp.MustCompile(`/\?token=\w+ `).MatchString(out) {
+		t.Errorf("there is no space after the link, so people copy too much of %q", out)
+	}
 	if body := <-shown; !strings.Contains(body, "Completed") || !strings.Contains(body, "read-only") {
 		t.Errorf("the page of the job:\n%s", body)
 	}
