@@ -167,8 +167,9 @@ func TestInputThatIsConverted(t *testing.T) {
 	if _, body := p.do(http.MethodGet, path+"/content?download=1&file=a.pgm", nil); body != "P5 1 1 255 \x07" {
 		t.Errorf("the download of a graymap is %q", body)
 	}
-	if resp, _ := p.do(http.MethodGet, path+"/content?file=b.pgm", nil); resp.StatusCode == http.StatusOK {
-		t.Errorf("a file that is no picture: %s", resp.Status)
+	resp, _ = p.do(http.MethodGet, path+"/content?file=b.pgm", nil)
+	if kept := resp.Header.Get("Cache-Control"); resp.StatusCode == http.StatusOK || kept != "no-store" {
+		t.Errorf("a file that is no picture: %s, Cache-Control %q; want an error that no browser remembers", resp.Status, kept)
 	}
 }
 

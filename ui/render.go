@@ -92,7 +92,7 @@ func (v *renderer) welcome(w http.ResponseWriter, r *http.Request) {
 
 // problem answers with an error page.
 func (v *renderer) problem(w http.ResponseWriter, status int, title, text string) {
-	w.Header().Set("Content-Security-Policy", contentPolicy) // a file may have begun with another
+	setSafeHeaders(w.Header()) // a file may have begun with others
 	v.write(w, status, "problem.html", "frame", layout{Title: title, Data: redacted(text)})
 }
 
