@@ -31,7 +31,9 @@ function start() {
     stop();
     main.dataset.live = "over";
   });
-  events.addEventListener("error", () => tell("Not up to date: the page's server does not answer."));
+  events.addEventListener("error", (e) => tell(e.target.readyState === EventSource.CLOSED
+    ? "Not up to date: the page's server refuses to go on. Reload the page." // the browser does not try again
+    : "Not up to date: the page's server does not answer."));
 }
 
 function stop() {
