@@ -12,31 +12,22 @@ import (
 // even later.
 func TestEndAllOnABusyMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		alive := map[int]bool{1: true}
+		alive, shows := []int{1}, time.Time{}
 		var asked [][]int
-		endAll(func() []int {
-			var pids []int
-			for pid := range 3 {
-				if alive[pid] {
-					pids = append(pids, pid)
-				}
-			}
-			return pids
-		}, func(pids []int) (killed int, unknown []int) {
-			if len(asked) == 0 || len(pids) != len(asked[len(asked)-1]) || pids[0] != asked[len(asked)-1][0] {
+		endAll(func() []int { return alive }, func(pids []int) (killed int, unknown []int) {
+			if len(asked) == 0 || pids[0] != asked[len(asked)-1][0] {
 				asked = append(asked, pids)
 			}
-			if alive[1] {
+			switch {
+			case pids[0] == 1:
 				time.Sleep(time.Minute) // the machine is busy
-				alive = map[int]bool{2: true, 0: false}
-				time.AfterFunc(10*time.Second, func() { alive[0] = true }) // 2 shows its environment
+				alive, shows = []int{2}, time.Now().Add(10*time.Second)
 				return 1, nil
-			}
-			if !alive[0] {
+			case time.Now().Before(shows):
 				return 0, pids
 			}
-			alive = map[int]bool{}
-			return len(pids), nil
+			alive = nil
+			return 1, nil
 		})
 		if diff := cmp.Diff([][]int{{1}, {2}}, asked); diff != "" || len(alive) > 0 {
 			t.Errorf("alive %v; looked at (-want +got):\n%s", alive, diff)
