@@ -197,3 +197,16 @@ func TestNoAnswerNamesItsCause(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryRemedy: each entry of the table is found by each of its codes and words, and has a
+// remedy of its own.
+func TestEveryRemedy(t *testing.T) {
+	for _, r := range answerRemedies {
+		if r.remedy == "" {
+			t.Errorf("codes %q and words %q have no remedy", r.codes, r.words)
+		}
+		if len(r.codes)+len(r.words) == 0 {
+			t.Errorf("nothing leads to %q", r.remedy)
+		}
+	}
+}

@@ -394,3 +394,19 @@ func TestLookupByPlace(t *testing.T) {
 		})
 	}
 }
+
+// TestInputThatCannotBeUploaded: the invocation fails with the refusal, and starts nothing.
+func TestInputThatCannotBeUploaded(t *testing.T) {
+	s, _ := newBatchService(t)
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Host == "acc.blob.core.windows.net" || strings.HasSuffix(r.URL.Path, "/listSecrets") {
+			answer(403, `{"error":{"code":"AuthorizationPermissionMismatch"}}`, "x-ms-error-code", "AuthorizationPermissionMismatch")(w, r)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+	inv := Invocation{Input: LocalPath{Path: storeFiles(t, map[string]string{"a.txt": "clay"})}}
+	if _, err := c.Endpoints().Invoke(t.Context(), "digits", inv); !errors.Is(err, ErrForbidden) || len(s.posts) != 0 {
+		t.Errorf("Invoke = %v after %d POSTs, want ErrForbidden and none", err, len(s.posts))
+	}
+}

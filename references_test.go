@@ -274,3 +274,22 @@ func FuzzParseReference(f *testing.F) {
 		}
 	})
 }
+
+func TestSamePlace(t *testing.T) {
+	const place, bad = "azureml://datastores/d/paths/a/", "azureml://datastores/d/nowhere"
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{place, "azureml://datastores/d/paths/a", true},
+		{place, "azureml://datastores/d/paths/b", false},
+		{bad, bad, true},
+		{bad, bad + "/x", false},
+		{place, bad, false},
+		{bad, place, false},
+	} {
+		if got := samePlace(tt.a, tt.b); got != tt.same {
+			t.Errorf("samePlace(%q, %q) = %t", tt.a, tt.b, got)
+		}
+	}
+}

@@ -516,3 +516,46 @@ func TestTransferErrorReads(t *testing.T) {
 		t.Errorf("causes: %v", err.Unwrap())
 	}
 }
+
+// TestContentWithoutCRC64: an account that does not know the header is asked without it, once and
+// from then on.
+func TestContentWithoutCRC64(t *testing.T) {
+	storage := &fakeStorage{blobs: map[string]string{"/blobs/src/a.txt": "clay", "/blobs/src/b.txt": "glaze"}}
+	asked, refused := 0, 0
+	storage.refuse = func(r *http.Request) (int, string) {
+		if r.URL.Query().Get("comp") != "" {
+			return 0, ""
+		}
+		asked++
+		if r.Header.Get("X-Ms-Range-Get-Content-Crc64") == "" {
+			return 0, ""
+		}
+		refused++
+		return 400, "UnsupportedHeader"
+	}
+	c := storageClient(t, storeService(blobstore), storage)
+	dir := t.TempDir()
+	for range 2 {
+		if _, err := c.Download(t.Context(), "azureml://datastores/workspaceblobstore/paths/src", dir, &DownloadOptions{Overwrite: true, Concurrency: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"a.txt": "clay", "b.txt": "glaze"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want || err != nil {
+			t.Errorf("%s = %q, %v", name, got, err)
+		}
+	}
+	if refused == 0 || refused > 2 || asked <= refused {
+		t.Errorf("%d of %d requests were refused, want the first only", refused, asked)
+	}
+}
+
+// TestFindUploadThatIsStopped ends with its context, and asks nobody.
+func TestFindUploadThatIsStopped(t *testing.T) {
+	c := newTestClient(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent %s %s", r.Method, r.URL) })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.FindUpload(ctx, storeFiles(t, map[string]string{"a.txt": "clay"}), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("FindUpload = %v, want context.Canceled", err)
+	}
+}
