@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/azmlbatch/azmlbatch"
@@ -337,6 +340,22 @@ func TestPageThatIsNotThere(t *testing.T) {
 	s.checkKeyboard()
 	for _, trouble := range s.takeTroubles() {
 		if !strings.Contains(trouble, "404") {
+			t.Error(trouble)
+		}
+	}
+}
+
+// TestUpdatesThatAreRefused: the page says what to do when its server knows the browser no longer, as one
+// that was started again. The browser logs that the answer is a 401.
+func TestUpdatesThatAreRefused(t *testing.T) {
+	s := newShop(t)
+	if _, err := chromedp.Call(s.ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	value[bool](s.tab, `dispatchEvent(new Event("pagehide")) && dispatchEvent(new Event("pageshow"))`)
+	s.waitForText("Reload the page.")
+	for _, trouble := range s.takeTroubles() {
+		if !strings.Contains(trouble, "401") {
 			t.Error(trouble)
 		}
 	}
