@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,13 +13,16 @@ import (
 
 const deploymentPath = testWorkspaceID + "/batchEndpoints/digits/deployments/blue"
 
-// fakeService answers by method and path, and records what it was asked.
+// fakeService answers by method and path, one request after the other, and records what it was asked.
 type fakeService struct {
+	mu       sync.Mutex
 	answers  map[string]http.HandlerFunc // "GET /path"; paths relative to the workspace are completed
 	requests []recordedRequest
 }
 
 func (f *fakeService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.requests = append(f.requests, record(r))
 	for route, reply := range f.answers {
 		method, path, _ := strings.Cut(route, " ")

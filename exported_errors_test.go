@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -46,12 +47,15 @@ func refusal(r *http.Request, status int) *http.Response {
 
 // striking is the whole service, of which one request meets a fault.
 type striking struct {
+	mu        sync.Mutex // a call may send two requests at once
 	at, asked int
 	fault     func(*http.Request, *http.Response) (*http.Response, error)
 }
 
 func (s *striking) Do(r *http.Request) (*http.Response, error) {
 	whole, err := handlerTransport{http.HandlerFunc(wholeService)}.Do(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.asked++; err != nil || s.asked != s.at {
 		return whole, err
 	}

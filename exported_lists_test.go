@@ -6,13 +6,15 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // secondPages is the whole service, whose lists all have a second page that meets a fault.
 type secondPages struct {
 	fault func(*http.Request, *http.Response) (*http.Response, error)
-	asked int // for second pages
+	mu    sync.Mutex // a call may send two requests at once
+	asked int        // for second pages
 }
 
 func (s *secondPages) Do(r *http.Request) (*http.Response, error) {
@@ -22,6 +24,8 @@ func (s *secondPages) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if query.Has("page") || query.Has("marker") {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.asked++
 		return s.fault(r, resp)
 	}
