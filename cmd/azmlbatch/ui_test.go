@@ -68,6 +68,7 @@ func TestUI(t *testing.T) {
 	opening := func(line string) {
 		go func() { // the command serves only after it has printed the link
 			defer cancel()
+			defer close(shown) // also if there is no page
 			shown <- openPage(t, line, "/jobs/"+job)
 		}()
 	}
@@ -79,8 +80,13 @@ func TestUI(t *testing.T) {
 	if out := a.out.(*onLink).String(); !regexp.MustCompile(`/\?token=\w+ `).MatchString(out) {
 		t.Errorf("there is no space after the link, so people copy too much of %q", out)
 	}
-	if body := <-shown; !strings.Contains(body, "Completed") || !strings.Contains(body, "read-only") {
-		t.Errorf("the page of the job:\n%s", body)
+	select {
+	case body := <-shown:
+		if !strings.Contains(body, "Completed") || !strings.Contains(body, "read-only") {
+			t.Errorf("the page of the job:\n%s", body)
+		}
+	default:
+		t.Error("the command ended before its page was opened")
 	}
 }
 
