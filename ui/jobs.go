@@ -25,9 +25,10 @@ type jobsView struct {
 	Endpoints []string
 	Jobs      []listedJob
 	From, To  int // numbers of the first and the last job shown, counted from 1
-	// Looked is how many jobs were looked at, and Whole says that there are no others.
-	Looked int
-	Whole  bool
+	// Looked is how many jobs were looked at. Whole says that there are no others, and Full that there
+	// are, but no page lists them.
+	Looked      int
+	Whole, Full bool
 	// Newer and Older are the queries of the neighbouring pages; empty if there is none. Further says
 	// that it is not known yet whether older jobs fit.
 	Newer, Older string
@@ -54,7 +55,8 @@ func loadJobs(ctx context.Context, h *Handler, v visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	data := jobsView{Query: q, Statuses: jobStatuses, Endpoints: found.endpoints, Looked: found.looked, Whole: found.whole, From: skip + 1, To: skip + len(found.rows)}
+	data := jobsView{Query: q, Statuses: jobStatuses, Endpoints: found.endpoints, Looked: found.looked,
+		Whole: found.whole && !found.full, Full: found.full, From: skip + 1, To: skip + len(found.rows)}
 	for _, row := range found.rows {
 		data.Jobs = append(data.Jobs, listedJob{jobRow: row, Took: row.Duration(h.now()), Counts: unknownCounts})
 	}

@@ -45,14 +45,16 @@ type jobIndex struct {
 	byName map[string]*jobRow
 	older  func() (azmlbatch.Job, error, bool) // the next older job; nil before the first
 	stop   func()                              // ends older
-	whole  bool                                // all jobs are in the index
+	whole  bool                                // there are no older jobs to read
+	full   bool                                // there are, but the index holds no more
+	limit  int                                 // of rows
 	looks  int
 	last   time.Time // of the last look
 	now    func() time.Time
 }
 
 func newJobIndex(ctx context.Context, client *azmlbatch.Client) *jobIndex {
-	return &jobIndex{client: client, ctx: ctx, turn: make(chan struct{}, 1), byName: map[string]*jobRow{}, now: time.Now}
+	return &jobIndex{client: client, ctx: ctx, turn: make(chan struct{}, 1), byName: map[string]*jobRow{}, limit: maxIndexed, now: time.Now}
 }
 
 func (x *jobIndex) lock(ctx context.Context) error {
@@ -94,7 +96,8 @@ type jobSelection struct {
 	rows   []jobRow
 	more   bool // there are further jobs after these
 	looked int  // jobs that were looked at
-	whole  bool // these were all jobs of the workspace
+	whole  bool // these were all jobs of the workspace, or all that the index holds
+	full   bool // the workspace has more jobs than the index holds
 
 	endpoints []string // of the jobs that were looked at, in the order of their names
 }
@@ -131,7 +134,7 @@ func (x *jobIndex) find(ctx context.Context, q jobQuery, skip, count int) (jobSe
 			found.rows = append(found.rows, *x.rows[i])
 		}
 	}
-	found.looked, found.whole, found.endpoints = len(x.rows), x.whole, x.endpoints()
+	found.looked, found.whole, found.full, found.endpoints = len(x.rows), x.whole, x.full, x.endpoints()
 	return found, nil
 }
 
@@ -163,13 +166,14 @@ func (x *jobIndex) look(ctx context.Context) error {
 		return err
 	case !known:
 		x.forgetOlder()
-		x.rows, x.byName, x.whole = nil, map[string]*jobRow{}, false
+		x.rows, x.byName, x.whole, x.full = nil, map[string]*jobRow{}, false, false
 		return nil
 	}
 	for _, row := range fresh {
 		x.byName[row.Name] = row
 	}
 	x.rows = append(fresh, x.rows...)
+	x.forgetOldest()
 	x.last = x.now()
 	return x.readSingly(ctx)
 }
@@ -255,15 +259,32 @@ func (x *jobIndex) readOlder(ctx context.Context) error {
 	case err != nil:
 		x.forgetOlder()
 		return err
-	case !ok || len(x.rows) >= maxIndexed:
+	case !ok:
 		x.forgetOlder()
 		x.whole = true
-	case x.byName[job.Name] == nil:
+	case x.byName[job.Name] != nil: // it came meanwhile, or stands on two pages of the list
+	case len(x.rows) >= x.limit:
+		x.forgetOlder()
+		x.whole, x.full = true, true
+	default:
 		row := &jobRow{looked: x.looks}
 		row.set(job)
 		x.rows, x.byName[job.Name] = append(x.rows, row), row
 	}
 	return nil
+}
+
+// forgetOldest drops the oldest rows when newer ones have made them too many.
+func (x *jobIndex) forgetOldest() {
+	if len(x.rows) <= x.limit {
+		return
+	}
+	for _, row := range x.rows[x.limit:] {
+		delete(x.byName, row.Name)
+	}
+	x.rows = slices.Clone(x.rows[:x.limit])
+	x.forgetOlder()
+	x.whole, x.full = true, true
 }
 
 func (x *jobIndex) forgetOlder() {

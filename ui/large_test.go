@@ -146,6 +146,34 @@ func TestTenThousandJobs(t *testing.T) {
 	p.shows("/jobs", "The workspace has 10\u202f000 in all.")
 }
 
+// TestMoreJobsThanTheIndexHolds: the list says that it has the newest only, and does not grow with the
+// jobs that come.
+func TestMoreJobsThanTheIndexHolds(t *testing.T) {
+	l := &largeWorkspace{jobs: 300, pageSize: 50}
+	p := newTestPage(t, newTestClient(t, l), nil)
+	now := time.Now()
+	x := p.handler.jobs
+	x.now, x.limit = func() time.Time { return now }, 100
+	for range 2 {
+		for path, want := range map[string]string{"/jobs?endpoint=nobody": "None of the newest 100 jobs fits.", "/jobs?skip=50": "Only the newest 100 jobs are listed."} {
+			body := p.shows(path, want)
+			for _, wrong := range []string{"in all", "lder jobs"} {
+				if strings.Contains(body, wrong) {
+					t.Errorf("GET %s shows %q:\n%s", path, wrong, body)
+				}
+			}
+		}
+		now = now.Add(time.Minute)
+		l.mu.Lock()
+		l.jobs += 10
+		l.mu.Unlock()
+	}
+	if len(x.rows) != 100 || len(x.byName) != 100 {
+		t.Errorf("the index has %d rows and %d names, want 100", len(x.rows), len(x.byName))
+	}
+	p.shows("/jobs", "vase 319")
+}
+
 // TestUnfinishedJobsStayFresh however old they are, with few requests in each look.
 func TestUnfinishedJobsStayFresh(t *testing.T) {
 	done := false
