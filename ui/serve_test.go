@@ -66,7 +66,7 @@ func TestServeEndsWithItsListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	answers := bufio.NewReader(conn)
 	if _, err := conn.Write([]byte("GET /assets/icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,9 @@ func TestServeEndsWithItsListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	listener.Close()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-served; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Serve = %v, want %v", err, net.ErrClosed)
 	}
