@@ -123,3 +123,46 @@ func TestDownloadOfNothingIsNotFound(t *testing.T) {
 		t.Errorf("download = %v, want ErrNotFound", err)
 	}
 }
+
+// TestDownloadOfAFolderWithAFileOfItsName: the file is one of the folder.
+func TestDownloadOfAFolderWithAFileOfItsName(t *testing.T) {
+	storage := &fakeStorage{blobs: map[string]string{"/blobs/a/src/src": "clay", "/blobs/a/src/b": "glaze"}}
+	dir := t.TempDir()
+	if _, err := storageClient(t, storeService(blobstore), storage).Download(t.Context(), "azureml://datastores/workspaceblobstore/paths/a/src", dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"src": "clay", "b": "glaze"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want || err != nil {
+			t.Errorf("%s = %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestProgressOfTransfers: the last report of an upload and of a download has all files and bytes.
+func TestProgressOfTransfers(t *testing.T) {
+	storage := &fakeStorage{}
+	c := storageClient(t, storeService(blobstore), storage)
+	var up UploadProgress
+	sent, err := c.Upload(t.Context(), storeFiles(t, map[string]string{"a.txt": "clay", "b.txt": "glaze"}), &UploadOptions{OnProgress: func(p UploadProgress) { up = p }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	up.Rate = 0
+	if diff := cmp.Diff(UploadProgress{Files: 2, Bytes: 9, FilesDone: 2, BytesDone: 9}, up); diff != "" {
+		t.Errorf("upload (-want +got):\n%s", diff)
+	}
+	var down DownloadProgress
+	files := map[string]int64{}
+	result, err := c.Download(t.Context(), sent.URI, t.TempDir(), &DownloadOptions{OnProgress: func(p DownloadProgress) { down = p },
+		OnFile: func(name string, size int64) { files[name] = size }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	down.Rate = 0
+	if diff := cmp.Diff(DownloadProgress{Files: 2, Bytes: 9, FilesDone: 2, BytesDone: 9}, down); diff != "" || result.Files != 2 || result.Bytes != 9 {
+		t.Errorf("download %+v (-want +got):\n%s", result, diff)
+	}
+	if diff := cmp.Diff(map[string]int64{"a.txt": 4, "b.txt": 5}, files); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
