@@ -91,6 +91,8 @@ func TestNewRefusesMistakes(t *testing.T) {
 	client := emulator.NewClient(t, nil)
 	for name, make := range map[string]func() (*Handler, error){
 		"no client":         func() (*Handler, error) { return New(nil, nil) },
+		"a wildcard":        func() (*Handler, error) { return New(emulator.NewClient(t, nil), &Options{Prefix: "/{x"}) },
+		"a blank":           func() (*Handler, error) { return New(emulator.NewClient(t, nil), &Options{Prefix: "/my page"}) },
 		"negative interval": func() (*Handler, error) { return New(client, &Options{Interval: -1}) },
 	} {
 		if h, err := make(); h != nil || !errors.As(err, new(*azmlbatch.ArgumentError)) {

@@ -12,7 +12,7 @@ import (
 )
 
 // deploymentPage shows one deployment with its YAML.
-var deploymentPage = page{pattern: "/endpoints/{endpoint}/{deployment}", template: "deployment.html", load: loadDeployment}
+var deploymentPage = page{pattern: "/endpoints/{endpoint}/deployments/{deployment}", template: "deployment.html", load: loadDeployment}
 
 // endpointYAML answers with the YAML of an endpoint and all that it needs, as `azmlbatch export` writes it.
 var endpointYAML = file{pattern: "/endpoints/{endpoint}/export.yml", serve: serveEndpointYAML}

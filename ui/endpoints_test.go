@@ -29,13 +29,28 @@ func newShop(t *testing.T, options *azmlbatch.ClientOptions) *azmlbatch.Client {
 	return client
 }
 
+// TestDeploymentsOfAnyName are opened also when a page of the endpoint has that name.
+func TestDeploymentsOfAnyName(t *testing.T) {
+	client := newShop(t, nil)
+	blue, err := client.Deployments("pots").Get(t.Context(), emulator.DeployDeployment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Deployments("pots").CreateOrUpdate(t.Context(), "invoke", blue, nil); err != nil {
+		t.Fatal(err)
+	}
+	p := newTestPage(t, client, nil)
+	wantTexts(t, p.get("/endpoints/pots"), `href="/endpoints/pots/deployments/invoke"`)
+	p.shows("/endpoints/pots/deployments/invoke", "Make it the default")
+}
+
 func TestEndpoints(t *testing.T) {
 	client := newShop(t, nil)
 	run(t, client, "pots", "a.txt")
 	p := newTestPage(t, client, nil)
 	p.shows("/endpoints", "pots", emulator.DeployDeployment, "last 1: 1 completed")
 	p.shows("/endpoints/pots", "https://pots.", emulator.DeployDeployment, "last 1: 1 completed", "Invoke…", emulator.DeployCluster)
-	body := p.shows("/endpoints/pots/"+emulator.DeployDeployment, "type: model", "endpoint_name: pots", "last 1: 1 completed")
+	body := p.shows("/endpoints/pots/deployments/"+emulator.DeployDeployment, "type: model", "endpoint_name: pots", "last 1: 1 completed")
 	if strings.Contains(body, "Make it the default") {
 		t.Errorf("the default can be made the default:\n%s", body)
 	}
@@ -43,7 +58,7 @@ func TestEndpoints(t *testing.T) {
 	if !strings.Contains(yaml, "name: pots") || !strings.Contains(yaml, "endpoint_name: pots") || resp.Header.Get("Content-Disposition") == "" {
 		t.Errorf("the YAML of the endpoint, %v:\n%s", resp.Header, yaml)
 	}
-	for _, path := range []string{"/endpoints/nobody", "/endpoints/pots/nobody", "/endpoints/nobody/export.yml", "/endpoints/pots/nobody/default", "/endpoints/nobody/invoke"} {
+	for _, path := range []string{"/endpoints/nobody", "/endpoints/pots/deployments/nobody", "/endpoints/nobody/export.yml", "/endpoints/pots/deployments/nobody/default", "/endpoints/nobody/invoke"} {
 		if resp, _ := p.do(http.MethodGet, path, nil); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("GET %s: %s, want 404", path, resp.Status)
 		}
@@ -122,17 +137,17 @@ func TestSetDefaultAsksFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newTestPage(t, client, nil)
-	p.shows("/endpoints/pots/green/default", "Make green the default of pots?", "Today they run with "+emulator.DeployDeployment)
+	p.shows("/endpoints/pots/deployments/green/default", "Make green the default of pots?", "Today they run with "+emulator.DeployDeployment)
 	if e, err := client.Endpoints().Get(t.Context(), "pots"); err != nil || e.DefaultDeployment != emulator.DeployDeployment {
 		t.Errorf("a question has changed the default to %s (%v)", e.DefaultDeployment, err)
 	}
-	if resp, body := p.do(http.MethodPost, "/endpoints/pots/green/default", url.Values{}); resp.Request.URL.Path != "/endpoints/pots" || resp.StatusCode != http.StatusOK {
+	if resp, body := p.do(http.MethodPost, "/endpoints/pots/deployments/green/default", url.Values{}); resp.Request.URL.Path != "/endpoints/pots" || resp.StatusCode != http.StatusOK {
 		t.Errorf("a yes leads to %s: %s\n%s", resp.Request.URL, resp.Status, body)
 	}
 	if e, err := client.Endpoints().Get(t.Context(), "pots"); err != nil || e.DefaultDeployment != "green" {
 		t.Errorf("the default is %s (%v), want green", e.DefaultDeployment, err)
 	}
-	p.shows("/endpoints/pots/green/default", "green is the default already")
+	p.shows("/endpoints/pots/deployments/green/default", "green is the default already")
 }
 
 func TestCancelAsksFirst(t *testing.T) {
@@ -173,13 +188,13 @@ func TestReadOnlyPageHasNoActions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client, options := make()
 			p := newTestPage(t, client, options)
-			for _, path := range []string{"/endpoints/pots", "/endpoints/pots/" + emulator.DeployDeployment} {
+			for _, path := range []string{"/endpoints/pots", "/endpoints/pots/deployments/" + emulator.DeployDeployment} {
 				body := p.shows(path, "read-only", "Last jobs")
 				if strings.Contains(body, "/invoke") || strings.Contains(body, "/default") || strings.Contains(body, "method=\"post\"") {
 					t.Errorf("%s offers an action:\n%s", path, body)
 				}
 			}
-			for _, path := range []string{"/endpoints/pots/invoke", "/endpoints/pots/" + emulator.DeployDeployment + "/default", "/jobs/nobody/cancel"} {
+			for _, path := range []string{"/endpoints/pots/invoke", "/endpoints/pots/deployments/" + emulator.DeployDeployment + "/default", "/jobs/nobody/cancel"} {
 				for _, method := range []string{http.MethodGet, http.MethodPost} {
 					if resp, _ := p.do(method, path, url.Values{"input": {"azureml:pots:1"}}); resp.StatusCode != http.StatusForbidden {
 						t.Errorf("%s %s: %s, want 403", method, path, resp.Status)
@@ -214,5 +229,5 @@ func TestRolesDecideWhatThePageOffers(t *testing.T) {
 	if resp, body := p.do(http.MethodGet, "/endpoints/pots/invoke", nil); resp.StatusCode != http.StatusForbidden || !strings.Contains(body, toInvoke) {
 		t.Errorf("the page of an invocation: %s\n%s", resp.Status, body)
 	}
-	p.shows("/endpoints/pots/"+emulator.DeployDeployment+"/default", "is the default already")
+	p.shows("/endpoints/pots/deployments/"+emulator.DeployDeployment+"/default", "is the default already")
 }

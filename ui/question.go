@@ -13,8 +13,8 @@ import (
 var (
 	cancelPage       = page{pattern: "/jobs/{job}/cancel", template: "question.html", load: askCancel}
 	cancelAction     = action{pattern: "/jobs/{job}/cancel", do: cancel}
-	setDefaultPage   = page{pattern: "/endpoints/{endpoint}/{deployment}/default", template: "question.html", load: askSetDefault}
-	setDefaultAction = action{pattern: "/endpoints/{endpoint}/{deployment}/default", do: setDefault}
+	setDefaultPage   = page{pattern: "/endpoints/{endpoint}/deployments/{deployment}/default", template: "question.html", load: askSetDefault}
+	setDefaultAction = action{pattern: "/endpoints/{endpoint}/deployments/{deployment}/default", do: setDefault}
 )
 
 // A question is what a page asks before something is done.
@@ -67,7 +67,7 @@ func askSetDefault(ctx context.Context, h *Handler, v visit) (view, error) {
 		return view{}, err
 	}
 	q := question{Title: "Make " + deployment + " the default of " + endpoint + "?", Yes: "Make it the default",
-		Action: h.link("endpoints", endpoint, deployment, "default"), Back: h.link("endpoints", endpoint)}
+		Action: h.link("endpoints", endpoint, "deployments", deployment, "default"), Back: h.link("endpoints", endpoint)}
 	switch now.DefaultDeployment {
 	case deployment:
 		q.Title, q.Yes = deployment+" is the default already", ""

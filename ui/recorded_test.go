@@ -174,7 +174,7 @@ func TestPagesOfRecordedWorkspaces(t *testing.T) {
 			for _, endpoint := range r.names("/batchEndpoints") {
 				open("endpoints", "/endpoints/"+endpoint, endpoint)
 				for _, d := range r.names("/batchEndpoints/" + endpoint + "/deployments") {
-					open("deployments", "/endpoints/"+endpoint+"/"+d, d, "As YAML")
+					open("deployments", "/endpoints/"+endpoint+"/deployments/"+d, d, "As YAML")
 				}
 			}
 			for _, c := range r.names("/computes") {

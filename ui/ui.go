@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,7 +17,8 @@ type Options struct {
 	// Token signs a browser in; see [Handler.Link]. Empty means a random one. It is a secret.
 	Token string
 	// Prefix is the path below which the handler is mounted, for example "/batch". The handler
-	// expects it in the path of a request. Empty means the root.
+	// expects it in the path of a request. It has no "{", "?", blank or other sign that would be
+	// escaped. Empty means the root.
 	Prefix string
 	// Hosts are the names by which browsers reach the handler, without port. Names that are not
 	// listed are refused, because a site can make its own name lead to this machine. "localhost" and
@@ -73,6 +75,10 @@ func New(client *azmlbatch.Client, options *Options) (*Handler, error) {
 	h.options.Interval = cmp.Or(h.options.Interval, defaultInterval)
 	h.options.ReadOnly = h.options.ReadOnly || client.ReadOnly()
 	h.options.Prefix = strings.TrimSuffix("/"+strings.Trim(h.options.Prefix, "/"), "/")
+	if strings.ContainsAny(h.options.Prefix, "{}?#%; \t\r\n") {
+		return nil, &azmlbatch.ArgumentError{Operation: "make the page", Argument: "Prefix", Problem: fmt.Sprintf("%q is no path of plain segments", h.options.Prefix),
+			Remedy: `use one such as "/batch"`}
+	}
 	views, err := newRenderer(h.options.Prefix)
 	if err != nil {
 		return nil, err

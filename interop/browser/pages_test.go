@@ -265,7 +265,7 @@ func TestHostileNamesStayText(t *testing.T) {
 		for _, page := range []string{"", "/logs", "/predictions", "/predictions?form=lines", "/cancel"} {
 			paths = append(paths, "/jobs/"+job.Name+page)
 		}
-		for _, page := range []string{"", "/" + emulator.DeployDeployment, "/invoke?input=" + url.QueryEscape(hostile[0])} {
+		for _, page := range []string{"", "/deployments/" + emulator.DeployDeployment, "/invoke?input=" + url.QueryEscape(hostile[0])} {
 			paths = append(paths, "/endpoints/"+endpoint+page)
 		}
 	}
