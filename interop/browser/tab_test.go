@@ -173,10 +173,21 @@ func (b *tab) waitForText(text string) {
 	b.waitFor(fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text))
 }
 
-// click clicks the first visible element that the CSS selector finds, once it is there.
+// click clicks the first visible element that the CSS selector finds, once it is there. An update of
+// the page may put another element in its place before the click: then that one is clicked.
 func (b *tab) click(selector string) {
 	b.t.Helper()
-	b.do("click "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for {
+		err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !strings.Contains(strings.ToLower(err.Error()), "node") {
+			b.fail("click %s: %v", selector, err)
+		}
+	}
 }
 
 // write types a text into a field.
