@@ -239,7 +239,7 @@ func fetch(ctx context.Context, d *Download, b Blob, f *os.File, offset, size in
 	}
 	defer body.Close()
 	for left := size; ; {
-		n, err := body.Read(buffer[:min(int64(len(buffer)), left+1)])
+		n, err := fill(body, buffer[:min(int64(len(buffer)), left+1)])
 		if int64(n) > left {
 			return 0, &Failure{Err: errors.New("storage sent more than was asked for"), Retry: true}
 		}
@@ -260,6 +260,17 @@ func fetch(ctx context.Context, d *Download, b Blob, f *os.File, offset, size in
 		}
 		return crc, nil
 	}
+}
+
+// fill reads until the buffer is full or there is an error: parts of one file are written by several
+// goroutines, which wait for each other at each write.
+func fill(r io.Reader, buffer []byte) (n int, err error) {
+	for n < len(buffer) && err == nil {
+		var more int
+		more, err = r.Read(buffer[n:])
+		n += more
+	}
+	return n, err
 }
 
 // onDisk classifies an error of writing. A full disk stops the download.

@@ -5,7 +5,7 @@ import "time"
 // The most requests in flight, and the bytes that each may buffer. Together they bound the memory
 // of a transfer.
 const (
-	maxLarge, largeBuffer = 64, 128 << 10
+	maxLarge, largeBuffer = 64, 256 << 10
 	maxSmall, smallBuffer = 256, 32 << 10
 )
 
