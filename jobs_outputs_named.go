@@ -43,7 +43,7 @@ func (j JobsClient) namedOutputs(ctx context.Context, op operation, job Job) (ma
 		}
 	}
 	if len(places) == 0 {
-		return nil, &Error{Operation: op.String(), StatusCode: http.StatusNotFound, Message: "no output of the job has a place",
+		return nil, &Error{Operation: op.String(), Err: ErrNotFound, Message: "no output of the job has a place",
 			Remedy: "wait for the end of the job, or invoke with Invocation.Outputs, for example URIFolder with an azureml://datastores/ URI"}
 	}
 	return places, nil

@@ -84,7 +84,7 @@ func TestOutputsThatTheServicePlaced(t *testing.T) {
 // TestOutputsWithoutAPlace: of a pipeline component's job that runs, nothing tells where the service puts its outputs.
 func TestOutputsWithoutAPlace(t *testing.T) {
 	c := pipelineJob(t, "null")
-	const want = `azmlbatch: list outputs of job "j": 404 Not Found: no output of the job has a place; wait for the end of the job, or invoke with Invocation.Outputs`
+	const want = `azmlbatch: list outputs of job "j": no output of the job has a place; wait for the end of the job, or invoke with Invocation.Outputs`
 	for _, err := range c.Jobs().ListOutputs(t.Context(), "j") {
 		if !errors.Is(err, ErrNotFound) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("ListOutputs = %v, want %s", err, want)

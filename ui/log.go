@@ -80,7 +80,7 @@ func findLog(logs []azmlbatch.JobLog, job, name string) (azmlbatch.JobLog, error
 
 // notFound is the error of something that the page itself did not find.
 func notFound(verb, name, message string) error {
-	return &azmlbatch.Error{Operation: verb + " " + strconv.Quote(name), StatusCode: http.StatusNotFound, Message: message, Err: azmlbatch.ErrNotFound}
+	return &azmlbatch.Error{Operation: verb + " " + strconv.Quote(name), Message: message, Err: azmlbatch.ErrNotFound}
 }
 
 // rawLog is the whole log as a file.

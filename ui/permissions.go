@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/azmlbatch/azmlbatch"
@@ -37,7 +36,7 @@ func (h *Handler) must(ctx context.Context, action string) error {
 	if h.may(ctx, action) {
 		return nil
 	}
-	refusal := &azmlbatch.Error{Operation: "change the workspace", StatusCode: http.StatusForbidden, Err: azmlbatch.ErrForbidden,
+	refusal := &azmlbatch.Error{Operation: "change the workspace", Err: azmlbatch.ErrForbidden,
 		Message: "the page is read-only", Remedy: "use a page that is not read-only"}
 	if !h.options.ReadOnly {
 		refusal.Message, refusal.Remedy = "the client lacks the permission "+action, "ask for a role that has it, such as AzureML Data Scientist"
