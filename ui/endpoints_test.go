@@ -151,18 +151,11 @@ func TestSetDefaultAsksFirst(t *testing.T) {
 }
 
 func TestCancelAsksFirst(t *testing.T) {
-	azure := emulator.NewTest(t, nil)
 	scorer := func(ctx context.Context, _ []string) ([]string, error) {
 		<-ctx.Done() // until it is canceled
 		return nil, ctx.Err()
 	}
-	if _, err := azure.Deploy(t.Context(), emulator.Func(scorer), &emulator.DeployOptions{Endpoint: "pots"}); err != nil {
-		t.Fatal(err)
-	}
-	client, err := azure.Client(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, _ := emulator.NewEndpoint(t, emulator.Func(scorer), &emulator.DeployOptions{Endpoint: "pots"})
 	job := start(t, client, "pots", "a.txt")
 	p := newTestPage(t, client, nil)
 	p.shows("/jobs/"+job.Name, "Cancel…")
@@ -207,14 +200,7 @@ func TestReadOnlyPageHasNoActions(t *testing.T) {
 
 // TestRolesDecideWhatThePageOffers has a client that may do everything but invoke.
 func TestRolesDecideWhatThePageOffers(t *testing.T) {
-	azure := emulator.NewTest(t, nil)
-	if _, err := azure.Deploy(t.Context(), emulator.Func(score), &emulator.DeployOptions{Endpoint: "pots"}); err != nil {
-		t.Fatal(err)
-	}
-	client, err := azure.Client(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	azure, client, _ := newAzure(t, score, &emulator.DeployOptions{Endpoint: "pots"})
 	deny, err := emulator.ParseDeny(toInvoke)
 	if err != nil {
 		t.Fatal(err)

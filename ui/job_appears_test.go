@@ -11,15 +11,7 @@ import (
 func TestAJobThatShowsLate(t *testing.T) {
 	for name, tt := range map[string]struct{ hidden, want int }{"at once": {0, 1}, "third look": {2, 3}, "never": {100, appearTries}} {
 		t.Run(name, func(t *testing.T) {
-			azure := emulator.NewTest(t, nil)
-			endpoint, err := azure.Deploy(t.Context(), emulator.Func(score), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			client, err := azure.Client(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			azure, client, endpoint := newAzure(t, score, nil)
 			job := start(t, client, endpoint, "a.txt")
 			if tt.hidden > 0 {
 				if err := azure.Inject(emulator.Fault{Host: "management", Method: "GET", Path: "**/jobs/" + job.Name, Action: emulator.ActionFailBefore, Status: 404, Times: tt.hidden}); err != nil {

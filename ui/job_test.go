@@ -94,9 +94,8 @@ func TestNoSignatureOfAnInput(t *testing.T) {
 // TestRequestsOfAJobsPage: a running job costs a bounded number of requests in each round, and one that
 // has ended costs one when its page is opened again.
 func TestRequestsOfAJobsPage(t *testing.T) {
-	azure := emulator.NewTest(t, nil)
 	begun, goOn := make(chan struct{}, 100), make(chan struct{})
-	endpoint, err := azure.Deploy(t.Context(), emulator.Func(func(ctx context.Context, files []string) ([]string, error) {
+	azure, client, endpoint := newAzure(t, func(ctx context.Context, files []string) ([]string, error) {
 		begun <- struct{}{}
 		select {
 		case <-goOn:
@@ -104,14 +103,7 @@ func TestRequestsOfAJobsPage(t *testing.T) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-	}), &emulator.DeployOptions{Deployment: azmlbatch.Deployment{MiniBatchSize: 1, RetrySettings: azmlbatch.RetrySettings{Timeout: time.Hour}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := azure.Client(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}, &emulator.DeployOptions{Deployment: azmlbatch.Deployment{MiniBatchSize: 1, RetrySettings: azmlbatch.RetrySettings{Timeout: time.Hour}}})
 	job := start(t, client, endpoint, "a.txt", "b.txt", "c.txt")
 	<-begun
 	p := newTestPage(t, client, nil)

@@ -268,15 +268,7 @@ func TestPredictionsOfAScriptWithFilesOfItsOwn(t *testing.T) {
 
 // TestPredictionsWithoutTheirInputs stand alone when the storage of the inputs cannot be listed.
 func TestPredictionsWithoutTheirInputs(t *testing.T) {
-	azure := emulator.NewTest(t, nil)
-	endpoint, err := azure.Deploy(t.Context(), emulator.Func(score), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := azure.Client(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	azure, client, endpoint := newAzure(t, score, nil)
 	job := run(t, client, endpoint, "a.txt")
 	if err := azure.Inject(emulator.Fault{Host: "scoring", Method: http.MethodGet, Action: emulator.ActionFailBefore, Status: http.StatusForbidden}); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
 // TestMain fails when a goroutine has outlived the handler that started it.
@@ -139,6 +140,21 @@ func waitForEnd(t *testing.T, client *azmlbatch.Client, job azmlbatch.BatchJob) 
 	if failed := new(azmlbatch.JobFailedError); err != nil && !errors.As(err, &failed) {
 		t.Fatal(err)
 	}
+}
+
+// newAzure is an emulator with an endpoint, for tests that do more to it than emulator.NewEndpoint lets
+// them.
+func newAzure(t *testing.T, scorer emulator.Func, options *emulator.DeployOptions) (azure *emulator.Emulator, client *azmlbatch.Client, endpoint string) {
+	t.Helper()
+	azure = emulator.NewTest(t, nil)
+	endpoint, err := azure.Deploy(t.Context(), scorer, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if client, err = azure.Client(nil); err != nil {
+		t.Fatal(err)
+	}
+	return azure, client, endpoint
 }
 
 // folder is a new folder with files of these names, which hold their name.
