@@ -91,7 +91,8 @@ type attempt struct {
 // startedJob is the job that an invocation started, or found under its key.
 type startedJob struct {
 	BatchJob
-	found bool
+	found    bool
+	endpoint string // that was invoked
 }
 
 func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (startedJob, error) {
@@ -101,7 +102,7 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (startedJob, e
 		return startedJob{}, err
 	case inv.Key == "":
 		job, err := a.start(ctx, nil)
-		return startedJob{job, false}, err
+		return startedJob{BatchJob: job}, err
 	case a.place == "":
 		return startedJob{}, keyWithoutPlace(t.op)
 	}

@@ -62,7 +62,15 @@ func (a attempt) startOnce(ctx context.Context) (startedJob, error) {
 		return startedJob{}, waitedInVain(a.op, fmt.Sprintf("another call with key %q", a.key), err)
 	}
 	job.found = true
+	if !strings.EqualFold(job.endpoint, a.endpoint) {
+		return startedJob{}, a.ofEndpoint(job.BatchJob, job.endpoint)
+	}
 	return job, a.sameWork(ctx, job.BatchJob)
+}
+
+// ofEndpoint refuses the job that another endpoint started with this place.
+func (a attempt) ofEndpoint(job BatchJob, endpoint string) error {
+	return a.conflict(job, fmt.Sprintf("endpoint %q started it", endpoint))
 }
 
 func (a attempt) findOrStart(ctx context.Context) (startedJob, error) {
@@ -74,13 +82,13 @@ func (a attempt) findOrStart(ctx context.Context) (startedJob, error) {
 		var started bool
 		job, started, err = a.startLeased(ctx)
 		if err == nil && started {
-			return startedJob{job, false}, nil
+			return startedJob{BatchJob: job, endpoint: a.endpoint}, nil
 		}
 		if found = err == nil; !found && !errors.Is(err, errLeaseLost) {
 			return startedJob{}, err
 		}
 	}
-	return startedJob{job, true}, a.sameWork(ctx, job)
+	return startedJob{job, true, a.endpoint}, a.sameWork(ctx, job)
 }
 
 // startLeased starts the job under the lease of its key, or finds it. It fails with errLeaseLost
@@ -115,7 +123,7 @@ func (a attempt) startLeased(ctx context.Context) (job BatchJob, started bool, e
 // recorded reads the job that a key's record names. Lists may not show it yet.
 func (a attempt) recorded(ctx context.Context, r keyRecord) (BatchJob, error) {
 	if !strings.EqualFold(r.Endpoint, a.endpoint) {
-		return BatchJob{}, a.conflict(BatchJob{Name: r.Job}, fmt.Sprintf("endpoint %q started it", r.Endpoint))
+		return BatchJob{}, a.ofEndpoint(BatchJob{Name: r.Job}, r.Endpoint)
 	}
 	job, err := a.read(ctx, r.Job)
 	if errors.Is(err, ErrNotFound) { // not yet, or deleted: its name is what there is to know

@@ -254,6 +254,35 @@ func TestOutputOfAnotherEndpoint(t *testing.T) {
 	}
 }
 
+// TestWaitingCallerOfAnotherEndpoint does not get the job of the endpoint that uses the place.
+func TestWaitingCallerOfAnotherEndpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBatchService(t)
+		place := placeURI("d", "results/a.csv")
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, _, err := c.turns.take(t.Context(), placeKey(place), func(context.Context) (startedJob, error) {
+				time.Sleep(time.Second)
+				return startedJob{BatchJob: BatchJob{Name: "batchjob-1", Inputs: sampleInputs}, endpoint: "digits"}, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		for endpoint, want := range map[string]string{"Digits": "", "letters": `endpoint "digits" started it`} {
+			a := attempt{invokeTarget: invokeTarget{c: c, endpoint: endpoint}, inv: Invocation{Inputs: sampleInputs}, key: "monday", place: place}
+			all.Go(func() {
+				job, err := a.startOnce(t.Context())
+				if want == "" && (err != nil || job.Name != "batchjob-1") || want != "" && (!errors.As(err, new(*KeyConflictError)) || !strings.Contains(err.Error(), want)) {
+					t.Errorf("%s: %q, %v, want %q", endpoint, job.Name, err, want)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
 // TestWaitingCallersWithAnotherInput are told, and one that leaves is told what to do.
 func TestWaitingCallersWithAnotherInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

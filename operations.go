@@ -19,9 +19,10 @@ import (
 // answers 404 after success and is never read. Whatever is polled, a word in the body beats the
 // HTTP status, because an operation can fail with a 200 (msrestazure-for-python issue 157).
 type operationHandler[T any] struct {
-	client *Client
-	state  resumeToken
-	result *T // the first answer, when it was final already
+	client   *Client
+	state    resumeToken
+	result   *T   // the first answer, when it was final already
+	wordless bool // only the HTTP status said that it succeeded
 }
 
 // beginOperation sends the first request of an operation and returns its poller. What was put or
@@ -91,6 +92,7 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 	}
 	s.status, s.percent = h.word(said, resp), said.Percent
 	s.done = isTerminal(s.status)
+	h.wordless = said.word() == ""
 	if isFailure(s.status) {
 		return s, h.failure(s.status, said, resp)
 	}
@@ -100,12 +102,14 @@ func (h *operationHandler[T]) poll(ctx context.Context) (pollState, error) {
 // word is the state of an operation: the body's word, else what the HTTP status implies, else
 // empty.
 func (h *operationHandler[T]) word(said operationAnswer, resp *http.Response) string {
-	word := cmp.Or(said.Status, said.ProvisioningState)
+	word := said.word()
 	switch {
 	case h.state.Verb == "cancel" && isCanceled(word):
 		return "Succeeded" // it is the word of what was cancelled
 	case word != "":
 		return word
+	case resp.StatusCode != http.StatusAccepted && h.reportsFailure(said):
+		return "Failed"
 	case h.state.ByStatus && resp.StatusCode == http.StatusAccepted:
 		return "InProgress"
 	case h.state.ByStatus:
@@ -114,6 +118,20 @@ func (h *operationHandler[T]) word(said operationAnswer, resp *http.Response) st
 		return "Succeeded" // an mfeOperationResults behind Azure-AsyncOperation has no word but its HTTP status
 	}
 	return said.PropertiesStatus
+}
+
+// reportsFailure reports whether an answer without a word has an error. Not evidenced, but an
+// operation that ends so has not done its work. What a cancelled job says of itself does not count.
+func (h *operationHandler[T]) reportsFailure(said operationAnswer) bool {
+	raw := said.Error
+	if h.state.Verb != "cancel" {
+		if isFailure(said.PropertiesStatus) {
+			return true
+		}
+		raw = said.failed()
+	}
+	codes, message := parseJSONError(raw)
+	return len(codes) > 0 || message != ""
 }
 
 func isCanceled(word string) bool {
@@ -142,13 +160,20 @@ type operationAnswer struct {
 	ErrorMessage      string          `wire:"message"`
 }
 
+func (a operationAnswer) word() string { return cmp.Or(a.Status, a.ProvisioningState) }
+
+// failed is the error object, wherever it stands.
+func (a operationAnswer) failed() json.RawMessage {
+	if len(a.Error) > 0 && string(a.Error) != "null" {
+		return a.Error
+	}
+	return a.PropertiesError
+}
+
 // failure explains a failed operation. The answer is a 200, and its error often has no code (a
 // recording of 2022 shows message, details and additionalInfo only).
 func (h *operationHandler[T]) failure(word string, said operationAnswer, resp *http.Response) error {
-	raw := said.Error
-	if len(raw) == 0 {
-		raw = said.PropertiesError
-	}
+	raw := said.failed()
 	detail, _ := json.Marshal(map[string]any{"error": raw, "code": said.ErrorCode, "message": said.ErrorMessage}) // raw came out of JSON
 	codes, message := parseJSONError(detail)
 	return &Error{Operation: h.op().String(), Codes: append([]string{"Operation" + word}, codes...),
@@ -169,12 +194,24 @@ type OperationFailedError struct {
 // Error returns the status only; the text is in the [*Error] around it.
 func (e *OperationFailedError) Error() string { return "operation " + e.Status }
 
-func (h *operationHandler[T]) final(ctx context.Context) (T, error) {
+func (h *operationHandler[T]) final(ctx context.Context) (result T, err error) {
 	if h.state.Final == "" {
-		var zero T
-		return zero, nil
+		return result, nil
 	}
-	return do[T](ctx, h.client, request{op: operation{"get", h.state.Kind, h.state.Name}, method: http.MethodGet, url: h.state.Final})
+	op := operation{"get", h.state.Kind, h.state.Name}
+	resp, err := h.client.send(ctx, request{op: op, method: http.MethodGet, url: h.state.Final})
+	if err != nil {
+		return result, err
+	}
+	if err := decodeBody(op, resp, &result); err != nil {
+		return result, err
+	}
+	var said operationAnswer
+	_ = decodeBody(op, resp, &said)                      // it has been decoded before
+	if h.wordless && isFailure(said.ProvisioningState) { // where the operation had a word, the state is another's
+		return result, h.failure(said.ProvisioningState, said, resp)
+	}
+	return result, nil
 }
 
 // Resume returns a poller from the [Poller.ResumeToken] of another one, which may have been made in

@@ -77,6 +77,8 @@ func TestFailureInTheLastAnswer(t *testing.T) {
 		"provisioningState": `{"properties":{"provisioningState":"Failed",` + failure + `}}`,
 		"no error":          `{"properties":{"provisioningState":"Failed"}}`,
 		"bare error":        `{"status":"Failed","code":"Busy","message":"The endpoint still has a running operation"}`,
+		"error alone":       `{` + failure + `}`,
+		"error beside null": `{"error":null,"properties":{"provisioningState":"Failed",` + failure + `}}`,
 	}
 	create := func(c *Client) error {
 		return ending(c.Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}))
@@ -115,6 +117,45 @@ func TestFailureInTheLastAnswer(t *testing.T) {
 		if err := create(newTestClient(t, handler)); !errors.As(err, new(*OperationFailedError)) {
 			t.Errorf("a first answer that says Failed (%s) = %v", form, err)
 		}
+	}
+}
+
+// TestFailureThatOnlyTheResourceTells has no word in the operation's own answers.
+func TestFailureThatOnlyTheResourceTells(t *testing.T) {
+	create := func(c *Client) error {
+		return ending(c.Endpoints().BeginCreateOrUpdate(t.Context(), "digits", Endpoint{Location: "r"}))
+	}
+	started := answer(202, ``, "Location", operationURL)
+	failed := answer(200, `{"properties":{"provisioningState":"Failed","error":{"code":"Busy","message":"The endpoint still has a running operation"}}}`)
+	succeeded := answer(200, `{"properties":{"provisioningState":"Succeeded"}}`)
+	canceled := answer(200, `{"properties":{"provisioningState":"Canceled"}}`)
+	for name, tt := range map[string]struct {
+		call  func(*Client) error
+		steps []http.HandlerFunc
+		want  string // "" for success
+	}{
+		"no body":                      {create, []http.HandlerFunc{started, answer(200, ``), failed}, "The endpoint still"},
+		"no content":                   {create, []http.HandlerFunc{started, answer(204, ``), failed}, "The endpoint still"},
+		"canceled":                     {create, []http.HandlerFunc{started, answer(200, `null`), canceled}, "ended as Canceled"},
+		"no body of an AsyncOperation": {create, []http.HandlerFunc{answer(201, `{}`, "Azure-AsyncOperation", operationURL), answer(200, ``), failed}, "The endpoint still"},
+		"a word before":                {create, []http.HandlerFunc{started, answer(200, `{"status":"Succeeded"}`), failed}, ""},
+		"a good resource":              {create, []http.HandlerFunc{started, answer(200, ``), succeeded}, ""},
+		"properties of a deletion":     {deleteDigits, []http.HandlerFunc{started, answer(200, `{"properties":{"status":"Failed","error":{"code":"Busy"}}}`)}, "ended as Failed"},
+		"error in the properties":      {deleteDigits, []http.HandlerFunc{started, answer(200, `{"properties":{"error":{"code":"Busy"}}}`)}, "ended as Failed"},
+		"an error of a failed job":     {cancelJob, []http.HandlerFunc{started, answer(200, `{"properties":{"status":"Failed","error":{"code":"Busy"}}}`)}, ""},
+		"an empty error":               {deleteDigits, []http.HandlerFunc{started, answer(200, `{"error":{}}`)}, ""},
+		"an error on the way":          {deleteDigits, []http.HandlerFunc{started, answer(202, `{"error":{"code":"Busy"}}`, "Location", operationURL), answer(204, ``)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handler, got := script(t, tt.steps...)
+			err := tt.call(newTestClient(t, handler))
+			if tt.want == "" && err != nil || tt.want != "" && (!errors.As(err, new(*OperationFailedError)) || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("PollUntilDone = %v, want %q", err, tt.want)
+			}
+			if len(*got) != len(tt.steps) {
+				t.Errorf("%d requests, want %d", len(*got), len(tt.steps))
+			}
+		})
 	}
 }
 

@@ -119,8 +119,8 @@ func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
 		p.ended = true
 	}
 	result, err := p.handler.final(ctx)
-	if err == nil {
-		p.done, p.result = true, result
+	if err == nil || errors.As(err, new(*OperationFailedError)) { // the result may say that it failed
+		p.done, p.result, p.err = true, result, err
 	}
 	return p.last, err
 }

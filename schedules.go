@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -276,9 +278,10 @@ var _ = wire.OneOf[ScheduleAction]("actionType", UnknownScheduleAction{},
 // [EndpointsClient.Invoke] posts. The emulator takes it; try it on a schedule of your workspace
 // before you rely on it.
 //
-// Inputs are sent as they are: name registered data by its ARM id, and upload local files first. A
-// Key has no effect, because each firing starts a job of its own; leave Outputs empty, or the
-// second job finds the first one's file.
+// Name registered data, and a compute, by the ARM id: a short form such as azureml:NAME:VERSION is
+// *[ArgumentError], because only a client can resolve it. Upload local files first. A Key has no
+// effect, because each firing starts a job of its own; leave Outputs empty, or the second job finds
+// the first one's file.
 func NewEndpointScheduleAction(endpoint string, invocation Invocation) (EndpointScheduleAction, error) {
 	op := operation{"schedule an invocation of", "endpoint", endpoint}
 	if err := cmp.Or(checkName(op, "endpoint", endpoint), checkInvocation(op, invocation)); err != nil {
@@ -288,6 +291,10 @@ func NewEndpointScheduleAction(endpoint string, invocation Invocation) (Endpoint
 		if _, local := wire.Indirect(input).(LocalPath); local {
 			return EndpointScheduleAction{}, op.invalid("Invocation.Inputs", "input "+name+" is a local path", "upload it with Client.Upload and name the URI")
 		}
+	}
+	invocation.Inputs = maps.Clone(invocation.Inputs) // the caller's stay as they are
+	if err := scheduledReferences(op, invocation.references()); err != nil {
+		return EndpointScheduleAction{}, err
 	}
 	invocation.Inputs, invocation.Input = namedInputs(invocation.inputs()), nil
 	body, err := wire.Encode(invocation, wire.ForRequest)
@@ -305,4 +312,28 @@ func NewEndpointScheduleAction(endpoint string, invocation Invocation) (Endpoint
 	}
 	text, err := json.Marshal(definition)
 	return EndpointScheduleAction{Definition: text}, err
+}
+
+// scheduledReferences puts ids in the places of references, as far as that takes no request. What
+// the service does with a short form is not evidenced, and users met refusals (azure-cli issue
+// 23466).
+func scheduledReferences(op operation, held []heldReference) error {
+	for _, h := range held {
+		r, err := h.check(op)
+		switch {
+		case err != nil:
+			return err
+		case r.Form != ReferenceFormNamed || r.Registry != "" || r.WorkspaceID != "" && r.Label == "":
+			continue // sent as it is
+		case r.Workspace == Workspace{} || r.Label != "":
+			return op.invalid(h.argument, fmt.Sprintf("%q is a short form, which a schedule cannot resolve", redact(clip(h.text))),
+				"write the ARM id, which the resource has in its ID")
+		}
+		id, err := r.ID(Workspace{})
+		if err != nil {
+			return op.failed(err)
+		}
+		h.set(id)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -125,5 +126,48 @@ func TestSchedulesAreChecked(t *testing.T) {
 	}
 	if _, err := NewEndpointScheduleAction("", Invocation{Input: URIFolder{URI: "https://a.blob.core.windows.net/c"}}); !asError(err, new(*ArgumentError)) {
 		t.Errorf("no endpoint: %v, want an *ArgumentError", err)
+	}
+}
+
+// TestReferencesOfASchedule go out as ids, or not at all: nobody resolves them when the schedule fires.
+func TestReferencesOfASchedule(t *testing.T) {
+	const url = "https://a.blob.core.windows.net/c/f/"
+	id := armPrefix + "/data/clay/versions/3"
+	for _, tt := range []struct {
+		text, want string // "" for a refusal
+	}{
+		{id, id},
+		{"azureml:" + id, id},
+		{"azureml://subscriptions/s/resourcegroups/g/workspaces/w/data/clay/versions/3", id},
+		{"azureml://registries/r/data/clay/labels/latest", "azureml://registries/r/data/clay/labels/latest"},
+		{"azureml://locations/r/workspaces/guid/data/clay/versions/3", "azureml://locations/r/workspaces/guid/data/clay/versions/3"},
+		{"azureml://datastores/d/paths/p", "azureml://datastores/d/paths/p"},
+		{url, url},
+		{"azureml:clay:3", ""}, {"clay:3", ""}, {"azureml:clay@latest", ""}, {armPrefix + "/data/clay/labels/latest", ""},
+		{"azureml://locations/r/workspaces/guid/data/clay/labels/latest", ""},
+	} {
+		inputs := Inputs{"in": URIFolder{URI: tt.text}}
+		for argument, inv := range map[string]Invocation{"Invocation.Input.URI": {Input: inputs["in"]}, `Invocation.Inputs["in"].URI`: {Inputs: inputs}} {
+			action, err := NewEndpointScheduleAction("digits", inv)
+			var bad *ArgumentError
+			switch {
+			case tt.want == "":
+				if !errors.As(err, &bad) || bad.Argument != argument || !strings.Contains(err.Error(), "ARM id") {
+					t.Errorf("%s: %v, want an ArgumentError about %s", tt.text, err, argument)
+				}
+			case err != nil || !strings.Contains(string(action.Definition), `"`+tt.want+`"`):
+				t.Errorf("%s: %s, %v, want %s", tt.text, action.Definition, err, tt.want)
+			}
+		}
+		if dataURI(inputs["in"]) != tt.text {
+			t.Errorf("the caller's input is %+v now", inputs)
+		}
+	}
+	compute := armPrefix + "/computes/raku"
+	for text, want := range map[string]string{compute: compute, "azureml:" + compute: compute, "raku": "", "azureml:raku": ""} {
+		action, err := NewEndpointScheduleAction("digits", Invocation{Input: URIFolder{URI: url}, Compute: text})
+		if (err == nil) != (want != "") || !strings.Contains(string(action.Definition), want) {
+			t.Errorf("compute %s: %s, %v, want %q", text, action.Definition, err, want)
+		}
 	}
 }

@@ -137,7 +137,7 @@ func TestScheduleOfAMissingJob(t *testing.T) {
 // TestScheduleMistakes tells what is wrong with a schedule.
 func TestScheduleMistakes(t *testing.T) {
 	files(t, map[string]string{"data/a.csv": ""})
-	const invoke = "invoke_batch_endpoint: {endpoint_name: digits, inputs: {a: {path: 'azureml:a:1'}}}\n"
+	const invoke = "invoke_batch_endpoint: {endpoint_name: digits, inputs: {a: {path: 'azureml://datastores/d/paths/a'}}}\n"
 	for text, want := range map[string]string{
 		"name: a\ntrigger: {expression: '* * * * *'}\n" + invoke:    `f.yml:2:10: trigger.type: is missing; write cron or recurrence`,
 		"name: a\ntrigger: {type: cron, expression: '* * * * *'}\n": `f.yml:1:1: schedule "a": create_job: is missing; say what it starts`,
