@@ -34,6 +34,10 @@ func FuzzDecoder(f *testing.F) {
 	for _, seed := range []string{"a.png 3 0.5\n\"b \"\" c\" 1 2\n", "\"open\n", "a\rb\r\n\n", "\ufeffa 1 2", "a 1 2 3\nb\n", "\x00 \xff 1e999", " \n", "{\"File\":1}"} {
 		f.Add(seed)
 	}
+	for _, longer := range []int{-1, 0, 1, textAtOnce} { // lines that just share a string, and that just do not
+		line := strings.Repeat("x", textAtOnce/2-2) + " 1\n"
+		f.Add(strings.Repeat(line, 3) + "a " + strings.Repeat("y", textAtOnce-3+longer) + "\r\n" + line + "\"b\n\" 2\n" + line)
+	}
 	type pot struct {
 		File  string
 		Class int

@@ -16,6 +16,7 @@ type recordReader struct {
 	lines  *bufio.Reader
 	quoted *csv.Reader // reads on from lines
 	comma  byte
+	text   string   // the next lines, which have no quotes
 	reuse  bool     // each record takes the room of the last
 	record []string // the last one that was cut here
 	room   []string // for records that are kept
@@ -36,19 +37,39 @@ func newRecordReader(r io.Reader, comma byte, reuse bool) *recordReader {
 // next returns the next record, or [io.EOF].
 func (r *recordReader) next() ([]string, error) {
 	for {
-		buffered, _ := r.lines.Peek(r.lines.Buffered()) // cannot fail: so much is there
-		end := bytes.IndexByte(buffered, '\n')
-		if end < 0 || bytes.IndexByte(buffered[:end], '"') >= 0 {
+		if r.text == "" && !r.takeLines() {
 			return r.nextQuoted()
 		}
-		text := strings.TrimSuffix(string(buffered[:end]), "\r")
-		_, _ = r.lines.Discard(end + 1)
+		end := strings.IndexByte(r.text, '\n')
+		line := strings.TrimSuffix(r.text[:end], "\r")
+		r.text = r.text[end+1:]
 		r.cut++
-		if text != "" { // csv, too, passes over empty lines
+		if line != "" { // csv, too, passes over empty lines
 			r.line = r.cut + r.read
-			return r.cutAtCommas(text), nil
+			return r.cutAtCommas(line), nil
 		}
 	}
+}
+
+// textAtOnce is how many bytes of lines share one string, because a string for each line takes
+// longer. A value that the caller keeps also keeps the rest of its string, so it is little. A longer
+// line has a string of its own.
+const textAtOnce = 256
+
+// takeLines takes the next lines without quotes from the buffer. It returns false where there is no
+// whole one.
+func (r *recordReader) takeLines() bool {
+	buffered, _ := r.lines.Peek(r.lines.Buffered()) // cannot fail: so much is there
+	end := bytes.LastIndexByte(buffered[:min(len(buffered), textAtOnce)], '\n') + 1
+	if end == 0 {
+		end = bytes.IndexByte(buffered, '\n') + 1
+	}
+	if quote := bytes.IndexByte(buffered[:end], '"'); quote >= 0 {
+		end = bytes.LastIndexByte(buffered[:quote], '\n') + 1
+	}
+	r.text = string(buffered[:end])
+	_, _ = r.lines.Discard(end)
+	return end > 0
 }
 
 func (r *recordReader) cutAtCommas(text string) []string {
