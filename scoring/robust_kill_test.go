@@ -147,6 +147,74 @@ func TestRobustKilledEngine(t *testing.T) {
 	}
 }
 
+// guardCode runs Python code beside guard.py and returns what it prints.
+func guardCode(t *testing.T, code string) string {
+	t.Helper()
+	folder, err := filepath.Abs("python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "import subprocess, sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, sys.argv[1])\nimport guard\n"
+	out, err := exec.CommandContext(t.Context(), realPython(), "-c", head+code, folder).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestGuardLooksAgain checks when the search of the guard ends. Each look has a number of processes
+// that it kills and a number of those that are being started; a look takes a second.
+func TestGuardLooksAgain(t *testing.T) {
+	const search = `
+class Clock:
+    now = 0
+    def monotonic(self):
+        return self.now
+    def sleep(self, _):
+        pass
+def look(mark):
+    guard.time.now += 1
+    return found.pop(0)
+guard.time, guard.look = Clock(), look
+guard.end_all(b"")
+print(guard.time.now, "looks", found[:2])
+`
+	for _, tt := range []struct{ name, found, want string }{
+		{"nothing", "[(0, 0)] * 3", "2 looks [(0, 0)]"},
+		{"one that a look does not see", "[(0, 0), (1, 0), (0, 0), (0, 0)]", "4 looks []"},
+		{"one that shows late", "[(0, 1)] * 20 + [(1, 0), (0, 0), (0, 0)]", "23 looks []"},
+		{"one that shows late after another", "[(0, 1)] * 20 + [(1, 1)] + [(0, 1)] * 20 + [(1, 0), (0, 0), (0, 0)]", "44 looks []"},
+		{"one that ends by itself", "[(0, 1), (0, 0), (0, 0)]", "3 looks []"},
+		{"one that never shows", "[(0, 1)] * 99", "31 looks [(0, 1), (0, 1)]"},
+		{"more than can be killed", "[(1, 0)] * 999", "120 looks [(1, 0), (1, 0)]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := guardCode(t, "found = "+tt.found+search); got != tt.want {
+				t.Errorf("ends after %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestGuardFindsProcessesBeingStarted checks that the guard does not take a process with the mark
+// for one without it, and that it does not wait for one without an environment.
+func TestGuardFindsProcessesBeingStarted(t *testing.T) {
+	const search = `
+empty = subprocess.Popen(["sleep", "1000"], env={})
+zombie = subprocess.Popen(["true"])
+guard.os.waitid(guard.os.P_PID, zombie.pid, guard.os.WEXITED | guard.os.WNOWAIT)
+for _ in range(30):
+    child = subprocess.Popen(["sleep", "1000"], env={"FIRST": "1", "AZMLBATCH_WORKER": "guarded.1"})
+    guard.end_all(b"AZMLBATCH_WORKER=guarded.")
+    child.wait()  # hangs if it was not found
+print(empty.poll(), guard.environment_of(zombie.pid), guard.environment_of(1 << 30))
+empty.kill()
+`
+	if got, want := guardCode(t, search), "None b'' b''"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestRobustGuardEndsWithTheJob checks that the guard ends, however the job ends.
 func TestRobustGuardEndsWithTheJob(t *testing.T) {
 	for name, script := range map[string]string{"completed": echo, "failed": "def run(b):\n    raise ValueError()", "no import": "import no_such_module"} {

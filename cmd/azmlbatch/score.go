@@ -43,7 +43,7 @@ The exit code is 0 if the job completed, 1 if it failed, 2 for wrong usage and 1
 was interrupted. With an error threshold of -1, a job completes even if files failed:
 check the counts. Without --logs the logs go to a temporary folder. It is removed if every
 file succeeded at the first try; otherwise it is kept, and its path is printed on standard
-error.`,
+error. A job that is refused before it starts leaves nothing behind.`,
 		Example: "azmlbatch score --code ./code --script score.py --model ./model --input ./images --output ./scored",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -151,11 +151,17 @@ func (s *score) run(ctx context.Context) (err error) {
 	if invalid := asInvalidJob(err); invalid != nil {
 		return errors.Join(usagef("--%s %s", flagName(invalid.Field), invalid.Reason), s.dropLogs(job.Logs))
 	}
-	if s.logs == "" && err == nil && result.ScriptErrors == 0 && result.Items.Failed == 0 {
-		err = s.dropLogs(job.Logs)
+	if s.logs == "" && !worthKeeping(result, err) {
+		err = errors.Join(err, s.dropLogs(job.Logs))
 		job.Logs = ""
 	}
 	return s.tell(result, job.Logs, err)
+}
+
+// worthKeeping reports whether the logs of a job say more than its outcome. Those of a job that did
+// not get as far as its first file do not.
+func worthKeeping(result scoring.Result, err error) bool {
+	return result.Items.Total > 0 && (err != nil || result.ScriptErrors > 0 || result.Items.Failed > 0)
 }
 
 // dropLogs removes the temporary folder of logs that are not needed.

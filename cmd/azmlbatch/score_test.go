@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -290,6 +291,44 @@ func TestScoreKeepsTheLogsThatWereAskedFor(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(logs, "logs", "job_result.txt")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestScoreRefusedBeforeTheStart checks that a job that did not begin leaves no folder behind: its
+// error says all that its logs would.
+func TestScoreRefusedBeforeTheStart(t *testing.T) {
+	tests := []struct {
+		name, text string
+		prepare    func(t *testing.T, dir string)
+	}{
+		{"the output exists", "the path already exists", func(t *testing.T, dir string) {
+			if err := os.MkdirAll(filepath.Join(dir, "scored", "predictions.csv"), 0o750); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"the output cannot be looked at", "not a directory", func(t *testing.T, dir string) {
+			if err := os.Symlink(filepath.Join(dir, "code", "score.py", "sub"), filepath.Join(dir, "scored")); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"the input is empty", "there is no file at the top level of the folder", func(t *testing.T, dir string) {
+			if err := errors.Join(os.RemoveAll(filepath.Join(dir, "input")), os.Mkdir(filepath.Join(dir, "input"), 0o750)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, args := scoreFiles(t, echoNames)
+			tt.prepare(t, dir)
+			code, out, stderr := runCommand(args...)
+			if code != 1 || !strings.Contains(stderr, tt.text) || strings.Contains(stderr, "logs: ") || out != "" {
+				t.Errorf("exit code %d, want 1, %q and no logs:\n%s%s", code, tt.text, out, stderr)
+			}
+			if left := temporary(t, dir); len(left) > 0 {
+				t.Errorf("temporary folders left: %v", left)
+			}
+		})
 	}
 }
 

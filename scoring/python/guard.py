@@ -10,9 +10,14 @@ import sys
 import time
 
 VARIABLE = b"AZMLBATCH_WORKER="
-# Seconds without finding a process, after which the search ends. A process that is being started
-# does not show its environment yet.
-QUIET = 0.5
+# Seconds to wait for processes that are being started to show their environment, since the last one
+# was killed.
+PATIENCE = 30
+# Seconds that the whole search may take: a script may start processes faster than they are killed.
+LIMIT = 120
+# Places in /proc/<pid>/stat, counted from the state: see proc_pid_stat(5).
+STATE, FLAGS, ENVIRONMENT_END = 0, 6, 48
+KERNEL_THREAD = 0x00200000
 
 
 def main():
@@ -25,30 +30,82 @@ def main():
 
 
 def end_all(mark):
-    quiet_since = time.monotonic()
-    while time.monotonic() - quiet_since < QUIET:
-        if end(mark):
-            quiet_since = time.monotonic()
-        time.sleep(0.02)
+    """Kills the processes with the mark until two looks in a row find none.
+
+    One look is not enough: a process that starts another one and ends while the list of processes
+    is read can hide it.
+    """
+    began = last = time.monotonic()
+    clean = 0
+    while clean < 2 and time.monotonic() - began < LIMIT:
+        killed, unknown = look(mark)
+        if killed:
+            last = time.monotonic()
+        elif unknown and time.monotonic() - last > PATIENCE:
+            return
+        clean = 0 if killed or unknown else clean + 1
+        if unknown:
+            time.sleep(0.001)
 
 
-def end(mark):
-    """Kills all processes whose environment has the mark. Reports whether there were any."""
-    found = False
+def look(mark):
+    """Kills all processes with the mark. Returns how many, and how many may turn out to have it."""
+    killed = unknown = 0
+    for pid in processes():
+        environment = environment_of(pid)
+        if environment is None:
+            unknown += 1
+        elif any(variable.startswith(mark) for variable in environment.split(b"\0")):
+            killed += kill(pid)
+    return killed, unknown
+
+
+def processes():
     try:
-        names = os.listdir("/proc")
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
-        return False  # the system does not show the environment of processes
-    for name in filter(str.isdigit, names):
-        try:
-            with open(os.path.join("/proc", name, "environ"), "rb") as file:
-                environment = file.read()
-            if any(variable.startswith(mark) for variable in environment.split(b"\0")):
-                os.kill(int(name), signal.SIGKILL)
-                found = True
-        except OSError:  # it has ended or belongs to another user
-            pass
-    return found
+        return []  # the system does not show the environment of processes
+
+
+def environment_of(pid):
+    """The environment of a process. None while the process is being started.
+
+    Then the system shows an empty one. It also does for zombies, kernel threads and processes that
+    were started without one.
+    """
+    try:
+        environment = read(pid, "environ")
+        if not environment and is_being_started(pid):
+            return None
+        return environment or read(pid, "environ")  # it may have started by now
+    except OSError:  # it has ended or belongs to another user
+        return b""
+
+
+def is_being_started(pid):
+    # A system that does not tell where environments end, such as a sandbox, shows zero for this
+    # process too.
+    return lacks_environment(pid) and not lacks_environment(os.getpid())
+
+
+def lacks_environment(pid):
+    fields = read(pid, "stat").rpartition(b")")[2].split()
+    if len(fields) <= ENVIRONMENT_END or fields[STATE] in (b"Z", b"X", b"x"):
+        return False
+    return not int(fields[FLAGS]) & KERNEL_THREAD and fields[ENVIRONMENT_END] == b"0"
+
+
+def read(pid, name):
+    with open(f"/proc/{pid}/{name}", "rb") as file:
+        return file.read()
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        return 0
+    return 1
 
 
 if __name__ == "__main__":
