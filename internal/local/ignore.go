@@ -51,8 +51,12 @@ func readIgnoreRules(files source) (ignoreRules, error) {
 		if err != nil {
 			return nil, err
 		}
+		text := ignoreText(content)
+		if strings.ContainsRune(text, 0) { // UTF-16 without a mark, or UTF-32: its lines would ignore nothing
+			return nil, errNotText
+		}
 		var rules ignoreRules
-		for line := range strings.Lines(ignoreText(content)) {
+		for line := range strings.Lines(text) {
 			if p, ok := parseIgnorePattern(strings.TrimSuffix(line, "\n")); ok {
 				rules = append(rules, p)
 			}
@@ -61,6 +65,8 @@ func readIgnoreRules(files source) (ignoreRules, error) {
 	}
 	return nil, nil
 }
+
+var errNotText = errors.New("it is not UTF-8, nor UTF-16 with a byte order mark")
 
 // ignoreText is the text of an ignore file: UTF-8, or UTF-16 as Windows PowerShell writes it. A
 // byte order mark is no part of the first line.
@@ -87,9 +93,7 @@ func decodeUTF16(content []byte, order binary.ByteOrder) string {
 var classes = strings.NewReplacer("[!]", `[^\]`, "[^]", `[^\]`, "[]", `[\]`, "[!", "[^")
 
 func parseIgnorePattern(line string) (ignorePattern, bool) {
-	if trimmed := strings.TrimRight(line, " \t\r"); !strings.HasSuffix(trimmed, `\`) {
-		line = trimmed // else the blank is escaped and part of the name
-	}
+	line = trimBlanks(line)
 	var p ignorePattern
 	switch {
 	case line == "" || line[0] == '#':
@@ -108,6 +112,17 @@ func parseIgnorePattern(line string) (ignorePattern, bool) {
 	}
 	p.segments = append(p.segments, strings.Split(line, "/")...)
 	return p, true
+}
+
+// trimBlanks drops the blanks at the end of a line, but for one that is escaped and so part of the
+// name.
+func trimBlanks(line string) string {
+	trimmed := strings.TrimRight(line, " \t\r")
+	escapes := len(trimmed) - len(strings.TrimRight(trimmed, `\`))
+	if escapes%2 == 1 && strings.HasPrefix(line[len(trimmed):], " ") {
+		return trimmed + " "
+	}
+	return trimmed
 }
 
 // excludes reports whether a path is ignored. It is relative to the ignore file, with "/".

@@ -49,6 +49,13 @@ func TestIgnorePatterns(t *testing.T) {
 		{"sub/**", "sub/a", true},
 		{"sub/**", "sub/x/y", true},
 		{"sub/**", "sub", false},
+		{"b\\ ", "b ", true},
+		{"b\\ \r", "b ", true},
+		{"b\\  ", "b ", true},
+		{"b\\ \r", "b", false},
+		{"b\\\\ ", `b\`, true},
+		{"a\\ b\r", "a b", true},
+		{"b\\\r", "b ", false},
 		{"sub/**/a", "sub/a", true},
 		{"sub/**/a", "sub/x/a", true},
 		{"sub/**/a", "sub/x/y/a", true},
@@ -255,6 +262,24 @@ func TestIgnoreFileDoesNotCountForAFile(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a.txt"}, fileNames(files)); diff != "" {
 		t.Errorf("uploaded (-want +got):\n%s", diff)
+	}
+}
+
+// TestIgnoreFilesThatAreNoText would ignore nothing, and what they name would be uploaded.
+func TestIgnoreFilesThatAreNoText(t *testing.T) {
+	for name, content := range map[string]string{
+		"UTF-16 without a mark":                "s\x00e\x00c\x00r\x00e\x00t\x00\n\x00",
+		"UTF-16 without a mark, big end first": "\x00s\x00e\x00c\x00r\x00e\x00t\x00\n",
+		"UTF-32":                               "\xff\xfe\x00\x00s\x00\x00\x00\n\x00\x00\x00",
+		"UTF-32, big end first":                "\x00\x00\xfe\xff\x00\x00\x00s\x00\x00\x00\n",
+	} {
+		for _, file := range ignoreFiles {
+			var bad *Error
+			_, err := Scan(storeFiles(t, map[string]string{file: content, "secret": ""}))
+			if !errors.As(err, &bad) || !errors.Is(err, errNotText) || !strings.Contains(bad.Remedy, "UTF-8") {
+				t.Errorf("%s in %s: %v, want an Error that says how to save it", name, file, err)
+			}
+		}
 	}
 }
 

@@ -67,7 +67,10 @@ func scan(t *Tree, info fs.FileInfo) (*Tree, error) {
 		return t, nil
 	}
 	var err error
-	if s.rules, err = readIgnoreRules(t.source); err != nil {
+	switch s.rules, err = readIgnoreRules(t.source); {
+	case errors.Is(err, errNotText):
+		return nil, &Error{Path: t.Root, Problem: "has an ignore file that is not text", Err: err, Remedy: "save it as UTF-8"}
+	case err != nil:
 		return nil, &Error{Path: t.Root, Problem: "has an ignore file that cannot be read", Err: err, Remedy: "mend it or remove it"}
 	}
 	list, err := t.source.readDir("")
