@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/azmlbatch/azmlbatch/internal/local"
 	"github.com/azmlbatch/azmlbatch/internal/wire"
@@ -260,8 +261,8 @@ func checkOutputs(op operation, inv Invocation) error {
 	case d == OutputDataset{}:
 	case d.DatastoreID == "":
 		return op.invalid("Invocation.OutputDataset.DatastoreID", "is empty", "name a blob datastore")
-	case strings.Trim(d.Path, "/") == "":
-		return op.invalid("Invocation.OutputDataset.Path", fmt.Sprintf("%q names no folder", d.Path), "name a folder that does not exist yet")
+	default:
+		return checkOutputPath(op, "Invocation.OutputDataset.Path", fmt.Sprintf("%q", redact(clip(d.Path))), d.Path)
 	}
 	return nil
 }
@@ -271,12 +272,8 @@ func checkOutputPlace(op operation, argument, uri string) error {
 	quoted := fmt.Sprintf("%q", redact(clip(uri)))
 	r, err := ParseReference("", uri)
 	switch {
-	case err == nil && r.Form == ReferenceFormPlace && strings.Trim(r.Path, "/") == "":
-		return op.invalid(argument, quoted+" names no path", remedy)
-	case err == nil && r.Form == ReferenceFormPlace && slices.ContainsFunc(strings.Split(r.Path, "/"), isDots):
-		return op.invalid(argument, quoted+" has a folder of dots, which storage does not have", "write the path without . and ..")
 	case err == nil && r.Form == ReferenceFormPlace:
-		return nil
+		return checkOutputPath(op, argument, quoted, r.Path)
 	case err == nil && r.Form == ReferenceFormLocal:
 		return op.invalid(argument, quoted+" is a local path, but a job writes to a datastore", remedy+", and read the result with Rows or Download")
 	case err == nil && r.Form == ReferenceFormURL:
@@ -286,6 +283,22 @@ func checkOutputPlace(op operation, argument, uri string) error {
 		remedy = "write " + redact(clip(placeURI(store[len("azureml:"):], path)))
 	}
 	return op.invalid(argument, quoted+" is not a place on a datastore", remedy)
+}
+
+// checkOutputPath refuses a path that storage would not keep as it is written.
+func checkOutputPath(op operation, argument, quoted, path string) error {
+	segments := strings.Split(path, "/")
+	switch {
+	case strings.Trim(path, "/") == "":
+		return op.invalid(argument, quoted+" names no path", "write the path of a file or folder that does not exist yet")
+	case slices.ContainsFunc(segments, isDots):
+		return op.invalid(argument, quoted+" has a folder of dots, which storage does not have", "write the path without . and ..")
+	case slices.ContainsFunc(segments, endsInDotOrBlank):
+		return op.invalid(argument, quoted+" has a part that ends with a dot or a blank, which storage drops", "write the path without it")
+	case strings.ContainsFunc(path, unicode.IsControl):
+		return op.invalid(argument, quoted+" has a control character, which storage refuses", "write the path without it")
+	}
+	return nil
 }
 
 // checkModelData refuses before uploading what the service would refuse after it: a model
@@ -338,6 +351,10 @@ func checkModelOutput(op operation, argument string, out Output, fileName string
 
 // isDots reports whether a segment of a path is "." or "..", or has more dots only.
 func isDots(segment string) bool { return segment != "" && strings.Trim(segment, ".") == "" }
+
+func endsInDotOrBlank(segment string) bool {
+	return strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " ")
+}
 
 // references lists the references of an invocation. An older dataset id may be the service's own;
 // one that is not a reference is sent unchanged.

@@ -53,6 +53,8 @@ func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
 		{"a nil pointer as output", "digits", Invocation{Inputs: sampleInputs, Outputs: Outputs{"o": (*URIFile)(nil)}}, `Invocation.Outputs["o"]`},
 		{"an older output without a datastore", "digits", Invocation{Inputs: sampleInputs, OutputDataset: OutputDataset{Path: "p"}}, "Invocation.OutputDataset.DatastoreID"},
 		{"an older output without a folder", "digits", Invocation{Inputs: sampleInputs, OutputDataset: OutputDataset{DatastoreID: "d", Path: "/"}}, "Invocation.OutputDataset.Path"},
+		{"an older output in a folder of dots", "digits", Invocation{Inputs: sampleInputs, OutputDataset: OutputDataset{DatastoreID: "d", Path: "a/../b"}}, "Invocation.OutputDataset.Path"},
+		{"an older output in a folder that ends with a dot", "digits", Invocation{Inputs: sampleInputs, OutputDataset: OutputDataset{DatastoreID: "d", Path: "a./b"}}, "Invocation.OutputDataset.Path"},
 		{"a threshold below -1", "digits", Invocation{Inputs: sampleInputs, ErrorThreshold: new(-2)}, "Invocation.ErrorThreshold"},
 	}
 	for _, tt := range tests {
@@ -147,6 +149,9 @@ func TestOutputsThatAreNoPlace(t *testing.T) {
 		"azureml://datastores/d/paths/../x":  "has a folder of dots",
 		"azureml://datastores/d/paths/./x":   "has a folder of dots",
 		"azureml://datastores/d/paths/a/...": "has a folder of dots",
+		"azureml://datastores/d/paths/a./x":  "ends with a dot or a blank",
+		"azureml://datastores/d/paths/a /x":  "ends with a dot or a blank",
+		"azureml://datastores/d/paths/a\t/x": "has a control character",
 	} {
 		for _, o := range []Output{URIFile{URI: uri}, &URIFile{URI: uri}, URIFolder{URI: uri}, MLTable{URI: uri}, CustomModel{URI: uri}, MLFlowModel{URI: uri}, TritonModel{URI: uri}} {
 			c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })

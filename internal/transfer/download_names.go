@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // A NameError says why blobs cannot be files in one folder. Nothing was written.
@@ -42,6 +43,10 @@ func checkNames(blobs []Blob, work string) error {
 	return nil
 }
 
+// maxFileName is the longest name of a file or folder on all common file systems, in bytes, and in
+// UTF-16 code units on Windows. Storage allows longer ones.
+const maxFileName = 255
+
 // nameProblem says why a name cannot be a file on an operating system; "" if it can.
 func nameProblem(name, goos string) string {
 	for segment := range strings.SplitSeq(name, "/") {
@@ -54,6 +59,8 @@ func nameProblem(name, goos string) string {
 			return "has a part in its name that means the folder itself"
 		case strings.ContainsRune(segment, 0):
 			return "has a name that no file can have"
+		case goos == "windows" && len(utf16.Encode([]rune(segment))) > maxFileName, goos != "windows" && len(segment) > maxFileName:
+			return "has a part in its name that is too long for a file"
 		case goos == "windows":
 			if problem := windowsProblem(segment); problem != "" {
 				return problem

@@ -227,6 +227,8 @@ func TestNamesThatAreNoFiles(t *testing.T) {
 		{[]string{"a//b"}, "outside of the folder"},
 		{[]string{"a/./b"}, "means the folder itself"},
 		{[]string{"nul\x00"}, "no file can have"},
+		{[]string{"a/" + strings.Repeat("n", 256)}, "too long"},
+		{[]string{strings.Repeat("ö", 128) + "/b"}, "too long"},
 		{[]string{"a", "a-b", "a/b"}, `"a" cannot be a file, because "a/b" lies in a folder of that name`},
 		{[]string{"a/b/c", "a/b"}, `"a/b" cannot be a file`},
 		{[]string{workName("up") + "/x"}, "unfinished files"},
@@ -249,6 +251,7 @@ func TestNamesOnWindows(t *testing.T) {
 	for name, want := range map[string]string{
 		"CON": "device", "a/nul.txt": "device", "com1": "device", "LPT³.x": "device", "aux .c": "device", "conin$": "device",
 		"a:b": "character", `a\b`: "character", "what?": "character", "tab\t": "character", "a.": "ends in a dot", "b /c": "blank",
+		strings.Repeat("n", 256): "too long", strings.Repeat("ö", 255): "",
 		"console": "", "com": "", "com10": "", "nul-1": "", "a b/c.d": "",
 	} {
 		if got := nameProblem(name, "windows"); (got == "") != (want == "") || !strings.Contains(got, want) {
