@@ -45,6 +45,9 @@ type keyRecord struct {
 	Endpoint string `json:"endpoint"`
 	// Output is the place of the key's output.
 	Output string `json:"output"`
+	// Inputs are the names of the inputs of a pipeline component that were asked for. The job may
+	// show more.
+	Inputs []string `json:"inputs,omitempty"`
 	// Job that was started; empty until then.
 	Job string `json:"job,omitempty"`
 }
@@ -78,28 +81,48 @@ func recordPlace(output string) string {
 	return r.String()
 }
 
+// newLease returns the lease of the invocation's record, which nobody has asked for yet.
+func (a attempt) newLease(ctx context.Context) (*keyLease, error) {
+	at, err := a.c.blobPlace(ctx, a.op, recordPlace(a.place))
+	l := &keyLease{c: a.c, op: operation{"lease", "key of endpoint", a.endpoint}, at: at, record: keyRecord{Endpoint: a.endpoint, Output: a.place}}
+	if a.deployment.Configuration != nil {
+		l.record.Inputs = sortedKeys(a.inv.inputs())
+	}
+	return l, err
+}
+
+// recordedInputs are the inputs that the key's job was asked for; nil if that is not known.
+func (a attempt) recordedInputs(ctx context.Context) []string {
+	l, err := a.newLease(ctx)
+	if err != nil {
+		return nil
+	}
+	record, _, err := l.read(ctx)
+	if err != nil {
+		return nil
+	}
+	return record.Inputs
+}
+
 // acquire waits for the lease on a key's record and takes it. If the record names a job by then, it
 // returns the record and no lease. A caller who may not write there gets neither.
-func (t invokeTarget) acquire(ctx context.Context, output string) (*keyLease, keyRecord, error) {
-	at, err := t.c.blobPlace(ctx, t.op, recordPlace(output))
+func (a attempt) acquire(ctx context.Context) (*keyLease, keyRecord, error) {
+	l, err := a.newLease(ctx)
 	if err == nil {
-		err = t.c.refuseWrite(t.op)
+		err = a.c.refuseWrite(a.op)
 	}
 	if err != nil {
 		return nil, keyRecord{}, withoutAccess(err)
 	}
-	id, err := runtime.NewUUID()
-	if err != nil {
+	if l.id, err = runtime.NewUUID(); err != nil {
 		return nil, keyRecord{}, err
 	}
-	l := &keyLease{c: t.c, op: operation{"lease", "key of endpoint", t.endpoint}, at: at, id: id,
-		record: keyRecord{Endpoint: t.endpoint, Output: output}}
 	var waited time.Duration
 	for delay := 500 * time.Millisecond; ; delay = min(delay*3/2, 5*time.Second) {
 		found, held, err := l.try(ctx)
 		switch {
 		case err != nil && ctx.Err() != nil && waited > 0:
-			return nil, keyRecord{}, waitedInVain(t.op, otherProcess, ctx.Err())
+			return nil, keyRecord{}, waitedInVain(a.op, otherProcess, ctx.Err())
 		case err != nil:
 			return nil, keyRecord{}, withoutAccess(err)
 		case held:
@@ -107,8 +130,8 @@ func (t invokeTarget) acquire(ctx context.Context, output string) (*keyLease, ke
 		case found.Job != "":
 			return nil, found, nil
 		}
-		if err := t.c.clock.sleep(ctx, delay); err != nil {
-			return nil, keyRecord{}, waitedInVain(t.op, otherProcess, err)
+		if err := a.c.clock.sleep(ctx, delay); err != nil {
+			return nil, keyRecord{}, waitedInVain(a.op, otherProcess, err)
 		}
 		waited += delay
 	}

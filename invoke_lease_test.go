@@ -138,7 +138,7 @@ func TestRequestsOfAKeyedInvocation(t *testing.T) {
 		t.Errorf("requests to storage (-want +got):\n%s", diff)
 	}
 	path, r, leased := s.store.record(t)
-	if want := (keyRecord{Endpoint: "digits", Output: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/monday/", Job: "batchjob-1"}); path != record || r != want || leased {
+	if want := (keyRecord{Endpoint: "digits", Output: "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/monday/", Job: "batchjob-1"}); path != record || !cmp.Equal(r, want) || leased {
 		t.Errorf("record %s = %+v, leased %v, want %+v", path, r, leased, want)
 	}
 	if s.lists != 1 || len(s.posts) != 1 {

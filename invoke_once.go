@@ -94,7 +94,7 @@ func (a attempt) findOrStart(ctx context.Context) (startedJob, error) {
 // startLeased starts the job under the lease of its key, or finds it. It fails with errLeaseLost
 // when another process took the lease before the POST.
 func (a attempt) startLeased(ctx context.Context) (job BatchJob, started bool, err error) {
-	l, record, err := a.acquire(ctx, a.place)
+	l, record, err := a.acquire(ctx)
 	switch {
 	case err != nil:
 		return BatchJob{}, false, err
@@ -161,8 +161,7 @@ func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
 	return a.sameInputs(ctx, job)
 }
 
-// sameInputs refuses a job with other inputs. A job may have more than were asked for. Choice: the
-// service may have filled in defaults of the pipeline component.
+// sameInputs refuses a job with other inputs.
 func (a attempt) sameInputs(ctx context.Context, job BatchJob) error {
 	asked := a.inv.inputs()
 	if a.inv.Dataset != nil {
@@ -183,6 +182,24 @@ func (a attempt) sameInputs(ctx context.Context, job BatchJob) error {
 		}
 		if err := a.sameInput(ctx, job, name, have, asked[name]); err != nil {
 			return err
+		}
+	}
+	return a.noFurtherInputs(ctx, job, asked)
+}
+
+// noFurtherInputs refuses a job of a pipeline component that was asked for with an input more. The
+// key's record tells which those were. Choice: without a record they count as the same, because the
+// service may show defaults of the component among the job's inputs.
+func (a attempt) noFurtherInputs(ctx context.Context, job BatchJob, asked Inputs) error {
+	if len(job.Inputs) <= len(asked) {
+		return nil
+	}
+	for _, name := range a.recordedInputs(ctx) {
+		if _, ok := asked[name]; ok {
+			continue
+		}
+		if have, ok := job.Inputs[name]; ok {
+			return a.conflict(job, fmt.Sprintf("it was given input %q, %s, which was not asked for now", name, inputText(have)))
 		}
 	}
 	return nil

@@ -135,6 +135,43 @@ func TestSameWork(t *testing.T) {
 	}
 }
 
+// TestKeyOfAJobWithFurtherInputs is told when the job was asked for with them. Those that the service has filled in are its
+// own matter.
+func TestKeyOfAJobWithFurtherInputs(t *testing.T) {
+	s, c := newBatchService(t)
+	inv := Invocation{Deployment: "pipe", Key: "monday", Outputs: Outputs{"o": URIFolder{URI: placeURI("d", "results/")}},
+		Inputs: Inputs{"a": Literal{Value: "1"}, "b": Literal{Value: "2"}}}
+	if _, err := c.Endpoints().Invoke(t.Context(), "digits", inv); err != nil {
+		t.Fatal(err)
+	}
+	s.jobs[0].Inputs["default"] = Literal{Value: "3"}
+	again := func(inputs Inputs) error {
+		inv.Inputs = inputs
+		job, err := c.Endpoints().Invoke(t.Context(), "digits", inv)
+		if err == nil && job.Name != "batchjob-1" {
+			t.Errorf("%v started %q", inputs, job.Name)
+		}
+		return err
+	}
+	if err := again(inv.Inputs); err != nil {
+		t.Errorf("the same inputs: %v", err)
+	}
+	const want = `it was given input "b", "2", which was not asked for now`
+	if err := again(Inputs{"a": Literal{Value: "1"}}); !errors.As(err, new(*KeyConflictError)) || !strings.Contains(err.Error(), want) {
+		t.Errorf("an input less: %v, want a KeyConflictError that says %s", err, want)
+	}
+	if err := again(Inputs{}); !errors.As(err, new(*KeyConflictError)) {
+		t.Errorf("no inputs: %v, want a KeyConflictError", err)
+	}
+	s.store.fail = func(string) int { return 403 }
+	if err := again(Inputs{"a": Literal{Value: "1"}}); err != nil {
+		t.Errorf("an input less, where no record can be read: %v", err)
+	}
+	if len(s.posts) != 1 {
+		t.Errorf("%d posts, want 1", len(s.posts))
+	}
+}
+
 // TestSameWorkOfAFolderThatIsGone cannot be told.
 func TestSameWorkOfAFolderThatIsGone(t *testing.T) {
 	a := attempt{inv: Invocation{Input: LocalPath{Path: filepath.Join(t.TempDir(), "gone")}}}
