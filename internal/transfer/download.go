@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/minio/crc64nvme"
 )
@@ -43,6 +44,10 @@ type Download struct {
 	meter    *meter
 	failures failures
 	s        *scheduler
+
+	// naming is held while a file is created or renamed. The kernel lets one thread at a time change
+	// a folder, and threads that wait for it spin.
+	naming sync.Mutex
 }
 
 // Run writes the files, the largest first. It never writes outside the folder, and a file appears
@@ -182,7 +187,16 @@ func (d *Download) put(from string, b Blob) error {
 			return err
 		}
 	}
+	d.naming.Lock()
+	defer d.naming.Unlock()
 	return d.root.Rename(filepath.Join(d.work.name, from), filepath.FromSlash(b.Name))
+}
+
+// create makes a file in the work folder.
+func (d *Download) create(name string) (*os.File, error) {
+	d.naming.Lock()
+	defer d.naming.Unlock()
+	return d.work.root.Create(name)
 }
 
 // written counts a file, and the bytes of it that are not counted yet.
@@ -205,7 +219,7 @@ func (j *getFile) run(ctx context.Context, w *worker) error {
 		return j.err
 	}
 	name := workFile(j.Blob)
-	f, err := j.d.work.root.Create(name)
+	f, err := j.d.create(name)
 	if err != nil {
 		return onDisk(err)
 	}
@@ -232,7 +246,7 @@ var errSum = errors.New("the content does not have the checksum that storage sen
 
 // fetch writes a part of a blob to a file, and returns its CRC64. An answer that is cut off is
 // repeated.
-func fetch(ctx context.Context, d *Download, b Blob, f *os.File, offset, size int64, buffer []byte) (crc uint64, err error) {
+func fetch(ctx context.Context, d *Download, b Blob, f io.WriterAt, offset, size int64, buffer []byte) (crc uint64, err error) {
 	body, want, err := d.Store.Get(ctx, d.Name(b), b.ETag, offset, size)
 	if err != nil {
 		return 0, err

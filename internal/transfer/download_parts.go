@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"os"
+	"sync"
 
 	"github.com/minio/crc64nvme"
 )
@@ -22,6 +23,16 @@ type partFile struct {
 	next   int
 	left   int // parts that are missing
 	err    error
+
+	writing sync.Mutex
+}
+
+// WriteAt writes to the file, one part at a time. The kernel does no more either, and threads that
+// wait for it spin.
+func (p *partFile) WriteAt(b []byte, offset int64) (int, error) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	return p.file.WriteAt(b, offset)
 }
 
 const sumSize = 8
@@ -72,8 +83,10 @@ func (j *openParts) run(ctx context.Context, w *worker) (err error) {
 	if info.Size() == whole {
 		return j.verify(ctx, w.buffer(largeBuffer))
 	}
-	if err := j.file.Truncate(0); err != nil {
-		return onDisk(err)
+	if info.Size() > 0 { // not if it is new: when a file is closed that was truncated to 0, ext4 writes it to disk first
+		if err := j.file.Truncate(0); err != nil {
+			return onDisk(err)
+		}
 	}
 	return onDisk(j.file.Truncate(whole))
 }
@@ -139,11 +152,11 @@ type getPart struct {
 
 func (j *getPart) run(ctx context.Context, w *worker) error {
 	offset, size := j.span(j.i)
-	crc, err := fetch(ctx, j.d, j.Blob, j.file, offset, size, w.buffer(largeBuffer))
+	crc, err := fetch(ctx, j.d, j.Blob, j.partFile, offset, size, w.buffer(largeBuffer))
 	if err != nil {
 		return err
 	}
-	_, err = j.file.WriteAt(binary.LittleEndian.AppendUint64(nil, crc), j.Size+int64(j.i)*sumSize)
+	_, err = j.WriteAt(binary.LittleEndian.AppendUint64(nil, crc), j.Size+int64(j.i)*sumSize)
 	return onDisk(err)
 }
 
