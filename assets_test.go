@@ -187,11 +187,14 @@ func TestAssetMistakesAreFoundBeforeSending(t *testing.T) {
 		{"latest of nothing", "Name", func(c *Client) error { _, err := c.Codes().Latest(t.Context(), ""); return err }},
 		{"delete of nothing", "Name", func(c *Client) error { return c.Codes().DeleteContainer(t.Context(), " ") }},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			service := &fakeService{}
 			var bad *ArgumentError
-			if err := tt.call(service.client(t)); !asError(err, &bad) || bad.Argument != tt.argument || len(service.requests) != 0 {
+			err := tt.call(service.client(t))
+			said.add(tt.name, err)
+			if !asError(err, &bad) || bad.Argument != tt.argument || len(service.requests) != 0 {
 				t.Errorf("err = %v after %d requests, want an ArgumentError about %s before any", err, len(service.requests), tt.argument)
 			}
 		})

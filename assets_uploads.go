@@ -137,8 +137,8 @@ func includes(have, want any, name string) bool {
 }
 
 // checkFolderHolds checks that the upload is a folder with a certain file in it.
-func checkFolderHolds(op operation, files *local.Tree, file, what string) error {
-	remedy := fmt.Sprintf("a %s is a folder that holds %s", what, file)
+func checkFolderHolds(op operation, files *local.Tree, file string) error {
+	remedy := "name a folder that holds " + file
 	if !files.IsFolder {
 		return op.invalid(localPathArgument, fmt.Sprintf("%q is not a folder", files.Root), remedy)
 	}
@@ -181,7 +181,7 @@ func (a AssetsClient[T]) download(ctx context.Context, op operation, name, versi
 	}
 	content := viewOf(&asset).content
 	if content == "" {
-		return DownloadResult{}, op.invalid("version", "it has no files",
+		return DownloadResult{}, op.invalid("version", "has no files",
 			"only codes, models, data, and environments with a build context have files")
 	}
 	at, err := a.c.blobPlace(ctx, op, content)

@@ -141,9 +141,11 @@ func TestScriptMustBeInTheCodeFolder(t *testing.T) {
 		{"../src/Score.py", "within the code folder"},
 		{`sub\run.py`, "forward slashes"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		service := &fakeService{answers: map[string]http.HandlerFunc{}}
 		_, err := uploadClient(t, service).Codes().Upload(t.Context(), "score", dir, &UploadCodeOptions{Script: tt.script})
+		said.add(tt.script, err)
 		var bad *ArgumentError
 		if !asError(err, &bad) || !strings.Contains(err.Error(), tt.hint) || len(service.requests) != 0 {
 			t.Errorf("%s: %v after %d requests, want an ArgumentError with %q before any", tt.script, err, len(service.requests), tt.hint)
@@ -239,10 +241,13 @@ func TestUploadChecksThePathAgainstTheType(t *testing.T) {
 		{"missing data", func(c *Client) error { _, err := c.Data().Upload(t.Context(), "clay", file+".none", nil); return err }},
 		{"no name", func(c *Client) error { _, err := c.Codes().Upload(t.Context(), "", dir, nil); return err }},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		service := &fakeService{answers: map[string]http.HandlerFunc{}}
 		var bad *ArgumentError
-		if err := tt.call(uploadClient(t, service)); !asError(err, &bad) || len(service.requests) != 0 {
+		err := tt.call(uploadClient(t, service))
+		said.add(tt.name, err)
+		if !asError(err, &bad) || len(service.requests) != 0 {
 			t.Errorf("%s: %v after %d requests, want an ArgumentError before any", tt.name, err, len(service.requests))
 		}
 	}
@@ -319,10 +324,13 @@ func TestUploadChecksTheFilesThatAreSent(t *testing.T) {
 			return err
 		}},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		service := &fakeService{answers: map[string]http.HandlerFunc{}}
 		var bad *ArgumentError
-		if err := tt.call(uploadClient(t, service)); !asError(err, &bad) || !strings.Contains(err.Error(), tt.want) || len(service.requests) != 0 {
+		err := tt.call(uploadClient(t, service))
+		said.add(tt.want, err)
+		if !asError(err, &bad) || !strings.Contains(err.Error(), tt.want) || len(service.requests) != 0 {
 			t.Errorf("%v after %d requests, want an ArgumentError with %s before any", err, len(service.requests), tt.want)
 		}
 	}
@@ -364,9 +372,11 @@ func rewrite(t *testing.T, path, text string) {
 }
 
 func TestWhatCannotBeUploadedIsRefusedBeforeSending(t *testing.T) {
+	said := newTexts(t)
 	for path, want := range map[string]string{filepath.Join(t.TempDir(), "none"): "does not exist", t.TempDir(): "has no files"} {
 		storage, service := &fakeStorage{}, storeService(blobstore)
 		_, err := storageClient(t, service, storage).Upload(t.Context(), path, nil)
+		said.add(want, err)
 		var bad *ArgumentError
 		if !asError(err, &bad) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "upload path") {
 			t.Errorf("Upload = %v, want an ArgumentError of the call that says %q", err, want)
@@ -440,6 +450,7 @@ func TestUploadsCheckFirst(t *testing.T) {
 	tests := []struct{ name, version, argument string }{
 		{"", "", "Name"}, {"a b", "", "Name"}, {"clay", "@latest", "Version"}, {"clay", "", "Environment.CondaFile"},
 	}
+	said := newTexts(t)
 	for kind, upload := range uploads {
 		for _, tt := range tests {
 			if strings.Contains(kind, "conda") != (tt.argument == "Environment.CondaFile") {
@@ -447,7 +458,9 @@ func TestUploadsCheckFirst(t *testing.T) {
 			}
 			c := newTestClient(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s sends %s %s", kind, r.Method, r.URL) })
 			var bad *ArgumentError
-			if err := upload(c, tt.name, tt.version); !errors.As(err, &bad) || bad.Argument != tt.argument {
+			err := upload(c, tt.name, tt.version)
+			said.add(fmt.Sprintf("%s %q version %q", kind, tt.name, tt.version), err)
+			if !errors.As(err, &bad) || bad.Argument != tt.argument {
 				t.Errorf("upload of %s %q, version %q: %v, want a mistake in %s", kind, tt.name, tt.version, err, tt.argument)
 			}
 		}
@@ -485,11 +498,15 @@ func TestUploadCodeBesideOthers(t *testing.T) {
 		{"an answer without a container", map[string]http.HandlerFunc{pend: answer(200, `{"blobReferenceForConsumption":{"credential":{"sasUri":"https://x/?sig=s"}}}`)}, "", "names no container"},
 		{"an answer without a signature", map[string]http.HandlerFunc{pend: answer(200, `{"blobReferenceForConsumption":{"blobUri":"https://x/c"}}`)}, "", "names no container"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			service := &fakeService{answers: map[string]http.HandlerFunc{found: none, next: first, pend: answer(200, signedCode)}}
 			maps.Copy(service.answers, tt.answers)
 			got, err := uploadClient(t, service).Codes().Upload(t.Context(), "score", storeFiles(t, map[string]string{"score.py": "x"}), &UploadCodeOptions{Code: Code{Version: tt.version}})
+			if err != nil {
+				said.add(tt.name, err)
+			}
 			if err == nil && got.Name+":"+got.Version != tt.want || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Upload = %s:%s, %v; want %s", got.Name, got.Version, err, tt.want)
 			}
@@ -501,6 +518,7 @@ func TestUploadCodeBesideOthers(t *testing.T) {
 func TestDownloadOfAVersionWithoutFiles(t *testing.T) {
 	service := &fakeService{answers: map[string]http.HandlerFunc{"GET /environments/glaze/versions/1": answer(200, `{"name":"1","properties":{"image":"i"}}`)}}
 	_, err := service.client(t).Environments().Download(t.Context(), "glaze", "1", t.TempDir(), nil)
+	newTexts(t).add("an image", err)
 	var bad *ArgumentError
 	if !errors.As(err, &bad) || bad.Argument != "version" || !strings.Contains(bad.Problem, "no files") {
 		t.Errorf("Download = %v, want a mistake in version", err)

@@ -147,9 +147,11 @@ func TestNewClientRefusesWhatOnlyTheCallerCanGetWrong(t *testing.T) {
 		{"cloud without management", good, &fakeCredential{}, &ClientOptions{ClientOptions: azcore.ClientOptions{
 			Cloud: cloud.Configuration{Services: map[cloud.ServiceName]cloud.ServiceConfiguration{}}}}, "Cloud"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := NewClient(tt.ws, tt.cred, tt.options)
+			said.add(tt.name, err)
 			var bad *ArgumentError
 			if !asError(err, &bad) || bad.Argument != tt.argument {
 				t.Errorf("NewClient = %v, want an ArgumentError about %s", err, tt.argument)
@@ -214,9 +216,11 @@ func TestTokensStayOnTheirPlane(t *testing.T) {
 		{"management without TLS", c.management, "http://management.azure.com/x"},
 		{"user info", c.management, "https://management.azure.com@evil.example/x"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := c.send(t.Context(), request{op: operation{"get", "thing", "x"}, plane: tt.plane, method: "GET", url: tt.url})
+			said.add(tt.name, err)
 			if !isError(err, errForeignHost) {
 				t.Errorf("send to %s = %v, want it refused", tt.url, err)
 			}

@@ -36,12 +36,14 @@ func TestCloudOfOnesOwn(t *testing.T) {
 		{"a management host of no cloud, and nothing of machine learning", config(arm, none, cloud.ServiceConfiguration{Endpoint: "https://core.kiln.example"}), "no entry for ServiceMachineLearning"},
 		{"storage without URL", config(arm, cloud.ServiceConfiguration{Audience: "https://aud.kiln.example"}, cloud.ServiceConfiguration{Endpoint: "core.kiln.example"}), "ServiceStorage"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o := &ClientOptions{}
 			o.Cloud = tt.cloud
 			c, err := NewClient(testWorkspace, &fakeCredential{}, o)
 			if tt.failed != "" {
+				said.add(tt.name, err)
 				var bad *ArgumentError
 				if !errors.As(err, &bad) || !strings.Contains(err.Error(), tt.failed) {
 					t.Errorf("NewClient = %v, want an ArgumentError that names %s", err, tt.failed)

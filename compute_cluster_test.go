@@ -12,6 +12,7 @@ import (
 )
 
 func TestScaleChecksTheNumbersBeforeAnythingIsSent(t *testing.T) {
+	said := newTexts(t)
 	for _, tt := range []struct {
 		minNodes, maxNodes int
 		want               string
@@ -19,6 +20,7 @@ func TestScaleChecksTheNumbersBeforeAnythingIsSent(t *testing.T) {
 		service := &fakeService{answers: map[string]http.HandlerFunc{}}
 		var bad *ArgumentError
 		_, err := service.client(t).Computes().Scale(t.Context(), "batch-cluster", tt.minNodes, tt.maxNodes, nil)
+		said.add(tt.want, err)
 		if !asError(err, &bad) || !strings.Contains(err.Error(), `scale compute "batch-cluster": `+tt.want) || len(service.requests) != 0 {
 			t.Errorf("Scale to %d and %d = %v after %d requests, want an ArgumentError before any", tt.minNodes, tt.maxNodes, err, len(service.requests))
 		}

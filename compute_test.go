@@ -75,7 +75,9 @@ func TestScaleChangesOneThing(t *testing.T) {
 		t.Errorf("Scale to what it is: %v after %d requests, want one GET", err, len(service.requests))
 	}
 	var bad *ArgumentError
-	if _, err := newComputeService().client(t).Computes().Scale(t.Context(), "desk", 0, 2, nil); !asError(err, &bad) {
+	_, err := newComputeService().client(t).Computes().Scale(t.Context(), "desk", 0, 2, nil)
+	newTexts(t).add("an instance", err)
+	if !asError(err, &bad) {
 		t.Errorf("Scale of an instance = %v, want an ArgumentError", err)
 	}
 	if _, err := newComputeService().client(t).Computes().Scale(t.Context(), "raku", 3, 2, nil); !asError(err, &bad) {
@@ -140,10 +142,12 @@ func TestComputeMistakesAreFoundBeforeSending(t *testing.T) {
 		{"contradiction", "raku", Compute{Type: ComputeTypeKubernetes, Properties: good}, "Compute.Type"},
 		{"tag", "raku", Compute{Properties: good, Tags: map[string]string{"a": ""}}, "Tags"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			service := newComputeService()
 			_, err := service.client(t).Computes().BeginCreateOrUpdate(t.Context(), tt.compute, tt.value)
+			said.add(tt.name, err)
 			var bad *ArgumentError
 			if !asError(err, &bad) || bad.Argument != tt.argument || len(service.requests) != 0 {
 				t.Errorf("err = %v after %d requests, want an ArgumentError about %s before any", err, len(service.requests), tt.argument)

@@ -134,7 +134,7 @@ func checkDataPath(op operation, kind DataType, files *local.Tree) error {
 	}
 	switch {
 	case kind == DataTypeMLTable:
-		return checkFolderHolds(op, files, "MLTable", string(kind))
+		return checkFolderHolds(op, files, "MLTable")
 	case kind == DataTypeURIFile && files.IsFolder:
 		return bad("is a folder; a uri_file must be a single file", "use DataTypeURIFolder, or name a file")
 	case kind == DataTypeURIFolder && !files.IsFolder:

@@ -51,6 +51,7 @@ func TestCreateDatastores(t *testing.T) {
 }
 
 func TestDatastoreMistakesAreFoundBeforeSending(t *testing.T) {
+	said := newTexts(t)
 	for _, tt := range []struct {
 		name  string
 		store Datastore
@@ -64,6 +65,7 @@ func TestDatastoreMistakesAreFoundBeforeSending(t *testing.T) {
 		service := &fakeService{}
 		var bad *ArgumentError
 		_, err := service.client(t).Datastores().CreateOrUpdate(t.Context(), tt.name, tt.store, nil)
+		said.add(fmt.Sprintf("%q of type %q", tt.name, tt.store.Type), err)
 		if !asError(err, &bad) || !strings.Contains(err.Error(), tt.want) || len(service.requests) != 0 {
 			t.Errorf("%+v: %v after %d requests, want an ArgumentError about %s", tt.store, err, len(service.requests), tt.want)
 		}

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -237,6 +238,7 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 		{"tag", func(d *Deployment) { d.Tags = map[string]string{"clay": ""} }, "Tags"},
 		{"unknown label", func(d *Deployment) { d.EnvironmentID = "azureml:e@newest" }, "Deployment.EnvironmentID"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := Deployment{Compute: "raku", Model: ModelByID{AssetID: "glaze:1"}, Location: "westeurope", EnvironmentID: "plain:1",
@@ -244,6 +246,7 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 			tt.change(&d)
 			service := newDeploymentService()
 			_, err := service.client(t).Deployments("digits").BeginCreateOrUpdate(t.Context(), "blue", d)
+			said.add(tt.name, err)
 			var bad *ArgumentError
 			if !asError(err, &bad) || bad.Argument != tt.argument {
 				t.Errorf("err = %v, want an ArgumentError about %s", err, tt.argument)
@@ -257,10 +260,13 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 
 func TestDeploymentNames(t *testing.T) {
 	d := Deployment{Compute: "raku", Model: ModelByID{AssetID: "glaze:1"}, Location: "westeurope"}
+	said := newTexts(t)
 	for _, tt := range []struct{ endpoint, name string }{{"digits", ""}, {"digits", "b"}, {"digits", "9blue"}, {"digits", "a b"}, {"", "blue"}} {
 		service := newDeploymentService()
 		var bad *ArgumentError
-		if _, err := service.client(t).Deployments(tt.endpoint).BeginCreateOrUpdate(t.Context(), tt.name, d); !asError(err, &bad) || len(service.requests) != 0 {
+		_, err := service.client(t).Deployments(tt.endpoint).BeginCreateOrUpdate(t.Context(), tt.name, d)
+		said.add(fmt.Sprintf("%q in %q", tt.name, tt.endpoint), err)
+		if !asError(err, &bad) || len(service.requests) != 0 {
 			t.Errorf("%q in %q: %v after %d requests, want an ArgumentError before any", tt.name, tt.endpoint, err, len(service.requests))
 		}
 	}
@@ -292,7 +298,9 @@ func TestDeploymentCalls(t *testing.T) {
 		t.Errorf("Update = %+v, %v", d, err)
 	}
 	var bad *ArgumentError
-	if _, err := deployments.Update(t.Context(), "blue", DeploymentPatch{}, nil); !asError(err, &bad) {
+	_, err = deployments.Update(t.Context(), "blue", DeploymentPatch{}, nil)
+	newTexts(t).add("an empty patch", err)
+	if !asError(err, &bad) {
 		t.Errorf("an empty Update = %v, want an ArgumentError", err)
 	}
 	if err := deployments.Delete(t.Context(), "blue", nil); err != nil {

@@ -173,7 +173,7 @@ func (e EnvironmentsClient) Upload(ctx context.Context, name, localPath string, 
 	env.Build.DockerfilePath = cmp.Or(env.Build.DockerfilePath, "Dockerfile")
 	return e.upload(ctx, name, localPath, assetUpload[Environment]{asset: env, alwaysNew: o.AlwaysNew, options: o.Upload,
 		check: func(op operation, files *local.Tree) error {
-			return cmp.Or(env.checkConda(op), checkFolderHolds(op, files, env.Build.DockerfilePath, "build context"))
+			return cmp.Or(env.checkConda(op), checkFolderHolds(op, files, env.Build.DockerfilePath))
 		},
 		place: func(env *Environment, up uploaded) { env.Build.ContextURI = strings.TrimSuffix(up.URL, "/") + "/" }})
 }

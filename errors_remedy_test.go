@@ -2,6 +2,8 @@ package azmlbatch
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -108,6 +110,36 @@ func TestRefusalsNameTheRole(t *testing.T) {
 		{"a signature that storage does not take", "GET", storage("AuthenticationFailed"), 403, "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"},
 		{"a code beside words of another case", "PUT", `{"error":{"code":"RequestDisallowedByPolicy","message":"Public network access must be disabled."}}`, 403,
 			"this is Azure Policy, not a role: change the request so that the policy allows it, or ask for an exemption"},
+		{"a subscription that is disabled", "GET", `{"error":{"code":"DisabledSubscription","message":"No."}}`, 403, "the subscription is disabled: its owner must enable it, or choose another"},
+		{"no workspace, by its code", "GET", `{"error":{"code":"WorkspaceNotFound","message":"No."}}`, 404, ofWorkspace},
+		{"a provider not registered, in older words", "PUT", `{"error":{"code":"SubscriptionNotRegistered","message":"No."}}`, 409,
+			"register the resource provider once: az provider register --namespace Microsoft.MachineLearningServices"},
+		{"a provider not registered, in other words", "PUT", `{"error":{"code":"MissingRegistrationForResourceProvider","message":"No."}}`, 409,
+			"register the resource provider once: az provider register --namespace Microsoft.MachineLearningServices"},
+		{"storage without keys", "GET", storage("KeyBasedAuthenticationNotPermitted"), 403,
+			"the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"},
+		{"a private endpoint alone", "GET", `{"error":{"code":"Forbidden","message":"Use the Private Endpoint."}}`, 403,
+			"the workspace's network rules refuse this machine: connect through its private endpoint, or open the rules"},
+		{"no public access alone", "GET", `{"error":{"code":"Forbidden","message":"Public network access is off."}}`, 403,
+			"the workspace's network rules refuse this machine: connect through its private endpoint, or open the rules"},
+		{"a private endpoint that is missing", "GET", `{"error":{"code":"UserError","message":"No such private endpoint."}}`, 404, ""},
+		{"wrong audience, in words alone", "GET", `{"error":{"code":"UserError","message":"The token has the wrong audience."}}`, 401,
+			"the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"},
+		{"an issuer that the scoring host does not know", "POST", "Jwt issuer is not configured", 401,
+			"the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"},
+		{"an endpoint without a default", "POST", `{"error":{"code":"UserError","message":"There are no valid deployments to route to."}}`, 404,
+			"set a default with Endpoints().SetDefaultDeployment, or name the deployment in Invocation.Deployment"},
+		{"an endpoint's name that is taken", "PUT", `{"error":{"code":"UserError","message":"Batch endpoint names must be unique within a region."}}`, 409,
+			"endpoint names are unique per region, across all workspaces: choose another, for example with a random suffix"},
+		{"a token that ARM does not take", "GET", `{"error":{"code":"AuthenticationFailed","message":"No."}}`, 401,
+			"the service does not take the token: check that the credential is of the subscription's tenant, and ClientOptions.Cloud"},
+		{"words of expiry with another status", "GET", `{"error":{"code":"UserError","message":"The lease has expired."}}`, 409, ""},
+		{"a redirect", "GET", "", 302, "redirects are not followed because the token would go along: check for a proxy in between"},
+		{"the last redirect", "GET", "", 399, "redirects are not followed because the token would go along: check for a proxy in between"},
+		{"the first redirect", "GET", "", 300, "redirects are not followed because the token would go along: check for a proxy in between"},
+		{"too many requests", "GET", "", 429, "ask less often, or raise ClientOptions.Retry.MaxRetries"},
+		{"a service out of order", "GET", "", 500, ""},
+		{"a request that is wrong", "GET", "", 400, ""},
 		{"an expired token at the scoring host", "POST", "Jwt is expired", 401, "the token has expired: make the credential refresh it, and check this machine's clock"},
 	}
 	for _, tt := range tests {
@@ -186,13 +218,17 @@ func TestNoAnswerNamesItsCause(t *testing.T) {
 			t.Errorf("%s: Get = %v\nwant %s", name, err, tt.want)
 		}
 	}
+	said := newTexts(t)
 	for want, failure := range map[string]error{
+		"the server's certificate":    &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
 		"the proxy cannot be reached": &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errRefused},
 		"the host name is unknown":    &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "management.azure.com"}},
 		"nothing listens there":       errRefused,
 	} {
 		c := newClientOver(t, transporter(func(*http.Request) (*http.Response, error) { return nil, failure }), newFakeClock())
-		if _, err := c.Endpoints().Get(t.Context(), "digits"); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := c.Endpoints().Get(t.Context(), "digits")
+		said.add(want, err)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Get = %v, want %q", err, want)
 		}
 	}

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"iter"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -53,6 +55,7 @@ func TestAnswersOfTheTokenService(t *testing.T) {
 		"AADSTS53002": "Conditional Access refuses", "AADSTS530034": "Conditional Access refuses", "AADSTS530035": "Conditional Access refuses",
 		"AADSTS50105": "assigned users", "AADSTS1234567": "https://login.microsoftonline.com/error explains the code",
 	}
+	said := newTexts(t)
 	for code, want := range tests {
 		sentence := code + ": Something is wrong."
 		answer := &azidentity.AuthenticationFailedError{RawResponse: response(t, 401, nil,
@@ -61,6 +64,7 @@ func TestAnswersOfTheTokenService(t *testing.T) {
 		chain := azidentity.NewCredentialUnavailableError("DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: no\n\tAzureCLICredential: ERROR: " + sentence + "\n")
 		for form, failure := range map[string]error{"azidentity": answer, "Azure CLI": cli, "chain": chain} {
 			err := signInError(t.Context(), t, credentialThat(func() error { return failure }))
+			said.add(code, err)
 			if err == nil || !strings.HasPrefix(err.Error(), `azmlbatch: get endpoint "digits": no token: `+sentence+"; ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Trace ID") {
 				t.Errorf("%s, %s: %v, want %q", code, form, err, want)
 			}
@@ -94,9 +98,14 @@ func TestSignInWithoutAnAnswerOfTheTokenService(t *testing.T) {
 		"a dead proxy":         {fails(&net.OpError{Op: "proxyconnect", Net: "tcp", Err: errRefused}), []string{"the proxy cannot be reached"}, "check tenant"},
 		"a proxy with a password": {fails(&url.Error{Op: "Post", URL: "https://login.microsoftonline.com/x", Err: errors.New("Proxy Authentication Required")}),
 			[]string{"put user and password into HTTPS_PROXY"}, "check tenant"},
+		"a certificate of nobody":   {fails(x509.UnknownAuthorityError{}), []string{"certificate is not trusted"}, "check tenant"},
+		"half an answer":            {answers(200, "application/json", `{"access_tok`), []string{"no whole answer"}, "check tenant"},
+		"a busy service":            {answers(503, "application/json", `{}`), []string{"is busy"}, "check tenant"},
+		"too many sign-ins":         {answers(429, "application/json", `{}`), []string{"is busy"}, "check tenant"},
 		"an unknown identity":       {answers(400, "application/json", `{"error":"invalid_request","error_description":"Identity not found"}`), []string{"Identity not found", "AZURE_CLIENT_ID"}, "check tenant"},
 		"an answer of another form": {answers(400, "application/json", `{"error":"invalid_request"}`), []string{"no token: 400 Bad Request", "check tenant, client and secret"}, ""},
 	}
+	said := newTexts(t)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			cred, err := azidentity.NewClientSecretCredential("11111111-1111-4111-8111-111111111111", "app", "very-secret", &azidentity.ClientSecretCredentialOptions{
@@ -106,6 +115,7 @@ func TestSignInWithoutAnAnswerOfTheTokenService(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = signInError(t.Context(), t, cred)
+			said.add(name, err)
 			for _, want := range tt.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error = %v\nwant %q", err, want)
@@ -138,6 +148,7 @@ func TestSignInEndsWithTheContext(t *testing.T) {
 // TestProxyThatRefuses has a proxy of its own, because all that net/http tells of a refusal is the
 // text of its status line.
 func TestProxyThatRefuses(t *testing.T) {
+	said := newTexts(t)
 	for status, want := range map[int]string{
 		407: "put user and password into HTTPS_PROXY", 403: "the proxy refuses to connect to this host", 502: "the proxy refuses to connect to this host",
 	} {
@@ -152,7 +163,9 @@ func TestProxyThatRefuses(t *testing.T) {
 		}
 		transport := &http.Transport{Proxy: http.ProxyURL(u)}
 		c := newClientOver(t, &http.Client{Transport: transport}, newFakeClock())
-		if _, err := c.Endpoints().Get(t.Context(), "digits"); err == nil || !strings.Contains(err.Error(), want) {
+		_, err = c.Endpoints().Get(t.Context(), "digits")
+		said.add(strconv.Itoa(status), err)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: Get = %v, want %q", status, err, want)
 		}
 		if status == 407 && tries != 1 {

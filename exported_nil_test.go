@@ -31,19 +31,22 @@ func (c nilCredential) GetToken(context.Context, policy.TokenRequestOptions) (az
 func (t nilTransport) Do(r *http.Request) (*http.Response, error) { return t(r) }
 
 // wantArgument runs a call that gets nothing where it needs something.
-func wantArgument(t *testing.T, name string, call func(c *Client) error) {
+func wantArgument(t *testing.T, said texts, name string, call func(c *Client) error) {
 	t.Helper()
 	defer func() {
 		if p := recover(); p != nil {
 			t.Errorf("%s panics: %v", name, p)
 		}
 	}()
-	if err := call(newTestClient(t, wholeService)); !errors.As(err, new(*ArgumentError)) {
+	err := call(newTestClient(t, wholeService))
+	said.add(name, err)
+	if !errors.As(err, new(*ArgumentError)) {
 		t.Errorf("%s = %v, want an ArgumentError", name, err)
 	}
 }
 
 func TestInterfacesThatHoldNil(t *testing.T) {
+	said := newTexts(t)
 	for name, call := range map[string]func(c *Client) error{
 		"a credential that is a nil function": func(*Client) error {
 			_, err := NewClient(testWorkspace, nilCredential(nil), nil)
@@ -96,16 +99,17 @@ func TestInterfacesThatHoldNil(t *testing.T) {
 			return err
 		},
 	} {
-		wantArgument(t, name, call)
+		wantArgument(t, said, name, call)
 	}
 }
 
 func TestPollersThatNobodyMade(t *testing.T) {
+	said := newTexts(t)
 	for name, p := range map[string]*Poller[Job]{"nil": nil, "zero": {}} {
-		wantArgument(t, name+" Poll", func(*Client) error { _, err := p.Poll(t.Context()); return err })
-		wantArgument(t, name+" PollUntilDone", func(*Client) error { _, err := p.PollUntilDone(t.Context(), nil); return err })
-		wantArgument(t, name+" Result", func(*Client) error { _, err := p.Result(); return err })
-		wantArgument(t, name+" ResumeToken", func(*Client) error { _, err := p.ResumeToken(); return err })
+		wantArgument(t, said, name+" Poll", func(*Client) error { _, err := p.Poll(t.Context()); return err })
+		wantArgument(t, said, name+" PollUntilDone", func(*Client) error { _, err := p.PollUntilDone(t.Context(), nil); return err })
+		wantArgument(t, said, name+" Result", func(*Client) error { _, err := p.Result(); return err })
+		wantArgument(t, said, name+" ResumeToken", func(*Client) error { _, err := p.ResumeToken(); return err })
 		func() {
 			defer func() {
 				if r := recover(); r != nil || p.Done() {
@@ -164,6 +168,7 @@ func kindFields(v reflect.Value) (fields []reflect.Value) {
 
 // TestMapsThatHoldNil has inputs and outputs without a value.
 func TestMapsThatHoldNil(t *testing.T) {
+	said := newTexts(t)
 	for name, inv := range map[string]Invocation{
 		"no input":                        {Inputs: Inputs{"a": nil}},
 		"an input that is a nil pointer":  {Inputs: Inputs{"a": (*URIFolder)(nil)}},
@@ -171,7 +176,7 @@ func TestMapsThatHoldNil(t *testing.T) {
 		"an output that is a nil pointer": {Input: URIFolder{URI: callPlace}, Outputs: Outputs{"score": (*URIFile)(nil)}},
 		"nothing":                         {},
 	} {
-		wantArgument(t, "Invoke with "+name, func(c *Client) error {
+		wantArgument(t, said, "Invoke with "+name, func(c *Client) error {
 			_, err := c.Endpoints().Invoke(t.Context(), "digits", inv)
 			return err
 		})

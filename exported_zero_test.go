@@ -14,12 +14,14 @@ import (
 
 // TestClientsThatNobodyMade calls everything on clients that were not made by NewClient.
 func TestClientsThatNobodyMade(t *testing.T) {
+	said := newTexts(t)
 	for name, c := range map[string]*Client{"nil": nil, "zero": {}} {
 		for _, e := range exportedCalls(c, newCallPaths(t)) {
 			if !needsClient(e.name) {
 				continue
 			}
 			err := ended(t.Context(), e)
+			said.add(e.name, err)
 			var bad *ArgumentError
 			if !errors.As(err, &bad) || !strings.Contains(err.Error(), "NewClient") || checkMould(err) != nil {
 				t.Errorf("%s client: %s = %v, want an ArgumentError that names NewClient", name, e.name, err)
@@ -76,8 +78,10 @@ func TestNilReaderAndSequence(t *testing.T) {
 			t.Errorf("ReadRows(%#v) yields %d times, want once", r, n)
 		}
 	}
+	said := newTexts(t)
 	n := 0
 	for _, err := range newTestClient(t, wholeService).Endpoints().InvokeMany(t.Context(), "digits", nil, nil) {
+		said.add("InvokeMany", err)
 		if n++; !errors.As(err, new(*ArgumentError)) {
 			t.Errorf("InvokeMany(nil) = %v, want an ArgumentError", err)
 		}

@@ -57,10 +57,12 @@ func TestInvokeRefusesBeforeAnythingIsSent(t *testing.T) {
 		{"an older output in a folder that ends with a dot", "digits", Invocation{Inputs: sampleInputs, OutputDataset: OutputDataset{DatastoreID: "d", Path: "a./b"}}, "Invocation.OutputDataset.Path"},
 		{"a threshold below -1", "digits", Invocation{Inputs: sampleInputs, ErrorThreshold: new(-2)}, "Invocation.ErrorThreshold"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 			_, err := c.Endpoints().Invoke(t.Context(), tt.endpoint, tt.inv)
+			said.add(tt.name, err)
 			var bad *ArgumentError
 			if !errors.As(err, &bad) || bad.Argument != tt.argument {
 				t.Errorf("Invoke = %v, want an ArgumentError about %s", err, tt.argument)
@@ -87,11 +89,13 @@ func TestOutputsThatAModelDeploymentCannotHave(t *testing.T) {
 		{"two outputs", "Invocation.Outputs", Invocation{Outputs: Outputs{"a": URIFile{URI: place + "/a.csv"}, "b": URIFile{URI: place + "/b.csv"}}}},
 		{"two names of the file", "Invocation.OutputFileName", Invocation{OutputFileName: "b.csv", Outputs: Outputs{"score": URIFile{URI: place + "/a.csv"}}}},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, c := newBatchService(t)
 			tt.inv.Inputs = Inputs{"x": LocalPath{Path: "invoke_test.go"}}
 			_, err := c.Endpoints().Invoke(t.Context(), "digits", tt.inv)
+			said.add(tt.name, err)
 			var bad *ArgumentError
 			if !errors.As(err, &bad) || bad.Argument != tt.argument {
 				t.Errorf("Invoke = %v, want an ArgumentError about %s", err, tt.argument)
@@ -106,6 +110,7 @@ func TestOutputsThatAModelDeploymentCannotHave(t *testing.T) {
 // TestInputsThatAModelDeploymentCannotHave are refused before anything is uploaded.
 func TestInputsThatAModelDeploymentCannotHave(t *testing.T) {
 	const uri = "azureml://datastores/d/paths/in"
+	said := newTexts(t)
 	for name, tt := range map[string]struct {
 		inputs   Inputs
 		argument string
@@ -116,9 +121,11 @@ func TestInputsThatAModelDeploymentCannotHave(t *testing.T) {
 		"a custom model":  {Inputs{"a": &CustomModel{URI: uri}}, "Invocation.Input"},
 		"an MLflow model": {Inputs{"a": MLFlowModel{URI: uri}}, "Invocation.Input"},
 		"a Triton model":  {Inputs{"a": TritonModel{URI: uri}}, "Invocation.Input"},
+		"none":            {Inputs{}, "Invocation.Inputs"},
 	} {
 		s, c := newBatchService(t)
 		_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: tt.inputs})
+		said.add(name, err)
 		var bad *ArgumentError
 		if !errors.As(err, &bad) || bad.Argument != tt.argument || len(s.posts) != 0 {
 			t.Errorf("%s: %v after %d posts, want an ArgumentError about %s", name, err, len(s.posts), tt.argument)
@@ -128,6 +135,7 @@ func TestInputsThatAModelDeploymentCannotHave(t *testing.T) {
 
 // TestOutputsThatAreNoPlace are refused whatever the deployment, with a text that is true of the value.
 func TestOutputsThatAreNoPlace(t *testing.T) {
+	said := newTexts(t)
 	for uri, want := range map[string]string{
 		"https://acc.blob.core.windows.net/con/h.csv?sig=secret": `"https://acc.blob.core.windows.net/con/h.csv" is a URL`,
 		"wasbs://con@acc.blob.core.windows.net/h.csv":            "is a URL",
@@ -156,6 +164,7 @@ func TestOutputsThatAreNoPlace(t *testing.T) {
 		for _, o := range []Output{URIFile{URI: uri}, &URIFile{URI: uri}, URIFolder{URI: uri}, MLTable{URI: uri}, CustomModel{URI: uri}, MLFlowModel{URI: uri}, TritonModel{URI: uri}} {
 			c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 			_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Outputs: Outputs{"score": o}})
+			said.add(uri, err)
 			var bad *ArgumentError
 			if !errors.As(err, &bad) || bad.Argument != `Invocation.Outputs["score"].URI` || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%T of %s: %v, want an ArgumentError that says %s", o, uri, err, want)

@@ -232,9 +232,11 @@ func TestHintsForCauses(t *testing.T) {
 		"ValueError: cracked":                                                                         "",
 		"ValueError: no glaze in pkg_resources/kiln.csv":                                              "",
 	}
+	said := newTexts(t)
 	used := map[string]bool{}
 	for cause, want := range tests {
 		got := hintFor(cause)
+		said.add(cause, got)
 		if used[got] = true; !strings.Contains(got, want) || (got == "") != (want == "") {
 			t.Errorf("hintFor(%q) = %q, want %q", cause, got, want)
 		}

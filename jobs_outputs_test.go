@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -92,5 +93,134 @@ func TestOutputsWithoutAPlace(t *testing.T) {
 	}
 	if _, err := c.Jobs().Download(t.Context(), "j", t.TempDir(), nil); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Download = %v, want ErrNotFound", err)
+	}
+}
+
+// componentJob is the job j of a pipeline component, whose outputs are in storage. given are those with a place of the
+// invocation, placed those that the service has placed.
+func componentJob(t *testing.T, storage http.Handler, given, placed map[string]string) *Client {
+	t.Helper()
+	outputs, assets, uris := map[string]any{}, map[string]any{}, map[string]any{}
+	for name, uri := range given {
+		outputs[name] = map[string]string{"jobOutputType": "UriFolder", "uri": uri}
+	}
+	for name, uri := range placed {
+		outputs[name] = map[string]any{"jobOutputType": "UriFolder", "uri": nil}
+		assets[name] = map[string]string{"assetId": "asset of " + name}
+		uris["asset of "+name] = map[string]string{"uri": uri}
+	}
+	service := storeService(blobstore)
+	return storageClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case strings.HasSuffix(path, "/workspaces/kiln"):
+			writeJSON(w, 200, `{"name":"kiln","properties":{"discoveryUrl":"https://westeurope.api.azureml.ms/discovery"}}`)
+		case path == "/discovery":
+			writeJSON(w, 200, `{"api":"https://westeurope.api.azureml.ms"}`)
+		case strings.HasSuffix(path, "/rundata"):
+			writeJSON(w, 200, marshal(t, map[string]any{"runMetadata": map[string]any{"outputs": assets}}))
+		case strings.HasSuffix(path, "/batchGetResolvedUris"):
+			writeJSON(w, 200, marshal(t, map[string]any{"values": uris}))
+		case strings.HasSuffix(path, "/batchEndpoints/letters"):
+			writeJSON(w, 200, `{"name":"letters","properties":{"scoringUri":"https://letters.westeurope.inference.ml.azure.com/jobs"}}`)
+		case path == "/jobs/j":
+			writeJSON(w, 200, marshal(t, map[string]any{"name": "j", "properties": map[string]any{"outputData": outputs}}))
+		case strings.HasSuffix(path, "/workspaces/kiln/jobs/j"):
+			writeJSON(w, 200, `{"name":"j","properties":{"description":"Pipeline submission for endpoint: letters, deployment: steps.",
+				"tags":{"azureml.batchrun":"true","azureml.jobtype":"azureml.pipelinejob"}}}`)
+		default:
+			service.ServeHTTP(w, r)
+		}
+	}), storage)
+}
+
+// TestNamedOutputs lists and downloads the outputs of a pipeline component's job: those that the invocation placed, and
+// those that the service did.
+func TestNamedOutputs(t *testing.T) {
+	const store = "azureml://datastores/workspaceblobstore/paths/"
+	storage := &fakeStorage{blobs: map[string]string{
+		"/blobs/mine/a.csv": "1", "/blobs/mine/sub/b.csv": "22", "/blobs/mine/sub/": "", "/blobs/mine2/no.csv": "no",
+		"/blobs/azureml/j/scores/p.csv": "333",
+	}}
+	c := componentJob(t, storage, map[string]string{"mine": store + "mine/"}, map[string]string{"scores": store + "azureml/j/scores/"})
+	want := []OutputFile{
+		{Name: "mine/a.csv", Size: 1, URI: store + "mine/a.csv"},
+		{Name: "mine/sub/b.csv", Size: 2, URI: store + "mine/sub/b.csv"},
+		{Name: "scores/p.csv", Size: 3, URI: store + "azureml/j/scores/p.csv"},
+	}
+	got, err := collect(c.Jobs().ListOutputs(t.Context(), "j"))
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("ListOutputs, %v (-want +got):\n%s", err, diff)
+	}
+	for range c.Jobs().ListOutputs(t.Context(), "j") {
+		break // yields no more after it
+	}
+	dir := t.TempDir()
+	result, err := c.Jobs().Download(t.Context(), "j", dir, nil)
+	if diff := cmp.Diff(DownloadResult{Files: 3, Bytes: 6}, result); diff != "" || err != nil {
+		t.Errorf("Download, %v (-want +got):\n%s", err, diff)
+	}
+	if diff := cmp.Diff(map[string]string{"mine/a.csv": "1", "mine/sub/b.csv": "22", "scores/p.csv": "333"}, tree(t, dir)); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	if result, err = c.Jobs().Download(t.Context(), "j", dir, nil); result != (DownloadResult{Skipped: 3}) || err != nil {
+		t.Errorf("Download again = %+v, %v, want all skipped", result, err)
+	}
+}
+
+// TestNamedOutputsThatAreEmpty are no fault, unless all are.
+func TestNamedOutputsThatAreEmpty(t *testing.T) {
+	const store = "azureml://datastores/workspaceblobstore/paths/"
+	outputs := map[string]string{"empty": store + "none/", "mine": store + "mine/"}
+	storage := &fakeStorage{blobs: map[string]string{"/blobs/mine/a.csv": "1"}}
+	result, err := componentJob(t, storage, outputs, nil).Jobs().Download(t.Context(), "j", t.TempDir(), nil)
+	if result != (DownloadResult{Files: 1, Bytes: 1}) || err != nil {
+		t.Errorf("Download = %+v, %v, want the one file", result, err)
+	}
+	result, err = componentJob(t, &fakeStorage{}, outputs, nil).Jobs().Download(t.Context(), "j", t.TempDir(), nil)
+	if result != (DownloadResult{}) || !errors.Is(err, ErrNotFound) {
+		t.Errorf("Download of nothing = %+v, %v, want ErrNotFound", result, err)
+	}
+}
+
+// TestNamedOutputsThatFail are told, and nothing is written outside of the folder.
+func TestNamedOutputsThatFail(t *testing.T) {
+	const store = "azureml://datastores/workspaceblobstore/paths/"
+	files := map[string]string{"/blobs/a/x.csv": "1", "/blobs/b/x.csv": "1"}
+	tests := []struct {
+		name    string
+		outputs map[string]string
+		refuse  string // the prefix of the list that is refused
+		listed  int    // files before the error
+	}{
+		{"a name that leaves the folder", map[string]string{"..": store + "a/"}, "", 1},
+		{"a name with a slash", map[string]string{"a/b": store + "a/"}, "", 1},
+		{"a name with a backslash", map[string]string{`a\b`: store + "a/"}, "", 1},
+		{"a place that is none", map[string]string{"a": "azureml://nowhere"}, "", 0},
+		{"a list that is refused", map[string]string{"a": store + "a/", "b": store + "b/"}, "b", 1},
+	}
+	said := newTexts(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			storage := &fakeStorage{blobs: files, refuse: func(r *http.Request) (int, string) {
+				if prefix := r.URL.Query().Get("prefix"); tt.refuse != "" && strings.HasPrefix(prefix, tt.refuse) {
+					return 409, "Refused"
+				}
+				return 0, ""
+			}}
+			jobs := componentJob(t, storage, tt.outputs, nil).Jobs()
+			parent := t.TempDir()
+			_, err := jobs.Download(t.Context(), "j", filepath.Join(parent, "results"), nil)
+			said.add(tt.name, err)
+			for name := range tree(t, parent) {
+				if !strings.HasPrefix(name, "results/") {
+					t.Errorf("%s was written outside of the folder", name)
+				}
+			}
+			listed, err := collect(jobs.ListOutputs(t.Context(), "j"))
+			said.add(tt.name+", in a list", err)
+			if len(listed) != tt.listed {
+				t.Errorf("ListOutputs = %v, %v, want %d files", listed, err, tt.listed)
+			}
+		})
 	}
 }

@@ -69,6 +69,7 @@ func TestListRefusesLinksThatLeaveOrRepeat(t *testing.T) {
 		{"the same page again", listURL + "&$skip=again", 2},
 		{"not a URL", "https://%zz", 1},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			requests, failures := 0, 0
@@ -80,6 +81,7 @@ func TestListRefusesLinksThatLeaveOrRepeat(t *testing.T) {
 				if err == nil {
 					t.Fatal("an item came, want an error")
 				}
+				said.add(tt.name, err)
 				failures++
 			}
 			if failures != 1 || requests != tt.requests {
@@ -132,6 +134,7 @@ func TestListEndsWithAPageThatCannotBeRead(t *testing.T) {
 		{"an item that is none", `{"value":[7]}`, "(JSON, byte 0: an object was expected)"},
 		{"a link that is none", `{"value":[],"nextLink":7}`, "(not a text: \"7\")"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			requests := 0
@@ -149,6 +152,7 @@ func TestListEndsWithAPageThatCannotBeRead(t *testing.T) {
 				}
 				got = append(got, e.Name)
 			}
+			said.add(tt.name, got[len(got)-1])
 			if len(got) != 3 || got[0] != "a" || got[1] != "b" || !strings.Contains(got[2], tt.want) {
 				t.Errorf("List = %q, want a, b and an error with %q", got, tt.want)
 			}

@@ -145,7 +145,7 @@ func (m ModelsClient) Upload(ctx context.Context, name, localPath string, option
 			case "":
 				modelType = modelTypeOf(files)
 			case ModelTypeMLFlow:
-				return checkFolderHolds(op, files, mlModelFile, string(ModelTypeMLFlow))
+				return checkFolderHolds(op, files, mlModelFile)
 			}
 			return nil
 		},

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -44,9 +45,12 @@ func TestPermissions(t *testing.T) {
 			t.Errorf("AllowData(%q) = %v, want %v", action, !allowed, allowed)
 		}
 	}
+	said := newTexts(t)
 	for _, id := range []string{"", "raku", "https://kiln.example/subscriptions/s", "/subscriptions/s?x=1"} {
 		var bad *ArgumentError
-		if _, err := service.client(t).Permissions(t.Context(), id); !errors.As(err, &bad) || bad.Argument != "resourceID" {
+		_, err := service.client(t).Permissions(t.Context(), id)
+		said.add(strconv.Quote(id), err)
+		if !errors.As(err, &bad) || bad.Argument != "resourceID" {
 			t.Errorf("of %q: %v, want an ArgumentError", id, err)
 		}
 	}

@@ -177,9 +177,11 @@ func TestResumeInAnotherProcess(t *testing.T) {
 	if err != nil || ep.Name != "digits" {
 		t.Errorf("PollUntilDone = %+v, %v", ep, err)
 	}
-	if _, err := Resume[Deployment](other, token); err == nil || !strings.Contains(err.Error(), "is of a Poller[Endpoint], not of a Poller[Deployment]") {
+	_, err = Resume[Deployment](other, token)
+	if err == nil || !strings.Contains(err.Error(), "is of a Poller[Endpoint], not of a Poller[Deployment]") {
 		t.Errorf("Resume of another type = %v", err)
 	}
+	said := newTexts(t)
 	for name, bad := range map[string]string{
 		"no token":          "x",
 		"another version":   `{"version":1,"result":"Endpoint","poll":"https://management.azure.com/x","final":"https://management.azure.com/y"}`,
@@ -187,8 +189,11 @@ func TestResumeInAnotherProcess(t *testing.T) {
 		"foreign result":    `{"version":2,"result":"Endpoint","poll":"https://management.azure.com/x","final":"https://evil.example/y"}`,
 		"nothing to do":     `{"version":2,"result":"Endpoint"}`,
 		"nothing to return": `{"version":2,"result":"Endpoint","poll":"https://management.azure.com/x"}`,
+		"another type":      strings.Replace(token, `"result":"Endpoint"`, `"result":"Deployment"`, 1),
 	} {
-		if _, err := Resume[Endpoint](other, bad); !asError(err, new(*ArgumentError)) {
+		_, err := Resume[Endpoint](other, bad)
+		said.add(name, err)
+		if !asError(err, new(*ArgumentError)) {
 			t.Errorf("%s: Resume = %v, want an ArgumentError", name, err)
 		}
 	}

@@ -179,6 +179,7 @@ func TestReferencesGoOutAsIDs(t *testing.T) {
 
 // TestReferencesThatSayTooLittleOrTooMuch wants the mistake named, and the form that is meant, before anything is sent.
 func TestReferencesThatSayTooLittleOrTooMuch(t *testing.T) {
+	said := newTexts(t)
 	for i, h := range holders {
 		t.Run(h.name, func(t *testing.T) {
 			wrong := map[string]string{ // reference and what the error says
@@ -205,6 +206,7 @@ func TestReferencesThatSayTooLittleOrTooMuch(t *testing.T) {
 			s, c := newReferenceService(t)
 			for _, text := range sortedKeys(wrong) {
 				_, err := s.send(t, c, i, text)
+				said.add(string(h.kind)+": "+text, err)
 				var bad *ArgumentError
 				if !errors.As(err, &bad) || bad.Argument != h.argument || !strings.Contains(err.Error(), wrong[text]) {
 					t.Errorf("%s: %v\nwant an ArgumentError about %s that says %q", text, err, h.argument, wrong[text])
@@ -283,6 +285,7 @@ func TestResolvingLeavesTheCallersInvocation(t *testing.T) {
 }
 
 func TestOlderDatasetsNeedWhatNamesThem(t *testing.T) {
+	said := newTexts(t)
 	for argument, d := range map[string]Dataset{
 		"Invocation.Dataset.Name":    DatasetVersion{Version: "1"},
 		"Invocation.Dataset.Version": DatasetVersion{Name: "clay"},
@@ -291,6 +294,7 @@ func TestOlderDatasetsNeedWhatNamesThem(t *testing.T) {
 	} {
 		c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 		_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Dataset: d})
+		said.add(argument, err)
 		var bad *ArgumentError
 		if !errors.As(err, &bad) || bad.Argument != argument {
 			t.Errorf("%+v: %v, want an ArgumentError about %s", d, err, argument)

@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -142,10 +143,13 @@ func TestEverySchemeOfCloudStorage(t *testing.T) {
 }
 
 func TestParseReferenceRefusesWhatHasNoForm(t *testing.T) {
+	said := newTexts(t)
 	for _, text := range []string{"", "  ", "azureml:", "azureml:a b", "azureml:glaze:3:4", "azureml://", "azureml://datastores",
 		"azureml://registries/r", "/subscriptions/s", armPrefix + "/models/glaze/versions", armPrefix + "/models/glaze/pages/3", "runs:/"} {
 		var bad *ArgumentError
-		if r, err := ParseReference(ReferenceKindModel, text); !asError(err, &bad) {
+		r, err := ParseReference(ReferenceKindModel, text)
+		said.add(strconv.Quote(text), err)
+		if !asError(err, &bad) {
 			t.Errorf("ParseReference(%q) = %+v, %v, want an ArgumentError", text, r, err)
 		}
 	}
@@ -153,6 +157,7 @@ func TestParseReferenceRefusesWhatHasNoForm(t *testing.T) {
 
 // TestThingsWithoutVersions refuses a version of what has none, and says the form that is meant.
 func TestThingsWithoutVersions(t *testing.T) {
+	said := newTexts(t)
 	for kind, texts := range map[ReferenceKind][]string{
 		ReferenceKindCompute:   {"azureml:raku:1", "raku:1", "raku@latest", "azureml:raku@latest", armPrefix + "/computes/raku/versions/1", "azureml:" + armPrefix + "/computes/raku/versions/1"},
 		ReferenceKindDatastore: {"azureml:raku:1", "raku:1", "raku@latest"},
@@ -160,6 +165,7 @@ func TestThingsWithoutVersions(t *testing.T) {
 	} {
 		for _, text := range texts {
 			_, err := ParseReference(kind, text)
+			said.add(text, err)
 			var bad *ArgumentError
 			if !asError(err, &bad) || bad.Remedy != "write azureml:raku" || !strings.Contains(bad.Problem, kind.noun()+"s have no version") {
 				t.Errorf("ParseReference(%q, %q) = %v, want an ArgumentError that says the form", kind, text, err)

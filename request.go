@@ -104,8 +104,8 @@ func (c *Client) send(ctx context.Context, r request) (resp *http.Response, err 
 	}
 	if !slices.Contains(ok, resp.StatusCode) || isHTML(resp.Header) {
 		e := newResponseError(r.op.String(), resp)
-		if e.StatusCode < http.StatusMultipleChoices && !onlyReads(r.method) {
-			e.Remedy += mayHaveWorked
+		if e.StatusCode < http.StatusMultipleChoices {
+			e.Remedy += mayHaveWorked(resp)
 		}
 		return nil, e
 	}
@@ -199,7 +199,13 @@ func decodeBody(op operation, resp *http.Response, v any) error {
 	return decodeText(op, resp, body, v)
 }
 
-const mayHaveWorked = "; the call may have worked, so read the resource before trying again"
+// mayHaveWorked is what to say of a success whose answer says nothing, unless the call only reads.
+func mayHaveWorked(resp *http.Response) string {
+	if resp.Request != nil && onlyReads(resp.Request.Method) {
+		return ""
+	}
+	return "; the call may have worked, so read the resource before trying again"
+}
 
 // decodeText decodes the body of a success. No body at all is fine and leaves v as it is.
 func decodeText(op operation, resp *http.Response, body []byte, v any) error {
@@ -210,9 +216,9 @@ func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 	if err := wire.Unmarshal(body, v); err != nil {
 		e := &Error{Operation: op.String(), StatusCode: resp.StatusCode, Err: err, RequestID: requestID(resp.Header),
 			Message: "the answer is not the JSON that was expected (" + oneLine(err.Error()) + ")",
-			Remedy:  "check for a proxy in between" + mayHaveWorked}
+			Remedy:  "check for a proxy in between" + mayHaveWorked(resp)}
 		if _, message := parseErrorBody(body); strings.HasPrefix(message, pageText) {
-			e.Message, e.Remedy = oneLine(redact(message)), pageRemedy+mayHaveWorked
+			e.Message, e.Remedy = oneLine(redact(message)), pageRemedy+mayHaveWorked(resp)
 		}
 		return e
 	}

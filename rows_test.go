@@ -88,17 +88,18 @@ func TestRowThatDoesNotFitNamesFileLineAndText(t *testing.T) {
 }
 
 func TestRowsRefuseTypesThatCannotTakeARow(t *testing.T) {
-	if _, err := collectRows[int]("1\n", nil); !asError(err, new(*ArgumentError)) {
-		t.Errorf("ReadRows[int] = %v, want an ArgumentError", err)
-	}
-	if _, err := collectRows[struct{ C chan int }]("1\n", nil); !asError(err, new(*ArgumentError)) {
-		t.Errorf("a channel field: %v, want an ArgumentError", err)
-	}
-	if _, err := collectRows[pot]("1\n", &RowsOptions{Columns: []string{"other"}}); !asError(err, new(*ArgumentError)) {
-		t.Errorf("a missing column name: %v, want an ArgumentError", err)
-	}
-	if _, err := collectRows[pot]("1\n", &RowsOptions{Format: RowFormatLines}); !asError(err, new(*ArgumentError)) {
-		t.Errorf("lines into a struct: %v, want an ArgumentError", err)
+	said := newTexts(t)
+	for name, err := range map[string]error{
+		"an int":           second(collectRows[int]("1\n", nil)),
+		"a channel":        second(collectRows[struct{ C chan int }]("1\n", nil)),
+		"another column":   second(collectRows[pot]("1\n", &RowsOptions{Columns: []string{"other"}})),
+		"lines for fields": second(collectRows[pot]("1\n", &RowsOptions{Format: RowFormatLines})),
+		"no reader":        lastError(ReadRows[string](nil, "p.csv", nil)),
+	} {
+		said.add(name, err)
+		if !asError(err, new(*ArgumentError)) {
+			t.Errorf("%s: %v, want an ArgumentError", name, err)
+		}
 	}
 }
 
@@ -143,8 +144,10 @@ func TestRestOfTheColumnsMustBeTheirLast(t *testing.T) {
 		B    string   `row:"b"`
 		Rest []string `row:"rest"`
 	}
+	said := newTexts(t)
 	for _, columns := range [][]string{{"a", "rest", "b"}, {"rest", "a", "b"}, {"rest", "b"}} {
 		for _, err := range ReadRows[row](strings.NewReader("1 2 3\n"), "f", &RowsOptions{Columns: columns}) {
+			said.add(strings.Join(columns, " "), err)
 			if !errors.As(err, new(*ArgumentError)) {
 				t.Errorf("%v: error = %v, want an ArgumentError", columns, err)
 			}

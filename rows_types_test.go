@@ -265,7 +265,9 @@ func TestRowsRefuseOptionsThatMeanNothing(t *testing.T) {
 		{"a map without columns", second(collectRows[map[string]any]("a 1\n", nil)), "with RowsOptions.Columns"},
 		{"no format", second(collectRows[[]string]("a 1\n", &RowsOptions{Format: 17})), "RowsOptions.Format"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
+		said.add(tt.name, tt.err)
 		if !asError(tt.err, new(*ArgumentError)) || !strings.Contains(tt.err.Error(), tt.want) {
 			t.Errorf("%s: %v, want an ArgumentError with %q", tt.name, tt.err, tt.want)
 		}

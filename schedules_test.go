@@ -111,16 +111,21 @@ func TestSchedulesOfUnknownKinds(t *testing.T) {
 func TestSchedulesAreChecked(t *testing.T) {
 	c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	action := JobScheduleAction{Definition: []byte(`{}`)}
+	said := newTexts(t)
 	for name, s := range map[string]Schedule{
 		"no trigger": {Action: action}, "no action": {Trigger: CronTrigger{Expression: "* * * * *"}},
 		"nil pointer": {Trigger: (*CronTrigger)(nil), Action: action}, "empty tag": {Trigger: CronTrigger{}, Action: action, Tags: map[string]string{"a": ""}},
 	} {
-		if _, err := c.Schedules().CreateOrUpdate(t.Context(), "nightly", s, nil); !asError(err, new(*ArgumentError)) {
+		_, err := c.Schedules().CreateOrUpdate(t.Context(), "nightly", s, nil)
+		said.add(name, err)
+		if !asError(err, new(*ArgumentError)) {
 			t.Errorf("%s: %v, want an *ArgumentError", name, err)
 		}
 	}
 	for name, inv := range map[string]Invocation{"nothing": {}, "local": {Input: LocalPath{Path: "schedules.go"}}} {
-		if _, err := NewEndpointScheduleAction("digits", inv); !asError(err, new(*ArgumentError)) {
+		_, err := NewEndpointScheduleAction("digits", inv)
+		said.add("an action for "+name, err)
+		if !asError(err, new(*ArgumentError)) {
 			t.Errorf("%s: %v, want an *ArgumentError", name, err)
 		}
 	}

@@ -73,7 +73,9 @@ func TestListedFilesCanBeOpened(t *testing.T) {
 func TestOpenFileNeedsAFile(t *testing.T) {
 	c := storageClient(t, storeService(blobstore), http.HandlerFunc(http.NotFound))
 	var argument *ArgumentError
-	if _, err := c.OpenFile(t.Context(), "azureml://datastores/workspaceblobstore/paths/"); !errors.As(err, &argument) {
+	_, err := c.OpenFile(t.Context(), "azureml://datastores/workspaceblobstore/paths/")
+	newTexts(t).add("a whole datastore", err)
+	if !errors.As(err, &argument) {
 		t.Errorf("OpenFile of a whole datastore = %v, want an *ArgumentError", err)
 	}
 	if _, err := c.OpenFile(t.Context(), callPlace); !errors.Is(err, ErrNotFound) {

@@ -40,6 +40,7 @@ func TestListBlobs(t *testing.T) {
 		{"an empty page, always", []string{""}, nil, "the answer was cut off: it is empty"},
 		{"half a page, always", []string{blobPageStart}, nil, "the answer was cut off: its text has no end"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var asked []string
@@ -56,6 +57,9 @@ func TestListBlobs(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("listed (-want +got):\n%s", diff)
+			}
+			if tt.failed != "" {
+				said.add(tt.name, err)
 			}
 			if (err != nil) != (tt.failed != "") || err != nil && !strings.Contains(err.Error(), tt.failed) {
 				t.Errorf("list = %v, want %q", err, tt.failed)

@@ -63,10 +63,7 @@ func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place
 	if err := c.ready(op); err != nil {
 		return place{}, err
 	}
-	r, err := ParseReference("", uri)
-	if err != nil {
-		return place{}, err
-	}
+	r, _ := ParseReference("", uri) // what is no reference has no form
 	switch r.Form {
 	case ReferenceFormURL:
 		return c.urlPlace(op, r.Path)

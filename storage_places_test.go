@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	stdcmp "cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -37,13 +38,20 @@ func TestPlaceOfEveryForm(t *testing.T) {
 		{"wasbs://shelf.blob.core.windows.net/a", "", "names no container"},
 		{"azureml:digits:1", "", "is not a place in storage"},
 		{"./a", "", "is not a place in storage"},
+		{"azureml:a b", "", "is not a place in storage"},
+		{"azureml://nowhere", "", "is not a place in storage"},
+		{"", "", "is not a place in storage"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		service := storeService(blobstore)
 		service.answers["GET "] = answer(200, `{"properties":{"workspaceId":"`+workspaceGUID+`"}}`)
 		service.answers["GET /datastores/files"] = answer(200, `{"name":"files","properties":{"datastoreType":"AzureFile","accountName":"shelf","fileShareName":"f"}}`)
 		service.answers["GET /datastores/plain"] = answer(200, `{"name":"plain","properties":{"datastoreType":"AzureBlob","accountName":"shelf","containerName":"c","protocol":"http"}}`)
 		at, err := service.client(t).blobPlace(t.Context(), operation{"download", "data asset", "d:1"}, tt.uri)
+		if tt.failed != "" {
+			said.add(stdcmp.Or(tt.uri, "no URI"), err)
+		}
 		switch {
 		case tt.failed != "":
 			if err == nil || !strings.Contains(err.Error(), tt.failed) || !strings.Contains(err.Error(), `download data asset "d:1"`) {

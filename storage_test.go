@@ -247,11 +247,13 @@ func TestBrokenConnectionDoesNotShowTheSignature(t *testing.T) {
 // TestContainerRemedies: each code that concerns a whole container or account has its remedy, and
 // stops a transfer.
 func TestContainerRemedies(t *testing.T) {
+	said := newTexts(t)
 	for code, want := range map[string]string{
 		"ContainerNotFound": "does not exist", "FilesystemNotFound": "does not exist", "ContainerBeingDeleted": "is being deleted",
 		"ContainerDisabled": "is disabled", "AccountIsDisabled": "is disabled", "AccountBeingCreated": "is being created",
 	} {
 		got := containerRemedy(&Error{Codes: []string{code}})
+		said.add(code, place{host: "acc.blob.core.windows.net", container: "con", datastore: "shelf"}.located(&Error{Operation: "list blobs", StatusCode: 409, Codes: []string{code}}))
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: remedy %q, want %q in it", code, got, want)
 		}

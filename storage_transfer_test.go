@@ -451,11 +451,13 @@ func TestTransferWithASecretThatStorageRefuses(t *testing.T) {
 
 // TestNamesForContent refuses what cannot name a file, before anything is sent.
 func TestNamesForContent(t *testing.T) {
+	said := newTexts(t)
 	c := newTestClient(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent %s %s", r.Method, r.URL) })
 	for _, name := range []string{"", ".", "..", "a/b", `a\b`, "/a", "x?sv=1&sig=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"} {
 		_, fromReader := c.UploadReader(t.Context(), strings.NewReader("x"), name, nil)
 		_, fromFS := c.UploadFS(t.Context(), fstest.MapFS{"a": {Data: []byte("x")}}, name, nil)
 		for call, err := range map[string]error{"UploadReader": fromReader, "UploadFS": fromFS} {
+			said.add(fmt.Sprintf("%s of %q", call, name), err)
 			var bad *ArgumentError
 			if !errors.As(err, &bad) || bad.Argument != "name" || strings.Contains(err.Error(), "c2VjcmV0") {
 				t.Errorf("%s of %q = %v, want a mistake in name", call, name, err)

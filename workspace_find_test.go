@@ -123,6 +123,7 @@ func TestFindWorkspaceSaysWhatIsMissing(t *testing.T) {
 		{"no JSON", `{`, "FILE: is not JSON; "},
 		{"no file", "", "the environment lacks " + envResourceGroup + ", " + envWorkspace + "; "},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv(envSubscription, "sub-2")
@@ -136,6 +137,7 @@ func TestFindWorkspaceSaysWhatIsMissing(t *testing.T) {
 				}
 			}
 			_, err := FindWorkspace(folder)
+			said.add(tt.name, err)
 			if want := strings.Replace(tt.want, "FILE", file, 1); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("FindWorkspace = %v, want %q in it", err, want)
 			}
