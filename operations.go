@@ -37,34 +37,42 @@ func beginOperation[T any](ctx context.Context, c *Client, r request) (*Poller[T
 	if r.method == http.MethodPut || r.method == http.MethodPatch {
 		h.state.Final = r.url
 	}
-	first := new(T)
-	if err := decodeBody(r.op, resp, first); err != nil && resp.StatusCode != http.StatusAccepted {
-		return nil, err
-	}
-	var said operationAnswer
-	_ = decodeBody(r.op, resp, &said) // it has been decoded before
-	location := resp.Header.Get("Location")
-	switch async := resp.Header.Get("Azure-AsyncOperation"); {
+	p := newPoller(c, r.op, h, operationSchedule)
+	async, location := resp.Header.Get("Azure-AsyncOperation"), resp.Header.Get("Location")
+	switch {
 	case async != "":
 		h.state.Poll, h.state.ByStatus = async, r.op.verb == "cancel"
 	case location != "" && resp.StatusCode == http.StatusAccepted:
 		h.state.Poll, h.state.ByStatus = location, true
+	default:
+		if err := h.readFirst(p, resp); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// readFirst reads a first answer whose headers name nothing to poll. It names that itself, or it is
+// the result.
+func (h *operationHandler[T]) readFirst(p *Poller[T], resp *http.Response) error {
+	var first T
+	if err := decodeBody(p.op, resp, &first); err != nil && resp.StatusCode != http.StatusAccepted {
+		return err
+	}
+	var said operationAnswer
+	_ = decodeBody(p.op, resp, &said) // it has been decoded before
+	switch {
 	case said.OperationURI != "" && said.ProvisioningState != string(ProvisioningStateSucceeded):
 		h.state.Poll = said.OperationURI // of older answers, which go on naming an operation that ended long ago
 	case h.state.Final != "" && said.ProvisioningState != "" && !isTerminal(said.ProvisioningState):
 		h.state.Poll = h.state.Final // the resource is all there is to ask, as in azcore
-	default:
-		h.result = first // 200 with the final resource, 204, or a synchronous 201
-	}
-	p := newPoller(c, r.op, h, operationSchedule)
-	if h.result != nil {
-		p.done, p.result = true, *h.result
-		p.last.Status = "Succeeded"
+	default: // 200 with the final resource, 204, or a synchronous 201
+		p.done, p.result, p.last.Status = true, first, "Succeeded"
 		if word := h.word(said, resp); isFailure(word) {
 			p.last.Status, p.err = word, h.failure(word, said, resp)
 		}
 	}
-	return p, nil
+	return nil
 }
 
 func (h *operationHandler[T]) op() operation {

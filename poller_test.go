@@ -97,6 +97,10 @@ func TestOperationEndings(t *testing.T) {
 		{"a poll URL of another host", []http.HandlerFunc{
 			answer(201, `{}`, "Azure-AsyncOperation", "https://evil.example/op")},
 			`azmlbatch: create endpoint "digits": https://evil.example is not a host of the management plane; no token is sent there; check ClientOptions.Cloud; a link of the service that leaves its own hosts is never followed`},
+		{"a 201 that cannot be read, with an operation", []http.HandlerFunc{
+			answer(201, `text`, "Azure-AsyncOperation", operationURL), answer(200, `{"status":"Succeeded"}`), answer(200, ready)}, ""},
+		{"a 201 that cannot be read, without one", []http.HandlerFunc{answer(201, `text`)},
+			`azmlbatch: create endpoint "digits": 201 Created: the answer is not the JSON that was expected (JSON, byte 0: an object was expected); check for a proxy in between; the call may have worked, so read the resource before trying again`},
 		{"a 201 whose body is cut, once", []http.HandlerFunc{answer(201, `{"name":"dig`), answer(200, ready)}, ""},
 		{"a 201 with a proxy's page", []http.HandlerFunc{answer(201, `<html>`)},
 			`azmlbatch: create endpoint "digits": 201 Created: an HTML page, not the service's answer; ` + pageRemedy + `; the call may have worked, so read the resource before trying again`},

@@ -255,6 +255,9 @@ func turnedAway(resp *http.Response) bool {
 
 // neverSent reports whether the request cannot have reached the service: no connection was made.
 func neverSent(err error) bool {
+	if err == nil {
+		return false
+	}
 	var dns *net.DNSError
 	var op *net.OpError
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) || proxyRefusal(err) != 0 ||

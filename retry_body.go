@@ -18,6 +18,10 @@ import (
 // of lists, of a few MiB.
 const maxBody = 64 << 20
 
+// roomAtOnce is how much room is made for a body before any of it is there, whatever length is
+// declared.
+const roomAtOnce = 64 << 10
+
 // cutError is an answer that is not complete.
 type cutError struct {
 	status    int
@@ -49,6 +53,7 @@ func (*wholeBody) Close() error { return nil }
 func readWhole(resp *http.Response, room *bytes.Buffer, page bool) error {
 	defer resp.Body.Close()
 	room.Reset()
+	room.Grow(int(min(max(0, resp.ContentLength), roomAtOnce)) + bytes.MinRead) // so that most answers need no more
 	n, err := room.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
 	whole := &wholeBody{data: room.Bytes()}
 	whole.Reset(whole.data)

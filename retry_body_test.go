@@ -1,9 +1,11 @@
 package azmlbatch
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -240,5 +242,16 @@ func TestBodiesOfAnswersAreClosed(t *testing.T) {
 		if open := o.left(); len(open) > 0 {
 			t.Errorf("left open: %v", open)
 		}
+	}
+}
+
+// TestDeclaredLengthIsNotBelieved reads a short answer that declares as much as a number can say: no room is made for that.
+func TestDeclaredLengthIsNotBelieved(t *testing.T) {
+	resp := &http.Response{StatusCode: http.StatusOK, ContentLength: math.MaxInt64, Body: io.NopCloser(strings.NewReader(`{"name":"digits"}`))}
+	if err := readWhole(resp, new(bytes.Buffer), false); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := payload(resp); err != nil || string(got) != `{"name":"digits"}` {
+		t.Errorf("payload = %q, %v", got, err)
 	}
 }
