@@ -165,7 +165,7 @@ func TestThingsWithoutVersions(t *testing.T) {
 	} {
 		for _, text := range texts {
 			_, err := ParseReference(kind, text)
-			said.add(text, err)
+			said.add(string(kind)+" "+text, err)
 			var bad *ArgumentError
 			if !asError(err, &bad) || bad.Remedy != "write azureml:raku" || !strings.Contains(bad.Problem, kind.noun()+"s have no version") {
 				t.Errorf("ParseReference(%q, %q) = %v, want an ArgumentError that says the form", kind, text, err)

@@ -32,7 +32,8 @@ func newTexts(t *testing.T) texts {
 // add takes what was said in a case. The folders of the test are DIR in it, fresh keys KEY, and the workspace is WORKSPACE.
 func (s texts) add(name string, said any) {
 	plain := func(text string) string {
-		return strings.ReplaceAll(freshKey.ReplaceAllString(madeFolder.ReplaceAllString(text, "DIR"), "KEY"), testWorkspaceID, "WORKSPACE")
+		text = freshKey.ReplaceAllString(madeFolder.ReplaceAllString(text, "DIR"), "KEY")
+		return signature.ReplaceAllString(strings.ReplaceAll(text, testWorkspaceID, "WORKSPACE"), "sig=REDACTED")
 	}
 	s[plain(name)] = plain(fmt.Sprint(said))
 }
@@ -40,6 +41,7 @@ func (s texts) add(name string, said any) {
 var (
 	madeFolder = regexp.MustCompile(regexp.QuoteMeta(filepath.Clean(os.TempDir())) + `/Test[^/]+/\d{3}`)
 	freshKey   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	signature  = regexp.MustCompile(`sig=[^ "&]*`)
 )
 
 func (s texts) check(t *testing.T) {
