@@ -193,6 +193,7 @@ func followToken[T Endpoint | Nothing | Job](t *testing.T, c *Client, text strin
 // ever, and whatever names, sizes and metadata a list carries, they are read as they were written.
 func FuzzBlobList(f *testing.F) {
 	f.Add("a b/ü+#%.txt", int64(12), "hdi_isfolder", "true", []byte(blobPageStart))
+	f.Add("a", int64(0), "Hdi_IsFolder", "True", []byte(blobPageStart))
 	f.Add("</Name>&amp;<Blob>", int64(0), "Name", "<NextMarker>", []byte("<EnumerationResults><Blobs><Blob><Name>a</Name><Properties><Content-Length>x"))
 	f.Add("folder/", int64(1)<<62, "Metadata", "]]>", []byte("<EnumerationResults><Metadata></Metadata></Metadata><Etag</EnumerationResults>"))
 	f.Fuzz(func(t *testing.T, name string, size int64, key, value string, raw []byte) {
@@ -210,7 +211,7 @@ func FuzzBlobList(f *testing.F) {
 		page, err := parseBlobList(fmt.Appendf(nil, `<?xml version="1.0"?><EnumerationResults ContainerName="c"><Blobs><Blob><Name>%s</Name><Properties>`+
 			`<Content-Length>%d</Content-Length></Properties><Metadata><%[3]s>%[4]s</%[3]s></Metadata></Blob></Blobs><NextMarker>%[1]s</NextMarker></EnumerationResults>`,
 			text[0].Bytes(), size, key, text[1].Bytes()))
-		folder := strings.HasSuffix(name, "/") || key == "hdi_isfolder" && strings.EqualFold(value, "true")
+		folder := strings.HasSuffix(name, "/") || strings.EqualFold(key, "hdi_isfolder") && strings.EqualFold(value, "true")
 		want := blobList{blobs: []blobItem{{Name: name, Size: size, IsFolder: folder}}, next: name}
 		if diff := cmp.Diff(want, page, cmp.AllowUnexported(blobList{})); err != nil || diff != "" {
 			t.Errorf("page (-want +got), %v:\n%s", err, diff)

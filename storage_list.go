@@ -130,7 +130,8 @@ func parseBlobList(body []byte) (page blobList, err error) {
 		case string(name) == "/Metadata":
 			metadata--
 		case metadata > 0:
-			b.IsFolder = b.IsFolder || string(name) == "hdi_isfolder" && strings.EqualFold(string(text), "true")
+			// Programs in Go (azcopy, blobfuse) write Hdi_isfolder: net/http changes the case of headers.
+			b.IsFolder = b.IsFolder || strings.EqualFold(string(name), "hdi_isfolder") && strings.EqualFold(string(text), "true")
 		default:
 			err = page.read(&b, name, tag, text)
 		}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -254,9 +256,25 @@ func checkNoContainer(t *testing.T, err error) {
 	}
 }
 
-// A data lake (ADLS Gen2) is reached through its blob endpoint. Its lists show folders as blobs, which are
-// no files.
+// A data lake (ADLS Gen2) is reached through its blob endpoint, with or without a hierarchical
+// namespace. Its lists show folders as blobs, which are no files: those of the hierarchical namespace,
+// and without one the markers that other tools write.
 func TestTransferWithADataLake(t *testing.T) {
+	folder := func(storage *fakeStorage, name, key string) {
+		put(&storage.blobs, name, "")
+		put(&storage.metadata, name, map[string]string{key: "true"})
+	}
+	for name, markers := range map[string]func(storage *fakeStorage, dir string){
+		"hierarchical namespace":                  func(s *fakeStorage, dir string) { folder(s, dir, "hdi_isfolder") },
+		"flat":                                    func(*fakeStorage, string) {},
+		"flat with markers of programs in Go":     func(s *fakeStorage, dir string) { folder(s, dir, "Hdi_isfolder") }, // azcopy, blobfuse: net/http changes the case of headers
+		"flat with markers that end with a slash": func(s *fakeStorage, dir string) { put(&s.blobs, dir+"/", "") },
+	} {
+		t.Run(name, func(t *testing.T) { testDataLake(t, markers) })
+	}
+}
+
+func testDataLake(t *testing.T, markers func(storage *fakeStorage, dir string)) {
 	const lake = `{"name":"workspaceblobstore","properties":{"isDefault":true,"credentials":{"credentialsType":"None"},"datastoreType":"AzureDataLakeGen2",
 		"accountName":"lake","filesystem":"pots","endpoint":"core.windows.net","protocol":"https"}}`
 	storage := &fakeStorage{}
@@ -266,10 +284,9 @@ func TestTransferWithADataLake(t *testing.T) {
 		storage.mu.Lock()
 		defer storage.mu.Unlock()
 		hosts = append(hosts, r.Host)
-		for name := range storage.blobs { // a hierarchical namespace has the folders of a file
-			for dir := filepath.Dir(name); strings.Count(dir, "/") > 1; dir = filepath.Dir(dir) {
-				put(&storage.blobs, dir, "")
-				put(&storage.metadata, dir, map[string]string{"hdi_isfolder": "true"})
+		for _, name := range slices.Collect(maps.Keys(storage.blobs)) {
+			for dir := path.Dir(name); strings.Count(dir, "/") > 1; dir = path.Dir(dir) {
+				markers(storage, dir)
 			}
 		}
 	}))
