@@ -17,6 +17,11 @@ import (
 //
 // All blocks of a blob must have ids of one length. Ours have the length of azure-storage-blob for
 // Python, which az ml uses. If another tool left blocks with ids of another length, ours take that.
+//
+// Blocks that azcopy staged are sent again. Their ids hold the job and the number of the block
+// (Azure/azure-storage-azcopy, getBlockNamePrefix in ste/sender-blockBlob.go): neither the offset,
+// for which only the job's plan has the block size, nor the content, and the file may have changed
+// since the job began. azcopy itself resumes only with blocks of the same job.
 const (
 	idOffset = 14 // digits
 	idCRC    = 16 // hexadecimal digits

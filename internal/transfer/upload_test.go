@@ -201,6 +201,43 @@ func TestUploadGoesOnWithBlocksOfAzML(t *testing.T) {
 	}
 }
 
+// azcopyBlockID is the id that azcopy gives to a block: zeros, the 16 bytes of the job's id, and the
+// numbers of the job's part, of the file in it, and of the block.
+func azcopyBlockID(job [16]byte, block int) string {
+	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "00000%s%05d%05d%05d", job[:], 0, 3, block))
+}
+
+// azcopy --put-md5 was killed in the middle of a folder. The whole blobs count; the blocks that it
+// staged do not, because nothing says what they hold.
+func TestUploadGoesOnAfterAzCopy(t *testing.T) {
+	files := map[string]string{"whole": "clay", "changed": "slip", "missing": "glaze", "large": noise(1, 4*testBlock+5)}
+	for _, named := range []bool{true, false} {
+		s, dir := newStore(), t.TempDir()
+		writeFiles(t, dir, files)
+		s.set("up/whole", []byte("clay"), nil)
+		s.set("up/changed", []byte("SLIP"), nil)
+		var job [16]byte
+		copy(job[:], noise(2, len(job)))
+		for block := range 2 { // of an older version of the file
+			s.stage("up/large", azcopyBlockID(job, block), []byte(noise(3, 2*testBlock)))
+		}
+		u := have(newUpload(t, s, dir), s)
+		u.Named = named
+		if err := u.Run(t.Context(), testOptions()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := diffFiles(files, s.contents("up/")); diff != "" {
+			t.Errorf("named %v: stored (-want +got):\n%s", named, diff)
+		}
+		if s.asked("put") != 2 || s.asked("block") != 5 {
+			t.Errorf("named %v: %d files and %d blocks were sent, want 2 and 5", named, s.asked("put"), s.asked("block"))
+		}
+		if left := s.staged["up/large"]; len(left) > 0 {
+			t.Errorf("named %v: %d staged blocks are left", named, len(left))
+		}
+	}
+}
+
 // Other tools use ids of other lengths; all of a blob must have one.
 func TestUploadBesideBlocksOfOtherTools(t *testing.T) {
 	for _, id := range []string{"0123456789abcdef0123456789abcdef0123", strings.Repeat("x", 60), "0123456789abcd"} {
