@@ -136,14 +136,22 @@ func parseXMLError(body []byte) (codes []string, message string) {
 	var e struct {
 		Code    string `xml:"Code"`
 		Message string `xml:"Message"`
+		Detail  string `xml:"AuthenticationErrorDetail"`
 	}
 	if err := xml.Unmarshal(body, &e); err != nil || e.Code == "" {
 		return nil, clip(string(body))
 	}
 	// Storage appends lines with RequestId and Time to its message; the id is in a header too.
-	first, _, _ := strings.Cut(e.Message, "\n")
-	return []string{e.Code}, first
+	message, _, _ = strings.Cut(e.Message, "\n")
+	if detail := shownDetail.FindString(e.Detail); detail != "" {
+		message = strings.TrimSuffix(message, ".") + ". " + detail
+	}
+	return []string{e.Code}, message
 }
+
+// shownDetail finds why storage does not take a credential. It passes over details that repeat the
+// signature of the request.
+var shownDetail = regexp.MustCompile(`^(?:(?:Issuer|Audience|Lifetime) validation failed|Signature not valid in the specified time frame).*`)
 
 var titlePattern = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 

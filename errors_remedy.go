@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -23,6 +24,10 @@ const (
 	audienceRemedy = "the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"
 	tenantRemedy   = "the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"
 	expiredRemedy  = "the token has expired: make the credential refresh it, and check this machine's clock"
+	factorRemedy   = "a second factor is missing: sign in with one (az login), or use a service principal or a managed identity"
+	versionRemedy  = "set ClientOptions.APIVersion to one of the versions that the message lists"
+	quotaRemedy    = "the quota is used up: look at Computes().Quotas, choose another VM size or fewer nodes, or ask for more quota"
+	openRemedy     = "the storage account refuses requests without a credential: register the storage as a datastore, or use a signed URL"
 )
 
 // answerRemedies are what people meet. A code says more than words, so all codes are looked for
@@ -39,9 +44,9 @@ var answerRemedies = []answerRemedy{
 	{codes: []string{"ReadOnlyDisabledSubscription", "DisabledSubscription"}, remedy: "the subscription is disabled: its owner must enable it, or choose another"},
 	{codes: []string{"ResourceGroupNotFound"}, remedy: "check Workspace.ResourceGroup and Workspace.SubscriptionID"},
 	{codes: []string{"WorkspaceNotFound"}, remedy: workspaceRemedy},
-	{codes: []string{"NoRegisteredProviderFound"}, remedy: "set ClientOptions.APIVersion to one of the versions that the message lists"},
-	{codes: []string{"MissingSubscriptionRegistration", "SubscriptionNotRegistered", "MissingRegistrationForResourceProvider"},
-		remedy: "register the resource provider once: az provider register --namespace " + resourceProvider},
+	{codes: []string{"NoRegisteredProviderFound", "InvalidResourceType", "InvalidApiVersionParameter"}, remedy: versionRemedy},
+	{codes: []string{"DenyAssignmentAuthorizationFailed"}, remedy: "this is a deny assignment, which no role overrides: ask whoever made it to exclude the caller"},
+	{codes: []string{"QuotaExceeded", "ClusterCoreQuotaReached", "ClusterMinNodesExceedCoreQuota"}, remedy: quotaRemedy},
 	{codes: []string{"KeyBasedAuthenticationNotPermitted"},
 		remedy: "the storage account takes no keys: leave the choice of the credential to the client, it then uses the caller's own token"},
 	// Storage's code; ARM says AuthenticationFailed with 401.
@@ -49,11 +54,22 @@ var answerRemedies = []answerRemedy{
 		remedy: "the signature or key does not open this storage, or no longer: ask for a new one, and check this machine's clock"},
 	{codes: []string{"AuthorizationFailure"}, // not ARM's AuthorizationFailed
 		remedy: "the storage account's network rules refuse this machine: open them or use a private endpoint"},
-	{codes: []string{"PublicAccessNotPermitted"}, remedy: "the storage account refuses requests without a credential: register the storage as a datastore, or use a signed URL"},
+	{codes: []string{"PublicAccessNotPermitted", "NoAuthenticationInformation"}, remedy: openRemedy},
+	{codes: []string{"AuthorizationSourceIPMismatch", "AuthorizationServiceMismatch", "AuthorizationResourceTypeMismatch",
+		"AuthorizationProtocolMismatch", "UnauthorizedBlobOverwrite"}, remedy: "the signature does not allow this: ask for one that does"},
+	{codes: []string{"InsufficientAccountPermissions"}, remedy: "the storage account itself may not do this, whoever asks: ask its owner"},
+	{codes: []string{"BlobImmutableDueToPolicy"}, remedy: "the storage keeps its blobs unchanged: write to another path, or ask the owner of the storage account"},
+	{codes: []string{"BlobArchived"}, remedy: "the blob is in the archive tier: move it to the hot or cool tier first, which takes hours"},
+	{codes: []string{"KeyVaultEncryptionKeyNotFound"}, remedy: "the key that encrypts the storage account is gone: ask its owner to restore it in the key vault"},
 
-	{status: http.StatusForbidden, words: []string{"public network access", "private endpoint"}, remedy: networkRemedy},
-	{words: []string{"wrong audience", "audiences in jwt"}, remedy: audienceRemedy},
-	{words: []string{"jwt issuer is not configured"}, remedy: tenantRemedy},
+	{words: []string{"workspace private link"}, remedy: networkRemedy}, // with 403, or with 502 of a gateway (azure-docs issue 90426)
+	{status: http.StatusForbidden, words: []string{"caller is not a trusted service"}, remedy: "the network rules of the workspace's key vault refuse the request: open them, or let trusted Microsoft services pass"},
+	{status: http.StatusForbidden, words: []string{"public network", "private endpoint", "private link", "public access is disabled", "ip address"}, remedy: networkRemedy},
+	{status: http.StatusForbidden, words: []string{"disallowed by policy"}, remedy: policyRemedy},
+	{status: http.StatusForbidden, words: []string{"access registry"}, remedy: "assign AzureML Registry User on that registry to the caller" + roleTakesTime},
+	{words: []string{"cores quota", "core quota"}, remedy: quotaRemedy},
+	{words: []string{"wrong audience", "audiences in jwt", "audience validation failed"}, remedy: audienceRemedy},
+	{words: []string{"jwt issuer is not configured", "issuer validation failed"}, remedy: tenantRemedy},
 	{words: []string{"denied by policy"}, remedy: "assign " + roleDataScientist + roleTakesTime}, // the scoring host's, no Azure Policy
 	{status: http.StatusUnauthorized, words: []string{"expired"}, remedy: expiredRemedy},
 	{words: []string{"no valid deployments to route to"}, remedy: "set a default with Endpoints().SetDefaultDeployment, or name the deployment in Invocation.Deployment"},
@@ -77,6 +93,12 @@ func remedy(e *Error, resp *http.Response) string {
 		return linkedRemedy(e)
 	case e.has("AuthorizationPermissionMismatch"):
 		return blobRoleRemedy(e)
+	case e.has("AuthorizationFailed"):
+		return roleRemedy(e)
+	case e.asksForSecondFactor():
+		return factorRemedy
+	case e.has("MissingSubscriptionRegistration"), e.has("SubscriptionNotRegistered"), e.has("MissingRegistrationForResourceProvider"):
+		return registrationRemedy(e)
 	case workspaceMissing.MatchString(e.Message):
 		return workspaceRemedy
 	}
@@ -108,6 +130,24 @@ func (e *Error) listedRemedy() string {
 		}
 	}
 	return ""
+}
+
+// asksForSecondFactor reports whether Azure refuses a change because the sign-in had one factor. It
+// enforces that in the form of a policy, whose texts differ.
+func (e *Error) asksForSecondFactor() bool {
+	return (e.has("RequestDisallowedByPolicy") || e.has("RequestDisallowedByAzure")) &&
+		(e.mentions("mfa is required") || e.mentions("multifactor") || e.mentions("multi-factor"))
+}
+
+// providerName finds the resource provider that a refusal names.
+var providerName = regexp.MustCompile(`namespace '([\w.]+)'`)
+
+func registrationRemedy(e *Error) string {
+	provider := resourceProvider
+	if named := providerName.FindStringSubmatch(e.Message); named != nil {
+		provider = named[1] // a cluster may need that of the network
+	}
+	return "register the resource provider once: az provider register --namespace " + provider
 }
 
 // workspaceMissing matches what ARM says when the workspace itself does not exist: codes
@@ -150,9 +190,17 @@ var actionPattern = regexp.MustCompile(`Microsoft\.[A-Za-z]+/[A-Za-z/]+`)
 // roleRemedy says which role a refused caller lacks, where the refusal names the action.
 func roleRemedy(e *Error) string {
 	if action := actionPattern.FindString(e.Message); action != "" {
-		return "the caller lacks " + action + ": assign " + roleFor(action) + roleTakesTime
+		return "the caller lacks " + action + ": assign " + roleFor(action) + orWrongScope(e) + roleTakesTime
 	}
 	return "the answer does not say why: check the caller's role, the network rules and Azure Policy"
+}
+
+// orWrongScope is for ARM, which says the same of names that do not exist.
+func orWrongScope(e *Error) string {
+	if e.mentions("or the scope is invalid") {
+		return ", if the names in the scope are right"
+	}
+	return ""
 }
 
 func roleFor(action string) string {
@@ -199,14 +247,31 @@ func linkedRole(action string) string {
 	return "a role that has it, such as Contributor, on that resource"
 }
 
-// blobRoleRemedy says which role on the storage account a refused caller lacks. What the caller is
-// about to do decides, not the request: an upload begins with a HEAD.
+// blobRoleRemedy says which role on the storage account a refused caller lacks.
 func blobRoleRemedy(e *Error) string {
 	role := roleBlobReader
-	for _, verb := range []string{"upload ", "invoke "} { // an invocation uploads its local inputs
-		if strings.HasPrefix(e.Operation, verb) {
-			role = roleBlobWriter
-		}
+	if e.writesBlobs() {
+		role = roleBlobWriter
 	}
 	return "assign " + role + " to the caller" + roleTakesTime
+}
+
+// writesBlobs reports whether the caller is about to write blobs. The request does not tell: an
+// upload begins with a HEAD.
+func (e *Error) writesBlobs() bool {
+	return strings.HasPrefix(e.Operation, "upload ") || strings.HasPrefix(e.Operation, "invoke ") // which uploads local inputs
+}
+
+// refusedSignature corrects the remedy of a refusal by storage: what a signature does not allow, no
+// role of the caller does.
+func refusedSignature(err error) error {
+	var e *Error
+	switch {
+	case !errors.As(err, &e) || !e.has("AuthorizationPermissionMismatch"):
+	case e.writesBlobs():
+		e.Remedy = "the signature (SAS) lacks a permission: ask for one that may read, list, create and write"
+	default:
+		e.Remedy = "the signature (SAS) lacks a permission: ask for one that may read and list"
+	}
+	return err
 }

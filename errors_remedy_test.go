@@ -28,13 +28,23 @@ func TestRefusalsNameTheRole(t *testing.T) {
 	storage := func(code string) string {
 		return "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code><Message>no</Message></Error>"
 	}
+	detailed := func(code, detail string) string {
+		return "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code><Message>no\nRequestId:1</Message><AuthenticationErrorDetail>" + detail + "</AuthenticationErrorDetail></Error>"
+	}
 	const (
 		workspace = "Microsoft.MachineLearningServices/workspaces/"
+		ofScope   = ", if the names in the scope are right"
 		later     = "; a new role takes up to an hour to work"
 		page      = "a proxy or gateway answered in the service's place: check HTTPS_PROXY and NO_PROXY, and ask whoever runs it to let this host through"
 
 		subscription = "check Workspace.SubscriptionID, and that the credential's tenant is the subscription's (az account list shows both)"
 		ofWorkspace  = "check Workspace.Name, Workspace.ResourceGroup and Workspace.SubscriptionID"
+
+		network = "the workspace's network rules refuse this machine: connect through its private endpoint, or open the rules"
+		mfa     = "a second factor is missing: sign in with one (az login), or use a service principal or a managed identity"
+		version = "set ClientOptions.APIVersion to one of the versions that the message lists"
+		quota   = "the quota is used up: look at Computes().Quotas, choose another VM size or fewer nodes, or ask for more quota"
+		signed  = "the signature does not allow this: ask for one that does"
 
 		noWords = "the answer does not say why: check the caller's role, the network rules and Azure Policy"
 	)
@@ -44,15 +54,15 @@ func TestRefusalsNameTheRole(t *testing.T) {
 		want               string
 	}{
 		{"reading", "GET", gateway(workspace + "computes/read"), 403,
-			"the caller lacks " + workspace + "computes/read: assign Reader on the workspace" + later},
+			"the caller lacks " + workspace + "computes/read: assign Reader on the workspace" + ofScope + later},
 		{"writing an endpoint", "PUT", gateway(workspace + "batchEndpoints/write"), 403,
-			"the caller lacks " + workspace + "batchEndpoints/write: assign AzureML Data Scientist, Contributor or Owner on the workspace" + later},
+			"the caller lacks " + workspace + "batchEndpoints/write: assign AzureML Data Scientist, Contributor or Owner on the workspace" + ofScope + later},
 		{"making a cluster", "PUT", gateway(workspace + "computes/write"), 403,
-			"the caller lacks " + workspace + "computes/write: assign AzureML Compute Operator, Contributor or Owner on the workspace" + later},
+			"the caller lacks " + workspace + "computes/write: assign AzureML Compute Operator, Contributor or Owner on the workspace" + ofScope + later},
 		{"secrets of a datastore", "POST", gateway(workspace + "datastores/listsecrets/action"), 403,
-			"the caller lacks " + workspace + "datastores/listsecrets/action: assign AzureML Data Scientist, Contributor or Owner on the workspace" + later},
+			"the caller lacks " + workspace + "datastores/listsecrets/action: assign AzureML Data Scientist, Contributor or Owner on the workspace" + ofScope + later},
 		{"keys of a storage account", "POST", gateway("Microsoft.Storage/storageAccounts/listKeys/action"), 403,
-			"the caller lacks Microsoft.Storage/storageAccounts/listKeys/action: assign a role that has it, such as Contributor, on the resource that the message names" + later},
+			"the caller lacks Microsoft.Storage/storageAccounts/listKeys/action: assign a role that has it, such as Contributor, on the resource that the message names" + ofScope + later},
 		{"the data plane", "GET", `{"error":{"code":"UserError","message":"Identity(object id: O) does not have permissions for ` + workspace + `experiments/runs/read actions."}}`, 403,
 			"the caller lacks " + workspace + "experiments/runs/read: assign Reader on the workspace" + later},
 		{"the scoring host", "POST", "Microsoft Entra Token denied by policy, please review https://learn.microsoft.com/x", 403,
@@ -140,6 +150,40 @@ func TestRefusalsNameTheRole(t *testing.T) {
 		{"too many requests", "GET", "", 429, "ask less often, or raise ClientOptions.Retry.MaxRetries"},
 		{"a service out of order", "GET", "", 500, ""},
 		{"a request that is wrong", "GET", "", 400, ""},
+		{"the workspace's private link, as a gateway tells it", "GET", `{"error":{"code":"UserError","message":"Access to workspace was denied based on workspace private link configuration.","details":[]}}`, 502, network},
+		{"the workspace's network, told by address", "GET", `{"error":{"code":"UserError","message":"The IP address 192.0.2.1 is not in the allow list of the workspace."}}`, 403, network},
+		{"the network of the key vault", "GET", `{"error":{"code":"UserError","message":"Client address is not authorized and caller is not a trusted service. Client address: 192.0.2.1"}}`, 403,
+			"the network rules of the workspace's key vault refuse the request: open them, or let trusted Microsoft services pass"},
+		{"a deny assignment", "DELETE", `{"error":{"code":"DenyAssignmentAuthorizationFailed","message":"The client 'C' with object id 'O' has permission to perform action '` + workspace + `batchEndpoints/delete' on scope '/s'; however, the access is denied because of the deny assignment with name 'N' and Id 'I' at scope '/s'."}}`, 403,
+			"this is a deny assignment, which no role overrides: ask whoever made it to exclude the caller"},
+		{"Azure Policy, without its code", "PUT", `{"error":{"code":"Forbidden","message":"Resource 'c' was disallowed by policy."}}`, 403,
+			"this is Azure Policy, not a role: change the request so that the policy allows it, or ask for an exemption"},
+		{"a second factor that Azure Policy asks for", "PUT", `{"error":{"code":"RequestDisallowedByPolicy","message":"Resource 'c' was disallowed by policy. Reasons: MFA is required. See error details for policy resource IDs."}}`, 403, mfa},
+		{"a second factor that Azure asks for", "PUT", `{"error":{"code":"RequestDisallowedByAzure","message":"Resource 'c' was disallowed by Azure: users must use multifactor authentication."}}`, 403, mfa},
+		{"another provider that is not registered", "PUT", `{"error":{"code":"MissingSubscriptionRegistration","message":"The subscription is not registered to use namespace 'Microsoft.Network'. See https://aka.ms/rps-not-found for how to register subscriptions."}}`, 409,
+			"register the resource provider once: az provider register --namespace Microsoft.Network"},
+		{"a version of the API without the resource", "GET", `{"error":{"code":"InvalidResourceType","message":"The resource type 'batchEndpoints' could not be found in the namespace 'Microsoft.MachineLearningServices' for api version '2020-01-01'. The supported api-versions are '2023-10-01'."}}`, 404, version},
+		{"a version of the API that is none", "GET", `{"error":{"code":"InvalidApiVersionParameter","message":"The api-version '2099' is invalid. The supported versions are '2023-10-01'."}}`, 400, version},
+		{"somebody's registry", "POST", `{"error":{"code":"UserError","message":"User/tenant/subscription is not allowed to access registry shelf."}}`, 403,
+			"assign AzureML Registry User on that registry to the caller; a new role takes up to an hour to work"},
+		{"too few cores", "PUT", `{"error":{"code":"ClusterCoreQuotaReached","message":"The specified subscription has reached its quota."}}`, 400, quota},
+		{"too few cores, in the words of the virtual machines", "PUT", `{"error":{"code":"OperationNotAllowed","message":"Operation could not be completed as it results in exceeding approved standardDSv2Family Cores quota."}}`, 409, quota},
+		{"a signature for another network", "GET", storage("AuthorizationSourceIPMismatch"), 403, signed},
+		{"a signature for another service", "GET", storage("AuthorizationServiceMismatch"), 403, signed},
+		{"a signature for other resources", "GET", storage("AuthorizationResourceTypeMismatch"), 403, signed},
+		{"a signature for another protocol", "GET", storage("AuthorizationProtocolMismatch"), 403, signed},
+		{"a signature that may not overwrite", "PUT", storage("UnauthorizedBlobOverwrite"), 403, signed},
+		{"storage that wants a credential", "GET", storage("NoAuthenticationInformation"), 401, "the storage account refuses requests without a credential: register the storage as a datastore, or use a signed URL"},
+		{"an account that may not do it", "PUT", storage("InsufficientAccountPermissions"), 403, "the storage account itself may not do this, whoever asks: ask its owner"},
+		{"a blob that cannot change", "PUT", storage("BlobImmutableDueToPolicy"), 409, "the storage keeps its blobs unchanged: write to another path, or ask the owner of the storage account"},
+		{"a blob in the archive", "GET", storage("BlobArchived"), 409, "the blob is in the archive tier: move it to the hot or cool tier first, which takes hours"},
+		{"a key of the storage that is gone", "GET", storage("KeyVaultEncryptionKeyNotFound"), 403, "the key that encrypts the storage account is gone: ask its owner to restore it in the key vault"},
+		{"another tenant at storage", "GET", detailed("InvalidAuthenticationInfo", "Issuer validation failed. Issuer did not match."), 401,
+			"the token is of another tenant or cloud: make the credential with the tenant of the subscription, and check ClientOptions.Cloud"},
+		{"another audience at storage", "GET", detailed("InvalidAuthenticationInfo", "Audience validation failed. Audience did not match."), 401,
+			"the token was made for another audience: check ClientOptions.Cloud and use a credential of the same cloud"},
+		{"an expired token at storage", "GET", detailed("InvalidAuthenticationInfo", "Lifetime validation failed. The token is expired."), 401,
+			"the token has expired: make the credential refresh it, and check this machine's clock"},
 		{"an expired token at the scoring host", "POST", "Jwt is expired", 401, "the token has expired: make the credential refresh it, and check this machine's clock"},
 	}
 	for _, tt := range tests {
@@ -181,6 +225,28 @@ func TestBlobRoleFollowsTheOperation(t *testing.T) {
 				t.Errorf("%s of %s = %v, want %s", method, op, err, want)
 			}
 		}
+	}
+}
+
+// TestRefusedSignature: a role of the caller opens nothing for a signed URL that lacks a permission.
+func TestRefusedSignature(t *testing.T) {
+	const uri = "https://shelf.blob.core.windows.net/blobs/a?sv=1&sig=own"
+	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Ms-Error-Code", "AuthorizationPermissionMismatch")
+		w.WriteHeader(http.StatusForbidden)
+	})
+	for name, call := range map[string]func() error{
+		"list":     func() error { return lastError(c.ListFiles(t.Context(), uri)) },
+		"open":     func() error { _, err := c.OpenFile(t.Context(), uri); return err },
+		"download": func() error { _, err := c.Download(t.Context(), uri, t.TempDir(), nil); return err },
+	} {
+		if err := call(); err == nil || !strings.Contains(err.Error(), "the signature (SAS) lacks a permission: ask for one that may read and list (container") || strings.Contains(err.Error(), "assign") {
+			t.Errorf("%s = %v, want a remedy for the signature", name, err)
+		}
+	}
+	e := &Error{Operation: `upload path "vase"`, Codes: []string{"AuthorizationPermissionMismatch"}}
+	if err := refusedSignature(e); !strings.Contains(err.Error(), "read, list, create and write") {
+		t.Errorf("an upload = %v, want the permissions to write", err)
 	}
 }
 

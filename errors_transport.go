@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -26,27 +27,88 @@ func transportRemedy(err error) string {
 	if errors.As(err, &auth) && auth.RawResponse != nil || signInMissing(err) || entraCode(err) != "" {
 		return signInRemedy(err)
 	}
+	says := func(words ...string) bool { return auth != nil && containsAny(auth.Error(), words...) } // it hides its cause
+	if text := proxyRemedy(err, says); text != "" {
+		return text
+	}
+	if text := certificateRemedy(err, says); text != "" {
+		return text
+	}
 	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && !dns.IsTimeout && !dns.IsTemporary, says("no such host"):
+		return "the host name is unknown: check the network, and ClientOptions.Cloud"
+	case dns != nil, says("server misbehaving"):
+		return "the name server gave no answer: check the network, and this machine's name servers"
+	case errors.Is(err, syscall.ECONNREFUSED), says("connection refused"):
+		return "nothing listens there: check HTTPS_PROXY and whether the emulator runs"
+	case unreachable(err), says("network is unreachable", "no route to host", "dial tcp: i/o timeout"):
+		return "this machine does not reach the host: check the network, VPN, firewall and HTTPS_PROXY"
+	case auth != nil && cutSignIn.MatchString(auth.Error()):
+		return "no whole answer came from the token service: check the network, and any proxy in between"
+	case auth == nil && brokenOff(err):
+		return "no answer came: check the network, and any proxy in between"
+	}
+	return ""
+}
+
+// proxyRemedy is for a proxy that does not let the request through.
+func proxyRemedy(err error, says func(...string) bool) string {
 	var op *net.OpError
-	var unknownCA x509.UnknownAuthorityError
-	says := func(words string) bool { return auth != nil && strings.Contains(auth.Error(), words) } // it hides its cause
+	toProxy := errors.As(err, &op) && op.Op == "proxyconnect" || says("proxyconnect")
 	switch refusal := proxyRefusal(err); {
 	case refusal == http.StatusProxyAuthRequired, says(http.StatusText(http.StatusProxyAuthRequired)):
 		return proxyLoginRemedy
 	case refusal != 0:
 		return "the proxy refuses to connect to this host: ask whoever runs it, or set NO_PROXY"
-	case errors.As(err, &op) && op.Op == "proxyconnect", says("proxyconnect"):
+	case toProxy && strings.Contains(err.Error(), noTLS):
+		return "the proxy does not speak TLS: begin HTTPS_PROXY with http://"
+	case toProxy:
 		return "the proxy cannot be reached: check HTTPS_PROXY and NO_PROXY"
-	case errors.As(err, &dns), says("no such host"):
-		return "the host name is unknown: check the network, and ClientOptions.Cloud"
-	case errors.As(err, &unknownCA), says("certificate signed by unknown authority"):
-		return "the server's certificate is not trusted: add the proxy's or emulator's CA, for example with SSL_CERT_FILE"
-	case errors.Is(err, syscall.ECONNREFUSED), says("connection refused"):
-		return "nothing listens there: check HTTPS_PROXY and whether the emulator runs"
-	case auth != nil && cutSignIn.MatchString(auth.Error()):
-		return "no whole answer came from the token service: check the network, and any proxy in between"
+	case strings.Contains(err.Error(), "invalid proxy address"), strings.Contains(err.Error(), "proxy: unknown scheme"):
+		return "write HTTPS_PROXY as http://HOST:PORT, and escape special characters of a password (%40 for @)"
 	}
 	return ""
+}
+
+// noTLS is what crypto/tls says of a server that does not speak it.
+const noTLS = "first record does not look like a TLS handshake"
+
+// certificateRemedy is for a server that cannot show who it is.
+func certificateRemedy(err error, says func(...string) bool) string {
+	var unknownCA x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	switch text := err.Error(); {
+	case errors.As(err, &unknownCA), says("certificate signed by unknown authority"),
+		strings.Contains(text, "certificate is not trusted"), // in the words of macOS
+		errors.As(err, new(x509.SystemRootsError)):
+		return "the server's certificate is not trusted: add the proxy's or emulator's CA, for example with SSL_CERT_FILE; in a container, install ca-certificates"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired, says("certificate has expired"):
+		return "check this machine's clock; if it is right, the certificate of a proxy in between must be renewed"
+	case errors.As(err, new(x509.HostnameError)), says("x509: certificate is valid for", "x509: certificate is not valid for"):
+		return "something else answers for this host: check its DNS entry, and any proxy in between"
+	case strings.Contains(text, noTLS), strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		return "what answers does not speak TLS: check for a proxy in between, and the port"
+	}
+	return ""
+}
+
+// unreachable reports whether no connection came about because the way is closed. Firewalls mostly
+// drop packets, so that only the time runs out.
+func unreachable(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) || errors.As(err, &op) && op.Op == "dial" && op.Timeout()
+}
+
+// brokenOff reports whether a connection ended without an answer, or none came in time.
+func brokenOff(err error) bool {
+	var failure net.Error
+	return errors.As(err, new(*net.OpError)) || errors.As(err, &failure) && failure.Timeout() ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+func containsAny(text string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
 
 // endedBy returns the end of the context in the place of azidentity's error about it, which hides
@@ -77,12 +139,16 @@ func proxyRefusal(err error) int {
 	return 0
 }
 
-// signInMissing reports whether no credential of a chain had anything to sign in with. azidentity
-// does not export its type for that, so its words must do.
+// signInMissing reports whether a credential, or each of a chain, had nothing to sign in with.
+// azidentity does not export its type for that, so its words must do.
 func signInMissing(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "failed to acquire a token.\nAttempted credentials:") || strings.Contains(text, "az login")
+	return strings.Contains(text, "failed to acquire a token.\nAttempted credentials:") || strings.Contains(text, "az login") ||
+		toolMissing.MatchString(text)
 }
+
+// toolMissing matches what a credential says that asks a command-line tool for its token.
+var toolMissing = regexp.MustCompile(`\w+Credential: executable not found on path`)
 
 // chainPattern finds the credentials that a chain of azidentity has tried, each at the beginning of
 // a line.
@@ -106,7 +172,10 @@ func signInText(err error) string {
 	for _, m := range chainPattern.FindAllStringSubmatch(err.Error(), -1) {
 		tried = append(tried, m[1])
 	}
-	if tried == nil {
+	switch missing := toolMissing.FindString(err.Error()); {
+	case tried == nil && missing != "":
+		return "nobody is signed in (" + missing + ")"
+	case tried == nil:
 		return "nobody is signed in"
 	}
 	return "nobody is signed in (tried " + strings.Join(tried, ", ") + ")"
@@ -191,6 +260,8 @@ func signInRemedy(err error) string {
 		return "the token service is busy: try again later"
 	case strings.Contains(strings.ToLower(text), "identity not found"):
 		return "assign a managed identity to this machine, or name one of its identities with AZURE_CLIENT_ID"
+	case toolMissing.MatchString(err.Error()) && !strings.Contains(err.Error(), "Attempted credentials:"):
+		return "install the tool of this credential and sign in with it, or use azidentity.NewDefaultAzureCredential, which looks at other places too"
 	case signInMissing(err):
 		return "sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 	}

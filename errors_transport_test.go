@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -10,8 +11,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -173,6 +176,64 @@ func TestProxyThatRefuses(t *testing.T) {
 		}
 		transport.CloseIdleConnections()
 		proxy.Close()
+	}
+}
+
+// TestNoConnection has what net, crypto/tls and net/http say when no answer comes, on two planes.
+func TestNoConnection(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	const (
+		unknown     = "the host name is unknown"
+		nameServer  = "the name server gave no answer"
+		unreachable = "this machine does not reach the host"
+		untrusted   = "the server's certificate is not trusted"
+		noAnswer    = "no answer came"
+	)
+	tests := map[string]struct {
+		err  error
+		want string
+	}{
+		"a name that nobody knows":        {dial(&net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}), unknown},
+		"a name server that is broken":    {dial(&net.DNSError{Err: "server misbehaving", Name: "h", IsTemporary: true}), nameServer},
+		"a name server that is silent":    {dial(&net.DNSError{Err: "i/o timeout", Name: "h", IsTimeout: true}), nameServer},
+		"a firewall that drops packets":   {dial(os.ErrDeadlineExceeded), unreachable},
+		"no network":                      {dial(os.NewSyscallError("connect", syscall.ENETUNREACH)), unreachable},
+		"no route":                        {dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), unreachable},
+		"a proxy's own certificate":       {&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, untrusted},
+		"a certificate as macOS tells it": {&tls.CertificateVerificationError{Err: errors.New("x509: “corp” certificate is not trusted")}, untrusted},
+		"no certificates in a container":  {x509.SystemRootsError{}, "install ca-certificates"},
+		"an old certificate":              {&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Cert: new(x509.Certificate), Reason: x509.Expired}}, "check this machine's clock"},
+		"a certificate of another host":   {&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: new(x509.Certificate), Host: "h"}}, "something else answers for this host"},
+		"a server without TLS":            {tls.RecordHeaderError{Msg: noTLS}, "does not speak TLS: check for a proxy"},
+		"a server that answers HTTP":      {errors.New("http: server gave HTTP response to HTTPS client"), "does not speak TLS: check for a proxy"},
+		"a proxy without TLS":             {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: tls.RecordHeaderError{Msg: noTLS}}, "begin HTTPS_PROXY with http://"},
+		"a proxy of an unknown name":      {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(&net.DNSError{Err: "no such host", Name: "p", IsNotFound: true})}, "the proxy cannot be reached"},
+		"a proxy that cannot be read":     {&url.Error{Op: "Get", URL: "https://h", Err: errors.New(`invalid proxy address "http://me:` + hidden + `%ss@p:1": parse "http://me:` + hidden + `%ss@p:1": invalid URL escape "%ss"`)}, "write HTTPS_PROXY as http://HOST:PORT"},
+		"a connection that is reset":      {errReset, noAnswer},
+		"a connection that ends":          {io.EOF, noAnswer},
+		"an answer that takes too long":   {&net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}, noAnswer},
+	}
+	for name, tt := range tests {
+		c := newClientOver(t, transporter(func(*http.Request) (*http.Response, error) { return nil, tt.err }), newFakeClock(), func(o *ClientOptions) { o.Retry.MaxRetries = -1 })
+		_, get := c.Endpoints().Get(t.Context(), "digits")
+		for call, err := range map[string]error{"get": get, "list files": lastError(c.ListFiles(t.Context(), "https://shelf.blob.core.windows.net/blobs/a"))} {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), hidden) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s, %s: %v\nwant %q", name, call, err, tt.want)
+			}
+		}
+	}
+}
+
+// TestCredentialOfAMissingTool: a credential alone says less than a chain of them.
+func TestCredentialOfAMissingTool(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	cli, err := azidentity.NewAzureCLICredential(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `azmlbatch: get endpoint "digits": nobody is signed in (AzureCLICredential: executable not found on path); install the tool of this credential`
+	if err := signInError(t.Context(), t, cli); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("Get = %v\nwant %s", err, want)
 	}
 }
 

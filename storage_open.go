@@ -220,6 +220,9 @@ func (c *Client) blobCall(ctx context.Context, op operation, at place, prefer St
 				}
 				return err
 			}
+			if in.sign != nil {
+				err = refusedSignature(err)
+			}
 			if c.rotated(ctx, op, at, in.secret, err) {
 				ways = slices.Insert(ways, i+1, w)
 			}

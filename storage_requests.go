@@ -169,7 +169,11 @@ func (s *containerClient) try(ctx context.Context, r blobRequest, p *pass) (*htt
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer resp.Body.Close()
-		return nil, newResponseError(s.op.String(), resp)
+		e := newResponseError(s.op.String(), resp)
+		if p.signature != "" {
+			return nil, refusedSignature(e)
+		}
+		return nil, e
 	}
 	return resp, nil
 }
