@@ -15,7 +15,8 @@ func (c *call) checkDeployment(body store.Document) *answer {
 	violations := nameViolations(c.param("deployment"))
 	properties := store.Object(body, "properties")
 	if properties["deploymentConfiguration"] == nil {
-		if properties["model"] == nil {
+		if model := store.Object(properties, "model"); model == nil ||
+			strings.EqualFold(store.Text(model, "referenceType"), "Id") && store.Text(model, "assetId") == "" {
 			violations = append(violations, validation.Violation{
 				PropertyName: "ModelConfiguration.ModelReference", ErrorMessage: "'Model Reference' must not be empty.",
 				ErrorCode: "ArgumentNullOrEmpty",

@@ -109,6 +109,7 @@ func TestDeploymentRefusals(t *testing.T) {
 	}
 	for _, test := range []struct{ name, path, body, says string }{
 		{"name", "batchEndpoints/glaze/deployments/1", blue, `"PropertyName": "Name"`},
+		{"a model without an id", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {"referenceType": "Id"}, "compute": "c"}}`, "'Model Reference' must not be empty."},
 		{"no compute", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}}}`, "ComputeId"},
 		{"no script", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}, "compute": "c", "codeConfiguration": {"codeId": "x"}}}`, "ScoringScript"},
 		{"a script without an environment", "batchEndpoints/glaze/deployments/blue", `{"location": "eastus", "properties": {"model": {}, "compute": "c", "codeConfiguration": {"codeId": "x", "scoringScript": "s.py"}}}`,

@@ -148,12 +148,12 @@ func (inv Invocation) check() error {
 }
 
 // isShortName reports whether a URI is azureml:NAME:VERSION, azureml:NAME@LABEL or the same without
-// azureml:. Clients turn these into ARM ids; users who sent them met refusals (azure-cli issue
-// 23466, azure-docs issues 111551 and 111596). Not evidenced: which short form the service still
-// takes. azureml:/NAME@latest is documented.
+// azureml:, or azureml:NAME. Clients turn these into ARM ids; users who sent them met refusals
+// (azure-cli issue 23466, azure-docs issues 111551 and 111596). Not evidenced: which short form the
+// service still takes. azureml:/NAME@latest is documented.
 func isShortName(uri string) bool {
-	name := strings.TrimPrefix(uri, "azureml:")
-	return name != "" && !strings.Contains(name, "/") && strings.ContainsAny(name, ":@")
+	scheme, name := splitScheme(uri)
+	return name != "" && !strings.Contains(name, "/") && (scheme == "azureml" || scheme == "" && strings.ContainsAny(name, ":@"))
 }
 
 // notAFile is the service's refusal, as a user saw it (azure-docs issue 118447). It shows the kind

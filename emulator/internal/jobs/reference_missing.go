@@ -20,8 +20,11 @@ func Missing(s *store.Store, workspace, suffix, kind, reference string) bool {
 		return unversionedMissing(s, workspace, kind, reference)
 	}
 	ref, err := parseReference(reference, suffix)
+	if err != nil {
+		return namesNothing(kind, strings.TrimPrefix(reference, "azureml:"))
+	}
 	asset, isAsset := ref.(assetVersion)
-	if err != nil || !isAsset || kind == "environments" && isCurated(asset.name) {
+	if !isAsset || kind == "environments" && isCurated(asset.name) {
 		return false
 	}
 	r := resolver{store: s, workspace: workspace, suffix: suffix}
@@ -34,6 +37,15 @@ func Missing(s *store.Store, workspace, suffix, kind, reference string) bool {
 	}
 	_, found := r.version(r.container(asset, kind), asset.version)
 	return !found
+}
+
+// namesNothing reports a name or an ARM id without a version, or with a label that there is not.
+// Other forms that cannot be read are let pass.
+func namesNothing(kind, name string) bool {
+	if kind == "environments" && isCurated(name) {
+		return false
+	}
+	return isARMID(name) || !strings.Contains(name, "/")
 }
 
 // isCurated reports whether an environment is Microsoft's own, which every workspace has.

@@ -360,6 +360,7 @@ func TestShortNamesOfInputs(t *testing.T) {
 	w := newWorld(t, nil)
 	for uri, refused := range map[string]bool{
 		"azureml:shards:1": true, "shards:1": true, "azureml:shards@latest": true, "shards@latest": true,
+		"azureml:shards": true, "AZUREML:shards:1": true,
 		testWorkspace + "/data/shards/versions/1": false, "azureml:" + testWorkspace + "/data/shards/versions/1": false, "azureml:/shards@latest": false,
 		"azureml://locations/eastus/workspaces/w1/data/shards/versions/labels/latest": false, "https://kilnstore.blob.core.windows.net/c/a:1": false,
 		"azureml://datastores/workspaceblobstore/paths/a@b": false, "wasbs://c@kilnstore.blob.core.windows.net/a": false,
