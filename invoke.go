@@ -83,9 +83,11 @@ func (e EndpointsClient) target(ctx context.Context, op operation, endpoint, dep
 // attempt is one invocation in progress.
 type attempt struct {
 	invokeTarget
-	inv   Invocation // as it is sent, but for its local inputs
-	key   string     // the caller's or a fresh one
-	place string     // of the output by which the job can be found; "" when there is none
+	inv    Invocation // as it is sent, but for its local inputs
+	key    string     // the caller's or a fresh one
+	place  string     // of the output by which the job can be found; "" when there is none
+	chosen bool       // the client chose the place
+	exact  bool       // the place has the endpoint's date to a fraction of a second
 }
 
 // startedJob is the job that an invocation started, or found under its key.
@@ -106,14 +108,28 @@ func (t invokeTarget) invoke(ctx context.Context, inv Invocation) (startedJob, e
 	case a.place == "":
 		return startedJob{}, keyWithoutPlace(t.op)
 	}
-	job, err := a.startOnce(ctx)
-	for again := 2; t.rerun && err == nil && job.found && job.failed() && !inv.choosesOutput(); again++ {
+	job, err := a.startOwn(ctx)
+	for again := 2; t.rerun && err == nil && job.found && job.failed() && a.chosen; again++ {
 		a.key = fmt.Sprintf("%s.%d", inv.Key, again) // no key of a caller has a dot
 		if err = a.chooseOutput(ctx); err == nil {
-			job, err = a.startOnce(ctx)
+			job, err = a.startOwn(ctx)
 		}
 	}
 	return job, err
+}
+
+// startOwn starts or finds the job of a key. If the job there is that of an endpoint of this name
+// which was deleted within the second, the key gets a place that the two do not share.
+func (a *attempt) startOwn(ctx context.Context) (startedJob, error) {
+	job, err := a.startOnce(ctx)
+	if err == nil || !a.chosen || a.exact || !a.ofEarlierEndpoint(job.BatchJob) {
+		return job, err
+	}
+	a.exact = true
+	if err := a.chooseOutput(ctx); err != nil {
+		return startedJob{}, err
+	}
+	return a.startOnce(ctx)
 }
 
 func (j startedJob) failed() bool {
@@ -159,7 +175,7 @@ func (a *attempt) chooseOutput(ctx context.Context) error {
 		return err
 	}
 	path := a.outputFolder(a.key)
-	a.place = placeURI(store, path)
+	a.place, a.chosen = placeURI(store, path), true
 	if a.inv.Dataset != nil {
 		// The older form takes an older output.
 		a.inv.OutputDataset = OutputDataset{DatastoreID: a.c.armID("datastores", store), Path: path}
@@ -175,10 +191,13 @@ const outputRoot = "azmlbatch/"
 
 // outputFolder is where the output of a key goes. Endpoints do not share keys, not even with a
 // deleted one of the same name.
-func (t invokeTarget) outputFolder(key string) string {
-	folder := outputRoot + strings.ToLower(t.endpoint) + "/"
-	if !t.created.IsZero() {
-		folder += t.created.UTC().Format("20060102T150405Z") + "/"
+func (a *attempt) outputFolder(key string) string {
+	folder, date := outputRoot+strings.ToLower(a.endpoint)+"/", "20060102T150405Z"
+	if a.exact {
+		date = "20060102T150405.0000000Z"
+	}
+	if !a.created.IsZero() {
+		folder += a.created.UTC().Format(date) + "/"
 	}
 	return folder + key + "/"
 }

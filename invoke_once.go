@@ -141,8 +141,7 @@ func (a attempt) read(ctx context.Context, name string) (BatchJob, error) {
 // sameWork refuses a job that does not do what is asked for: one of an earlier endpoint of this
 // name, of another deployment, or with another input.
 func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
-	made := job.SystemData.CreatedAt
-	if !made.IsZero() && made.Before(a.created) {
+	if a.ofEarlierEndpoint(job) {
 		return a.conflict(job, "an earlier endpoint of that name started it")
 	}
 	if d := job.Deployment(); a.named && d != "" && !strings.EqualFold(d, a.deployment.Name) {
@@ -159,6 +158,12 @@ func (a attempt) sameWork(ctx context.Context, job BatchJob) error {
 		job.Inputs = full.Inputs
 	}
 	return a.sameInputs(ctx, job)
+}
+
+// ofEarlierEndpoint reports a job that is older than the endpoint.
+func (t invokeTarget) ofEarlierEndpoint(job BatchJob) bool {
+	made := job.SystemData.CreatedAt
+	return !made.IsZero() && made.Before(t.created)
 }
 
 // sameInputs refuses a job with other inputs.

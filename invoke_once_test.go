@@ -250,6 +250,31 @@ func TestKeyOfAnEndpointMadeAnew(t *testing.T) {
 	}
 }
 
+// TestKeyOfAnEndpointMadeAnewAtOnce does not meet the job of the endpoint that was deleted within the second.
+func TestKeyOfAnEndpointMadeAnewAtOnce(t *testing.T) {
+	created := "2026-03-01T10:00:00.5Z"
+	s, c := endpointMade(t, &created)
+	at, err := time.Parse(time.RFC3339, "2026-03-01T10:00:00.2Z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const d = "azureml://datastores/workspaceblobstore/paths/azmlbatch/digits/"
+	s.jobs = []BatchJob{{Meta: Meta{SystemData: SystemData{CreatedAt: at}}, Name: "earlier", Inputs: sampleInputs,
+		Outputs: Outputs{"score": URIFile{URI: d + "20260301T100000Z/monday/predictions.csv"}}}}
+	for range 2 {
+		job, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
+		if err != nil || job.Name != "batchjob-1" {
+			t.Errorf("Invoke = %q, %v", job.Name, err)
+		}
+	}
+	if len(s.posts) != 1 {
+		t.Fatalf("%d posts, want 1", len(s.posts))
+	}
+	if got, want := sent(t, s.posts[0].Body, "properties", "outputData", "score", "uri"), d+"20260301T100000.5000000Z/monday/predictions.csv"; got != want {
+		t.Errorf("the output is %v, want %s", got, want)
+	}
+}
+
 // TestOutputOfAnEarlierEndpoint is not taken for that of the endpoint that has its name now.
 func TestOutputOfAnEarlierEndpoint(t *testing.T) {
 	created := "2026-03-01T10:00:00Z"

@@ -65,7 +65,9 @@ func buildEnvironment(c *call, properties, old store.Document) *answer {
 	if properties["image"] == nil {
 		delete(properties, "image") // so for environments that are built
 	}
-	if properties["build"] == nil {
+	if build := store.Object(properties, "build"); build != nil {
+		fill(build, "dockerfilePath", "Dockerfile")
+	} else {
 		delete(properties, "build")
 	}
 	conda, err := condaJSON(store.Text(properties, "condaFile"))

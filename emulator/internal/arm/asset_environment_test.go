@@ -106,6 +106,10 @@ func TestContentOfAnEnvironmentStays(t *testing.T) {
 	h.put("environments/clay/versions/1", `{"properties": {"image": "kiln:1", "condaFile": "{\"name\": \"clay\", \"dependencies\": [\"pip\"]}",
 		"description": "for bowls", "tags": {"glaze": "blue"}, "osType": "linux"}}`).wants(http.StatusCreated)
 	h.get("environments/clay/versions/1").has(map[string]any{"properties/description": "for bowls", "properties/tags/glaze": "blue"})
+	const build = `{"properties": {"build": {"contextUri": "https://kilnstore.blob.core.windows.net/c/b/"%s}}}`
+	h.put("environments/built/versions/1", fmt.Sprintf(build, "")).wants(http.StatusCreated).has(map[string]any{"properties/build/dockerfilePath": "Dockerfile"})
+	h.put("environments/built/versions/1", fmt.Sprintf(build, `, "dockerfilePath": "Dockerfile"`)).wants(http.StatusCreated)
+	h.put("environments/built/versions/1", fmt.Sprintf(build, `, "dockerfilePath": "gpu/Dockerfile"`)).wants(http.StatusConflict)
 }
 
 func TestLatestLabelOfEnvironments(t *testing.T) {
