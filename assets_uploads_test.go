@@ -496,6 +496,7 @@ func TestUploadCodeBesideOthers(t *testing.T) {
 		{"the container is refused", map[string]http.HandlerFunc{pend: refused}, "", "403 AuthorizationFailed"},
 		{"the registration is refused", map[string]http.HandlerFunc{put1: refused}, "", "403 AuthorizationFailed"},
 		{"an answer without a container", map[string]http.HandlerFunc{pend: answer(200, `{"blobReferenceForConsumption":{"credential":{"sasUri":"https://x/?sig=s"}}}`)}, "", "names no container"},
+		{"a container that is none", map[string]http.HandlerFunc{pend: answer(200, `{"blobReferenceForConsumption":{"blobUri":"https://x/c","credential":{"sasUri":"ftp://x/c?sig=s"}}}`)}, "", "not an encrypted URL"},
 		{"an answer without a signature", map[string]http.HandlerFunc{pend: answer(200, `{"blobReferenceForConsumption":{"blobUri":"https://x/c"}}`)}, "", "names no container"},
 	}
 	said := newTexts(t)

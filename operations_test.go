@@ -143,6 +143,8 @@ func TestFailureThatOnlyTheResourceTells(t *testing.T) {
 		"properties of a deletion":     {deleteDigits, []http.HandlerFunc{started, answer(200, `{"properties":{"status":"Failed","error":{"code":"Busy"}}}`)}, "ended as Failed"},
 		"error in the properties":      {deleteDigits, []http.HandlerFunc{started, answer(200, `{"properties":{"error":{"code":"Busy"}}}`)}, "ended as Failed"},
 		"an error of a failed job":     {cancelJob, []http.HandlerFunc{started, answer(200, `{"properties":{"status":"Failed","error":{"code":"Busy"}}}`)}, ""},
+		"an error of a code alone":     {deleteDigits, []http.HandlerFunc{started, answer(200, `{"error":{"code":"Busy"}}`)}, "ended as Failed"},
+		"an error of words alone":      {deleteDigits, []http.HandlerFunc{started, answer(200, `{"error":{"message":"still busy"}}`)}, "still busy"},
 		"an empty error":               {deleteDigits, []http.HandlerFunc{started, answer(200, `{"error":{}}`)}, ""},
 		"an error on the way":          {deleteDigits, []http.HandlerFunc{started, answer(202, `{"error":{"code":"Busy"}}`, "Location", operationURL), answer(204, ``)}, ""},
 	} {

@@ -239,9 +239,6 @@ func (c *Client) uploadTree(ctx context.Context, op operation, tree *local.Tree,
 // at a version gets the same container. It may hold other code then, so existing blobs are
 // replaced, marker or not.
 func (u *upload) toContainer(ctx context.Context, signedURL string, marker map[string]*string) (folder string, err error) {
-	if err := u.c.refuseWrite(u.op); err != nil {
-		return "", err
-	}
 	if u.root, err = u.c.urlPlace(u.op, signedURL); err != nil {
 		return "", err
 	}
