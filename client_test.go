@@ -236,6 +236,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 	})
 	_, err := c.Endpoints().Get(t.Context(), "digits")
+	newTexts(t).add("a redirect", err)
 	if err == nil {
 		t.Error("Get followed a redirect, want an error")
 	}
@@ -254,8 +255,11 @@ func TestReadOnlyClientSendsNoWrite(t *testing.T) {
 		"delete": func() error { _, err := c.Endpoints().BeginDelete(t.Context(), "digits"); return err },
 		"cancel": func() error { _, err := c.Jobs().BeginCancel(t.Context(), "job-1"); return err },
 	}
+	said := newTexts(t)
 	for name, call := range calls {
-		if err := call(); !isError(err, ErrReadOnly) {
+		err := call()
+		said.add(name, err)
+		if !isError(err, ErrReadOnly) {
 			t.Errorf("%s = %v, want ErrReadOnly", name, err)
 		}
 	}

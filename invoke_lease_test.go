@@ -319,6 +319,7 @@ func TestWaitingForAnothersLeaseEndsWithTheContext(t *testing.T) {
 		}
 	}
 	_, err := c.Endpoints().Invoke(ctx, "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
+	newTexts(t).add("waiting", err)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "same key") || len(s.posts) != 0 {
 		t.Errorf("Invoke = %v after %d posts", err, len(s.posts))
 	}
@@ -328,6 +329,7 @@ func TestRecordThatIsNone(t *testing.T) {
 	s, c := newBatchService(t)
 	s.store.blobs = map[string]*fakeBlob{"/con/azmlbatch/digits/monday.json": {content: `rows,of,somebody`}}
 	_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
+	newTexts(t).add("rows of somebody", err)
 	if err == nil || !strings.Contains(err.Error(), `"azmlbatch/digits/monday.json" is not the record of a key`) || len(s.posts) != 0 {
 		t.Errorf("Invoke = %v after %d posts", err, len(s.posts))
 	}
@@ -368,5 +370,44 @@ func TestReadOnlyClientLeavesNoRecord(t *testing.T) {
 	_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"})
 	if !errors.Is(err, ErrReadOnly) || len(s.store.calls)+len(s.posts) != 0 {
 		t.Errorf("Invoke = %v after %v, want ErrReadOnly and nothing sent", err, s.store.calls)
+	}
+}
+
+// TestWaitsForAnothersLease grow by half, up to five seconds, and a lease that is too short for the POST is renewed first.
+func TestWaitsForAnothersLease(t *testing.T) {
+	clk := newFakeClock()
+	s := &batchService{t: t, store: fakeStore{now: clk.clock().now}}
+	s.store.blobs = map[string]*fakeBlob{"/con/azmlbatch/digits/monday.json": {content: `{}`, lease: "theirs", until: s.store.now().Add(time.Minute)}}
+	if _, err := newClientOver(t, handlerTransport{s}, clk).Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs, Key: "monday"}); err != nil {
+		t.Fatal(err)
+	}
+	ms := func(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
+	want := []time.Duration{ms(500), ms(750), ms(1125), ms(1687.5), ms(2531.25), ms(3796.875), ms(5000), ms(5000)}
+	if diff := cmp.Diff(want, clk.slept[:min(len(clk.slept), len(want))]); diff != "" {
+		t.Errorf("waits (-want +got):\n%s", diff)
+	}
+}
+
+// TestLeaseLastsForThePost: with less than 30 seconds left it is renewed, else not.
+func TestLeaseLastsForThePost(t *testing.T) {
+	for passed, want := range map[time.Duration]int{0: 0, 30 * time.Second: 0, 30*time.Second + 1: 1, time.Minute: 1} {
+		clk := newFakeClock()
+		s := &batchService{t: t, store: fakeStore{now: clk.clock().now}}
+		c := newClientOver(t, handlerTransport{s}, clk)
+		a := attempt{invokeTarget: invokeTarget{c: c, op: operation{"invoke", "endpoint", "digits"}, endpoint: "digits"}, key: "monday",
+			place: placeURI("workspaceblobstore", "azmlbatch/digits/monday/")}
+		l, _, err := a.acquire(t.Context())
+		if err != nil || l == nil {
+			t.Fatal(l, err)
+		}
+		clk.at = clk.at.Add(passed)
+		before := len(s.store.calls)
+		if err := l.ensure(t.Context()); err != nil || len(s.store.calls)-before != want {
+			t.Errorf("%v after it was granted: %v and %v, want %d requests", passed, err, s.store.calls[before:], want)
+		}
+	}
+	var none *keyLease
+	if err := none.ensure(t.Context()); err != nil {
+		t.Errorf("no lease: %v", err)
 	}
 }

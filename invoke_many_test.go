@@ -251,6 +251,7 @@ func testGoesOnWhereItWas(t *testing.T) {
 			completed++
 		case r.Index == 6 && errors.As(err, new(*ArgumentError)):
 			refused++
+			newTexts(t).add("a key that came before", err)
 		default:
 			t.Errorf("invocation %d = %v", r.Index, err)
 		}

@@ -115,6 +115,7 @@ func TestSameWork(t *testing.T) {
 		{"another id in the older form", Inputs{"x": asset("1")}, Invocation{Dataset: DatasetID{ID: dataURI(asset("3"))}}, Deployment{}, "clay/versions/1"},
 		{"another URL instead of a version", sampleInputs, Invocation{Dataset: DatasetVersion{Name: "clay", Version: "1"}}, Deployment{}, ""},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, c := newBatchService(t)
@@ -125,6 +126,9 @@ func TestSameWork(t *testing.T) {
 			target := invokeTarget{c: c, op: operation{"invoke", "endpoint", "digits"}, uri: "https://digits.r.inference.ml.azure.com/jobs",
 				endpoint: "digits", deployment: tt.deployment, named: tt.want.Deployment != ""}
 			err := attempt{invokeTarget: target, inv: tt.want, key: "k"}.sameWork(t.Context(), job)
+			if tt.problem != "" {
+				said.add(tt.name, err)
+			}
 			if tt.problem == "" && err != nil || tt.problem != "" && (!errors.As(err, new(*KeyConflictError)) || !strings.Contains(err.Error(), tt.problem)) {
 				t.Errorf("sameWork = %v, want %q", err, tt.problem)
 			}
@@ -280,6 +284,7 @@ func TestOutputOfAnEarlierEndpoint(t *testing.T) {
 	created := "2026-03-01T10:00:00Z"
 	s, c := endpointMade(t, &created)
 	inv := Invocation{Inputs: sampleInputs, Key: "monday", Outputs: Outputs{"score": URIFile{URI: placeURI("d", "results/a.csv")}}}
+	said := newTexts(t)
 	for _, tt := range []struct {
 		made string
 		want bool
@@ -290,6 +295,7 @@ func TestOutputOfAnEarlierEndpoint(t *testing.T) {
 		}
 		s.jobs = []BatchJob{{Meta: Meta{SystemData: SystemData{CreatedAt: at}}, Name: "batchjob-1", Inputs: sampleInputs, Outputs: inv.Outputs}}
 		job, err := c.Endpoints().Invoke(t.Context(), "digits", inv)
+		said.add(tt.made, err)
 		if tt.want && (err != nil || job.Name != "batchjob-1") || !tt.want && (!errors.As(err, new(*KeyConflictError)) || !strings.Contains(err.Error(), "an earlier endpoint")) {
 			t.Errorf("a job of %s: %q, %v", tt.made, job.Name, err)
 		}

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -319,6 +321,7 @@ func TestInvokeThatWasTurnedAwayAndThenCancelled(t *testing.T) {
 func TestKeyThatCannotBeKeptIsRefused(t *testing.T) {
 	target := invokeTarget{deployment: Deployment{Configuration: PipelineComponentDeployment{}}}
 	_, err := target.invoke(t.Context(), Invocation{Inputs: sampleInputs, Key: "monday"})
+	newTexts(t).add("no output", err)
 	var bad *ArgumentError
 	if !errors.As(err, &bad) || bad.Argument != "Invocation.Key" {
 		t.Errorf("error = %v, want an ArgumentError for Invocation.Key", err)
@@ -408,5 +411,39 @@ func TestInputThatCannotBeUploaded(t *testing.T) {
 	inv := Invocation{Input: LocalPath{Path: storeFiles(t, map[string]string{"a.txt": "clay"})}}
 	if _, err := c.Endpoints().Invoke(t.Context(), "digits", inv); !errors.Is(err, ErrForbidden) || len(s.posts) != 0 {
 		t.Errorf("Invoke = %v after %d POSTs, want ErrForbidden and none", err, len(s.posts))
+	}
+}
+
+// TestAnswersThatMayHaveStartedAJob: only those lead to a search, and nothing else is called ambiguous.
+func TestAnswersThatMayHaveStartedAJob(t *testing.T) {
+	asked := func(status int, header http.Header) error {
+		return &Error{StatusCode: status, Err: &azcore.ResponseError{RawResponse: &http.Response{StatusCode: status, Header: header}}}
+	}
+	later := http.Header{"Retry-After": {"1"}}
+	for name, tt := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"a broken connection": {&Error{Err: errReset}, true}, "a connection that was never made": {&Error{Err: &unsentError{errRefused}}, false},
+		"a client that reads": {&Error{Err: ErrReadOnly}, false}, "a host of another plane": {&Error{Err: errForeignHost}, false},
+		"an argument": {&ArgumentError{}, false}, "an answer that cannot be read": {asked(299, nil), true}, "a redirect": {asked(300, nil), false},
+		"400": {asked(400, nil), false}, "408": {asked(408, nil), true}, "409": {asked(409, nil), false}, "429": {asked(429, nil), false},
+		"499": {asked(499, nil), false}, "500": {asked(500, nil), true}, "503": {asked(503, nil), true}, "503, later": {asked(503, later), false}, "500, later": {asked(500, later), true},
+	} {
+		if got := ambiguous(tt.err); got != tt.want {
+			t.Errorf("%s: ambiguous = %t, want %t", name, got, tt.want)
+		}
+	}
+}
+
+// TestSearchForALostJob looks five times, each time twice as long after the one before, because lists lag.
+func TestSearchForALostJob(t *testing.T) {
+	clk := newFakeClock()
+	s := &batchService{t: t, store: fakeStore{now: clk.clock().now}}
+	s.post = func(w http.ResponseWriter, _ *http.Request) bool { writeJSON(w, 201, `{}`); return true }
+	_, err := newClientOver(t, handlerTransport{s}, clk).Endpoints().Invoke(t.Context(), "digits", Invocation{Inputs: sampleInputs})
+	newTexts(t).add("a job without a name", err)
+	if diff := cmp.Diff([]time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}, clk.slept); diff != "" || s.lists != 5 {
+		t.Errorf("%d lists, waits between them (-want +got):\n%s", s.lists, diff)
 	}
 }

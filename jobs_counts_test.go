@@ -155,6 +155,7 @@ func TestCountsOfNothing(t *testing.T) {
 	s := newRunService(t)
 	s.step = "Queued"
 	got, err := newTestClient(t, s.ServeHTTP).Jobs().Counts(t.Context(), "job-1")
+	newTexts(t).add("nothing", err)
 	if !errors.Is(err, ErrNotFound) || got != unknownCounts() {
 		t.Errorf("Counts = %+v, %v; want ErrNotFound and nothing known", got, err)
 	}
@@ -294,6 +295,7 @@ func TestCountsThatNeitherSourceHas(t *testing.T) {
 		s.ServeHTTP(w, r)
 	})
 	counts, err := c.Jobs().Counts(t.Context(), "job-1")
+	newTexts(t).add("neither", err)
 	if counts != unknownCounts() || !HasCode(err, "BlobArchived") || !strings.Contains(err.Error(), "reading the metrics failed: ") || !strings.Contains(err.Error(), "no metrics for you") {
 		t.Errorf("Counts = %+v, %v", counts, err)
 	}

@@ -83,13 +83,16 @@ func TestStepOfAJob(t *testing.T) {
 		{"no run", nil, nil, "no such run", "no such run"},
 		{"refused", map[string]string{"j": "refused"}, nil, "not for you", "not for you"},
 	}
+	said := newTexts(t)
 	for _, tt := range tests {
 		j := runTree(t, tt.children, tt.runs)
 		step, err := j.scoringStep(t.Context(), "j")
 		if err == nil && step.RunID != tt.scoring || err != nil && !strings.Contains(err.Error(), tt.scoring) {
 			t.Errorf("%s: scoring step %q, %v; want %s", tt.name, step.RunID, err, tt.scoring)
 		}
+		said.add(tt.name, err)
 		step, err = j.failedStep(t.Context(), "j")
+		said.add(tt.name+", that failed", err)
 		if err == nil && step.RunID != tt.failed || err != nil && !strings.Contains(err.Error(), tt.failed) {
 			t.Errorf("%s: failed step %q, %v; want %s", tt.name, step.RunID, err, tt.failed)
 		}

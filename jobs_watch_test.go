@@ -178,6 +178,8 @@ func TestWatchSaysWhatIsLeft(t *testing.T) {
 		}
 		last = err
 	}
+	said := newTexts(t)
+	said.add("canceled", last)
 	var unfinished *UnfinishedError
 	if !errors.As(last, &unfinished) || !errors.Is(last, context.Canceled) || !strings.Contains(last.Error(), "waiting for 2 jobs") {
 		t.Fatalf("the last error = %v, want an UnfinishedError for the cancelled context", last)
@@ -191,6 +193,7 @@ func TestWatchSaysWhatIsLeft(t *testing.T) {
 
 	w.list = answer(403, `{"error":{"code":"AuthorizationFailed"}}`)
 	for _, err := range c.Jobs().Watch(t.Context(), namesOf(1, 2), nil) {
+		said.add("refused", err)
 		if !errors.As(err, &unfinished) || !errors.Is(err, ErrForbidden) || len(unfinished.Names) != 2 {
 			t.Errorf("a list that is refused = %v, want an UnfinishedError with both names", err)
 		}

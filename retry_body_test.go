@@ -162,6 +162,7 @@ func TestAnswersHaveABound(t *testing.T) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(endless), Request: r}, nil
 	}), newFakeClock())
 	_, err := c.Endpoints().Get(t.Context(), "digits")
+	newTexts(t).add("too long", err)
 	if err == nil || !strings.Contains(err.Error(), "longer than") || asked != 1 {
 		t.Errorf("Get = %v after %d requests, want one and an error about the length", err, asked)
 	}

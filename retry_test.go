@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,5 +123,39 @@ func TestRetryAfterBeyondTheDeadlineReturnsAtOnce(t *testing.T) {
 	_, err := c.Endpoints().Get(ctx, "digits")
 	if !errors.Is(err, ErrThrottled) || tries != 1 {
 		t.Errorf("Get = %v after %d tries, want ErrThrottled after one", err, tries)
+	}
+}
+
+// TestAPostOutlivesItsCaller, whose answer tells whether the work was started: by 15 s while it is on its way, and not at
+// all while it waits for its next try.
+func TestAPostOutlivesItsCaller(t *testing.T) {
+	tests := map[string]struct {
+		meet func(*http.Request) (*http.Response, error)
+		want time.Duration // from the end of the caller's context
+	}{
+		"on its way": {func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, 15 * time.Second},
+		"before its next try": {outcome{status: 429, header: map[string]string{"Retry-After": "3600"}}.meet, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &ClientOptions{}
+				o.Transport = transporter(tt.meet)
+				c, err := NewClient(testWorkspace, &fakeCredential{}, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Minute, cancel)
+				began := time.Now()
+				_, err = c.send(ctx, request{op: operation{"invoke", "thing", ""}, method: http.MethodPost, url: c.armURL("things"), once: true})
+				if took := time.Since(began); took != time.Minute+tt.want || !errors.Is(err, context.Canceled) {
+					t.Errorf("send = %v after %v, want context.Canceled after %v", err, took, time.Minute+tt.want)
+				}
+			})
+		})
 	}
 }

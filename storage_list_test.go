@@ -37,6 +37,8 @@ func TestListBlobs(t *testing.T) {
 		{"a proxy's page", []string{"<html><body>please log in</body></html>"}, nil, "an HTML page, not the service's answer"},
 		{"half a page, once", []string{blobPageStart, page("", "src/a")}, []string{"src/a"}, ""},
 		{"an empty page, once", []string{"", page("", "src/a")}, []string{"src/a"}, ""},
+		{"another text", []string{"<?xml version=\"1.0\"?><Error><Code>x</Code></Error>"}, nil, "is not the list of blobs"},
+		{"a size that is none", []string{blobPageStart + "<Blob><Name>src/a</Name><Properties><Content-Length>x</Content-Length></Properties></Blob></Blobs></EnumerationResults>"}, nil, "cannot be read"},
 		{"an empty page, always", []string{""}, nil, "the answer was cut off: it is empty"},
 		{"half a page, always", []string{blobPageStart}, nil, "the answer was cut off: its text has no end"},
 	}
