@@ -34,7 +34,8 @@ func newTexts(t *testing.T) texts {
 func (s texts) add(name string, said any) {
 	plain := func(text string) string {
 		text = freshKey.ReplaceAllString(madeFolder.ReplaceAllString(text, "DIR"), "KEY")
-		return signature.ReplaceAllString(strings.ReplaceAll(text, testWorkspaceID, "WORKSPACE"), "sig=REDACTED")
+		text = signature.ReplaceAllString(strings.ReplaceAll(text, testWorkspaceID, "WORKSPACE"), "sig=REDACTED")
+		return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(text)
 	}
 	s[plain(name)] = plain(fmt.Sprint(said))
 }
