@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package scoring
 
@@ -56,10 +56,146 @@ func TestFailedCommand(t *testing.T) {
 	if !errors.As(err, &failed) || failed.ExitCode != 127 || !strings.Contains(failed.Output, "kiln-that-is-not-there") {
 		t.Errorf("error = %v, want code 127 and the shell's words", err)
 	}
-	for _, c := range []Command{{}, {Line: " "}, {Line: "a\x00"}, {Line: "true", Env: map[string]string{"A=": "b"}}, {Line: "true", Environment: &Environment{CondaFile: "["}}} {
+	want := "scoring: the command ended with exit status 127\n\t" + strings.ReplaceAll(failed.Output, "\n", "\n\t")
+	if failed.Error() != want {
+		t.Errorf("Error() = %q, want %q", failed.Error(), want)
+	}
+	message := "Execution failed. User process '/bin/bash' exited with status code 127. Please check log file 'user_logs/std_log.txt' for error details. Error: " + failed.Output
+	if failed.ServiceMessage() != message {
+		t.Errorf("ServiceMessage() = %q, want %q", failed.ServiceMessage(), message)
+	}
+	_, err = commandOutput(t, Command{Line: "kill -9 $$"})
+	if !errors.As(err, &failed) || failed.ExitCode != -1 || failed.Reason != "signal: killed" {
+		t.Errorf("error = %v, want a *CommandError with code -1", err)
+	}
+}
+
+// TestCommandsThatAreMistakes pins what is refused, and its message.
+func TestCommandsThatAreMistakes(t *testing.T) {
+	for _, tt := range []struct {
+		command Command
+		want    string
+	}{
+		{Command{}, `Line must be a command line, not ""`},
+		{Command{Line: " \t"}, `Line must be a command line, not " \t"`},
+		{Command{Line: "a\x00"}, `Line must be a command line, not "a\x00"`},
+		{Command{Line: "true", Env: map[string]string{"A=": "b"}}, `Env must have names of environment variables, not "A="`},
+		{Command{Line: "true", ScriptEnv: []string{"A="}}, `ScriptEnv must have names of environment variables without values, not "A="`},
+		{Command{Line: "true", Environment: &Environment{CondaFile: "dependencies: [3]"}},
+			"Environment must be one that can be built, but the conda file cannot be read: a dependency is neither a package nor a list named pip: 3"},
+	} {
+		err := RunCommand(t.Context(), tt.command)
 		var mistake *InvalidJobError
-		if err := RunCommand(t.Context(), c); !errors.As(err, &mistake) {
-			t.Errorf("RunCommand(%+v) = %v, want an *InvalidJobError", c, err)
+		if !errors.As(err, &mistake) || err.Error() != "scoring: invalid job: "+tt.want {
+			t.Errorf("RunCommand(%+v) = %v, want %s", tt.command, err, tt.want)
+		}
+	}
+}
+
+// TestCommandAndThisMachine puts something else where the command wants a folder or a file.
+func TestCommandAndThisMachine(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "file"), "")
+	writeFile(t, filepath.Join(dir, "taken", "user_logs"), "")
+	writeFile(t, filepath.Join(dir, "folder", "user_logs", "std_log.txt", "file"), "")
+	for _, tt := range []struct {
+		name, want string
+		command    Command
+	}{
+		{"logs below a file", "scoring: mkdir ", Command{Logs: filepath.Join(dir, "file", "logs")}},
+		{"a working directory below a file", "scoring: mkdir ", Command{Dir: filepath.Join(dir, "file", "dir")}},
+		{"a file for the folder of the log", "scoring: logs: mkdir ", Command{Logs: filepath.Join(dir, "taken")}},
+		{"a folder for the log", "scoring: logs: open ", Command{Logs: filepath.Join(dir, "folder")}},
+		{"a Python for the environment that is not there", "scoring: no Python interpreter: ", Command{Python: "no-such-python", Environment: &Environment{}}},
+	} {
+		tt.command.Line = "true"
+		err := RunCommand(t.Context(), tt.command)
+		var failed *CommandError
+		if err == nil || errors.As(err, &failed) || !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%s: RunCommand = %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	t.Setenv("TMPDIR", filepath.Join(dir, "file"))
+	if err := RunCommand(t.Context(), Command{Line: "true"}); err == nil || !strings.HasPrefix(err.Error(), "scoring: mkdir ") {
+		t.Errorf("without a temporary folder: RunCommand = %v", err)
+	}
+}
+
+// TestCommandAndItsPython checks which interpreter python and python3 are.
+func TestCommandAndItsPython(t *testing.T) {
+	odd := filepath.Join(t.TempDir(), "it's a kiln")
+	writeFile(t, odd, "#!/bin/sh\necho \"odd $*\"\n")
+	if err := os.Chmod(odd, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, want string
+		command    Command
+	}{
+		{"one whose path has a quote", "odd 1 2 3\nodd -V\n", Command{Python: odd, Line: `python 1 "2 3"; python3 -V`}},
+		{"none, which is not needed", "fired\n", Command{Python: "no-such-python", Line: "echo fired"}},
+		{"what it prints comes at once", "first\nsecond\n", Command{Line: `python -c 'import os; print("first"); os.system("echo second")'`}},
+	} {
+		if got, err := commandOutput(t, tt.command); err != nil || got != tt.want {
+			t.Errorf("%s: printed %q, %v; want %q", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+// TestCommandInAnEnvironment checks that python is the one of the environment that is built for it.
+func TestCommandInAnEnvironment(t *testing.T) {
+	python := playedPython(t, makesVenv, `echo installed`)
+	environment := Environment{Requirements: "glaze", CacheDir: t.TempDir()}
+	got, err := commandOutput(t, Command{Python: python, Environment: &environment, Line: `echo "$VIRTUAL_ENV"; command -v python3; cat "$(command -v python)"`})
+	lines := strings.Split(got, "\n")
+	if err != nil || len(lines) != 5 || filepath.Dir(lines[0]) != environment.CacheDir || filepath.Base(lines[1]) != "python3" ||
+		lines[3] != "exec '"+lines[0]+`/bin/python' "$@"` {
+		t.Errorf("printed %q, %v; want the environment in %s", got, err, environment.CacheDir)
+	}
+	python = playedPython(t, "echo 'Error: no ensurepip'; return 3", "")
+	environment.CacheDir = t.TempDir()
+	var failed *EnvironmentError
+	if err := RunCommand(t.Context(), Command{Python: python, Environment: &environment, Line: "true"}); !errors.As(err, &failed) || failed.Reason != "python -m venv: no ensurepip" {
+		t.Errorf("without ensurepip: %v, want an *EnvironmentError", err)
+	}
+}
+
+// TestCommandLeavesNothing checks that its temporary folder, its guard and what it started end with
+// it, also when it fails.
+func TestCommandLeavesNothing(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, exit := range []string{"0", "3"} {
+		got, err := commandOutput(t, Command{Line: "pwd; sleep 1000 & echo $!; setsid sleep 1000 & echo $!; exit " + exit})
+		if (err == nil) != (exit == "0") {
+			t.Errorf("exit %s: %v", exit, err)
+		}
+		lines := strings.Split(strings.TrimSpace(got), "\n")
+		if len(lines) != 3 || filepath.Dir(filepath.Dir(lines[0])) != os.Getenv("TMPDIR") {
+			t.Fatalf("printed %q, want a working directory below %s and two processes", got, os.Getenv("TMPDIR"))
+		}
+		for _, pid := range lines[1:] {
+			if _, err := os.Stat("/proc/" + pid + "/exe"); err == nil {
+				t.Errorf("exit %s: process %s is still there", exit, pid)
+			}
+		}
+		if left := folders(t); len(left) > 0 {
+			t.Errorf("exit %s: temporary folders left: %v", exit, left)
+		}
+		if left := guards(t, os.Getpid()); len(left) > 0 {
+			t.Errorf("exit %s: guards %v are left", exit, left)
+		}
+	}
+}
+
+func TestLastWords(t *testing.T) {
+	for _, tt := range []struct{ name, tail, want string }{
+		{"nothing", " \n", ""},
+		{"ten lines of eleven", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n", "2\n3\n4\n5\n6\n7\n8\n9\n10\n11"},
+		{"a traceback at the beginning", "Traceback (most recent call last):\n  x\nE\n", "Traceback (most recent call last):\n  x\nE"},
+		{"the last traceback", "a\nTraceback (most recent call last):\nb\nTraceback (most recent call last):\nc", "Traceback (most recent call last):\nc"},
+	} {
+		if got := lastWords(tt.tail); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }

@@ -239,10 +239,10 @@ func TestTooFewRowsNamesTheMiniBatch(t *testing.T) {
 
 // TestStderrIsOnlyItsEnd checks that an error has only the end of a long standard error.
 func TestStderrIsOnlyItsEnd(t *testing.T) {
-	job := newJob(t, "import sys\ndef run(b):\n    for i in range(100000):\n        print('line', i, file=sys.stderr)\n    sys.stderr.buffer.write(b'half a rune \\xc3')\n    sys.exit(1)", 1)
+	job := newJob(t, "import sys\ndef run(b):\n    for i in range(10000):\n        print('line', i, file=sys.stderr)\n    sys.stderr.buffer.write(b'half a rune \\xc3')\n    sys.exit(1)", 1)
 	job.MaxRetries = new(1)
 	got := firstError(t, job)
-	if want := "line 99991\nline 99992\nline 99993\nline 99994\nline 99995\nline 99996\nline 99997\nline 99998\nline 99999\nhalf a rune \uFFFD"; got.Stderr != want {
+	if want := "line 9991\nline 9992\nline 9993\nline 9994\nline 9995\nline 9996\nline 9997\nline 9998\nline 9999\nhalf a rune \uFFFD"; got.Stderr != want {
 		t.Errorf("standard error %q, want %q", got.Stderr, want)
 	}
 }

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"encoding/csv"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,6 +146,139 @@ func TestRulesLogging(t *testing.T) {
 	}
 	if text := logText(t, job, "logs/user/stdout/0/process000.stdout.txt"); text != "INFO:root:on import\nWARNING:kiln:hot\n" {
 		t.Errorf("stdout: %q", text)
+	}
+}
+
+// runAt runs a job on a clock that stands still and returns its logs by name. Process ids and
+// measured times are replaced.
+func runAt(t *testing.T, job Job, now time.Time) (logs map[string]string, result Result, err error) {
+	t.Helper()
+	s, err := newSettings(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.now = func() time.Time { return now }
+	result, err = s.run(t.Context())
+	logs = snapshot(t, job.Logs)
+	for name, text := range logs {
+		text = regexp.MustCompile(`(?m)^([^|\n]+\|[A-Z]+\|)\d+\|`).ReplaceAllString(text, "${1}PID|")
+		text = regexp.MustCompile(`\d+\.\d{6} seconds`).ReplaceAllString(text, "T seconds")
+		logs[name] = strings.NewReplacer(job.Output, "OUTPUT", job.Code, "CODE", job.Input, "INPUT").Replace(text)
+	}
+	return logs, result, err
+}
+
+// checkLogs compares logs line by line. Want has no times: those of the progress, error and result
+// logs are written T, those of system logs S.
+func checkLogs(t *testing.T, logs map[string]string, now time.Time, want map[string][]string) {
+	t.Helper()
+	times := strings.NewReplacer(now.UTC().Format("2006-01-02T15:04:05.000000")+" ", "T ", strings.Replace(now.UTC().Format("2006-01-02 15:04:05.000"), ".", ",", 1)+"|", "S|")
+	for name, lines := range want {
+		if diff := cmp.Diff(lines, strings.Split(strings.TrimSuffix(times.Replace(logs[name]), "\n"), "\n")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestRulesWordsOfLogs pins every line of the logs of a job with all kinds of outcomes.
+func TestRulesWordsOfLogs(t *testing.T) {
+	job := newJob(t, "def run(b):\n    if 'a01' in b[0]:\n        return ['x'] * 3\n    if 'a02' in b[0]:\n        return []\n    if 'a03' in b[0]: # the last one, because others go on before it is tried again\n        raise ValueError('cracked')\n    return b", 4)
+	job.MiniBatchSize, job.MaxRetries = 1, new(2)
+	now := time.Date(2026, 3, 1, 23, 4, 5, 6007000, time.UTC)
+	logs, _, err := runAt(t, job, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const failed = "T The process000 on node 0 failed with error: "
+	traceback := []string{failed + "Traceback (most recent call last):", `  File "CODE/score.py", line 7, in run`, "    raise ValueError('cracked')", "ValueError: cracked"}
+	short := []string{failed + "run() returned 0 rows for 1 file of mini-batch 2", "T Hint: return as many rows as files; a file without a row counts as failed"}
+	cracked := `T run() failed in process000 on node 0, mini-batch 3, file "INPUT/a03.txt": ValueError: cracked`
+	checkLogs(t, logs, now, map[string][]string{
+		"user_logs/std_log_0.txt": {"Azure Machine Learning Batch Inference Start", "[2026-03-01 23:04:05.006007] No started flag set. Skip creating started flag.",
+			"Azure Machine Learning Batch Inference End", "Cleaning up all outstanding Run operations, waiting 300.0 seconds", "2 items cleaning up...", "Cleanup took 0.0 seconds"},
+		"logs/job_progress_overview.2026030123.txt": {"T No task has been processed yet.", "T All 4 mini batches have been processed.",
+			"T There are 1 temp files to concatenate. Total size is 0.00 MB.", "T Finished concatenating 1 files in 0s."},
+		"logs/job_result.txt": {"T 4 items: 2 succeeded, 2 failed. 4 mini batches: 3 processed, 1 given up.",
+			"T The job completed. Failed items, if any, are explained in job_error and in logs/user/error."},
+		"logs/job_error.2026030123.txt": slices.Concat([]string{"T " + errorFileHead}, short, traceback, traceback),
+		"logs/user/error/0/process000.txt": slices.Concat([]string{"T run() returned 0 rows for 1 file in process000 on node 0, mini-batch 2"}, short,
+			[]string{cracked}, traceback, []string{cracked}, traceback),
+		"logs/sys/master_role.2026030123.txt": {"S|INFO|PID|0|Start scheduling.",
+			"S|INFO|PID|0|End: The job completed. Failed items, if any, are explained in job_error and in logs/user/error."},
+		"logs/sys/node/0/_main.txt": {"S|INFO|PID|0|The process000 starts.", "S|INFO|PID|0|The process000 ends."},
+		"logs/sys/node/0/process000.txt": {"S|INFO|PID|0|The process000 starts.",
+			"S|INFO|PID|0|Mini-batch 0, try 1: 1 files, 1 succeeded, 0 failed, T seconds.",
+			"S|WARNING|PID|0|Mini-batch 1: run() returned 3 items for 1 files; 1 are counted.",
+			"S|INFO|PID|0|Mini-batch 1, try 1: 1 files, 1 succeeded, 0 failed, T seconds.",
+			"S|INFO|PID|0|Mini-batch 2, try 1: 1 files, 0 succeeded, 1 failed, T seconds.",
+			"S|INFO|PID|0|Mini-batch 3, try 1: 1 files, 0 succeeded, 0 failed, T seconds.",
+			"S|INFO|PID|0|Mini-batch 3, try 2: 1 files, 0 succeeded, 1 failed, T seconds.",
+			"S|ERROR|PID|0|Mini-batch 3 is given up after 2 tries.",
+			"S|INFO|PID|0|The process000 ends."},
+	})
+	var names []string
+	for name := range logs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff([]string{"logs/job_error.2026030123.txt", "logs/job_progress_overview.2026030123.txt", "logs/job_result.txt", "logs/readme.txt", "logs/sys/job_report/node_summary.csv",
+		"logs/sys/job_report/process_summary.csv", "logs/sys/job_report/processed_mini-batches.csv", "logs/sys/master_role.2026030123.txt", "logs/sys/node/0/_main.txt",
+		"logs/sys/node/0/process000.txt", "logs/user/error/0/process000.txt", "logs/user/stderr/0/process000.stderr.txt", "logs/user/stdout/0/process000.stdout.txt",
+		"user_logs/std_log_0.txt"}, names); diff != "" {
+		t.Errorf("logs (-want +got):\n%s", diff)
+	}
+}
+
+// TestRulesWordsOfFailures pins how a job that fails ends its logs, by what it failed of.
+func TestRulesWordsOfFailures(t *testing.T) {
+	now := time.Date(2026, 3, 1, 23, 4, 5, 6007000, time.UTC)
+	traced := strings.Split(exitTraceback, "\n")
+	tests := []struct {
+		name, script    string
+		change          func(*testing.T, *Job)
+		reason, text    string // of the logs, and of the error
+		result          []string
+		machine, stands bool // the machine is to blame; the overview log has a line about it
+	}{
+		{"the threshold", "def run(b):\n    raise ValueError('cracked')", func(_ *testing.T, j *Job) { j.ErrorThreshold, j.MaxRetries = new(0), new(1) },
+			"The number of failed items is 1, which exceeds error threshold 0.", "scoring: The number of failed items is 1, which exceeds error threshold 0.\n" +
+				"run() failed in process000 on node 0, mini-batch 0, file \"INPUT/a00.txt\": ValueError: cracked\nTraceback (most recent call last):\n" +
+				"  File \"CODE/score.py\", line 2, in run\n    raise ValueError('cracked')\nValueError: cracked",
+			[]string{"T 1 items: 0 succeeded, 1 failed. 1 mini batches: 0 processed, 1 given up."}, false, true},
+		{"an existing output", echo, func(t *testing.T, j *Job) { writeFile(t, filepath.Join(j.Output, "predictions.csv"), "") },
+			"the path already exists", "scoring: the path already exists (OUTPUT/predictions.csv)", nil, false, true},
+		{"an output below a file", echo, func(t *testing.T, j *Job) { j.Output = filepath.Join(j.Code, "helper.py", "sub") },
+			"scoring: output: lstat OUTPUT/predictions.csv: not a directory", "scoring: output: lstat OUTPUT/predictions.csv: not a directory", nil, true, false},
+		{"no log for the process", echo, func(t *testing.T, j *Job) { writeFile(t, filepath.Join(j.Logs, "logs", "user", "stdout"), "") },
+			"scoring: mkdir logs/user/stdout: not a directory", "scoring: mkdir LOGS/logs/user/stdout: not a directory",
+			[]string{"T 1 items: 0 succeeded, 0 failed. 1 mini batches: 0 processed, 0 given up."}, true, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			job := newJob(t, tt.script, 1)
+			tt.change(t, &job)
+			logs, _, err := runAt(t, job, now)
+			if err == nil {
+				t.Fatal("the job completed")
+			}
+			text := strings.NewReplacer(job.Output, "OUTPUT", job.Code, "CODE", job.Input, "INPUT", job.Logs, "LOGS")
+			if diff := cmp.Diff(tt.text, text.Replace(err.Error())); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			want := map[string][]string{
+				"user_logs/std_log_0.txt": slices.Concat([]string{"Azure Machine Learning Batch Inference Start", "[2026-03-01 23:04:05.006007] No started flag set. Skip creating started flag.",
+					"Azure Machine Learning Batch Inference End", "Cleaning up all outstanding Run operations, waiting 300.0 seconds", "2 items cleaning up...", "Cleanup took 0.0 seconds"}, traced),
+				"logs/job_result.txt":                 append(tt.result, "T "+tt.reason),
+				"logs/sys/master_role.2026030123.txt": {"S|INFO|PID|0|Start scheduling.", "S|INFO|PID|0|End: " + tt.reason},
+			}
+			if tt.machine {
+				want["logs/sys/error/0/_main.txt"] = []string{"S|ERROR|PID|0|" + tt.reason}
+			}
+			checkLogs(t, logs, now, want)
+			if stopped := "T Progress update stopped for reasons: [\"" + tt.reason + "\"].\n"; tt.stands != strings.HasSuffix("T"+strings.ReplaceAll(logs["logs/job_progress_overview.2026030123.txt"], "2026-03-01T23:04:05.006007", "T"), stopped) {
+				t.Errorf("overview:\n%s", logs["logs/job_progress_overview.2026030123.txt"])
+			}
+		})
 	}
 }
 
