@@ -151,6 +151,87 @@ func TestScriptErrors(t *testing.T) {
 	}
 }
 
+// TestWordsOfHints pins every hint, and what has none.
+func TestWordsOfHints(t *testing.T) {
+	e := &engine{settings: &settings{Job: Job{Python: "/usr/bin/python3"}}}
+	const driver, arguments = "sys.argv has the options of the driver; parse it with parse_known_args()", "a deployment cannot pass arguments to its script; read an environment variable instead"
+	missing := func(module string) string {
+		return "/usr/bin/python3 has no module " + module + ", and neither has the code folder. The job uses the packages of this Python, whatever the conda file or image of " +
+			"its environment has. Install the package there, choose another Python (--python), or build the environment (emulator: --environments venv)"
+	}
+	for _, tt := range []struct {
+		failed ScriptError
+		want   string
+	}{
+		{ScriptError{TooFewRows: true}, "return as many rows as files; a file without a row counts as failed"},
+		{ScriptError{TimedOut: true, Phase: PhaseRun}, "raise the timeout or lower the mini-batch size"},
+		{ScriptError{TimedOut: true, Phase: PhaseInit}, "raise the timeout or do less in init()"},
+		{ScriptError{TimedOut: true, Phase: PhaseShutdown}, "raise the timeout or do less in shutdown()"},
+		{ScriptError{Exited: true, Message: "the process ended by signal 9 (killed), returncode -9"},
+			"the process may have run out of memory; lower the mini-batch size or the number of processes"},
+		{ScriptError{Exited: true, Message: "the process ended by signal 15 (terminated), returncode -15"}, ""},
+		{ScriptError{Message: "ValueError: signal 9 (killed)"}, ""},
+		{ScriptError{Message: "ModuleNotFoundError: No module named 'mlflow.pyfunc'; 'mlflow' is not a package"},
+			"a module named mlflow hides the package, or the package has no such module; rename the file of the code folder that has its name, or check the import"},
+		{ScriptError{Message: "ModuleNotFoundError: No module named 'torch'"}, missing("torch")},
+		{ScriptError{Message: "ImportError: No module named torch"}, missing("torch")},
+		{ScriptError{Message: "ValueError: No module named 'torch'"}, ""},
+		{ScriptError{Message: "SystemExit: 2", Stderr: "unrecognized arguments: --client_sdk_version 1.0.0"}, driver},
+		{ScriptError{Message: "NoSuchOption: No such option: --client_sdk_version"}, driver},
+		{ScriptError{Message: "SystemExit: 2", Stderr: "score: error: the following arguments are required: --kiln"}, arguments},
+		{ScriptError{Message: "SystemExit", Stderr: "score: error: the following arguments are required: --kiln"}, arguments},
+		{ScriptError{Message: "SystemExitError", Stderr: "score: error: the following arguments are required: --kiln"}, ""},
+		{ScriptError{Message: "SystemExit: 2", Stderr: "no glaze"}, ""},
+		{ScriptError{Message: "ValueError: cracked"}, ""},
+	} {
+		if got := e.hint(&tt.failed); got != tt.want {
+			t.Errorf("the hint of %+v is %q, want %q", tt.failed, got, tt.want)
+		}
+	}
+	e.venv, e.packages.notes = "/cache/venv", []string{"The image kiln:1 is not run."}
+	want := "the virtual environment /cache/venv has no module torch, and neither has the code folder. It has the packages that pip installed. The image kiln:1 is not run. " +
+		"Add the package to the pip part of the conda file or to the requirements"
+	if got := e.hint(&ScriptError{Message: "ModuleNotFoundError: No module named 'torch'"}); got != want {
+		t.Errorf("the hint in an environment is %q, want %q", got, want)
+	}
+}
+
+// TestWordsOfErrors pins the texts of errors, line by line.
+func TestWordsOfErrors(t *testing.T) {
+	cause := &ScriptError{Phase: PhaseRun, Message: "SystemExit: 2", Traceback: "Traceback:\n  x\n", MiniBatch: 0, File: "/in/a \"b\"", Node: 1, Process: "process002", Stderr: "no\nclay", Hint: "buy clay"}
+	imported := &ScriptError{Phase: PhaseImport, Message: "ValueError: x", Traceback: "Traceback:\n  y\n", MiniBatch: -1, Process: "process000"}
+	const run = `run() failed in process002 on node 1, mini-batch 0, file "/in/a \"b\"": SystemExit: 2`
+	const details = run + "\nTraceback:\n  x\nstandard error ends with:\n\tno\n\tclay\nhint: buy clay"
+	for _, tt := range []struct{ name, got, want string }{
+		{"an error", cause.Error(), run},
+		{"its details", cause.Details(), details},
+		{"without details", (&ScriptError{Phase: PhaseInit, Message: "x", MiniBatch: -1, Process: "process000"}).Details(), "init() failed in process000 on node 0: x"},
+		{"of an import", imported.Error(), "import failed in process000 on node 0: ValueError: x"},
+		{"of missing rows", (&ScriptError{Phase: PhaseRun, TooFewRows: true, Message: "run() returned 0 rows for 1 file", MiniBatch: 3, Process: "process000"}).Error(),
+			"run() returned 0 rows for 1 file in process000 on node 0, mini-batch 3"},
+		{"a failure", (&Failure{Reason: "no"}).Error(), "scoring: no"},
+		{"with a detail", (&Failure{Reason: "no", Detail: "why"}).Error(), "scoring: no (why)"},
+		{"with a cause", (&Failure{Reason: "no", Detail: "why", Cause: cause}).Error(), "scoring: no (why)\n" + details},
+		{"with the traceback of the cause", (&Failure{Reason: "no: Traceback:\n  y", Cause: imported}).Error(), "scoring: no: Traceback:\n  y\n" + imported.Error()},
+		{"a mistake", (&InvalidJobError{"Input", "must not be"}).Error(), "scoring: invalid job: Input must not be"},
+		{"no MLflow", (&NoMLflowError{"/usr/bin/python3", "No module named 'mlflow'"}).Error(), "scoring: an MLflow model without a scoring script is scored by the Python package mlflow, " +
+			"and /usr/bin/python3 cannot import it: No module named 'mlflow'; install mlflow, pandas and what the model needs there, or choose another Python (--python)"},
+	} {
+		if diff := cmp.Diff(tt.want, tt.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+	if got := errors.Unwrap(&Failure{Cause: cause}); got != error(cause) {
+		t.Errorf("a failure unwraps to %v", got)
+	}
+	if got := errors.Unwrap(&Failure{}); got != nil {
+		t.Errorf("a failure without a cause unwraps to %v", got)
+	}
+	if other := errors.New("other"); errors.Is(&Failure{Reason: pathExists}, other) || errors.Is(&Failure{Reason: noSuccess}, ErrOutputExists) {
+		t.Error("a failure is another error")
+	}
+}
+
 // TestHintOfAMissingModule checks that the hint names the interpreter and says where the module
 // could come from. The conda file is not used when a job runs with this machine's Python.
 func TestHintOfAMissingModule(t *testing.T) {

@@ -5,6 +5,7 @@ package scoring
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,5 +100,34 @@ func TestFilesAndTheContext(t *testing.T) {
 	defer held.Close()
 	if err := v.build(ctx); !errors.Is(err, stop) {
 		t.Errorf("build beside a lock = %v, want the cause", err)
+	}
+}
+
+// TestRulesModes checks that others can read what a job leaves, as far as the user's mask allows.
+func TestRulesModes(t *testing.T) {
+	mask := syscall.Umask(0o022)
+	defer syscall.Umask(mask)
+	job := newJob(t, "import helper\ndef run(b):\n    if helper.once():\n        raise ValueError()\n    return b", 1)
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	function := newFuncJob(t, 1, func(_ context.Context, files []string) ([]string, error) { return files, nil })
+	if _, err := Run(t.Context(), function); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{job.Output, job.Logs, function.Output, function.Logs} {
+		for _, name := range append(entries(t, dir), "") {
+			info, err := os.Stat(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := fs.FileMode(0o644)
+			if info.IsDir() {
+				want = 0o755
+			}
+			if info.Mode().Perm() != want || info.Mode()&fs.ModeSticky != 0 {
+				t.Errorf("%s has the mode %v, want %v", filepath.Join(filepath.Base(dir), name), info.Mode(), want)
+			}
+		}
 	}
 }

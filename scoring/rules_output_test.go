@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -230,5 +231,35 @@ func TestRulesUnwritableOutput(t *testing.T) {
 	var failure *Failure
 	if err == nil || errors.As(err, &failure) || got.Status != StatusFailed || !strings.Contains(err.Error(), "scoring: output: ") || !strings.Contains(err.Error(), rows) {
 		t.Errorf("Run = %s, %v; want an error that names %s and is no failed job", got.Status, err, rows)
+	}
+}
+
+// TestRulesSizeOfRows checks what the log says about rows of more than a megabyte, and the joined
+// file.
+func TestRulesSizeOfRows(t *testing.T) {
+	row := strings.Repeat("x", 1<<20-1)
+	job := newFuncJob(t, 3, func(context.Context, []string) ([]string, error) { return []string{row}, nil })
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := readFile(t, got.OutputFile); text != strings.Repeat(row+"\n", 3) {
+		t.Errorf("%d bytes of rows", len(text))
+	}
+	if text := logText(t, job, "logs/job_progress_overview.*.txt"); !strings.Contains(text, " There are 1 temp files to concatenate. Total size is 3.00 MB.\n") {
+		t.Errorf("overview:\n%s", text)
+	}
+}
+
+// TestRulesRowsThatAreGone checks that a job whose rows were removed does not complete without
+// them.
+func TestRulesRowsThatAreGone(t *testing.T) {
+	job := newFuncJob(t, 1, nil)
+	job.Func = func(_ context.Context, files []string) ([]string, error) {
+		return files, os.Remove(filepath.Join(job.Output, "temp_127.0.0.1_process000_predictions.csv"))
+	}
+	got, err := Run(t.Context(), job)
+	if want := "scoring: join the output: open "; err == nil || !strings.HasPrefix(err.Error(), want) || got.Status != StatusFailed || got.OutputFile != "" {
+		t.Errorf("Run = %+v, %v; want %s", got, err, want)
 	}
 }

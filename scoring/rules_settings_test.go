@@ -413,6 +413,16 @@ func TestRulesInvalidJobs(t *testing.T) {
 		{func(j *Job) { j.OutputFileName = strings.Repeat("x", 221) }, "OutputFileName must have at most 220 bytes, not 221"},
 		{func(j *Job) { j.Input = "" }, "Input must name a folder of files, or one file"},
 		{func(j *Job) { j.Input = "/no/such" }, `Input must name a folder or a file; there is none at "/no/such"`},
+		{func(j *Job) { j.Input = os.DevNull }, `Input must name a folder or a file; "/dev/null" is neither`},
+		{func(j *Job) { j.Output = os.DevNull }, `Output must name a folder; "/dev/null" is none`},
+		{func(j *Job) { j.Logs = os.DevNull }, `Logs must name a folder; "/dev/null" is none`},
+		{func(j *Job) { j.Model = "/no/such" }, "Model must name a file or a folder: stat /no/such: no such file or directory"},
+		{func(j *Job) { j.Code, j.Script = "/", "score.py" }, `Script must name a file in the code folder; there is no "score.py" in "/"`},
+		{func(j *Job) { j.Environment = &Environment{CondaFile: "dependencies: [3]"} },
+			"Environment must be one that can be built, but the conda file cannot be read: a dependency is neither a package nor a list named pip: 3"},
+		{func(j *Job) { j.MaxConcurrencyPerInstance = -1 }, "MaxConcurrencyPerInstance must not be negative, but is -1"},
+		{func(j *Job) { j.InstanceCount = -1 }, "InstanceCount must not be negative, but is -1"},
+		{func(j *Job) { j.TimeoutGrace = -time.Second }, "TimeoutGrace must not be negative, but is -1s"},
 		{func(j *Job) { j.Output = "" }, "Output must name a folder for the results"},
 		{func(j *Job) { j.Output = j.Input }, "Output must not be the input folder; name another, which may lie in it"},
 		{func(j *Job) { j.Env = map[string]string{"A=B": ""} }, `Env must have names of environment variables, not "A=B"`},
@@ -432,6 +442,26 @@ func TestRulesInvalidJobs(t *testing.T) {
 		if _, err := Run(t.Context(), job); err == nil || err.Error() != "scoring: invalid job: "+tt.want {
 			t.Errorf("Run = %v, want %s", err, tt.want)
 		}
+	}
+}
+
+// TestRulesRelativePaths checks that all paths of a job may be relative.
+func TestRulesRelativePaths(t *testing.T) {
+	job := newJob(t, "import helper, os\ndef run(b):\n    os.chdir('/')\n    return helper.names(b) + sorted(os.listdir(os.environ['AZUREML_MODEL_DIR']))", 1)
+	t.Chdir(filepath.Dir(job.Code))
+	job.Code, job.Model, job.Input, job.Output, job.Logs = "code", "model", "input", "output", "logs"
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(filepath.Dir(job.Env["MARKS"]), "output", "predictions.csv"); got.OutputFile != want {
+		t.Errorf("output file %s, want %s", got.OutputFile, want)
+	}
+	if text := readFile(t, got.OutputFile); text != "a00.txt\nmodel\n" {
+		t.Errorf("rows %q", text)
+	}
+	if text := logText(t, job, "logs/user/stderr/0/process000.stderr.txt"); text != "" {
+		t.Errorf("standard error %q", text)
 	}
 }
 
