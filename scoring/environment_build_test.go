@@ -34,7 +34,7 @@ pip() {
 case "$1$3" in
 -c) printf '%s\0003.11.7\0A=B' "$0"; exit ;;
 -Ivenv) venv "$4"; exit ;;
--Ipip) for last; do :; done; pip "$last"; exit ;;
+-Ipip) for last; do :; done; echo "$*" >"${last%/*}/arguments"; pip "$last"; exit ;;
 esac
 exec '`+realPython()+`' "$@"
 `)
@@ -84,6 +84,10 @@ func TestEnvironmentIsBuiltOnceAndKept(t *testing.T) {
 		if diff := cmp.Diff("kiln==1\nglaze\n", readFile(t, filepath.Join(dir, "installed"))); diff != "" {
 			t.Errorf("requirements (-want +got):\n%s", diff)
 		}
+		arguments := "-I -m pip install --no-input --disable-pip-version-check --progress-bar=off -r " + dir + "/requirements.txt\n"
+		if diff := cmp.Diff(arguments, readFile(t, filepath.Join(dir, "arguments"))); diff != "" {
+			t.Errorf("arguments of pip (-want +got):\n%s", diff)
+		}
 	}
 	if log := logText(t, job, buildLogFile); log != "installed\n" {
 		t.Errorf("log of the build %q", log)
@@ -93,6 +97,53 @@ func TestEnvironmentIsBuiltOnceAndKept(t *testing.T) {
 		if strings.Count(overview, want) != 1 {
 			t.Errorf("%q is not once in\n%s", want, overview)
 		}
+	}
+}
+
+// TestEnvironmentTellsWhatItLacks checks the notes in the log of the job, and that pip does not run
+// for no packages.
+func TestEnvironmentTellsWhatItLacks(t *testing.T) {
+	job := buildJob(t, makesVenv, "exit 1")
+	job.Environment.Requirements, job.Environment.Image = "", "kiln:1"
+	job.Environment.CondaFile = "dependencies: [python=3.8, numpy=1.21, '=1.0', {pip: [azureml-core]}]\nvariables: {A: b}"
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	dir := built(t, job)
+	want := []string{
+		"The image kiln:1 is not run. The job gets a virtual environment of this machine's Python.",
+		"Only the pip part of the conda file is installed. Missing: numpy=1.21, =1.0.",
+		"The variables of the conda file are not set. Set them as environment variables of the deployment.",
+		"These packages are not installed, because only Azure's own driver needs them: azureml-core.",
+		"The conda file asks for Python =3.8. The job gets Python 3.11.7 of " + job.Python + ".",
+		"building " + dir + " with 0 requirements. The output of pip is in azureml-logs/20_image_build_log.txt.",
+	}
+	var got []string
+	for line := range strings.Lines(logText(t, job, "logs/job_progress_overview.*.txt")) {
+		if _, note, found := strings.Cut(strings.TrimSuffix(line, "\n"), " Environment: "); found {
+			got = append(got, note)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+}
+
+// TestEnvironmentThatWasNotFinished checks that the folder of a builder that was killed is built
+// anew, and that a job whose packages do not change finds it complete.
+func TestEnvironmentThatWasNotFinished(t *testing.T) {
+	job := buildJob(t, makesVenv, "")
+	s, err := newSettings(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newVenvOf(t, s)
+	writeFile(t, filepath.Join(v.dir, "bin", "python"), "half an interpreter")
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	if steps := readFile(t, filepath.Join(v.dir, "steps")); steps != "made\n" || !v.complete() {
+		t.Errorf("it was made %q, complete %v", steps, v.complete())
 	}
 }
 
@@ -118,6 +169,10 @@ func TestEnvironmentThatCannotBeBuilt(t *testing.T) {
 			}
 			writeFile(t, filepath.Join(newVenvOf(t, s).dir+".lock", "file"), "")
 		}, "", "is a directory"},
+		{"the log is below a file", makesVenv, "", func(t *testing.T, j *Job) { writeFile(t, filepath.Join(j.Logs, "azureml-logs"), "") }, "", "scoring: mkdir "},
+		{"the log is a folder", makesVenv, "", func(t *testing.T, j *Job) {
+			writeFile(t, filepath.Join(j.Logs, "azureml-logs", "20_image_build_log.txt", "file"), "")
+		}, "", "scoring: environment: open "},
 		{"a python that says nothing", "", "", func(t *testing.T, j *Job) { script(t, j.Python, "exit 0") }, "", "did not report its version"},
 		{"a python that fails", "", "", func(t *testing.T, j *Job) { script(t, j.Python, "echo no clay >&2; exit 4") }, "", "exit status 4\n\tno clay"},
 		{"a python that does not start", "", "", func(t *testing.T, j *Job) { writeFile(t, j.Python, "#!/no/such/shell\n") }, "", "no such file or directory"},

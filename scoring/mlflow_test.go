@@ -26,11 +26,11 @@ func TestWithoutAScriptOnlyMLflowModelsAreScored(t *testing.T) {
 		change        func(*Job)
 		field, reason string
 	}{
-		{"no model", anMLModel, func(j *Job) { j.Model = "" }, "Script", "only an MLflow model"},
-		{"another model", anMLModel, func(j *Job) { j.Model = filepath.Join(j.Model, "weights.txt") }, "Script", "only an MLflow model"},
+		{"no model", anMLModel, func(j *Job) { j.Model = "" }, "Script", "must name the scoring script; only an MLflow model, which is a folder with a file MLmodel, is scored without one"},
+		{"another model", anMLModel, func(j *Job) { j.Model = filepath.Join(j.Model, "weights.txt") }, "Script", "must name the scoring script; only an MLflow model, which is a folder with a file MLmodel, is scored without one"},
 		{"a code folder", anMLModel, func(j *Job) { j.Code = j.Input }, "Script", "must name the scoring script in the code folder"},
-		{"no python_function", "flavors:\n  sklearn: {}\n  keras: {}\n", nil, "Model", "must have the flavor python_function to be scored without a script, but has keras, sklearn"},
-		{"no YAML", "flavors: [", nil, "Model", "MLmodel cannot be read"},
+		{"no python_function", "flavors:\n  sklearn: {}\n  keras: {}\n", nil, "Model", "must have the flavor python_function to be scored without a script, but has keras, sklearn; give a scoring script that loads one of them"},
+		{"no YAML", "flavors: [", nil, "Model", "must be a readable MLflow model, but its file MLmodel cannot be read: "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -40,8 +40,8 @@ func TestWithoutAScriptOnlyMLflowModelsAreScored(t *testing.T) {
 			}
 			_, err := Run(t.Context(), job)
 			var invalid *InvalidJobError
-			if !errors.As(err, &invalid) || invalid.Field != tt.field || !strings.Contains(invalid.Reason, tt.reason) {
-				t.Errorf("Run = %v, want %s: … %s …", err, tt.field, tt.reason)
+			if !errors.As(err, &invalid) || invalid.Field != tt.field || !strings.HasPrefix(invalid.Reason, tt.reason) {
+				t.Errorf("Run = %v, want %s %s…", err, tt.field, tt.reason)
 			}
 		})
 	}

@@ -100,6 +100,8 @@ func TestRulesInitFailures(t *testing.T) {
 		{name: "a node gives up after three failures of its process", script: always, reason: runFailed, cause: "OSError: no model", tries: 3, notes: []string{"init", "init", "init"},
 			items: Items{1, 0, 0}, batches: MiniBatches{1, 0, 0}},
 		{name: "a process that ends in init", script: "import os\ndef init():\n    os._exit(3)\ndef run(b):\n    return b", reason: runFailed, cause: "returncode 3", tries: 3},
+		{name: "an import that fails on the other node only", script: "import os\nif os.environ['AZ_BATCH_IS_CURRENT_NODE_MASTER'] == 'false':\n    raise OSError('no disk')\ndef run(b):\n    return b",
+			files: 8, change: func(j *Job) { j.MiniBatchSize, j.InstanceCount = 1, 2 }, cause: "import failed in process000 on node 1: OSError: no disk", items: Items{8, 8, 0}},
 		{name: "the other node goes on", script: "import helper, os\ndef init():\n    if os.environ['AZ_BATCH_IS_CURRENT_NODE_MASTER'] == 'false':\n        raise OSError('no disk')\n    helper.note('init')\ndef run(b):\n    return b",
 			files: 8, change: func(j *Job) { j.MiniBatchSize, j.InstanceCount = 1, 2 }, notes: []string{"init"}, items: Items{8, 8, 0}},
 	})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -71,7 +73,9 @@ func TestFunc(t *testing.T) {
 	}
 }
 
-func TestFuncTimesOut(t *testing.T) {
+func TestFuncTimesOut(t *testing.T) { synctest.Test(t, testFuncTimesOut) }
+
+func testFuncTimesOut(t *testing.T) {
 	var calls atomic.Int32
 	job := newFuncJob(t, 1, func(ctx context.Context, _ []string) ([]string, error) {
 		if calls.Add(1) == 1 {
@@ -83,7 +87,82 @@ func TestFuncTimesOut(t *testing.T) {
 	quick(&job)
 	got, err := Run(t.Context(), job)
 	if err != nil || readFile(t, got.OutputFile) != "in time\n" || got.FirstError == nil || !got.FirstError.TimedOut {
-		t.Errorf("Run = %+v, %v", got, err)
+		t.Fatalf("Run = %+v, %v", got, err)
+	}
+	if want := "the function took longer than the timeout; the limit of a call is 3.001s"; got.FirstError.Message != want {
+		t.Errorf("message %q, want %q", got.FirstError.Message, want)
+	}
+}
+
+// TestFuncThatUsesItsGrace checks that a call may take the timeout and its grace, and no longer.
+func TestFuncThatUsesItsGrace(t *testing.T) {
+	for _, tt := range []struct {
+		takes time.Duration
+		want  int // files that succeed
+	}{{31*time.Second - 1, 1}, {31*time.Second + 1, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			job := newFuncJob(t, 2, func(ctx context.Context, files []string) ([]string, error) {
+				if filepath.Base(files[0]) == "a00.txt" {
+					time.Sleep(tt.takes)
+				}
+				return files, nil
+			})
+			job.MaxRetries = new(1)
+			if got, err := Run(t.Context(), job); err != nil || got.Items.Succeeded != tt.want+1 {
+				t.Errorf("a call of %v: Run = %+v, %v", tt.takes, got.Items, err)
+			}
+		})
+	}
+}
+
+// TestFuncWithoutProgress checks when a job fails in which nothing happens: after three times the
+// timeout and 30 seconds.
+func TestFuncWithoutProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var began time.Time
+		job := newFuncJob(t, 2, func(ctx context.Context, files []string) ([]string, error) {
+			if filepath.Base(files[0]) == "a00.txt" {
+				time.Sleep(20 * time.Second) // which is progress
+				began = time.Now()
+				return files, nil
+			}
+			time.Sleep(time.Hour) // it does not listen to its context
+			return files, nil
+		})
+		_, err := Run(t.Context(), job)
+		if err == nil || err.Error() != "scoring: No progress update in 180 seconds." || time.Since(began) < time.Hour {
+			t.Errorf("Run = %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// TestFuncOfSeveralFiles checks which file an error names: the only one of the mini-batch.
+func TestFuncOfSeveralFiles(t *testing.T) {
+	for size, want := range map[int]string{1: "a00.txt", 2: "."} {
+		job := newFuncJob(t, 2, func(context.Context, []string) ([]string, error) { return nil, errors.New("cracked") })
+		job.MiniBatchSize = size
+		if got := firstError(t, job); filepath.Base(got.File) != want {
+			t.Errorf("mini-batches of %d: the error names %q, want %s", size, got.File, want)
+		}
+	}
+}
+
+// TestFuncRowsOnAFullDisk checks that rows that cannot be stored are not the function's fault.
+func TestFuncRowsOnAFullDisk(t *testing.T) {
+	w := newFuncWorker(func(_ context.Context, files []string) ([]string, error) { return files, nil }, "/dev/full", time.Minute)
+	if err := w.load(t.Context()); err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	defer w.close()
+	if err := w.submit(t.Context(), []string{"a"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.result(t.Context())
+	if want := "scoring: write /dev/full: no space left on device"; err == nil || err.Error() != want || asCallError(err) != nil {
+		t.Errorf("result = %v, want %s", err, want)
+	}
+	if got := w.rows(); got != (part{"/dev/full", 0}) {
+		t.Errorf("rows = %v", got)
 	}
 }
 

@@ -59,6 +59,7 @@ func TestLinkReceives(t *testing.T) {
 		{"after the script's noise", "noise\n\nwordy done\n word done\nword done run 4\n", "done run 4"},
 		{"after noise longer than any answer", strings.Repeat("x", 3<<20) + "\nword done run 5\n", "done run 5"},
 		{"a long one", "word " + strings.Repeat("y", 100_000) + "\n", strings.Repeat("y", 100_000)},
+		{"the longest", "word " + strings.Repeat("z", 1<<20-6) + "\n", strings.Repeat("z", 1<<20-6)},
 		{"none before the end", "noise", ""},
 		{"half of one", "word done", ""},
 	}
@@ -114,8 +115,9 @@ func TestAnswer(t *testing.T) {
 		func(i int) error { _, err := a.seconds(i); return err },
 	} {
 		for _, field := range []int{1, 7} {
-			if call(field) == nil {
-				t.Errorf("function %d of field %d has no error", i, field)
+			err := call(field)
+			if err == nil || field == 7 && err.Error() != "answer has no field 7" {
+				t.Errorf("function %d of field %d: %v", i, field, err)
 			}
 		}
 	}
