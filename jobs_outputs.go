@@ -52,6 +52,9 @@ func (j JobsClient) outputOf(ctx context.Context, op operation, job Job) (output
 // there may be files temp_… of single workers, which the service joins at the end. Of a pipeline
 // component's job these are the files of all outputs; those for which the invocation named no place
 // are known when the job has ended.
+//
+// The files are those of the folder that the predictions file is in: give every job a folder of its
+// own, as Invoke does by default. In the root of a datastore only the predictions file counts.
 func (j JobsClient) ListOutputs(ctx context.Context, name string) iter.Seq2[OutputFile, error] {
 	op := operation{"list outputs of", "job", name}
 	return func(yield func(OutputFile, error) bool) {
@@ -83,17 +86,32 @@ func (j JobsClient) outputFiles(ctx context.Context, op operation, o output) ite
 			yield(OutputFile{}, err)
 			return
 		}
-		for b, err := range j.c.listBlobs(ctx, op, at) {
-			if err != nil {
-				yield(OutputFile{}, err)
-				return
-			}
-			within := strings.TrimPrefix(b.Name, at.path)
-			if !yield(OutputFile{Name: within, Size: b.Size, URI: o.folder + within}, nil) {
-				return
+		for _, prefix := range o.prefixes(at) {
+			for b, err := range j.c.listBlobs(ctx, op, prefix) {
+				if err != nil {
+					yield(OutputFile{}, err)
+					return
+				}
+				within := strings.TrimPrefix(b.Name, at.path)
+				if o.has(at, within) && !yield(OutputFile{Name: within, Size: b.Size, URI: o.folder + within}, nil) {
+					return
+				}
 			}
 		}
 	}
+}
+
+// prefixes are what to list. The root of a datastore holds everything else too.
+func (o output) prefixes(folder place) []place {
+	if folder.path != "" {
+		return []place{folder}
+	}
+	return []place{folder.at(o.file), folder.at(workerPrefix)}
+}
+
+// has reports whether a listed file is the job's.
+func (o output) has(folder place, name string) bool {
+	return folder.path != "" || name == o.file || isWorkerFile(name, o.file) && !strings.Contains(name, "/")
 }
 
 // OpenOutput reads one file of a job's output. The caller closes it.
@@ -126,6 +144,9 @@ func (j JobsClient) Download(ctx context.Context, name, folder string, options *
 		at, err := j.c.blobPlace(ctx, op, o.folder)
 		if err != nil {
 			return DownloadResult{}, err
+		}
+		if at.path == "" { // the root of the datastore
+			at = at.at(o.file)
 		}
 		return j.c.downloadPrefix(ctx, op, at, folder, options)
 	})

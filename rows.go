@@ -308,11 +308,14 @@ func (j Job) withoutPredictions(op operation, err error) error {
 	return op.found(err, problem, remedy)
 }
 
+// workerPrefix begins the names of the files that single workers write.
+const workerPrefix = "temp_"
+
 // isWorkerFile reports whether a file of the output holds the rows of one worker of a job that
 // runs. The engine of 2020 calls it temp_{ip}_{pid}_{name}, with the name in lower case.
 func isWorkerFile(name, predictions string) bool {
 	name = strings.ToLower(name)
-	return strings.HasPrefix(name, "temp_") && strings.HasSuffix(name, "_"+strings.ToLower(predictions))
+	return strings.HasPrefix(name, workerPrefix) && strings.HasSuffix(name, "_"+strings.ToLower(predictions))
 }
 
 // fileRows reads the rows of one file. Of one that grows, a last row that is not whole yet is left

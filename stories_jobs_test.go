@@ -391,3 +391,38 @@ func TestManyJobsRunAndAreWatched(t *testing.T) {
 		t.Errorf("watched (-want +got):\n%s", diff)
 	}
 }
+
+// TestOutputInTheRootOfADatastore is the predictions file, and not all that the datastore holds.
+func TestOutputInTheRootOfADatastore(t *testing.T) {
+	s := newShop(t, nil)
+	echo := func(_ context.Context, files []string) ([]string, error) { return files, nil }
+	endpoint, err := s.azure.Deploy(s.ctx, emulator.Func(echo), nil)
+	s.must(err)
+	job, err := s.client.Endpoints().Invoke(s.ctx, endpoint, azmlbatch.Invocation{
+		Input:   azmlbatch.LocalPath{Path: files(t, "in", map[string]string{"a.txt": "1"})},
+		Outputs: azmlbatch.Outputs{"score": azmlbatch.URIFile{URI: "azureml://datastores/workspaceblobstore/paths/night.csv"}}})
+	s.must(err)
+	_, err = s.wait(job.Name)
+	s.must(err)
+	_, err = s.client.UploadReader(s.ctx, strings.NewReader("x"), "temp_night.csv", nil) // of somebody else, in a folder
+	s.must(err)
+	var names []string
+	for f, err := range s.client.Jobs().ListOutputs(s.ctx, job.Name) {
+		s.must(err)
+		names = append(names, f.Name)
+	}
+	if diff := cmp.Diff([]string{"night.csv"}, names); diff != "" {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	if result, err := s.client.Jobs().Download(s.ctx, job.Name, dir, nil); err != nil || result.Files != 1 {
+		t.Errorf("Download = %+v, %v, want one file", result, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "night.csv")); err != nil {
+		t.Error(err)
+	}
+	for range azmlbatch.Rows[string](s.ctx, s.client, job.Name, &azmlbatch.RowsOptions{Partial: true}) {
+		return
+	}
+	t.Error("no rows")
+}
