@@ -370,7 +370,7 @@ var hints = []struct{ text, hint string }{
 	{"No module named 'sklearn'", "add scikit-learn to the environment's conda file"},
 	{"No module named 'PIL'", "add pillow to the environment's conda file"},
 	{"No module named 'yaml'", "add pyyaml to the environment's conda file"},
-	{"No module named", "the Python that ran the script lacks this module: add its package to the environment, or the file to the code folder"},
+	{"No module named", "the Python that ran the script lacks this module: add its package to the environment, in a version that has it, or the file to the code folder"},
 	{"client_sdk_version", "sys.argv holds the options of the driver: parse it with parse_known_args()"},
 	{"error: the following arguments are required:", "a deployment cannot pass arguments to its script: read an environment variable instead"},
 	{"run() returned ", "return as many rows as files; a file without a row counts as failed"},

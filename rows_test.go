@@ -225,6 +225,12 @@ func TestFirstRowThatDoesNotFitSaysWhichFormatTheFileLooksLike(t *testing.T) {
 		{"spaces for JSON", "a.png 3 0.5\n", RowFormatJSONLines, spaces},
 		{"commas for JSON", "0,3,a.png\n", RowFormatJSONLines, commas},
 		{"text for JSON", "a.png\n", RowFormatJSONLines, lines},
+		{"a list of Python for JSON", "['a.png', 3]\n", RowFormatJSONLines, "json.dumps"},
+		{"Parquet", "PAR1\x15\x04\n", RowFormatAuto, "looks like Parquet"},
+		{"gzip", "\x1f\x8b\b\x00\n", RowFormatCommaSeparated, "looks like gzip"},
+		{"an array of NumPy", "\x93NUMPY\x01\x00v\x00\n", RowFormatJSONLines, "looks like an array of NumPy"},
+		{"UTF-16", "\xff\xfea\x00,\x001\x00\n\x00", RowFormatAuto, "looks like text in UTF-16"},
+		{"a pickle", "\x80\x04\x95\n", RowFormatAuto, "looks like binary data"},
 		{"half an object", `{"File": ` + "\n", RowFormatJSONLines, ""},
 		{"JSON that does not fit", `{"Class": "many"}` + "\n", RowFormatJSONLines, ""},
 	}
@@ -242,6 +248,30 @@ func TestFirstRowThatDoesNotFitSaysWhichFormatTheFileLooksLike(t *testing.T) {
 				t.Errorf("ReadRows = %v, which does not show the row", err)
 			}
 		})
+	}
+}
+
+// TestRowsAfterAByteOrderMark: files of the script's own may begin with one. It is part of no value.
+func TestRowsAfterAByteOrderMark(t *testing.T) {
+	for format, text := range map[RowFormat]string{
+		RowFormatSpaceSeparated: "a.png 3 0.5\n", RowFormatCommaSeparated: "a.png,3,0.5\n", RowFormatJSONLines: `{"Name":"a.png"}` + "\n",
+	} {
+		got, err := collectRows[struct {
+			Name string
+			More []string `json:"-"`
+		}]("\ufeff"+text, &RowsOptions{Format: format})
+		if err != nil || len(got) != 1 || got[0].Name != "a.png" {
+			t.Errorf("format %v: %+v, %v", format, got, err)
+		}
+	}
+	got, err := collectRows[string]("\ufeffa\nb", &RowsOptions{Format: RowFormatLines})
+	if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" || err != nil {
+		t.Errorf("lines: %v (-want +got):\n%s", err, diff)
+	}
+	for _, text := range []string{"", "a", "ab"} { // shorter than a mark
+		if got, err := collectRows[string](text, &RowsOptions{Format: RowFormatLines}); err != nil || strings.Join(got, "") != text {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
 	}
 }
 

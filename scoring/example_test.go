@@ -72,7 +72,7 @@ func ExampleInvalidJobError() {
 	fmt.Println(err)
 	// Output:
 	// OutputFileName
-	// scoring: invalid job: OutputFileName must be a plain name without control characters and any of ~"#%&*:<>?/\{|}, not "today/rows.csv"
+	// scoring: invalid job: OutputFileName must be a plain name without control characters or any of ~"#%&*:<>?/\{|}, not "today/rows.csv"
 }
 
 // A job can get the packages of a deployment's environment. They are installed with pip once and then

@@ -52,13 +52,33 @@ func isSystemExit(message string) bool {
 
 // missingModuleHint says which Python lacks a module, and where to install it.
 func (e *engine) missingModuleHint(module string) string {
+	name := packageOf(module)
 	if e.venv != "" {
 		return fmt.Sprintf("the virtual environment %s has no module %s, and neither has the code folder. %s "+
-			"Add the package to the pip part of the conda file or to the requirements", e.venv, module,
-			strings.Join(append([]string{"It has the packages that pip installed."}, e.packages.notes...), " "))
+			"Add %s to the pip part of the conda file or to the requirements", e.venv, module,
+			strings.Join(append([]string{"It has the packages that pip installed."}, e.packages.notes...), " "), name)
 	}
 	return fmt.Sprintf("%s has no module %s, and neither has the code folder. "+
 		"The job uses the packages of this Python, whatever the conda file or image of its environment has. "+
-		"Install the package there, choose another Python (--python), "+
-		"or build the environment (emulator: --environments venv)", e.pythonName(), module)
+		"Install %s there, choose another Python (--python), "+
+		"or build the environment (emulator: --environments venv)", e.pythonName(), module, name)
+}
+
+// distributions are the packages that pip knows by another name than Python.
+var distributions = map[string]string{
+	"PIL": "pillow", "azureml": "azureml-core", "cv2": "opencv-python-headless", "dotenv": "python-dotenv",
+	"pkg_resources": "setuptools<81", "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "pyyaml",
+}
+
+// packageOf says which package has a module, as far as that is known.
+func packageOf(module string) string {
+	top, _, part := strings.Cut(module, ".")
+	name := "the package"
+	if known := distributions[top]; known != "" {
+		name += " " + known
+	}
+	if part { // the package may be there, in a version without this module
+		name += " in a version that has the module"
+	}
+	return name
 }

@@ -243,7 +243,7 @@ func TestHintOfAMissingModule(t *testing.T) {
 		{"in the import", script, []string{"no module no_such_module"}},
 		{"in init", "def init():\n    import no_such_module\ndef run(b):\n    return b", []string{"no module no_such_module"}},
 		{"in run", "def run(b):\n    import no_such_module", []string{"no module no_such_module"}},
-		{"of a package", "import xml.no_such_module\ndef run(b):\n    return b", []string{"no module xml.no_such_module"}},
+		{"of a package", "import xml.no_such_module\ndef run(b):\n    return b", []string{"no module xml.no_such_module", "Install the package in a version that has the module there"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -259,6 +259,17 @@ func TestHintOfAMissingModule(t *testing.T) {
 				t.Errorf("the hint mentions an environment that the job does not use: %q", got.Hint)
 			}
 		})
+	}
+}
+
+func TestPackageOfAModule(t *testing.T) {
+	for module, want := range map[string]string{
+		"no_such_module": "the package", "cv2": "the package opencv-python-headless", "azureml.core": "the package azureml-core in a version that has the module",
+		"sklearn.ensemble.forest": "the package scikit-learn in a version that has the module",
+	} {
+		if got := packageOf(module); got != want {
+			t.Errorf("%s: %q, want %q", module, got, want)
+		}
 	}
 }
 

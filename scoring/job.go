@@ -79,7 +79,7 @@ type Job struct {
 	// OutputAction is AppendRow when empty.
 	OutputAction OutputAction
 	// OutputFileName is the file that AppendRow writes in Output, "predictions.csv" when empty. It
-	// is a plain name without control characters and any of ~ " # % & * : < > ? / \ { | }. It does
+	// is a plain name without control characters or any of ~ " # % & * : < > ? / \ { | }. It does
 	// not end in a dot or a space and has at most 220 bytes.
 	OutputFileName string
 	// Overwrite lets AppendRow replace an existing output file; otherwise that file makes the job

@@ -142,7 +142,7 @@ func (s *settings) checkOutput() error {
 	case s.OutputAction != OutputActionAppendRow && s.OutputAction != OutputActionSummaryOnly:
 		return invalid("OutputAction", "must be append_row or summary_only, not %q", s.OutputAction)
 	case strings.ContainsAny(name, forbiddenInFileName), strings.ContainsFunc(name, unicode.IsControl):
-		return invalid("OutputFileName", "must be a plain name without control characters and any of %s, not %q",
+		return invalid("OutputFileName", "must be a plain name without control characters or any of %s, not %q",
 			forbiddenInFileName, name)
 	case strings.Trim(name, ". ") == "", strings.TrimRight(name, ". ") != name:
 		return invalid("OutputFileName", "must not end in a dot or a space, as %q does", name)

@@ -408,7 +408,7 @@ func TestRulesInvalidJobs(t *testing.T) {
 		{func(j *Job) { j.TimeoutGrace = 87600*time.Hour + 1 }, "TimeoutGrace must be at most 87600h0m0s, not 87600h0m0.000000001s"},
 		{func(j *Job) { j.LoggingLevel = "loud" }, `LoggingLevel must be warning, info or debug, not "loud"`},
 		{func(j *Job) { j.OutputAction = "explode" }, `OutputAction must be append_row or summary_only, not "explode"`},
-		{func(j *Job) { j.OutputFileName = "a/b" }, `OutputFileName must be a plain name without control characters and any of ~"#%&*:<>?/\{|}, not "a/b"`},
+		{func(j *Job) { j.OutputFileName = "a/b" }, `OutputFileName must be a plain name without control characters or any of ~"#%&*:<>?/\{|}, not "a/b"`},
 		{func(j *Job) { j.OutputFileName = "a. " }, `OutputFileName must not end in a dot or a space, as "a. " does`},
 		{func(j *Job) { j.OutputFileName = strings.Repeat("x", 221) }, "OutputFileName must have at most 220 bytes, not 221"},
 		{func(j *Job) { j.Input = "" }, "Input must name a folder of files, or one file"},

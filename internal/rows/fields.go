@@ -62,7 +62,11 @@ func mapAssigner[V any](row *map[string]V, columns []string, value func(text str
 type widthError struct{ have, want int }
 
 func (e *widthError) Error() string {
-	return fmt.Sprintf("%d columns where %d were expected", e.have, e.want)
+	columns := "columns"
+	if e.have == 1 {
+		columns = "column"
+	}
+	return fmt.Sprintf("%d %s where %d were expected", e.have, columns, e.want)
 }
 
 // A columnError is a value that does not fit.

@@ -12,6 +12,7 @@ import (
 type separatedRows struct {
 	records *recordReader
 	assign  assigner
+	comma   string
 	show    func(string) string
 }
 
@@ -25,7 +26,7 @@ func newSeparatedRows(row reflect.Value, r io.Reader, o Options) (source, error)
 		comma = ','
 	}
 	_, kept := row.Addr().Interface().(*[]string) // then the record itself is the row
-	return &separatedRows{newRecordReader(r, comma, !kept), assign, o.Show}, nil
+	return &separatedRows{newRecordReader(r, comma, !kept), assign, string(comma), o.Show}, nil
 }
 
 func (s *separatedRows) next() error {
@@ -41,7 +42,7 @@ func (s *separatedRows) next() error {
 
 // rowError tells a record that does not fit from a stream that broke.
 func (s *separatedRows) rowError(record []string, err error) error {
-	bad := &Error{Line: s.records.line, Text: s.show(strings.Join(record, " ")), Err: err}
+	bad := &Error{Line: s.records.line, Text: s.show(strings.Join(record, s.comma)), Err: err}
 	var parse *csv.ParseError
 	var column *columnError
 	var wide *widthError
