@@ -61,3 +61,38 @@ func TestCloudOfOnesOwn(t *testing.T) {
 		})
 	}
 }
+
+// TestHostsOfAzuresClouds: which hosts get a token, and for which audience.
+func TestHostsOfAzuresClouds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		config cloud.Configuration
+		want   cloudConfig
+	}{
+		"unset": {cloud.Configuration{}, cloudConfig{
+			management: "https://management.azure.com", managementHost: "management.azure.com", managementAudience: "https://management.core.windows.net/",
+			mlAudience: "https://ml.azure.com", scoringSuffixes: []string{".inference.ml.azure.com"},
+			dataSuffixes: []string{".api.azureml.ms", ".experiments.azureml.net"}, storageSuffix: "core.windows.net"}},
+		"public": {cloud.AzurePublic, cloudConfig{
+			management: "https://management.azure.com", managementHost: "management.azure.com", managementAudience: "https://management.core.windows.net/",
+			mlAudience: "https://ml.azure.com", scoringSuffixes: []string{".inference.ml.azure.com"},
+			dataSuffixes: []string{".api.azureml.ms", ".experiments.azureml.net"}, storageSuffix: "core.windows.net"}},
+		"China": {cloud.AzureChina, cloudConfig{
+			management: "https://management.chinacloudapi.cn", managementHost: "management.chinacloudapi.cn", managementAudience: "https://management.core.chinacloudapi.cn/",
+			mlAudience: "https://ml.azure.cn", scoringSuffixes: []string{".inference.ml.azure.cn"},
+			dataSuffixes: []string{".api.ml.azure.cn", ".experiments.ml.azure.cn"}, storageSuffix: "core.chinacloudapi.cn"}},
+		"US Government": {cloud.AzureGovernment, cloudConfig{
+			management: "https://management.usgovcloudapi.net", managementHost: "management.usgovcloudapi.net", managementAudience: "https://management.core.usgovcloudapi.net/",
+			mlAudience: "https://ml.azure.us", scoringSuffixes: []string{".inference.ml.azure.us"},
+			dataSuffixes: []string{".api.ml.azure.us", ".experiments.ml.azure.us"}, storageSuffix: "core.usgovcloudapi.net"}},
+	} {
+		got, err := resolveCloud(tt.config)
+		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(cloudConfig{})); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+	for raw, want := range map[string]string{"https://Ml.Azure.Com/x": "ml.azure.com", "http://ml.azure.com": "", "ml.azure.com": "", "https://[x": "", "": ""} {
+		if got := httpsHost(raw); got != want {
+			t.Errorf("httpsHost(%q) = %q, want %q", raw, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -150,3 +151,58 @@ func FuzzErrorBody(f *testing.F) {
 func asError(err error, target any) bool { return errors.As(err, target) }
 
 func isError(err, target error) bool { return errors.Is(err, target) }
+
+// TestCodesOfOtherErrors: HasCode looks into an answer of azcore's too, and into nothing else.
+func TestCodesOfOtherErrors(t *testing.T) {
+	answer := &azcore.ResponseError{ErrorCode: "BlobNotFound", StatusCode: 404}
+	for name, tt := range map[string]struct {
+		err   error
+		codes []string
+		want  bool
+	}{
+		"azcore's":              {fmt.Errorf("read: %w", answer), []string{"other", "blobnotfound"}, true},
+		"azcore's, another":     {answer, []string{"other"}, false},
+		"ours before azcore's":  {&Error{Codes: []string{"Outer"}, Err: answer}, []string{"BlobNotFound"}, false},
+		"the outer one":         {&Error{Codes: []string{"Outer", "Inner"}}, []string{"outer"}, true},
+		"no codes asked for":    {answer, nil, false},
+		"no error of a service": {errReset, []string{"BlobNotFound"}, false},
+		"nil":                   {nil, []string{"BlobNotFound"}, false},
+	} {
+		if got := HasCode(tt.err, tt.codes...); got != tt.want {
+			t.Errorf("%s: HasCode = %t, want %t", name, got, tt.want)
+		}
+	}
+	for status, others := range map[int][]error{
+		401: {ErrNotFound, ErrConflict, ErrForbidden, ErrThrottled}, 403: {ErrNotFound, ErrConflict, ErrUnauthorized, ErrThrottled},
+		404: {ErrConflict, ErrUnauthorized, ErrForbidden, ErrThrottled}, 409: {ErrNotFound, ErrUnauthorized, ErrForbidden, ErrThrottled},
+		429: {ErrNotFound, ErrConflict, ErrUnauthorized, ErrForbidden}, 0: {ErrNotFound, ErrConflict, ErrUnauthorized, ErrForbidden, ErrThrottled},
+	} {
+		for _, other := range others {
+			if errors.Is(&Error{StatusCode: status}, other) {
+				t.Errorf("status %d passes for %v", status, other)
+			}
+		}
+	}
+}
+
+// TestErrorsRead has each part of an error's text alone, and all of them.
+func TestErrorsRead(t *testing.T) {
+	for want, err := range map[string]*Error{
+		"azmlbatch: get vase":                                     {Operation: "get vase"},
+		"azmlbatch: get vase: 404 Not Found":                      {Operation: "get vase", StatusCode: 404},
+		"azmlbatch: get vase: 404 Inner":                          {Operation: "get vase", StatusCode: 404, Codes: []string{"Outer", "Inner"}, Err: errReset},
+		"azmlbatch: get vase: broken":                             {Operation: "get vase", Message: "broken", Err: errReset},
+		"azmlbatch: get vase: read tcp: connection reset by peer": {Operation: "get vase", Err: errReset},
+		"azmlbatch: get vase (request r-1)":                       {Operation: "get vase", RequestID: "r-1"},
+		"azmlbatch: get vase; glue it":                            {Operation: "get vase", Remedy: "glue it"},
+		"azmlbatch: get vase: 409 Cracked: broken (request r-1); glue it": {Operation: "get vase", StatusCode: 409, Codes: []string{"Cracked"},
+			Message: "broken", RequestID: "r-1", Remedy: "glue it", Err: errReset},
+	} {
+		if diff := cmp.Diff(want, err.Error()); diff != "" {
+			t.Errorf("text (-want +got):\n%s", diff)
+		}
+	}
+	if got := (&Error{}).Code(); got != "" {
+		t.Errorf("Code of no codes = %q", got)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -315,5 +316,57 @@ func TestFailuresOfATransfer(t *testing.T) {
 	}
 	if err := s.failure(coded(409, "LeaseIdMissing")); errors.Is(err, transfer.ErrExists) {
 		t.Errorf("another conflict: %v", err)
+	}
+}
+
+// TestConnectionsToStorage are kept for as many requests as run at once.
+func TestConnectionsToStorage(t *testing.T) {
+	got, ok := storageTransport().(*http.Transport)
+	if !ok || got.MaxIdleConns != 0 || got.MaxIdleConnsPerHost != 320 || got.WriteBufferSize != 32<<10 || got.Proxy == nil {
+		t.Errorf("transport = %+v", got)
+	}
+	s := new(storageState)
+	if c := s.httpClient(nil); c.Transport == nil || c != s.httpClient(transporter(nil)) {
+		t.Errorf("the client is %+v, want one of our own, made once", c)
+	}
+}
+
+// TestRefusedWays: after which refusals another way into storage is tried.
+func TestRefusedWays(t *testing.T) {
+	coded := func(status int, code string) error { return &Error{StatusCode: status, Codes: []string{code}} }
+	for _, tt := range []struct {
+		err             error
+		byKey, publicly bool
+	}{
+		{&Error{Err: &tokenError{errReset}}, true, true},
+		{coded(401, "NoAuthenticationInformation"), true, true}, {coded(403, "AuthorizationPermissionMismatch"), true, true},
+		{coded(403, "AuthorizationFailure"), false, false}, {coded(403, "InsufficientAccountPermissions"), false, false},
+		{coded(409, "PublicAccessNotPermitted"), false, true}, {coded(404, "ResourceNotFound"), false, true},
+		{coded(404, "BlobNotFound"), false, false}, {coded(500, "InternalError"), false, false}, {errReset, false, false},
+	} {
+		if got := refused(tt.err, byIdentity); got != tt.byKey {
+			t.Errorf("%v by a token: another way %t, want %t", tt.err, got, tt.byKey)
+		}
+		if got := refused(tt.err, anonymously); got != tt.publicly {
+			t.Errorf("%v without a credential: another way %t, want %t", tt.err, got, tt.publicly)
+		}
+	}
+}
+
+// TestUserAgentOfStorage is that of the other planes, in their order, and left out when the caller says so.
+func TestUserAgentOfStorage(t *testing.T) {
+	for application, want := range map[string]string{
+		"":                               `^azsdk-go-github.com/azmlbatch/azmlbatch/\S+ \(go\S+; \w+\)$`,
+		"night shift":                    `^night/shift azsdk-go-github.com/azmlbatch/azmlbatch/\S+ \(go\S+; \w+\)$`,
+		"an application of a long name!": `^an/application/of/a/long azsdk-go-github.com/azmlbatch/azmlbatch/\S+ \(go\S+; \w+\)$`,
+	} {
+		c := newTestClient(t, http.NotFound, func(o *ClientOptions) { o.Telemetry.ApplicationID = application })
+		if got := c.userAgent(); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%q: user agent %q, want %s", application, got, want)
+		}
+	}
+	c := newTestClient(t, http.NotFound, func(o *ClientOptions) { o.Telemetry.Disabled = true })
+	if got := c.userAgent(); got != "" {
+		t.Errorf("user agent %q, want none", got)
 	}
 }

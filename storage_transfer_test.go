@@ -528,6 +528,10 @@ func TestTransferErrorReads(t *testing.T) {
 	}
 	err := &TransferError{Operation: `upload path "x"`, Failed: failed, FilesFailed: shownFiles + 7, Files: 40}
 	text := err.Error()
+	said := newTexts(t)
+	said.add("ten files", err)
+	said.add("three files", &TransferError{Operation: `upload path "x"`, Failed: failed[:3], FilesFailed: 3, Files: 40})
+	said.add("one file", &TransferError{Operation: `upload path "x"`, Failed: failed[:1], FilesFailed: 1, Files: 1})
 	if !strings.HasPrefix(text, `azmlbatch: upload path "x": `) || !strings.Contains(text, `; "f1": cause 1: `) || !strings.Contains(text, "; and 7 more") || strings.Contains(text, fmt.Sprintf("f%d", shownFiles)) {
 		t.Errorf("text: %s", text)
 	}
