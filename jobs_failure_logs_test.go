@@ -60,6 +60,26 @@ func TestCauseInLogs(t *testing.T) {
 			JobFailedError{Message: "ValueError: cracked", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
 		{"standard error that cannot be read", map[string]string{"logs/job_error.1.txt": call("process003", exception("SystemExit: 2")), "logs/user/stderr/0/process003.stderr.txt": "why"}, "logs/user/stderr/0/process003.stderr.txt",
 			JobFailedError{Message: "SystemExit: 2", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
+		{"an MLflow model that could read no file", map[string]string{"logs/job_error.1.txt": call("process003", exception("ValueError: No objects to concatenate")),
+			"logs/user/stdout/0/process001.stdout.txt": "Error processing input file: of another process\n",
+			"logs/user/stdout/0/process003.stdout.txt": "begin\nError processing input file: a.zip. not a picture\nError processing input file: b.zip\n"}, "",
+			JobFailedError{Message: "Error processing input file: a.zip. not a picture (ValueError: No objects to concatenate)", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
+		{"an MLflow model that says nothing", map[string]string{"logs/job_error.1.txt": call("process003", exception("ValueError: No objects to concatenate")),
+			"logs/user/stdout/0/process003.stdout.txt": "begin\n"}, "",
+			JobFailedError{Message: "ValueError: No objects to concatenate", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
+		{"an MLflow model without standard output", map[string]string{"logs/job_error.1.txt": call("process003", exception("ValueError: No objects to concatenate"))}, "",
+			JobFailedError{Message: "ValueError: No objects to concatenate", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
+		{"standard output of an MLflow model that cannot be read", map[string]string{"logs/job_error.1.txt": call("process003", exception("ValueError: No objects to concatenate")),
+			"logs/user/stdout/0/process003.stdout.txt": "Error processing input file: a.zip\n"}, "logs/user/stdout/0/process003.stdout.txt",
+			JobFailedError{Message: "ValueError: No objects to concatenate", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
+		{"an exit without standard error", map[string]string{"logs/job_error.1.txt": call("process003", exception("SystemExit"))}, "",
+			JobFailedError{Message: "SystemExit", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
+		{"an exit with an empty standard error", map[string]string{"logs/job_error.1.txt": call("process003", "the process ended by itself, returncode 3"),
+			"logs/user/stderr/0/process003.stderr.txt": ""}, "",
+			JobFailedError{Message: "the process ended by itself, returncode 3", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
+		{"an exit with blank lines on standard error", map[string]string{"logs/job_error.1.txt": call("process003", "the process ended by itself, returncode 3"),
+			"logs/user/stderr/0/process003.stderr.txt": "\n\n"}, "",
+			JobFailedError{Message: "the process ended by itself, returncode 3", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts()}, "logs/job_error.1.txt"},
 		{"standard error of an exit, above 8 KiB", map[string]string{"logs/job_error.1.txt": call("process003", "the process ended by itself, returncode 3"),
 			"logs/user/stderr/0/process003.stderr.txt": strings.Repeat("noise\n", 4000) + "why\n"}, "",
 			JobFailedError{Message: "the process ended by itself, returncode 3", MiniBatch: -1, Node: "0", Process: "process003", Counts: unknownCounts(),
@@ -118,6 +138,23 @@ func TestUnreadLogsAreFew(t *testing.T) {
 	_, err := c.Jobs().Wait(t.Context(), "job-1", nil)
 	if !errors.As(err, new(*JobFailedError)) || asked != maxUnread {
 		t.Errorf("%d logs were asked for, want %d; Wait = %v", asked, maxUnread, err)
+	}
+}
+
+// TestLogsThatAreReadForTheCause are at most fifty: a job has some for each of its processes.
+func TestLogsThatAreReadForTheCause(t *testing.T) {
+	for at, found := range map[int]bool{49: true, 50: false} {
+		s := newRunService(t)
+		s.status, s.logs = func(int) string { return "Failed" }, map[string]string{}
+		for i := range 60 {
+			s.logs[fmt.Sprintf("logs/job_error.%02d.txt", i)] = "x"
+		}
+		s.logs[fmt.Sprintf("logs/job_error.%02d.txt", at)] = "2026-02-28T11:11:55.5 The process003 on node 0 failed with error: " + tracebackHead + "\n  x\nValueError: cracked\n"
+		_, err := newTestClient(t, s.ServeHTTP).Jobs().Wait(t.Context(), "job-1", nil)
+		var failed *JobFailedError
+		if !errors.As(err, &failed) || (failed.Message == "ValueError: cracked") != found {
+			t.Errorf("the cause in log %d: %v, want it found: %t", at+1, err, found)
+		}
 	}
 }
 
