@@ -6,6 +6,9 @@
 // within each round, and a ratio is that of one round: the machine may be busy, the ratio counts. A row shows the median of
 // its rounds, with the range. On a busy machine, the ratio of the CPU time says more than that of the wall clock.
 //
+// The rows "floor" compare with a bare loop of GET and write, which is what the machine allows. The file system is a large part
+// of it: a row that differs much with TRANSFERBENCH_DIR=/dev/shm measures the disk.
+//
 // TRANSFERBENCH_ROUNDS is the number of rounds, 5 by default. TRANSFERBENCH_SCALE multiplies the sizes: 0.1 is enough to see
 // whether something is wrong, 1 is what the aims are for. TRANSFERBENCH_ROWS is a regular expression of the rows to run.
 // TRANSFERBENCH_DIR is where the files lie, the folder for temporary files by default. With TRANSFERBENCH_PROFILE each transfer

@@ -9,11 +9,13 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +30,7 @@ import (
 
 // work is one transfer by one client. It runs in a process of its own, so that its CPU and memory are its own.
 type work struct {
-	Client    string // "azblob" or "azmlbatch"
+	Client    string // "azblob", "bare" or "azmlbatch"
 	Download  bool
 	Dir       string // local folder
 	Server    string // host:port
@@ -56,9 +58,12 @@ func (w work) run() measured {
 	defer profile(w.Client)()
 	cpu, began := processCPU(), time.Now()
 	var err error
-	if w.Client == "azblob" {
+	switch w.Client {
+	case "azblob":
 		err = w.azblob(transport)
-	} else {
+	case "bare":
+		err = w.bare(transport)
+	default:
 		err = w.azmlbatch(transport)
 	}
 	m := measured{Wall: time.Since(began), CPU: processCPU() - cpu, Peak: peakMemory()}
@@ -142,10 +147,14 @@ func (w work) azmlbatch(transport http.RoundTripper) error {
 	return err
 }
 
+func (w work) azblobClient(transport http.RoundTripper) (*azblob.Client, error) {
+	return azblob.NewClient("https://"+account+".blob.core.windows.net", token{},
+		&azblob.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: transport}}})
+}
+
 // azblob does the work with azblob's own functions for files, and so many files at once as suit it best.
 func (w work) azblob(transport http.RoundTripper) error {
-	c, err := azblob.NewClient("https://"+account+".blob.core.windows.net", token{},
-		&azblob.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: transport}}})
+	c, err := w.azblobClient(transport)
 	if err != nil {
 		return err
 	}
@@ -177,22 +186,12 @@ func (w work) azblob(transport http.RoundTripper) error {
 }
 
 func (w work) azblobDownload(c *azblob.Client) error {
-	var names []string
-	for pages := c.NewListBlobsFlatPager(w.Container, &azblob.ListBlobsFlatOptions{Prefix: new(prefix + "/")}); pages.More(); {
-		page, err := pages.NextPage(context.Background())
-		if err != nil {
-			return err
-		}
-		for _, b := range page.Segment.BlobItems {
-			names = append(names, *b.Name)
-		}
+	blobs, err := w.list(c)
+	if err != nil {
+		return err
 	}
-	return w.each(names, func(name string) error {
-		local := filepath.Join(w.Dir, filepath.FromSlash(strings.TrimPrefix(name, prefix+"/")))
-		if err := os.MkdirAll(filepath.Dir(local), 0o750); err != nil {
-			return err
-		}
-		f, err := os.Create(local)
+	return w.each(slices.Collect(maps.Keys(blobs)), func(name string) error {
+		f, err := w.create(name)
 		if err != nil {
 			return err
 		}
@@ -202,6 +201,30 @@ func (w work) azblobDownload(c *azblob.Client) error {
 		}
 		return err
 	})
+}
+
+// list returns the sizes of the blobs by their names.
+func (w work) list(c *azblob.Client) (map[string]int64, error) {
+	blobs := map[string]int64{}
+	for pages := c.NewListBlobsFlatPager(w.Container, &azblob.ListBlobsFlatOptions{Prefix: new(prefix + "/")}); pages.More(); {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range page.Segment.BlobItems {
+			blobs[*b.Name] = *b.Properties.ContentLength
+		}
+	}
+	return blobs, nil
+}
+
+// create makes the file of a blob.
+func (w work) create(name string) (*os.File, error) {
+	local := filepath.Join(w.Dir, filepath.FromSlash(strings.TrimPrefix(name, prefix+"/")))
+	if err := os.MkdirAll(filepath.Dir(local), 0o750); err != nil {
+		return nil, err
+	}
+	return os.Create(local)
 }
 
 // each does something to so many files at once.
