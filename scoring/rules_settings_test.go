@@ -132,6 +132,7 @@ func seen(t *testing.T, change func(*Job)) []string {
 // TestRulesCleanEnvironment: of its caller, a script sees what every program needs and what the job
 // names.
 func TestRulesCleanEnvironment(t *testing.T) {
+	realPython() // before PATH is gone
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value) // which puts it back at the end
