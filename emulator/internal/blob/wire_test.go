@@ -71,6 +71,22 @@ func TestUploadExchange(t *testing.T) {
 	})
 }
 
+// TestBlockExchange: a block's answer has the MD5 only if the request had it, and its CRC64 always.
+func TestBlockExchange(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "", at(testTime))
+	for _, md5 := range []string{"", "XrY7u+Ae7tCTyyK7j1rNww=="} {
+		w := call(t, s, "PUT", testURL+"/blocks?comp=block&blockid=YQ==", "hello world", map[string]string{"Content-Md5": md5})
+		want := map[string]string{"Content-Length": "0", "Server": serverName, "X-Ms-Content-Crc64": "vo7q9sPVKY0=", "X-Ms-Request-Server-Encrypted": "true", "X-Ms-Version": "2026-02-06"}
+		if md5 != "" {
+			want["Content-Md5"] = md5
+		}
+		if diff := cmp.Diff(want, headers(w.Header())); diff != "" || w.Code != 201 || w.Body.Len() > 0 {
+			t.Errorf("a block with the MD5 %q = %d %q, headers (-want +got):\n%s", md5, w.Code, w.Body, diff)
+		}
+	}
+}
+
 func TestRangeExchange(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, "", at(testTime))

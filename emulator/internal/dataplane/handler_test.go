@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
@@ -156,26 +157,27 @@ func TestRefusalsAreEnvelopes(t *testing.T) {
 	for _, test := range []struct {
 		method, url, body string
 		status            int
+		message           string // that of what is not played when empty
 	}{
-		{http.MethodGet, host + "/nothing", "", http.StatusNotFound},
-		{http.MethodGet, host + "/history/v1.0" + workspace + "2/runs/j1", "", http.StatusNotFound},
-		{http.MethodGet, history + "/runs/none", "", http.StatusNotFound},
-		{http.MethodDelete, history + "/runs/j1", "", http.StatusNotFound},
-		{http.MethodPost, history + "/rundata", "{", http.StatusBadRequest},
-		{http.MethodPost, history + "/rundata", `{"runId": "none"}`, http.StatusNotFound},
-		{http.MethodPost, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", `{"values": ["azureml:none:1"]}`, http.StatusNotFound},
-		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/c1/full", `{"metricName": "none"}`, http.StatusNotFound},
-		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/c1/full", `[`, http.StatusBadRequest},
-		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/none/list", "{}", http.StatusNotFound},
-		{http.MethodGet, host + "/metric/v2.0" + workspace + "/runs/c1/list", "", http.StatusNotFound},
-		{http.MethodPost, host + "/discovery", "", http.StatusNotFound},
-		{http.MethodPost, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", `[`, http.StatusBadRequest},
-		{http.MethodGet, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", "", http.StatusNotFound},
-		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none", "", http.StatusNotFound},
-		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/deployments/none", "", http.StatusNotFound},
-		{http.MethodDelete, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none", "", http.StatusNotFound},
-		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/jobs", "", http.StatusNotFound},
-		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/jobs/j", "", http.StatusNotFound},
+		{http.MethodGet, host + "/nothing", "", http.StatusNotFound, ""},
+		{http.MethodGet, host + "/history/v1.0" + workspace + "2/runs/j1", "", http.StatusNotFound, "The workspace 'w12' was not found."},
+		{http.MethodGet, history + "/runs/none", "", http.StatusNotFound, "Run none was not found."},
+		{http.MethodDelete, history + "/runs/j1", "", http.StatusNotFound, ""},
+		{http.MethodPost, history + "/rundata", "{", http.StatusBadRequest, "The request body is not the JSON that is expected here."},
+		{http.MethodPost, history + "/rundata", `{"runId": "none"}`, http.StatusNotFound, "Run none was not found."},
+		{http.MethodPost, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", `{"values": ["azureml:none:1"]}`, http.StatusNotFound, "There is no data asset azureml:none:1."},
+		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/c1/full", `{"metricName": "none"}`, http.StatusNotFound, "Run c1 has no metric none."},
+		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/c1/full", `[`, http.StatusBadRequest, "The request body is not the JSON that is expected here."},
+		{http.MethodPost, host + "/metric/v2.0" + workspace + "/runs/none/list", "{}", http.StatusNotFound, "Run none was not found."},
+		{http.MethodGet, host + "/metric/v2.0" + workspace + "/runs/c1/list", "", http.StatusNotFound, ""},
+		{http.MethodPost, host + "/discovery", "", http.StatusNotFound, ""},
+		{http.MethodPost, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", `[`, http.StatusBadRequest, "The request body is not the JSON that is expected here."},
+		{http.MethodGet, host + "/data/v1.0" + workspace + "/dataversion/batchGetResolvedUris", "", http.StatusNotFound, ""},
+		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none", "", http.StatusNotFound, "The resource /batchEndpoints/none does not exist in the workspace."},
+		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/deployments/none", "", http.StatusNotFound, "The resource /batchEndpoints/none/deployments/none does not exist in the workspace."},
+		{http.MethodDelete, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none", "", http.StatusNotFound, ""},
+		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/jobs", "", http.StatusNotFound, "There is no endpoint with the name 'none' in the workspace."},
+		{http.MethodGet, host + "/mferp/managementfrontend" + workspace + "/batchEndpoints/none/jobs/j", "", http.StatusNotFound, "The job with the name 'j' does not exist."},
 	} {
 		answer := do(t, h, test.method, test.url, test.body, test.status)
 		fault, _ := answer["error"].(store.Document)
@@ -184,8 +186,9 @@ func TestRefusalsAreEnvelopes(t *testing.T) {
 				t.Errorf("%s: %s is missing", test.url, member)
 			}
 		}
-		if fault["code"] != "UserError" || fault["message"] == "" || len(fault) != 12 {
-			t.Errorf("%s: error = %v", test.url, fault)
+		want := cmp.Or(test.message, "The azmlbatch emulator does not play "+test.method+" "+strings.TrimPrefix(test.url, host)+".")
+		if fault["code"] != "UserError" || fault["message"] != want || len(fault) != 12 {
+			t.Errorf("%s %s: error = %v, want the message %q", test.method, test.url, fault, want)
 		}
 	}
 }
@@ -204,14 +207,14 @@ func TestRunHistory(t *testing.T) {
 	if len(value) != 1 || len(children) != 1 || value[0].(store.Document)["runId"] != "c1" {
 		t.Errorf("children = %v", children)
 	}
-	if got := do(t, h, http.MethodGet, base+"/runs/c1/children", "", http.StatusOK)["value"]; !cmp.Equal(got, []any{}) {
+	if got := do(t, h, http.MethodGet, base+"/runs/c1/children", "", http.StatusOK)["value"]; !gocmp.Equal(got, []any{}) {
 		t.Errorf("children of a step = %v, want an empty list", got)
 	}
 	data := do(t, h, http.MethodPost, base+"/rundata", `{"runId": "c1", "selectRunMetadata": true, "selectRunDefinition": true, "selectJobSpecification": true}`, http.StatusOK)
 	want := store.Document{"score": store.Document{
 		"assetId": "azureml://locations/eastus/workspaces/0f/data/azureml_c1_output_data_score/versions/1", "type": "UriFolder",
 	}}
-	if diff := cmp.Diff(want, data["runMetadata"].(store.Document)["outputs"]); diff != "" {
+	if diff := gocmp.Diff(want, data["runMetadata"].(store.Document)["outputs"]); diff != "" {
 		t.Errorf("runMetadata.outputs (-want +got):\n%s", diff)
 	}
 	if _, ok := data["jobSpecification"]; !ok || len(data) != 4 {
@@ -227,11 +230,30 @@ func TestRunDetailsHaveLogURLs(t *testing.T) {
 		"logs/a b.txt":            start + "logs/a%20b.txt?sp=r&se=04-04&sig=kilnazureml",
 		"user_logs/std_log_0.txt": start + "user_logs/std_log_0.txt?sp=r&se=04-04&sig=kilnazureml",
 	}
-	if diff := cmp.Diff(want, got["logFiles"]); diff != "" {
+	if diff := gocmp.Diff(want, got["logFiles"]); diff != "" {
 		t.Errorf("logFiles (-want +got):\n%s", diff)
 	}
 	if got["runId"] != "c1" || got["createdTimeUtc"] != "2031-01-02T03:00:00+00:00" {
 		t.Errorf("details = %v", got)
+	}
+}
+
+// TestRunDetailsHaveTheMembersOfTheRun: those that the client for run history in azure-ai-ml reads,
+// and four of their own.
+func TestRunDetailsHaveTheMembersOfTheRun(t *testing.T) {
+	h, _ := newHandler(t)
+	shared := strings.Fields(`compute computeDuration computeRequest createdBy currentAttemptId currentComputeTime dataContainerId duration effectiveStartTimeUtc
+		endTimeUtc error experimentId inputDatasets inputs lastModifiedBy lastModifiedUtc lastStartTimeUtc outputDatasets parameters parentRunId parentRunUuid
+		properties revision rootRunId rootRunUuid runDefinition runId runNumber runTypeV2 runUuid services settings startTimeUtc status statusRevision tags target
+		userId warnings`)
+	run := do(t, h, http.MethodGet, host+"/history/v1.0"+workspace+"/runs/c1", "", http.StatusOK)
+	got := do(t, h, http.MethodGet, host+"/history/v1.0"+workspace+"/runs/c1/details", "", http.StatusOK)
+	want := store.Document{"createdTimeUtc": run["createdUtc"], "jobCost": nil, "logFiles": got["logFiles"], "outputs": got["outputs"]}
+	for _, member := range shared {
+		want[member] = run[member]
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("details (-want +got):\n%s", diff)
 	}
 }
 
@@ -243,7 +265,7 @@ func TestResolvedURIs(t *testing.T) {
 		"uri":  "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/azureml/c1/score/",
 		"type": "UriFolder", "legacyDatasetType": nil,
 	}}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("resolved URIs (-want +got):\n%s", diff)
 	}
 }
@@ -256,7 +278,7 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("metrics = %v", list)
 	}
 	full, _ := do(t, h, http.MethodPost, base+"/full", `{"metricName": "Failed Items"}`, http.StatusOK)["value"].([]any)
-	if diff := cmp.Diff(store.Document{"Failed Items": 2.0}, full[0].(store.Document)["data"]); diff != "" {
+	if diff := gocmp.Diff(store.Document{"Failed Items": 2.0}, full[0].(store.Document)["data"]); diff != "" {
 		t.Errorf("value of a metric (-want +got):\n%s", diff)
 	}
 	run := do(t, h, http.MethodGet, host+"/mlflow/v1.0"+workspace+"/api/2.0/mlflow/runs/get?run_id=c1", "", http.StatusOK)["run"].(store.Document)
@@ -264,7 +286,7 @@ func TestMetrics(t *testing.T) {
 		store.Document{"key": "Failed Items", "value": 2.0, "timestamp": 1925089202000.0, "step": 0.0},
 		store.Document{"key": "Total Mini Batches", "value": 5.0, "timestamp": 1925089202000.0, "step": 0.0},
 	}
-	if diff := cmp.Diff(want, run["data"].(store.Document)["metrics"]); diff != "" {
+	if diff := gocmp.Diff(want, run["data"].(store.Document)["metrics"]); diff != "" {
 		t.Errorf("MLflow metrics (-want +got):\n%s", diff)
 	}
 	if info := run["info"].(store.Document); info["status"] != "FINISHED" || info["start_time"] != 1925089201000.0 || info["end_time"] != nil {
@@ -297,10 +319,10 @@ func TestChangeRun(t *testing.T) {
 				put(t, s, map[string]store.Document{workspace + "/jobs/j1": {"name": "j1", "properties": before}})
 			}
 			answer := do(t, h, http.MethodPatch, base+path, patch, http.StatusOK)
-			if diff := cmp.Diff(wantMembers, members(answer)); diff != "" {
+			if diff := gocmp.Diff(wantMembers, members(answer)); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(wantMembers, members(do(t, h, http.MethodGet, base+path, "", http.StatusOK))); diff != "" {
+			if diff := gocmp.Diff(wantMembers, members(do(t, h, http.MethodGet, base+path, "", http.StatusOK))); diff != "" {
 				t.Errorf("run (-want +got):\n%s", diff)
 			}
 			do(t, h, http.MethodPatch, base+path, `{"hidden": false}`, http.StatusOK)
@@ -315,7 +337,7 @@ func TestChangeRun(t *testing.T) {
 	job, _ := s.Get(workspace + "/jobs/j1")
 	want := store.Document{"isArchived": true, "displayName": "new", "description": "words",
 		"tags": store.Document{"b": "2"}, "properties": store.Document{"q": "3"}}
-	if diff := cmp.Diff(want, job["properties"]); diff != "" {
+	if diff := gocmp.Diff(want, job["properties"]); diff != "" {
 		t.Errorf("job in ARM's form (-want +got):\n%s", diff)
 	}
 	do(t, h, http.MethodPatch, base+"/runs/none", patch, http.StatusNotFound)
@@ -327,7 +349,7 @@ func TestServiceInstances(t *testing.T) {
 	h, _ := newHandler(t)
 	base := host + "/history/v1.0" + workspace
 	got := do(t, h, http.MethodGet, base+"/runs/j1/serviceinstances/0", "", http.StatusOK)
-	if diff := cmp.Diff(store.Document{"instances": store.Document{}}, got); diff != "" {
+	if diff := gocmp.Diff(store.Document{"instances": store.Document{}}, got); diff != "" {
 		t.Errorf("service instances (-want +got):\n%s", diff)
 	}
 	do(t, h, http.MethodGet, base+"/runs/none/serviceinstances/0", "", http.StatusNotFound)
@@ -346,7 +368,7 @@ func TestMLflowWords(t *testing.T) {
 				t.Errorf("%s is %v, want %s", status, got, want)
 			}
 			tags := []any{store.Document{"key": "a", "value": "1"}, store.Document{"key": "b", "value": "2"}}
-			if diff := cmp.Diff(any(tags), run["data"].(store.Document)["tags"]); diff != "" {
+			if diff := gocmp.Diff(any(tags), run["data"].(store.Document)["tags"]); diff != "" {
 				t.Errorf("tags (-want +got):\n%s", diff)
 			}
 		}
@@ -375,7 +397,7 @@ func TestWhatCannotBeServed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, _ := newHandler(t, func(o *Options) { o.Logs = broken })
 			answer := do(t, h, http.MethodGet, run+"/details", "", http.StatusInternalServerError)
-			if fault := answer["error"].(store.Document); fault["code"] != "ServiceError" || strings.Contains(fmt.Sprint(fault["message"]), "no ") {
+			if fault := answer["error"].(store.Document); fault["code"] != "ServiceError" || fault["message"] != "The logs of the run cannot be listed." {
 				t.Errorf("error = %v", fault)
 			}
 		})
@@ -384,7 +406,10 @@ func TestWhatCannotBeServed(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	do(t, h, http.MethodPatch, run, `{"hidden": true}`, http.StatusInternalServerError)
+	answer := do(t, h, http.MethodPatch, run, `{"hidden": true}`, http.StatusInternalServerError)
+	if fault := answer["error"].(store.Document); fault["code"] != "ServiceError" || fault["message"] != "The run cannot be changed." {
+		t.Errorf("error = %v", fault)
+	}
 	for name, o := range map[string]Options{"nothing": {}, "no token check": {Store: s, Logs: logs{}}, "no logs": {Store: s, Verify: h.verify}} {
 		if _, err := New(o); err == nil {
 			t.Errorf("New with %s made a handler", name)
@@ -398,7 +423,7 @@ func TestRunsWithoutLogsOrOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := do(t, h, http.MethodGet, host+"/history/v1.0"+workspace+"/runs/j1/details", "", http.StatusOK)
-	if diff := cmp.Diff(any(store.Document{}), got["logFiles"]); diff != "" || got["outputs"] != nil {
+	if diff := gocmp.Diff(any(store.Document{}), got["logFiles"]); diff != "" || got["outputs"] != nil {
 		t.Errorf("logFiles = %v, outputs = %v", got["logFiles"], got["outputs"])
 	}
 	data := do(t, h, http.MethodPost, host+"/history/v1.0"+workspace+"/rundata", `{"runId": "j1"}`, http.StatusOK)
@@ -409,7 +434,7 @@ func TestRunsWithoutLogsOrOutputs(t *testing.T) {
 	}
 	put(t, s, map[string]store.Document{"rundefinition:" + workspace + "/j1": {"script": "a.py"}})
 	data = do(t, h, http.MethodPost, host+"/history/v1.0"+workspace+"/rundata", `{"runId": "j1", "selectRunDefinition": true}`, http.StatusOK)
-	if diff := cmp.Diff(any(store.Document{"script": "a.py"}), data["runDefinition"]); diff != "" {
+	if diff := gocmp.Diff(any(store.Document{"script": "a.py"}), data["runDefinition"]); diff != "" {
 		t.Errorf("runDefinition (-want +got):\n%s", diff)
 	}
 }
