@@ -289,6 +289,56 @@ func TestOpenIDConfiguration(t *testing.T) {
 	}
 }
 
+// TestOpenIDConfigurationIsWhole compares every member, for both versions.
+func TestOpenIDConfigurationIsWhole(t *testing.T) {
+	t.Parallel()
+	const host = "https://login.microsoftonline.com/" + tenant
+	list := func(values ...any) []any { return values }
+	for version, issuer := range map[string]string{"": "https://sts.windows.net/" + tenant + "/", "/v2.0": host + "/v2.0"} {
+		s, _ := newService(t, nil)
+		resp, got := ask(t, s, host+version+"/.well-known/openid-configuration", nil, nil)
+		want := map[string]any{
+			"issuer": issuer, "jwks_uri": host + "/discovery" + version + "/keys", "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo", "kerberos_endpoint": host + "/kerberos",
+			"token_endpoint": host + "/oauth2" + version + "/token", "authorization_endpoint": host + "/oauth2" + version + "/authorize",
+			"device_authorization_endpoint": host + "/oauth2" + version + "/devicecode", "end_session_endpoint": host + "/oauth2" + version + "/logout",
+			"token_endpoint_auth_methods_supported": list("client_secret_post", "private_key_jwt", "client_secret_basic"), "subject_types_supported": list("pairwise"),
+			"response_modes_supported": list("query", "fragment", "form_post"), "response_types_supported": list("code", "id_token", "code id_token", "id_token token"),
+			"id_token_signing_alg_values_supported": list("RS256"), "scopes_supported": list("openid", "profile", "email", "offline_access"),
+			"claims_supported":                list("sub", "iss", "aud", "exp", "iat", "nbf", "tid", "ver"),
+			"request_uri_parameter_supported": false, "http_logout_supported": true, "frontchannel_logout_supported": true, "tenant_region_scope": nil,
+			"cloud_instance_name": "microsoftonline.com", "cloud_graph_host_name": "graph.windows.net", "msgraph_host": "graph.microsoft.com", "rbac_url": "https://pas.windows.net",
+		}
+		if diff := cmp.Diff(want, got); diff != "" || resp.Header.Get("Cache-Control") != "max-age=86400, private" {
+			t.Errorf("version %q: Cache-Control %q, document (-want +got)\n%s", version, resp.Header.Get("Cache-Control"), diff)
+		}
+	}
+}
+
+// TestTextsOfRefusals pins status, OAuth code, number and text of each refusal.
+func TestTextsOfRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		refusal *aadsts
+		want    aadsts
+	}{
+		{errSecret("app"), aadsts{401, "invalid_client", 7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app 'app'."}},
+		{errNoCredential(), aadsts{401, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}},
+		{errAssertion(700027, "why"), aadsts{401, "invalid_client", 700027, "why"}},
+		{errApp("app", "dir"), aadsts{400, "unauthorized_client", 700016, "Application with identifier 'app' was not found in the directory 'dir'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."}},
+		{errTenant("code", "dir"), aadsts{400, "code", 90002, "Tenant 'dir' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."}},
+		{errNoTenant(), aadsts{400, "invalid_request", 50059, "No tenant-identifying information found in either the request or implied by any provided credentials."}},
+		{errResource("res", "dir"), aadsts{400, "invalid_resource", 500011, "The resource principal named res was not found in the tenant named dir. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant."}},
+		{errScopeSuffix("s"), aadsts{400, "invalid_scope", 1002012, "The provided value for scope s is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."}},
+		{errScope("s"), aadsts{400, "invalid_scope", 70011, "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope s is not valid."}},
+		{errField("f"), aadsts{400, "invalid_request", 900144, "The request body must contain the following parameter: 'f'."}},
+		{errGrant("g"), aadsts{400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type 'g'."}},
+		{errInstance(), aadsts{400, "invalid_instance", 50049, "Unknown or invalid instance."}},
+	} {
+		if diff := cmp.Diff(tt.want, *tt.refusal, cmp.AllowUnexported(aadsts{})); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestInstanceDiscovery(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t, nil)
