@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/azmlbatch/azmlbatch/internal/scratch"
 	"github.com/azmlbatch/azmlbatch/scoring"
 )
 
@@ -132,8 +132,11 @@ func (s *score) run(ctx context.Context) (err error) {
 	// the middle of a job. Python ignores the signal anyway.
 	signal.Ignore(syscall.SIGPIPE)
 	job := s.job()
+	var temporary *scratch.Dir // for the logs
 	if job.Logs == "" {
-		job.Logs, err = os.MkdirTemp("", "azmlbatch-logs-")
+		if temporary, err = scratch.New("", "azmlbatch-logs-", nil); err == nil {
+			job.Logs = temporary.Path
+		}
 	} else {
 		job.Logs, err = filepath.Abs(job.Logs)
 	}
@@ -148,12 +151,14 @@ func (s *score) run(ctx context.Context) (err error) {
 	job.OnProgress = progress.show
 	result, err := scoring.Run(ctx, job)
 	progress.end()
-	if invalid := asInvalidJob(err); invalid != nil {
-		return errors.Join(usagef("--%s %s", flagName(invalid.Field), invalid.Reason), s.dropLogs(job.Logs))
-	}
-	if s.logs == "" && !worthKeeping(result, err) {
-		err = errors.Join(err, s.dropLogs(job.Logs))
+	if temporary != nil && worthKeeping(result, err) {
+		err = errors.Join(err, temporary.Keep())
+	} else if temporary != nil {
+		err = errors.Join(err, temporary.Remove())
 		job.Logs = ""
+	}
+	if invalid := asInvalidJob(err); invalid != nil {
+		return usagef("--%s %s", flagName(invalid.Field), invalid.Reason)
 	}
 	return s.tell(result, job.Logs, err)
 }
@@ -162,14 +167,6 @@ func (s *score) run(ctx context.Context) (err error) {
 // not get as far as its first file do not.
 func worthKeeping(result scoring.Result, err error) bool {
 	return result.Items.Total > 0 && (err != nil || result.ScriptErrors > 0 || result.Items.Failed > 0)
-}
-
-// dropLogs removes the temporary folder of logs that are not needed.
-func (s *score) dropLogs(dir string) error {
-	if s.logs != "" {
-		return nil
-	}
-	return os.RemoveAll(dir)
 }
 
 func asInvalidJob(err error) *scoring.InvalidJobError {

@@ -65,3 +65,37 @@ func checkInterrupted(t *testing.T, end syscall.Signal, script string) {
 		t.Errorf("log of standard output %q, %v", printed, err)
 	}
 }
+
+// TestScoreKilled: nobody was told the place of the logs of a command that is killed. The next one
+// removes them, and its own where they are not needed.
+func TestScoreKilled(t *testing.T) {
+	dir, args := scoreFiles(t, "import os\ndef run(mini_batch):\n    if 'STARTED' in os.environ:\n        open(os.environ['STARTED'], 'w').close()\n"+
+		"        os.mkfifo('never')\n        open('never').read()\n    return mini_batch\n")
+	started := filepath.Join(dir, "started")
+	fifo(t, started)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, append(args, "--env", "STARTED="+started)...)
+	cmd.Env = append(os.Environ(), "AZMLBATCH_TEST_MAIN=1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadFile(started); err != nil { // waits for run to begin
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	if left := temporary(t, dir); len(left) == 0 {
+		t.Error("a killed command left nothing, so this test shows nothing")
+	}
+	if code, out, stderr := runCommand(args...); code != 0 {
+		t.Errorf("exit code %d\n%s%s", code, out, stderr)
+	}
+	if left := temporary(t, dir); len(left) != 0 {
+		t.Errorf("left behind: %s", left)
+	}
+}

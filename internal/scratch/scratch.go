@@ -62,6 +62,16 @@ func (d *Dir) Remove() error {
 	return err
 }
 
+// Keep leaves the folder to the user: nobody removes it any more.
+func (d *Dir) Keep() error {
+	err := os.Remove(d.lock.Name()) // under the lock, as above
+	d.lock.Close()
+	if err != nil {
+		err = os.Remove(d.lock.Name())
+	}
+	return err
+}
+
 // RemoveAbandoned removes the folders that killed processes left; the arguments are those of [New].
 // What cannot be removed stays: it may belong to another user.
 func RemoveAbandoned(dir, prefix string, before func(path string)) {

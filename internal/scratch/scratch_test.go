@@ -157,3 +157,19 @@ func TestFolderThatCannotBeMade(t *testing.T) {
 		t.Error("New succeeded")
 	}
 }
+
+func TestKeptFolderIsNeverRemoved(t *testing.T) {
+	dir := t.TempDir()
+	d, err := New(dir, "kiln-", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(d.Path, "file"))
+	if err := d.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	RemoveAbandoned(dir, "kiln-", func(path string) { t.Errorf("%s was taken for abandoned", path) })
+	if diff := cmp.Diff([]string{"file"}, list(t, d.Path)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
