@@ -255,8 +255,11 @@ func checkPlace(op operation, argument, uri, upload string) error {
 	if uri == "" {
 		return bad("is empty")
 	}
-	if r, err := ParseReference("", uri); err != nil || r.Form == ReferenceFormLocal {
+	switch r, err := ParseReference("", uri); {
+	case err != nil || r.Form == ReferenceFormLocal:
 		return bad(fmt.Sprintf("%q is a local path", redact(clip(uri))))
+	case r.Form == ReferenceFormNamed && !strings.Contains(uri, "/"): // the service resolves no short form
+		return bad(fmt.Sprintf("%q names an asset and not a place", redact(clip(uri))))
 	}
 	return nil
 }

@@ -162,6 +162,14 @@ func TestAssetMistakesAreFoundBeforeSending(t *testing.T) {
 			_, err := c.Codes().CreateOrUpdate(t.Context(), "a", Code{CodeURI: "./code"}, nil)
 			return err
 		}},
+		{"a short name for a place", "Data.DataURI", func(c *Client) error {
+			_, err := c.Data().CreateOrUpdate(t.Context(), "a", Data{DataURI: "azureml:b:1"}, nil)
+			return err
+		}},
+		{"a short name of a model for a place", "Model.ModelURI", func(c *Client) error {
+			_, err := c.Models().CreateOrUpdate(t.Context(), "a", Model{ModelURI: "b:1"}, nil)
+			return err
+		}},
 		{"no data", "Data.DataURI", func(c *Client) error {
 			_, err := c.Data().CreateOrUpdate(t.Context(), "a", Data{}, nil)
 			return err

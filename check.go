@@ -118,6 +118,8 @@ func (d *Deployment) references() []heldReference {
 			p.ReferenceType, p.ComponentID = cmp.Or(p.ReferenceType, "Id"), id
 			d.Configuration = p
 		})
+		// The CLI's examples have a bare name there, and it goes out as it is. Not evidenced: other forms.
+		hold(`Configuration.Settings["default_compute"]`, ReferenceKindCompute, p.Settings["default_compute"], func(string) {})
 	}
 	return held
 }

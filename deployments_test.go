@@ -211,6 +211,9 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 		{"local model", func(d *Deployment) { d.Model = ModelByID{AssetID: "./model"} }, "Deployment.Model"},
 		{"model without version", func(d *Deployment) { d.Model = ModelByID{AssetID: "azureml:glaze"} }, "Deployment.Model"},
 		{"model and component", func(d *Deployment) { d.Configuration = PipelineComponentDeployment{} }, "Deployment.Model"},
+		{"default compute with a version", func(d *Deployment) {
+			d.Model, d.Configuration = nil, PipelineComponentDeployment{ComponentID: "azureml:c:1", Settings: map[string]string{"default_compute": "azureml:raku:1"}}
+		}, `Deployment.Configuration.Settings["default_compute"]`},
 		{"no script", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"script above", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "a/../../score.py" }, "Deployment.CodeConfiguration.ScoringScript"},
 		{"absolute script", func(d *Deployment) { d.CodeConfiguration.ScoringScript = "/score.py" }, "Deployment.CodeConfiguration.ScoringScript"},

@@ -369,6 +369,14 @@ func TestInvokeManyTellsFoundFromStarted(t *testing.T) {
 	if len(s.jobs) != 4 || !strings.Contains(s.jobs[3].place, "/sour.3/") {
 		t.Errorf("%d jobs, want 4 and the last at the second derived key", len(s.jobs))
 	}
+	at := func(folder string) int {
+		return slices.IndexFunc(s.jobs, func(j *manyJob) bool { return strings.Contains(j.place, folder) })
+	}
+	s.jobs[at("/good/")].status = "Canceled"
+	check("a run of what was canceled", &InvokeManyOptions{RerunFailed: true}, nil, 2)
+	if at("/good.2/") < 0 {
+		t.Error("no job at a key derived of the canceled one")
+	}
 }
 
 // TestInvokeManyTellsWhatWasNotStarted with the cause, and counts the jobs that it names.
