@@ -48,7 +48,7 @@ const markFile = "mark"
 // is left of their processes.
 func newJobDirs(mark string) (jobDirs, error) {
 	dir, err := scratch.New("", "azmlbatch-score-", func(abandoned string) {
-		if mark, err := os.ReadFile(filepath.Join(abandoned, markFile)); err == nil && len(mark) > 0 {
+		if mark, err := os.ReadFile(filepath.Join(abandoned, markFile)); err == nil {
 			endMarked(string(mark) + ".")
 		}
 	})

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // failing is a backend on which one method fails.
@@ -239,5 +242,39 @@ func TestLoadFinishesWhatACrashLeft(t *testing.T) {
 	}
 	if _, err := os.Stat(half); err != nil {
 		t.Errorf("what is not a container was touched: %v", err)
+	}
+}
+
+// TestDeletedContainerLeavesNoFiles: nothing of it stays on disk, under whatever name.
+func TestDeletedContainerLeavesNoFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newTestService(t, dir)
+	put(t, s, "there", "clay")
+	files := func() (names []string) {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() || strings.Contains(path, deletedPrefix) {
+				names = append(names, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	before := files()
+	if err := s.CreateContainer(testAccount, "second"); err != nil {
+		t.Fatal(err)
+	}
+	call(t, s, "PUT", strings.Replace(testURL, testContainer, "second", 1)+"/pot", "clay", map[string]string{"X-Ms-Blob-Type": "BlockBlob"})
+	if len(files()) <= len(before) {
+		t.Fatalf("the second container has no files: %v", files())
+	}
+	if w := call(t, s, "DELETE", strings.Replace(testURL, testContainer, "second", 1)+"?restype=container", "", nil); w.Code != http.StatusAccepted {
+		t.Fatalf("delete = %d %s", w.Code, w.Body)
+	}
+	if diff := cmp.Diff(before, files()); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
