@@ -24,6 +24,9 @@ type logTree struct {
 	// overviewName is the name of the overview log. Empty means one that changes every day.
 	overviewName string
 
+	// printedOnly leaves out all logs but what processes print: nobody could read them.
+	printedOnly bool
+
 	mu    sync.Mutex
 	files map[string]*os.File
 	err   error // the first one; a log that is not complete must not pass for one that is
@@ -89,6 +92,9 @@ func (l *logTree) path(name string) (string, error) {
 
 // write appends text to a log.
 func (l *logTree) write(name, text string) {
+	if l.printedOnly {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	file := l.files[name]

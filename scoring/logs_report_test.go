@@ -113,6 +113,25 @@ func TestLogsThatCannotBeKept(t *testing.T) {
 	}
 }
 
+// TestLogsThatNobodyReads: without Job.Logs no log is written but what processes print.
+func TestLogsThatNobodyReads(t *testing.T) {
+	dir := t.TempDir()
+	logs, err := (&settings{now: time.Now}).newLogs(jobDirs{root: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs.start()
+	logs.reportTry(try{})
+	logs.scriptError(&ScriptError{})
+	logs.end("")
+	if err := logs.close(); err != nil {
+		t.Error(err)
+	}
+	if written, err := os.ReadDir(dir); err != nil || len(written) > 0 {
+		t.Errorf("written: %v, %v", written, err)
+	}
+}
+
 // TestLogsOfProcessesThatCannotBeMade: without its own logs no process is started.
 func TestLogsOfProcessesThatCannotBeMade(t *testing.T) {
 	for _, folder := range []string{"logs/user/stdout", "logs/user/stderr"} {

@@ -93,11 +93,7 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 			err = fmt.Errorf("scoring: %w", removeErr)
 		}
 	}()
-	dir := s.Logs
-	if dir == "" {
-		dir = filepath.Join(dirs.root, "logs")
-	}
-	logs, err := newLogTree(dir, s.now)
+	logs, err := s.newLogs(dirs)
 	if err != nil {
 		return Result{Status: StatusFailed}, err
 	}
@@ -112,6 +108,15 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 		err = logErr
 	}
 	return result, err
+}
+
+// newLogs returns the logs of a job. Without [Job.Logs] they are what its processes print, for errors
+// and for [Job.Echo].
+func (s *settings) newLogs(dirs jobDirs) (*logTree, error) {
+	if s.Logs == "" {
+		return &logTree{dir: filepath.Join(dirs.root, "logs"), now: s.now, printedOnly: true}, nil
+	}
+	return newLogTree(s.Logs, s.now)
 }
 
 // score runs the job, up to and including the output file.
