@@ -147,8 +147,11 @@ type causeFinder struct {
 // find fills in the cause. If a log cannot be read, the others still are.
 func (f *causeFinder) find(ctx context.Context) error {
 	unread := []error{f.readReport(ctx), f.readResult(ctx)}
-	if reasonIsCause.MatchString(f.failed.Message) {
+	switch message := f.failed.Message; {
+	case reasonIsCause.MatchString(message):
 		return errors.Join(unread...)
+	case imageBuildFailed.MatchString(message):
+		return errors.Join(append(unread, f.addBuildError(ctx))...)
 	}
 	f.report.latest = strings.Contains(f.failed.Message, "Exception: Run failed.")
 	call, err := f.findCall(ctx)
@@ -358,7 +361,10 @@ func readText(r io.Reader) (string, error) {
 // hints are causes that users of batch endpoints meet, with what helped them. The command shows them
 // as they are, so they name no fields of Go.
 var hints = []struct{ text, hint string }{
-	{"No succeeded mini batch item returned from run()", "every file failed or run returned nothing: return one element per file, and read the traceback, or logs/user/error"},
+	{"mage build failed", "correct the environment's image, conda file or requirements; the log has all that the build said"},
+	{"the folder has no files", "check the URI of the input: the folder has no file directly in it"},
+	{"The specified blob does not exist.)", "check the URI of the input: there is no such file"},
+	{"succeeded mini batch item returned from run()", "every file failed or run returned nothing: return one element per file, and read the traceback, or logs/user/error"},
 	{"should return a list or a pandas DataFrame", "run must return a list or a pandas DataFrame, not None, text, dict, array or a generator"},
 	{"Can't mount Dataset", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},
 	{"Dataset initialization failed", "the input has no file directly in it, or the cluster's identity cannot read it: check the URI, and give it Storage Blob Data Reader"},

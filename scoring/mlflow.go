@@ -54,6 +54,9 @@ func (s *settings) checkScriptless() error {
 	if err != nil {
 		return invalid("Model", "must be a readable MLflow model, but %v", err)
 	}
+	if len(names) == 0 {
+		return invalid("Model", "must have the flavor %s to be scored without a script, but its file MLmodel has no flavors; log the model again with MLflow, or give a scoring script", pythonFunction)
+	}
 	if !slices.Contains(names, pythonFunction) {
 		return invalid("Model", "must have the flavor %s to be scored without a script, but has %s; "+
 			"give a scoring script that loads one of them", pythonFunction, strings.Join(names, ", "))

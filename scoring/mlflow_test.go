@@ -30,6 +30,7 @@ func TestWithoutAScriptOnlyMLflowModelsAreScored(t *testing.T) {
 		{"another model", anMLModel, func(j *Job) { j.Model = filepath.Join(j.Model, "weights.txt") }, "Script", "must name the scoring script; only an MLflow model, which is a folder with a file MLmodel, is scored without one"},
 		{"a code folder", anMLModel, func(j *Job) { j.Code = j.Input }, "Script", "must name the scoring script in the code folder"},
 		{"no python_function", "flavors:\n  sklearn: {}\n  keras: {}\n", nil, "Model", "must have the flavor python_function to be scored without a script, but has keras, sklearn; give a scoring script that loads one of them"},
+		{"no flavors", "flavors: {}", nil, "Model", "must have the flavor python_function to be scored without a script, but its file MLmodel has no flavors; log the model again with MLflow, or give a scoring script"},
 		{"no YAML", "flavors: [", nil, "Model", "must be a readable MLflow model, but its file MLmodel cannot be read: "},
 	}
 	for _, tt := range tests {
