@@ -142,6 +142,9 @@ func (l *logTree) result(text string) {
 
 // system adds a line to a system log: time, level, process, thread and text.
 func (l *logTree) system(name, level string, pid, thread int, format string, values ...any) {
+	if l.printedOnly {
+		return // here too, because formatting takes longer than all else that the engine does
+	}
 	stamp := strings.Replace(l.now().UTC().Format("2006-01-02 15:04:05.000"), ".", ",", 1)
 	l.write(name, fmt.Sprintf("%s|%s|%d|%d|%s\n", stamp, level, pid, thread, fmt.Sprintf(format, values...)))
 }

@@ -42,6 +42,9 @@ type try struct {
 }
 
 func (l *logTree) reportTry(t try) {
+	if l.printedOnly {
+		return
+	}
 	status, category, message := statusDone, "", ""
 	if t.err != nil {
 		status, category = t.err.category(), "USER_ERROR"
