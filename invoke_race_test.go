@@ -298,6 +298,45 @@ func TestCallersOfOneKeyInSeveralProcesses(t *testing.T) {
 	}
 }
 
+// TestRerunInSeveralProcesses of a key whose job has failed starts one job more, at the derived key.
+func TestRerunInSeveralProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newRaceService(1)
+		s.late = 20 * time.Second
+		if _, err := s.process(t).Endpoints().Invoke(t.Context(), "digits", raceInvocation()); err != nil {
+			t.Fatal(err)
+		}
+		s.jobs[0].Status = JobStatusFailed
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		started := 0
+		for range 6 {
+			p := s.process(t)
+			all.Go(func() {
+				target, err := p.Endpoints().target(t.Context(), operation{"invoke", "endpoint", "digits"}, "digits", "")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				target.rerun = true
+				job, err := target.invoke(t.Context(), raceInvocation())
+				if err != nil || job.Name != "batchjob-1" {
+					t.Errorf("invoke = %q, %v", job.Name, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if !job.found {
+					started++
+				}
+			})
+		}
+		all.Wait()
+		if s.posts != 2 || started != 1 {
+			t.Errorf("%d posts and %d started jobs, want 2 and 1", s.posts, started)
+		}
+	})
+}
+
 // TestHolderThatIsKilled at each of its requests, before and after their effect, leaves the key to the next.
 func TestHolderThatIsKilled(t *testing.T) {
 	for step := 1; step <= 12; step++ {
