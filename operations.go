@@ -21,7 +21,6 @@ import (
 type operationHandler[T any] struct {
 	client   *Client
 	state    resumeToken
-	result   *T   // the first answer, when it was final already
 	wordless bool // only the HTTP status said that it succeeded
 }
 

@@ -421,8 +421,12 @@ func TestOutputInTheRootOfADatastore(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "night.csv")); err != nil {
 		t.Error(err)
 	}
-	for range azmlbatch.Rows[string](s.ctx, s.client, job.Name, &azmlbatch.RowsOptions{Partial: true}) {
-		return
+	rows := 0
+	for _, err := range azmlbatch.Rows[string](s.ctx, s.client, job.Name, &azmlbatch.RowsOptions{Partial: true}) {
+		s.must(err)
+		rows++
 	}
-	t.Error("no rows")
+	if rows != 1 {
+		t.Errorf("%d rows, want 1", rows)
+	}
 }
