@@ -59,8 +59,11 @@ func (s *blobStore) guarded(body transfer.Body, write func(guard http.Header) er
 	}
 	if !s.noCRC.Load() {
 		guard["X-Ms-Content-Crc64"] = []string{base64.StdEncoding.EncodeToString(binary.LittleEndian.AppendUint64(nil, body.CRC))}
-		if err := write(guard); !s.knowsNoCRC(err) || !body.Again() {
+		switch err := write(guard); {
+		case !s.knowsNoCRC(err):
 			return err
+		case !body.Again():
+			return &transfer.Failure{Err: err, Retry: true} // the transfer opens the file again
 		}
 		delete(guard, "X-Ms-Content-Crc64")
 	}
