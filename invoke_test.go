@@ -447,3 +447,14 @@ func TestSearchForALostJob(t *testing.T) {
 		t.Errorf("%d lists, waits between them (-want +got):\n%s", s.lists, diff)
 	}
 }
+
+// TestInvocationThatSaysNothing, of a pipeline component without inputs, still has its properties.
+func TestInvocationThatSaysNothing(t *testing.T) {
+	s, c := newBatchService(t)
+	if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Deployment: "pipe", Inputs: Inputs{}}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(`{"properties":{"inputData":{}}}`, s.posts[0].Body); diff != "" {
+		t.Errorf("body (-want +got):\n%s", diff)
+	}
+}

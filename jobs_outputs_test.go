@@ -224,3 +224,35 @@ func TestNamedOutputsThatFail(t *testing.T) {
 		})
 	}
 }
+
+// TestRequestsForNamedOutputs breaks each request of the list and of the download in turn: none of them can be done without.
+func TestRequestsForNamedOutputs(t *testing.T) {
+	const store = "azureml://datastores/workspaceblobstore/paths/"
+	calls := map[string]func(c *Client) error{
+		"list":     func(c *Client) error { return lastError(c.Jobs().ListOutputs(t.Context(), "j")) },
+		"download": func(c *Client) error { _, err := c.Jobs().Download(t.Context(), "j", t.TempDir(), nil); return err },
+	}
+	said := newTexts(t)
+	for name, call := range calls {
+		for at := 1; ; at++ {
+			asked, request := 0, ""
+			storage := &fakeStorage{blobs: map[string]string{"/blobs/mine/a.csv": "1", "/blobs/azureml/j/scores/p.csv": "333"}}
+			whole := componentJob(t, storage, map[string]string{"mine": store + "mine/"}, map[string]string{"scores": store + "azureml/j/scores/"})
+			c := newClientOver(t, transporter(func(r *http.Request) (*http.Response, error) {
+				if asked++; asked == at {
+					request = r.Method + " " + r.URL.Path
+					return refusal(r, 500), nil
+				}
+				return whole.options.Transport.Do(r)
+			}), newFakeClock(), func(o *ClientOptions) { o.Retry.MaxRetries = -1 })
+			err := call(c)
+			if asked < at {
+				break
+			}
+			said.add(name+": "+request, err)
+			if err == nil {
+				t.Errorf("%s: %s failed, and no error says so", name, request)
+			}
+		}
+	}
+}
