@@ -237,7 +237,7 @@ func (a attempt) post(ctx context.Context) (BatchJob, error) {
 		header.Set("azureml-model-deployment", a.deployment.Name)
 	}
 	job, err := do[BatchJob](ctx, a.c, request{op: a.op, plane: a.c.scoring, method: http.MethodPost, url: a.uri, header: header,
-		body: invocationBody(a.inv), once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
+		body: a.inv, once: true, ok: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}})
 	if err != nil {
 		return job, err
 	}
@@ -245,14 +245,6 @@ func (a attempt) post(ctx context.Context) (BatchJob, error) {
 		return job, &Error{Operation: a.op.String(), Message: "the service accepted the job, but its answer does not name it"}
 	}
 	return job, nil
-}
-
-// invocationBody is what an invocation posts. One that says nothing still has its properties.
-func invocationBody(inv Invocation) any {
-	if body, err := wire.Encode(inv, wire.ForRequest); err == nil && string(body) == "{}" {
-		return map[string]any{"properties": map[string]any{}}
-	}
-	return inv
 }
 
 // ambiguous reports whether the service may have started the job although err came back.
