@@ -170,7 +170,12 @@ func checkClientOptions(o ClientOptions) error {
 }
 
 // Workspace returns the names that the client was made with.
-func (c *Client) Workspace() Workspace { return c.workspace }
+func (c *Client) Workspace() Workspace {
+	if c == nil {
+		return Workspace{}
+	}
+	return c.workspace
+}
 
 // ReadOnly reports whether the client was made with [ClientOptions].ReadOnly, and so changes nothing.
 func (c *Client) ReadOnly() bool { return c != nil && c.readOnly }

@@ -90,3 +90,10 @@ func TestNilReaderAndSequence(t *testing.T) {
 		t.Errorf("InvokeMany(nil) yields %d times, want once", n)
 	}
 }
+
+func TestNilClientHasNoWorkspace(t *testing.T) {
+	var c *Client
+	if c.Workspace() != (Workspace{}) || c.ReadOnly() {
+		t.Errorf("workspace %v, read-only %v, want neither", c.Workspace(), c.ReadOnly())
+	}
+}

@@ -106,7 +106,7 @@ func (c *Changes) Apply(ctx context.Context, options *ApplyOptions) (Result, err
 	if err := c.Obstacles(); err != nil {
 		return Result{}, err
 	}
-	if c.planner == nil {
+	if c == nil || c.planner == nil {
 		return Result{}, errors.New("deploy: apply: the changes were not planned; get them from Plan")
 	}
 	a := &applier{planner: c.planner, byItem: map[item]*step{}}

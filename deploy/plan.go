@@ -150,6 +150,9 @@ func (p *planner) readAndCompare(ctx context.Context) (*Changes, error) {
 
 // Empty reports whether there is nothing to do.
 func (c *Changes) Empty() bool {
+	if c == nil {
+		return true
+	}
 	for _, change := range c.List {
 		if change.Action != ActionLeave || change.Obstacle != "" {
 			return false
@@ -160,6 +163,9 @@ func (c *Changes) Empty() bool {
 
 // Obstacles returns why Apply would refuse the plan, nil if it would not.
 func (c *Changes) Obstacles() error {
+	if c == nil {
+		return nil
+	}
 	var found []error
 	for _, change := range c.List {
 		if change.Obstacle != "" {

@@ -15,6 +15,9 @@ var marks = map[Action]string{
 // String is the plan as a reviewer reads it: a line for each resource, below it the fields that
 // change, and the sums in the last line.
 func (c *Changes) String() string {
+	if c == nil {
+		return ""
+	}
 	var b strings.Builder
 	for _, change := range c.List {
 		b.WriteString(change.String())

@@ -11,6 +11,9 @@ import (
 // Client returns a client of the SDK for the first workspace, that calls the emulator in memory.
 // Transport and Cloud of the options are replaced by the emulator's. Nil options mean the defaults.
 func (e *Emulator) Client(options *azmlbatch.ClientOptions) (*azmlbatch.Client, error) {
+	if !e.made() {
+		return nil, errNotMade
+	}
 	var o azmlbatch.ClientOptions
 	if options != nil {
 		o = *options

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -76,6 +77,9 @@ type DeployOptions struct {
 // [Emulator.Requests] lists them, and with [PaceReal] they take as long as in Azure. Concurrent
 // calls run one after the other.
 func (e *Emulator) Deploy(ctx context.Context, s Scorer, options *DeployOptions) (string, error) {
+	if !e.made() {
+		return "", errNotMade
+	}
 	var o DeployOptions
 	if options != nil {
 		o = *options
@@ -88,7 +92,7 @@ func (e *Emulator) Deploy(ctx context.Context, s Scorer, options *DeployOptions)
 	if err != nil {
 		return "", err
 	}
-	if s == nil {
+	if v := reflect.ValueOf(s); s == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		return "", errors.New("emulator: deploy: the scorer is nil; pass a Script, an MLFlowModel or a Func")
 	}
 	err = s.register(ctx, e, client, &o.Deployment)
@@ -152,7 +156,7 @@ func registerCode(ctx context.Context, client *azmlbatch.Client, d *azmlbatch.De
 
 func (m MLFlowModel) register(ctx context.Context, _ *Emulator, client *azmlbatch.Client, d *azmlbatch.Deployment) error {
 	if _, err := os.Stat(filepath.Join(m.Dir, "MLmodel")); err != nil {
-		return fmt.Errorf("%s is not an MLflow model: %w", m.Dir, err)
+		return fmt.Errorf("%q is not an MLflow model: %w", m.Dir, err)
 	}
 	model, err := client.Models().Upload(ctx, "deploy-model", m.Dir,
 		&azmlbatch.UploadModelOptions{Model: azmlbatch.Model{ModelType: azmlbatch.ModelTypeMLFlow}})

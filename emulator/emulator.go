@@ -106,6 +106,9 @@ func (e *Emulator) Requests() []Request { return e.requests.all() }
 // them. With a DataDir the state is complete on disk. Later requests are refused. Closing twice is
 // not an error.
 func (e *Emulator) Close() error {
+	if !e.made() {
+		return nil
+	}
 	e.mu.Lock()
 	first := !e.closed
 	e.closed = true
@@ -117,6 +120,11 @@ func (e *Emulator) Close() error {
 	}
 	return e.services.close()
 }
+
+// made reports whether the emulator comes from [New].
+func (e *Emulator) made() bool { return e != nil && e.services != nil }
+
+var errNotMade = errors.New("emulator: it was not made by New")
 
 // begin counts a request that starts; it returns false when the emulator is closed.
 func (e *Emulator) begin() bool {

@@ -195,7 +195,12 @@ func (s *Server) CAFile() string { return s.ca }
 
 // Close stops the server and its emulator: running jobs and requests end, and the port is free.
 // Closing twice is not an error.
-func (s *Server) Close() error { return s.close() }
+func (s *Server) Close() error {
+	if s == nil || s.close == nil {
+		return nil
+	}
+	return s.close()
+}
 
 func (s *Server) shut() error {
 	var errs []error

@@ -24,6 +24,12 @@ func (e *Emulator) Do(r *http.Request) (*http.Response, error) { return e.RoundT
 // waits for it. When the request's context ends, the call fails at once and the handler's context
 // ends too. When the emulator is closed, unfinished bodies fail.
 func (e *Emulator) RoundTrip(r *http.Request) (*http.Response, error) {
+	switch {
+	case !e.made():
+		return nil, errNotMade
+	case r == nil || r.URL == nil:
+		return nil, errors.New("emulator: the request is nil, or has no URL")
+	}
 	if err := e.admit(r); err != nil {
 		if r.Body != nil {
 			err = errors.Join(err, r.Body.Close())

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/azmlbatch/azmlbatch"
 )
 
 // shutdownTime is how long requests may take to end when the server does.
@@ -21,6 +23,9 @@ const shutdownTime = 3 * time.Second
 //	fmt.Println(page.Link("http://" + listener.Addr().String()))
 //	return page.Serve(ctx, listener)
 func (h *Handler) Serve(ctx context.Context, listener net.Listener) error {
+	if listener == nil {
+		return &azmlbatch.ArgumentError{Operation: "serve the page", Argument: "listener", Problem: "is nil; make one with net.Listen"}
+	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

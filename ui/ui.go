@@ -113,6 +113,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Close ends the updates of open pages and waits until nothing runs any more. Later requests may fail.
 // Closing twice is not an error.
 func (h *Handler) Close() error {
+	if h == nil || h.hub == nil {
+		return nil
+	}
 	h.hub.close()
 	h.jobs.close(context.Background())
 	h.summaries.close()

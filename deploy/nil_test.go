@@ -1,0 +1,24 @@
+package deploy
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/azmlbatch/azmlbatch"
+)
+
+// TestNilChanges: Plan returns no Changes beside an error.
+func TestNilChanges(t *testing.T) {
+	var c *Changes
+	if _, err := c.Apply(t.Context(), nil); err == nil || !c.Empty() || c.String() != "" || c.Obstacles() != nil {
+		t.Errorf("Apply = %v, Empty = %v, String = %q, Obstacles = %v", err, c.Empty(), c, c.Obstacles())
+	}
+}
+
+func TestExportWithoutAClient(t *testing.T) {
+	for name, client := range map[string]*azmlbatch.Client{"nil": nil, "zero": {}} {
+		if _, err := Export(t.Context(), client, "digits"); !errors.As(err, new(*azmlbatch.ArgumentError)) {
+			t.Errorf("%s client: %v, want an ArgumentError", name, err)
+		}
+	}
+}
