@@ -188,6 +188,16 @@ func TestWordsOfHints(t *testing.T) {
 			t.Errorf("the hint of %+v is %q, want %q", tt.failed, got, tt.want)
 		}
 	}
+	for module, name := range map[string]string{
+		"PIL": "pillow", "azureml": "azureml-core", "cv2": "opencv-python-headless", "dotenv": "python-dotenv", "pkg_resources": "setuptools<81", "skimage": "scikit-image",
+		"sklearn": "scikit-learn", "yaml": "pyyaml", "yaml.x.y": "pyyaml in a version that has the module", "torch.nn": " in a version that has the module",
+	} {
+		got := e.hint(&ScriptError{Message: "ModuleNotFoundError: No module named '" + module + "'"})
+		want := strings.Replace(missing(module), "Install the package there", "Install the package "+strings.TrimSpace(name)+" there", 1)
+		if got != want {
+			t.Errorf("the hint of module %s is %q, want %q", module, got, want)
+		}
+	}
 	e.venv, e.packages.notes = "/cache/venv", []string{"The image kiln:1 is not run."}
 	want := "the virtual environment /cache/venv has no module torch, and neither has the code folder. It has the packages that pip installed. The image kiln:1 is not run. " +
 		"Add the package to the pip part of the conda file or to the requirements"

@@ -102,11 +102,8 @@ func (l *listing) name(i uint32) []byte {
 // len is the number of files.
 func (l *listing) len() int { return len(l.order) }
 
-// batches is the number of mini-batches of the given size.
+// batches is the number of mini-batches of the given size, of at least one file.
 func (l *listing) batches(size int) int {
-	if l.len() == 0 {
-		return 0
-	}
 	return (l.len()-1)/size + 1 // cannot overflow, even with the largest size
 }
 

@@ -5,6 +5,7 @@ package scoring
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -297,6 +298,24 @@ func TestRobustLogsThatCannotBeMade(t *testing.T) {
 	}
 	if open := openBelow(t, dir); open > 0 {
 		t.Errorf("%d logs are open", open)
+	}
+}
+
+// TestRobustNoDescriptorStaysOpen checks that a job closes what it opened, however it and its
+// processes end.
+func TestRobustNoDescriptorStaysOpen(t *testing.T) {
+	run := func(script string) {
+		job := newJob(t, script, 3)
+		job.MiniBatchSize, job.MaxConcurrencyPerInstance, job.Echo = 1, 2, io.Discard
+		_, _ = Run(t.Context(), job)
+	}
+	run(echo) // opens what the runtime keeps
+	before := openBelow(t, "")
+	for _, script := range []string{echo, "import no_such_module", "import os\ndef run(b):\n    os._exit(1)", "def init():\n    raise ValueError()\ndef run(b):\n    return b"} {
+		run(script)
+		if after := openBelow(t, ""); after > before {
+			t.Errorf("%d descriptors are open, %d were before the job: %s", after, before, script)
+		}
 	}
 }
 

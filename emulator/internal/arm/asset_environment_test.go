@@ -51,6 +51,35 @@ func TestCondaFiles(t *testing.T) {
 	}
 }
 
+// TestCondaFilesAtTheirLimits: a value may be a hundred steps below the file, whatever the steps
+// are, and a file of a mebibyte may be the last that is written.
+func TestCondaFilesAtTheirLimits(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		file func(deep int) string
+	}{
+		{"lists", func(deep int) string { return "a: " + strings.Repeat("[", deep-1) + "x" + strings.Repeat("]", deep-1) }},
+		{"objects", func(deep int) string { return strings.Repeat("{a: ", deep) + "x" + strings.Repeat("}", deep) }},
+		{"an alias at the end", func(deep int) string {
+			return "b: &x y\na: " + strings.Repeat("[", deep-2) + "*x" + strings.Repeat("]", deep-2)
+		}},
+	} {
+		if _, err := condaJSON(test.file(100)); err != nil {
+			t.Errorf("%s of a hundred: %v", test.name, err)
+		}
+		if _, err := condaJSON(test.file(101)); err == nil {
+			t.Errorf("%s of a hundred and one are valid", test.name)
+		}
+	}
+	const before = len(`{"a":["`)
+	for size, valid := range map[int]bool{1 << 20: true, 1<<20 + 1: false} { // written before the last item
+		_, err := condaJSON(`a: [` + strings.Repeat("x", size-before-len(`",`)) + `, y]`)
+		if (err == nil) != valid {
+			t.Errorf("an item after %d bytes: %v", size, err)
+		}
+	}
+}
+
 func TestCondaFilesThatAreNone(t *testing.T) {
 	for name, sent := range map[string]string{
 		"a list": "- pip\n", "a word": "pip", "a comment": "# nothing\n", "no YAML": "a: [", "a tab": "a:\n\t- b\n", "infinity": "a: .inf\n",
