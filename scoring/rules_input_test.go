@@ -134,3 +134,21 @@ func TestRulesNoInput(t *testing.T) {
 		})
 	}
 }
+
+// TestRulesInputThatIsGone: an input that disappears after it was checked fails the job, as one that
+// cannot be mounted does.
+func TestRulesInputThatIsGone(t *testing.T) {
+	job := newJob(t, echo, 1)
+	s, err := newSettings(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(job.Input); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.run(t.Context())
+	var failure *Failure
+	if !errors.As(err, &failure) || failure.Reason != fmt.Sprintf(cannotMount, job.Input) || failure.Detail != "stat "+job.Input+": no such file or directory" {
+		t.Errorf("run = %v", err)
+	}
+}

@@ -195,6 +195,24 @@ func TestRulesVariables(t *testing.T) {
 	}
 }
 
+// TestRulesVariablesOfNodes: of the nodes the first is the master.
+func TestRulesVariablesOfNodes(t *testing.T) {
+	s := &settings{Job: Job{InstanceCount: 3, Output: "/out", Env: map[string]string{"AZ_BATCHAI_GPU_COUNT_FOUND": "2", "MLFLOW_TRACKING_URI": "own"}}}
+	for node, master := range []string{"true", "false", "false"} {
+		want := []string{
+			"AZUREML_MODEL_DIR=/model", "AZUREML_BI_OUTPUT_PATH=/out", "AZ_BATCHAI_GPU_COUNT_FOUND=2", "AZUREML_NODE_COUNT=3",
+			"AZ_BATCH_NODE_LIST=127.0.0.1;127.0.0.2;127.0.0.3", "AZ_BATCH_MASTER_NODE=127.0.0.1:6000", "AZ_BATCH_IS_CURRENT_NODE_MASTER=" + master, "PYTHONDONTWRITEBYTECODE=1",
+		}
+		if diff := gocmp.Diff(want, s.workerEnviron(jobDirs{model: "/model", tracking: "/runs"}, node)); diff != "" {
+			t.Errorf("node %d (-want +got):\n%s", node, diff)
+		}
+	}
+	s.Env = nil
+	if got := s.workerEnviron(jobDirs{tracking: "/runs"}, 0); got[len(got)-1] != "MLFLOW_TRACKING_URI=file:///runs" {
+		t.Errorf("variables %v, want a place to log to", got)
+	}
+}
+
 // TestRulesGPUs: worker i has GPU i, if there is one. A replacement has its predecessor's.
 func TestRulesGPUs(t *testing.T) {
 	const tell = "helper.note(os.environ.get('CUDA_VISIBLE_DEVICES', 'not set'))\n"

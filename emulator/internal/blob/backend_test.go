@@ -245,6 +245,50 @@ func TestLoadFinishesWhatACrashLeft(t *testing.T) {
 	}
 }
 
+// TestRefusedContentLeavesNoFiles: what a request sent is removed when the request is refused or
+// its content is replaced.
+func TestRefusedContentLeavesNoFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newTestService(t, dir)
+	put(t, s, "there", "clay")
+	staged := func() int {
+		found, err := filepath.Glob(filepath.Join(dir, testAccount, testContainer, stagingDir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	const block = "PUT /pots?comp=block&blockid="
+	for _, test := range []struct {
+		name, request, body string
+		header              map[string]string
+		status, staged      int
+	}{
+		{"a block", block + "YQ==", "clay", nil, 201, 1},
+		{"the same block again", block + "YQ==", "other", nil, 201, 1},
+		{"another block", block + "Yg==", "clay", nil, 201, 2},
+		{"a block whose ID has another length", block + "YWJjZA==", "clay", nil, 400, 2},
+		{"a block with another MD5", block + "Yw==", "clay", map[string]string{"Content-Md5": "XrY7u+Ae7tCTyyK7j1rNww=="}, 400, 2},
+		{"a list with a block that is not there", "PUT /pots?comp=blocklist", "<BlockList><Latest>YQ==</Latest><Latest>eg==</Latest></BlockList>", nil, 400, 2},
+		{"a list whose condition is not met", "PUT /pots?comp=blocklist", "<BlockList><Latest>YQ==</Latest></BlockList>", map[string]string{"If-Match": `"0x1"`}, 412, 2},
+		{"a list", "PUT /pots?comp=blocklist", "<BlockList><Latest>YQ==</Latest></BlockList>", nil, 201, 0},
+		{"a blob that is there", "PUT /there", "other", map[string]string{"X-Ms-Blob-Type": "BlockBlob", "If-None-Match": "*"}, 409, 0},
+		{"a blob with another MD5", "PUT /there", "other", map[string]string{"X-Ms-Blob-Type": "BlockBlob", "Content-Md5": "XrY7u+Ae7tCTyyK7j1rNww=="}, 400, 0},
+		{"a blob in another's place", "PUT /there", "other", map[string]string{"X-Ms-Blob-Type": "BlockBlob"}, 201, 0},
+	} {
+		method, path, _ := strings.Cut(test.request, " ")
+		w := call(t, s, method, testURL+path, test.body, test.header)
+		if got := staged(); w.Code != test.status || got != test.staged {
+			t.Errorf("%s = %d, want %d; %d files wait, want %d\n%s", test.name, w.Code, test.status, got, test.staged, w.Body)
+		}
+	}
+	found, err := filepath.Glob(filepath.Join(dir, testAccount, testContainer, blobsDir, "*"))
+	if err != nil || len(found) != 4 { // a record and its content for each of the two blobs
+		t.Errorf("files %v, %v; want four", found, err)
+	}
+}
+
 // TestDeletedContainerLeavesNoFiles: nothing of it stays on disk, under whatever name.
 func TestDeletedContainerLeavesNoFiles(t *testing.T) {
 	t.Parallel()

@@ -1,15 +1,24 @@
 package blob
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // refusalOf reads the code of an answer and checks that header and body agree.
@@ -39,6 +48,42 @@ func refusalOf(t *testing.T, method string, header http.Header, body string) str
 	return code
 }
 
+// maskedRefusal is the body of a refusal without what is new each time.
+func maskedRefusal(w *httptest.ResponseRecorder) string {
+	text := strings.ReplaceAll(strings.TrimPrefix(w.Body.String(), xmlHead), w.Header().Get("X-Ms-Request-Id"), "ID")
+	return regexp.MustCompile(`Time:[0-9TZ.:-]+`).ReplaceAllString(text, "Time:T")
+}
+
+// checkGolden compares whole texts by name, so that a word that comes, goes or changes is seen.
+// AZMLBATCH_RECORD=1 writes them anew.
+func checkGolden(t *testing.T, name string, got map[string]string) {
+	t.Helper()
+	file := filepath.Join("testdata", "golden", name+".json")
+	if os.Getenv("AZMLBATCH_RECORD") != "" {
+		var text bytes.Buffer
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", " ")
+		if err := errors.Join(encoder.Encode(got), os.MkdirAll(filepath.Dir(file), 0o750)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]string
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, "")
@@ -59,6 +104,7 @@ func TestRefusals(t *testing.T) {
 		}
 		return h
 	}
+	bodies := map[string]string{}
 	for _, test := range []struct {
 		name, method, path, body string
 		header                   header
@@ -188,7 +234,6 @@ func TestRefusals(t *testing.T) {
 			"<KeyInfo><Expiry>2099-01-01T00:00:00Z</Expiry></KeyInfo>", nil, 400, "InvalidXmlNodeValue"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
 			w := call(t, s, test.method, "https://"+testHost+test.path, test.body, test.header)
 			if w.Code != test.status {
 				t.Errorf("%s %s = %d, want %d", test.method, test.path, w.Code, test.status)
@@ -196,8 +241,10 @@ func TestRefusals(t *testing.T) {
 			if code := refusalOf(t, test.method, w.Header(), w.Body.String()); code != test.code {
 				t.Errorf("%s %s = %s, want %s", test.method, test.path, code, test.code)
 			}
+			bodies[test.name] = maskedRefusal(w)
 		})
 	}
+	checkGolden(t, "refusals", bodies)
 	if got := get(t, s, "there") + get(t, s, "log"); got != "hello worldx" {
 		t.Errorf("refused requests changed content to %q", got)
 	}

@@ -121,9 +121,13 @@ func TestDocumentsOfAJob(t *testing.T) {
 		failed := j.childRun()
 		moveRun(failed, Running, j.created.Add(time.Second), nil)
 		moveRun(failed, Failed, j.created.Add(time.Minute), runError("cracked"))
+		command := *j
+		command.kind = commandStep
 		for what, doc := range map[string]store.Document{
 			"arm": j.armDocument(), "step": j.childDocument(j.child), "batch": j.batchDocument(), "parent_run": j.parentRun(), "child_run": j.childRun(),
-			"failed_run": failed, "definition": j.runDefinition(),
+			"failed_run": failed, "definition": j.runDefinition(), "own_run": j.ownRun(),
+			"nested_run":  j.stepRun(stepInfo{run: "step-2", name: "glaze", parent: "job-1", kind: pipelineStep, status: NotStarted}),
+			"command_run": command.ownRun(),
 		} {
 			file := filepath.Join("testdata", "golden", name+"_"+what+".json")
 			got, err := json.MarshalIndent(doc, "", " ")
