@@ -128,10 +128,11 @@ func (h *operationHandler[T]) word(said operationAnswer, resp *http.Response) st
 }
 
 // reportsFailure reports whether an answer without a word has an error. Not evidenced, but an
-// operation that ends so has not done its work. What a cancelled job says of itself does not count.
+// operation that ends so has not done its work. What a job that was cancelled or deleted says of
+// itself does not count.
 func (h *operationHandler[T]) reportsFailure(said operationAnswer) bool {
 	raw := said.Error
-	if h.state.Verb != "cancel" {
+	if h.state.Kind != "job" {
 		if isFailure(said.PropertiesStatus) {
 			return true
 		}

@@ -145,8 +145,10 @@ func TestFailureThatOnlyTheResourceTells(t *testing.T) {
 		"an error of a failed job":     {cancelJob, []http.HandlerFunc{started, answer(200, `{"properties":{"status":"Failed","error":{"code":"Busy"}}}`)}, ""},
 		"an error of a code alone":     {deleteDigits, []http.HandlerFunc{started, answer(200, `{"error":{"code":"Busy"}}`)}, "ended as Failed"},
 		"an error of words alone":      {deleteDigits, []http.HandlerFunc{started, answer(200, `{"error":{"message":"still busy"}}`)}, "still busy"},
-		"an empty error":               {deleteDigits, []http.HandlerFunc{started, answer(200, `{"error":{}}`)}, ""},
-		"an error on the way":          {deleteDigits, []http.HandlerFunc{started, answer(202, `{"error":{"code":"Busy"}}`, "Location", operationURL), answer(204, ``)}, ""},
+		"a deleted job as it was": {func(c *Client) error { return ending(c.Jobs().BeginDelete(t.Context(), "job-1")) },
+			[]http.HandlerFunc{started, answer(200, `{"properties":{"status":"Failed","error":{"code":"Busy"}}}`)}, ""},
+		"an empty error":      {deleteDigits, []http.HandlerFunc{started, answer(200, `{"error":{}}`)}, ""},
+		"an error on the way": {deleteDigits, []http.HandlerFunc{started, answer(202, `{"error":{"code":"Busy"}}`, "Location", operationURL), answer(204, ``)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			handler, got := script(t, tt.steps...)
