@@ -36,7 +36,7 @@ func (h heldReference) check(op operation) (Reference, error) {
 	case slices.Contains(h.forms, r.Form):
 		return r, nil
 	case r.Form == ReferenceFormLocal && h.kind.versioned() && assetName.MatchString(h.text):
-		return r, bad(quoted+" names no version", h.versionRemedy(h.text), nil)
+		return r, bad(quoted+" names no version", h.versionRemedy(Reference{Name: h.text}), nil)
 	case r.Form == ReferenceFormLocal && len(h.forms) > 0:
 		return r, bad(quoted+" is not a URI",
 			"use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION; a local path is azmlbatch.LocalPath", nil)
@@ -48,13 +48,16 @@ func (h heldReference) check(op operation) (Reference, error) {
 	case r.Registry == "" && r.Label != "" && r.Label != "latest":
 		return r, bad(fmt.Sprintf("%s has the label %s", quoted, r.Label), "the only label of a workspace's assets is latest", nil)
 	case h.kind.versioned() && r.Version == "" && r.Label == "":
-		return r, bad(quoted+" names no version", h.versionRemedy(r.Name), nil)
+		return r, bad(quoted+" names no version", h.versionRemedy(r), nil)
 	}
 	return r, nil
 }
 
-func (h heldReference) versionRemedy(name string) string {
-	remedy := fmt.Sprintf("write azureml:%s:VERSION or azureml:%s@latest", name, name)
+func (h heldReference) versionRemedy(r Reference) string {
+	if strings.Contains(r.Text, "/") { // an id, whose workspace or registry a short form would lose
+		return "end it with /versions/VERSION or /labels/latest"
+	}
+	remedy := fmt.Sprintf("write azureml:%s:VERSION or azureml:%s@latest", r.Name, r.Name)
 	if len(h.forms) > 0 { // an input
 		remedy += "; a local path is azmlbatch.LocalPath"
 	}

@@ -189,7 +189,8 @@ func TestReferencesThatSayTooLittleOrTooMuch(t *testing.T) {
 			}
 			if h.kind.versioned() {
 				wrong["azureml:clay"] = "names no version; write azureml:clay:VERSION or azureml:clay@latest"
-				wrong[testWorkspaceID+"/"+string(h.kind)+"/clay"] = "names no version; write azureml:clay:VERSION or azureml:clay@latest"
+				wrong[testWorkspaceID+"/"+string(h.kind)+"/clay"] = "names no version; end it with /versions/VERSION or /labels/latest"
+				wrong["azureml://registries/r/"+string(h.kind)+"/clay"] = "names no version; end it with /versions/VERSION or /labels/latest"
 				wrong["azureml:clay@stable"] = "has the label stable; the only label of a workspace's assets is latest"
 				wrong["azureml://locations/r/workspaces/their-guid/"+string(h.kind)+"/clay/labels/latest"] = "is in another workspace; write its ARM id with a version"
 				wrong[armPrefix+"/computes/raku"] = "names a compute; pass a reference to " + h.kind.withArticle()
