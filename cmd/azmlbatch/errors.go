@@ -44,6 +44,7 @@ var goNames = strings.NewReplacer(
 	"Endpoints().SetDefaultDeployment", "azmlbatch endpoint set-default",
 	"in Invocation.Deployment", "with --deployment",
 	"Jobs().Wait", "azmlbatch job wait",
+	"look at Computes().Quotas, choose", "choose",
 	"name them in SmokeInputs", "name them with --smoke-file",
 	"plan the pipelines apart", "plan the pipelines in files of their own",
 	"SmokeInputs", "--smoke-file",
