@@ -33,11 +33,17 @@ const maxFileSize = 4 << 20
 
 // readDocuments reads the documents of a file. Empty documents are left out.
 func readDocuments(path string) ([]document, error) {
+	if path == "" {
+		return nil, &SpecError{Problem: "a path is empty", Remedy: "name a file, or a folder of such files"}
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		e := &SpecError{File: path, Problem: "cannot be read", Err: err}
 		if errors.Is(err, os.ErrNotExist) {
-			e.Problem, e.Remedy = "does not exist", suggestPath(path)
+			e.Problem, e.Remedy = "does not exist", "name a file, or a folder of such files"
+			if near := nearestFile(path); near != "" {
+				e.Remedy = suggestPath(path)
+			}
 		}
 		return nil, e
 	}

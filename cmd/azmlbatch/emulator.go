@@ -68,39 +68,31 @@ const scriptEnvHelp = "variable of this process's environment that scoring scrip
 func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 	o := &emulator.Options{Listen: f.listen, DataDir: f.data, Keep: f.keep, Python: f.python, ScriptEnv: f.scriptEnv,
 		Environments: emulator.Environments(f.environments.value), Pace: emulator.Pace(f.pace.value)}
-	for _, spec := range f.seeds {
-		seed, err := emulator.ParseSeed(spec)
-		if err != nil {
-			return nil, err
-		}
-		o.Seeds = append(o.Seeds, seed)
-	}
-	for _, spec := range f.registries {
-		registry, err := emulator.ParseRegistry(spec)
-		if err != nil {
-			return nil, err
-		}
-		o.Registries = append(o.Registries, registry)
-	}
-	for _, action := range f.denied {
-		fault, err := emulator.ParseDeny(action)
-		if err != nil {
-			return nil, err
-		}
-		o.Faults = append(o.Faults, fault)
-	}
-	for _, spec := range f.faults {
-		fault, err := emulator.ParseFault(spec)
-		if err != nil {
-			return nil, err
-		}
-		o.Faults = append(o.Faults, fault)
+	err := cmp.Or(
+		addEach(&o.Seeds, "seed", f.seeds, emulator.ParseSeed),
+		addEach(&o.Registries, "registry", f.registries, emulator.ParseRegistry),
+		addEach(&o.Faults, "deny", f.denied, emulator.ParseDeny),
+		addEach(&o.Faults, "fault", f.faults, emulator.ParseFault))
+	if err != nil {
+		return nil, err
 	}
 	o.Logger = f.logger(c)
 	if !isLoopback(f.listen) {
 		fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", f.listen)
 	}
 	return o, nil
+}
+
+// addEach adds what the values of a flag mean.
+func addEach[T any](to *[]T, flag string, values []string, parse func(string) (T, error)) error {
+	for _, value := range values {
+		v, err := parse(value)
+		if err != nil {
+			return usagef("--%s: %v", flag, err)
+		}
+		*to = append(*to, v)
+	}
+	return nil
 }
 
 // logger logs warnings, one per line: why a job failed, and hosts that were refused. Verbose adds

@@ -98,8 +98,12 @@ func TestWrongUsage(t *testing.T) {
 		{"environments of an unknown kind", []string{"emulator", "exec", "--environments", "docker", "--", "true"}, 2, "must be one of"},
 		{"exec of nothing", []string{"emulator", "exec"}, 2, "there is no command; put one after --"},
 		{"exec of nothing after --", []string{"emulator", "exec", "--"}, 2, "there is no command; put one after --"},
-		{"a bad fault", []string{"emulator", "exec", "--fault", "nonsense", "--", "true"}, 1, "fault"},
-		{"a bad seed", []string{"emulator", "exec", "--seed", "nonsense", "--", "true"}, 1, "seed"},
+		{"a bad fault", []string{"emulator", "exec", "--fault", "nonsense", "--", "true"}, 2, `--fault: fault "nonsense": write HOST METHOD PATH ACTION`},
+		{"a bad seed", []string{"emulator", "exec", "--seed", "nonsense", "--", "true"}, 2, `--seed: seed "nonsense" has no "="`},
+		{"a seed without its folder", []string{"emulator", "start", "--seed", "kilns/data=no-such-folder"}, 2, "--seed: seed kilns/data: "},
+		{"a bad registry", []string{"emulator", "start", "--registry", "a b"}, 2, "--registry: "},
+		{"a bad action", []string{"emulator", "start", "--deny", "x"}, 2, "--deny: "},
+		{"an unknown fault", []string{"emulator", "start", "--fault", "a b c d"}, 2, `unknown action "d"`},
 		{"a command that is not there", []string{"emulator", "exec", "--", "no-such-command-here"}, 1, "no-such-command-here"},
 	}
 	for _, tt := range tests {
