@@ -506,3 +506,40 @@ func TestFaultsThatDeny(t *testing.T) {
 	ask("codes/a")
 	wants("batchEndpoints/write", "batchEndpoints/read", "codes/read")
 }
+
+// TestShortBodies: how much of a body of 26 bytes passes, and what the client is told of its length.
+func TestShortBodies(t *testing.T) {
+	cut := errors.New("cut")
+	for name, test := range map[string]struct {
+		body   shortBody
+		length string // that the answer declares
+		want   int    // bytes that pass
+		told   string // Content-Length
+		err    error
+	}{
+		"the beginning":                        {shortBody{left: 10, past: cut}, "26", 10, "26", cut},
+		"all of it":                            {shortBody{left: 26, past: cut}, "26", 26, "26", nil},
+		"the rest discarded":                   {shortBody{left: 10}, "26", 10, "26", nil},
+		"as if it were complete":               {shortBody{left: 10, unsized: true}, "26", 10, "", nil},
+		"cut within a small answer":            {shortBody{left: 99, partial: true, past: cut}, "26", 25, "26", cut},
+		"cut within a large answer":            {shortBody{left: 10, partial: true, past: cut}, "26", 10, "26", cut},
+		"cut within an answer without length":  {shortBody{left: 10, partial: true, past: cut}, "", 10, "", cut},
+		"cut within an answer without a body":  {shortBody{left: 10, partial: true, past: cut}, "0", 0, "0", cut},
+		"cut within an answer of one byte":     {shortBody{left: 10, partial: true, past: cut}, "1", 0, "1", cut},
+		"an answer without length, not to cut": {shortBody{left: 99}, "", 26, "", nil},
+	} {
+		recorder := httptest.NewRecorder()
+		body := test.body
+		body.ResponseWriter = recorder
+		if test.length != "" {
+			body.Header().Set("Content-Length", test.length)
+		}
+		n, err := body.Write([]byte("abcdefghijklmnopqrstuvwxyz"))
+		if got := recorder.Body.Len(); got != test.want || body.passed != test.want || !errors.Is(err, test.err) || (err == nil) != (test.err == nil) || err == nil && n != 26 {
+			t.Errorf("%s: %d bytes pass, Write = %d, %v; want %d and %v", name, got, n, err, test.want, test.err)
+		}
+		if got := recorder.Header().Get("Content-Length"); got != test.told {
+			t.Errorf("%s: Content-Length %q, want %q", name, got, test.told)
+		}
+	}
+}
