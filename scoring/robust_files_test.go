@@ -115,7 +115,11 @@ func TestRulesModes(t *testing.T) {
 	if _, err := Run(t.Context(), function); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{job.Output, job.Logs, function.Output, function.Logs} {
+	command := Command{Line: "true", Logs: filepath.Join(t.TempDir(), "logs"), Dir: filepath.Join(t.TempDir(), "dir")}
+	if err := RunCommand(t.Context(), command); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{job.Output, job.Logs, function.Output, function.Logs, command.Logs, command.Dir} {
 		for _, name := range append(entries(t, dir), "") {
 			info, err := os.Stat(filepath.Join(dir, name))
 			if err != nil {
