@@ -301,6 +301,24 @@ func TestRobustLogsThatCannotBeMade(t *testing.T) {
 	}
 }
 
+// TestRobustPythonThatDoesNotStart: the job ends with the system's own words.
+func TestRobustPythonThatDoesNotStart(t *testing.T) {
+	for text, want := range map[string]string{"\x7fELF": "exec format error", "#!/no/such/shell\n": "no such file or directory"} {
+		for _, workers := range []int{1, 3} {
+			job := newJob(t, echo, 3)
+			job.Python, job.MiniBatchSize, job.MaxConcurrencyPerInstance = filepath.Join(filepath.Dir(job.Code), "python"), 1, workers
+			writeFile(t, job.Python, text)
+			if err := os.Chmod(job.Python, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			got, err := Run(t.Context(), job)
+			if err == nil || got.Status != StatusFailed || !strings.HasPrefix(err.Error(), "scoring: start "+job.Python+": ") || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("%d workers: Run = %s, %v; want %q", workers, got.Status, err, want)
+			}
+		}
+	}
+}
+
 // TestRobustNoDescriptorStaysOpen checks that a job closes what it opened, however it and its
 // processes end.
 func TestRobustNoDescriptorStaysOpen(t *testing.T) {

@@ -412,6 +412,28 @@ func TestRulesPythonOfThePath(t *testing.T) {
 	}
 }
 
+// TestRulesVariablesOfAWrapper: what a wrapper sets, every process has, also those that are started
+// without it.
+func TestRulesVariablesOfAWrapper(t *testing.T) {
+	job := newJob(t, "import helper, os\ndef run(b):\n    helper.meet()\n    return [os.environ.get('KILN'), os.environ['MARKS'] == helper.MARKS, 'HOME' in os.environ]", 2)
+	wrapper := filepath.Join(filepath.Dir(job.Code), "bin", "python3")
+	writeFile(t, wrapper, "#!/bin/sh\necho started >>\"$MARKS/wrapper\"\nKILN=hot exec '"+job.Python+"' \"$@\"\n")
+	if err := os.Chmod(wrapper, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	job.Python, job.MiniBatchSize, job.MaxConcurrencyPerInstance = wrapper, 1, 2
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := readFile(t, got.OutputFile); text != strings.Repeat("hot\nTrue\nTrue\n", 2) {
+		t.Errorf("rows %q", text)
+	}
+	if text := readFile(t, filepath.Join(job.Env["MARKS"], "wrapper")); text != "started\n" {
+		t.Errorf("the wrapper was started %d times, want once", strings.Count(text, "\n"))
+	}
+}
+
 // TestRulesInvalidJobs pins the messages, and the limits of numbers.
 func TestRulesInvalidJobs(t *testing.T) {
 	tests := []struct {
