@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -354,5 +355,22 @@ func TestAssetsLoseNothing(t *testing.T) {
 	}
 	if got := (Environment{Name: "kiln-env", Version: "2"}).Ref(); got != "azureml:kiln-env:2" {
 		t.Errorf("reference without an id = %q", got)
+	}
+}
+
+// TestNextVersionThatCannotBeFound: a container that proposes none is no new name when its versions cannot be listed.
+func TestNextVersionThatCannotBeFound(t *testing.T) {
+	service := &fakeService{answers: map[string]http.HandlerFunc{
+		"GET /models/clay":          answer(200, `{"name":"clay","properties":{}}`),
+		"GET /models/clay/versions": answer(403, `{"error":{"code":"AuthorizationFailed","message":"no"}}`),
+	}}
+	_, err := service.client(t).Models().CreateOrUpdate(t.Context(), "clay", Model{ModelURI: callPlace}, nil)
+	if !errors.Is(err, ErrForbidden) {
+		t.Errorf("CreateOrUpdate = %v, want ErrForbidden", err)
+	}
+	for _, r := range service.requests {
+		if r.Method == http.MethodPut {
+			t.Errorf("%s %s was sent", r.Method, r.Path)
+		}
 	}
 }

@@ -363,8 +363,9 @@ func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (Batc
 		}
 		x.byPlace, x.read = byPlace, now
 	}
-	for _, k := range []string{placeKey(place), placeKey(strings.TrimSuffix(place, "/"))} {
-		if job, ok := x.byPlace[k]; ok && jobHasOutput(job, place) {
+	bare := strings.TrimSuffix(place, "/") // the service may list a folder with a slash and without
+	for _, p := range []string{bare, bare + "/"} {
+		if job, ok := x.byPlace[placeKey(p)]; ok && jobHasOutput(job, place) {
 			return job, true, nil
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -416,6 +417,48 @@ func TestInvokeManyOfNil(t *testing.T) {
 	for _, err := range c.Endpoints().InvokeMany(t.Context(), "digits", nil, nil) {
 		if !errors.As(err, new(*ArgumentError)) {
 			t.Errorf("nil = %v, want an ArgumentError", err)
+		}
+	}
+}
+
+// TestIndexOfJobs: one list serves many keys for ten seconds, and a list that failed is no list.
+func TestIndexOfJobs(t *testing.T) {
+	clk := newFakeClock()
+	s := &batchService{t: t, store: fakeStore{now: clk.clock().now}}
+	s.jobs = []BatchJob{
+		{Name: "in a folder", Outputs: Outputs{"score": URIFile{URI: placeURI("d", "a/monday/predictions.csv")}}},
+		{Name: "in the older form", Outputs: Outputs{"score": URIFolder{URI: placeURI("d", "a/tuesday/")}}},
+	}
+	target := invokeTarget{c: newClientOver(t, handlerTransport{s}, clk, func(o *ClientOptions) { o.Retry.MaxRetries = -1 }), op: operation{"invoke", "endpoint", "digits"}, endpoint: "digits"}
+	index := new(jobIndex)
+	find := func(place string) (string, error) {
+		job, found, err := index.find(t.Context(), target, placeURI("d", place))
+		if found != (job.Name != "") {
+			t.Errorf("%s: found %t, job %q", place, found, job.Name)
+		}
+		return job.Name, err
+	}
+	for place, want := range map[string]string{"a/monday/predictions.csv": "in a folder", "a/monday/": "in a folder", "a/monday": "",
+		"a/tuesday/": "in the older form", "a/tuesday": "in the older form", "a/wednesday/": ""} {
+		if got, err := find(place); got != want || err != nil {
+			t.Errorf("%s: %q, %v, want %q", place, got, err, want)
+		}
+	}
+	for _, tt := range []struct {
+		passes time.Duration
+		lists  int
+	}{{0, 1}, {10*time.Second - 1, 1}, {1, 2}, {0, 2}} {
+		clk.at = clk.at.Add(tt.passes)
+		if _, err := find("a/monday/"); err != nil || s.lists != tt.lists {
+			t.Errorf("%v later: %v and %d lists, want %d", tt.passes, err, s.lists, tt.lists)
+		}
+	}
+	clk.at = clk.at.Add(time.Minute)
+	refused := answer(403, `{"error":{"code":"UserError","message":"not for you"}}`)
+	s.list, s.arm = refused, refused
+	for range 2 {
+		if name, err := find("a/monday/"); !errors.Is(err, ErrForbidden) || name != "" {
+			t.Errorf("a list that is refused: %q, %v", name, err)
 		}
 	}
 }
