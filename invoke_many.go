@@ -363,8 +363,8 @@ func (x *jobIndex) find(ctx context.Context, t invokeTarget, place string) (Batc
 		}
 		x.byPlace, x.read = byPlace, now
 	}
-	bare := strings.TrimSuffix(place, "/") // the service may list a folder with a slash and without
-	for _, p := range []string{bare, bare + "/"} {
+	plain := strings.TrimSuffix(place, "/") // the service may list a folder with a slash and without
+	for _, p := range []string{plain, plain + "/"} {
 		if job, ok := x.byPlace[placeKey(p)]; ok && jobHasOutput(job, place) {
 			return job, true, nil
 		}
