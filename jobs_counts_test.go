@@ -304,3 +304,22 @@ func TestCountsThatNeitherSourceHas(t *testing.T) {
 		t.Errorf("Counts from an overview that is archived = %v", err)
 	}
 }
+
+// TestReportThatBreaksOff counts for nothing: the lines that are missing may say more. A last line that was cut is left out.
+func TestReportThatBreaksOff(t *testing.T) {
+	const line = "0,1,process000,,2,2,0,1,1,1,RUN_DONE,,,\n"
+	read, err := readReport(io.MultiReader(strings.NewReader(report+line), &failingReader{}))
+	newTexts(t).add("a broken stream", err)
+	if !errors.Is(err, errReset) || read.counts != unknownCounts() {
+		t.Errorf("counts %v, %v, want the stream's error and none", read.counts, err)
+	}
+	for cut, want := range map[string]JobCounts{
+		"":                                {-1, 2, 0, -1, 1},
+		"1,1,process000,,2,0,2,1,1,1,RUN": {-1, 4, 2, -1, 2},
+		"1,1,process000,,2,0,2,1,1,1,RUN_EXCEPTION,USER_ERROR,\"cut": {-1, 2, 0, -1, 1},
+	} {
+		if read, err := readReport(strings.NewReader(report + line + cut)); err != nil || read.counts != want {
+			t.Errorf("%q: counts %v, %v, want %v", cut, read.counts, err, want)
+		}
+	}
+}

@@ -370,3 +370,29 @@ func TestUserAgentOfStorage(t *testing.T) {
 		t.Errorf("user agent %q, want none", got)
 	}
 }
+
+// TestAccountKeyThatIsNone is told, and nothing is sent without a signature.
+func TestAccountKeyThatIsNone(t *testing.T) {
+	service := storeService(keyedBlobstore)
+	service.answers["POST /datastores/workspaceblobstore/listSecrets"] = answer(200, `{"secretsType":"AccountKey","key":"no Base64!"}`)
+	storage := &fakeStorage{blobs: map[string]string{"/blobs/a": "clay"}}
+	c := storageClient(t, service, storage)
+	c.cred = noCredential{errors.New("no token")}
+	calls := map[string]func() error{
+		"read": func() error {
+			return readBlob(c, t.Context(), place{host: "shelf.blob.core.windows.net", container: "blobs", path: "a", datastore: "workspaceblobstore"}, StorageCredentialSecrets)
+		},
+		"upload": func() error {
+			_, err := c.Upload(t.Context(), storeFiles(t, map[string]string{"a.txt": "clay"}), &UploadOptions{Credential: StorageCredentialSecrets})
+			return err
+		},
+	}
+	said := newTexts(t)
+	for name, call := range calls {
+		err := call()
+		said.add(name, err)
+		if err == nil || len(storage.requests) > 0 || strings.Contains(err.Error(), "no Base64!") {
+			t.Errorf("%s = %v after %d requests, want an error without the key", name, err, len(storage.requests))
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -135,6 +136,18 @@ func TestBlockSizes(t *testing.T) {
 	for size, want := range map[int64]int64{0: 4 << 20, -1: 4 << 20, 1: 1, 5 << 20: 5 << 20, 4000 << 20: 4000 << 20, 4000<<20 + 1: 4000 << 20} {
 		if got := c.newUpload(operation{}, nil, &UploadOptions{BlockSize: size}).options.BlockSize; got != want {
 			t.Errorf("block size %d is taken for %d, want %d", size, got, want)
+		}
+	}
+}
+
+// TestQuickestRoundTrip is what an upload goes by: a busy moment says nothing about the way to storage.
+func TestQuickestRoundTrip(t *testing.T) {
+	u := new(upload)
+	for _, tt := range []struct{ took, least, most time.Duration }{
+		{time.Hour, time.Hour, 2 * time.Hour}, {2 * time.Hour, time.Hour, 2 * time.Hour}, {time.Minute, time.Minute, time.Hour - 1}, {time.Hour, time.Minute, time.Hour - 1},
+	} {
+		if u.took(time.Now().Add(-tt.took)); u.trip < tt.least || u.trip > tt.most {
+			t.Errorf("after one of %v the quickest took %v, want %v to %v", tt.took, u.trip, tt.least, tt.most)
 		}
 	}
 }
