@@ -167,11 +167,19 @@ func TestTokenRefusals(t *testing.T) {
 	h, submitted := newHandler(t)
 	for reason, want := range map[login.Reason]string{
 		login.Missing: "Jwt is missing", login.Expired: "Jwt is expired", login.Audience: "Audiences in Jwt are not allowed",
-		login.Signature: "Jwt verification fails", login.Malformed: "Jwt is not in the form",
+		login.Signature: "Jwt verification fails", login.Malformed: "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections",
+		"another": "Jwt verification fails",
 	} {
 		w := do(h, http.MethodPost, "https://"+host+"/jobs", body, "Authorization", "Bearer "+string(reason))
-		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), want) || w.Header().Get("Www-Authenticate") == "" {
-			t.Errorf("%s: status %d: %s", reason, w.Code, w.Body)
+		challenge := `Bearer realm="https://` + host + `/jobs", error="invalid_token"`
+		if reason == login.Missing {
+			challenge = `Bearer realm="https://` + host + `/jobs"`
+		}
+		if got := w.Header().Get("Www-Authenticate"); w.Code != http.StatusUnauthorized || w.Body.String() != want || got != challenge {
+			t.Errorf("%s: status %d, %s: %s; want %s: %s", reason, w.Code, got, w.Body, challenge, want)
+		}
+		if w.Header().Get("Content-Type") != "text/plain" || w.Header().Get("Server") != "azureml-frontdoor" || w.Header().Get("X-Request-Id") == "" {
+			t.Errorf("%s: headers %v", reason, w.Header())
 		}
 	}
 	if len(submitted.got) != 0 {
@@ -181,12 +189,12 @@ func TestTokenRefusals(t *testing.T) {
 
 func TestRefusedInvocations(t *testing.T) {
 	tests := map[string]struct {
-		err    error
-		status int
-		code   string
+		err           error
+		status        int
+		code, message string
 	}{
-		"caller's mistake": {&jobs.BadInvocationError{Message: "two inputs"}, http.StatusBadRequest, "UserError"},
-		"our own":          {errors.New("disk full"), http.StatusInternalServerError, "ServiceError"},
+		"caller's mistake": {&jobs.BadInvocationError{Message: "two inputs"}, http.StatusBadRequest, "UserError", "two inputs"},
+		"our own":          {errors.New("disk full"), http.StatusInternalServerError, "ServiceError", "Received 500 from a service request"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -200,7 +208,7 @@ func TestRefusedInvocations(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
 				t.Fatal(err)
 			}
-			if w.Code != test.status || answer.Error.Code != test.code || answer.StatusCode != test.status || w.Header().Get("x-ms-response-type") != "error" {
+			if w.Code != test.status || answer.Error.Code != test.code || answer.Error.Message != test.message || answer.StatusCode != test.status || w.Header().Get("x-ms-response-type") != "error" {
 				t.Errorf("status %d: %s", w.Code, w.Body)
 			}
 			if strings.Contains(w.Body.String(), "disk") {

@@ -1,6 +1,7 @@
 package schedules
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +81,79 @@ func TestTriggersThatAreNone(t *testing.T) {
 		if _, err := ParseTrigger(parse(t, trigger), created); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %s", trigger, err, want)
 		}
+	}
+}
+
+// TestWordsOfTriggersThatAreNone pins the messages, and the limits of numbers.
+func TestWordsOfTriggersThatAreNone(t *testing.T) {
+	const daily = `{"triggerType": "Recurrence", "frequency": "Day", "interval": 1, "schedule": `
+	for trigger, want := range map[string]string{
+		`{"triggerType": "Never"}`:                                                                              `triggerType is "Never", not Cron or Recurrence`,
+		`{"triggerType": "Cron", "expression": "TZ=UTC"}`:                                                       `expression "TZ=UTC" has a =; name the zone in timeZone`,
+		`{"triggerType": "Cron", "expression": "* * * * *", "endTime": "noon"}`:                                 `endTime: "noon" is not a time such as 2022-06-01T00:00:01`,
+		`{"triggerType": "Cron", "expression": "* * * * *", "startTime": "noon"}`:                               `startTime: "noon" is not a time such as 2022-06-01T00:00:01`,
+		`{"triggerType": "Cron", "expression": "* * * * *", "timeZone": "Kiln"}`:                                `timeZone is "Kiln"; the emulator knows UTC, the common names of Windows, and those of the IANA database`,
+		`{"triggerType": "Cron", "expression": "* * * * *", "timeZone": "Local"}`:                               `timeZone is "Local"; the emulator knows UTC, the common names of Windows, and those of the IANA database`,
+		`{"triggerType": "Recurrence", "frequency": "Year", "interval": 1}`:                                     `frequency is "Year", not Minute, Hour, Day, Week or Month`,
+		`{"triggerType": "Recurrence", "frequency": "Day", "interval": 0}`:                                      "interval is 0, not from 1 to 1000",
+		`{"triggerType": "Recurrence", "frequency": "Day", "interval": 1001}`:                                   "interval is 1001, not from 1 to 1000",
+		`{"triggerType": "Recurrence", "frequency": "Minute", "interval": 1000}`:                                "",
+		daily + `{"hours": [0, 23], "minutes": [0, 59], "monthDays": [1, 31]}}`:                                 "",
+		daily + `{"hours": [24]}}`:                                                                              "schedule.hours has 24, which is not from 0 to 23",
+		daily + `{"hours": [-1]}}`:                                                                              "schedule.hours has -1, which is not from 0 to 23",
+		daily + `{"minutes": [60]}}`:                                                                            "schedule.minutes has 60, which is not from 0 to 59",
+		daily + `{"monthDays": [32]}}`:                                                                          "schedule.monthDays has 32, which is not from 1 to 31",
+		daily + `{"monthDays": [0]}}`:                                                                           "schedule.monthDays has 0, which is not from 1 to 31",
+		daily + `{"weekDays": ["Doom"]}}`:                                                                       "schedule.weekDays has Doom, which is no day of the week",
+		daily + `{"weekDays": ["sunday", "Monday", "TUESDAY", "Wednesday", "Thursday", "Friday", "Saturday"]}}`: "",
+	} {
+		_, err := ParseTrigger(parse(t, trigger), created)
+		if got := fmt.Sprint(err); (err == nil) != (want == "") || err != nil && got != want {
+			t.Errorf("%s: %s, want %s", trigger, got, want)
+		}
+	}
+}
+
+// TestTimesOfTriggers: a time without a zone is one of the trigger's zone.
+func TestTimesOfTriggers(t *testing.T) {
+	tokyo, err := zone("Tokyo Standard Time")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"": "0001-01-01T00:00:00Z", "2026-01-02T03:04:05": "2026-01-01T18:04:05Z", "2026-01-02T03:04": "2026-01-01T18:04:00Z", "2026-01-02 03:04:05": "2026-01-01T18:04:05Z",
+		"2026-01-02": "2026-01-01T15:00:00Z", "2026-01-02T03:04:05Z": "2026-01-02T03:04:05Z", "2026-01-02T03:04:05+01:00": "2026-01-02T02:04:05Z",
+	} {
+		got, err := localTime(text, tokyo)
+		if err != nil || got.UTC().Format(time.RFC3339) != want {
+			t.Errorf("%q is %v, %v; want %s", text, got.UTC(), err, want)
+		}
+	}
+}
+
+// TestZonesOfWindows walks the whole table, by the names that Unicode gives them.
+func TestZonesOfWindows(t *testing.T) {
+	want := map[string]string{
+		"AUS Eastern Standard Time": "Australia/Sydney", "Alaskan Standard Time": "America/Anchorage", "Arabian Standard Time": "Asia/Dubai", "Argentina Standard Time": "America/Buenos_Aires",
+		"Atlantic Standard Time": "America/Halifax", "Central Europe Standard Time": "Europe/Budapest", "Central European Standard Time": "Europe/Warsaw",
+		"Central Standard Time": "America/Chicago", "China Standard Time": "Asia/Shanghai", "E. Australia Standard Time": "Australia/Brisbane", "E. Europe Standard Time": "Europe/Chisinau",
+		"E. South America Standard Time": "America/Sao_Paulo", "Eastern Standard Time": "America/New_York", "FLE Standard Time": "Europe/Kiev", "GMT Standard Time": "Europe/London",
+		"GTB Standard Time": "Europe/Bucharest", "Greenwich Standard Time": "Atlantic/Reykjavik", "Hawaiian Standard Time": "Pacific/Honolulu", "India Standard Time": "Asia/Kolkata",
+		"Israel Standard Time": "Asia/Jerusalem", "Korea Standard Time": "Asia/Seoul", "Mountain Standard Time": "America/Denver", "New Zealand Standard Time": "Pacific/Auckland",
+		"Pacific Standard Time": "America/Los_Angeles", "Romance Standard Time": "Europe/Paris", "Russian Standard Time": "Europe/Moscow", "SE Asia Standard Time": "Asia/Bangkok",
+		"Singapore Standard Time": "Asia/Singapore", "South Africa Standard Time": "Africa/Johannesburg", "Tokyo Standard Time": "Asia/Tokyo", "Turkey Standard Time": "Europe/Istanbul",
+		"US Mountain Standard Time": "America/Phoenix", "UTC": "UTC", "W. Europe Standard Time": "Europe/Berlin", "": "UTC", "Asia/Tokyo": "Asia/Tokyo",
+	}
+	for name, iana := range want {
+		got, err := zone(strings.ToUpper(name))
+		if name == "Asia/Tokyo" {
+			got, err = zone(name)
+		}
+		if err != nil || got.String() != iana {
+			t.Errorf("zone(%q) = %v, %v; want %s", name, got, err, iana)
+		}
+	}
+	if len(windowsZones) != len(want)-2 {
+		t.Errorf("%d zones of Windows, want %d", len(windowsZones), len(want)-2)
 	}
 }
