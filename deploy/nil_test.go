@@ -26,7 +26,7 @@ func TestExportWithoutAClient(t *testing.T) {
 func TestPathsThatAreNone(t *testing.T) {
 	for path, want := range map[string]string{
 		"":                 "deploy: a path is empty; name a file, or a folder of such files",
-		"no-such-file.yml": "deploy: no-such-file.yml: does not exist; name a file, or a folder of such files",
+		"no-such-file.yml": "no-such-file.yml: does not exist; name a file, or a folder of such files",
 	} {
 		if _, err := Read([]string{path}, nil); err == nil || err.Error() != want {
 			t.Errorf("Read(%q) = %v, want %s", path, err, want)
