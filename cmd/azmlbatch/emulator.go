@@ -19,6 +19,7 @@ import (
 	"github.com/google/renameio/v2/maybe"
 	"github.com/spf13/cobra"
 
+	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator"
 )
 
@@ -78,7 +79,7 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 	}
 	o.Logger = f.logger(c)
 	if !isLoopback(f.listen) {
-		fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", f.listen)
+		fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", azmlbatch.Redact(f.listen))
 	}
 	return o, nil
 }

@@ -127,7 +127,7 @@ func (a *app) exitCode(verb *cobra.Command, err error) int {
 	if err == nil {
 		return 0
 	}
-	text := errorText(err)
+	text := azmlbatch.Redact(errorText(err))
 	var mistake *usageMistake
 	if errors.As(err, &mistake) {
 		fmt.Fprintf(a.err, "azmlbatch: %s; see %s --help\n", text, verb.CommandPath())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,27 @@ func TestWrongUsage(t *testing.T) {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.text, out, stderr)
 			}
 		})
+	}
+}
+
+// TestMistakesShowNoSecrets: what is pasted into the wrong place may be a signed URL or a connection
+// string, and the output of commands is kept in logs.
+func TestMistakesShowNoSecrets(t *testing.T) {
+	const hidden = "T0PSECRET"
+	_, score := scoreFiles(t, echoNames)
+	for _, secret := range []string{"https://acc.blob.core.windows.net/c/x?sv=1&sig=" + hidden, "AccountName=acc;AccountKey=" + hidden + ";EndpointSuffix=core.windows.net"} {
+		for _, args := range [][]string{
+			{secret}, {"job", secret}, {"completion", secret}, {"emulator", "exec", "--", secret}, {"plan", "-f", secret},
+			{"emulator", "exec", "--fault", secret, "--", "true"}, {"emulator", "exec", "--seed", secret, "--", "true"},
+			{"emulator", "exec", "--pace", secret, "--", "true"}, {"emulator", "exec", "--listen", secret, "--", "true"},
+			slices.Concat(score, []string{"--input", secret}), slices.Concat(score, []string{"--model", secret}), slices.Concat(score, []string{"--script", secret}),
+			slices.Concat(score, []string{"--mini-batch-size", secret}), slices.Concat(score, []string{"--output-action", secret}), slices.Concat(score, []string{"--python", secret}),
+		} {
+			code, out, stderr := runCommand(args...)
+			if code == 0 || strings.Contains(out+stderr, hidden) {
+				t.Errorf("azmlbatch %q: exit code %d\n%s%s", args, code, out, stderr)
+			}
+		}
 	}
 }
 
