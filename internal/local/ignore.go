@@ -88,9 +88,33 @@ func decodeUTF16(content []byte, order binary.ByteOrder) string {
 	return string(utf16.Decode(units))
 }
 
-// classes gives classes of characters Go's spelling: ^ negates, and a bracket that comes first must
-// be escaped.
-var classes = strings.NewReplacer("[!]", `[^\]`, "[^]", `[^\]`, "[]", `[\]`, "[!", "[^")
+// goClasses gives classes of characters Go's spelling: ^ negates, and a bracket that comes first or a
+// hyphen at either end must be escaped.
+func goClasses(pattern string) string {
+	var b strings.Builder
+	for inside, first := false, false; pattern != ""; {
+		n := 1
+		switch c := pattern[0]; {
+		case c == '\\' && len(pattern) > 1:
+			n = 2
+		case !inside && c == '[':
+			inside, first = true, true
+			b.WriteByte('[')
+			if pattern = pattern[1:]; strings.HasPrefix(pattern, "!") || strings.HasPrefix(pattern, "^") {
+				b.WriteByte('^')
+				pattern = pattern[1:]
+			}
+			continue
+		case inside && c == '-' && (first || strings.HasPrefix(pattern, "-]")), inside && c == ']' && first:
+			b.WriteByte('\\')
+		case c == ']':
+			inside = false
+		}
+		b.WriteString(pattern[:n])
+		pattern, first = pattern[n:], false
+	}
+	return b.String()
+}
 
 func parseIgnorePattern(line string) (ignorePattern, bool) {
 	line = trimBlanks(line)
@@ -103,7 +127,7 @@ func parseIgnorePattern(line string) (ignorePattern, bool) {
 	}
 	line, p.dirOnly = strings.CutSuffix(line, "/")
 	anchored := strings.Contains(line, "/")
-	line = classes.Replace(strings.TrimPrefix(line, "/"))
+	line = goClasses(strings.TrimPrefix(line, "/"))
 	if line == "" {
 		return p, false
 	}
