@@ -321,6 +321,7 @@ func TestCanceledPipeline(t *testing.T) {
 // TestPipelinesThatCannotRun fail with a sentence that says what to mend.
 func TestPipelinesThatCannotRun(t *testing.T) {
 	const one = `{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:works:1"`
+	texts := map[string]string{}
 	for name, test := range map[string]struct{ spec, want string }{
 		"no steps":                            {`{"type": "pipeline"}`, "The pipeline has no steps."},
 		"no pipeline":                         {`{"type": "command"}`, "is of type command; a pipeline is expected"},
@@ -363,8 +364,10 @@ func TestPipelinesThatCannotRun(t *testing.T) {
 			if !strings.Contains(said, test.want) {
 				t.Errorf("the errors are %q, want %q", said, test.want)
 			}
+			texts[name] = said
 		})
 	}
+	checkTexts(t, "pipelines_that_cannot_run", texts)
 }
 
 // TestComponentMadeOfAJobOnItself: a component whose steps are those of a job, which runs that

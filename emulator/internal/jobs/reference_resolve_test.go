@@ -67,6 +67,7 @@ func TestResolve(t *testing.T) {
 
 func TestResolveRefuses(t *testing.T) {
 	w := resolveWorld(t)
+	texts := map[string]string{}
 	for text, want := range map[string]string{
 		"azureml:tiles:9":                  "there is no asset",
 		"azureml:unknown@latest":           "there is no asset",
@@ -75,10 +76,13 @@ func TestResolveRefuses(t *testing.T) {
 		"azureml://datastores/files/paths": "only blob datastores",
 		"azureml://jobs/j1/outputs/other":  "has no output",
 	} {
-		if _, err := w.runner.resolver(testWorkspace).resolve(text, "data"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("resolve(%q) = %v, want %q in it", text, err, want)
+		_, err := w.runner.resolver(testWorkspace).resolve(text, "data")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Fatalf("resolve(%q) = %v, want %q in it", text, err, want)
 		}
+		texts[text] = err.Error()
 	}
+	checkTexts(t, "references_that_do_not_resolve", texts)
 }
 
 func TestAssetPlace(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 func TestInvocationsThatCannotRun(t *testing.T) {
 	w := newWorld(t, nil)
 	place := w.upload("tiles", threeTiles)
+	texts := map[string]string{}
 	one, out := Input{Kind: UriFolder, URI: place}, Output{Kind: UriFile, URI: "azureml://datastores/workspaceblobstore/paths/a.csv"}
 	for name, test := range map[string]struct {
 		edit func(*Invocation)
@@ -38,10 +39,12 @@ func TestInvocationsThatCannotRun(t *testing.T) {
 			test.edit(&inv)
 			var bad *BadInvocationError
 			if _, err := w.runner.Submit(t.Context(), inv); !errors.As(err, &bad) || !strings.Contains(bad.Error(), test.want) {
-				t.Errorf("Submit = %v, want %q in it", err, test.want)
+				t.Fatalf("Submit = %v, want %q in it", err, test.want)
 			}
+			texts[name] = bad.Error()
 		})
 	}
+	checkTexts(t, "invocations_that_cannot_run", texts)
 	inv := w.invocation(w.deployment(sizes, nil), place)
 	inv.Workspace = testWorkspace + "2"
 	if _, err := w.runner.Submit(t.Context(), inv); err == nil {

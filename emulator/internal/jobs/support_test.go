@@ -1,11 +1,15 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +19,8 @@ import (
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -277,4 +283,42 @@ func foldersIn(t *testing.T, dir string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+var (
+	jobName = regexp.MustCompile(`\b[a-z]+_[a-z]+_[a-z0-9]{8}\b`)
+	aGUID   = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+)
+
+// checkTexts compares whole texts by name with testdata/golden, so that a word that comes, goes or
+// changes is seen. Names of jobs and runs are masked. AZMLBATCH_RECORD=1 writes the texts anew.
+func checkTexts(t *testing.T, name string, got map[string]string) {
+	t.Helper()
+	for key, text := range got {
+		got[key] = aGUID.ReplaceAllString(jobName.ReplaceAllString(text, "NAME"), "GUID")
+	}
+	file := filepath.Join("testdata", "golden", name+".json")
+	if os.Getenv("AZMLBATCH_RECORD") != "" {
+		var text bytes.Buffer
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", " ")
+		if err := encoder.Encode(got); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]string
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
 }
