@@ -327,3 +327,24 @@ func TestRulesOverviewByTime(t *testing.T) {
 		t.Errorf("the second day (-want +got):\n%s", diff)
 	}
 }
+
+// TestRulesOverviewOfFiveMinutes: a job that needs five minutes more is told of every ten seconds,
+// one that needs longer is not.
+func TestRulesOverviewOfFiveMinutes(t *testing.T) {
+	start := time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)
+	for total, want := range map[int]time.Duration{31: 10 * time.Second, 32: 2 * time.Minute} { // one is done in ten seconds
+		logs, err := newLogTree(t.TempDir(), func() time.Time { return start.Add(10 * time.Second) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &engine{settings: &settings{now: logs.now}, logs: logs, started: start}
+		e.progress.MiniBatches.Total, e.progress.MiniBatches.Processed = total, 1
+		e.report()
+		if got := e.nextOverview.Sub(logs.now()); got != want {
+			t.Errorf("with %d mini-batches to go the next line is in %v, want %v", total-1, got, want)
+		}
+		if err := logs.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -615,3 +615,29 @@ func TestSASAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionsThatCannotBeRead: every operation with conditions refuses those that it cannot read,
+// and changes nothing.
+func TestConditionsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	put(t, s, "there", "clay")
+	if err := s.Put(t.Context(), testAccount, testContainer, "log", strings.NewReader("clay"), &PutOptions{Append: true}); err != nil {
+		t.Fatal(err)
+	}
+	etag := func(name string) string { return call(t, s, "HEAD", testURL+"/"+name, "", nil).Header().Get("Etag") }
+	before := etag("there") + etag("log")
+	for _, operation := range []string{
+		"GET /there", "HEAD /there", "PUT /there", "DELETE /there", "PUT /there?comp=metadata", "HEAD /there?comp=metadata", "PUT /there?comp=properties", "PUT /there?comp=block&blockid=YQ==",
+		"PUT /there?comp=blocklist", "GET /there?comp=blocklist", "PUT /log?comp=appendblock", "GET ?restype=container", "PUT ?restype=container&comp=metadata", "DELETE ?restype=container",
+	} {
+		method, path, _ := strings.Cut(operation, " ")
+		w := call(t, s, method, testURL+path, "<BlockList />", map[string]string{"X-Ms-Lease-Id": "1", "X-Ms-Blob-Type": "BlockBlob"})
+		if code := refusalOf(t, method, w.Header(), w.Body.String()); w.Code != 400 || code != "InvalidHeaderValue" {
+			t.Errorf("%s = %d %s, want 400 InvalidHeaderValue", operation, w.Code, code)
+		}
+	}
+	if after := etag("there") + etag("log"); after != before {
+		t.Errorf("etags %s, were %s", after, before)
+	}
+}
