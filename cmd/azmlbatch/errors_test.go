@@ -12,10 +12,10 @@ import (
 )
 
 // goName is a name that only programs know.
-var goName = regexp.MustCompile(`\b[A-Z]\w*\(\)\.[A-Z]\w*|\b\w+Options\.[A-Z]\w*|\bInvocation\.[A-Z]\w*|\bRowFormat\w+|\bRows\[|\bazmlbatch\.[A-Z]\w*`)
+var goName = regexp.MustCompile(`\b[A-Z]\w*\(\)\.[A-Z]\w*|\b\w+Options\.[A-Z]\w*|\bInvocation\.[A-Z]\w*|\bWorkspace\.[A-Z]\w*|\bRowFormat\w+|\bRows\[|\bazmlbatch\.[A-Z]\w*`)
 
 // unreached are texts of calls that no verb makes.
-var unreached = []string{"Codes().Upload", "Data().", "Models().Upload", "Environments().Upload", "UploadCodeOptions.", "ClientOptions.APIVersion", "ClientOptions.Transport", "ClientOptions.Per", "ClientOptions.ReadOnly",
+var unreached = []string{"Codes().Upload", "Data().", "Models().Upload", "Environments().Upload", "UploadCodeOptions.", "a newer ClientOptions.APIVersion", "ClientOptions.APIVersion: ", "that of Workspace.ID", "ClientOptions.Transport", "ClientOptions.Per", "ClientOptions.ReadOnly",
 	"RowsOptions.Columns", "RowsOptions.Format", "RowFormat…", "means nothing for RowFormatJSONLines", "the format RowFormatLines gives text", "use Rows[string], or another format", "as in client.Jobs()"}
 
 // TestMessagesNameFlags: every text of the SDK's errors that names a field or a call of Go names a
