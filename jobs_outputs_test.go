@@ -151,7 +151,10 @@ func TestNamedOutputs(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("ListOutputs, %v (-want +got):\n%s", err, diff)
 	}
-	for range c.Jobs().ListOutputs(t.Context(), "j") {
+	for _, err := range c.Jobs().ListOutputs(t.Context(), "j") {
+		if err != nil {
+			t.Error(err)
+		}
 		break // yields no more after it
 	}
 	dir := t.TempDir()

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"slices"
@@ -45,7 +44,7 @@ func TestUploadWithoutCRC64(t *testing.T) {
 			sums[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]] = headers.Get("Content-Md5")
 			return 0, ""
 		}
-		var source fs.FS = os.DirFS(storeFiles(t, tt.files))
+		source := os.DirFS(storeFiles(t, tt.files))
 		if tt.once {
 			source = streams{source}
 		}
