@@ -259,3 +259,39 @@ func TestRequestsForNamedOutputs(t *testing.T) {
 		}
 	}
 }
+
+// TestOutputOfAJobWithoutParameters is where the service puts it, on the default datastore. What finding it fails with is
+// the error of each call.
+func TestOutputOfAJobWithoutParameters(t *testing.T) {
+	for _, refused := range []string{"", "/children", "/datastores"} {
+		storage := &fakeStorage{blobs: map[string]string{"/blobs/azureml/step-1/score/predictions.csv": "clay\n"}}
+		service := storeService(blobstore)
+		c := storageClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch path := r.URL.Path; {
+			case refused != "" && strings.HasSuffix(path, refused):
+				writeJSON(w, 409, `{"error":{"code":"Refused","message":"No."}}`)
+			case strings.HasSuffix(path, "/workspaces/kiln"):
+				writeJSON(w, 200, `{"name":"kiln","properties":{"discoveryUrl":"https://r.api.azureml.ms/discovery"}}`)
+			case path == "/discovery":
+				writeJSON(w, 200, `{"api":"https://r.api.azureml.ms"}`)
+			case strings.HasSuffix(path, "/runs/j/children"):
+				writeJSON(w, 200, `{"value":[{"runId":"step-1","displayName":"batchscoring","status":"Completed"}]}`)
+			case strings.HasSuffix(path, "/workspaces/kiln/jobs/j"):
+				writeJSON(w, 200, `{"name":"j","properties":{"status":"Completed"}}`)
+			default:
+				service.ServeHTTP(w, r)
+			}
+		}), storage)
+		rows, rowsErr := collect(Rows[string](t.Context(), c, "j", &RowsOptions{Format: RowFormatLines}))
+		files, listErr := collect(c.Jobs().ListOutputs(t.Context(), "j"))
+		result, downloadErr := c.Jobs().Download(t.Context(), "j", t.TempDir(), nil)
+		for call, err := range map[string]error{"Rows": rowsErr, "ListOutputs": listErr, "Download": downloadErr} {
+			if refused == "" && err != nil || refused != "" && !HasCode(err, "Refused") {
+				t.Errorf("%s where %q is refused = %v", call, refused, err)
+			}
+		}
+		if refused == "" && (len(rows) != 1 || len(files) != 1 || files[0].Name != "predictions.csv" || result.Files != 1) {
+			t.Errorf("rows %q, files %v, download %+v, want the one file", rows, files, result)
+		}
+	}
+}
