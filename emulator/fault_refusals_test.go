@@ -94,6 +94,13 @@ func TestDenied(t *testing.T) {
 		if denied != (test.status != 0) || denied && (resp.StatusCode != test.status || !strings.Contains(body, test.want)) {
 			t.Errorf("%s denied: %s %s answers %s %s; want %d %s", test.deny, test.method, test.url, resp.Status, body, test.status, test.want)
 		}
+		kinds := map[int]string{401: "text/plain", 403: "application/json; charset=utf-8"}
+		if strings.Contains(test.url, ".blob.") {
+			kinds[403] = "application/xml"
+		}
+		if kind := resp.Header.Get("Content-Type"); denied && kind != kinds[test.status] {
+			t.Errorf("%s denied: %s %s answers with the type %s, want %s", test.deny, test.method, test.url, kind, kinds[test.status])
+		}
 	}
 	for _, spec := range []string{"", "batchEndpoints", " a/b"} {
 		if _, err := ParseDeny(spec); err == nil {

@@ -231,7 +231,7 @@ func TestWordsOfErrors(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
-	if got := errors.Unwrap(&Failure{Cause: cause}); got != error(cause) {
+	if got := errors.Unwrap(&Failure{Cause: cause}); !errors.Is(got, cause) {
 		t.Errorf("a failure unwraps to %v", got)
 	}
 	if got := errors.Unwrap(&Failure{}); got != nil {

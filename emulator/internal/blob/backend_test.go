@@ -322,3 +322,51 @@ func TestDeletedContainerLeavesNoFiles(t *testing.T) {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
+
+// TestSecretsOnDisk: a secret is random, stays, and is for this user only.
+func TestSecretsOnDisk(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	secret := func(dir string) []byte {
+		d, err := openDirBackend(dir, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := d.secret("some.key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	one, other := t.TempDir(), t.TempDir()
+	first := secret(one)
+	if len(first) != 32 || bytes.Equal(first, make([]byte, 32)) || bytes.Equal(first, secret(other)) {
+		t.Errorf("secrets %x and %x are not random", first, secret(other))
+	}
+	if !bytes.Equal(first, secret(one)) {
+		t.Error("a secret changes")
+	}
+	files, err := filepath.Glob(filepath.Join(one, "*", "some.key"))
+	if direct, err := filepath.Glob(filepath.Join(one, "some.key")); err == nil {
+		files = append(files, direct...)
+	}
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v, %v", files, err)
+	}
+	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	for size, valid := range map[int]bool{31: false, 32: true} {
+		if err := os.WriteFile(files[0], make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := openDirBackend(one, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := files[0] + " holds no key; remove the file, and a new key is created"
+		if _, err := d.secret("some.key"); (err == nil) != valid || err != nil && err.Error() != want {
+			t.Errorf("a file of %d bytes: %v", size, err)
+		}
+	}
+}

@@ -1,14 +1,20 @@
 package jobs
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
@@ -542,5 +548,41 @@ func TestChangedJob(t *testing.T) {
 	}
 	if found, err := ChangeRun(w.store, testWorkspace, "none", store.Document{}); found || err != nil {
 		t.Errorf("ChangeRun of no run = %v, %v", found, err)
+	}
+}
+
+// goneBlobs is a Blob service whose blobs cannot be deleted.
+type goneBlobs struct {
+	Blobs
+	err     error
+	deleted []string
+}
+
+func (g *goneBlobs) Delete(_ context.Context, account, container, name string) error {
+	g.deleted = append(g.deleted, account+"/"+container+"/"+name)
+	return g.err
+}
+
+// TestMirrorForgets: the blob of a file that is gone is deleted, and what prevents that is logged.
+func TestMirrorForgets(t *testing.T) {
+	for name, test := range map[string]struct {
+		err    error
+		logged bool
+	}{"deleted": {nil, false}, "not there": {blob.ErrNotFound, false}, "no storage": {errBroken, true}} {
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, "there"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		blobs := &goneBlobs{err: test.err}
+		var log bytes.Buffer
+		m := &mirror{blobs: blobs, to: place{account: "a", container: "c", path: "p/"}, folder: folder, log: slog.New(slog.NewTextHandler(&log, nil)),
+			sent: map[string]sentFile{"there": {}, "gone": {}}}
+		m.forget()
+		if diff := cmp.Diff([]string{"a/c/p/gone"}, blobs.deleted); diff != "" {
+			t.Errorf("%s: deleted (-want +got):\n%s", name, diff)
+		}
+		if logged := strings.Contains(log.String(), `msg="job output" blob=p/gone error="`+errBroken.Error()) || strings.Contains(log.String(), "blob=p/gone"); logged != test.logged {
+			t.Errorf("%s: log %q", name, log.String())
+		}
 	}
 }
