@@ -374,3 +374,22 @@ func TestNextVersionThatCannotBeFound(t *testing.T) {
 		}
 	}
 }
+
+// TestNextVersionWhereNoneIsProposed is the highest number plus one, and 1 where no version is a number.
+func TestNextVersionWhereNoneIsProposed(t *testing.T) {
+	for versions, want := range map[string]string{"": "1", "blue": "1", "0": "1", "-3": "1", "1": "2", "9 10 2": "11", "3 blue": "4"} {
+		var list []string
+		for _, v := range strings.Fields(versions) {
+			list = append(list, `{"name":"`+v+`"}`)
+		}
+		service := &fakeService{answers: map[string]http.HandlerFunc{
+			"GET /models/clay":                  answer(200, `{"name":"clay","properties":{}}`),
+			"GET /models/clay/versions":         answer(200, `{"value":[`+strings.Join(list, ",")+`]}`),
+			"PUT /models/clay/versions/" + want: answer(201, `{"name":"`+want+`"}`),
+		}}
+		got, err := service.client(t).Models().CreateOrUpdate(t.Context(), "clay", Model{ModelURI: callPlace}, nil)
+		if err != nil || got.Version != want {
+			t.Errorf("after versions %q: version %q, %v, want %q", versions, got.Version, err, want)
+		}
+	}
+}
