@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -296,6 +297,55 @@ func TestSamePlace(t *testing.T) {
 	} {
 		if got := samePlace(tt.a, tt.b); got != tt.same {
 			t.Errorf("samePlace(%q, %q) = %t", tt.a, tt.b, got)
+		}
+	}
+}
+
+// TestReferencesThatDifferInOnePart differ, each part in turn. Scope may differ in case, and be left out.
+func TestReferencesThatDifferInOnePart(t *testing.T) {
+	whole := Reference{Kind: ReferenceKindModel, Name: "clay", Version: "1", Label: "l", Registry: "r",
+		Workspace: Workspace{SubscriptionID: "s", ResourceGroup: "g", Name: "w"}, WorkspaceID: "guid", Datastore: "d", Path: "p", Job: "j", Output: "o"}
+	changes := map[string]struct {
+		change func(*Reference)
+		forms  []ReferenceForm // in which it counts
+		scope  bool
+	}{
+		"kind":         {func(r *Reference) { r.Kind = ReferenceKindData }, []ReferenceForm{ReferenceFormNamed}, false},
+		"name":         {func(r *Reference) { r.Name = "Clay" }, []ReferenceForm{ReferenceFormNamed}, false},
+		"version":      {func(r *Reference) { r.Version = "2" }, []ReferenceForm{ReferenceFormNamed}, false},
+		"label":        {func(r *Reference) { r.Label = "L" }, []ReferenceForm{ReferenceFormNamed}, false},
+		"datastore":    {func(r *Reference) { r.Datastore = "D" }, []ReferenceForm{ReferenceFormPlace}, false},
+		"path":         {func(r *Reference) { r.Path = "P" }, []ReferenceForm{ReferenceFormPlace, ReferenceFormOutput, ReferenceFormURL, ReferenceFormLocal}, false},
+		"job":          {func(r *Reference) { r.Job = "J" }, []ReferenceForm{ReferenceFormOutput}, false},
+		"output":       {func(r *Reference) { r.Output = "O" }, []ReferenceForm{ReferenceFormOutput}, false},
+		"registry":     {func(r *Reference) { r.Registry = "x" }, nil, true},
+		"subscription": {func(r *Reference) { r.Workspace.SubscriptionID = "x" }, nil, true},
+		"group":        {func(r *Reference) { r.Workspace.ResourceGroup = "x" }, nil, true},
+		"workspace":    {func(r *Reference) { r.Workspace.Name = "x" }, nil, true},
+		"workspace id": {func(r *Reference) { r.WorkspaceID = "x" }, nil, true},
+	}
+	forms := []ReferenceForm{ReferenceFormNamed, ReferenceFormPlace, ReferenceFormOutput, ReferenceFormURL, ReferenceFormLocal}
+	for _, form := range forms {
+		r := whole
+		r.Form = form
+		for part, tt := range changes {
+			other := r
+			tt.change(&other)
+			if want := !tt.scope && !slices.Contains(tt.forms, form); r.Equal(other) != want || other.Equal(r) != want {
+				t.Errorf("form %v, another %s: equal %t, want %t", form, part, !want, want)
+			}
+		}
+		shouted := r
+		shouted.Registry, shouted.WorkspaceID, shouted.Workspace = "R", "GUID", Workspace{"S", "G", "W"}
+		bare := r
+		bare.WorkspaceID, bare.Workspace = "", Workspace{}
+		if !r.Equal(shouted) || !r.Equal(bare) || !bare.Equal(r) {
+			t.Errorf("form %v: the scope counts with its case, or where it is left out", form)
+		}
+		for _, f := range forms {
+			if other := (Reference{Form: f}); f != form && other.Equal(Reference{Form: form}) {
+				t.Errorf("form %v equals form %v", f, form)
+			}
 		}
 	}
 }
