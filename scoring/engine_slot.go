@@ -332,7 +332,7 @@ func (s *slot) recordError(call *callError, t task, files []string) {
 	s.engine.recordError(failed, call.tooFewRows || t.tries >= s.engine.tries)
 }
 
-// log writes to the log of the slot's process.
+// log writes to the log of the slot's process. There is one.
 func (s *slot) log(level, format string, values ...any) {
 	s.logAs(processName(s.number), level, format, values...)
 }
@@ -344,9 +344,5 @@ func (s *slot) logMain(level, format string, values ...any) {
 }
 
 func (s *slot) logAs(process, level, format string, values ...any) {
-	pid := 0
-	if s.worker != nil {
-		pid = s.worker.pid()
-	}
-	s.engine.logs.node(s.node.number, process, level, pid, s.index, format, values...)
+	s.engine.logs.node(s.node.number, process, level, s.worker.pid(), s.index, format, values...)
 }

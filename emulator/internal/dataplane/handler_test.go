@@ -18,6 +18,7 @@ import (
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
@@ -436,5 +437,36 @@ func TestRunsWithoutLogsOrOutputs(t *testing.T) {
 	data = do(t, h, http.MethodPost, host+"/history/v1.0"+workspace+"/rundata", `{"runId": "j1", "selectRunDefinition": true}`, http.StatusOK)
 	if diff := gocmp.Diff(any(store.Document{"script": "a.py"}), data["runDefinition"]); diff != "" {
 		t.Errorf("runDefinition (-want +got):\n%s", diff)
+	}
+}
+
+// TestRegistryDiscovery compares the whole answers for a registry that is played and for one that
+// is not.
+func TestRegistryDiscovery(t *testing.T) {
+	h, s := newHandler(t, func(o *Options) { o.TenantID = "t1" })
+	put(t, s, map[string]store.Document{jobs.RegistryID("Pottery"): {
+		"name": "pottery", "location": "eastus", "subscriptionId": "s2", "resourceGroup": "g2", "account": "a", "registryId": "r1",
+	}})
+	got := do(t, h, http.MethodGet, host+"/registrymanagement/v1.0/registries/pottery/discovery", "", http.StatusOK)
+	want := store.Document{
+		"registryId": "r1", "registryName": "pottery", "tenantId": "t1", "primaryRegion": "eastus", "regions": []any{"eastus"}, "subscriptionId": "s2", "resourceGroup": "g2",
+		"workspaceName": nil, "primaryRegionResourceProviderUri": "https://cert-eastus.experiments.azureml.net/",
+		"registryFqdns": store.Document{"eastus": store.Document{"uri": "https://r1.registry.eastus.privatelink.api.azureml.ms"}},
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("discovery (-want +got):\n%s", diff)
+	}
+	refused := do(t, h, http.MethodGet, host+"/registrymanagement/v1.0/registries/none/discovery", "", http.StatusForbidden)
+	fault, _ := refused["error"].(store.Document)
+	for member, want := range map[string]any{
+		"code": "UserError", "message": "User/tenant/subscription is not allowed to access registry none",
+		"messageFormat": "User/tenant/subscription is not allowed to access registry {feedName}", "messageParameters": store.Document{"feedName": "none"},
+	} {
+		if diff := gocmp.Diff(want, fault[member]); diff != "" {
+			t.Errorf("refusal: %s (-want +got):\n%s", member, diff)
+		}
+	}
+	if refused["componentName"] != "feedmanagement" {
+		t.Errorf("refusal of %v", refused["componentName"])
 	}
 }
