@@ -113,9 +113,14 @@ func TestErrorBodiesOfOtherShapes(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"error":{"code":"A","message":"glaze ran","details":"none"}}`:                                               "A: glaze ran",
 		`{"error":{"code":"A","message":"glaze ran","additionalInfo":[{"type":"T","info":"text"}],"innerError":"x"}}`: "A: glaze ran",
-		`{"code":"B","message":"bare"}`: "B: bare",
-		`{"error":"invalid_client"}`:    `: {"error":"invalid_client"}`,
-		`{"value":1}`:                   ": ",
+		`{"code":"B","message":"bare"}`:                     "B: bare",
+		`{"error":"invalid_client"}`:                        `: {"error":"invalid_client"}`,
+		`{"value":1}`:                                       ": ",
+		`<Error><Code>A</Code><Message>m</Message></Error>`: "A: m",
+		`<Error><Message>m</Message></Error>`:               ": <Error><Message>m</Message></Error>",
+		`<Error><Code>A</Code><Message>m`:                   ": <Error><Code>A</Code><Message>m",
+		`[1]`:                                               ": [1]",
+		"":                                                  ": ",
 	} {
 		codes, message := parseErrorBody([]byte(body))
 		if got := strings.Join(codes, " ") + ": " + message; got != want {
