@@ -106,7 +106,9 @@ func (a *azurite) start(t *testing.T, program string) {
 	}()
 	roots := x509.NewCertPool()
 	roots.AddCert(cert)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}}
+	// Azurite closes an idle connection after some seconds, perhaps just when the next request goes out. These clients do not
+	// try again, so each request has its own.
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}, DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	a.client = &http.Client{Transport: transport}
 }
