@@ -35,6 +35,8 @@ func TestCheck(t *testing.T) {
 	environment := azmlbatch.Environment{Name: "e"}
 	data := azmlbatch.Data{Name: "d"}
 	component := azmlbatch.Component{Name: "c", Spec: []byte("[]")}
+	operations := map[string]string{"endpoint": `endpoint "a b"`, "deployment": `deployment "blue"`, "compute": `compute "cluster"`, "code": `code "c"`,
+		"model": `model "m"`, "environment": `environment "e"`, "data": `data asset "d"`, "component": `component "c"`}
 	for _, test := range []struct {
 		name          string
 		check, create func() error
@@ -66,6 +68,9 @@ func TestCheck(t *testing.T) {
 			}
 			if err := test.create(); !errors.As(err, &create) {
 				t.Fatalf("CreateOrUpdate: %v, want *ArgumentError", err)
+			}
+			if want := "check " + operations[test.name]; check.Operation != want {
+				t.Errorf("Check names the operation %q, want %q", check.Operation, want)
 			}
 			create.Operation, check.Operation = "", ""
 			if diff := cmp.Diff(*create, *check); diff != "" {

@@ -167,3 +167,22 @@ func TestCanceledJobReads(t *testing.T) {
 		t.Errorf("Wait = %v, want %s", err, want)
 	}
 }
+
+// TestLogsOfAFailedJobThatCannotBeListed: the job has failed all the same, by the words of its step.
+func TestLogsOfAFailedJobThatCannotBeListed(t *testing.T) {
+	s := newRunService(t)
+	s.status, s.step = func(int) string { return "Failed" }, `Failed","error":{"error":{"message":"of the step"}},"x":"`
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("comp") == "list" {
+			answer(403, "", "x-ms-error-code", "AuthorizationFailure")(w, r)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+	_, err := c.Jobs().Wait(t.Context(), "job-1", nil)
+	newTexts(t).add("no list", err)
+	var failed *JobFailedError
+	if !errors.As(err, &failed) || failed.Message != "of the step" || !HasCode(failed.Err, "AuthorizationFailure") {
+		t.Errorf("Wait = %v, want a JobFailedError with the refusal in Err", err)
+	}
+}

@@ -306,3 +306,19 @@ func TestOlderDatasetsNeedWhatNamesThem(t *testing.T) {
 		t.Errorf("a local path = %v", err)
 	}
 }
+
+// TestReferenceToAWorkspaceThatCannotBeRead: whose GUID it names is not known then, and nothing is started.
+func TestReferenceToAWorkspaceThatCannotBeRead(t *testing.T) {
+	s, _ := newReferenceService(t)
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == testWorkspaceID {
+			writeJSON(w, 403, `{"error":{"code":"AuthorizationFailed","message":"no"}}`)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+	_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Input: URIFolder{URI: "azureml://locations/r/workspaces/our-guid/data/clay/versions/3"}})
+	if !errors.Is(err, ErrForbidden) || len(s.posts) != 0 {
+		t.Errorf("Invoke = %v after %d posts, want ErrForbidden and none", err, len(s.posts))
+	}
+}

@@ -144,3 +144,23 @@ func TestFindWorkspaceSaysWhatIsMissing(t *testing.T) {
 		})
 	}
 }
+
+// TestFindWorkspaceInAFileThatCannotBeRead does not go on looking above it, where another workspace may be.
+func TestFindWorkspaceInAFileThatCannotBeRead(t *testing.T) {
+	for _, name := range []string{envSubscription, envResourceGroup, envWorkspace} {
+		t.Setenv(name, "")
+	}
+	root := t.TempDir()
+	below := filepath.Join(root, "a")
+	if err := os.MkdirAll(filepath.Join(below, "config.json"), 0o755); err != nil { // a folder of that name
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "config.json"), []byte(`{"subscription_id":"sub-1","resource_group":"pottery","workspace_name":"kiln"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := FindWorkspace(below)
+	newTexts(t).add("a folder", err)
+	if !asError(err, new(*ArgumentError)) || got != (Workspace{}) {
+		t.Errorf("FindWorkspace = %+v, %v, want an ArgumentError", got, err)
+	}
+}
