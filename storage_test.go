@@ -396,3 +396,30 @@ func TestAccountKeyThatIsNone(t *testing.T) {
 		}
 	}
 }
+
+// claimsCredential remembers what it is asked for.
+type claimsCredential struct{ asked []policy.TokenRequestOptions }
+
+func (c *claimsCredential) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	c.asked = append(c.asked, o)
+	return azcore.AccessToken{Token: "token", ExpiresOn: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}, nil
+}
+
+// TestTokensForStorage are asked for once, and again where storage wants one with claims that this one lacks.
+func TestTokensForStorage(t *testing.T) {
+	cred := new(claimsCredential)
+	c := newTestClient(t, http.NotFound)
+	c.cred = cred
+	for _, claims := range []string{"", "", "more", "more", ""} {
+		if _, err := (cachedToken{c}).GetToken(t.Context(), policy.TokenRequestOptions{Claims: claims}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, o := range cred.asked {
+		got = append(got, o.Claims)
+	}
+	if diff := cmp.Diff([]string{"", "more", "more"}, got); diff != "" {
+		t.Errorf("claims asked for (-want +got):\n%s", diff)
+	}
+}
