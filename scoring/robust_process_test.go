@@ -3,6 +3,7 @@
 package scoring
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -301,6 +302,21 @@ func TestRobustLogsThatCannotBeMade(t *testing.T) {
 	}
 }
 
+// TestRobustNoTemporaryFolder: nothing runs, and nothing is made in its place.
+func TestRobustNoTemporaryFolder(t *testing.T) {
+	job := newJob(t, echo, 1)
+	t.Setenv("TMPDIR", filepath.Join(job.Code, "helper.py"))
+	got, err := Run(t.Context(), job)
+	if err == nil || !strings.HasPrefix(err.Error(), "scoring: mkdir "+job.Code) || got.Status != StatusFailed {
+		t.Errorf("Run = %+v, %v", got, err)
+	}
+	for _, folder := range []string{job.Output, job.Logs} {
+		if _, err := os.Stat(folder); err == nil {
+			t.Errorf("%s was made", folder)
+		}
+	}
+}
+
 // TestRobustPythonThatDoesNotStart: the job ends with the system's own words.
 func TestRobustPythonThatDoesNotStart(t *testing.T) {
 	for text, want := range map[string]string{"\x7fELF": "exec format error", "#!/no/such/shell\n": "no such file or directory"} {
@@ -329,6 +345,12 @@ func TestRobustNoDescriptorStaysOpen(t *testing.T) {
 	}
 	run(echo) // opens what the runtime keeps
 	before := openBelow(t, "")
+	for range 3 {
+		_, _ = Run(t.Context(), newFuncJob(t, 1, func(_ context.Context, files []string) ([]string, error) { return files, nil }))
+	}
+	if after := openBelow(t, ""); after > before {
+		t.Errorf("%d descriptors are open, %d were before the jobs of a function", after, before)
+	}
 	for _, script := range []string{echo, "import no_such_module", "import os\ndef run(b):\n    os._exit(1)", "def init():\n    raise ValueError()\ndef run(b):\n    return b"} {
 		run(script)
 		if after := openBelow(t, ""); after > before {
