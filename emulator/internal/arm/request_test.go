@@ -204,3 +204,20 @@ func TestVersionsOfTheAPI(t *testing.T) {
 		h.get(path + "?api-version=2022-12-01").wants(http.StatusOK)
 	}
 }
+
+// TestHeadersOfAnswers: those that ARM's gateway adds to every answer.
+func TestHeadersOfAnswers(t *testing.T) {
+	h := newHost(t)
+	for _, path := range []string{"batchEndpoints", "batchEndpoints/none"} {
+		header := h.get(path).header
+		id := header.Get("X-Ms-Request-Id")
+		for name, want := range map[string]string{
+			"Cache-Control": "no-cache", "Pragma": "no-cache", "Expires": "-1", "X-Cache": "CONFIG_NOCACHE", "X-Ms-Correlation-Request-Id": id,
+			"X-Ms-Routing-Request-Id": "EASTUS:20260301T102030Z:" + id, "Date": "Sun, 01 Mar 2026 10:20:30 GMT",
+		} {
+			if got := header.Get(name); got != want || len(id) != 36 {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+	}
+}

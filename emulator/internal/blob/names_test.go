@@ -108,3 +108,18 @@ func TestAwkwardNames(t *testing.T) {
 		t.Errorf("files outside the folder: %v, %v", entries, err)
 	}
 }
+
+// TestLengthsOfNames: accounts have 3 to 24 letters and digits, containers 3 to 63.
+func TestLengthsOfNames(t *testing.T) {
+	for length, want := range map[int][2]bool{2: {false, false}, 3: {true, true}, 24: {true, true}, 25: {false, true}, 63: {false, true}, 64: {false, false}} {
+		name := strings.Repeat("k", length)
+		if got := [2]bool{validAccountName(name), checkContainerName(name) == nil}; got != want {
+			t.Errorf("%d letters: account and container valid %v, want %v", length, got, want)
+		}
+	}
+	for _, name := range []string{"Kiln", "kiln-one", "kiln_1", "ofen\u00e4"} {
+		if validAccountName(name) {
+			t.Errorf("an account named %q is valid", name)
+		}
+	}
+}
