@@ -79,7 +79,7 @@ func (d *Download) different(ctx context.Context, blobs []Blob) ([]Blob, error) 
 	for i, b := range blobs {
 		pool.Go(func() (err error) {
 			if err = ctx.Err(); err == nil && b.Size > 0 {
-				same[i], err = d.hasMD5(b)
+				same[i], err = d.hasMD5(ctx, b)
 			} else {
 				same[i] = b.Size == 0
 			}
@@ -100,15 +100,26 @@ func (d *Download) different(ctx context.Context, blobs []Blob) ([]Blob, error) 
 	return different, nil
 }
 
-func (d *Download) hasMD5(b Blob) (bool, error) {
+func (d *Download) hasMD5(ctx context.Context, b Blob) (bool, error) {
 	f, err := d.root.Open(filepath.FromSlash(b.Name))
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	h := md5.New() //nolint:gosec // see the import
-	_, err = io.Copy(h, f)
-	return string(h.Sum(nil)) == b.MD5, err
+	h, buffer := md5.New(), make([]byte, min(b.Size+1, largeBuffer)) //nolint:gosec // see the import
+	for {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		n, err := f.Read(buffer)
+		_, _ = h.Write(buffer[:n]) // never fails
+		if errors.Is(err, io.EOF) {
+			return string(h.Sum(nil)) == b.MD5, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
 }
 
 // workFolder holds incomplete files, in the folder of the download.

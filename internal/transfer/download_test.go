@@ -451,3 +451,35 @@ func TestDownloadStopsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// endingContext is cancelled when it is asked for the third time.
+type endingContext struct {
+	context.Context
+	asked int
+}
+
+func (c *endingContext) Err() error {
+	if c.asked++; c.asked < 3 {
+		return nil
+	}
+	return context.Canceled
+}
+
+func TestHashOfWhatIsThereStopsWithItsContext(t *testing.T) {
+	const size = 1 << 20
+	d := newDownload(newStore(), t.TempDir())
+	if err := os.WriteFile(filepath.Join(d.Dir, "large"), make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer d.root.Close()
+	ctx := &endingContext{Context: t.Context()}
+	if _, err := d.hasMD5(ctx, Blob{Name: "large", Size: size, MD5: "x"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("hasMD5 = %v, want the end of its context", err)
+	}
+	if read := int64(ctx.asked-1) * largeBuffer; read > size/2 {
+		t.Errorf("%d bytes were read after the context had ended at half of them", read)
+	}
+}
