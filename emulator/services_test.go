@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -40,6 +41,20 @@ func TestTokenForOneAccountOpensNoOther(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != want {
 			t.Errorf("containers of kilnstore with a token for %s = %s, want %d", audience, resp.Status, want)
+		}
+	}
+}
+
+func TestKeylessWorkspace(t *testing.T) {
+	e := NewTest(t, &Options{Workspaces: []Workspace{
+		{Name: "kiln", StorageAccount: "kilnstore", ResourceGroup: "pottery"},
+		{Name: "wheel", StorageAccount: "wheelstore", ResourceGroup: "pottery", Keyless: true},
+	}})
+	const management = "https://management.azure.com"
+	for workspace, want := range map[string]int{"kiln": http.StatusOK, "wheel": http.StatusBadRequest} {
+		path := strings.TrimSuffix(workspacePath(e), "kiln") + workspace + "/datastores/workspaceblobstore/listSecrets?api-version=2024-04-01"
+		if resp, text := rawAsk(t, e, http.MethodPost, management+path, management, "", nil); resp.StatusCode != want {
+			t.Errorf("secrets of %s: %s: %s; want %d", workspace, resp.Status, text, want)
 		}
 	}
 }

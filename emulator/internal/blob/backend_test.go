@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -368,5 +369,55 @@ func TestSecretsOnDisk(t *testing.T) {
 		if _, err := d.secret("some.key"); (err == nil) != valid || err != nil && err.Error() != want {
 			t.Errorf("a file of %d bytes: %v", size, err)
 		}
+	}
+}
+
+// TestSecretThatCannotBeRead: it is not replaced, for what it signed would be refused.
+func TestSecretThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, err := openDirBackend(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	loop := filepath.Join(dir, "some.key")
+	if err := os.Symlink("some.key", loop); err != nil {
+		t.Skip(err) // Windows
+	}
+	if key, err := d.secret("some.key"); err == nil {
+		t.Errorf("secret = %d bytes, want an error", len(key))
+	}
+	if target, err := os.Readlink(loop); target != "some.key" {
+		t.Errorf("the file that could not be read was replaced: %q, %v", target, err)
+	}
+}
+
+// torn is content that breaks off.
+type torn struct{ content }
+
+func (torn) open(int64, int64) (io.ReadCloser, error) {
+	return io.NopCloser(io.MultiReader(strings.NewReader("cl"), iotest.ErrReader(errDisk))), nil
+}
+
+// TestContentThatBreaksOff: a hash that was asked for is never that of a part. Without one the status
+// is sent before the content is read.
+func TestContentThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, "")
+	put(t, s, "there", "clay")
+	c, err := s.container(testAccount, testContainer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.find("there").content = torn{c.find("there").content}
+	for _, hash := range []string{"md5", "crc64"} {
+		w := call(t, s, "GET", testURL+"/there", "", map[string]string{"X-Ms-Range": "bytes=0-3", "X-Ms-Range-Get-Content-" + hash: "true"})
+		if code := refusalOf(t, "GET", w.Header(), w.Body.String()); w.Code != http.StatusInternalServerError || code != "InternalError" {
+			t.Errorf("%s: %d %s, want 500 InternalError", hash, w.Code, code)
+		}
+	}
+	w := call(t, s, "GET", testURL+"/there", "", nil)
+	if w.Code != http.StatusOK || w.Header().Get("Content-Length") != "4" || w.Body.String() != "cl" {
+		t.Errorf("without a hash: %d %v: %q, want 200, 4 bytes announced and 2 sent", w.Code, w.Header(), w.Body)
 	}
 }

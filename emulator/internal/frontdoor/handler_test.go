@@ -147,6 +147,17 @@ func TestOtherHosts(t *testing.T) {
 	}
 }
 
+// TestEndpointThatGoes: an endpoint is deleted while it is looked up, and a name leads to a document
+// that is no endpoint.
+func TestEndpointThatGoes(t *testing.T) {
+	for _, id := range []string{workspace + "/batchEndpoints/gone-ep", workspace} {
+		h, _ := newHandler(t, func(o *Options) { o.Endpoint = func(string, string) (string, bool) { return id, true } })
+		if w := do(h, http.MethodPost, "https://"+host+"/jobs", body); w.Code != http.StatusNotFound || !strings.HasPrefix(w.Body.String(), "There is no endpoint") {
+			t.Errorf("%s: status %d: %s", id, w.Code, w.Body)
+		}
+	}
+}
+
 func TestNothingToRouteTo(t *testing.T) {
 	h, submitted := newHandler(t)
 	for _, w := range []*httptest.ResponseRecorder{

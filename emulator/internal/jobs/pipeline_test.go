@@ -383,6 +383,23 @@ func TestComponentMadeOfAJobOnItself(t *testing.T) {
 	w.fails(inv, "Pipelines lie more than 10 deep within pipelines.")
 }
 
+// TestPipelineComponentThatIsNotThere: the component of the deployment itself, and the one whose steps
+// it has.
+func TestPipelineComponentThatIsNotThere(t *testing.T) {
+	const flow = testWorkspace + "/components/flow/versions/1"
+	w := newWorld(t, nil)
+	inv := w.pipeline(`{"type": "pipeline", "jobs": {"a": {"type": "command", "command": "true"}}}`, `{}`)
+	w.put(testWorkspace+"/jobs/own", store.Document{"properties": store.Document{"jobType": "Pipeline", "componentId": "azureml:none:1"}})
+	if err := KeepSteps(w.store, flow, store.Document{"sourceJobId": testWorkspace + "/jobs/own"}); err != nil {
+		t.Fatal(err)
+	}
+	w.fails(inv, "The component azureml:none:1 does not exist.")
+	if _, err := w.store.Delete(flow); err != nil {
+		t.Fatal(err)
+	}
+	w.fails(inv, "The component "+flow+" does not exist.")
+}
+
 // TestPipelinesWithTooManySteps: few documents, each of which names the one below it ten times.
 func TestPipelinesWithTooManySteps(t *testing.T) {
 	w := newWorld(t, nil)
