@@ -80,7 +80,7 @@ func (s *settings) runCommand(ctx context.Context, c Command) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, dirs.scratch.Remove()) }()
+	defer func() { err = errors.Join(err, dirs.remove()) }()
 	if s.Logs == "" {
 		s.Logs = filepath.Join(dirs.root, "logs")
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -34,6 +35,11 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 	below := at("file", "below")
 	list := func(path string) error { _, err := listInput(t.Context(), path); return err }
+	startWorker := func(l launch) error {
+		l.starter = newStarter()
+		defer l.starter.close()
+		return (&pythonWorker{launch: l, cmd: exec.Command("true")}).startWithStreams()
+	}
 	tests := []struct {
 		name string
 		call func() error
@@ -43,7 +49,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{"a model that is gone", func() error { return linkModel(t.Context(), at("none"), at("m1")) }, "no such file"},
 		{"a model whose place is taken", func() error { return linkModel(t.Context(), at("model"), at("taken")) }, "not a directory"},
 		{"a model of one file whose place is taken", func() error { return linkModel(t.Context(), at("file"), dir) }, "file exists"},
-		{"a file of an MLflow model that is gone", func() error { return linkModel(t.Context(), at("mlflow"), at("m2")) }, "no such file"},
+		{"a file of an MLflow model that is gone", func() error { return linkModel(t.Context(), at("mlflow"), at("m2")) }, "mlflow/nowhere: no such file"},
 		{"content that is a folder", func() error { return linkContent(at("folder"), at("copy")) }, "is a directory"},
 		{"content into a folder that is gone", func() error { return linkContent(at("file"), at("none", "copy")) }, "no such file"},
 		{"content into something full", func() error { return linkContent("/proc/self/status", at("full")) }, "no space left"},
@@ -55,6 +61,8 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{"further rows that are gone", func() error { return joinParts(t.Context(), []part{{at("file"), 2}, {at("none"), 2}}) }, "no such file"},
 		{"further rows that are a folder", func() error { return joinParts(t.Context(), []part{{at("file"), 2}, {at("folder"), 2}}) }, "is a directory"},
 		{"rows of a function", func() error { return newFuncWorker(nil, below, 0).load(t.Context()) }, "not a directory"},
+		{"the output of a worker", func() error { return startWorker(launch{stdout: below, stderr: at("err")}) }, "open " + below + ": not a directory"},
+		{"the errors of a worker", func() error { return startWorker(launch{stdout: at("out"), stderr: below}) }, "open " + below + ": not a directory"},
 		{"a log below a file", func() error { _, err := newLogTree(below, time.Now); return err }, "not a directory"},
 		{"a log that is a folder", func() error {
 			if err := os.MkdirAll(at("logs", filepath.FromSlash(readmeFile)), 0o750); err != nil {
@@ -133,5 +141,35 @@ func TestRulesModes(t *testing.T) {
 				t.Errorf("%s has the mode %v, want %v", filepath.Join(filepath.Base(dir), name), info.Mode(), want)
 			}
 		}
+	}
+}
+
+// TestTemporaryFolderThatCannotBeRemoved: the function puts a file in the place of the folder that
+// holds it. All rows are there, and the error says what is left.
+func TestTemporaryFolderThatCannotBeRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tmp")
+	job := newFuncJob(t, 1, func(context.Context, []string) ([]string, error) {
+		return []string{"row"}, errors.Join(os.Rename(dir, dir+".away"), os.WriteFile(dir, nil, 0o600))
+	})
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	result, err := Run(t.Context(), job)
+	if err == nil || !strings.HasPrefix(err.Error(), "scoring: unlinkat "+dir) || result.Status != StatusCompleted {
+		t.Errorf("Run = %v, %v; want a completed job and the error of the removal", result.Status, err)
+	}
+}
+
+// TestTemporaryFolderOfACommandThatCannotBeRemoved is the same for a command.
+func TestTemporaryFolderOfACommandThatCannotBeRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tmp")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	err := RunCommand(t.Context(), Command{Line: `mv "$KILN" "$KILN.away" && touch "$KILN"`, Env: map[string]string{"KILN": dir}, Logs: t.TempDir()})
+	if err == nil || !strings.HasPrefix(err.Error(), "scoring: unlinkat "+dir) {
+		t.Errorf("RunCommand = %v, want the error of the removal", err)
 	}
 }

@@ -70,6 +70,13 @@ func newJobDirs(mark string) (jobDirs, error) {
 	return d, nil
 }
 
+func (d jobDirs) remove() error {
+	if err := d.scratch.Remove(); err != nil {
+		return fmt.Errorf("scoring: %w", err)
+	}
+	return nil
+}
+
 //go:embed python
 var pythonFiles embed.FS
 
@@ -89,8 +96,8 @@ func (s *settings) run(ctx context.Context) (result Result, err error) {
 		return Result{Status: StatusFailed}, err
 	}
 	defer func() {
-		if removeErr := dirs.scratch.Remove(); removeErr != nil && err == nil {
-			err = fmt.Errorf("scoring: %w", removeErr)
+		if removeErr := dirs.remove(); removeErr != nil && err == nil {
+			err = removeErr
 		}
 	}()
 	logs, err := s.newLogs(dirs)
