@@ -1,0 +1,14 @@
+package scoring
+
+import "testing"
+
+// TestGuardThatWasStopped: a worker that is late starts no guard that nobody would end.
+func TestGuardThatWasStopped(t *testing.T) {
+	g := newGuard(jobDirs{}, "mark")
+	g.stop()
+	g.start("/bin/true", nil)
+	if g.cmd != nil {
+		t.Errorf("start has started %v after stop", g.cmd)
+		_ = g.cmd.Wait()
+	}
+}
