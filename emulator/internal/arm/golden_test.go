@@ -1,26 +1,21 @@
 package arm
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
 // goldenVersions are the api-versions at which members come or go.
 var goldenVersions = []string{"2022-05-01", "2022-12-01-preview", "2023-02-01-preview", "2023-04-01", "2023-10-01", "2024-01-01-preview", "2024-04-01", "2025-01-01-preview"}
 
-// golden are requests, in their order, whose answers testdata/golden holds. Reads are made with each of goldenVersions
+// goldenRequests are requests, in their order, whose answers testdata/golden holds. Reads are made with each of goldenVersions
 // whose answer differs from the one before.
-var golden = []struct{ name, method, path, body string }{
+var goldenRequests = []struct{ name, method, path, body string }{
 	{"workspace", "GET", "", ""},
 	{"storage_account", "GET", "/subscriptions/" + testSubscription + "/resourceGroups/pottery/providers/Microsoft.Storage/storageAccounts/kilnstore", ""},
 	{"subscription", "GET", "/subscriptions/" + testSubscription, ""},
@@ -106,8 +101,7 @@ var golden = []struct{ name, method, path, body string }{
 // AZMLBATCH_RECORD=1 writes the answers anew; the witness tests hold them against recordings of the service.
 func TestGolden(t *testing.T) {
 	h := newHost(t)
-	recording := os.Getenv("AZMLBATCH_RECORD") != ""
-	for _, g := range golden {
+	for _, g := range goldenRequests {
 		t.Run(g.name, func(t *testing.T) {
 			answers := store.Document{}
 			if g.method == http.MethodGet && !strings.HasPrefix(g.path, "/") {
@@ -121,17 +115,7 @@ func TestGolden(t *testing.T) {
 			} else {
 				answers[testVersion] = decoded(t, masked(h.do(g.method, g.path, g.body).text))
 			}
-			file := filepath.Join("testdata", "golden", g.name+".json")
-			if recording {
-				writeGolden(t, file, answers)
-			}
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(decoded(t, string(text)), any(answers)); diff != "" {
-				t.Errorf("answers by api-version (-want +got):\n%s", diff)
-			}
+			golden.Check(t, g.name, answers)
 		})
 	}
 }
@@ -163,21 +147,4 @@ func decoded(t *testing.T, text string) any {
 		t.Fatalf("%v: %s", err, text)
 	}
 	return v
-}
-
-func writeGolden(t *testing.T, file string, answers store.Document) {
-	t.Helper()
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", " ")
-	if err := encoder.Encode(answers); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

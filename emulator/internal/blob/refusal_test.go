@@ -1,24 +1,19 @@
 package blob
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 )
 
 // refusalOf reads the code of an answer and checks that header and body agree.
@@ -52,36 +47,6 @@ func refusalOf(t *testing.T, method string, header http.Header, body string) str
 func maskedRefusal(w *httptest.ResponseRecorder) string {
 	text := strings.ReplaceAll(strings.TrimPrefix(w.Body.String(), xmlHead), w.Header().Get("X-Ms-Request-Id"), "ID")
 	return regexp.MustCompile(`Time:[0-9TZ.:-]+`).ReplaceAllString(text, "Time:T")
-}
-
-// checkGolden compares whole texts by name, so that a word that comes, goes or changes is seen.
-// AZMLBATCH_RECORD=1 writes them anew.
-func checkGolden(t *testing.T, name string, got map[string]string) {
-	t.Helper()
-	file := filepath.Join("testdata", "golden", name+".json")
-	if os.Getenv("AZMLBATCH_RECORD") != "" {
-		var text bytes.Buffer
-		encoder := json.NewEncoder(&text)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", " ")
-		if err := errors.Join(encoder.Encode(got), os.MkdirAll(filepath.Dir(file), 0o750)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want map[string]string
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
 }
 
 func TestRefusals(t *testing.T) {
@@ -244,7 +209,7 @@ func TestRefusals(t *testing.T) {
 			bodies[test.name] = maskedRefusal(w)
 		})
 	}
-	checkGolden(t, "refusals", bodies)
+	golden.Check(t, "refusals", bodies)
 	if got := get(t, s, "there") + get(t, s, "log"); got != "hello worldx" {
 		t.Errorf("refused requests changed content to %q", got)
 	}

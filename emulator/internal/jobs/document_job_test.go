@@ -1,15 +1,12 @@
 package jobs
 
 import (
-	"encoding/json"
-	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
@@ -129,23 +126,7 @@ func TestDocumentsOfAJob(t *testing.T) {
 			"nested_run":  j.stepRun(stepInfo{run: "step-2", name: "glaze", parent: "job-1", kind: pipelineStep, status: NotStarted}),
 			"command_run": command.ownRun(),
 		} {
-			file := filepath.Join("testdata", "golden", name+"_"+what+".json")
-			got, err := json.MarshalIndent(doc, "", " ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if os.Getenv("AZMLBATCH_RECORD") != "" {
-				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, append(got, '\n'), 0o600)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", file, diff)
-			}
+			golden.Check(t, name+"_"+what, doc)
 		}
 	}
 }

@@ -1,14 +1,11 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -18,9 +15,8 @@ import (
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -297,28 +293,5 @@ func checkTexts(t *testing.T, name string, got map[string]string) {
 	for key, text := range got {
 		got[key] = aGUID.ReplaceAllString(jobName.ReplaceAllString(text, "NAME"), "GUID")
 	}
-	file := filepath.Join("testdata", "golden", name+".json")
-	if os.Getenv("AZMLBATCH_RECORD") != "" {
-		var text bytes.Buffer
-		encoder := json.NewEncoder(&text)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", " ")
-		if err := encoder.Encode(got); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want map[string]string
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
+	golden.Check(t, name, got)
 }
