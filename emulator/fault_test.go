@@ -22,6 +22,7 @@ import (
 
 	"github.com/azmlbatch/azmlbatch"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 )
 
 // faulted is what becomes of a request that a fault applies to.
@@ -360,12 +361,14 @@ func TestFaultsCount(t *testing.T) {
 }
 
 func TestFaultsThatCannotBe(t *testing.T) {
+	texts := map[string]string{}
 	for spec, says := range map[string]string{
 		"":                                    "HOST METHOD PATH ACTION",
 		"scoring POST /jobs":                  "HOST METHOD PATH ACTION",
 		"scoring POST /jobs explode":          `unknown action "explode"`,
 		"kiln POST /jobs refuse":              `unknown host "kiln"`,
 		"* * * refuse=1":                      "refuse takes no value",
+		"* * * fail-before=299":               "status 299 must be between 300 and 599",
 		"* * * fail-before=200":               "status 200 must be between 300 and 599",
 		"* * * fail-before=600":               "status 600 must be between 300 and 599",
 		"* * * fail-before=soon":              `"soon" is not an HTTP status`,
@@ -387,7 +390,9 @@ func TestFaultsThatCannotBe(t *testing.T) {
 		_, err := ParseFault(spec)
 		if err == nil || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), fmt.Sprintf("fault %q", spec)) {
 			t.Errorf("ParseFault(%q) = %v, want an error that says %s", spec, err, says)
+			continue
 		}
+		texts[spec] = err.Error()
 	}
 	for says, f := range map[string]Fault{
 		"refuse takes no status": {Action: ActionRefuse, Status: 500},
@@ -407,6 +412,64 @@ func TestFaultsThatCannotBe(t *testing.T) {
 		}
 		if len(e.faults.list) != 0 {
 			t.Error("a refused Inject has left a fault")
+		}
+		_, err := f.check()
+		texts[says] = fmt.Sprint(err)
+	}
+	for _, role := range []string{"", "batchEndpoints", " batchEndpoints/write"} {
+		_, err := ParseDeny(role)
+		texts["role "+role] = fmt.Sprint(err)
+	}
+	golden.Check(t, "faults_that_cannot_be", texts)
+}
+
+// TestFaultsAtTheLimits: the first and the last status that is one, and nothing at all.
+func TestFaultsAtTheLimits(t *testing.T) {
+	for spec, want := range map[string]Fault{
+		"* * * fail-before=300":           {Host: "*", Method: "*", Path: "*", Action: ActionFailBefore, Status: 300},
+		"* * * fail-before=599":           {Host: "*", Method: "*", Path: "*", Action: ActionFailBefore, Status: 599},
+		"* * * fail-before=0":             {Host: "*", Method: "*", Path: "*", Action: ActionFailBefore},
+		"* * * cut-during=0":              {Host: "*", Method: "*", Path: "*", Action: ActionCutDuring},
+		"* * * throttle=,0":               {Host: "*", Method: "*", Path: "*", Action: ActionThrottle},
+		"* * * slow=1ns,0":                {Host: "*", Method: "*", Path: "*", Action: ActionSlow, Pause: 1},
+		"Kiln.example put /a times=0":     {},
+		"a.b put /a refuse times=0":       {Host: "a.b", Method: "PUT", Path: "/a", Action: ActionRefuse},
+		"* * * refuse skip=0 times=1":     {Host: "*", Method: "*", Path: "*", Action: ActionRefuse, Times: 1},
+		"REGISTRY * ** late-list=1ms":     {Host: "REGISTRY", Method: "*", Path: "**", Action: ActionLateList, Pause: time.Millisecond},
+		"schemas * * conflict=412 skip=2": {Host: "schemas", Method: "*", Path: "*", Action: ActionConflict, Status: 412, Skip: 2},
+	} {
+		got, err := ParseFault(spec)
+		if diff := cmp.Diff(want, got); diff != "" || (err == nil) != (want.Action != "") {
+			t.Errorf("ParseFault(%q): %v (-want +got):\n%s", spec, err, diff)
+		}
+	}
+}
+
+// TestDeniedRoleActions: a fault that denies an action everywhere, from the first request that it
+// applies to until it is used up.
+func TestDeniedRoleActions(t *testing.T) {
+	const write, read = "batchEndpoints/write", "batchEndpoints/read"
+	for name, test := range map[string]struct {
+		fault Fault
+		seen  int
+		want  []string
+	}{
+		"everywhere":     {Fault{RoleAction: write, Action: ActionDeny}, 0, []string{write}},
+		"by stars":       {Fault{RoleAction: write, Action: ActionDeny, Host: "*", Method: "*", Path: "**"}, 0, []string{write}},
+		"by a star":      {Fault{RoleAction: read, Action: ActionDeny, Path: "*"}, 0, []string{read}},
+		"one host":       {Fault{RoleAction: write, Action: ActionDeny, Host: "management"}, 0, nil},
+		"one method":     {Fault{RoleAction: write, Action: ActionDeny, Method: "PUT"}, 0, nil},
+		"one path":       {Fault{RoleAction: write, Action: ActionDeny, Path: "/a"}, 0, nil},
+		"no role action": {Fault{Action: ActionDeny}, 0, nil},
+		"another action": {Fault{RoleAction: write, Action: ActionDisallow}, 0, nil},
+		"not yet":        {Fault{RoleAction: write, Action: ActionDeny, Skip: 2}, 1, nil},
+		"from now on":    {Fault{RoleAction: write, Action: ActionDeny, Skip: 2}, 2, []string{write}},
+		"the last time":  {Fault{RoleAction: write, Action: ActionDeny, Skip: 1, Times: 2}, 2, []string{write}},
+		"used up":        {Fault{RoleAction: write, Action: ActionDeny, Skip: 1, Times: 2}, 3, nil},
+	} {
+		f := faults{list: []*activeFault{{Fault: test.fault, seen: test.seen}}}
+		if diff := cmp.Diff(test.want, f.denied()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

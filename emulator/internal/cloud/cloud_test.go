@@ -54,6 +54,46 @@ func TestRouteRefuses(t *testing.T) {
 	}
 }
 
+// TestLabels: what a label of a host can be, to the limit of its length.
+func TestLabels(t *testing.T) {
+	t.Parallel()
+	for label, want := range map[string]bool{
+		"a": true, "z": true, "0": true, "9": true, "a-z": true, strings.Repeat("a", 63): true,
+		"": false, strings.Repeat("a", 64): false, "-a": false, "a-": false, "-": false, "a_b": false, "`": false, "{": false, "/": false, ":": false, "A": false,
+	} {
+		if got := isLabel(label); got != want {
+			t.Errorf("isLabel(%q) = %t, want %t", label, got, want)
+		}
+		account := label + ".blob.core.windows.net"
+		if _, got := Public().Route(account); strings.ToLower(label) == label && !strings.Contains(label, ":") && got != want {
+			t.Errorf("Route(%q) finds a service: %t, want %t", account, got, want)
+		}
+	}
+}
+
+// TestRegistryHosts: the host that manages registries of a region, and hosts that only look like it.
+func TestRegistryHosts(t *testing.T) {
+	t.Parallel()
+	for _, c := range All() {
+		host := c.RegistryHost("EastUS")
+		if !strings.HasPrefix(host, "cert-eastus.") {
+			t.Errorf("%s: the host of registries is %s", c.Name, host)
+		}
+		want := Route{Kind: KindRegistry, Region: "eastus"}
+		if got, ok := c.Route(host); !ok || got != want {
+			t.Errorf("%s: Route(%q) = %+v, %t, want %+v", c.Name, host, got, ok, want)
+		}
+		for _, other := range []string{strings.TrimPrefix(host, "cert-"), "x." + host, strings.TrimPrefix(host, "cert-eastus.")} {
+			if got, ok := c.Route(other); ok {
+				t.Errorf("%s: Route(%q) = %+v, want none", c.Name, other, got)
+			}
+		}
+	}
+	if got := KindRegistry.String(); got != "registry" {
+		t.Errorf("kind %q", got)
+	}
+}
+
 // Every host a cloud makes is a host it routes, and to no other cloud but for the login host that
 // all share.
 func TestHostsComeBack(t *testing.T) {
@@ -133,7 +173,7 @@ func TestByName(t *testing.T) {
 
 func TestKindNames(t *testing.T) {
 	t.Parallel()
-	for k := KindLogin; k <= KindSchemas; k++ {
+	for k := KindLogin; k <= KindRegistry; k++ {
 		if got, ok := ParseKind(k.String()); !ok || got != k {
 			t.Errorf("ParseKind(%q) = %v, %v; want %v", k, got, ok, k)
 		}
