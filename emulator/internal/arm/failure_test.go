@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
@@ -177,4 +180,157 @@ func TestWorkspaceThatLacksSomething(t *testing.T) {
 	if err := h.CreateWorkspace(whole); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestChangesOfWhatIsBeingDeleted: they are refused until it is gone.
+func TestChangesOfWhatIsBeingDeleted(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.Pace = Real })
+	h.poll(h.put("computes/cluster", cluster))
+	for _, endpoint := range []string{"glaze", "slip"} {
+		h.poll(h.put("batchEndpoints/"+endpoint, glaze))
+		h.poll(h.put("batchEndpoints/"+endpoint+"/deployments/blue", blue))
+	}
+	h.poll(h.put("schedules/fire", `{"properties": {`+fireDaily+`}}`))
+	for _, path := range []string{"batchEndpoints/glaze", "batchEndpoints/slip/deployments/blue", "computes/cluster?underlyingResourceAction=Delete", "schedules/fire"} {
+		h.do(http.MethodDelete, path, "").wants(http.StatusAccepted)
+	}
+	const scale = `{"properties": {"properties": {"scaleSettings": {"maxNodeCount": 4}}}}`
+	for _, test := range []struct{ method, path, body, want string }{
+		{"PUT", "batchEndpoints/glaze", glaze, "Endpoint 'glaze' is being deleted."},
+		{"PATCH", "batchEndpoints/glaze", `{"tags": {"a": "b"}}`, "Endpoint 'glaze' is being deleted."},
+		{"PUT", "batchEndpoints/glaze/deployments/blue", blue, "Endpoint 'glaze' is being deleted."},
+		{"PUT", "batchEndpoints/slip/deployments/blue", blue, "Deployment 'blue' is being deleted."},
+		{"PATCH", "batchEndpoints/slip/deployments/blue", `{"tags": {"a": "b"}}`, "Deployment 'blue' is being deleted."},
+		{"PUT", "computes/cluster", cluster, "Compute 'cluster' is being deleted."},
+		{"PATCH", "computes/cluster", scale, "Compute 'cluster' is being deleted."},
+		{"PUT", "schedules/fire", `{"properties": {` + fireDaily + `}}`, "Schedule 'fire' is being deleted."},
+	} {
+		h.do(test.method, test.path, test.body).wants(http.StatusConflict).has(map[string]any{"error/code": "UserError", "error/message": test.want})
+	}
+	h.time = h.time.Add(time.Hour)
+	for _, path := range []string{"batchEndpoints/glaze", "batchEndpoints/slip/deployments/blue", "computes/cluster", "schedules/fire"} {
+		h.get(path).wants(http.StatusNotFound)
+	}
+	h.put("computes/cluster", cluster).wants(http.StatusCreated)
+}
+
+// TestChangesOfWhatIsNotThere: every call that needs a resource.
+func TestChangesOfWhatIsNotThere(t *testing.T) {
+	h := newHost(t)
+	h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated)
+	answers := map[string]any{}
+	for _, ask := range []struct{ method, path, body string }{
+		{"PATCH", "computes/none", `{"properties": {"properties": {"scaleSettings": {"maxNodeCount": 4}}}}`},
+		{"POST", "computes/none/listNodes", ""},
+		{"PATCH", "batchEndpoints/none", `{"tags": {"a": "b"}}`},
+		{"PATCH", "batchEndpoints/glaze/deployments/none", `{"tags": {"a": "b"}}`},
+		{"PUT", "batchEndpoints/none/deployments/blue", blue},
+		{"POST", "batchEndpoints/none/listkeys", ""},
+		{"GET", "datasets/none/versions/1", ""},
+		{"POST", "datastores/none/listSecrets", ""},
+		{"POST", "jobs/none/cancel", ""},
+	} {
+		r := h.do(ask.method, ask.path, ask.body)
+		answers[ask.method+" "+ask.path] = map[string]any{"status": r.status, "body": decoded(t, masked(r.text))}
+	}
+	golden.Check(t, "changes_of_what_is_not_there", answers)
+}
+
+// TestBodiesOfTheWrongKind: every call that reads a body refuses one whose members have the wrong
+// kinds, and one that is no JSON.
+func TestBodiesOfTheWrongKind(t *testing.T) {
+	h := newHost(t)
+	h.put("batchEndpoints/glaze", glaze).wants(http.StatusCreated)
+	h.put("batchEndpoints/glaze/deployments/blue", blue).wants(http.StatusCreated)
+	h.put("computes/cluster", cluster).wants(http.StatusCreated)
+	h.put("jobs/fire", `{"properties": {"jobType": "Pipeline"}}`).wants(http.StatusCreated)
+	for _, ask := range []struct{ method, path string }{
+		{"PUT", "batchEndpoints/glaze"}, {"PATCH", "batchEndpoints/glaze"}, {"PUT", "batchEndpoints/glaze/deployments/blue"}, {"PATCH", "batchEndpoints/glaze/deployments/blue"},
+		{"PUT", "computes/cluster"}, {"PATCH", "computes/cluster"}, {"PUT", "datastores/clay"}, {"PUT", "jobs/fire"}, {"PUT", "jobs/new"}, {"PUT", "schedules/fire"},
+		{"PUT", "models/mugs/versions/1"}, {"PUT", "models/mugs"}, {"PUT", "datasets/clay/versions/1"}, {"PUT", "environments/clay/versions/1"}, {"PUT", "components/turn/versions/1"},
+	} {
+		for _, body := range []string{"{", "[]", `{"properties": []}`, `{"properties": 7}`} {
+			if r := h.do(ask.method, ask.path, body); r.status != http.StatusBadRequest {
+				t.Errorf("%s %s with %q: status %d, %s", ask.method, ask.path, body, r.status, r.text)
+			}
+		}
+	}
+}
+
+// TestPollsWithAWrongSignature: no kind of poll is answered, and the operation goes on.
+func TestPollsWithAWrongSignature(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.Pace = Real })
+	computed := h.put("computes/cluster", cluster).wants(http.StatusCreated).header.Get("Azure-AsyncOperation")
+	h.poll(h.put("batchEndpoints/glaze", glaze))
+	deleted := h.do(http.MethodDelete, "batchEndpoints/glaze", "").wants(http.StatusAccepted)
+	for _, link := range []string{computed, deleted.header.Get("Location"), deleted.header.Get("Azure-AsyncOperation")} {
+		before, signature, _ := strings.Cut(link, "&s=")
+		if r := h.get(before + "&s=x" + signature); r.status < 400 || r.at("error") == "absent" {
+			t.Errorf("%.90s: status %d: %s", link, r.status, r.text)
+		}
+		if r := h.get(link); r.status >= 300 {
+			t.Errorf("%.90s: status %d: %s", link, r.status, r.text)
+		}
+	}
+}
+
+// TestWorkspacesInStatesThatFail: what each step of creating a workspace needs.
+func TestWorkspacesInStatesThatFail(t *testing.T) {
+	secret := secretKey(storageAccountID(testSubscription, "pottery", "kilnstore"))
+	other := testWorkspace
+	other.Name = "other"
+	for name, test := range map[string]struct {
+		prepare func(*store.Store) error
+		want    string
+	}{
+		"no place for the workspace": {func(s *store.Store) error { return s.Close() }, store.ErrClosed.Error()},
+		"no place for the keys": {func(s *store.Store) error {
+			_, err := s.Delete(secret)
+			return errors.Join(err, s.Close())
+		}, "arm: workspace other: " + store.ErrClosed.Error()},
+		"keys that are none": {func(s *store.Store) error {
+			_, err := s.Put(secret, store.Document{"primaryKey": "AAAA", "secondaryKey": "!"})
+			return err
+		}, "arm: workspace other: storage account kilnstore: secondaryKey: illegal base64 data at input byte 0"},
+	} {
+		state, err := store.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := newHost(t, func(o *Options) { o.Store = state })
+		if err := test.prepare(state); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.CreateWorkspace(other); err == nil || err.Error() != test.want {
+			t.Errorf("%s: %v, want %s", name, err, test.want)
+		}
+		if _, found := state.Get(workspaceID(testSubscription, "pottery", "other")); found {
+			t.Errorf("%s: the workspace is there", name)
+		}
+	}
+	alone := newHost(t, func(o *Options) { o.Accounts = nil }) // without a Blob service
+	if err := alone.CreateWorkspace(other); err != nil {
+		t.Error(err)
+	}
+	state, err := store.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := state.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Options{Store: state, Cloud: cloud.Public()}); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("New without a place for the key that signs = %v, want ErrClosed", err)
+	}
+}
+
+// TestLinksOfARequestWithoutAHost lead to the cloud's own.
+func TestLinksOfARequestWithoutAHost(t *testing.T) {
+	h := newHost(t)
+	request := h.request(http.MethodPut, "models/m/versions/1", `{"properties": {"modelUri": "https://h/c/a"}}`)
+	request.Host = ""
+	if got := h.send(request).wants(http.StatusCreated).header.Get("Location"); !strings.HasPrefix(got, "https://management.azure.com/subscriptions/") {
+		t.Errorf("Location %s", got)
+	}
+	h.get("/subscriptions/" + testSubscription + "/resourceGroups//providers").wants(http.StatusNotFound)
 }
