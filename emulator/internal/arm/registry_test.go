@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -27,7 +28,7 @@ func newRegistryHost(t *testing.T, edits ...func(*Options)) *host {
 		}
 		for kind, properties := range map[string]store.Document{
 			"models": {"modelUri": "https://h/c/m"}, "data": {"dataUri": "https://h/c/d", "dataType": "uri_folder"}, "codes": {"codeUri": "https://h/c/s"},
-			"environments": {"image": "kiln:1"}, "components": {"componentSpec": store.Document{"type": "command", "command": "true", "speed": 3, "dry": true, "none": nil, "list": []any{1, nil, "a"}}},
+			"environments": {"image": "kiln:1"}, "components": {"componentSpec": store.Document{"type": "command", "command": "true", "speed": json.Number("3"), "dry": true, "none": nil, "list": []any{json.Number("1"), nil, "a"}}},
 		} {
 			if err := h.AddRegistryAsset("pottery-shop", kind, "glaze", "1", properties); err != nil {
 				t.Fatalf("%s: %v", kind, err)

@@ -25,6 +25,14 @@ func resolveWorld(t *testing.T) *world {
 	w.put(testWorkspace+"/datastores/lake", store.Document{"properties": store.Document{
 		"datastoreType": "AzureDataLakeGen2", "accountName": account, "filesystem": "lakefs",
 	}})
+	w.put(testWorkspace+"/datasets/shards/versions/one", store.Document{"properties": store.Document{
+		"paths": []any{store.Document{"pattern": "*"}, store.Document{"file": "https://kilnstore.blob.core.windows.net/raw/shards/a"}},
+	}})
+	w.put(testWorkspace+"/data/bare/versions/1", store.Document{"properties": store.Document{"paths": []any{store.Document{}}}})
+	w.put(testWorkspace+"/data/odd/versions/1", store.Document{"properties": store.Document{"dataUri": "s3://kiln/a", "dataType": "uri_file"}})
+	w.put(testWorkspace+"/data/rows/versions/1", store.Document{"properties": store.Document{"dataUri": "azureml://datastores/workspaceblobstore/paths/rows/", "dataType": "mltable"}})
+	w.put(testWorkspace+"/data/row/versions/1", store.Document{"properties": store.Document{"dataUri": "azureml://datastores/workspaceblobstore/paths/row", "dataType": "uri_file"}})
+	w.putRaw(RegistryID("played"), store.Document{"name": "played"})
 	w.putRaw(runOutputsID(testWorkspace, "j1"), store.Document{"score": store.Document{
 		"uri": "azureml://datastores/workspaceblobstore/paths/azureml/c1/score/", "type": UriFolder,
 	}})
@@ -45,13 +53,14 @@ func TestResolve(t *testing.T) {
 		testWorkspace + "/data/tiles/versions/1":         {account, dataStore, "v1/", "uri_folder"},
 		"azureml:tiles@latest":                           {account, dataStore, "v2/", "uri_folder"}, // 3 is archived
 		"azureml:tiles:3":                                {account, dataStore, "v3/", "uri_folder"},
-		"azureml:shards@latest":                          {account, "raw", "shards", "uri_folder"},
+		"azureml:shards:7":                               {account, "raw", "shards", "uri_folder"},
+		"azureml:shards@latest":                          {account, "raw", "shards/a", "uri_file"},
 		"azureml://datastores/lake/paths/x":              {account, "lakefs", "x", ""},
 		"azureml://jobs/j1/outputs/score":                {account, dataStore, "azureml/c1/score/", ""},
 		"azureml://jobs/j1/outputs/score/paths/p.csv":    {account, dataStore, "azureml/c1/score/p.csv", ""},
 		"runs:/j1/model/w.txt":                           {account, "azureml", "ExperimentRun/dcid.j1/model/w.txt", ""},
 		"https://kilnstore.blob.core.windows.net/raw/a/": {account, "raw", "a/", ""},
-		"azureml://locations/eastus/workspaces/w1/data/shards/versions/labels/latest": {account, "raw", "shards", "uri_folder"},
+		"azureml://locations/eastus/workspaces/w1/data/shards/versions/labels/latest": {account, "raw", "shards/a", "uri_file"},
 	}
 	for text, want := range tests {
 		got, err := w.runner.resolver(testWorkspace).resolve(text, "data")
@@ -75,6 +84,11 @@ func TestResolveRefuses(t *testing.T) {
 		"azureml://datastores/cup/paths/x": "could not find datastore: cup",
 		"azureml://datastores/files/paths": "only blob datastores",
 		"azureml://jobs/j1/outputs/other":  "has no output",
+		"azureml:bare:1":                   "registered without a place",
+		"azureml:odd:1":                    "s3",
+		"kiln":                             "kiln",
+		"azureml://registries/none/data/tiles/versions/1":   `there is no registry "none" here`,
+		"azureml://registries/played/data/tiles/versions/1": "there is no asset",
 	} {
 		_, err := w.runner.resolver(testWorkspace).resolve(text, "data")
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -91,7 +105,14 @@ func TestAssetPlace(t *testing.T) {
 	if want := "azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/workspaceblobstore/paths/v1/"; uri != want || kind != UriFolder || !ok {
 		t.Errorf("AssetPlace = %s, %s, %v; want %s", uri, kind, ok, want)
 	}
-	if _, _, ok := AssetPlace(w.store, testWorkspace, testSuffix, "azureml://locations/eastus/workspaces/0f0f/data/none/versions/1"); ok {
-		t.Error("AssetPlace finds an asset that is not there")
+	for id, want := range map[string]string{"azureml:row:1": UriFile, "azureml:rows:1": MLTable, "azureml:tiles:2": UriFolder} {
+		if _, kind, ok := AssetPlace(w.store, testWorkspace, testSuffix, id); kind != want || !ok {
+			t.Errorf("AssetPlace of %s is a %s, %t; want a %s", id, kind, ok, want)
+		}
+	}
+	for _, id := range []string{"azureml://locations/eastus/workspaces/0f0f/data/none/versions/1", "azureml://datastores/lake/paths/x", "kiln", ""} {
+		if uri, kind, ok := AssetPlace(w.store, testWorkspace, testSuffix, id); ok || uri != "" || kind != "" {
+			t.Errorf("AssetPlace of %q = %s, %s, %t", id, uri, kind, ok)
+		}
 	}
 }

@@ -1,10 +1,13 @@
 package jobs
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 )
 
 const (
@@ -60,16 +63,23 @@ func TestParseReference(t *testing.T) {
 }
 
 func TestParseReferenceRefuses(t *testing.T) {
+	texts := map[string]string{}
 	for _, text := range []string{
 		"", "tiles", "azureml:tiles", "azureml:tiles@stable", "./tiles", "http://kiln.blob.core.windows.net/tiles/a",
 		"https://example.org/tiles", "https://kiln.blob.core.windows.net/", "s3://tiles/a", "adl://kiln/tiles",
 		"azureml://datastores/", "azureml://registries/clay/models/glaze", "azureml://registries/clay/jobs/j/outputs/o", "azureml://registries/clay/registries/a/models/b/versions/1", "azureml://locations/eastus/workspaces/w1/data/tiles",
 		"azureml://jobs/j1", "runs:/", "wasbs://kiln.blob.core.windows.net/raw", testWorkspace, testWorkspace + "/widgets/a/versions/1",
+		"azureml://registries/clay/models//versions/1", "azureml://registries/clay/datastores/a/paths/b", "azureml://registries/clay/widgets/a/versions/1",
+		"azureml://registries/clay/subscriptions/s1/resourcegroups/g1/workspaces/w1/data/tiles/versions/3",
+		"https://kiln.blob.core.windows.net:port/a",
 	} {
-		if got, err := parseReference(text, testSuffix); err == nil {
+		got, err := parseReference(text, testSuffix)
+		if err == nil {
 			t.Errorf("parseReference(%q) = %#v, want an error", text, got)
 		}
+		texts[text] = fmt.Sprint(err)
 	}
+	golden.Check(t, "references_that_are_none", texts)
 }
 
 func TestParseReferenceKeepsSecretsOutOfErrors(t *testing.T) {
