@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 )
 
 func TestOptionsThatCannotBe(t *testing.T) {
@@ -25,6 +26,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		}
 		return o
 	}
+	texts := map[string]string{}
 	for name, test := range map[string]struct {
 		options Options
 		says    string
@@ -57,6 +59,13 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"a seed's folder":         {seeds(Seed{Account: "kilns", Container: "data", Dir: file + "-none"}), "seed kilns/data: "},
 		"a seed that is a file":   {seeds(Seed{Account: "kilns", Container: "data", Dir: file}), "is not a folder"},
 		"a data folder":           {Options{DataDir: filepath.Join(file, "below")}, "below"},
+		"a keep time":             {Options{Keep: -1}, "must not be negative"},
+		"a short registry":        {registries("ab"), "must be 3 to 33"},
+		"a long registry":         {registries(strings.Repeat("a", 34)), "must be 3 to 33"},
+		"a registry's folder":     {Options{Registries: []Registry{{Name: "pottery", Dir: file + "-none"}}}, "no such file"},
+		"a registry that is none": {Options{Registries: []Registry{{Name: "pottery", Dir: file}}}, "is not a folder"},
+		"a seed's long name":      {seeds(Seed{Account: "kilns", Container: strings.Repeat("a", 64), Dir: "."}), "must be 3 to 63"},
+		"a seed's last letter":    {seeds(Seed{Account: "kilns", Container: "data-", Dir: "."}), "must be 3 to 63"},
 	} {
 		e, err := New(&test.options)
 		if err == nil {
@@ -64,6 +73,35 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, test.says)
+			continue
+		}
+		texts[name] = strings.ReplaceAll(err.Error(), file, "FILE")
+	}
+	golden.Check(t, "options_that_cannot_be", texts)
+}
+
+// TestNamesAtTheirLimits: the shortest and the longest that can be.
+func TestNamesAtTheirLimits(t *testing.T) {
+	for name, o := range map[string]*Options{
+		"short": {
+			Workspaces: []Workspace{{Name: "k", Location: "e", StorageAccount: "abc"}}, Registries: []Registry{{Name: "a-b"}},
+			Seeds: []Seed{{Account: "kil", Container: "a-b", Dir: "testdata"}},
+		},
+		"long": {
+			Workspaces: []Workspace{{StorageAccount: strings.Repeat("9", 24)}}, Registries: []Registry{{Name: strings.Repeat("a", 32) + "_"}},
+			Seeds: []Seed{{Account: strings.Repeat("k", 24), Container: "0" + strings.Repeat("a", 61) + "9", Dir: "testdata"}},
+		},
+		"one letter apart": {Registries: []Registry{{Name: strings.Repeat("a", 15) + "b"}, {Name: strings.Repeat("a", 15) + "c"}}},
+	} {
+		if _, _, err := o.resolve(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, want := range map[string]string{
+		"Pottery-Shop_1": "registrypotteryshop1", strings.Repeat("a", 16): "registry" + strings.Repeat("a", 16), strings.Repeat("a", 17): "registry" + strings.Repeat("a", 16),
+	} {
+		if got := (Registry{Name: name}).account(); got != want {
+			t.Errorf("the account of the registry %s is %s, want %s", name, got, want)
 		}
 	}
 }

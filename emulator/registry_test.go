@@ -1,13 +1,17 @@
 package emulator
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 )
 
 // newRegistryDir makes a folder of a registry: a model, a version of code, an environment and the
@@ -102,6 +106,81 @@ func TestRegistryFolders(t *testing.T) {
 	for version, want := range map[string]int{"3": http.StatusOK, "README.md": http.StatusNotFound} {
 		if resp, body := rawAsk(t, e, "GET", models+version+"?api-version=2021-10-01-dataplanepreview", "https://management.azure.com", "", nil); resp.StatusCode != want {
 			t.Errorf("version %s: %s %s, want %d", version, resp.Status, body, want)
+		}
+	}
+}
+
+// TestAssetsOfARegistryFolder: what the files of a folder make of an asset.
+func TestAssetsOfARegistryFolder(t *testing.T) {
+	e := NewTest(t, nil)
+	r := Registry{Name: "Pottery", Dir: t.TempDir()}
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(r.Dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("models/a/1/weights.txt", "42")
+	write("models/b/1/MLmodel", "flavors: {}")
+	write("environments/none/1/README.md", "")
+	write("environments/all/1/image.txt", " kiln:1\n")
+	write("environments/all/1/conda.yml", "name: clay\n")
+	write("environments/other/1/conda.yaml", "name: slip\n")
+	write("environments/bad/1/image.txt/a", "")
+	write("components/a/1/component.json", `{"type": "command", "speed": 3}`)
+	write("components/bad/1/component.json", `{"type": `)
+	write("components/none/1/README.md", "")
+	const content = "https://registrypottery.blob.core.windows.net/content/"
+	s := e.services
+	for asset, test := range map[string]struct {
+		read  func(Registry, string, string) (store.Document, error)
+		want  store.Document
+		fails string
+	}{
+		"models/a/1":           {s.registryModel, store.Document{"modelUri": content + "models/a/1", "modelType": "custom_model"}, ""},
+		"models/b/1":           {s.registryModel, store.Document{"modelUri": content + "models/b/1", "modelType": "mlflow_model"}, ""},
+		"data/a/1":             {s.registryData, store.Document{"dataUri": content + "data/a/1/", "dataType": "uri_folder"}, ""},
+		"codes/a/1":            {s.registryCode, store.Document{"codeUri": content + "codes/a/1"}, ""},
+		"environments/none/1":  {s.registryEnvironment, store.Document{"image": "python:3"}, ""},
+		"environments/all/1":   {s.registryEnvironment, store.Document{"image": "kiln:1", "condaFile": "name: clay"}, ""},
+		"environments/other/1": {s.registryEnvironment, store.Document{"image": "python:3", "condaFile": "name: slip"}, ""},
+		"environments/bad/1":   {s.registryEnvironment, nil, "is a directory"},
+		"components/a/1":       {s.registryComponent, store.Document{"componentSpec": store.Document{"type": "command", "speed": json.Number("3")}}, ""},
+		"components/bad/1":     {s.registryComponent, nil, "component.json: unexpected EOF"},
+		"components/none/1":    {s.registryComponent, nil, "no such file"},
+	} {
+		got, err := test.read(r, filepath.Join(r.Dir, filepath.FromSlash(asset)), asset)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", asset, diff)
+		}
+		if (err == nil) != (test.fails == "") || err != nil && !strings.Contains(err.Error(), test.fails) {
+			t.Errorf("%s: error %v, want %q", asset, err, test.fails)
+		}
+	}
+	bad, err := New(&Options{Registries: []Registry{r}})
+	if err == nil {
+		_ = bad.Close()
+	}
+	if err == nil || !strings.HasPrefix(err.Error(), "emulator: registry Pottery: "+r.Dir) {
+		t.Errorf("New = %v, want an error that names the registry and the folder", err)
+	}
+}
+
+// TestRegistryInAnotherRegion: its own location, else that of the first workspace.
+func TestRegistryInAnotherRegion(t *testing.T) {
+	e := NewTest(t, &Options{
+		Workspaces: []Workspace{{Location: "westus"}, {Name: "other", Location: "eastus"}}, Registries: []Registry{{Name: "near"}, {Name: "far", Location: "northeurope"}},
+	})
+	for name, region := range map[string]string{"near": "westus", "far": "northeurope"} {
+		resp, body := rawAsk(t, e, "GET", "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/"+name+"/discovery", "https://management.azure.com", "", nil)
+		for _, want := range []string{`"primaryRegion":"` + region + `"`, `"subscriptionId":"` + DefaultSubscriptionID + `"`, `"resourceGroup":"azmlbatch"`} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s: %s %s, want %s in it", name, resp.Status, body, want)
+			}
 		}
 	}
 }

@@ -470,3 +470,21 @@ func TestRegistryDiscovery(t *testing.T) {
 		t.Errorf("refusal of %v", refused["componentName"])
 	}
 }
+
+// TestClocks: the answer's time is that of the clock, which is the machine's without one.
+func TestClocks(t *testing.T) {
+	now := time.Date(2031, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, test := range map[string]struct {
+		clock func() time.Time
+		want  string
+	}{
+		"one that ticks": {func() time.Time { now = now.Add(1500 * time.Millisecond); return now }, "1.500"},
+		"none":           {},
+	} {
+		h, _ := newHandler(t, func(o *Options) { o.Now = test.clock })
+		w := ask(h, http.MethodGet, host+"/history/v1.0"+workspace+"/runs/c1")
+		if got := w.Header().Get("X-Request-Time"); w.Code != http.StatusOK || got == "" || test.want != "" && got != test.want {
+			t.Errorf("%s: status %d, time %q, want %q", name, w.Code, got, test.want)
+		}
+	}
+}

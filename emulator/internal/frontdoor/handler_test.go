@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -292,6 +293,45 @@ func TestOptionsThatAreRequired(t *testing.T) {
 		edit(&whole)
 		if _, err := New(whole); err == nil {
 			t.Errorf("New without %s made a handler", name)
+		}
+	}
+}
+
+// TestClocks: the answer's time is that of the clock, which is the machine's without one.
+func TestClocks(t *testing.T) {
+	now := time.Date(2031, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, test := range map[string]struct {
+		clock func() time.Time
+		want  [2]string // x-request-time, x-envoy-upstream-service-time
+	}{
+		"one that ticks": {func() time.Time { now = now.Add(1500 * time.Millisecond); return now }, [2]string{"1.500", "1500"}},
+		"none":           {},
+	} {
+		h, _ := newHandler(t, func(o *Options) { o.Now = test.clock })
+		w := do(h, http.MethodGet, "https://"+host+"/jobs/batchjob-7", "")
+		got := [2]string{w.Header().Get("X-Request-Time"), w.Header().Get("X-Envoy-Upstream-Service-Time")}
+		if w.Code != http.StatusOK || test.clock != nil && got != test.want || got[0] == "" || got[1] == "" {
+			t.Errorf("%s: status %d, times %q, want %q", name, w.Code, got, test.want)
+		}
+	}
+}
+
+// TestMethodsAndMessages: the words of a refusal, and the methods that it names.
+func TestMethodsAndMessages(t *testing.T) {
+	h, _ := newHandler(t)
+	for ask, want := range map[string]struct {
+		status      int
+		allow, text string
+	}{
+		"GET /jobs":                 {http.StatusMethodNotAllowed, "POST", "Method not allowed."},
+		"DELETE /jobs/batchjob-7":   {http.StatusMethodNotAllowed, "GET", "Method not allowed."},
+		"GET /jobs/batchjob-7/more": {http.StatusMethodNotAllowed, "GET", "Method not allowed."},
+		"GET /jobs/batch%20job":     {http.StatusNotFound, "", "The job with the name 'batch job' does not exist in the endpoint 'tiles-ep'."},
+	} {
+		method, path, _ := strings.Cut(ask, " ")
+		w := do(h, method, "https://"+host+path, "")
+		if w.Code != want.status || w.Header().Get("Allow") != want.allow || !strings.Contains(w.Body.String(), want.text) {
+			t.Errorf("%s: status %d, Allow %q: %s; want %+v", ask, w.Code, w.Header().Get("Allow"), w.Body, want)
 		}
 	}
 }

@@ -40,6 +40,18 @@ func TestObjectIsForgiving(t *testing.T) {
 	}
 }
 
+// TestWordsOfWhatIsNoObject: the error says what the text is.
+func TestWordsOfWhatIsNoObject(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "the body is empty", "\ufeff \n": "the body is empty", "{": "the body is not JSON: unexpected EOF", "kiln": "the body is not JSON: invalid character 'k' looking for beginning of value",
+		"{} 1": "the body has more than one JSON value", "[1]": "the body is not a JSON object but []interface {}", `"a"`: "the body is not a JSON object but string", "7": "the body is not a JSON object but json.Number",
+	} {
+		if got, err := Object([]byte(text)); err == nil || err.Error() != want || got != nil {
+			t.Errorf("Object(%q) = %v, %v; want the error %s", text, got, err, want)
+		}
+	}
+}
+
 func TestMemberNames(t *testing.T) {
 	const text = "\ufeff" + `{"b": 1, "Tags": {"z": "1", "a": {"x": 1}, "m": [],}, "a": null,}`
 	for _, test := range []struct {
