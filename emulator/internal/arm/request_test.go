@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/login"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/loosejson"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
@@ -68,6 +69,7 @@ func TestShapesReadAnySpelling(t *testing.T) {
 
 func TestGatewayRefusals(t *testing.T) {
 	h := newHost(t)
+	texts := map[string]any{}
 	for _, test := range []struct {
 		name, method, url, body string
 		status                  int
@@ -92,11 +94,14 @@ func TestGatewayRefusals(t *testing.T) {
 			if got := r.header.Get("x-ms-response-type"); got != "" {
 				t.Errorf("x-ms-response-type = %q, want none", got)
 			}
+			texts[test.name] = r.at("error/message")
 		})
 	}
+	golden.Check(t, "gateway_refusals", texts)
 }
 
 func TestTokensAreChecked(t *testing.T) {
+	texts := map[string]any{}
 	var refusal *login.Refusal
 	h := newHost(t, func(o *Options) {
 		o.Verify = func(_ string, audiences ...string) (login.Claims, *login.Refusal) {
@@ -124,7 +129,9 @@ func TestTokensAreChecked(t *testing.T) {
 		if test.refusal.Reason == login.Audience && !strings.Contains(r.text, "wrong audience or resource 'https://ml.azure.com'") {
 			t.Errorf("the refusal does not name the audience: %s", r.text)
 		}
+		texts[string(test.refusal.Reason)] = []any{r.header.Get("WWW-Authenticate"), r.at("error/message")}
 	}
+	golden.Check(t, "token_refusals", texts)
 	refusal = nil
 	r := h.get("models").wants(http.StatusOK)
 	if got := r.header.Get("x-ms-operation-identifier"); !strings.HasPrefix(got, "tenantId=tenant,objectId=object/eastus/") {

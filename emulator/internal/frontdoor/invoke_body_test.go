@@ -2,12 +2,14 @@ package frontdoor
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
 	"github.com/azmlbatch/azmlbatch/emulator/internal/jobs"
 )
 
@@ -67,6 +69,14 @@ func TestReadInvocation(t *testing.T) {
 				Overrides: jobs.Overrides{OutputFileName: "p1.csv"},
 			},
 		},
+		"older form, output by a short name": {
+			`{"properties": {"outputDataset": {"datastoreId": "azureml:shelf", "path": "/folder/a/"}}}`,
+			jobs.Invocation{Outputs: map[string]jobs.Output{"outputDataset": {URI: "azureml://datastores/shelf/paths/folder/a/"}}},
+		},
+		"older form, output without a path": {
+			`{"properties": {"outputDataset": {"datastoreId": "shelf"}}}`,
+			jobs.Invocation{Outputs: map[string]jobs.Output{"outputDataset": {URI: "azureml://datastores/shelf/paths/"}}},
+		},
 		"older form, latest version": {
 			`{"properties": {"dataset": {"dataInputType": "datasetversion", "datasetName": "tiles"}}}`,
 			jobs.Invocation{Inputs: map[string]jobs.Input{"dataset": {URI: "azureml:tiles@latest"}}},
@@ -100,6 +110,7 @@ func TestReadInvocation(t *testing.T) {
 }
 
 func TestReadInvocationRefuses(t *testing.T) {
+	texts := map[string]string{}
 	for body, want := range map[string]string{
 		``:                                  "empty",
 		`null`:                              "not a JSON object",
@@ -147,10 +158,13 @@ func TestReadInvocationRefuses(t *testing.T) {
 		`{"properties": {"compute": {"instanceCount": 1.5}}}`:                                         "instanceCount",
 		`{"properties": {"retrySettings": {"maxRetries": {}}}}`:                                       "maxRetries",
 	} {
-		if _, err := readInvocation([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := readInvocation([]byte(body))
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("readInvocation(%s) = %v, want %q in it", body, err, want)
 		}
+		texts[body] = fmt.Sprint(err)
 	}
+	golden.Check(t, "invocations_that_cannot_be_read", texts)
 }
 
 func FuzzReadInvocation(f *testing.F) {
