@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,7 @@ type playedWorker struct {
 	refuse              error                                                  // of submit
 	waiting             []string
 	given               []string
+	failed              error // of shutdown
 	closed, initialized int
 	shutdowns           int
 }
@@ -37,7 +39,7 @@ func (w *playedWorker) result(ctx context.Context) (reply, error) {
 	w.waiting = w.waiting[1:]
 	return w.answer(ctx, oldest)
 }
-func (w *playedWorker) shutdown(context.Context) error { w.shutdowns++; return nil }
+func (w *playedWorker) shutdown(context.Context) error { w.shutdowns++; return w.failed }
 func (w *playedWorker) close()                         { w.closed++ }
 func (w *playedWorker) pid() int                       { return 7 }
 func (w *playedWorker) rows() part                     { return part{"rows", 1} }
@@ -145,6 +147,12 @@ func TestSlotScores(t *testing.T) {
 		}, machine, "0", 0, Items{}, 4, nil},
 		{"a process that takes none", func(_ *slot, w *playedWorker) { w.refuse = gone }, nil, "", 1, Items{}, 4, []task{{0, 1}}},
 		{"a process that takes none, by this machine's fault", func(_ *slot, w *playedWorker) { w.refuse = machine }, machine, "", 0, Items{}, 4, nil},
+		{"a process that takes no second one, by this machine's fault", func(_ *slot, w *playedWorker) {
+			w.answer = func(context.Context, string) (reply, error) {
+				w.refuse = machine
+				return reply{count: 1, total: time.Millisecond}, nil
+			}
+		}, machine, "0", 0, Items{0, 1, 0}, 3, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, inBubble(func(t *testing.T) {
@@ -228,8 +236,179 @@ func TestSlotBegins(t *testing.T) {
 			t.Errorf("ensureReady = %v, %v after %d calls of init; want one", ok, err, w.initialized)
 		}
 	}
+	s.ready, s.node.initFailures = false, 2
+	if ok, err := s.ensureReady(t.Context()); !ok || err != nil || w.initialized != 2 {
+		t.Errorf("of a node that has a start left: ensureReady = %v, %v after %d calls of init", ok, err, w.initialized)
+	}
 	s.ready, s.node.initFailures = false, 3
-	if ok, err := s.ensureReady(t.Context()); ok || err != nil || w.initialized != 1 {
+	if ok, err := s.ensureReady(t.Context()); ok || err != nil || w.initialized != 2 {
 		t.Errorf("of a node that gave up: ensureReady = %v, %v after %d calls of init", ok, err, w.initialized)
+	}
+}
+
+// TestSlotLogsFailures pins what a failed call leaves: the error, the lines of both logs, and
+// whether the mini-batch is tried again.
+func TestSlotLogsFailures(t *testing.T) {
+	const starts, main = "logs/sys/node/0/process000.txt", "logs/sys/node/0/_main.txt"
+	timedOut := &callError{phase: PhaseRun, message: "slow", traceback: "in run", file: "/in/a", timedOut: true}
+	exited := &callError{phase: PhaseRun, message: "gone", exited: true, exit: -9}
+	tests := []struct {
+		name      string
+		tries     int // with this one
+		call      *callError
+		log, main []string
+		want      ScriptError
+		again     []task
+	}{
+		{"a timeout", 1, timedOut, []string{
+			"S|WARNING|7|3|run() took longer than run_invocation_timeout. A larger retry_settings.timeout gives it more time, a smaller mini_batch_size less to do.",
+			"S|INFO|7|3|Mini-batch 0, try 1: 1 files, 0 succeeded, 0 failed, 0.000000 seconds.",
+			"S|INFO|7|3|The process000 ends."},
+			[]string{"S|INFO|7|3|The process000 ends."},
+			ScriptError{Phase: PhaseRun, Message: "slow", Traceback: "in run", File: "/in/a", Try: 1, Files: []string{"/in/a"}, TimedOut: true, Hint: "raise the timeout or lower the mini-batch size"},
+			[]task{{0, 1}}},
+		{"the last end of a process", 2, exited, []string{
+			"S|ERROR|7|3|process000 exits with returncode -9.",
+			"S|INFO|7|3|Mini-batch 0, try 2: 1 files, 0 succeeded, 1 failed, 0.000000 seconds.",
+			"S|ERROR|7|3|Mini-batch 0 is given up after 2 tries.",
+			"S|INFO|7|3|The process000 ends."},
+			[]string{"S|ERROR|7|3|process000 exits with returncode -9.", "S|INFO|7|3|The process000 ends."},
+			ScriptError{Phase: PhaseRun, Message: "gone", Try: 2, Files: []string{"/in/a"}, Exited: true, Stderr: "the kiln is cold"}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, inBubble(func(t *testing.T) {
+			s, w := playedSlot(t, 1)
+			s.index, s.engine.Logs = 3, s.engine.logs.dir
+			writeFile(t, filepath.Join(s.engine.Logs, "logs/user/stderr/0/process000.stderr.txt"), "the kiln is cold\n")
+			first, _ := s.engine.queue.take()
+			first.tries = tt.tries
+			s.failed(try{task: first, err: tt.call, files: 1}, []string{"/in/a"})
+			checkLogs(t, snapshot(t, s.engine.Logs), time.Now(), map[string][]string{starts: tt.log, main: tt.main})
+			tt.want.PID, tt.want.Process, tt.want.Log = 7, "process000", filepath.Join(s.engine.Logs, "logs/user/error/0/process000.txt")
+			if diff := cmp.Diff(&tt.want, s.engine.firstError); diff != "" || w.closed != 1 {
+				t.Errorf("closed %d times; error (-want +got):\n%s", w.closed, diff)
+			}
+			if final := tt.again == nil; (s.engine.lost == s.engine.firstError) != final || s.engine.startFailure != nil {
+				t.Errorf("what cost files: %v; of starts: %v", s.engine.lost, s.engine.startFailure)
+			}
+			if diff := cmp.Diff(tt.again, s.engine.queue.again, cmp.AllowUnexported(task{})); diff != "" {
+				t.Errorf("to be tried again (-want +got):\n%s", diff)
+			}
+		}))
+	}
+}
+
+// TestSlotStartFails checks what a worker leaves that could not start, and when its node gives up.
+func TestSlotStartFails(t *testing.T) {
+	s, w := playedSlot(t, 1)
+	s.engine.started = s.engine.now()
+	for i := range 3 {
+		s.worker = w
+		giveUp := s.startFailed(&callError{phase: PhaseInit, message: fmt.Sprint("cold ", i)})
+		if giveUp != (i == 2) || w.closed != i+1 || s.worker != nil {
+			t.Errorf("failure %d: gives up %v, closed %d times", i, giveUp, w.closed)
+		}
+	}
+	for want, got := range map[string]*ScriptError{"cold 0": s.engine.firstError, "cold 2": s.engine.startFailure} {
+		if got == nil || got.Message != want || got.MiniBatch != -1 || got.Try != 0 || got.Files != nil {
+			t.Errorf("error %+v, want %s of no mini-batch", got, want)
+		}
+	}
+	if s.engine.lost != nil || s.engine.scriptErrors != 3 {
+		t.Errorf("%d errors, want 3; one that cost files: %v", s.engine.scriptErrors, s.engine.lost)
+	}
+}
+
+// TestSlotShutdownFails: an exception in shutdown is recorded and no failure of the job.
+func TestSlotShutdownFails(t *testing.T) {
+	s, w := playedSlot(t, 1)
+	w.failed = &callError{phase: PhaseShutdown, message: "cold"}
+	if err := s.finish(t.Context()); err != nil {
+		t.Errorf("finish = %v", err)
+	}
+	if got := s.engine.firstError; got == nil || got.Phase != PhaseShutdown || got.Message != "cold" || got.MiniBatch != -1 || s.engine.scriptErrors != 1 {
+		t.Errorf("%d errors, the first %+v", s.engine.scriptErrors, got)
+	}
+	w.failed = errors.New("no space")
+	if err := s.finish(t.Context()); !errors.Is(err, w.failed) || s.engine.scriptErrors != 1 {
+		t.Errorf("finish = %v after %d errors of the script", err, s.engine.scriptErrors)
+	}
+}
+
+// TestSlotMeasures checks how long a mini-batch counts as taking: the longer of what the engine and
+// the process see.
+func TestSlotMeasures(t *testing.T) {
+	for told, want := range map[time.Duration]time.Duration{time.Second: time.Minute, time.Hour: time.Hour} {
+		inBubble(func(t *testing.T) {
+			s, w := playedSlot(t, 1)
+			w.answer = func(context.Context, string) (reply, error) {
+				time.Sleep(time.Minute)
+				return reply{count: 1, total: told}, nil
+			}
+			first, _ := s.engine.queue.take()
+			if err := s.score(t.Context(), first); err != nil || s.took != want {
+				t.Errorf("a mini-batch of %v took %v, %v; want %v", told, s.took, err, want)
+			}
+		})(t)
+	}
+}
+
+// TestSlotBeginsWithoutAWorker: a slot that waits for the first import ends with the job, and one
+// whose worker cannot be made tells why.
+func TestSlotBeginsWithoutAWorker(t *testing.T) {
+	stop := errors.New("stop")
+	s, _ := playedSlot(t, 1)
+	s.engine.Func, s.engine.OutputAction, s.engine.validated = func(context.Context, []string) ([]string, error) { return nil, nil }, OutputActionSummaryOnly, make(chan struct{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stop)
+	if err := s.begin(ctx); !errors.Is(err, stop) {
+		t.Errorf("begin = %v, want the cause", err)
+	}
+	s.worker, s.ready, s.engine.OutputAction, s.engine.Output = nil, false, OutputActionAppendRow, filepath.Join(t.TempDir(), "none")
+	if err := s.begin(t.Context()); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("begin = %v", err)
+	}
+	s.worker = nil
+	if ok, err := s.ensureReady(t.Context()); ok || err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("ensureReady = %v, %v", ok, err)
+	}
+}
+
+// TestSlotsOfAJob checks how many processes a job has, on which nodes, and what they leave for each
+// other.
+func TestSlotsOfAJob(t *testing.T) {
+	for _, tt := range []struct {
+		instances, processes, batches int
+		want                          string // node and index of each
+		reserve                       int
+	}{
+		{1, 1, 5, "0/0", 0},
+		{2, 2, 1, "0/0", 0},
+		{2, 2, 3, "0/0 1/0 0/1", 96},
+		{2, 2, 9, "0/0 1/0 0/1 1/1", 128},
+		{3, 1, 3, "0/0 1/0 2/0", 96},
+	} {
+		e := &engine{settings: &settings{Job: Job{InstanceCount: tt.instances, MaxConcurrencyPerInstance: tt.processes}}}
+		e.progress.MiniBatches.Total = tt.batches
+		var got []string
+		for i, s := range e.slots() {
+			got = append(got, fmt.Sprintf("%s/%d", s.node.name, s.index))
+			if s.first != (i == 0) || s.engine != e || s.node != e.nodes[s.node.number] {
+				t.Errorf("%+v: slot %d is %+v", tt, i, s)
+			}
+		}
+		if text := strings.Join(got, " "); text != tt.want || e.workers != len(got) || e.reserve != tt.reserve || len(e.nodes) != tt.instances {
+			t.Errorf("%+v: %d slots %s on %d nodes, reserve %d", tt, e.workers, text, len(e.nodes), e.reserve)
+		}
+	}
+}
+
+// TestMoreTelling checks which of two errors explains a failure.
+func TestMoreTelling(t *testing.T) {
+	raised, raisedLater, short, shortLater := &ScriptError{}, &ScriptError{}, &ScriptError{TooFewRows: true}, &ScriptError{TooFewRows: true}
+	for i, tt := range [][3]*ScriptError{{nil, raised, raised}, {nil, short, short}, {raised, raisedLater, raised}, {raised, short, raised}, {short, raised, raised}, {short, shortLater, short}} {
+		if moreTelling(tt[0], tt[1]) != tt[2] {
+			t.Errorf("case %d: the other one", i)
+		}
 	}
 }
