@@ -190,6 +190,7 @@ func TestCommandLeavesNothing(t *testing.T) {
 func TestLastWords(t *testing.T) {
 	for _, tt := range []struct{ name, tail, want string }{
 		{"nothing", " \n", ""},
+		{"two lines", "1\n2\n", "1\n2"},
 		{"ten lines of eleven", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n", "2\n3\n4\n5\n6\n7\n8\n9\n10\n11"},
 		{"a traceback at the beginning", "Traceback (most recent call last):\n  x\nE\n", "Traceback (most recent call last):\n  x\nE"},
 		{"the last traceback", "a\nTraceback (most recent call last):\nb\nTraceback (most recent call last):\nc", "Traceback (most recent call last):\nc"},
@@ -226,5 +227,63 @@ time.sleep(600)' "$PID_FILE"`, Env: map[string]string{"PID_FILE": fifo}})
 		t.Error("the command did not start")
 	} else if _, err := os.Stat("/proc/" + left + "/exe"); err == nil {
 		t.Errorf("process %s is still there", left)
+	}
+}
+
+// TestCommandThatCannotBeStarted: its folder is gone, or its Python has no place.
+func TestCommandThatCannotBeStarted(t *testing.T) {
+	root := t.TempDir()
+	writeFile(t, filepath.Join(root, "file"), "")
+	writeFile(t, filepath.Join(root, "taken", "bin", "python3", "file"), "")
+	for _, tt := range []struct{ root, dir, want string }{
+		{root, filepath.Join(root, "none"), "scoring: start the command: fork/exec " + shell() + ": no such file or directory"},
+		{filepath.Join(root, "file"), root, "scoring: mkdir " + root + "/file: not a directory"},
+		{filepath.Join(root, "taken"), root, "scoring: open " + root + "/taken/bin/python3: is a directory"},
+	} {
+		dirs := jobDirs{root: tt.root}
+		e := &engine{settings: &settings{Job: Job{Python: "/bin/true"}}, dirs: dirs, logs: &logTree{dir: t.TempDir()}, mark: "mark", guard: newGuard(dirs, "mark")}
+		e.guard.stop() // it starts none
+		if err := e.startCommand(t.Context(), Command{Line: "true", Dir: tt.dir}); err == nil || err.Error() != tt.want {
+			t.Errorf("startCommand = %v, want %s", err, tt.want)
+		}
+	}
+}
+
+// TestShell: sh runs a command where there is no bash.
+func TestShell(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	if got := shell(); got != "/bin/sh" {
+		t.Errorf("without bash: %s", got)
+	}
+	script(t, filepath.Join(dir, "bash"), "exec sh")
+	if got := shell(); got != filepath.Join(dir, "bash") {
+		t.Errorf("with bash: %s", got)
+	}
+}
+
+// TestCommandCancelledBeforeItsPython: the environment is not built, and the error is the cause.
+func TestCommandCancelledBeforeItsPython(t *testing.T) {
+	stop := errors.New("the potter left")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stop)
+	python := filepath.Join(t.TempDir(), "python")
+	script(t, python, "exec sleep 1000")
+	err := RunCommand(ctx, Command{Line: "true", Python: python, Environment: &Environment{CacheDir: t.TempDir()}})
+	if !errors.Is(err, stop) {
+		t.Errorf("RunCommand = %v, want the cause", err)
+	}
+}
+
+// TestCommandWithoutALogOfTheBuild: nothing is built whose output has no place.
+func TestCommandWithoutALogOfTheBuild(t *testing.T) {
+	logs, cache := t.TempDir(), t.TempDir()
+	writeFile(t, filepath.Join(logs, "azureml-logs"), "")
+	err := RunCommand(t.Context(), Command{Line: "true", Python: playedPython(t, makesVenv, ""), Environment: &Environment{CacheDir: cache}, Logs: logs})
+	if err == nil || !strings.HasPrefix(err.Error(), "scoring: mkdir "+logs+"/azureml-logs: not a directory") {
+		t.Errorf("RunCommand = %v", err)
+	}
+	if left := entries(t, cache); len(left) > 0 {
+		t.Errorf("built: %v", left)
 	}
 }

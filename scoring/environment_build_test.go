@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -314,4 +316,27 @@ func TestEnvironmentBuildEndsWithTheJob(t *testing.T) {
 		t.Errorf("%s stays", left)
 	}
 	checkClean(t, job)
+}
+
+// TestEnvironmentThatAnotherOneBuilds: a job that waits for the lock uses what the other one built.
+func TestEnvironmentThatAnotherOneBuilds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &venv{dir: filepath.Join(t.TempDir(), "v"), base: baseInterpreter{path: "/no/such/python"}}
+		held, err := v.lock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		built := make(chan error, 1)
+		go func() { built <- v.build(t.Context()) }()
+		time.Sleep(time.Minute)
+		writeFile(t, filepath.Join(v.dir, "complete"), "")
+		if len(built) > 0 {
+			t.Fatalf("build = %v beside the lock", <-built)
+		}
+		held.Close()
+		began := time.Now()
+		if err := <-built; err != nil || time.Since(began) > 200*time.Millisecond {
+			t.Errorf("build = %v, %v after the other one", err, time.Since(began))
+		}
+	})
 }

@@ -12,3 +12,13 @@ func TestGuardThatWasStopped(t *testing.T) {
 		_ = g.cmd.Wait()
 	}
 }
+
+// TestGuardThatCannotBeStarted: the job runs without it.
+func TestGuardThatCannotBeStarted(t *testing.T) {
+	g := newGuard(jobDirs{}, "mark")
+	g.start("/no/such/python", nil)
+	if g.cmd != nil || g.alive != nil {
+		t.Errorf("a guard that was not started: %v, %v", g.cmd, g.alive)
+	}
+	g.stop()
+}

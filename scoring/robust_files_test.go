@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestFilesThatCannotBeUsed puts something else where the engine wants a file or a folder: each
@@ -40,6 +42,11 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		defer l.starter.close()
 		return (&pythonWorker{launch: l, cmd: exec.Command("true")}).startWithStreams()
 	}
+	joined := func(output string, parts []part) error {
+		writeFile(t, at("rows"), "x\n")
+		e := &engine{settings: &settings{Job: Job{Output: output, OutputFileName: "joined"}, now: time.Now}, nodes: []*node{{parts: parts}}, logs: &logTree{printedOnly: true, now: time.Now}}
+		return e.joinOutput(t.Context())
+	}
 	tests := []struct {
 		name string
 		call func() error
@@ -63,6 +70,23 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{"rows of a function", func() error { return newFuncWorker(nil, below, 0).load(t.Context()) }, "not a directory"},
 		{"the output of a worker", func() error { return startWorker(launch{stdout: below, stderr: at("err")}) }, "open " + below + ": not a directory"},
 		{"the errors of a worker", func() error { return startWorker(launch{stdout: at("out"), stderr: below}) }, "open " + below + ": not a directory"},
+		{"a model whose flavors are gone", func() error { _, err := flavors(at("none")); return err }, "none/MLmodel: no such file"},
+		{"rows whose place is gone", func() error { return joined(at("none"), []part{{at("rows"), 2}}) }, "scoring: join the output: rename "},
+		{"rows without content that are a folder", func() error { return joined(dir, []part{{at("rows"), 2}, {at("folder"), 0}}) }, "scoring: join the output: remove "},
+		{"an interpreter that is gone", func() error {
+			e := &engine{settings: &settings{Job: Job{Python: at("none")}, now: time.Now}, dirs: jobDirs{model: at("m3")}, logs: &logTree{printedOnly: true, now: time.Now}}
+			return e.prepareWorkers(t.Context())
+		}, "scoring: no Python interpreter: "},
+		{"a model that cannot be linked", func() error {
+			e := &engine{settings: &settings{Job: Job{Model: at("mlflow")}, now: time.Now}, dirs: jobDirs{model: at("m4")}, logs: &logTree{printedOnly: true, now: time.Now}}
+			return e.prepareWorkers(t.Context())
+		}, "scoring: model: lstat "},
+		{"an output that is only counted, below a file", func() error {
+			job := newFuncJob(t, 1, func(context.Context, []string) ([]string, error) { return nil, nil })
+			job.Output, job.OutputAction = below, OutputActionSummaryOnly
+			_, err := Run(t.Context(), job)
+			return err
+		}, "scoring: output: mkdir " + at("file") + ": not a directory"},
 		{"a log below a file", func() error { _, err := newLogTree(below, time.Now); return err }, "not a directory"},
 		{"a log that is a folder", func() error {
 			if err := os.MkdirAll(at("logs", filepath.FromSlash(readmeFile)), 0o750); err != nil {
@@ -171,5 +195,48 @@ func TestTemporaryFolderOfACommandThatCannotBeRemoved(t *testing.T) {
 	err := RunCommand(t.Context(), Command{Line: `mv "$KILN" "$KILN.away" && touch "$KILN"`, Env: map[string]string{"KILN": dir}, Logs: t.TempDir()})
 	if err == nil || !strings.HasPrefix(err.Error(), "scoring: unlinkat "+dir) {
 		t.Errorf("RunCommand = %v, want the error of the removal", err)
+	}
+}
+
+// TestContentOfAnotherFileSystem: what cannot be linked is copied.
+func TestContentOfAnotherFileSystem(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "copy")
+	if err := linkContent("/proc/version", name); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := readFile(t, name), readFile(t, "/proc/version"); got != want || got == "" {
+		t.Errorf("copied %q, want %q", got, want)
+	}
+}
+
+// TestRowsOfWorkers checks what is joined: files with rows, in the order of nodes and processes, and
+// one of those without if there are no others.
+func TestRowsOfWorkers(t *testing.T) {
+	a, b, c, d := part{"a", 1}, part{"b", 0}, part{"c", 2}, part{"d", 0}
+	for _, tt := range []struct{ all, parts, empty []part }{
+		{[]part{a, b, c, d}, []part{a, c}, []part{b, d}},
+		{[]part{b, a}, []part{a}, []part{b}},
+		{[]part{b, d}, []part{b}, []part{d}},
+	} {
+		e := &engine{nodes: []*node{{parts: tt.all[:1]}, {parts: tt.all[1:]}}}
+		parts, empty := e.writtenParts()
+		if diff := cmp.Diff([][]part{tt.parts, tt.empty}, [][]part{parts, empty}, cmp.AllowUnexported(part{})); diff != "" {
+			t.Errorf("of %v (-want +got):\n%s", tt.all, diff)
+		}
+	}
+}
+
+// TestRowsThatBreakOff says which file is too short, and by how much.
+func TestRowsThatBreakOff(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		writeFile(t, filepath.Join(dir, name), "12345\n")
+	}
+	err := joinParts(t.Context(), []part{{filepath.Join(dir, "a"), 2}, {filepath.Join(dir, "b"), 16}})
+	if err == nil || err.Error() != "b, 10 bytes before its end: EOF" {
+		t.Errorf("joinParts = %v", err)
+	}
+	if got := readFile(t, filepath.Join(dir, "a")); got != "1212345\n" {
+		t.Errorf("joined %q", got)
 	}
 }

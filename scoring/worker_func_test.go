@@ -3,6 +3,7 @@ package scoring
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -209,5 +210,30 @@ func TestFuncCancelledAfterTheFailure(t *testing.T) {
 	var failure *Failure
 	if !errors.As(err, &failure) || got.Status != StatusFailed || failure.Cause == nil || failure.Cause.Message != "cracked" {
 		t.Errorf("Run = %s, %v; want the failure", got.Status, err)
+	}
+}
+
+// TestFuncWorker checks what a call gives, and that its file has nothing of an earlier job.
+func TestFuncWorker(t *testing.T) { inBubble(testFuncWorker)(t) }
+
+func testFuncWorker(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows")
+	writeFile(t, path, "of an earlier job\n")
+	slow := func(_ context.Context, files []string) ([]string, error) { time.Sleep(time.Second); return files, nil }
+	for want, path := range map[part]string{{path, 5}: path, {}: ""} {
+		w := newFuncWorker(slow, path, time.Minute)
+		if err := errors.Join(w.load(t.Context()), w.init(t.Context()), w.submit(t.Context(), []string{"é", "b"})); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.result(t.Context()); err != nil || got != (reply{2, time.Second, time.Second}) {
+			t.Errorf("result = %+v, %v", got, err)
+		}
+		if w.rows() != want || w.pid() != os.Getpid() || len(w.logs()) > 0 || w.shutdown(t.Context()) != nil {
+			t.Errorf("rows %v, want %v; pid %d, logs %v", w.rows(), want, w.pid(), w.logs())
+		}
+		w.close()
+	}
+	if got := readFile(t, path); got != "é\nb\n" {
+		t.Errorf("file %q", got)
 	}
 }

@@ -60,6 +60,7 @@ func TestLinkReceives(t *testing.T) {
 		{"after noise longer than any answer", strings.Repeat("x", 3<<20) + "\nword done run 5\n", "done run 5"},
 		{"a long one", "word " + strings.Repeat("y", 100_000) + "\n", strings.Repeat("y", 100_000)},
 		{"the longest", "word " + strings.Repeat("z", 1<<20-6) + "\n", strings.Repeat("z", 1<<20-6)},
+		{"what is longer is cut off", "word " + strings.Repeat("z", 1<<20+5000) + "\n", strings.Repeat("z", 1<<20-5)},
 		{"none before the end", "noise", ""},
 		{"half of one", "word done", ""},
 	}
@@ -111,8 +112,8 @@ func TestAnswer(t *testing.T) {
 		t.Errorf("text (-want +got):\n%s", diff)
 	}
 	for i, call := range []func(int) error{
-		func(i int) error { _, err := a.int(i); return err },
-		func(i int) error { _, err := a.seconds(i); return err },
+		func(i int) error { n, err := a.int(i); return zero(t, n, err) },
+		func(i int) error { d, err := a.seconds(i); return zero(t, int(d), err) },
 	} {
 		for _, field := range []int{1, 7} {
 			err := call(field)
@@ -121,7 +122,7 @@ func TestAnswer(t *testing.T) {
 			}
 		}
 	}
-	if fields().ok() || fields("failed", "run").ok() || !a.ok() {
+	if fields().ok() || fields("failed", "run").ok() || !a.ok() || !fields("done").ok() {
 		t.Error("ok is wrong")
 	}
 	failed := fields("failed", "init", hexed("ValueError: x"), hexed("Traceback\n"), hexed("/in/a"))
@@ -129,10 +130,22 @@ func TestAnswer(t *testing.T) {
 	if diff := cmp.Diff(want, failed.callError(), cmp.AllowUnexported(callError{})); diff != "" {
 		t.Errorf("callError (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff("init: ", fields("failed", "init").callError().Error()); diff != "" {
+		t.Errorf("an answer without a message (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff("run: the worker's answer cannot be read", fields("failed").callError().Error()); diff != "" {
 		t.Errorf("a truncated answer (-want +got):\n%s", diff)
 	}
 	if err := fields("failed", "output", hexed("no space")).failure(); err.Error() != "scoring: output: no space" {
 		t.Errorf("failure of the output = %v", err)
 	}
+}
+
+// zero checks that there is no number beside an error.
+func zero(t *testing.T, n int, err error) error {
+	t.Helper()
+	if n != 0 {
+		t.Errorf("%d beside the error %v", n, err)
+	}
+	return err
 }
