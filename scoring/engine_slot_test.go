@@ -412,3 +412,51 @@ func TestMoreTelling(t *testing.T) {
 		}
 	}
 }
+
+// TestSlotResetsTheWatchdog checks that each step of a worker counts as progress.
+func TestSlotResetsTheWatchdog(t *testing.T) {
+	next := func(s *slot) task { one, _ := s.engine.queue.take(); return one }
+	for name, step := range map[string]func(*slot) error{
+		"start": func(s *slot) error { s.worker = nil; return s.start(t.Context()) },
+		"init":  func(s *slot) error { return s.callInit(t.Context()) },
+		"run":   func(s *slot) error { return s.score(t.Context(), next(s)) },
+	} {
+		inBubble(func(t *testing.T) {
+			s, _ := playedSlot(t, 2) // fails an hour after the last progress
+			s.engine.Func, s.engine.OutputAction = func(context.Context, []string) ([]string, error) { return nil, nil }, OutputActionSummaryOnly
+			time.Sleep(time.Hour - 1)
+			if err := step(s); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour - 1)
+			select {
+			case <-s.engine.watchdog.C:
+				t.Errorf("%s is no progress", name)
+			default:
+			}
+		})(t)
+	}
+}
+
+// TestSlotReportsTries pins the line of the report and the sums of the node.
+func TestSlotReportsTries(t *testing.T) { inBubble(testSlotReportsTries)(t) }
+
+func testSlotReportsTries(t *testing.T) {
+	s, w := playedSlot(t, 1)
+	s.started = time.Date(2026, 3, 1, 23, 0, 0, 1000, time.UTC)
+	w.answer = func(context.Context, string) (reply, error) {
+		time.Sleep(4 * time.Second)
+		return reply{count: 1, run: 2 * time.Second, total: 3 * time.Second}, nil
+	}
+	first, _ := s.engine.queue.take()
+	if err := s.score(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"0|1|process000|2026-03-01 23:00:00.000001|1|1|0|4.000000|3.000000|2.000000|RUN_DONE|||"}
+	if diff := cmp.Diff(want, reported(t, s.engine.logs.dir, reportFile)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]tally{{1, 1, 1, 0, 2 * time.Second}}, s.node.tallies, cmp.AllowUnexported(tally{})); diff != "" || s.node.parts[0] != (part{"rows", 1}) {
+		t.Errorf("parts %v; sums (-want +got):\n%s", s.node.parts, diff)
+	}
+}

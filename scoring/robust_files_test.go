@@ -185,6 +185,55 @@ func TestTemporaryFolderThatCannotBeRemoved(t *testing.T) {
 	}
 }
 
+// TestFailureAndThisMachine: a job that failed tells why, even if its logs cannot be kept and its
+// temporary folder cannot be removed.
+func TestFailureAndThisMachine(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tmp")
+	job := newFuncJob(t, 1, func(context.Context, []string) ([]string, error) {
+		_, _ = os.Rename(dir, dir+".away"), os.WriteFile(dir, nil, 0o600)
+		return nil, errors.New("cracked")
+	})
+	job.MaxRetries = new(1)
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.MkdirAll(filepath.Join(job.Logs, "logs", "job_result.txt"), 0o750)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	_, err := Run(t.Context(), job)
+	var failure *Failure
+	if !errors.As(err, &failure) || failure.Reason != noSuccess {
+		t.Errorf("Run = %v, want the failure of the job", err)
+	}
+}
+
+// TestRowsInTheLog pins what the overview log says about the joining of two files.
+func TestRowsInTheLog(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		writeFile(t, filepath.Join(dir, name), "")
+		if err := os.Truncate(filepath.Join(dir, name), 1<<20); err != nil { // sparse
+			t.Fatal(err)
+		}
+	}
+	now := time.Date(2026, 3, 1, 23, 4, 5, 6007000, time.UTC)
+	logs, err := newLogTree(filepath.Join(dir, "logs"), func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := now
+	e := &engine{settings: &settings{Job: Job{Output: dir, OutputFileName: "joined"}, now: func() time.Time {
+		clock = clock.Add(1_600_000) // which the second look sees as spent
+		return clock
+	}}, nodes: []*node{{parts: []part{{filepath.Join(dir, "a"), 1 << 20}}}, {parts: []part{{filepath.Join(dir, "b"), 1 << 19}}}}, logs: logs}
+	if err := errors.Join(e.joinOutput(t.Context()), logs.close()); err != nil {
+		t.Fatal(err)
+	}
+	checkLogs(t, snapshot(t, logs.dir), now, map[string][]string{"logs/job_progress_overview.2026030123.txt": {
+		"T There are 2 temp files to concatenate. Total size is 1.50 MB.", "T Finished concatenating 2 files in 2ms."}})
+	if info, err := os.Stat(filepath.Join(dir, "joined")); err != nil || info.Size() != 3<<19 {
+		t.Errorf("joined: %v, %v", info, err)
+	}
+}
+
 // TestTemporaryFolderOfACommandThatCannotBeRemoved is the same for a command.
 func TestTemporaryFolderOfACommandThatCannotBeRemoved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tmp")

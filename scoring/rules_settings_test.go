@@ -467,6 +467,7 @@ func TestRulesInvalidJobs(t *testing.T) {
 		{func(j *Job) { j.Output = "" }, "Output must name a folder for the results"},
 		{func(j *Job) { j.Output = j.Input }, "Output must not be the input folder; name another, which may lie in it"},
 		{func(j *Job) { j.Env = map[string]string{"A=B": ""} }, `Env must have names of environment variables, not "A=B"`},
+		{func(j *Job) { j.Env = map[string]string{"A\x00": ""} }, `Env must have names of environment variables, not "A\x00"`},
 		{func(j *Job) { j.Env = map[string]string{"A": "secret\x00"} }, "Env must have values without NUL, not as A"},
 		{func(j *Job) { j.ScriptEnv = []string{"A=B"} }, `ScriptEnv must have names of environment variables without values, not "A=B"`},
 		{func(j *Job) { j.Code = "" }, "Code must name the folder that holds the scoring script"},
