@@ -160,3 +160,14 @@ func TestEnvironmentErrorGivesTheToolsOwnLine(t *testing.T) {
 		})
 	}
 }
+
+// TestEnvironmentErrorShowsTheEnd checks how much an error shows of what a step printed.
+func TestEnvironmentErrorShowsTheEnd(t *testing.T) {
+	printed := "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n"
+	for output, want := range map[string]string{printed: strings.TrimSpace(printed), printed + "13\n": strings.TrimPrefix(printed, "1\n") + "13"} {
+		var failed *EnvironmentError
+		if err := (&venv{log: "log"}).failure("pip", errors.New("exit status 1"), output); !errors.As(err, &failed) || failed.Output != want || failed.Log != "" {
+			t.Errorf("of %q: %+v, want %q", output, failed, want)
+		}
+	}
+}
