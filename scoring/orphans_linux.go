@@ -94,13 +94,15 @@ func isMarked(pid int, mark []byte) (marked, known bool) {
 
 // isBeingStarted reports whether the environment of a process is not set up yet. The environment is
 // also empty for zombies, kernel threads, and processes that were started without one.
-func isBeingStarted(pid int) bool { return showsEnvironments() && lacksEnvironment(pid) }
+func isBeingStarted(pid int) bool { return showsCode() && lacksCode(pid) }
 
-// showsEnvironments reports whether the system tells where the environment of a process ends. One
-// that does not, such as a sandbox, shows zero for this process too.
-var showsEnvironments = sync.OnceValue(func() bool { return !lacksEnvironment(os.Getpid()) })
+// showsCode reports whether the system tells where the code of a process begins. One that does not,
+// such as a sandbox, shows zero for this process too.
+var showsCode = sync.OnceValue(func() bool { return !lacksCode(os.Getpid()) })
 
-func lacksEnvironment(pid int) bool {
+// lacksCode reports whether it is not said yet where the code of a process begins. Linux says that
+// after it has set up the environment, whose own bounds are equal for a moment, as if it had none.
+func lacksCode(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false
@@ -108,11 +110,11 @@ func lacksEnvironment(pid int) bool {
 	const kernelThread = 0x00200000 // PF_KTHREAD
 	// The fields of proc_pid_stat(5) from the third on.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const state, flags, environmentEnd = 0, 6, 48
-	if len(fields) <= environmentEnd {
+	const state, flags, startCode = 0, 6, 23
+	if len(fields) <= startCode {
 		return false
 	}
 	bits, err := strconv.ParseUint(string(fields[flags]), 10, 64)
 	return err == nil && bits&kernelThread == 0 && !bytes.ContainsAny(fields[state], "ZXx") &&
-		string(fields[environmentEnd]) == "0"
+		string(fields[startCode]) == "0"
 }

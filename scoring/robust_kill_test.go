@@ -19,7 +19,8 @@ import (
 // TestRobustProcessBeingStarted checks that a process with the mark is not mistaken for one without
 // it while it is being started.
 func TestRobustProcessBeingStarted(t *testing.T) {
-	const mark = workerVariable + "=job.process"
+	job := fmt.Sprintf("job%d.", os.Getpid()) // no other process that runs this test ends its processes
+	mark := workerVariable + "=" + job + "process"
 	for range 500 {
 		cmd := exec.CommandContext(t.Context(), "sleep", "1000")
 		cmd.Env = []string{"FIRST=1", mark}
@@ -29,7 +30,7 @@ func TestRobustProcessBeingStarted(t *testing.T) {
 		if marked, known := isMarked(cmd.Process.Pid, []byte(mark)); known && !marked {
 			t.Error("a process that carries the mark is known not to")
 		}
-		endMarked("job.")
+		endMarked(job)
 		err := cmd.Wait() // hangs when it was not found
 		if err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Fatalf("it ended by itself: %v", err)

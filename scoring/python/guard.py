@@ -16,7 +16,7 @@ PATIENCE = 30
 # Seconds that the whole search may take: a script may start processes faster than they are killed.
 LIMIT = 120
 # Places in /proc/<pid>/stat, counted from the state: see proc_pid_stat(5).
-STATE, FLAGS, ENVIRONMENT_END = 0, 6, 48
+STATE, FLAGS, START_CODE = 0, 6, 23
 KERNEL_THREAD = 0x00200000
 
 
@@ -83,16 +83,21 @@ def environment_of(pid):
 
 
 def is_being_started(pid):
-    # A system that does not tell where environments end, such as a sandbox, shows zero for this
-    # process too.
-    return lacks_environment(pid) and not lacks_environment(os.getpid())
+    # A system that does not tell where code begins, such as a sandbox, shows zero for this process
+    # too.
+    return lacks_code(pid) and not lacks_code(os.getpid())
 
 
-def lacks_environment(pid):
+def lacks_code(pid):
+    """Whether it is not said yet where the code of a process begins.
+
+    Linux says that after it has set up the environment, whose own bounds are equal for a moment, as
+    if it had none.
+    """
     fields = read(pid, "stat").rpartition(b")")[2].split()
-    if len(fields) <= ENVIRONMENT_END or fields[STATE] in (b"Z", b"X", b"x"):
+    if len(fields) <= START_CODE or fields[STATE] in (b"Z", b"X", b"x"):
         return False
-    return not int(fields[FLAGS]) & KERNEL_THREAD and fields[ENVIRONMENT_END] == b"0"
+    return not int(fields[FLAGS]) & KERNEL_THREAD and fields[START_CODE] == b"0"
 
 
 def read(pid, name):
