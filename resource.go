@@ -206,7 +206,7 @@ func checkFileName(op operation, argument, name string) error {
 	switch {
 	case strings.ContainsAny(name, `/\`):
 		return op.invalid(argument, fmt.Sprintf("%q has a slash", name), "name a file without its folder, such as predictions.csv")
-	case strings.HasSuffix(name, "."), strings.HasSuffix(name, " "):
+	case endsInDotOrBlank(name):
 		return op.invalid(argument, fmt.Sprintf("%q ends with a dot or a blank, which storage drops", name), remedy)
 	case strings.ContainsFunc(name, isControl):
 		return op.invalid(argument, fmt.Sprintf("%q has a control character", name), remedy)

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -163,12 +164,18 @@ func (c *checker) holds(p part, field, folder, file, remedy string) {
 	}
 }
 
-// suggestPath names the entry of a path's folder that was probably meant.
+// suggestPath says what to do about a path that does not exist, which a file or a Spec has.
 func suggestPath(path string) string {
-	if near := nearestFile(path); near != "" {
-		return fmt.Sprintf("did you mean %q?", filepath.Join(filepath.Dir(path), near))
+	return cmp.Or(similarPath(path), "relative paths start at the folder of the file they stand in, or in a program at the working directory")
+}
+
+// similarPath names the entry of a path's folder that was probably meant; empty if there is none.
+func similarPath(path string) string {
+	near := nearestFile(path)
+	if near == "" {
+		return ""
 	}
-	return "relative paths start at the folder of the file they stand in, or in a program at the working directory"
+	return fmt.Sprintf("did you mean %q?", filepath.Join(filepath.Dir(path), near))
 }
 
 // nearestFile is the name of the entry most like the last part of a path that does not exist.

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,10 +41,7 @@ func readDocuments(path string) ([]document, error) {
 	if err != nil {
 		e := &SpecError{File: path, Problem: "cannot be read", Err: err}
 		if errors.Is(err, os.ErrNotExist) {
-			e.Problem, e.Remedy = "does not exist", "name a file, or a folder of such files"
-			if near := nearestFile(path); near != "" {
-				e.Remedy = suggestPath(path)
-			}
+			e.Problem, e.Remedy = "does not exist", cmp.Or(similarPath(path), "name a file, or a folder of such files")
 		}
 		return nil, e
 	}
