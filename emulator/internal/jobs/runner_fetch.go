@@ -63,7 +63,7 @@ func (r *Runner) fetchModel(e *execution, dir string) (string, error) {
 		name = "model" // a whole container
 	}
 	target := filepath.Join(dir, "model", name)
-	if err := r.copyEither(e.ctx, from, target, everything); err != nil {
+	if err := r.copyEither(e.ctx, from, target); err != nil {
 		return "", failf("The model %s of the deployment cannot be read: %v", reference, err)
 	}
 	return target, nil
@@ -145,14 +145,14 @@ const (
 )
 
 // copyEither copies one blob, or the folder if there is no such blob.
-func (r *Runner) copyEither(ctx context.Context, from place, target string, d depth) error {
+func (r *Runner) copyEither(ctx context.Context, from place, target string) error {
 	if from.path != "" && !strings.HasSuffix(from.path, "/") {
 		err := r.copyFile(ctx, from, target)
 		if err == nil || !errors.Is(err, blob.ErrNotFound) {
 			return err
 		}
 	}
-	n, err := r.copyFolder(ctx, from, target, d)
+	n, err := r.copyFolder(ctx, from, target, everything)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%s does not exist in container %s of account %s: %w", from.path, from.container, from.account, blob.ErrNotFound)
 	}

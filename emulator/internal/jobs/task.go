@@ -188,7 +188,7 @@ func (t *task) fetchInput(ctx context.Context, name string, v value) (string, er
 	switch base := from.base(); {
 	case v.kind == "uri_file" || kind == "models" && base != "":
 		path = filepath.Join(path, base)
-		err = r.copyEither(ctx, from, path, everything)
+		err = r.copyEither(ctx, from, path)
 	default:
 		var n int
 		if n, err = r.copyFolder(ctx, from, path, everything); err == nil && n == 0 {

@@ -74,7 +74,7 @@ func (t *task) addItems(ctx context.Context, items, dir, remote, place, pattern 
 	case strings.Contains(place, ":"):
 		from, err := t.runner.resolver(t.job.workspace).resolve(place, "data")
 		if err == nil {
-			err = t.runner.copyEither(ctx, from, filepath.Join(remote, from.base()), everything)
+			err = t.runner.copyEither(ctx, from, filepath.Join(remote, from.base()))
 		}
 		if err != nil {
 			return fmt.Errorf("%s cannot be read: %w", withoutQuery(place), err)

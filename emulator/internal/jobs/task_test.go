@@ -197,7 +197,7 @@ func TestCopiesThatCannotBeMade(t *testing.T) {
 	if err := w.runner.copyInto(t.Context(), place{account: account, container: dataStore, path: "clay/.."}, dir); err == nil || err.Error() != `the blob name ".." cannot be the name of a file` {
 		t.Errorf("copyInto = %v", err)
 	}
-	if err := w.runner.copyEither(t.Context(), from.join("none"), filepath.Join(dir, "x"), topLevel); err == nil || !strings.HasPrefix(err.Error(), "clay/none does not exist in container "+dataStore+" of account "+account+": ") {
+	if err := w.runner.copyEither(t.Context(), from.join("none"), filepath.Join(dir, "x")); err == nil || !strings.HasPrefix(err.Error(), "clay/none does not exist in container "+dataStore+" of account "+account+": ") {
 		t.Errorf("copyEither = %v", err)
 	}
 	n, err := w.runner.copyFolder(t.Context(), place{account: account, container: dataStore}, filepath.Join(dir, "top"), topLevel)
