@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azmlbatch/azmlbatch"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
 // rawAsk sends one request with a token for an audience, or none, and returns the answer.
@@ -225,4 +227,43 @@ func TestLostLeaseAndExpiredSignature(t *testing.T) {
 	if resp, _ := rawAsk(t, e, "GET", blob, storage, "", nil); resp.StatusCode != http.StatusOK {
 		t.Errorf("a token is refused too: %s", resp.Status)
 	}
+}
+
+// TestFaultsThatDeny: the permissions of the caller lack what is refused now wherever it is asked.
+func TestFaultsThatDeny(t *testing.T) {
+	deny := func(action string, edit func(*Fault)) Fault {
+		f := Fault{RoleAction: action, Action: ActionDeny}
+		if edit != nil {
+			edit(&f)
+		}
+		return f
+	}
+	f := &faults{}
+	if err := f.add([]Fault{
+		deny("batchEndpoints/write", nil),
+		deny("batchEndpoints/read", func(f *Fault) { f.Host, f.Method, f.Path = "*", "*", "**" }),
+		deny("jobs/read", func(f *Fault) { f.Path = "**/jobs/one" }),
+		deny("jobs/write", func(f *Fault) { f.Host = "management" }),
+		deny("jobs/delete", func(f *Fault) { f.Method = "DELETE" }),
+		deny("models/read", func(f *Fault) { f.Times = 1 }),
+		deny("codes/read", func(f *Fault) { f.Skip = 1 }),
+		{RoleAction: "data/read", Action: ActionThrottle},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(collection string) {
+		t.Helper()
+		const workspace = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/"
+		f.match(cloud.KindManagement, httptest.NewRequest(http.MethodGet, "https://management.azure.com"+workspace+collection, nil))
+	}
+	wants := func(want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, f.denied()); diff != "" {
+			t.Errorf("denied (-want +got):\n%s", diff)
+		}
+	}
+	wants("batchEndpoints/write", "batchEndpoints/read", "models/read")
+	ask("models/a")
+	ask("codes/a")
+	wants("batchEndpoints/write", "batchEndpoints/read", "codes/read")
 }
