@@ -212,6 +212,7 @@ func TestBodiesOfListsAreLogged(t *testing.T) {
 
 func FuzzNextLink(f *testing.F) {
 	f.Add("https://management.azure.com/x?$skip=1")
+	f.Add("https://Management.Azure.com/x?$skip=1")
 	f.Add("//evil.example/x")
 	f.Add("https://management.azure.com@evil.example/")
 	f.Fuzz(func(t *testing.T, link string) {
@@ -221,7 +222,7 @@ func FuzzNextLink(f *testing.F) {
 			return
 		}
 		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Host != "management.azure.com" || r.URL.Scheme != "https" {
+			if !strings.EqualFold(r.URL.Host, "management.azure.com") || r.URL.Scheme != "https" {
 				t.Errorf("link %q led the token to %s://%s", link, r.URL.Scheme, r.URL.Host)
 			}
 			writeJSON(w, 200, `{}`)
