@@ -16,7 +16,7 @@ func Check[T Endpoint | Deployment | Compute | Code | Model | Environment | Data
 	case Endpoint:
 		return v.check(operation{"check", "endpoint", v.Name})
 	case Deployment:
-		return checkDeployment(operation{"check", "deployment", v.Name}, v)
+		return checkDeployment(operation{"check", "deployment", v.Name}, v.Name, v)
 	case Compute:
 		_, err := checkCompute(operation{"check", "compute", v.Name}, v)
 		return err
@@ -36,8 +36,8 @@ func Check[T Endpoint | Deployment | Compute | Code | Model | Environment | Data
 
 // checkDeployment finds the mistakes that only the caller can have made. What the service judges is
 // left to it.
-func checkDeployment(op operation, d Deployment) error {
-	if err := checkEndpointName(op, d.Meta); err != nil {
+func checkDeployment(op operation, name string, d Deployment) error {
+	if err := checkEndpointName(op, name, d.Meta); err != nil {
 		return err
 	}
 	model, configuration := wire.Indirect(d.Model), wire.Indirect(d.Configuration)

@@ -97,12 +97,15 @@ func (c ComputesClient) CreateOrUpdate(ctx context.Context, name string, compute
 // BeginCreateOrUpdate is [ComputesClient.CreateOrUpdate] without the waiting.
 func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, compute Compute) (*Poller[Compute], error) {
 	r := c.request(http.MethodPut, "create", name)
+	if err := c.c.ready(r.op); err != nil {
+		return nil, err
+	}
 	compute, err := checkCompute(r.op, compute)
 	if err != nil {
 		return nil, err
 	}
 	if compute.Location == "" {
-		if compute.Location, err = c.c.location(ctx); err != nil {
+		if compute.Location, err = c.c.location(ctx, r.op); err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +165,10 @@ func (c ComputesClient) scale(ctx context.Context, op operation, minNodes, maxNo
 	}
 	cluster.MinNodes, cluster.MaxNodes = minNodes, maxNodes
 	compute.Properties = cluster
-	return c.CreateOrUpdate(ctx, op.name, compute, options)
+	r := c.request(http.MethodPut, op.verb, op.name)
+	r.body = compute
+	p, err := beginOperation[Compute](ctx, c.c, r)
+	return untilDone(ctx, p, err, options)
 }
 
 // A ComputeNode is a machine of a cluster.

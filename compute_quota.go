@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -74,11 +75,11 @@ func (c ComputesClient) ListVMSizes(ctx context.Context) iter.Seq2[VMSize, error
 
 // listInRegion lists what the subscription has in the workspace's region.
 func listInRegion[T any](ctx context.Context, c *Client, op operation, collection string) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
+	return inLoop(c, op, func(yield func(T, error) bool) {
 		var zero T
-		region, err := c.location(ctx)
+		region, err := c.location(ctx, op)
 		if err != nil {
-			yield(zero, op.failed(err))
+			yield(zero, err)
 			return
 		}
 		r := request{op: op, method: http.MethodGet, url: c.cloud.management + "/subscriptions/" + url.PathEscape(c.workspace.SubscriptionID) +
@@ -88,7 +89,7 @@ func listInRegion[T any](ctx context.Context, c *Client, op operation, collectio
 				return
 			}
 		}
-	}
+	})
 }
 
 // Quotas are the sizes of machines that clusters can have in the workspace's region, and how much
@@ -103,17 +104,15 @@ type Quotas struct {
 // Quotas reads both lists at once. [Quotas.OfCluster] then says what a cluster has room for. It
 // takes Reader on the subscription.
 func (c ComputesClient) Quotas(ctx context.Context) (Quotas, error) {
-	var q Quotas
-	var failed error
-	var both sync.WaitGroup
-	both.Go(func() { q.VMSizes, failed = collected(c.ListVMSizes(ctx)) })
-	usages, err := collected(c.ListUsages(ctx))
-	both.Wait()
-	q.Usages = usages
-	if err == nil {
-		err = failed
-	}
-	return q, err
+	return inSpan(ctx, c.c, operation{"get", "quotas of computes", ""}, func(ctx context.Context) (Quotas, error) {
+		var q Quotas
+		var noSizes, noUsages error
+		var both sync.WaitGroup
+		both.Go(func() { q.VMSizes, noSizes = collected(c.ListVMSizes(ctx)) })
+		q.Usages, noUsages = collected(c.ListUsages(ctx))
+		both.Wait()
+		return q, cmp.Or(noUsages, noSizes)
+	})
 }
 
 // A ClusterQuota is the quota that the nodes of a cluster count against: the dedicated cores of one

@@ -151,14 +151,12 @@ func (c *Client) Deployments(endpoint string) DeploymentsClient {
 	return DeploymentsClient{c, endpoint}
 }
 
+// request is one about a deployment, which errors and logs call "endpoint/deployment", because many
+// endpoints have one of the same name.
 func (d DeploymentsClient) request(method, verb, name string) request {
-	r := d.c.about(operation{verb, "deployment", name}, method, "batchEndpoints", d.endpoint, "deployments", name)
-	r.invalid = cmp.Or(d.checkEndpoint(verb), r.invalid)
-	return r
-}
-
-func (d DeploymentsClient) checkEndpoint(verb string) error {
-	return checkName(operation{verb, "endpoint", d.endpoint}, "endpoint", d.endpoint)
+	op := operation{verb, "deployment", d.endpoint + "/" + name}
+	return request{op: op, method: method, url: d.c.armURL("batchEndpoints", d.endpoint, "deployments", name),
+		invalid: cmp.Or(d.c.ready(op), checkName(op, "endpoint", d.endpoint), checkName(op, "name", name))}
 }
 
 // Get reads a deployment. A missing deployment, or endpoint, is [ErrNotFound].
@@ -168,8 +166,9 @@ func (d DeploymentsClient) Get(ctx context.Context, name string) (Deployment, er
 
 // List iterates over the deployments of the endpoint, a page at a time.
 func (d DeploymentsClient) List(ctx context.Context) iter.Seq2[Deployment, error] {
-	return list[Deployment](ctx, d.c, request{op: operation{"list", "deployments of endpoint", d.endpoint},
-		url: d.c.armURL("batchEndpoints", d.endpoint, "deployments"), invalid: d.checkEndpoint("list deployments of")})
+	op := operation{"list deployments of", "endpoint", d.endpoint}
+	return list[Deployment](ctx, d.c, request{op: op, url: d.c.armURL("batchEndpoints", d.endpoint, "deployments"),
+		invalid: checkName(op, "endpoint", d.endpoint)})
 }
 
 // CreateOrUpdate creates a deployment, or replaces the one of that name, and waits until it is
@@ -189,7 +188,7 @@ func (d DeploymentsClient) CreateOrUpdate(ctx context.Context, name string, depl
 // checked the request when it returns.
 func (d DeploymentsClient) BeginCreateOrUpdate(ctx context.Context, name string, deployment Deployment) (*Poller[Deployment], error) {
 	r := d.request(http.MethodPut, "create", name)
-	if err := cmp.Or(r.invalid, checkDeployment(r.op, deployment)); err != nil {
+	if err := cmp.Or(d.c.ready(r.op), checkName(r.op, "endpoint", d.endpoint), checkDeployment(r.op, name, deployment)); err != nil {
 		return nil, err
 	}
 	deployment, err := d.c.resolveDeployment(ctx, r.op, deployment)
@@ -242,7 +241,7 @@ func (c *Client) resolveDeployment(ctx context.Context, op operation, d Deployme
 	}
 	var err error
 	if d.Location == "" {
-		d.Location, err = c.location(ctx)
+		d.Location, err = c.location(ctx, op)
 	}
 	return d, err
 }

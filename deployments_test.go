@@ -393,3 +393,15 @@ func TestDeploymentServes(t *testing.T) {
 		}
 	}
 }
+
+// TestDeploymentErrorsNameTheEndpoint: many endpoints have a deployment of the same name.
+func TestDeploymentErrorsNameTheEndpoint(t *testing.T) {
+	for _, e := range exportedCalls(newTestClient(t, answer(403, "")), newCallPaths(t)) {
+		if !strings.HasPrefix(e.name, "DeploymentsClient.") || strings.HasSuffix(e.name, ".List") { // which names the endpoint alone
+			continue
+		}
+		if err := e.run(t.Context()); err == nil || !strings.Contains(err.Error(), ` deployment "digits/blue": `) {
+			t.Errorf("%s = %v, want an error that names endpoint and deployment", e.name, err)
+		}
+	}
+}

@@ -86,11 +86,11 @@ func (e EndpointsClient) CreateOrUpdate(ctx context.Context, name string, endpoi
 // BeginCreateOrUpdate is [EndpointsClient.CreateOrUpdate] without the waiting.
 func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, endpoint Endpoint) (*Poller[Endpoint], error) {
 	r := e.request(http.MethodPut, "create", name)
-	if err := endpoint.check(r.op); err != nil {
+	if err := cmp.Or(e.c.ready(r.op), endpoint.check(r.op)); err != nil {
 		return nil, err
 	}
 	if endpoint.Location == "" {
-		location, err := e.c.location(ctx)
+		location, err := e.c.location(ctx, r.op)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +104,7 @@ func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, e
 }
 
 func (e Endpoint) check(op operation) error {
-	return cmp.Or(checkEndpointName(op, e.Meta), checkTags(op, e.Tags))
+	return cmp.Or(checkEndpointName(op, op.name, e.Meta), checkTags(op, e.Tags))
 }
 
 // Delete deletes an endpoint with all its deployments, also while jobs run, and waits until that is
@@ -131,11 +131,11 @@ func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deploym
 }
 
 func (e EndpointsClient) setDefault(ctx context.Context, r request, deployment string, options *WaitOptions) (Endpoint, error) {
-	if err := checkName(operation{r.op.verb, "deployment", deployment}, "deployment", deployment); err != nil {
+	if err := checkName(r.op, "deployment", deployment); err != nil {
 		return Endpoint{}, err
 	}
 	if _, err := e.c.Deployments(r.op.name).Get(ctx, deployment); err != nil {
-		return Endpoint{}, r.op.failed(err)
+		return Endpoint{}, err
 	}
 	endpoint, err := e.Get(ctx, r.op.name) // last, so that little time is left for a neighbour
 	if err != nil {

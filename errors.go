@@ -37,7 +37,9 @@ var (
 // text is one line. It never contains a query string, a token, a signature or the body of the
 // answer. [errors.As] with *[azcore.ResponseError] gives the whole answer.
 type Error struct {
-	// Operation is what was tried, for example `get endpoint "digits"`.
+	// Operation is what was tried, for example `get endpoint "digits"`. In a call of several requests
+	// it is the one that failed; the text of the call's error has the call before it, as in `invoke
+	// endpoint "digits": get deployment "digits/blue": 404 …`.
 	Operation string
 	// StatusCode is the HTTP status of the answer. It is 0 when no answer arrived, and when this
 	// package found the failure itself, such as a list without the item; then Err has the sentinel.

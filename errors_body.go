@@ -202,11 +202,12 @@ func checkBlobPage(resp *http.Response) error {
 	return &pageError{resp}
 }
 
-// failed adds the operation to the error of one of its steps. An error of this package names its
-// own operation already; any other, such as that of a context, becomes an [*Error].
+// failed adds the operation to the error of one of its steps: every error of a call names the call
+// first. An error of this package names the step's own operation already; any other, such as that of
+// a context, becomes an [*Error]. A failed job is no failed operation, and stays as it is.
 func (o operation) failed(err error) error {
 	switch {
-	case err == nil || strings.HasPrefix(err.Error(), prefix+o.String()+":"):
+	case err == nil || strings.HasPrefix(err.Error(), prefix+o.String()+":") || errors.As(err, new(*JobFailedError)):
 		return err
 	case strings.HasPrefix(err.Error(), prefix):
 		return &stepError{o, err}

@@ -62,9 +62,11 @@ func (s *striking) Do(r *http.Request) (*http.Response, error) {
 	return s.fault(r, whole)
 }
 
-// strike breaks each request of each call in turn, and gives the errors to check.
+// strike breaks each request of each call in turn, and gives the errors to check. Whichever request fails, the error names
+// the operation of the call, as it does for a client that nobody made.
 func strike(t *testing.T, fault func(context.CancelFunc) func(*http.Request, *http.Response) (*http.Response, error), check func(error) error) {
 	t.Helper()
+	nobodys := exportedCalls(nil, callPaths{})
 	for i, e := range exportedCalls(newTestClient(t, http.NotFound), callPaths{}) {
 		for at := 1; ; at++ {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -78,8 +80,20 @@ func strike(t *testing.T, fault func(context.CancelFunc) func(*http.Request, *ht
 			if bad := check(err); bad != nil {
 				t.Errorf("%s, request %d: %v:\n%v", e.name, at, bad, err)
 			}
+			if err != nil && e.name != "Resume" { // whose poller names what it resumes
+				if own := operationIn(nobodys[i].run(t.Context())); operationIn(err) != own {
+					t.Errorf("%s, request %d: error of %q, want of %q:\n%v", e.name, at, operationIn(err), own, err)
+				}
+			}
 		}
 	}
+}
+
+// operationIn is the operation that the text of an error names first, without the resource.
+func operationIn(err error) string {
+	named, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "azmlbatch: "), ": ")
+	named, _, _ = strings.Cut(named, ` "`)
+	return named
 }
 
 // mould is the form of every error: the module once, what was done to what, and why.

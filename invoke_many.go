@@ -97,29 +97,29 @@ func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invoca
 		loop, cancel := context.WithCancelCause(ctx)
 		m.startNoMore = cancel
 		defer m.abandon(nil)
-		p := newPoller(e.c, operation{"wait for", "jobs of endpoint", endpoint}, m, m.schedule)
+		p := newPoller(e.c, op, m, m.schedule)
 		for _, err := range p.polls(loop, o.Interval) {
 			if err != nil {
 				m.abandon(err)
 			}
 			for _, r := range m.take() {
-				if !yield(r.result, r.err) {
+				if !yield(r.result, op.failed(r.err)) {
 					return
 				}
 			}
 			if err != nil {
-				yield(InvokeResult{}, m.unfinished(ctx, p.op, err))
+				yield(InvokeResult{}, m.unfinished(ctx, err))
 			}
 		}
 	}
 }
 
 // unfinished names and counts the jobs that go on, and no others.
-func (m *manyHandler) unfinished(ctx context.Context, op operation, err error) error {
+func (m *manyHandler) unfinished(ctx context.Context, err error) error {
 	names := m.watcher.names()
 	if ctx.Err() != nil {
 		cause := context.Cause(ctx)
-		err = op.found(cause, fmt.Sprintf("%d jobs go on: %s", len(names), cause), "")
+		err = m.op.found(cause, fmt.Sprintf("%d jobs go on: %s", len(names), cause), "")
 	}
 	return &UnfinishedError{Names: names, Err: err}
 }

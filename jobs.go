@@ -179,7 +179,7 @@ func (j JobsClient) Poller(name string) (*Poller[Job], error) {
 	if err := j.c.ready(op); err != nil {
 		return nil, err
 	}
-	return newPoller(j.c, op, &jobHandler{jobs: j, name: name}, jobSchedule), nil
+	return newPoller(j.c, op, &jobHandler{jobs: j, name: name, verb: op.verb}, jobSchedule), nil
 }
 
 // jobHandler follows a job through ARM: one request per poll, with the management token that the
@@ -187,6 +187,7 @@ func (j JobsClient) Poller(name string) (*Poller[Job], error) {
 type jobHandler struct {
 	jobs  JobsClient
 	name  string
+	verb  string // of the call that follows the job
 	job   Job
 	files *jobCounter // made for the first counts
 	began time.Time   // time of the first poll
@@ -213,7 +214,7 @@ func (h *jobHandler) poll(ctx context.Context) (pollState, error) {
 
 // ask reads the job. A failed job is not an error here.
 func (h *jobHandler) ask(ctx context.Context) (pollState, error) {
-	r := h.jobs.request(http.MethodGet, "wait for", h.name)
+	r := h.jobs.request(http.MethodGet, h.verb, h.name)
 	if h.began.IsZero() {
 		h.began = h.jobs.c.clock.now()
 	}

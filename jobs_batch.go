@@ -108,14 +108,20 @@ type JobOutputLocation struct {
 // makes two requests, the first for that URI; [JobsClient.Get] makes one.
 func (e EndpointsClient) GetJob(ctx context.Context, endpoint, job string) (BatchJob, error) {
 	op := operation{"get", "job", job}
-	if err := checkName(op, "job", job); err != nil {
-		return BatchJob{}, err
-	}
-	uri, err := e.scoringURI(ctx, endpoint)
-	if err != nil {
-		return BatchJob{}, err
-	}
-	return do[BatchJob](ctx, e.c, request{op: op, plane: e.c.scoring, method: http.MethodGet, url: uri + "/" + url.PathEscape(job)})
+	return inSpan(ctx, e.c, op, func(ctx context.Context) (BatchJob, error) {
+		if err := cmp.Or(checkName(op, "endpoint", endpoint), checkName(op, "job", job)); err != nil {
+			return BatchJob{}, err
+		}
+		ep, err := e.Get(ctx, endpoint)
+		if err != nil {
+			return BatchJob{}, err
+		}
+		if ep.ScoringURI == "" {
+			return BatchJob{}, notReady(op, ep)
+		}
+		return do[BatchJob](ctx, e.c, request{op: op, plane: e.c.scoring, method: http.MethodGet,
+			url: strings.TrimSuffix(ep.ScoringURI, "/") + "/" + url.PathEscape(job)})
+	})
 }
 
 // ListBatchJobsOptions narrow [EndpointsClient.ListJobs].
@@ -133,7 +139,7 @@ type ListBatchJobsOptions struct {
 // An endpoint that neither plane knows is [ErrNotFound]. The jobs of a deleted endpoint stay.
 func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options *ListBatchJobsOptions) iter.Seq2[BatchJob, error] {
 	l := jobsOf{e.c, operation{"list jobs of", "endpoint", endpoint}, endpoint, orZero(options).Deployment}
-	return func(yield func(BatchJob, error) bool) {
+	return inLoop(e.c, l.op, func(yield func(BatchJob, error) bool) {
 		if err := l.check(); err != nil {
 			yield(BatchJob{}, err)
 			return
@@ -153,7 +159,7 @@ func (e EndpointsClient) ListJobs(ctx context.Context, endpoint string, options 
 		if refusal != nil {
 			l.onManagementPlane(ctx, refusal, seen, yield)
 		}
-	}
+	})
 }
 
 // jobsOf are the jobs of an endpoint, or of one of its deployments.
@@ -218,19 +224,6 @@ func (l jobsOf) started(job Job) bool {
 	}
 	return strings.EqualFold(job.ExperimentName, l.endpoint) ||
 		strings.Contains(strings.ToLower(job.Description), "endpoint: "+strings.ToLower(l.endpoint)+",")
-}
-
-// scoringURI reads the endpoint's scoring URI. It is not cached: a recreated endpoint may have
-// another.
-func (e EndpointsClient) scoringURI(ctx context.Context, endpoint string) (string, error) {
-	ep, err := e.Get(ctx, endpoint)
-	if err != nil {
-		return "", err
-	}
-	if ep.ScoringURI == "" {
-		return "", notReady(operation{"get", "scoring URI of endpoint", endpoint}, ep)
-	}
-	return strings.TrimSuffix(ep.ScoringURI, "/"), nil
 }
 
 // batchView is the batch service's view of the job, as far as ARM has it.

@@ -52,14 +52,16 @@ func unknownCounts() JobCounts { return JobCounts{-1, -1, -1, -1, -1} }
 // logs. A job that has not started, or that has neither, is [ErrNotFound].
 func (j JobsClient) Counts(ctx context.Context, name string) (JobCounts, error) {
 	op := operation{"count files of", "job", name}
-	if err := checkName(op, "name", name); err != nil {
+	if err := cmp.Or(checkName(op, "name", name), j.c.ready(op)); err != nil {
 		return unknownCounts(), err
 	}
-	counts, err := (&jobCounter{jobs: j, name: name}).read(ctx, "")
-	if err == nil && counts == unknownCounts() {
-		err = op.found(ErrNotFound, "neither the job's metrics nor its logs have counts", "its script may not have started yet")
-	}
-	return counts, err
+	return inSpan(ctx, j.c, op, func(ctx context.Context) (JobCounts, error) {
+		counts, err := (&jobCounter{jobs: j, name: name}).read(ctx, "")
+		if err == nil && counts == unknownCounts() {
+			err = op.found(ErrNotFound, "neither the job's metrics nor its logs have counts", "its script may not have started yet")
+		}
+		return counts, err
+	})
 }
 
 // jobCounter counts the files of one job, repeatedly while it runs.

@@ -48,7 +48,7 @@ func artifactPrefix(run string) string { return "ExperimentRun/dcid." + run + "/
 // orchestration lines. It works while the job runs and after. For a pipeline of several steps, name
 // is the RunID of one of [JobsClient.ListSteps].
 func (j JobsClient) ListLogs(ctx context.Context, name string) iter.Seq2[JobLog, error] {
-	return func(yield func(JobLog, error) bool) {
+	return inLoop(j.c, operation{"list logs of", "job", name}, func(yield func(JobLog, error) bool) {
 		step, err := j.scoringStep(ctx, name)
 		if err != nil {
 			yield(JobLog{}, err)
@@ -64,7 +64,7 @@ func (j JobsClient) ListLogs(ctx context.Context, name string) iter.Seq2[JobLog,
 				return
 			}
 		}
-	}
+	})
 }
 
 // listLogs lists the logs of a step of a job.
@@ -170,7 +170,7 @@ func (j JobsClient) FollowLogs(ctx context.Context, name string, options *Follow
 			yield(LogLine{}, err)
 			return
 		}
-		f := &logFollower{jobHandler: jobHandler{jobs: j, name: name}, match: o.Match, places: map[string]logPlace{}}
+		f := &logFollower{jobHandler: jobHandler{jobs: j, name: name, verb: op.verb}, match: o.Match, places: map[string]logPlace{}}
 		for _, err := range newPoller(j.c, op, f, jobSchedule).polls(ctx, o.Interval) {
 			if err == nil {
 				err = f.news(ctx, func(l LogLine) bool { return yield(l, nil) })
@@ -178,8 +178,8 @@ func (j JobsClient) FollowLogs(ctx context.Context, name string, options *Follow
 			if errors.Is(err, errLeft) {
 				return
 			}
-			if last = err; err != nil {
-				yield(LogLine{}, err)
+			if last = op.failed(err); err != nil {
+				yield(LogLine{}, last)
 			}
 			if err != nil || o.Once && f.job.Name != "" {
 				return

@@ -57,7 +57,7 @@ func (j JobsClient) outputOf(ctx context.Context, op operation, job Job) (output
 // own, as Invoke does by default. In the root of a datastore only the predictions file counts.
 func (j JobsClient) ListOutputs(ctx context.Context, name string) iter.Seq2[OutputFile, error] {
 	op := operation{"list outputs of", "job", name}
-	return func(yield func(OutputFile, error) bool) {
+	return inLoop(j.c, op, func(yield func(OutputFile, error) bool) {
 		job, err := j.Get(ctx, name)
 		if err == nil && job.runsComponent() {
 			j.listNamed(ctx, op, job, yield)
@@ -76,7 +76,7 @@ func (j JobsClient) ListOutputs(ctx context.Context, name string) iter.Seq2[Outp
 				return
 			}
 		}
-	}
+	})
 }
 
 func (j JobsClient) outputFiles(ctx context.Context, op operation, o output) iter.Seq2[OutputFile, error] {

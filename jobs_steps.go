@@ -39,7 +39,7 @@ func (s JobStep) artifacts() string {
 // time, to find run history's host.
 func (j JobsClient) ListSteps(ctx context.Context, name string) iter.Seq2[JobStep, error] {
 	op := operation{"list steps of", "job", name}
-	return func(yield func(JobStep, error) bool) {
+	return inLoop(j.c, op, func(yield func(JobStep, error) bool) {
 		if err := checkName(op, "name", name); err != nil {
 			yield(JobStep{}, err)
 			return
@@ -54,7 +54,7 @@ func (j JobsClient) ListSteps(ctx context.Context, name string) iter.Seq2[JobSte
 				return
 			}
 		}
-	}
+	})
 }
 
 // run is the part of a run of run history that this package reads. A value that does not fit, such

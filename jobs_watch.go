@@ -61,7 +61,7 @@ func (j JobsClient) Watch(ctx context.Context, names []string, options *WatchOpt
 		p := newPoller(j.c, op, h, h.watcher.schedule)
 		for _, err := range p.polls(ctx, o.Interval) {
 			for _, ended := range h.take() {
-				if !yield(ended.job, j.ending(ctx, ended, o.Explain)) {
+				if !yield(ended.job, op.failed(j.ending(ctx, ended, o.Explain))) {
 					return
 				}
 			}

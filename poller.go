@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"strings"
 	"time"
 )
@@ -104,6 +105,7 @@ func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
 	}
 	if !p.ended {
 		s, err := p.handler.poll(ctx)
+		err = p.op.failed(err)
 		p.last.Polls++
 		p.last.Elapsed = p.clock.now().Sub(p.started)
 		p.after = s.retryAfter
@@ -119,6 +121,7 @@ func (p *Poller[T]) Poll(ctx context.Context) (Progress, error) {
 		p.ended = true
 	}
 	result, err := p.handler.final(ctx)
+	err = p.op.failed(err)
 	if err == nil || errors.As(err, new(*OperationFailedError)) { // the result may say that it failed
 		p.done, p.result, p.err = true, result, err
 	}
@@ -145,10 +148,12 @@ func (p *Poller[T]) PollUntilDone(ctx context.Context, options *WaitOptions) (T,
 		var zero T
 		return zero, err
 	}
-	return inSpan(ctx, p.client, p.op.waiting(), func(ctx context.Context) (T, error) { return p.untilDone(ctx, orZero(options)) })
+	return p.untilDone(ctx, orZero(options))
 }
 
-func (p *Poller[T]) untilDone(ctx context.Context, o WaitOptions) (T, error) {
+func (p *Poller[T]) untilDone(ctx context.Context, o WaitOptions) (result T, err error) {
+	ctx, end := p.client.begin(ctx, p.op.waiting(), slog.LevelInfo)
+	defer end(&err)
 	for progress, err := range p.polls(ctx, o.Interval) {
 		if err != nil {
 			return p.result, err

@@ -87,7 +87,7 @@ func (c *Client) resolveReferences(ctx context.Context, op operation, held []hel
 		}
 		id, err := c.referenceID(ctx, op, h, r)
 		if err != nil {
-			return err
+			return op.failed(err)
 		}
 		h.set(id)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -225,14 +226,33 @@ func decodeText(op operation, resp *http.Response, body []byte, v any) error {
 	return nil
 }
 
-// inSpan runs a step of several requests within a span.
+// inSpan runs a call of several requests within a span. Whichever of them fails, the error names the
+// call first: count files of job "x": list steps of job "x": 403 …
 func inSpan[T any](ctx context.Context, c *Client, op operation, run func(context.Context) (T, error)) (v T, err error) {
 	if err := c.ready(op); err != nil {
 		return v, err
 	}
 	ctx, end := c.begin(ctx, op, slog.LevelInfo)
 	defer end(&err)
-	return run(ctx)
+	v, err = run(ctx)
+	return v, op.failed(err)
+}
+
+// inLoop is inSpan for a call that returns a loop. It has no span, because the loop's body is the
+// caller's.
+func inLoop[T any](c *Client, op operation, items iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if err := c.ready(op); err != nil {
+			var zero T
+			yield(zero, err)
+			return
+		}
+		for v, err := range items {
+			if !yield(v, op.failed(err)) {
+				return
+			}
+		}
+	}
 }
 
 // begin opens the span of a step and returns the function that ends and logs it. Steps of several

@@ -92,7 +92,11 @@ var (
 func checkName(op operation, argument, name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
-		return op.invalid(argument, "is empty", "name the "+op.kind)
+		noun := op.kind
+		if argument == "endpoint" || argument == "deployment" || argument == "job" {
+			noun = argument
+		}
+		return op.invalid(argument, "is empty", "name the "+noun)
 	case !armName.MatchString(name):
 		return op.invalid(argument, fmt.Sprintf("%q is not a resource name", name),
 			"use letters, digits, '-' and '_', at most 255, beginning with a letter or digit")
@@ -101,24 +105,24 @@ func checkName(op operation, argument, name string) error {
 }
 
 // checkEndpointName checks the name under which an endpoint or a deployment is written.
-func checkEndpointName(op operation, m Meta) error {
-	return checkWritten(op, m, endpointName.MatchString(op.name),
+func checkEndpointName(op operation, name string, m Meta) error {
+	return checkWritten(op, name, m, endpointName.MatchString(name),
 		"use 3 to 32 letters, digits and '-', beginning with a letter and not ending in '-'")
 }
 
 func checkComputeName(op operation, m Meta) error {
-	return checkWritten(op, m, computeName.MatchString(op.name) && !dashDigits.MatchString(op.name),
+	return checkWritten(op, op.name, m, computeName.MatchString(op.name) && !dashDigits.MatchString(op.name),
 		"use 3 to 24 letters, digits and '-', beginning with a letter and not ending in '-' or in '-' and digits")
 }
 
 // checkWritten checks a name by the stricter rule, unless the resource has an id: then the service
 // has taken the name before.
-func checkWritten(op operation, m Meta, strict bool, rule string) error {
-	if m.ID != "" || strings.TrimSpace(op.name) == "" {
-		return checkName(op, "name", op.name)
+func checkWritten(op operation, name string, m Meta, strict bool, rule string) error {
+	if m.ID != "" || strings.TrimSpace(name) == "" {
+		return checkName(op, "name", name)
 	}
 	if !strict {
-		return op.invalid("name", fmt.Sprintf("%q is not a name for a new %s", op.name, op.kind), rule)
+		return op.invalid("name", fmt.Sprintf("%q is not a name for a new %s", name, op.kind), rule)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func TestNameErrorsPrintTheStrictestRule(t *testing.T) {
 	)
 	made := func(name string) operation { return operation{"create", "thing", name} }
 	for _, name := range []string{"a b", "vase!", "9", "a_b", "ab-", "x", "größe", strings.Repeat("a", 300)} {
-		if err := checkEndpointName(made(name), Meta{}); err == nil || !strings.HasSuffix(err.Error(), endpointRule) {
+		if err := checkEndpointName(made(name), name, Meta{}); err == nil || !strings.HasSuffix(err.Error(), endpointRule) {
 			t.Errorf("endpoint %q: %v, want the rule %q", name, err, endpointRule)
 		}
 		if err := checkComputeName(made(name), Meta{}); err == nil || !strings.HasSuffix(err.Error(), computeRule) {
@@ -73,7 +73,7 @@ func TestNameErrorsPrintTheStrictestRule(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", " "} {
-		for _, err := range []error{checkEndpointName(made(name), Meta{}), checkComputeName(made(name), Meta{})} {
+		for _, err := range []error{checkEndpointName(made(name), name, Meta{}), checkComputeName(made(name), Meta{})} {
 			if err == nil || !strings.Contains(err.Error(), "is empty; name the thing") {
 				t.Errorf("%q: %v, want that it is empty", name, err)
 			}

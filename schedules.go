@@ -139,7 +139,10 @@ func (s SchedulesClient) setEnabled(ctx context.Context, op operation, enabled b
 			return schedule, err
 		}
 		schedule.IsEnabled = &enabled
-		return s.CreateOrUpdate(ctx, op.name, schedule, options)
+		r := s.request(http.MethodPut, op.verb, op.name)
+		r.body = schedule
+		p, err := beginOperation[Schedule](ctx, s.c, r)
+		return untilDone(ctx, p, err, options)
 	})
 }
 

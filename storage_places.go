@@ -73,7 +73,7 @@ func (c *Client) blobPlace(ctx context.Context, op operation, uri string) (place
 		}
 		same, err := c.sameWorkspace(ctx, r)
 		if err != nil {
-			return place{}, err
+			return place{}, op.failed(err)
 		}
 		if !same {
 			return place{}, badPlace(op, uri, "is in another workspace", "use a client of that workspace")

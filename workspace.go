@@ -91,10 +91,10 @@ func (c *Client) knownDetails(ctx context.Context) (WorkspaceDetails, error) {
 	return d, operation{"get", "workspace", c.workspace.Name}.failed(err)
 }
 
-// location is the region in which the workspace's resources are created.
-func (c *Client) location(ctx context.Context) (string, error) {
+// location is the region in which an operation creates the workspace's resources.
+func (c *Client) location(ctx context.Context, op operation) (string, error) {
 	d, err := c.knownDetails(ctx)
-	return d.Location, err
+	return d.Location, op.failed(err)
 }
 
 // dataPlaneURL builds a URL of the workspace data plane: service is "history/v1.0", "data/v1.0" or

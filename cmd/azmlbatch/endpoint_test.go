@@ -85,7 +85,7 @@ func TestDeployment(t *testing.T) {
 	}
 	p.fails(t, 2, []string{"deployment", "delete", "vases", "green"}, "add --yes to delete deployment green of endpoint vases")
 	p.ok(t, "deployment", "delete", "vases", "green", "-y")
-	p.fails(t, 1, []string{"deployment", "show", "vases", "green"}, `get deployment "green": 404 DeploymentNotFound: `)
+	p.fails(t, 1, []string{"deployment", "show", "vases", "green"}, `get deployment "vases/green": 404 DeploymentNotFound: `)
 	p.fails(t, 1, []string{"deployment", "list", "mugs"}, "404 EndpointNotFound: ")
 }
 
