@@ -478,6 +478,25 @@ func ExampleReadRows() {
 	// bowl.png 2 without a score
 }
 
+// A script that writes files of its own, with pandas for example, gives them a header and an index.
+func ExampleReadRows_header() {
+	const scores = ",file,score\n0,red vase.png,0.93\n1,bowl.png,0.5\n"
+	type row struct {
+		Score float64 `row:"score"`
+		File  string  `row:"file"`
+	}
+	options := &azmlbatch.RowsOptions{Format: azmlbatch.RowFormatCommaSeparated, Header: true}
+	for r, err := range azmlbatch.ReadRows[row](strings.NewReader(scores), "scores.csv", options) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(r.File, r.Score)
+	}
+	// Output:
+	// red vase.png 0.93
+	// bowl.png 0.5
+}
+
 func ExampleReadRows_jsonLines() {
 	const predictions = `{"file": "red vase.png", "scores": {"vase": 0.93, "bowl": 0.07}}` + "\n" // json.dumps of a dict
 	type row struct {

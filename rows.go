@@ -75,10 +75,10 @@ func (e *RowError) Unwrap() error { return e.Err }
 
 // ReadRows reads rows from a predictions file. T is one of
 //
-//   - a struct: its exported fields take the columns in order. With Options.Columns they take them
-//     by name: the tag `row:"name"`, or the field's own name, without regard to case. `row:"-"`
-//     leaves a field out. A tag without Options.Columns is an *[ArgumentError].
-//   - map[string]any or map[string]string: the keys are Options.Columns.
+//   - a struct: its exported fields take the columns in order. With RowsOptions.Columns or Header
+//     they take them by name: the tag `row:"name"`, or the field's own name, without regard to
+//     case. `row:"-"` leaves a field out. A tag without either is an *[ArgumentError].
+//   - map[string]any or map[string]string: the keys are RowsOptions.Columns, or the Header's.
 //   - []string: the columns as they are.
 //   - string: the whole line, for [RowFormatLines].
 //   - whatever [json.Unmarshal] fills, for [RowFormatJSONLines]; json tags count there.
@@ -104,7 +104,7 @@ func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T
 			yield(zero, operation{"read", "rows of", name}.invalid("r", "is nil", "pass the reader of a predictions file"))
 			return
 		}
-		d, err := rows.NewDecoder(&row, r, rows.Options{Format: rows.Format(o.Format), Columns: o.Columns, Show: showValue})
+		d, err := rows.NewDecoder(&row, r, rows.Options{Format: rows.Format(o.Format), Columns: o.Columns, Header: o.Header, Show: showValue})
 		for err == nil {
 			row = zero
 			if err = d.Next(); err == nil && !yield(row, nil) {
@@ -144,6 +144,12 @@ type RowsOptions struct {
 	// Empty means that the fields of the struct stand in the order of the columns, and then row
 	// tags are an *[ArgumentError]; so are Columns for any other T, and for [RowFormatJSONLines].
 	Columns []string
+	// Header says that the first line of the file names the columns, in the place of Columns. The
+	// service writes predictions without one; pandas writes one by default, into the files that a
+	// script makes itself and that [JobsClient.OpenOutput] opens. A header without a column that the
+	// struct wants is a [*RowError]. For []string and string it is left out. Header is an
+	// *[ArgumentError] beside Columns, and for a format without columns.
+	Header bool
 	// Partial lets [Rows] read a job that runs, or has failed: the rows that its workers have
 	// written so far. Without it such a job has no predictions yet and is [ErrNotFound], and the
 	// error names its status. A job whose script writes files of its own is [ErrNotFound] with and

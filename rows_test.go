@@ -288,7 +288,7 @@ func TestRowTagsNeedColumns(t *testing.T) {
 		Note  string `row:"-"`
 	}
 	const want = `azmlbatch: read rows: azmlbatch.tagged.Score: has the tag row:"p", but RowsOptions.Columns is empty; ` +
-		`name the columns of the file there in their order, or remove the tag`
+		`name the columns of the file there in their order, set Header if its first line does, or remove the tag`
 	_, err := collectRows[tagged]("a.png 0.5\n", nil)
 	if !asError(err, new(*ArgumentError)) || err.Error() != want {
 		t.Errorf("ReadRows = %v, want %s", err, want)

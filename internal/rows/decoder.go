@@ -26,6 +26,8 @@ type Options struct {
 	Format Format
 	// Columns are the names of the columns in their order; empty for none.
 	Columns []string
+	// Header says that the first line names the columns.
+	Header bool
 	// Show makes text of the file fit for an error: it shortens it and removes secrets.
 	Show func(text string) string
 }
@@ -80,7 +82,7 @@ type source interface{ next() error }
 // [*OptionError].
 func NewDecoder(row any, r io.Reader, o Options) (*Decoder, error) {
 	place := reflect.ValueOf(row).Elem()
-	if err := checkColumns(place.Type(), o); err != nil {
+	if err := checkNames(place.Type(), o); err != nil {
 		return nil, err
 	}
 	d := &Decoder{start: &startOfFile{r: r}, options: o}
@@ -111,22 +113,36 @@ func (d *Decoder) Next() error {
 	return err
 }
 
-// checkColumns refuses names for columns that have none, and a name that stands twice.
-func checkColumns(t reflect.Type, o Options) error {
-	if len(o.Columns) == 0 {
+// checkNames refuses names for columns that have none, and a name that stands twice.
+func checkNames(t reflect.Type, o Options) error {
+	switch {
+	case o.Header && len(o.Columns) > 0:
+		return newOptionError("RowsOptions.Columns", "is set beside Header", "leave one of the two out")
+	case o.Header && (o.Format == Lines || o.Format == JSONLines):
+		return newOptionError("RowsOptions.Header", "cannot be used with a format without columns",
+			"leave it out, or use RowFormatCommaSeparated or RowFormatSpaceSeparated")
+	case len(o.Columns) == 0:
 		return nil
 	}
 	if k := t.Kind(); k != reflect.Struct && k != reflect.Map || o.Format == JSONLines {
 		return newOptionError("RowsOptions.Columns", "cannot be used with this row type and format",
 			"leave it empty, or use a struct or a map with a format that has columns")
 	}
+	if name, twice := repeated(o.Columns); twice {
+		return newOptionError("RowsOptions.Columns", fmt.Sprintf("%q comes twice", name),
+			"give every column a name of its own")
+	}
+	return nil
+}
+
+// repeated finds a name that stands twice.
+func repeated(names []string) (string, bool) {
 	seen := map[string]bool{}
-	for _, name := range o.Columns {
+	for _, name := range names {
 		if seen[name] {
-			return newOptionError("RowsOptions.Columns", fmt.Sprintf("%q comes twice", name),
-				"give every column a name of its own")
+			return name, true
 		}
 		seen[name] = true
 	}
-	return nil
+	return "", false
 }

@@ -13,9 +13,11 @@ import (
 // A assigner puts the columns of a record into the row that it was made for, which is zero.
 type assigner func(record []string) error
 
-func newAssigner(row reflect.Value, columns []string) (assigner, error) {
+// newAssigner makes the assigner of a row. With a header the columns have names, which may not be
+// known yet.
+func newAssigner(row reflect.Value, columns []string, header bool) (assigner, error) {
 	if row.Kind() == reflect.Struct {
-		return newStructAssigner(row, columns)
+		return newStructAssigner(row, columns, header)
 	}
 	if row.Kind() == reflect.String {
 		return func(record []string) error {
@@ -33,16 +35,16 @@ func newAssigner(row reflect.Value, columns []string) (assigner, error) {
 			return nil
 		}, nil
 	case *map[string]string:
-		if len(columns) > 0 {
+		if len(columns) > 0 || header {
 			return mapAssigner(row, columns, func(text string) string { return text }), nil
 		}
 	case *map[string]any:
-		if len(columns) > 0 {
+		if len(columns) > 0 || header {
 			return mapAssigner(row, columns, anyValue), nil
 		}
 	}
 	return nil, newOptionError("T", row.Type().String()+" cannot take a row",
-		"use a struct, []string, string, or a map[string]any or map[string]string with RowsOptions.Columns")
+		"use a struct, []string, string, or a map[string]any or map[string]string with RowsOptions.Columns or Header")
 }
 
 func mapAssigner[V any](row *map[string]V, columns []string, value func(text string) V) assigner {
@@ -134,8 +136,8 @@ func wanted(t reflect.Type) reflect.Type {
 	return t
 }
 
-func newStructAssigner(row reflect.Value, columns []string) (assigner, error) {
-	s := structFields{columns: columns}
+func newStructAssigner(row reflect.Value, columns []string, header bool) (assigner, error) {
+	s := structFields{columns: columns, named: header || len(columns) > 0}
 	if err := s.add(row); err != nil {
 		return nil, err
 	}
@@ -162,7 +164,8 @@ func newStructAssigner(row reflect.Value, columns []string) (assigner, error) {
 
 // structFields collects the fields of a struct and of those embedded in it.
 type structFields struct {
-	columns []string
+	columns []string // empty before the header is read
+	named   bool     // the columns have names
 	fields  []field
 }
 
@@ -204,9 +207,9 @@ func fieldName(v reflect.Value, f reflect.StructField) string {
 func (s *structFields) addField(v reflect.Value, f reflect.StructField, tag string) error {
 	name := fieldName(v, f)
 	bad := func(problem, remedy string) error { return newOptionError(name, problem, remedy) }
-	if tag != "" && len(s.columns) == 0 {
+	if tag != "" && !s.named {
 		return bad(fmt.Sprintf("has the tag row:%q, but RowsOptions.Columns is empty", tag),
-			"name the columns of the file there in their order, or remove the tag")
+			"name the columns of the file there in their order, set Header if its first line does, or remove the tag")
 	}
 	if rest := s.rest(); rest != nil {
 		return bad("comes after "+rest.name+", a slice, which takes all further columns", "put the slice last")
@@ -240,7 +243,7 @@ func (s *structFields) find(r *field) error {
 		}
 	}
 	if r.rest && r.column != len(s.columns)-1 {
-		return errors.New("is a slice, which takes all further columns, and is not the last of RowsOptions.Columns")
+		return errors.New("is a slice, which takes all further columns, and is not the last of the columns")
 	}
 	return nil
 }

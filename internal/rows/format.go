@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -61,7 +63,11 @@ func (s *startOfFile) explain(err error, o Options) {
 	}
 	line, _, _ := strings.Cut(strings.TrimLeft(string(s.start), "\r\n"), "\n")
 	line = strings.TrimSuffix(line, "\r")
-	if hint := formatHint(line, o.Format); hint != "" {
+	hint := formatHint(line, o.Format)
+	if hint == "" && row.Column > 0 && !o.Header && looksLikeHeader(line, o.Format) {
+		hint = "the line looks like a header: set RowsOptions.Header, and leave Columns empty"
+	}
+	if hint != "" {
 		row.Err = fmt.Errorf("%w; %s", row.Err, hint)
 		row.Text = cmp.Or(row.Text, o.Show(line))
 	}
@@ -110,13 +116,29 @@ func binaryKind(line string) string {
 	return ""
 }
 
+// looksLikeHeader reports whether no column of a line is a number. One of the first row's was to be
+// something other than text.
+func looksLikeHeader(line string, format Format) bool {
+	comma := ' '
+	if format == CommaSeparated {
+		comma = ','
+	}
+	return !slices.ContainsFunc(cut(line, comma), func(column string) bool {
+		_, err := strconv.ParseFloat(column, 64)
+		return err == nil
+	})
+}
+
 // columnsOf counts the columns of a line; 0 when it cannot be read with this separator.
-func columnsOf(line string, separator rune) int {
+func columnsOf(line string, separator rune) int { return len(cut(line, separator)) }
+
+// cut cuts a line at a separator; nil when it cannot be read with it.
+func cut(line string, separator rune) []string {
 	r := csv.NewReader(strings.NewReader(line))
 	r.Comma = separator
 	record, err := r.Read()
 	if err != nil {
-		return 0
+		return nil
 	}
-	return len(record)
+	return record
 }
