@@ -2,13 +2,11 @@ package transfer
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // what storage tells of a blob's content; not a protection
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -106,20 +104,8 @@ func (d *Download) hasMD5(ctx context.Context, b Blob) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	h, buffer := md5.New(), make([]byte, min(b.Size+1, largeBuffer)) //nolint:gosec // see the import
-	for {
-		if err := ctx.Err(); err != nil {
-			return false, err
-		}
-		n, err := f.Read(buffer)
-		_, _ = h.Write(buffer[:n]) // never fails
-		if errors.Is(err, io.EOF) {
-			return string(h.Sum(nil)) == b.MD5, nil
-		}
-		if err != nil {
-			return false, err
-		}
-	}
+	sum, err := md5Of(ctx, f, make([]byte, min(b.Size+1, largeBuffer)))
+	return err == nil && sum == b.MD5, err
 }
 
 // workFolder holds incomplete files, in the folder of the download.

@@ -126,11 +126,9 @@ type putFile struct {
 }
 
 func (j *putFile) run(ctx context.Context, w *worker) error {
-	if j.have.There && j.have.Size == j.Size {
-		var err error
-		if j.there, err = j.equal(w); j.there || err != nil {
-			return err
-		}
+	var err error
+	if j.there, err = j.isThere(ctx, w); j.there || err != nil {
+		return err
 	}
 	in, err := j.u.Tree.Open(j.File)
 	if err != nil {
@@ -162,22 +160,43 @@ func (j *putFile) body(in *local.Reader, w *worker) (Body, error) {
 	return body, in.Unchanged()
 }
 
-// equal reports whether a blob of the same size has the content of the file, by its MD5. Without an
-// MD5 it reports false.
-func (j *putFile) equal(w *worker) (bool, error) {
-	if j.Size == 0 || j.have.MD5 == "" {
-		return j.Size == 0, nil
+// isThere reports whether the existing blob has the content of the file, by its size and MD5, which
+// storage or the tool that made the blob has computed. Without an MD5 only an empty blob tells.
+func (f *file) isThere(ctx context.Context, w *worker) (bool, error) {
+	switch {
+	case !f.have.There || f.have.Size != f.Size:
+		return false, nil
+	case f.Size == 0 || f.have.MD5 == "":
+		return f.Size == 0, nil
 	}
-	in, err := j.u.Tree.Open(j.File)
+	in, err := f.u.Tree.Open(f.File)
 	if err != nil {
 		return false, err
 	}
 	defer in.Close()
-	h := md5.New() //nolint:gosec // see the import
-	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{in}, w.buffer(smallBuffer)); err != nil {
+	sum, err := md5Of(ctx, in, w.buffer(smallBuffer))
+	if err != nil {
 		return false, err
 	}
-	return string(h.Sum(nil)) == j.have.MD5, in.Unchanged()
+	return sum == f.have.MD5, in.Unchanged()
+}
+
+// md5Of hashes all that a reader has, until the context ends.
+func md5Of(ctx context.Context, r io.Reader, buffer []byte) (string, error) {
+	h := md5.New() //nolint:gosec // see the import
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		n, err := r.Read(buffer)
+		_, _ = h.Write(buffer[:n]) // never fails
+		if errors.Is(err, io.EOF) {
+			return string(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 }
 
 func (j *putFile) done() {

@@ -35,7 +35,7 @@ func (j *planFile) run(ctx context.Context, w *worker) error {
 	if err != nil {
 		return err
 	}
-	return j.makePlan(w, content, staged)
+	return j.makePlan(ctx, w, content, staged)
 }
 
 func (j *planFile) done() {

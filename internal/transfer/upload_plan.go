@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -73,7 +74,7 @@ func parseBlockID(id string) (p place, ok bool) {
 }
 
 // makePlan plans the blocks of the file, around those that storage has.
-func (f *blockFile) makePlan(w *worker, content, staged []Block) error {
+func (f *blockFile) makePlan(ctx context.Context, w *worker, content, staged []Block) error {
 	in, err := f.u.Tree.Open(f.File)
 	if err != nil {
 		return err
@@ -81,6 +82,9 @@ func (f *blockFile) makePlan(w *worker, content, staged []Block) error {
 	defer in.Close()
 	s := &summer{file: f, in: in.ReaderAt(), space: w.buffer(smallBuffer)}
 	if f.complete, err = s.isContent(content); f.complete || err != nil {
+		return err
+	}
+	if f.complete, err = f.isThere(ctx, w); f.complete || err != nil { // of another tool, or sent in one request
 		return err
 	}
 	f.idLength = idLength

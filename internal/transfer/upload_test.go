@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"crypto/md5"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -266,26 +267,33 @@ func TestUploadWithAnotherBlockSizeGoesOn(t *testing.T) {
 	}
 }
 
-// A large file whose blob is complete is not sent, whoever made the blob.
+// A large file whose blob is complete is not sent, whoever made the blob: its blocks tell, or its MD5. Storage computes that
+// of a blob that came in one request; azcopy --put-md5 sets that of one that it made of its own blocks.
 func TestUploadOfALargeFileThatIsThere(t *testing.T) {
 	content := noise(1, 3*testBlock)
 	ours := []Block{{blockID(0, crcOf(content[:testBlock]), idLength), testBlock}, {blockID(testBlock, crcOf(content[testBlock:2*testBlock]), idLength), testBlock},
 		{blockID(2*testBlock, crcOf(content[2*testBlock:]), idLength), testBlock}}
 	python := []Block{{pythonBlockID(0), 2 * testBlock}, {pythonBlockID(2 * testBlock), testBlock}}
 	short := []Block{{pythonBlockID(0), 2 * testBlock}}
+	azcopys := []Block{{azcopyBlockID([16]byte{1}, 0), 3 * testBlock}}
+	right, wrong := md5.Sum([]byte(content)), md5.Sum(nil)
 	for _, tt := range []struct {
 		name   string
 		blocks []Block
 		named  bool
+		md5    string
 		sent   bool
 	}{
-		{"ours", ours, true, false}, {"ours, under any name", ours, false, false}, {"of az ml", python, true, false},
-		{"of az ml, under any name", python, false, true}, {"cut short", short, true, true}, {"without blocks", nil, true, true},
+		{"ours", ours, true, "", false}, {"ours, under any name", ours, false, "", false}, {"of az ml", python, true, "", false},
+		{"of az ml, under any name", python, false, "", true}, {"cut short", short, true, "", true}, {"in one request", nil, true, string(right[:]), false},
+		{"of azcopy", azcopys, true, "", true}, {"of azcopy with an MD5", azcopys, true, string(right[:]), false},
+		{"of azcopy with an MD5, under any name", azcopys, false, string(right[:]), false}, {"of azcopy with another MD5", azcopys, true, string(wrong[:]), true},
 	} {
 		s, dir := newStore(), t.TempDir()
 		writeFiles(t, dir, map[string]string{"a": content})
 		s.set("up/a", []byte(content), tt.blocks)
 		u := have(newUpload(t, s, dir), s)
+		u.Have[0].MD5 = tt.md5
 		u.Named = tt.named
 		if err := u.Run(t.Context(), testOptions()); err != nil || (s.asked("block") > 0) != tt.sent {
 			t.Errorf("%s: Run = %v, and %d blocks were sent", tt.name, err, s.asked("block"))
