@@ -118,12 +118,8 @@ func (e *engine) describeInterpreter(ctx context.Context) (baseInterpreter, erro
 	if err != nil {
 		return baseInterpreter{}, err
 	}
-	path, environ, ask, err := in.command(ctx)
-	if err != nil {
-		return baseInterpreter{}, err
-	}
-	cmd := exec.Command(path, "-c", describeSelf)
-	cmd.Env = environ
+	cmd := exec.Command(in.path, "-c", describeSelf)
+	cmd.Env = in.environ
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = runInGroup(ctx, cmd)
@@ -132,16 +128,13 @@ func (e *engine) describeInterpreter(ctx context.Context) (baseInterpreter, erro
 		err = errors.New("it did not report its version")
 	}
 	if err != nil {
-		if ask {
-			in.resolved("", nil)
-		}
 		if ctx.Err() != nil {
 			return baseInterpreter{}, context.Cause(ctx)
 		}
-		return baseInterpreter{}, fmt.Errorf("scoring: the interpreter %s: %w%s", path, err, indent(stderr.String()))
+		return baseInterpreter{}, fmt.Errorf("scoring: the interpreter %s: %w%s", in.path, err, indent(stderr.String()))
 	}
-	if ask {
-		in.resolved(told[0], told[2:])
+	if !in.known {
+		in.remember(told[0], told[2:])
 	}
 	return baseInterpreter{path: told[0], version: told[1]}, nil
 }

@@ -1,7 +1,6 @@
 package scoring
 
 import (
-	"io"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -13,9 +12,8 @@ import (
 type guard struct {
 	script, mark, root string
 
-	once  sync.Once
-	cmd   *exec.Cmd      // nil if it is not running
-	alive io.WriteCloser // the system closes it when this process ends
+	once sync.Once
+	cmd  *exec.Cmd // nil if it is not running
 }
 
 func newGuard(dirs jobDirs, mark string) *guard {
@@ -28,14 +26,10 @@ func (g *guard) start(python string, environ []string) {
 	g.once.Do(func() {
 		cmd := exec.Command(python, "-I", "-S", g.script, g.mark, g.root)
 		cmd.Env, cmd.Dir, cmd.SysProcAttr = environ, string(filepath.Separator), guardAttributes()
-		alive, err := cmd.StdinPipe()
-		if err != nil {
-			return
+		// The system closes our end of its standard input when this process ends.
+		if _, err := cmd.StdinPipe(); err == nil && cmd.Start() == nil {
+			g.cmd = cmd
 		}
-		if err := cmd.Start(); err != nil {
-			return
-		}
-		g.cmd, g.alive = cmd, alive
 	})
 }
 
@@ -47,5 +41,4 @@ func (g *guard) stop() {
 	}
 	_ = g.cmd.Process.Kill()
 	_ = g.cmd.Wait() // it was killed
-	g.alive.Close()
 }

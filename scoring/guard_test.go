@@ -24,8 +24,8 @@ func TestGuardThatWasStopped(t *testing.T) {
 func TestGuardThatCannotBeStarted(t *testing.T) {
 	g := newGuard(jobDirs{}, "mark")
 	g.start("/no/such/python", nil)
-	if g.cmd != nil || g.alive != nil {
-		t.Errorf("a guard that was not started: %v, %v", g.cmd, g.alive)
+	if g.cmd != nil {
+		t.Errorf("a guard that was not started: %v", g.cmd)
 	}
 	g.stop()
 }

@@ -110,6 +110,11 @@ func (in *interpreter) resolved(path string, environ []string) {
 	if path == "" {
 		return
 	}
+	in.remember(path, environ)
+}
+
+// remember stores what the wrapper starts, for this job and for later ones.
+func (in *interpreter) remember(path string, environ []string) {
 	in.path, in.environ, in.known = path, environ, true
 	realInterpreters.Store(in.key, realInterpreter{path, environ})
 }

@@ -144,7 +144,7 @@ func (s *settings) checkOutput() error {
 	case strings.ContainsAny(name, forbiddenInFileName), strings.ContainsFunc(name, unicode.IsControl):
 		return invalid("OutputFileName", "must be a plain name without control characters or any of %s, not %q",
 			forbiddenInFileName, name)
-	case strings.Trim(name, ". ") == "", strings.TrimRight(name, ". ") != name:
+	case strings.TrimRight(name, ". ") != name:
 		return invalid("OutputFileName", "must not end in a dot or a space, as %q does", name)
 	case len(name) > maxFileName:
 		return invalid("OutputFileName", "must have at most %d bytes, not %d", maxFileName, len(name))

@@ -19,7 +19,7 @@ type Items struct {
 	Total int `json:"total"`
 	// Succeeded is the number of rows that run returned, at most one per file of the mini-batch.
 	Succeeded int `json:"succeeded"`
-	// StatusFailed is the number of files without a row, including all files of a mini-batch that
+	// Failed is the number of files without a row, including all files of a mini-batch that
 	// ran out of tries.
 	Failed int `json:"failed"`
 }
@@ -30,7 +30,7 @@ type MiniBatches struct {
 	Total int `json:"total"`
 	// Processed counts those for which run returned, whatever it returned.
 	Processed int `json:"processed"`
-	// StatusFailed counts those that ran out of tries.
+	// Failed counts those that ran out of tries.
 	Failed int `json:"failed"`
 }
 
