@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -185,6 +186,19 @@ func TestCommandLeavesNothing(t *testing.T) {
 			t.Errorf("exit %s: guards %v are left", exit, left)
 		}
 	}
+}
+
+// TestCommandLeavesNothingWithoutAMark: what has no environment ends with the group of the command.
+func TestCommandLeavesNothingWithoutAMark(t *testing.T) {
+	got, err := commandOutput(t, Command{Line: "{ env -i /bin/sh -c 'echo $$; exec sleep 1000 >&2' & } | head -n 1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(got))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkGone(t, pid)
 }
 
 func TestLastWords(t *testing.T) {

@@ -246,6 +246,19 @@ func TestSlotBegins(t *testing.T) {
 	}
 }
 
+// TestSlotOfANodeThatGaveUp: the mini-batch that it took goes to the other nodes.
+func TestSlotOfANodeThatGaveUp(t *testing.T) {
+	s, _ := playedSlot(t, 2)
+	s.engine.Func, s.engine.OutputAction = func(context.Context, []string) ([]string, error) { return nil, nil }, OutputActionSummaryOnly
+	s.first, s.engine.validated, s.node.initFailures = true, make(chan struct{}), 3
+	if err := s.serve(t.Context()); err != nil || s.worker != nil {
+		t.Errorf("serve = %v, worker %v; want it closed", err, s.worker)
+	}
+	if diff := cmp.Diff([]task{{0, 0}}, s.engine.queue.again, cmp.AllowUnexported(task{})); diff != "" || s.engine.queue.inFlight != 0 {
+		t.Errorf("%d in flight; for the others (-want +got):\n%s", s.engine.queue.inFlight, diff)
+	}
+}
+
 // TestSlotLogsFailures pins what a failed call leaves: the error, the lines of both logs, and
 // whether the mini-batch is tried again.
 func TestSlotLogsFailures(t *testing.T) {

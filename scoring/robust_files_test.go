@@ -143,6 +143,10 @@ func TestRulesModes(t *testing.T) {
 	if _, err := Run(t.Context(), job); err != nil {
 		t.Fatal(err)
 	}
+	inEnvironment := buildJob(t, makesVenv, "")
+	if _, err := Run(t.Context(), inEnvironment); err != nil {
+		t.Fatal(err)
+	}
 	function := newFuncJob(t, 1, func(_ context.Context, files []string) ([]string, error) { return files, nil })
 	if _, err := Run(t.Context(), function); err != nil {
 		t.Fatal(err)
@@ -151,11 +155,14 @@ func TestRulesModes(t *testing.T) {
 	if err := RunCommand(t.Context(), command); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{job.Output, job.Logs, function.Output, function.Logs, command.Logs, command.Dir} {
+	for _, dir := range []string{job.Output, job.Logs, function.Output, function.Logs, inEnvironment.Environment.CacheDir, inEnvironment.Logs, command.Logs, command.Dir} {
 		for _, name := range append(entries(t, dir), "") {
-			info, err := os.Stat(filepath.Join(dir, name))
+			info, err := os.Lstat(filepath.Join(dir, name))
 			if err != nil {
 				t.Fatal(err)
+			}
+			if info.Mode()&fs.ModeSymlink != 0 {
+				continue // its mode says nothing
 			}
 			want := fs.FileMode(0o644)
 			if info.IsDir() {
@@ -165,6 +172,30 @@ func TestRulesModes(t *testing.T) {
 				t.Errorf("%s has the mode %v, want %v", filepath.Join(filepath.Base(dir), name), info.Mode(), want)
 			}
 		}
+	}
+}
+
+// TestModesOfTemporaryFiles checks who may read and change what a script and a command find beside
+// their own files.
+func TestModesOfTemporaryFiles(t *testing.T) {
+	mask := syscall.Umask(0o022)
+	defer syscall.Umask(mask)
+	job := newJob(t, `import os
+model = os.environ["AZUREML_MODEL_DIR"]
+def run(b):
+    return [oct(os.stat(path).st_mode) for path in (".", "..", model, model + "/model", model + "/model/deep", model + "/../mark")]
+`, 1)
+	writeFile(t, filepath.Join(job.Model, "deep", "weights.txt"), "")
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Repeat("0o40755\n", 5)+"0o100600\n", readFile(t, got.OutputFile)); diff != "" {
+		t.Errorf("modes of a job's folders and its mark (-want +got):\n%s", diff)
+	}
+	printed, err := commandOutput(t, Command{Line: `python=$(command -v python); stat -c %a . "${python%/*}" "$python" "${python}3"`})
+	if diff := cmp.Diff("755\n755\n755\n755\n", printed); diff != "" || err != nil {
+		t.Errorf("%v; modes of a command's folders and its Python (-want +got):\n%s", err, diff)
 	}
 }
 
