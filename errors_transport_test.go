@@ -224,6 +224,21 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
+// TestSignInMissing knows each wording of a credential that has nothing to sign in with.
+func TestSignInMissing(t *testing.T) {
+	for text, want := range map[string]bool{
+		"DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: no secret": true,
+		"Please run 'az login' to set up an account":                            true,
+		"AzurePowerShellCredential: executable not found on path":               true,
+		"ClientSecretCredential authentication failed. AADSTS7000215: a secret": false,
+		"executable not found on path":                                          false,
+	} {
+		if got := signInMissing(errors.New(text)); got != want {
+			t.Errorf("signInMissing(%q) = %v, want %v", text, got, want)
+		}
+	}
+}
+
 // TestCredentialOfAMissingTool: a credential alone says less than a chain of them.
 func TestCredentialOfAMissingTool(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestCodeIsFoundByItsHash: under any name, as the service does.
@@ -70,6 +71,26 @@ func TestStagesOfAModel(t *testing.T) {
 	h.get("models/none").wants(http.StatusNotFound).has(map[string]any{
 		"error/details/0/code": "ModelNotFound", "error/details/0/message": "Model container with name: none not found.",
 	})
+}
+
+// TestAuthorsOfAVersion: an update keeps who registered a version and when, and changes who changed it
+// last and when. That of an environment changes neither.
+func TestAuthorsOfAVersion(t *testing.T) {
+	const registered, changed = "2026-03-01T10:20:30.1234567+00:00", "2026-03-01T11:20:30.1234567+00:00"
+	h := newHost(t)
+	for _, tt := range []struct{ path, properties, want string }{
+		{"models/clay/versions/1", `"modelUri": "https://h/c/a"`, changed},
+		{"environments/clay/versions/1", `"image": "kiln:1"`, registered},
+	} {
+		h.time = time.Date(2026, 3, 1, 10, 20, 30, 123456700, time.UTC)
+		h.put(tt.path, `{"properties": {`+tt.properties+`}}`).wants(http.StatusCreated)
+		h.time = h.time.Add(time.Hour)
+		h.put(tt.path, `{"properties": {"description": "fired", `+tt.properties+`}}`)
+		h.get(tt.path).has(map[string]any{
+			"properties/description": "fired", "systemData/createdAt": registered, "systemData/createdByType": "User",
+			"systemData/lastModifiedAt": tt.want, "systemData/lastModifiedByType": "User",
+		})
+	}
 }
 
 func TestPlacesOfModelsAndData(t *testing.T) {

@@ -47,12 +47,12 @@ func TestScheduleLife(t *testing.T) {
 func TestSchedulesThatNeverFireAreRefused(t *testing.T) {
 	h := newHost(t)
 	for body, want := range map[string]string{
-		`"trigger": {"triggerType": "Cron", "expression": "daily"}, "action": {"actionType": "CreateJob", "jobDefinition": {"jobType": "Command"}}`: "Trigger",
-		`"action": {"actionType": "CreateJob", "jobDefinition": {"jobType": "Command"}}`:                                                            "Trigger",
-		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}`:                                                                             "'Action' must not be empty",
-		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "CreateJob"}`:                                      "Action.JobDefinition",
-		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "InvokeBatchEndpoint"}`:                            "Action.EndpointInvocationDefinition",
-		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "CreateMonitor"}`:                                  "does not play schedules with the action CreateMonitor",
+		`"trigger": {"triggerType": "Cron", "expression": "daily"}, "action": {"actionType": "CreateJob", "jobDefinition": {"jobType": "Command"}}`: `"PropertyName": "Trigger"`,
+		`"action": {"actionType": "CreateJob", "jobDefinition": {"jobType": "Command"}}`:                                                            `"PropertyName": "Trigger"`,
+		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}`:                                                                             `"PropertyName": "Action"`,
+		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "CreateJob"}`:                                      `"PropertyName": "Action.JobDefinition"`,
+		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "InvokeBatchEndpoint"}`:                            `"PropertyName": "Action.EndpointInvocationDefinition"`,
+		`"trigger": {"triggerType": "Cron", "expression": "* * * * *"}, "action": {"actionType": "CreateMonitor"}`:                                  `"PropertyName": "Action.ActionType"`,
 	} {
 		r := h.put("schedules/odd", `{"properties": {`+body+`}}`).wants(http.StatusBadRequest)
 		if message, _ := r.at("error/message").(string); !strings.Contains(message, want) {

@@ -123,3 +123,20 @@ func TestLengthsOfNames(t *testing.T) {
 		}
 	}
 }
+
+// TestDiskStem pins where the blobs of a data folder are: another version of the emulator finds them
+// there.
+func TestDiskStem(t *testing.T) {
+	for name, want := range map[string]string{
+		"Score/a b.csv":                      "!score~/a%20b.csv",
+		"a.b/.c/d.":                          "a.b~/%2ec~/d%2e",
+		strings.Repeat("x", 180):             strings.Repeat("x", 180),
+		strings.Repeat("x", 181):             strings.Repeat("x", 90) + "+dc31ed5afb940294fdd687c69bbba2ae",
+		strings.Repeat("xy/", 499) + "abcd":  strings.Repeat("xy~/", 499) + "abcd",
+		strings.Repeat("xy/", 499) + "abcde": "+263b450f4634647a70d32c7762ac3987",
+	} {
+		if got := diskStem(name); got != filepath.FromSlash(want) {
+			t.Errorf("diskStem(%.30q of %d bytes) = %q, want %q", name, len(name), got, want)
+		}
+	}
+}

@@ -175,6 +175,25 @@ func TestNamesOfBlobsAsFiles(t *testing.T) {
 	}
 }
 
+// TestCopiesArePrivate: nobody else may look into the folders of what is copied.
+func TestCopiesArePrivate(t *testing.T) {
+	w := newWorld(t, nil)
+	w.upload("clay", map[string]string{"red/deep/a.txt": "red"})
+	folder := filepath.Join(t.TempDir(), "top", "folder")
+	if n, err := w.runner.copyFolder(t.Context(), place{account: account, container: dataStore, path: "clay"}, folder, everything); n != 1 || err != nil {
+		t.Fatalf("copyFolder = %d, %v", n, err)
+	}
+	for _, path := range []string{filepath.Dir(folder), folder, filepath.Join(folder, "red"), filepath.Join(folder, "red", "deep")} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != os.ModeDir|0o700 {
+			t.Errorf("%s has the mode %v, want 0700", path, info.Mode())
+		}
+	}
+}
+
 // TestCopiesThatCannotBeMade: places on the disk that are taken.
 func TestCopiesThatCannotBeMade(t *testing.T) {
 	w := newWorld(t, nil)
