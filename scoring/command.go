@@ -147,9 +147,18 @@ func (e *engine) startCommand(ctx context.Context, c Command) error {
 	case errors.As(err, &exit):
 		return &CommandError{ExitCode: exit.ExitCode(), Reason: exit.Error(), Output: lastWords(readTail(path))}
 	case err != nil:
-		return fmt.Errorf("scoring: start the command: %w", err)
+		return fmt.Errorf("scoring: start the command: %w", startError(c.Dir, err))
 	}
 	return nil
+}
+
+// startError is why a command did not start. The system blames the program also when it cannot enter
+// the working directory.
+func startError(dir string, err error) error {
+	if _, dirErr := os.Stat(dir + string(filepath.Separator) + "."); dirErr != nil {
+		return fmt.Errorf("its working directory %q cannot be entered: %w", dir, errors.Unwrap(dirErr))
+	}
+	return err
 }
 
 func shell() string {

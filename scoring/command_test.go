@@ -250,7 +250,8 @@ func TestCommandThatCannotBeStarted(t *testing.T) {
 	writeFile(t, filepath.Join(root, "file"), "")
 	writeFile(t, filepath.Join(root, "taken", "bin", "python3", "file"), "")
 	for _, tt := range []struct{ root, dir, want string }{
-		{root, filepath.Join(root, "none"), "scoring: start the command: fork/exec " + shell() + ": no such file or directory"},
+		{root, filepath.Join(root, "none"), `scoring: start the command: its working directory "` + root + `/none" cannot be entered: no such file or directory`},
+		{root, filepath.Join(root, "file"), `scoring: start the command: its working directory "` + root + `/file" cannot be entered: not a directory`},
 		{filepath.Join(root, "file"), root, "scoring: mkdir " + root + "/file: not a directory"},
 		{filepath.Join(root, "taken"), root, "scoring: open " + root + "/taken/bin/python3: is a directory"},
 	} {
