@@ -68,7 +68,7 @@ func TestFailedCommandJob(t *testing.T) {
 		t.Errorf("job ended %s: %q", w.status(job), message)
 	}
 	job = w.start("nowhere", `{"jobType": "Command", "command": "true", "computeId": "none"}`)
-	if run, _ := Run(w.store, testWorkspace, job); w.status(job) != Failed || !strings.Contains(store.Text(run, "error", "error", "message"), "compute none does not exist") {
+	if run, _ := Run(w.store, testWorkspace, job); w.status(job) != Failed || !strings.Contains(store.Text(run, "error", "error", "message"), "compute none does not exist. Create it, or name another one.") {
 		t.Errorf("job ended %s: %v", w.status(job), run["error"])
 	}
 	const elsewhere = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.MachineLearningServices/workspaces/none"

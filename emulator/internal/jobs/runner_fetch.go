@@ -174,7 +174,7 @@ func (r *Runner) copyFolder(ctx context.Context, from place, folder string, d de
 			continue
 		}
 		source := place{account: from.account, container: from.container, path: p.Name}
-		target, err := below(folder, name)
+		target, err := copyPath(folder, name)
 		if err != nil {
 			return n, err
 		}
@@ -186,17 +186,26 @@ func (r *Runner) copyFolder(ctx context.Context, from place, folder string, d de
 	return n, nil
 }
 
-// below returns the path of a blob's copy. It refuses a name that leads out of the folder.
-func below(folder, name string) (string, error) {
+// below returns the path of a name in a folder. A name that leads out of it has none.
+func below(folder, name string) (string, bool) {
 	if path.Clean(name) != name || !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsRune(name, 0) {
+		return "", false
+	}
+	return filepath.Join(folder, filepath.FromSlash(name)), true
+}
+
+// copyPath returns the path of a blob's copy.
+func copyPath(folder, name string) (string, error) {
+	target, isLocal := below(folder, name)
+	if !isLocal {
 		return "", fmt.Errorf("the blob name %q cannot be the name of a file", name)
 	}
-	return filepath.Join(folder, filepath.FromSlash(name)), nil
+	return target, nil
 }
 
 // copyInto copies one blob into a folder.
 func (r *Runner) copyInto(ctx context.Context, from place, folder string) error {
-	target, err := below(folder, from.base())
+	target, err := copyPath(folder, from.base())
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"errors"
+	"strings"
+	"unicode"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
 	"github.com/azmlbatch/azmlbatch/scoring"
@@ -58,9 +60,13 @@ const noMLflow = "The deployment has no scoring script, so the Python package ml
 // scoringFailure turns the engine's error into that of the child run: the service's sentence, which
 // names the Python of the image. The cause is in the logs, as in Azure.
 func scoringFailure(j *job, err error) error {
+	var missing *scoring.NoMLflowError
+	if errors.As(err, &missing) {
+		return failf(noMLflow, missing.Python, missing.Missing)
+	}
 	var failed *scoring.Failure
 	if !errors.As(err, &failed) {
-		return engineFailure(err)
+		return engineFailure("deployment", err)
 	}
 	shown := *failed
 	environment := store.Text(j.invocation.Deployment, "properties", "environmentId")
@@ -68,25 +74,39 @@ func scoringFailure(j *job, err error) error {
 	return &failure{shown.ServiceMessage(), failed}
 }
 
-// engineFailure turns an error of the engine that needs no deployment into that of the run.
-func engineFailure(err error) error {
-	var missing *scoring.NoMLflowError
-	if errors.As(err, &missing) {
-		return failf(noMLflow, missing.Python, missing.Missing)
-	}
+// engineFailure words an error of the engine from before anything ran. what ran is the deployment, or
+// the title of a task.
+func engineFailure(what string, err error) error {
 	var invalid *scoring.InvalidJobError
 	if errors.As(err, &invalid) {
-		return failf("The deployment cannot run: %s %s.", invalid.Field, invalid.Reason)
+		return failf("The %s cannot run: %s %s.", what, settingName(invalid.Field), invalid.Reason)
 	}
 	var unbuilt *scoring.EnvironmentError
 	if errors.As(err, &unbuilt) {
-		return failf("The environment of the deployment cannot be built: %s. The whole output is in azureml-logs/20_image_build_log.txt.", unbuilt.Reason)
-	}
-	var failed *scoring.Failure
-	if errors.As(err, &failed) {
-		return &failure{failed.ServiceMessage(), failed}
+		return failf("The environment of the %s cannot be built: %s. The whole output is in azureml-logs/20_image_build_log.txt.", what, unbuilt.Reason)
 	}
 	return err
+}
+
+// settingName is a field of [scoring.Job] in words: the mini batch size for MiniBatchSize.
+func settingName(field string) string {
+	switch field {
+	case "Python":
+		return "the emulator's Python (--python)"
+	case "Line":
+		return "the command"
+	case "Env":
+		return "the environment variables"
+	}
+	var words strings.Builder
+	words.WriteString("the")
+	for i, r := range field {
+		if i == 0 || unicode.IsUpper(r) {
+			words.WriteByte(' ')
+		}
+		words.WriteRune(unicode.ToLower(r))
+	}
+	return words.String()
 }
 
 // Names of the metrics of a step. They are those of the engine of 2020, except that it wrote "Total

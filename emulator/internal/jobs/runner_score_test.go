@@ -16,21 +16,24 @@ import (
 // TestWordsOfEngineErrors: what the run of a deployment and of a step say of each.
 func TestWordsOfEngineErrors(t *testing.T) {
 	j := &job{invocation: Invocation{Deployment: store.Document{"properties": store.Document{"environmentId": "/environments/clay/versions/1"}}}}
+	step, alone := &task{name: "turn"}, &task{name: "turn", moved: func(string) {}}
 	texts := map[string]string{}
 	for name, err := range map[string]error{
 		"no mlflow":      &scoring.NoMLflowError{Python: "python9", Missing: "No module named 'mlflow'"},
 		"invalid":        &scoring.InvalidJobError{Field: "MiniBatchSize", Reason: "must not be negative, but is -1"},
+		"no Python":      &scoring.InvalidJobError{Field: "Python", Reason: "must name a Python interpreter: there is no python9"},
+		"no script":      &scoring.InvalidJobError{Field: "Script", Reason: "must name a file in the code folder"},
 		"no environment": &scoring.EnvironmentError{Reason: "python -m pip: No matching distribution found for torch==1.0"},
 		"another":        errBroken,
 	} {
 		err = fmt.Errorf("engine: %w", err)
-		texts[name+" of a deployment"], texts[name+" of a step"] = scoringFailure(j, err).Error(), taskFailure(err).Error()
-		if name == "another" && !errors.Is(taskFailure(err), errBroken) {
-			t.Errorf("%v has lost its cause", taskFailure(err))
+		texts[name+" of a deployment"], texts[name+" of a step"], texts[name+" of a job"] = scoringFailure(j, err).Error(), step.failure(err).Error(), alone.failure(err).Error()
+		if name == "another" && !errors.Is(step.failure(err), errBroken) {
+			t.Errorf("%v has lost its cause", step.failure(err))
 		}
 	}
 	checkTexts(t, "errors_of_the_engine", texts)
-	if err := taskFailure(nil); err != nil {
+	if err := step.failure(nil); err != nil {
 		t.Errorf("no failure is %v", err)
 	}
 }

@@ -68,9 +68,20 @@ func (t *task) execute(ctx context.Context) error {
 	return err
 }
 
+// isJob reports whether the task is a job of its own and not a step.
+func (t *task) isJob() bool { return t.moved != nil }
+
+// title is what messages call the task.
+func (t *task) title() string {
+	if t.isJob() {
+		return "job " + t.name
+	}
+	return "step " + t.name
+}
+
 // move sets the status of the run: that of the step, or of the whole job.
 func (t *task) move(status string) {
-	if t.moved != nil {
+	if t.isJob() {
 		t.moved(status)
 		return
 	}
@@ -81,7 +92,11 @@ func (t *task) move(status string) {
 func (t *task) check() error {
 	r := t.runner
 	if r.missing(t.job, "computes", t.compute) {
-		return failf("The compute %s does not exist. Create it, or name another one: in the step, or as default_compute.", t.compute)
+		where := ": in the step, or as default_compute"
+		if t.isJob() {
+			where = ""
+		}
+		return failf("The compute %s does not exist. Create it, or name another one%s.", t.compute, where)
 	}
 	if id := t.environmentID(); r.missing(t.job, "environments", id) {
 		return failf("The environment %s does not exist. Create it, or name another one.", id)
@@ -128,7 +143,7 @@ func (t *task) fetch(ctx context.Context) error {
 		t.inputTexts[name] = text
 	}
 	for name, v := range t.outputs {
-		path, err := below(filepath.Join(t.dir, "outputs"), name)
+		path, err := t.folder("output", name)
 		if err != nil {
 			return err
 		}
@@ -141,6 +156,15 @@ func (t *task) fetch(ctx context.Context) error {
 		t.outputPaths[name] = path
 	}
 	return nil
+}
+
+// folder is that of an input or output. Not evidenced: which names the service refuses, and when.
+func (t *task) folder(port, name string) (string, error) {
+	path, isLocal := below(filepath.Join(t.dir, port+"s"), name)
+	if !isLocal {
+		return "", failf("The %s name %q of the %s cannot be the name of a folder. Use letters, digits and underscores.", port, name, t.title())
+	}
+	return path, nil
 }
 
 func (t *task) codeDir() string { return filepath.Join(t.dir, "code") }
@@ -158,7 +182,7 @@ func (t *task) fetchCode(ctx context.Context) error {
 		_, err = t.runner.copyFolder(ctx, from, t.codeDir(), everything)
 	}
 	if err != nil {
-		return failf("The code %s of the step %s cannot be read: %v", id, t.name, err)
+		return failf("The code %s of the %s cannot be read: %v", id, t.title(), err)
 	}
 	return nil
 }
@@ -179,9 +203,9 @@ func (t *task) fetchInput(ctx context.Context, name string, v value) (string, er
 	r := t.runner
 	from, err := r.resolver(t.job.workspace).resolve(v.uri, kind)
 	if err != nil {
-		return "", failf("The input %s of the step %s cannot be read: %s: %v", name, t.name, withoutQuery(v.uri), err)
+		return "", failf("The input %s of the %s cannot be read: %s: %v", name, t.title(), withoutQuery(v.uri), err)
 	}
-	path, err := below(filepath.Join(t.dir, "inputs"), name)
+	path, err := t.folder("input", name)
 	if err != nil {
 		return "", err
 	}
@@ -196,7 +220,7 @@ func (t *task) fetchInput(ctx context.Context, name string, v value) (string, er
 		}
 	}
 	if err != nil {
-		return "", failf("The input %s of the step %s cannot be read: %s: %v", name, t.name, withoutQuery(v.uri), err)
+		return "", failf("The input %s of the %s cannot be read: %s: %v", name, t.title(), withoutQuery(v.uri), err)
 	}
 	return path, nil
 }
@@ -212,7 +236,7 @@ func (t *task) upload(ctx context.Context, succeeded bool) error {
 		}
 		to, err := r.resolver(t.job.workspace).writable(v.uri)
 		if err != nil {
-			return failf("The output %s of the step %s cannot be written%v", name, t.name, err)
+			return failf("The output %s of the %s cannot be written%v", name, t.title(), err)
 		}
 		path := t.outputPaths[name]
 		if v.kind == "uri_file" {
@@ -257,10 +281,10 @@ func (t *task) start(ctx context.Context) error {
 func (t *task) runCommand(ctx context.Context, environment *scoring.Environment) error {
 	line, err := render(t.member("command"), t.inputTexts, t.outputPaths)
 	if err != nil {
-		return failf("The command of the step %s cannot run: %v.", t.name, err)
+		return failf("The command of the %s cannot run: %v.", t.title(), err)
 	}
 	r := t.runner
-	return taskFailure(scoring.RunCommand(ctx, scoring.Command{
+	return t.failure(scoring.RunCommand(ctx, scoring.Command{
 		Line: line, Dir: t.codeDir(), Env: t.variables(), ScriptEnv: r.scriptEnv, Python: r.python, Environment: environment,
 		Logs: filepath.Join(t.dir, "logs"),
 	}))
@@ -289,15 +313,15 @@ func (t *task) variables() map[string]string {
 	return variables
 }
 
-// taskFailure turns the engine's error into that of the run.
-func taskFailure(err error) error {
-	var failed *scoring.CommandError
+// failure turns the engine's error into that of the run.
+func (t *task) failure(err error) error {
+	var command *scoring.CommandError
+	if errors.As(err, &command) {
+		return &failure{command.ServiceMessage(), command}
+	}
+	var failed *scoring.Failure
 	if errors.As(err, &failed) {
 		return &failure{failed.ServiceMessage(), failed}
 	}
-	var invalid *scoring.InvalidJobError
-	if errors.As(err, &invalid) {
-		return failf("The step cannot run: %s %s.", invalid.Field, invalid.Reason)
-	}
-	return engineFailure(err)
+	return engineFailure(t.title(), err)
 }

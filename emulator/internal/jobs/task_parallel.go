@@ -25,7 +25,7 @@ const (
 func (t *task) runParallel(ctx context.Context, environment *scoring.Environment, news chan<- struct{}) error {
 	job, err := t.parallelJob(ctx)
 	if err != nil {
-		return failf("The step %s cannot run: %v.", t.name, err)
+		return failf("The %s cannot run: %v.", t.title(), err)
 	}
 	r := t.runner
 	job.Environment = environment
@@ -37,7 +37,7 @@ func (t *task) runParallel(ctx context.Context, environment *scoring.Environment
 		}
 	}
 	_, err = scoring.Run(ctx, job)
-	return taskFailure(err)
+	return t.failure(err)
 }
 
 func (t *task) parallelJob(ctx context.Context) (scoring.Job, error) {

@@ -168,9 +168,9 @@ func TestNamesOfBlobsAsFiles(t *testing.T) {
 	for name, want := range map[string]string{
 		"a": "dir/a", "a/b": "dir/a/b", "..a": "dir/..a", "..": "", "../a": "", "a/../../b": "", "/a": "", "a//b": "", "a/": "", "./a": "", "": "", "a\x00b": "",
 	} {
-		got, err := below("dir", name)
+		got, err := copyPath("dir", name)
 		if got != want || (err == nil) != (want != "") || err != nil && err.Error() != fmt.Sprintf("the blob name %q cannot be the name of a file", name) {
-			t.Errorf("below(%q) = %q, %v; want %q", name, got, err, want)
+			t.Errorf("copyPath(%q) = %q, %v; want %q", name, got, err, want)
 		}
 	}
 }
