@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -188,7 +189,10 @@ func (s *services) registryComponent(_ Registry, dir, _ string) (store.Document,
 		return nil, err
 	}
 	var spec store.Document
-	if err := store.Decode(text, &spec); err != nil {
+	var mismatch *json.UnmarshalTypeError
+	if err := store.Decode(text, &spec); errors.As(err, &mismatch) || err == nil && spec == nil {
+		return nil, errors.New("component.json must hold a JSON object")
+	} else if err != nil {
 		return nil, fmt.Errorf("component.json: %w", err)
 	}
 	return store.Document{"componentSpec": spec}, nil

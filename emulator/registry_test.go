@@ -133,6 +133,8 @@ func TestAssetsOfARegistryFolder(t *testing.T) {
 	write("environments/bad/1/image.txt/a", "")
 	write("components/a/1/component.json", `{"type": "command", "speed": 3}`)
 	write("components/bad/1/component.json", `{"type": `)
+	write("components/list/1/component.json", `[{"type": "command"}]`)
+	write("components/null/1/component.json", `null`)
 	write("components/none/1/README.md", "")
 	const content = "https://registrypottery.blob.core.windows.net/content/"
 	s := e.services
@@ -151,6 +153,8 @@ func TestAssetsOfARegistryFolder(t *testing.T) {
 		"environments/bad/1":   {s.registryEnvironment, nil, "is a directory"},
 		"components/a/1":       {s.registryComponent, store.Document{"componentSpec": store.Document{"type": "command", "speed": json.Number("3")}}, ""},
 		"components/bad/1":     {s.registryComponent, nil, "component.json: unexpected EOF"},
+		"components/list/1":    {s.registryComponent, nil, "component.json must hold a JSON object"},
+		"components/null/1":    {s.registryComponent, nil, "component.json must hold a JSON object"},
 		"components/none/1":    {s.registryComponent, nil, "no such file"},
 	} {
 		got, err := test.read(r, filepath.Join(r.Dir, filepath.FromSlash(asset)), asset)

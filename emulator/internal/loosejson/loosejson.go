@@ -35,7 +35,20 @@ func Object(raw []byte) (map[string]any, error) {
 	case map[string]any:
 		return value, nil
 	}
-	return nil, fmt.Errorf("the body is not a JSON object but %T", value)
+	return nil, errors.New("the body is not a JSON object but " + kindOf(value))
+}
+
+// kindOf says what a decoded value that is no object is in JSON.
+func kindOf(value any) string {
+	switch value.(type) {
+	case []any:
+		return "an array"
+	case string:
+		return "text"
+	case bool:
+		return "true or false"
+	}
+	return "a number"
 }
 
 // MemberNames returns the names of the members of the object at path in the order in which they

@@ -44,7 +44,7 @@ func TestObjectIsForgiving(t *testing.T) {
 func TestWordsOfWhatIsNoObject(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "the body is empty", "\ufeff \n": "the body is empty", "{": "the body is not JSON: unexpected EOF", "kiln": "the body is not JSON: invalid character 'k' looking for beginning of value",
-		"{} 1": "the body has more than one JSON value", "[1]": "the body is not a JSON object but []interface {}", `"a"`: "the body is not a JSON object but string", "7": "the body is not a JSON object but json.Number",
+		"{} 1": "the body has more than one JSON value", "[1]": "the body is not a JSON object but an array", `"a"`: "the body is not a JSON object but text", "7": "the body is not a JSON object but a number", "true": "the body is not a JSON object but true or false",
 	} {
 		if got, err := Object([]byte(text)); err == nil || err.Error() != want || got != nil {
 			t.Errorf("Object(%q) = %v, %v; want the error %s", text, got, err, want)
