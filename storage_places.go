@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -136,12 +137,19 @@ func blobEndpoint(host string) string {
 	return strings.Replace(strings.ToLower(host), ".dfs.", ".blob.", 1)
 }
 
+// storageAccount is the name of an account, or of its read-only copy in another region.
+var storageAccount = regexp.MustCompile(`^[a-z0-9]{3,24}(-secondary)?$`)
+
 // checkBlobHost refuses to send a token to a host that is not {account}.blob.{suffix of the cloud}:
 // a datastore may name any host, and a server there could ask azblob for a token of any audience.
 func (c *Client) checkBlobHost(op operation, host string) error {
-	account, rest, _ := strings.Cut(host, ".")
-	if account != "" && rest == "blob."+c.cloud.storageSuffix {
+	account, isBlobHost := strings.CutSuffix(host, ".blob."+c.cloud.storageSuffix)
+	switch {
+	case isBlobHost && storageAccount.MatchString(account):
 		return nil
+	case isBlobHost:
+		return op.invalid("storage account", fmt.Sprintf("%q is not the name of one", redact(clip(account))),
+			"use 3 to 24 lower-case letters and digits")
 	}
 	return &Error{Operation: op.String(), Err: errForeignHost,
 		Message: fmt.Sprintf("%s is not a blob host of this cloud; no token is sent there", host),

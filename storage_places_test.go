@@ -31,6 +31,11 @@ func TestPlaceOfEveryForm(t *testing.T) {
 		{"https://shelf.blob.core.windows.net", "", "names no container"},
 		{"https://shelf.blob.core.windows.net.evil.example/blobs/a", "", "no token is sent there"},
 		{"https://evil.example/blobs/a", "", "no token is sent there"},
+		{"https://a.shelf.blob.core.windows.net/blobs/a", "", "is not the name of one"},
+		{"https://my-shelf.blob.core.windows.net/blobs/a", "", "is not the name of one"},
+		{"wasbs://blobs@my_shelf.blob.core.windows.net/a", "", "is not the name of one"},
+		{"https://shelf-secondary.blob.core.windows.net/blobs/a", "https://shelf-secondary.blob.core.windows.net/blobs/a", ""},
+		{"azureml://datastores/odd/paths/a", "", "is not the name of one"},
 		{"azureml://datastores/gone/paths/a", "", "not found"},
 		{"azureml://datastores/workspaceblobstore/paths/a?sv=1&sig=hush%2Bhush%3D", "", "holds a signature"},
 		{"https:///blobs/a", "", "is not a URL"},
@@ -48,6 +53,7 @@ func TestPlaceOfEveryForm(t *testing.T) {
 		service.answers["GET "] = answer(200, `{"properties":{"workspaceId":"`+workspaceGUID+`"}}`)
 		service.answers["GET /datastores/files"] = answer(200, `{"name":"files","properties":{"datastoreType":"AzureFile","accountName":"shelf","fileShareName":"f"}}`)
 		service.answers["GET /datastores/plain"] = answer(200, `{"name":"plain","properties":{"datastoreType":"AzureBlob","accountName":"shelf","containerName":"c","protocol":"http"}}`)
+		service.answers["GET /datastores/odd"] = answer(200, `{"name":"odd","properties":{"datastoreType":"AzureBlob","accountName":"evil/shelf","containerName":"c"}}`)
 		at, err := service.client(t).blobPlace(t.Context(), operation{"download", "data asset", "d:1"}, tt.uri)
 		if tt.failed != "" {
 			said.add(stdcmp.Or(tt.uri, "no URI"), err)

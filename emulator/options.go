@@ -136,10 +136,9 @@ const (
 )
 
 var (
-	storageAccountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
-	containerName      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{1,61}[a-z0-9])$`)
-	locationName       = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-	notAccountName     = regexp.MustCompile(`[^a-z0-9]`)
+	containerName  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{1,61}[a-z0-9])$`)
+	locationName   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+	notAccountName = regexp.MustCompile(`[^a-z0-9]`)
 )
 
 // resolve fills in the defaults and checks the options.
@@ -208,7 +207,7 @@ func (o *Options) check() error {
 			return fmt.Errorf("emulator: workspace %q: location %q: use the short name of a region, such as eastus", w.Name, w.Location)
 		case uuid.Validate(w.SubscriptionID) != nil:
 			return fmt.Errorf("emulator: workspace %q: subscription %q is not a GUID", w.Name, w.SubscriptionID)
-		case !storageAccountName.MatchString(w.StorageAccount):
+		case !cloud.IsStorageAccount(w.StorageAccount):
 			return fmt.Errorf("emulator: workspace %q: storage account %q: must be 3 to 24 lower-case letters and digits", w.Name, w.StorageAccount)
 		case accounts[w.StorageAccount]:
 			return fmt.Errorf("emulator: workspace %q: storage account %q is used by another workspace; give each its own", w.Name, w.StorageAccount)

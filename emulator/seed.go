@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
 // Seed shows the files of a local folder as read-only blobs. Files are not copied; a file added
@@ -36,7 +38,7 @@ func ParseSeed(spec string) (Seed, error) {
 
 func (s Seed) check() error {
 	switch {
-	case !storageAccountName.MatchString(s.Account):
+	case !cloud.IsStorageAccount(s.Account):
 		return fmt.Errorf("seed: storage account %q: must be 3 to 24 lower-case letters and digits", s.Account)
 	case !containerName.MatchString(s.Container) || strings.Contains(s.Container, "--"):
 		return fmt.Errorf("seed: container %q: must be 3 to 63 lower-case letters, digits and single hyphens", s.Container)

@@ -64,9 +64,25 @@ func TestLabels(t *testing.T) {
 		if got := isLabel(label); got != want {
 			t.Errorf("isLabel(%q) = %t, want %t", label, got, want)
 		}
-		account := label + ".blob.core.windows.net"
-		if _, got := Public().Route(account); strings.ToLower(label) == label && !strings.Contains(label, ":") && got != want {
-			t.Errorf("Route(%q) finds a service: %t, want %t", account, got, want)
+		host := label + ".api.azureml.ms"
+		if _, got := Public().Route(host); strings.ToLower(label) == label && !strings.Contains(label, ":") && got != want {
+			t.Errorf("Route(%q) finds a service: %t, want %t", host, got, want)
+		}
+	}
+}
+
+// TestStorageAccounts: which names an account can have; other hosts of storage are nobody's.
+func TestStorageAccounts(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"abc": true, "az9": true, "007": true, strings.Repeat("a", 24): true,
+		"": false, "ab": false, strings.Repeat("a", 25): false, "a-b": false, "a.bc": false, "a_bc": false, "abc-secondary": false, "Abc": false, "äbc": false,
+	} {
+		if got := IsStorageAccount(name); got != want {
+			t.Errorf("IsStorageAccount(%q) = %t, want %t", name, got, want)
+		}
+		if route, got := Public().Route(name + ".blob.core.windows.net"); name != "Abc" && (got != want || want && route.Account != name) {
+			t.Errorf("the host of %q: %+v, %t", name, route, got)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -70,7 +71,7 @@ func (c Cloud) Route(host string) (Route, bool) {
 	case host == schemasHost:
 		return Route{Kind: KindSchemas}, true
 	}
-	if labels, ok := labelsBefore(host, "blob."+c.StorageSuffix); ok && len(labels) == 1 {
+	if labels, ok := labelsBefore(host, "blob."+c.StorageSuffix); ok && len(labels) == 1 && IsStorageAccount(labels[0]) {
 		return Route{Kind: KindBlob, Account: labels[0]}, true
 	}
 	if labels, ok := labelsBefore(host, c.InferenceSuffix); ok && len(labels) == 2 {
@@ -104,6 +105,11 @@ func HostName(host string) string {
 	}
 	return strings.TrimSuffix(strings.ToLower(host), ".")
 }
+
+var storageAccount = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
+
+// IsStorageAccount reports whether a storage account can have the name.
+func IsStorageAccount(name string) bool { return storageAccount.MatchString(name) }
 
 // labelsBefore returns the labels of host in front of suffix, at least one and none of them empty.
 func labelsBefore(host, suffix string) ([]string, bool) {
