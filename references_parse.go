@@ -131,7 +131,9 @@ func (r *Reference) segments(id string) bool {
 				r.WorkspaceID = value
 			}
 		default:
-			return r.target(s)
+			// A registry is in no workspace, and has assets only.
+			inBoth := r.Registry != "" && r.Workspace.Name+r.WorkspaceID != ""
+			return !inBoth && r.target(s) && (r.Registry == "" || r.Form == ReferenceFormNamed)
 		}
 		s = s[2:]
 	}

@@ -146,7 +146,9 @@ func TestEverySchemeOfCloudStorage(t *testing.T) {
 func TestParseReferenceRefusesWhatHasNoForm(t *testing.T) {
 	said := newTexts(t)
 	for _, text := range []string{"", "  ", "azureml:", "azureml:a b", "azureml:glaze:3:4", "azureml://", "azureml://datastores",
-		"azureml://registries/r", "/subscriptions/s", armPrefix + "/models/glaze/versions", armPrefix + "/models/glaze/pages/3", "runs:/"} {
+		"azureml://registries/r", "azureml://registries/r/workspaces/w/models/glaze/versions/3", "azureml://workspaces/w/registries/r/models/glaze/versions/3",
+		"azureml://registries/r" + armPrefix + "/models/glaze/versions/3", armPrefix + "/registries/r/models/glaze/versions/3",
+		"azureml://registries/r/datastores/d/paths/p", "azureml://registries/r/jobs/j/outputs/o", "/subscriptions/s", armPrefix + "/models/glaze/versions", armPrefix + "/models/glaze/pages/3", "runs:/"} {
 		var bad *ArgumentError
 		r, err := ParseReference(ReferenceKindModel, text)
 		said.add(strconv.Quote(text), err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
 // reference is the meaning of a reference to an asset or to storage. It is one of datastorePath,
@@ -97,10 +99,14 @@ func parseShortName(text, name string) (reference, error) {
 	return assetVersion{name: name, version: version}, nil
 }
 
+// assetKinds are the segments before the name of an asset.
+var assetKinds = map[string]bool{"data": true, "datasets": true, "models": true, "codes": true, "environments": true, "components": true}
+
 // parseSegments reads ARM ids and azureml:// URIs, which differ only in the segments before the
 // place or the asset.
 func parseSegments(text, path string) (reference, error) {
-	scope, segments := cutScope(strings.Split(path, "/"))
+	named, segments := cutScope(strings.Split(path, "/"))
+	scope := workspaceOf(named)
 	if len(segments) < 2 || segments[1] == "" {
 		return nil, fmt.Errorf("reference %q names no resource of the workspace", text)
 	}
@@ -116,8 +122,12 @@ func parseSegments(text, path string) (reference, error) {
 	case "jobs":
 		return parseJobOutput(text, name, rest)
 	case "registries":
+		if workspace := named["workspaces"]; workspace != "" {
+			return nil, fmt.Errorf("reference %q names the workspace %q and the registry %q; an asset is in one of them", text, workspace, name)
+		}
 		return parseRegistry(text, name, rest)
-	case "data", "datasets", "models", "codes", "environments", "components":
+	}
+	if assetKinds[kind] {
 		version, err := assetVersionOf(text, rest)
 		if err != nil {
 			return nil, err
@@ -129,40 +139,42 @@ func parseSegments(text, path string) (reference, error) {
 
 // parseRegistry reads registries/REGISTRY/KIND/NAME/versions/VERSION.
 func parseRegistry(text, registry string, rest []string) (reference, error) {
-	if len(rest) < 3 || rest[1] == "" || strings.EqualFold(rest[0], "registries") || strings.EqualFold(rest[0], "jobs") || strings.EqualFold(rest[0], "datastores") {
-		return nil, fmt.Errorf("reference %q names no asset of the registry %q", text, registry)
+	if len(rest) < 3 || rest[1] == "" || !assetKinds[strings.ToLower(rest[0])] {
+		return nil, fmt.Errorf("reference %q names no asset of the registry %q; expected azureml://registries/%s/KIND/NAME/versions/VERSION",
+			text, registry, registry)
 	}
-	ref, err := parseSegments(text, strings.Join(rest, "/"))
+	version, err := assetVersionOf(text, rest[2:])
 	if err != nil {
 		return nil, err
 	}
-	asset, isAsset := ref.(assetVersion)
-	if !isAsset || asset.workspace != "" {
-		return nil, fmt.Errorf("reference %q names no asset of the registry %q", text, registry)
-	}
-	asset.registry = registry
-	return asset, nil
+	return assetVersion{registry: registry, kind: strings.ToLower(rest[0]), name: rest[1], version: version}, nil
 }
 
-// cutScope cuts off the leading segments that say which workspace is meant. It returns the
-// workspace's ARM id if they are complete.
-func cutScope(segments []string) (workspace string, rest []string) {
-	words := map[string]string{}
+// cutScope cuts off the leading segments that say where a resource is, and returns their values by
+// word, in lower case.
+func cutScope(segments []string) (named map[string]string, rest []string) {
+	named = map[string]string{}
 	for len(segments) >= 2 {
 		word := strings.ToLower(segments[0])
 		switch word {
 		case "subscriptions", "resourcegroups", "providers", "locations", "workspaces":
-			words[word] = segments[1]
+			named[word] = segments[1]
 			segments = segments[2:]
 			continue
 		}
 		break
 	}
-	if words["subscriptions"] == "" || words["resourcegroups"] == "" || words["workspaces"] == "" {
-		return "", segments
+	return named, segments
+}
+
+// workspaceOf is the ARM id of the workspace that the words of cutScope name, "" when they leave out
+// a part of it.
+func workspaceOf(named map[string]string) string {
+	if named["subscriptions"] == "" || named["resourcegroups"] == "" || named["workspaces"] == "" {
+		return ""
 	}
 	return fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.MachineLearningServices/workspaces/%s",
-		words["subscriptions"], words["resourcegroups"], words["workspaces"]), segments
+		named["subscriptions"], named["resourcegroups"], named["workspaces"])
 }
 
 // assetVersionOf reads versions/V, versions/labels/latest and labels/latest. The middle one is what
@@ -195,9 +207,12 @@ func parseBlobURL(text, suffix string) (reference, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reference %q is not a URL", withoutQuery(text))
 	}
-	account, found := strings.CutSuffix(strings.ToLower(u.Hostname()), ".blob."+suffix)
+	account, found := strings.CutSuffix(cloud.HostName(u.Host), ".blob."+suffix)
 	if !found {
 		return nil, fmt.Errorf("reference %q: only Azure Blob storage can be read, not host %q", withoutQuery(text), u.Hostname())
+	}
+	if !cloud.IsStorageAccount(account) {
+		return nil, badAccount(withoutQuery(text), account)
 	}
 	container, path, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if container == "" {
@@ -211,11 +226,19 @@ func parseBlobURL(text, suffix string) (reference, error) {
 func parseHadoopURL(rest, suffix string) (reference, error) {
 	authority, path, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
 	container, host, found := strings.Cut(authority, "@")
-	account, service, _ := strings.Cut(strings.ToLower(host), ".")
-	if !found || container == "" || (service != "blob."+suffix && service != "dfs."+suffix) {
+	account, isBlob := strings.CutSuffix(strings.ToLower(host), ".blob."+suffix)
+	account, isLake := strings.CutSuffix(account, ".dfs."+suffix)
+	if !found || container == "" || !isBlob && !isLake {
 		return nil, fmt.Errorf("reference to %q: expected CONTAINER@ACCOUNT.blob.%s", authority, suffix)
 	}
+	if !cloud.IsStorageAccount(account) {
+		return nil, badAccount("//"+authority, account)
+	}
 	return blobPath{account: account, container: container, path: path}, nil
+}
+
+func badAccount(text, account string) error {
+	return fmt.Errorf("reference %q: %q is no storage account; its name is 3 to 24 lower-case letters and digits", text, account)
 }
 
 // withoutQuery is the form of a URL for errors: a SAS is a secret.

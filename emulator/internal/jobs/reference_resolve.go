@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
@@ -152,7 +153,18 @@ func (r resolver) asset(ref assetVersion, kind string) (uri, dataType string, er
 	if _, played := r.store.Get(RegistryID(ref.registry)); ref.registry != "" && !played {
 		return "", "", missingf("there is no registry %q here", ref.registry)
 	}
-	return "", "", missingf("there is no asset %q of version %q among the %s of the workspace", ref.name, cmp.Or(ref.version, "latest"), kind)
+	return "", "", missingf("there is no asset %q of version %q among the %s of the %s", ref.name, cmp.Or(ref.version, "latest"), kind, r.holder(ref))
+}
+
+// holder is what messages call the registry or the workspace of an asset.
+func (r resolver) holder(ref assetVersion) string {
+	switch {
+	case ref.registry != "":
+		return "registry " + ref.registry
+	case strings.EqualFold(r.scope(ref.workspace), r.workspace):
+		return "workspace"
+	}
+	return "workspace " + path.Base(ref.workspace)
 }
 
 // version returns a version of an asset; version "" means the one created last that is not

@@ -87,8 +87,9 @@ func TestResolveRefuses(t *testing.T) {
 		"azureml:bare:1":                   "registered without a place",
 		"azureml:odd:1":                    "s3",
 		"kiln":                             "kiln",
-		"azureml://registries/none/data/tiles/versions/1":   `there is no registry "none" here`,
-		"azureml://registries/played/data/tiles/versions/1": "there is no asset",
+		"azureml://registries/none/data/tiles/versions/1":                    `there is no registry "none" here`,
+		"azureml://registries/played/data/tiles/versions/1":                  "there is no asset",
+		strings.TrimSuffix(testWorkspace, "w1") + "w2/data/tiles/versions/9": "there is no asset",
 	} {
 		_, err := w.runner.resolver(testWorkspace).resolve(text, "data")
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -71,7 +71,10 @@ func TestParseReferenceRefuses(t *testing.T) {
 		"azureml://jobs/j1", "runs:/", "wasbs://kiln.blob.core.windows.net/raw", testWorkspace, testWorkspace + "/widgets/a/versions/1",
 		"azureml://registries/clay/models//versions/1", "azureml://registries/clay/datastores/a/paths/b", "azureml://registries/clay/widgets/a/versions/1",
 		"azureml://registries/clay/subscriptions/s1/resourcegroups/g1/workspaces/w1/data/tiles/versions/3",
-		"https://kiln.blob.core.windows.net:port/a",
+		"https://kiln.blob.core.windows.net:port/a", "azureml://registries/clay/workspaces/w1/models/glaze/versions/1",
+		"azureml://workspaces/w1/registries/clay/models/glaze/versions/1", testWorkspace + "/registries/clay/models/glaze/versions/1",
+		"https://a.kiln.blob.core.windows.net/tiles/a", "https://ki.blob.core.windows.net/tiles/a", "https://kiln_1.blob.core.windows.net/tiles/a",
+		"wasbs://tiles@a.kiln.blob.core.windows.net/raw", "abfss://tiles@k.dfs.core.windows.net/raw", "wasbs://tiles@kiln.file.core.windows.net/raw",
 	} {
 		got, err := parseReference(text, testSuffix)
 		if err == nil {
