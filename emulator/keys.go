@@ -77,14 +77,19 @@ func loadOrCreateSecret(dir, name string, fresh func() ([]byte, error)) ([]byte,
 	}
 	path := filepath.Join(dir, name)
 	data, err := os.ReadFile(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return data, err
+	if err == nil {
+		return data, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, dataFolderError(dir, err)
 	}
 	if data, err = fresh(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("emulator: %w", err)
+		return nil, dataFolderError(dir, err)
 	}
-	return data, maybe.WriteFile(path, data, 0o600)
+	if err := maybe.WriteFile(path, data, 0o600); err != nil {
+		return nil, dataFolderError(dir, err)
+	}
+	return data, nil
 }

@@ -195,6 +195,16 @@ func (o *Options) check() error {
 	if o.Environments != EnvironmentsHost && o.Environments != EnvironmentsVenv {
 		return fmt.Errorf("emulator: unknown environments %q: use %s or %s", o.Environments, EnvironmentsHost, EnvironmentsVenv)
 	}
+	for what, id := range map[string]string{"tenant": o.TenantID, "client": o.ClientID} {
+		if uuid.Validate(id) != nil {
+			return fmt.Errorf("emulator: %s id %q is not a GUID", what, id)
+		}
+	}
+	return o.checkPlaces()
+}
+
+// checkPlaces checks the workspaces, the registries and the seeds.
+func (o *Options) checkPlaces() error {
 	accounts, names := map[string]bool{}, map[string]bool{}
 	for _, w := range o.Workspaces {
 		name := strings.ToLower(w.SubscriptionID + "/" + w.ResourceGroup + "/" + w.Name)

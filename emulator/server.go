@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -94,7 +95,7 @@ func (s *Server) writeCA(authority *authority) (err error) {
 	folder := s.emulator.options.DataDir
 	if folder == "" {
 		if s.folder, err = scratch.New("", "azmlbatch-emulator-", nil); err != nil {
-			return err
+			return fmt.Errorf("emulator: %w", err)
 		}
 		folder = s.folder.Path
 	}
@@ -102,14 +103,15 @@ func (s *Server) writeCA(authority *authority) (err error) {
 		return err
 	}
 	s.ca, s.trustStore = filepath.Join(folder, "ca.pem"), filepath.Join(folder, "ca.p12")
-	if err := maybe.WriteFile(s.ca, authority.pem(), 0o600); err != nil {
-		return err
-	}
 	store, err := authority.trustStore()
 	if err != nil {
 		return err
 	}
-	return maybe.WriteFile(s.trustStore, store, 0o600)
+	err = cmp.Or(maybe.WriteFile(s.ca, authority.pem(), 0o600), maybe.WriteFile(s.trustStore, store, 0o600))
+	if err != nil {
+		return dataFolderError(folder, err)
+	}
+	return nil
 }
 
 // serve starts the sorter of connections, the TLS server and the proxy, which run until the server

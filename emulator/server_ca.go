@@ -54,7 +54,7 @@ func newAuthority(c cloud.Cloud, dir string) (*authority, error) {
 		return nil, err
 	}
 	if a.key, err = x509.ParseECPrivateKey(der); err != nil {
-		return nil, fmt.Errorf("emulator: key of the certificate authority: %w", err)
+		return nil, fmt.Errorf("emulator: %s holds no EC key; remove the file, and a new key is created", filepath.Join(dir, "ca-key.pem"))
 	}
 	if a.leaf, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func newAuthority(c cloud.Cloud, dir string) (*authority, error) {
 		return nil, err
 	}
 	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		return nil, fmt.Errorf("emulator: certificate of the certificate authority: %w", err)
+		return nil, fmt.Errorf("emulator: %s holds no certificate; remove the file, and a new one is created", filepath.Join(dir, "ca-"+c.Name+".pem"))
 	}
 	if !a.key.PublicKey.Equal(a.cert.PublicKey) {
 		return nil, fmt.Errorf("emulator: %s is not the certificate of the key in ca-key.pem; remove the file, and a new one is created", filepath.Join(dir, "ca-"+c.Name+".pem"))

@@ -5,7 +5,9 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -75,13 +77,30 @@ func (s *services) openState() (err error) {
 		documents, blobs = o.DataDir, filepath.Join(o.DataDir, "blobs")
 	}
 	if s.store, err = store.Open(documents); err != nil {
-		return err
+		return dataFolderError(o.DataDir, err)
 	}
 	s.blobs, err = blob.New(blob.Options{
 		Suffix: s.cloud.StorageSuffix, Dir: blobs, Now: o.Now, VerifyToken: s.verifyStorage,
 		TenantID: o.TenantID, LoginHost: s.cloud.LoginHosts[0], Logger: o.Logger,
 	})
-	return err
+	if err != nil {
+		return dataFolderError(o.DataDir, err)
+	}
+	return nil
+}
+
+// dataFolderError says what to do about a data folder that cannot be used.
+func dataFolderError(dir string, err error) error {
+	remedy := "move the folder away to begin with an empty one, or choose another with DataDir (--data)"
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.Is(err, store.ErrInUse):
+		remedy = "stop that process, or choose another folder with DataDir (--data)"
+	case errors.As(err, &path), errors.As(err, &link):
+		remedy = "choose a folder that can be read and written with DataDir (--data)"
+	}
+	return fmt.Errorf("emulator: data folder %q: %w; %s", dir, err, remedy)
 }
 
 // verifyStorage checks a token for a storage account. Its audience is all of storage or the

@@ -37,17 +37,17 @@ func openDisk(dir string) (*disk, error) {
 	}
 	db, err := bbolt.Open(filepath.Join(dir, fileName), 0o600, &bbolt.Options{Timeout: lockWait})
 	if errors.Is(err, bbolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("store: folder %s is in use by another process", dir)
+		return nil, ErrInUse
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: open folder %s: %w", dir, err)
+		return nil, fmt.Errorf("store: %s: %w", fileName, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(bucketName)
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("store: open folder %s: %w", dir, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("store: %s: %w", fileName, err), db.Close())
 	}
 	return &disk{db: db}, nil
 }

@@ -31,7 +31,7 @@ func TestFoldersThatCannotBeOpened(t *testing.T) {
 	withRecord(t, bad, "/kilns/a", `{"id": `)
 	for folder, want := range map[string]string{
 		file:  "store: mkdir " + file + ": not a directory",
-		other: "store: open folder " + other + ": open " + filepath.Join(other, fileName) + ": is a directory",
+		other: "store: documents.db: open " + filepath.Join(other, fileName) + ": is a directory",
 		bad:   `store: document "/kilns/a" on disk: unexpected EOF`,
 	} {
 		s, err := Open(folder)

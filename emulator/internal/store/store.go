@@ -29,6 +29,9 @@ var ErrClosed = errors.New("store: closed")
 // ErrNotFound says that no document is stored under the given id.
 var ErrNotFound = errors.New("store: no such document")
 
+// ErrInUse is the error of a folder that is open in another process.
+var ErrInUse = errors.New("store: another process uses the folder")
+
 // Store is a set of documents. It is safe for concurrent use.
 type Store struct {
 	// mu is held while the disk is read too, so that what is read is what entries say.
@@ -68,7 +71,7 @@ func decode(text []byte) Document {
 
 // Open returns the store kept in the folder dir, which is created if need be. An empty dir means
 // memory only: nothing is read and nothing survives Close. A folder can be open in one process at a
-// time.
+// time; in a second one it is ErrInUse.
 func Open(dir string) (*Store, error) {
 	s := &Store{entries: map[string]*entry{}, children: map[string]map[string]struct{}{}}
 	if dir == "" {
