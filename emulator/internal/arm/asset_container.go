@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/store"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/validation"
 )
 
 var containerShape = object{"properties": commonAssetShape}
@@ -55,10 +56,17 @@ func getContainer(c *call, kind *assetKind) answer {
 }
 
 // putContainer creates a container or changes its description, tags, properties and isArchived.
+//
+// Not evidenced: the answer to a body without properties, which the service's description requires.
 func putContainer(c *call, kind *assetKind) answer {
 	body, refusal := c.read(containerShape, kind.noun)
 	if refusal != nil {
 		return *refusal
+	}
+	if body["properties"] == nil {
+		return c.invalid(kind.noun, []validation.Violation{{
+			PropertyName: "Properties", ErrorMessage: "'Properties' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
+		}})
 	}
 	sent := store.Object(body, "properties")
 	_, exists := c.h.store.Get(c.containerID(kind))

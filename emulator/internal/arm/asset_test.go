@@ -47,6 +47,21 @@ func TestPendingUpload(t *testing.T) {
 	h.do(http.MethodPost, "environments/a/versions/1/startPendingUpload", "").wants(http.StatusNotFound)
 }
 
+// TestContainersWithoutABody: they are refused, and not made.
+func TestContainersWithoutABody(t *testing.T) {
+	h := newHost(t)
+	for _, kind := range []string{"codes", "models", "data", "environments", "components"} {
+		for _, body := range []string{"", "null", "{}", `{"properties": null}`} {
+			r := h.put(kind+"/clay", body).wants(http.StatusBadRequest)
+			if message, _ := r.at("error/message").(string); !strings.Contains(message, "'Properties' must not be empty.") {
+				t.Errorf("%s with the body %q: %s", kind, body, message)
+			}
+		}
+		h.get(kind + "/clay").wants(http.StatusNotFound)
+		h.put(kind+"/clay", `{"properties": {}}`).wants(http.StatusCreated)
+	}
+}
+
 func TestStagesOfAModel(t *testing.T) {
 	h := newHost(t)
 	put := func(more string) response {

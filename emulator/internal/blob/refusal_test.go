@@ -85,6 +85,11 @@ func TestRefusals(t *testing.T) {
 		{"container name", "PUT", "/Fresh?restype=container", "", nil, 400, "InvalidResourceName"},
 		{"container name with two hyphens", "PUT", "/a--b?restype=container", "", nil, 400, "InvalidResourceName"},
 		{"short container name", "PUT", "/ab?restype=container", "", nil, 400, "OutOfRangeInput"},
+		{"container without a name", "PUT", "/?restype=container", "", nil, 400, "InvalidUri"},
+		{"container without a name, read", "GET", "/?restype=container", "", nil, 400, "InvalidUri"},
+		{"container by the name of a blob", "PUT", "/fresh/there?restype=container", "", nil, 400, "InvalidUri"},
+		{"container by the name of a blob, deleted", "DELETE", "/firings/there?restype=container", "", nil, 400, "InvalidUri"},
+		{"containers in a container", "GET", "/firings?restype=service&comp=list", "", nil, 400, "InvalidUri"},
 		{"long blob name", "GET", "/firings/" + strings.Repeat("x", 1025), "", nil, 400, "InvalidUri"},
 		{"blob name that is not UTF-8", "GET", "/firings/%ff", "", nil, 400, "InvalidUri"},
 		{"blob without container", "GET", "/there", "", nil, 404, "ContainerNotFound"}, // of the container $root

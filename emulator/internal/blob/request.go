@@ -102,6 +102,9 @@ func (r *request) readAccount() error {
 
 // readPath splits the path into container and blob. A single segment without restype is a blob of
 // the container $root.
+//
+// Not evidenced: the answer to a restype of another level than the path's. It must not act on the
+// container of a blob.
 func (r *request) readPath() error {
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/")
 	container, blob, isBlob := strings.Cut(path, "/")
@@ -110,7 +113,9 @@ func (r *request) readPath() error {
 	}
 	r.container, _ = url.PathUnescape(container) // the escapes of EscapedPath are always valid
 	r.blob, _ = url.PathUnescape(blob)
-	switch {
+	switch restype := r.query["restype"]; {
+	case restype == "container" && (r.container == "" || r.blob != ""), restype == "service" && path != "":
+		return errInvalidURI()
 	case r.container == "" && r.blob == "":
 		return nil
 	case checkContainerName(r.container) != nil:
