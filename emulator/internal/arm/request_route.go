@@ -89,9 +89,7 @@ func (r route) match(segments []string) (map[string]string, bool) {
 func splitPath(u *url.URL) []string {
 	segments := strings.Split(strings.Trim(u.EscapedPath(), "/"), "/")
 	for i, segment := range segments {
-		if decoded, err := url.PathUnescape(segment); err == nil {
-			segments[i] = decoded
-		}
+		segments[i], _ = url.PathUnescape(segment) // the escapes of EscapedPath are always valid
 	}
 	return segments
 }

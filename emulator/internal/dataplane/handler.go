@@ -116,11 +116,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for i := range segments {
-		var err error
-		if segments[i], err = url.PathUnescape(segments[i]); err != nil {
-			c.refuse(http.StatusBadRequest, "The path is malformed.")
-			return
-		}
+		segments[i], _ = url.PathUnescape(segments[i]) // the escapes of EscapedPath are always valid
 	}
 	c.serve(segments)
 }

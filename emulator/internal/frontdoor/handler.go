@@ -142,11 +142,7 @@ func (c *call) findEndpoint() bool {
 // cli/batch-score-rest.sh makes it and reads properties.status. The published description of the
 // data plane says that the answer is the batch job.
 func (c *call) status(w http.ResponseWriter, escaped string) {
-	name, err := url.PathUnescape(escaped)
-	if err != nil {
-		c.refuseText(w, http.StatusBadRequest, "The path is malformed.")
-		return
-	}
+	name, _ := url.PathUnescape(escaped) // the escapes of EscapedPath are always valid
 	job, ok := jobs.BatchJob(c.store, c.endpoint.workspace, c.endpoint.name, name)
 	if !ok {
 		c.refuse(w, http.StatusNotFound, "The job with the name '"+name+"' does not exist in the endpoint '"+c.endpoint.name+"'.")
