@@ -103,7 +103,7 @@ type Job struct {
 	// means 1 second. The service allows about 30 seconds.
 	TimeoutGrace time.Duration
 	// ErrorThreshold is how many files may fail before the job fails; 0 fails the job at the first
-	// failed file. Nil and negative values mean no limit.
+	// failed file. Nil and -1 mean no limit; less is a mistake.
 	ErrorThreshold *int
 
 	// Arguments are further arguments of the script, after those of the driver in sys.argv.

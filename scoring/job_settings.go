@@ -92,7 +92,7 @@ func (s *settings) applyDefaults() {
 	}
 	s.threshold = DefaultErrorThreshold
 	if s.ErrorThreshold != nil {
-		s.threshold = max(-1, *s.ErrorThreshold)
+		s.threshold = *s.ErrorThreshold
 	}
 }
 
@@ -117,6 +117,9 @@ func (s *settings) checkNumbers() error {
 		case n.value > n.most:
 			return invalid(n.field, "must be at most %d, not %d", n.most, n.value)
 		}
+	}
+	if s.threshold < -1 {
+		return invalid("ErrorThreshold", "must be at least -1, not %d", s.threshold)
 	}
 	for _, t := range []struct {
 		field string

@@ -153,7 +153,6 @@ func TestRulesErrorThreshold(t *testing.T) {
 	}
 	checkRules(t, []rule{
 		{name: "-1 ignores all", script: half, files: 8, change: threshold(-1), items: Items{8, 4, 4}},
-		{name: "below -1 is -1", script: half, files: 8, change: threshold(-7), items: Items{8, 4, 4}},
 		{name: "as many as the threshold may fail", script: half, files: 8, change: threshold(4), items: Items{8, 4, 4}},
 		{name: "one more may not", script: half, files: 8, change: threshold(3), reason: "The number of failed items is 4, which exceeds error threshold 3.", items: Items{8, 4, 4}},
 		{name: "0 ends the job at the first failure, while it runs", script: half, files: 80, change: threshold(0),

@@ -444,6 +444,7 @@ func TestRulesInvalidJobs(t *testing.T) {
 		{func(j *Job) { j.MaxConcurrencyPerInstance = 65537 }, "MaxConcurrencyPerInstance must be at most 65536, not 65537"},
 		{func(j *Job) { j.InstanceCount = 1001 }, "InstanceCount must be at most 1000, not 1001"},
 		{func(j *Job) { j.MaxRetries = new(-2) }, "MaxRetries must not be negative, but is -2"},
+		{func(j *Job) { j.ErrorThreshold = new(-2) }, "ErrorThreshold must be at least -1, not -2"},
 		{func(j *Job) { j.Timeout = -time.Second }, "Timeout must not be negative, but is -1s"},
 		{func(j *Job) { j.Timeout = 87600*time.Hour + 1 }, "Timeout must be at most 87600h0m0s, not 87600h0m0.000000001s"},
 		{func(j *Job) { j.TimeoutGrace = 87600*time.Hour + 1 }, "TimeoutGrace must be at most 87600h0m0s, not 87600h0m0.000000001s"},

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,9 @@ func flagMistake(cmd *cobra.Command, err error) error {
 	flag := value.GetFlag()
 	switch flag.Value.Type() {
 	case "int", "int64":
+		if errors.Is(value, strconv.ErrRange) {
+			return usagef("--%s is too large or too small: %s", flag.Name, value.GetValue())
+		}
 		return usagef("--%s must be a whole number, not %q", flag.Name, value.GetValue())
 	case "bool":
 		return usagef("--%s must be true or false, not %q", flag.Name, value.GetValue())
@@ -160,6 +164,9 @@ func (t *timeLimit) Set(text string) error {
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		d, err = time.ParseDuration(text + "s")
+	}
+	if seconds, numberErr := strconv.ParseFloat(text, 64); err != nil && numberErr == nil && seconds > math.MaxInt32 {
+		return fmt.Errorf("%q is too long; at most ten years are possible", text)
 	}
 	if err != nil {
 		return fmt.Errorf("%q is neither a duration such as 90s nor a number of seconds", text)
