@@ -185,11 +185,22 @@ func printable(c rune) rune {
 // Emulator returns the emulator that the server serves.
 func (s *Server) Emulator() *Emulator { return s.emulator }
 
-// Address returns host and port, for example "127.0.0.1:41873".
+// Address returns the host and port that the server listens on, for example "127.0.0.1:41873", or
+// "[::]:41873" for all addresses of this machine.
 func (s *Server) Address() string { return s.address }
 
-// ProxyURL returns what HTTPS_PROXY takes.
-func (s *Server) ProxyURL() string { return "http://" + s.address }
+// ProxyURL returns what HTTPS_PROXY takes on this machine. Where the server listens on all addresses,
+// it has the loopback address; other machines use the name of this one.
+func (s *Server) ProxyURL() string { return "http://" + net.JoinHostPort(s.hostAndPort()) }
+
+// hostAndPort is the address by which this machine reaches the server.
+func (s *Server) hostAndPort() (host, port string) {
+	host, port, _ = net.SplitHostPort(s.address) // it is the address of a listener
+	if net.ParseIP(host).IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return host, port
+}
 
 // CAFile returns the path of a PEM file with the certificate that clients must trust. Path and
 // certificate are the same in each run with the same DataDir; without one, Close removes the file.

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"net"
 	"os"
 	"strings"
 
@@ -40,7 +39,7 @@ func (s *Server) Env() []string {
 // javaOptions returns options for any Java machine, after those that this process has in
 // JAVA_TOOL_OPTIONS. Java reads neither HTTPS_PROXY nor a PEM file.
 func (s *Server) javaOptions() string {
-	host, port, _ := net.SplitHostPort(s.address) // it is the address of a listener
+	host, port := s.hostAndPort()
 	options := []string{
 		"-Dhttps.proxyHost=" + host, "-Dhttps.proxyPort=" + port,
 		`-Djavax.net.ssl.trustStore="` + s.trustStore + `"`, "-Djavax.net.ssl.trustStoreType=PKCS12",

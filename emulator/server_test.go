@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -291,6 +292,26 @@ func TestDefaultListen(t *testing.T) {
 	}
 	if a.ProxyURL() != "http://"+a.Address() {
 		t.Errorf("proxy %s at %s", a.ProxyURL(), a.Address())
+	}
+}
+
+// TestListenEverywhere: the proxy's address is one that can be opened.
+func TestListenEverywhere(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", ":0"} {
+		s, err := Start(t.Context(), &Options{Listen: listen})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, err := net.SplitHostPort(s.Address())
+		if err != nil || s.ProxyURL() != "http://127.0.0.1:"+port || !slices.Contains(s.Env(), "HTTPS_PROXY=http://127.0.0.1:"+port) {
+			t.Errorf("%s: proxy %s at %s", listen, s.ProxyURL(), s.Address())
+		}
+		if java := strings.Join(s.Env(), "\n"); !strings.Contains(java, "-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort="+port+" ") {
+			t.Errorf("%s: %s", listen, java)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

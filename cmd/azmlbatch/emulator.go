@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +41,7 @@ type emulatorFlags struct {
 	faults       []string
 	denied       []string
 	registries   []string
-	keep         time.Duration
+	keep         age
 	page         string
 	verbose      bool
 }
@@ -50,7 +51,7 @@ func (f *emulatorFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.listen, "listen", emulator.DefaultListen, "address to listen on, `HOST:PORT`; port 0 means a free one")
 	flags.StringVar(&f.data, "data", "", "`DIR` that keeps the state across restarts; by default the state is in memory")
 	flags.StringArrayVar(&f.seeds, "seed", nil, "show a local folder as blobs: `SPEC` is ACCOUNT/CONTAINER[/PREFIX]=DIR; may be repeated")
-	flags.DurationVar(&f.keep, "keep", 0, "`AGE` at which ended jobs and operations go, with their logs, for example 24h; by default never")
+	flags.Var(&f.keep, "keep", "`AGE` at which ended jobs and operations go, with their logs, for example 24h or 7d; by default never")
 	flags.StringVar(&f.python, "python", "", "`PATH` of the interpreter for scoring scripts; by default python3 from PATH")
 	flags.StringArrayVar(&f.scriptEnv, "script-env", nil, scriptEnvHelp)
 	choiceVar(cmd, &f.environments, "environments",
@@ -67,9 +68,12 @@ const scriptEnvHelp = "variable of this process's environment that scoring scrip
 	"by default they get only what every program needs; may be repeated"
 
 func (f emulatorFlags) options(c console) (*emulator.Options, error) {
-	o := &emulator.Options{Listen: f.listen, DataDir: f.data, Keep: f.keep, Python: f.python, ScriptEnv: f.scriptEnv,
+	o := &emulator.Options{Listen: f.listen, DataDir: f.data, Keep: time.Duration(f.keep), Python: f.python, ScriptEnv: f.scriptEnv,
 		Environments: emulator.Environments(f.environments.value), Pace: emulator.Pace(f.pace.value)}
 	err := cmp.Or(
+		checkAddress("listen", f.listen),
+		checkPage(f.page),
+		checkPython(f.python),
 		addEach(&o.Seeds, "seed", f.seeds, emulator.ParseSeed),
 		addEach(&o.Registries, "registry", f.registries, emulator.ParseRegistry),
 		addEach(&o.Faults, "deny", f.denied, emulator.ParseDeny),
@@ -82,6 +86,39 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 		fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", azmlbatch.Redact(f.listen))
 	}
 	return o, nil
+}
+
+// checkPage checks the address of the page; empty means none.
+func checkPage(address string) error {
+	if address == "" {
+		return nil
+	}
+	return checkAddress("ui", address)
+}
+
+// checkPython refuses an interpreter that is not there; empty means python3, which not all jobs need.
+func checkPython(path string) error {
+	if path == "" {
+		return nil
+	}
+	if _, err := exec.LookPath(path); err != nil {
+		return usagef("--python must name a Python interpreter: %v", err)
+	}
+	return nil
+}
+
+// checkEnvFile refuses a file that cannot be written, before anything is started.
+func checkEnvFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usagef("--env-file must name a file; %q is a folder", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return usagef("--env-file: there is no folder %q; create it, or name another file", filepath.Dir(path))
+	}
+	return nil
 }
 
 // addEach adds what the values of a flag mean.
@@ -135,6 +172,9 @@ kill $!`,
 
 // serve serves until the context ends.
 func (a *app) serve(ctx context.Context, flags emulatorFlags, envFile string) (err error) {
+	if err := checkEnvFile(envFile); err != nil {
+		return err
+	}
 	server, stop, err := a.startEmulator(ctx, flags, a.out)
 	if err != nil {
 		return err
@@ -149,10 +189,19 @@ func (a *app) serve(ctx context.Context, flags emulatorFlags, envFile string) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, removeOwn(file, content)) }()
-	fmt.Fprintf(a.out, "HTTPS proxy %s, CA file %s; interrupt to stop\n", server.ProxyURL(), server.CAFile())
+	fmt.Fprintf(a.out, "HTTPS proxy %s%s, CA file %s; interrupt to stop\n", server.ProxyURL(), everywhere(server.Address()), server.CAFile())
 	fmt.Fprintf(a.out, "sign a shell in with: . %s\n", shellQuote(file))
 	<-ctx.Done()
 	return nil
+}
+
+// everywhere says of an address that it means all of this machine.
+func everywhere(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || !net.ParseIP(host).IsUnspecified() {
+		return ""
+	}
+	return " (listening on all addresses of this machine)"
 }
 
 // startEmulator starts the emulator and the page over it, whose link it prints. The caller stops both.
@@ -218,7 +267,9 @@ func (a *app) emulatorExec() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "exec [flags] -- COMMAND [ARG...]", Short: "Run a command against an emulator and exit with the command's exit code.",
 		DisableFlagsInUseLine: true,
-		Example:               "azmlbatch emulator exec -- curl https://eastus.api.azureml.ms/discovery",
+		Long: `Run a command against an emulator and exit with the command's exit code. For a command that a
+signal ends, that is 128 and the number of the signal, as in shells.`,
+		Example: "azmlbatch emulator exec -- curl https://eastus.api.azureml.ms/discovery",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("there is no command; put one after --")
@@ -237,8 +288,8 @@ const killDelay = 10 * time.Second
 
 // exec runs the command with the environment of an emulator, and returns the command's error.
 func (a *app) exec(ctx context.Context, flags emulatorFlags, command []string) (err error) {
-	if _, err := exec.LookPath(command[0]); err != nil {
-		return err // before anything is started
+	if _, err := exec.LookPath(command[0]); err != nil { // before anything is started
+		return usagef("the command %q cannot be run: %v", command[0], cmp.Or(errors.Unwrap(err), err))
 	}
 	server, stop, err := a.startEmulator(context.WithoutCancel(ctx), flags, a.err) // it ends after the command
 	if err != nil {
@@ -251,7 +302,25 @@ func (a *app) exec(ctx context.Context, flags emulatorFlags, command []string) (
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
 	child.WaitDelay = killDelay
 	if err := child.Run(); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(command[0]), err)
+		return childError(ctx, filepath.Base(command[0]), err)
 	}
 	return nil
+}
+
+// childError is why a command failed. The exit code is the command's; for a signal it is the one that
+// shells give, or that of an interrupt if there was one.
+func childError(ctx context.Context, name string, err error) error {
+	failed := fmt.Errorf("%s: %w", name, err)
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) {
+		return failed
+	}
+	switch status, ok := ended.Sys().(syscall.WaitStatus); {
+	case !ok || !status.Signaled():
+		return failed
+	case ctx.Err() != nil:
+		return &exitError{interrupted, failed}
+	default:
+		return &exitError{128 + int(status.Signal()), failed}
+	}
 }

@@ -5,14 +5,17 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -244,14 +247,14 @@ func deployFailing(t *testing.T, options *emulator.Options) (client *sdk.Client,
 func TestFlags(t *testing.T) {
 	dir := t.TempDir()
 	var stderr bytes.Buffer
-	got, err := emulatorFlags{listen: "127.0.0.1:0", data: "state", python: "python3.11", environments: choice{value: "venv"}, pace: choice{value: "real"},
+	got, err := emulatorFlags{listen: "127.0.0.1:0", data: "state", python: "python3", page: "127.0.0.1:0", keep: age(time.Hour), environments: choice{value: "venv"}, pace: choice{value: "real"},
 		scriptEnv: []string{"GLAZE"}, seeds: []string{"kilns/data=" + dir, "kilns/more/deep=" + dir},
 		faults: []string{"blob * * hang times=1", "scoring POST /jobs refuse"}}.options(console{err: &stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got.Logger = nil
-	want := &emulator.Options{Listen: "127.0.0.1:0", DataDir: "state", Python: "python3.11", Environments: emulator.EnvironmentsVenv, Pace: emulator.PaceReal,
+	want := &emulator.Options{Listen: "127.0.0.1:0", DataDir: "state", Python: "python3", Keep: time.Hour, Environments: emulator.EnvironmentsVenv, Pace: emulator.PaceReal,
 		ScriptEnv: []string{"GLAZE"},
 		Seeds:     []emulator.Seed{{Account: "kilns", Container: "data", Dir: dir}, {Account: "kilns", Container: "more", Prefix: "deep", Dir: dir}},
 		Faults: []emulator.Fault{{Host: "blob", Method: "*", Path: "*", Action: emulator.ActionHang, Times: 1},
@@ -260,7 +263,7 @@ func TestFlags(t *testing.T) {
 		t.Errorf("options (-want +got):\n%s%s", diff, &stderr)
 	}
 	for listen, warns := range map[string]bool{
-		"127.0.0.1:0": false, "[::1]:0": false, "localhost:0": false, "0.0.0.0:0": true, ":0": true, "kiln.example:0": true, "nonsense": false,
+		"127.0.0.1:0": false, "[::1]:0": false, "localhost:0": false, "0.0.0.0:0": true, ":0": true, "kiln.example:0": true,
 	} {
 		stderr.Reset()
 		if _, err := (emulatorFlags{listen: listen}).options(console{err: &stderr}); err != nil {
@@ -272,20 +275,55 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// TestFailedStarts: exit code 1 and one line that says what is wrong.
+// TestFailedStarts: one line that says what is wrong, and wrong usage before anything is started.
 func TestFailedStarts(t *testing.T) {
 	dir := t.TempDir()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	for name, test := range map[string]struct {
 		args []string
+		code int
 		says string
 	}{
-		"a bad address":     {[]string{"emulator", "start", "--listen", "kiln"}, "emulator: listen: "},
-		"an env file":       {[]string{"emulator", "start", "--env-file", filepath.Join(dir, "none", "azure.env")}, "none"},
-		"exec, bad address": {[]string{"emulator", "exec", "--listen", "kiln", "--", "true"}, "emulator: listen: "},
+		"no port":               {[]string{"start", "--listen", "kiln"}, usageError, `--listen must be HOST:PORT, for example 127.0.0.1:8080, not "kiln"`},
+		"a port beyond all":     {[]string{"start", "--listen", "127.0.0.1:65536"}, usageError, "--listen must be HOST:PORT"},
+		"a page without a port": {[]string{"start", "--ui", "kiln"}, usageError, "--ui must be HOST:PORT"},
+		"a taken port":          {[]string{"start", "--listen", taken.Addr().String()}, 1, "emulator: listen: listen tcp " + taken.Addr().String()},
+		"a page's taken port":   {[]string{"start", "--ui", taken.Addr().String()}, 1, "page: listen tcp " + taken.Addr().String()},
+		"an env file":           {[]string{"start", "--env-file", filepath.Join(dir, "none", "azure.env")}, usageError, "--env-file: there is no folder " + strconv.Quote(filepath.Join(dir, "none"))},
+		"an env folder":         {[]string{"start", "--env-file", dir}, usageError, "--env-file must name a file; "},
+		"a negative age":        {[]string{"start", "--keep", "-1h"}, usageError, `--keep: "-1h" is no age such as 30m, 12h or 7d`},
+		"no such Python":        {[]string{"start", "--python", "no-such-python"}, usageError, "--python must name a Python interpreter: "},
+		"exec, no port":         {[]string{"exec", "--listen", "kiln", "--", "true"}, usageError, "--listen must be HOST:PORT"},
+		"exec, no such command": {[]string{"exec", "--", "no-such-command"}, usageError, `the command "no-such-command" cannot be run: executable file not found in $PATH`},
+		"exec, a folder":        {[]string{"exec", "--", dir}, usageError, "cannot be run: is a directory"},
 	} {
-		code, out, stderr := runCommand(test.args...)
-		if code != 1 || !strings.Contains(stderr, test.says) || !strings.HasPrefix(stderr, "azmlbatch: ") || strings.Count(stderr, "\n") != 1 {
-			t.Errorf("%s: exit code %d\n%s%s\nwant 1 and one line that says %s", name, code, out, stderr, test.says)
+		code, out, stderr := runCommand(append([]string{"emulator"}, test.args...)...)
+		if code != test.code || !strings.Contains(stderr, test.says) || !strings.HasPrefix(stderr, "azmlbatch: ") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d\n%s%s\nwant %d and one line that says %s", name, code, out, stderr, test.code, test.says)
+		}
+	}
+}
+
+// TestExecOfACommandThatASignalEnds: the exit code is the one that shells give.
+func TestExecOfACommandThatASignalEnds(t *testing.T) {
+	if code, _, stderr := runCommand("emulator", "exec", "--ui=", "--", "sh", "-c", "kill -9 $$"); code != 137 || stderr != "azmlbatch: sh: signal: killed\n" {
+		t.Errorf("exit code %d, want 137: %s", code, stderr)
+	}
+}
+
+// TestExecOnAllAddresses: the command gets an address that it can open.
+func TestExecOnAllAddresses(t *testing.T) {
+	code, out, stderr := runCommand("emulator", "exec", "--ui=", "--listen", "0.0.0.0:0", "--", "sh", "-c", `echo "$HTTPS_PROXY"`)
+	if code != 0 || !regexp.MustCompile(`^http://127\.0\.0\.1:\d+\n$`).MatchString(out) {
+		t.Errorf("exit code %d, proxy %q: %s", code, out, stderr)
+	}
+	for address, want := range map[string]bool{"0.0.0.0:1": true, "[::]:1": true, "127.0.0.1:1": false, "[::1]:1": false, "kiln.example:1": false, "": false} {
+		if got := everywhere(address) != ""; got != want {
+			t.Errorf("everywhere(%q) = %q", address, everywhere(address))
 		}
 	}
 }

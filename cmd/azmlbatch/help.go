@@ -15,9 +15,10 @@ const rootHelp = `Batch scoring on Azure Machine Learning, in the cloud and on t
 
 ` + workspaceHelp + `
 
-Exit codes: 0 for success, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. A second Ctrl-C
-ends a command that works with the workspace at once; what it started in Azure goes on.
-Commands that have more of them say so in their help.`
+Exit codes: 0 for success, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. A file that an
+argument names and that is missing or has mistakes is wrong usage too. Commands that have other
+codes say so in their help. A second Ctrl-C ends a command that works with the workspace at once;
+what it started in Azure goes on.`
 
 // docsWidth is the width of the help where no terminal says another.
 const docsWidth = 100

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ until grep page: page.txt; do sleep 0.1; done
 kill $!`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkAddress("listen", listen); err != nil {
+				return err
+			}
 			client, err := a.client()
 			if err != nil {
 				return err
@@ -55,16 +59,31 @@ kill $!`,
 	return a.inWorkspace(cmd)
 }
 
+// checkAddress refuses what is not HOST:PORT. Whether the port is free shows when it is listened on.
+func checkAddress(flag, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return usagef("--%s must be HOST:PORT, for example 127.0.0.1:8080, not %q", flag, address)
+	}
+	return nil
+}
+
 // listenForPage opens the port of the page, and warns if other machines can reach it.
 func (a *app) listenForPage(ctx context.Context, address string) (net.Listener, error) {
 	if !isLoopback(address) {
 		fmt.Fprintf(a.err, "azmlbatch: warning: other machines can reach %s, and the link is not encrypted\n", address)
 	}
-	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	return listener, nil
 }
 
-// isLoopback reports whether only this machine can reach an address. One that cannot be read is
-// refused when it is listened on.
+// isLoopback reports whether only this machine can reach an address.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	ip := net.ParseIP(host)
