@@ -34,6 +34,8 @@ func (e *engine) hint(failed *ScriptError) string {
 			"rename the file of the code folder that has its name, or check the import", hidden[1])
 	case module != nil:
 		return e.missingModuleHint(module[1])
+	case strings.HasPrefix(failed.Message, "OSError: [Errno 30] "):
+		return "input and model are read-only; write results to the folder in AZUREML_BI_OUTPUT_PATH, and other files to a temporary folder"
 	case strings.Contains(failed.Stderr+failed.Message, driverOption):
 		return "sys.argv has the options of the driver; parse it with parse_known_args()"
 	case !isSystemExit(failed.Message):

@@ -65,13 +65,15 @@ type Job struct {
 	// Environment and Echo are ignored.
 	Func Func
 	// Model is a file or folder that the script finds as $AZUREML_MODEL_DIR/<last segment of
-	// Model>. A script that adds or removes files there does so in a folder of the job; one that
-	// opens a file of the model for writing changes the model itself. Empty means no model:
+	// Model>. A script that adds or removes files there does so in a folder of the job. To Python
+	// code the files themselves are read-only, as those of Input are. Empty means no model:
 	// AZUREML_MODEL_DIR then names an empty folder.
 	Model string
 
 	// Input is a file, or a folder whose top-level files are scored in order of their names. Like
-	// the service, the engine does not look into sub-folders. The service promises no order.
+	// the service, the engine does not look into sub-folders. The service promises no order. Azure
+	// mounts the input read-only: Python code that changes it gets an OSError here, too. Programs
+	// that the script starts and libraries in C are not kept from it.
 	Input string
 	// Output is the folder for the results; it is created if needed. It must not be Input: the next
 	// job would score what a failed job leaves there. Only one job at a time may use it.

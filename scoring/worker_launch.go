@@ -115,5 +115,19 @@ func (e *engine) workerConfig(s *slot, l launch) []string {
 	for _, argument := range e.argv() {
 		config = append(config, "argv="+argument)
 	}
+	return append(config, e.protection()...)
+}
+
+// protection says what a script must not change: see python/lib/azmlbatch_readonly.py.
+func (e *engine) protection() []string {
+	config := []string{"links=" + e.dirs.model, "read_only=" + e.Input}
+	if e.Model != "" {
+		config = append(config, "read_only="+e.Model)
+	}
+	for _, folder := range []string{e.Output, e.Logs, e.dirs.root} {
+		if folder != "" {
+			config = append(config, "writable="+folder)
+		}
+	}
 	return config
 }

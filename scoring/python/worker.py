@@ -184,14 +184,14 @@ def is_data_frame(result):
 
 
 class Config:
-    """The settings that the engine sends first: "name=value" strings, argv once per argument."""
+    """The settings that the engine sends first: "name=value" strings, a list once per element."""
 
     def __init__(self, strings):
-        self.argv = []
+        self.argv, self.read_only, self.writable = [], [], []
         for string in strings:
             name, _, value = string.partition("=")
-            if name == "argv":
-                self.argv.append(value)
+            if isinstance(getattr(self, name, None), list):
+                getattr(self, name).append(value)
             else:
                 setattr(self, name, value)
 
@@ -285,6 +285,9 @@ def main():
         return
     try:
         prepare(config)
+        import azmlbatch_readonly
+
+        azmlbatch_readonly.protect(config.read_only, config.writable, config.links)
         script = load(config)
     except BaseException as error:
         link.send_failure("import", error)
