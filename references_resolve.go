@@ -38,19 +38,38 @@ func (h heldReference) check(op operation) (Reference, error) {
 	case r.Form == ReferenceFormLocal && h.kind.versioned() && assetName.MatchString(h.text):
 		return r, bad(quoted+" names no version", h.versionRemedy(Reference{Name: h.text}), nil)
 	case r.Form == ReferenceFormLocal && len(h.forms) > 0:
-		return r, bad(quoted+" is not a URI",
-			"use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION; a local path is azmlbatch.LocalPath", nil)
+		problem, remedy := localURI(h.text)
+		return r, bad(quoted+problem, remedy, nil)
 	case r.Form != ReferenceFormNamed:
 		return r, bad(quoted+" is not a reference to "+h.kind.withArticle(),
 			"register or create it first, and pass the result's Ref or ID", nil)
+	case r.Kind == ReferenceKindDatastore && slices.Contains(h.forms, ReferenceFormPlace):
+		return r, bad(quoted+" names a datastore and no path in it", "end it with /paths/ and the path", nil)
 	case r.Kind != h.kind && !slices.Contains(h.also, r.Kind):
 		return r, bad(quoted+" names "+r.Kind.withArticle(), "pass a reference to "+h.kind.withArticle(), nil)
 	case r.Registry == "" && r.Label != "" && r.Label != "latest":
 		return r, bad(fmt.Sprintf("%s has the label %s", quoted, r.Label), "the only label of a workspace's assets is latest", nil)
 	case h.kind.versioned() && r.Version == "" && r.Label == "":
 		return r, bad(quoted+" names no version", h.versionRemedy(r), nil)
+	case r.Version == "latest" && !strings.Contains(r.Text, "/"):
+		return r, bad(quoted+" names a version called latest",
+			"write azureml:"+r.Name+"@latest for the newest version; if there is one of that name, give its ARM id", nil)
 	}
 	return r, nil
+}
+
+// localURI says what is wrong with a text that is no URI that Azure ML reads.
+func localURI(text string) (problem, remedy string) {
+	const cloud = "use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION"
+	switch scheme := schemeOf(text); {
+	case strings.TrimLeft(text, " ") != text:
+		return " begins with a blank", "remove it"
+	case scheme == "file":
+		return " is a local path", "leave out file://; a local path is azmlbatch.LocalPath"
+	case scheme != "":
+		return fmt.Sprintf(" has the scheme %s, which Azure ML does not read", scheme), "copy the data to Azure storage, and " + cloud
+	}
+	return " is not a URI", cloud + "; a local path is azmlbatch.LocalPath"
 }
 
 func (h heldReference) versionRemedy(r Reference) string {

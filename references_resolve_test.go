@@ -191,6 +191,7 @@ func TestReferencesThatSayTooLittleOrTooMuch(t *testing.T) {
 				wrong["azureml:clay"] = "names no version; write azureml:clay:VERSION or azureml:clay@latest"
 				wrong[testWorkspaceID+"/"+string(h.kind)+"/clay"] = "names no version; end it with /versions/VERSION or /labels/latest"
 				wrong["azureml://registries/r/"+string(h.kind)+"/clay"] = "names no version; end it with /versions/VERSION or /labels/latest"
+				wrong["azureml:clay:latest"] = "names a version called latest; write azureml:clay@latest for the newest version"
 				wrong["azureml:clay@stable"] = "has the label stable; the only label of a workspace's assets is latest"
 				wrong["azureml://locations/r/workspaces/their-guid/"+string(h.kind)+"/clay/labels/latest"] = "is in another workspace; write its ARM id with a version"
 				wrong[armPrefix+"/computes/raku"] = "names a compute; pass a reference to " + h.kind.withArticle()
@@ -253,6 +254,41 @@ func TestInputsThatAreNoAssets(t *testing.T) {
 		if got := sent(t, s.posts[0].Body, inputPath("UriFolder")...); got != uri || s.asked != 0 {
 			t.Errorf("%s was sent as %v after %d lists", uri, got, s.asked)
 		}
+	}
+}
+
+// TestInputsThatAzureCannotRead names what is wrong with a text that is no URI, or none for data.
+func TestInputsThatAzureCannotRead(t *testing.T) {
+	said := newTexts(t)
+	for uri, want := range map[string]string{
+		"./tiles":                          "is not a URI; use an https URL",
+		"file:///srv/tiles":                "is a local path; leave out file://",
+		"s3://tiles/raw":                   "has the scheme s3, which Azure ML does not read; copy the data to Azure storage",
+		"gs://tiles/raw":                   "has the scheme gs, which",
+		"folder:https://acc/con/x":         "has the scheme folder:https, which",
+		" azureml://datastores/d/paths/x":  "begins with a blank; remove it",
+		"azureml://datastores/d":           "names a datastore and no path in it; end it with /paths/ and the path",
+		testWorkspaceID + "/datastores/d":  "names a datastore and no path in it; end it with /paths/ and the path",
+	} {
+		c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+		_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Input: URIFolder{URI: uri}})
+		said.add(uri, err)
+		var bad *ArgumentError
+		if !errors.As(err, &bad) || bad.Argument != "Invocation.Input.URI" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v\nwant an ArgumentError that says %q", uri, err, want)
+		}
+	}
+}
+
+// TestAVersionCalledLatest can be named by its id, in case there is one.
+func TestAVersionCalledLatest(t *testing.T) {
+	s, c := newReferenceService(t)
+	id := testWorkspaceID + "/data/clay/versions/latest"
+	if _, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Input: URIFolder{URI: id}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := sent(t, s.posts[0].Body, inputPath("UriFolder")...); got != id {
+		t.Errorf("sent as %v, want %s", got, id)
 	}
 }
 
