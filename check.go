@@ -2,6 +2,7 @@ package azmlbatch
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
@@ -70,10 +71,21 @@ func checkDeployment(op operation, name string, d Deployment) error {
 	}); err != nil {
 		return err
 	}
-	if err := checkFileName(op, "Deployment.OutputFileName", d.OutputFileName); err != nil {
-		return err
+	return cmp.Or(checkFileName(op, "Deployment.OutputFileName", d.OutputFileName), checkVariables(op, d.EnvironmentVariables), checkTags(op, d.Tags))
+}
+
+// checkVariables finds what no system can set. The values may be secrets.
+func checkVariables(op operation, variables map[string]string) error {
+	for _, name := range sortedKeys(variables) {
+		switch {
+		case name == "" || strings.ContainsAny(name, "=\x00"):
+			return op.invalid("Deployment.EnvironmentVariables", fmt.Sprintf("%q cannot be the name of a variable", redact(clip(name))),
+				"use letters, digits and '_'")
+		case strings.Contains(variables[name], "\x00"):
+			return op.invalid("Deployment.EnvironmentVariables", fmt.Sprintf("the value of %q has a NUL", redact(clip(name))), "remove it")
+		}
 	}
-	return checkTags(op, d.Tags)
+	return nil
 }
 
 // checkScript checks what a script needs, as far as that is possible without the code. The service

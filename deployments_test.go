@@ -239,6 +239,9 @@ func TestDeploymentMistakesAreFoundBeforeSending(t *testing.T) {
 		{"threshold", func(d *Deployment) { d.ErrorThreshold = new(-2) }, "Deployment.ErrorThreshold"},
 		{"retries", func(d *Deployment) { d.RetrySettings.MaxRetries = new(-1) }, "Deployment.RetrySettings.MaxRetries"},
 		{"tag", func(d *Deployment) { d.Tags = map[string]string{"clay": ""} }, "Tags"},
+		{"variable without a name", func(d *Deployment) { d.EnvironmentVariables = map[string]string{"": "1"} }, "Deployment.EnvironmentVariables"},
+		{"variable that holds its value", func(d *Deployment) { d.EnvironmentVariables = map[string]string{"GLAZE=blue": ""} }, "Deployment.EnvironmentVariables"},
+		{"variable with a NUL", func(d *Deployment) { d.EnvironmentVariables = map[string]string{"GLAZE": "blue\x00"} }, "Deployment.EnvironmentVariables"},
 		{"unknown label", func(d *Deployment) { d.EnvironmentID = "azureml:e@newest" }, "Deployment.EnvironmentID"},
 	}
 	said := newTexts(t)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
@@ -15,8 +16,8 @@ import (
 // AuthMode says how callers of an endpoint authenticate.
 type AuthMode string
 
-// AuthModeAADToken is a Microsoft Entra token, the only mode of batch endpoints. With Key, the
-// creation fails after some minutes.
+// AuthModeAADToken is a Microsoft Entra token, the only mode of batch endpoints. Key, which
+// online endpoints have, is an [*ArgumentError].
 const AuthModeAADToken AuthMode = "AADToken"
 
 // An Endpoint is a batch endpoint: a stable name and URL in front of deployments.
@@ -104,7 +105,16 @@ func (e EndpointsClient) BeginCreateOrUpdate(ctx context.Context, name string, e
 }
 
 func (e Endpoint) check(op operation) error {
-	return cmp.Or(checkEndpointName(op, op.name, e.Meta), checkTags(op, e.Tags))
+	return cmp.Or(checkEndpointName(op, op.name, e.Meta), e.checkAuthMode(op), checkTags(op, e.Tags))
+}
+
+// checkAuthMode refuses the mode of online endpoints: the service takes it, and fails ten minutes
+// later with an internal error (azure-sdk-for-python issue 31809).
+func (e Endpoint) checkAuthMode(op operation) error {
+	if strings.EqualFold(string(e.AuthMode), "Key") {
+		return op.invalid("Endpoint.AuthMode", "is "+string(e.AuthMode)+", which only online endpoints have", "leave it empty: batch endpoints take Microsoft Entra tokens")
+	}
+	return nil
 }
 
 // Delete deletes an endpoint with all its deployments, also while jobs run, and waits until that is

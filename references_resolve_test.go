@@ -261,14 +261,14 @@ func TestInputsThatAreNoAssets(t *testing.T) {
 func TestInputsThatAzureCannotRead(t *testing.T) {
 	said := newTexts(t)
 	for uri, want := range map[string]string{
-		"./tiles":                          "is not a URI; use an https URL",
-		"file:///srv/tiles":                "is a local path; leave out file://",
-		"s3://tiles/raw":                   "has the scheme s3, which Azure ML does not read; copy the data to Azure storage",
-		"gs://tiles/raw":                   "has the scheme gs, which",
-		"folder:https://acc/con/x":         "has the scheme folder:https, which",
-		" azureml://datastores/d/paths/x":  "begins with a blank; remove it",
-		"azureml://datastores/d":           "names a datastore and no path in it; end it with /paths/ and the path",
-		testWorkspaceID + "/datastores/d":  "names a datastore and no path in it; end it with /paths/ and the path",
+		"./tiles":                         "is not a URI; use an https URL",
+		"file:///srv/tiles":               "is a local path; leave out file://",
+		"s3://tiles/raw":                  "has the scheme s3, which Azure ML does not read; copy the data to Azure storage",
+		"gs://tiles/raw":                  "has the scheme gs, which",
+		"folder:https://acc/con/x":        "has the scheme folder:https, which",
+		" azureml://datastores/d/paths/x": "begins with a blank; remove it",
+		"azureml://datastores/d":          "names a datastore and no path in it; end it with /paths/ and the path",
+		testWorkspaceID + "/datastores/d": "names a datastore and no path in it; end it with /paths/ and the path",
 	} {
 		c := newTestClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 		_, err := c.Endpoints().Invoke(t.Context(), "digits", Invocation{Input: URIFolder{URI: uri}})

@@ -276,10 +276,14 @@ func TestRefusalsOfTheService(t *testing.T) {
 	if !errors.As(err, new(*azmlbatch.ArgumentError)) {
 		t.Errorf("an empty tag value = %v", err)
 	}
-	p, err := s.client.Endpoints().BeginCreateOrUpdate(ctx, "keyed", azmlbatch.Endpoint{AuthMode: "Key"})
+	_, err = s.client.Endpoints().CreateOrUpdate(ctx, "keyed", azmlbatch.Endpoint{AuthMode: "Key"}, nil)
+	if !errors.As(err, new(*azmlbatch.ArgumentError)) {
+		t.Errorf("auth mode Key = %v", err)
+	}
+	p, err := s.client.Endpoints().BeginCreateOrUpdate(ctx, "keyed", azmlbatch.Endpoint{AuthMode: "AMLToken"})
 	s.must(err)
 	if _, err := p.PollUntilDone(ctx, nil); !azmlbatch.HasCode(err, "OperationFailed") {
-		t.Errorf("auth mode Key = %v, want the operation to fail", err)
+		t.Errorf("auth mode AMLToken = %v, want the operation to fail", err)
 	}
 }
 

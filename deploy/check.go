@@ -65,6 +65,10 @@ func (c *checker) names() {
 func (c *checker) assets() {
 	for _, m := range c.spec.Models {
 		p := part{azmlbatch.ReferenceKindModel, m.Name, m.Version}
+		if m.ModelURI == "" && m.Version != "" {
+			c.bad(p, "ModelURI", "is empty", noContent+"; a registered model is "+p.reference(), nil)
+			continue
+		}
 		if folder, ok := c.place(p, "ModelURI", m.ModelURI, anything); ok && sameWord(string(m.ModelType), string(azmlbatch.ModelTypeMLFlow)) {
 			c.holds(p, "ModelURI", folder, "MLmodel", "an MLflow model is a folder with a file of this name")
 		}
@@ -114,10 +118,13 @@ const (
 	onlyFolder
 )
 
+// noContent is what to do about an asset without content.
+const noContent = "give a local path, a datastore place or a cloud URL"
+
 // place checks a place of content. It returns the path and true for a local one that exists.
 func (c *checker) place(p part, field, uri string, want pathKind) (string, bool) {
 	if uri == "" {
-		c.bad(p, field, "is empty", "give a local path, a datastore place or a cloud URL", nil)
+		c.bad(p, field, "is empty", noContent, nil)
 		return "", false
 	}
 	r, err := azmlbatch.ParseReference("", uri)
@@ -171,6 +178,10 @@ func suggestPath(path string) string {
 
 // similarPath names the entry of a path's folder that was probably meant; empty if there is none.
 func similarPath(path string) string {
+	slashes := filepath.Clean(strings.ReplaceAll(path, `\`, "/"))
+	if _, err := os.Stat(slashes); err == nil && slashes != filepath.Clean(path) {
+		return fmt.Sprintf("write %q: a backslash separates folders on Windows only", filepath.ToSlash(slashes))
+	}
 	near := nearestFile(path)
 	if near == "" {
 		return ""

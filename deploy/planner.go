@@ -303,8 +303,11 @@ func (p *planner) checkFound() error {
 	for _, o := range p.outsiders() {
 		if o.missing {
 			remedy := fmt.Sprintf("create the %s first, add it to the Spec, or refer to another one", part{kind: o.reference.Kind}.noun())
-			if o.reference.Kind == azmlbatch.ReferenceKindJob {
+			switch {
+			case o.reference.Kind == azmlbatch.ReferenceKindJob:
 				remedy = "start the job once, or refer to another one"
+			case o.reference.Version == "latest":
+				remedy = fmt.Sprintf("write azureml:%s@latest for its newest version", o.reference.Name)
 			}
 			bad = append(bad, &SpecError{Part: o.part.String(), Field: o.field, part: o.part, Problem: fmt.Sprintf("%q is not in the workspace", o.text), Remedy: remedy})
 		}

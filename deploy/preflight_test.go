@@ -30,6 +30,8 @@ func TestPreflight(t *testing.T) {
 		}, part + `CodeConfiguration.ScoringScript: "code/score.py" is no valid Python: expected ':' (line 4); fix the script; nothing was sent`},
 		{"a model that is not there", blue(func(d *azmlbatch.Deployment) { d.Model = azmlbatch.ModelByID{AssetID: "azureml:letters:3"} }),
 			part + `Model: "azureml:letters:3" is not in the workspace; create the model first, add it to the Spec, or refer to another one`},
+		{"a version called latest", blue(func(d *azmlbatch.Deployment) { d.Model = azmlbatch.ModelByID{AssetID: "azureml:letters:latest"} }),
+			part + `Model: "azureml:letters:latest" is not in the workspace; write azureml:letters@latest for its newest version`},
 		{"a cluster that is not there", func(s *deploy.Spec) { s.Computes = nil },
 			part + `Compute: "cluster" is not in the workspace; create the compute first, add it to the Spec, or refer to another one`},
 		{"an endpoint that is not there", func(s *deploy.Spec) { s.Endpoints = nil }, `endpoint "digits": is not in the workspace; add it to the Spec`},

@@ -77,10 +77,16 @@ func (a *applier) smokeJob(ctx context.Context, s *step, d *deploymentItem, key 
 	return job, nil
 }
 
-// countRows counts the rows of a job; for a pipeline, and a script that writes files of its own, the
-// files.
+// leavesFiles reports whether the jobs of a deployment leave files and no rows: those of a pipeline,
+// and of a script that writes files of its own.
+func leavesFiles(d azmlbatch.Deployment) bool {
+	_, pipeline := pipelineComponent(d)
+	return pipeline || strings.EqualFold(string(d.OutputAction), string(azmlbatch.OutputActionSummaryOnly))
+}
+
+// countRows counts the rows of a job, or the files.
 func (p *planner) countRows(ctx context.Context, job string, d azmlbatch.Deployment) (n int, err error) {
-	if _, ok := pipelineComponent(d); ok || strings.EqualFold(string(d.OutputAction), string(azmlbatch.OutputActionSummaryOnly)) {
+	if leavesFiles(d) {
 		for _, err := range p.client.Jobs().ListOutputs(ctx, job) {
 			if err != nil {
 				return n, err
@@ -100,7 +106,6 @@ func (p *planner) countRows(ctx context.Context, job string, d azmlbatch.Deploym
 
 // judge looks at what the job of a test left, and notes it.
 func (p *planner) judge(ctx context.Context, tested *SmokeTest, d azmlbatch.Deployment) (problem string, err error) {
-	nothing := "the job left no files in its outputs"
 	tested.Files = -1 // of a pipeline
 	if _, ok := pipelineComponent(d); !ok {
 		counts, err := p.client.Jobs().Counts(ctx, tested.Job)
@@ -110,12 +115,15 @@ func (p *planner) judge(ctx context.Context, tested *SmokeTest, d azmlbatch.Depl
 		if counts.FilesFailed > 0 {
 			return fmt.Sprintf("%d of %d files failed, which the error threshold of the deployment ignores", counts.FilesFailed, counts.Files), nil
 		}
-		tested.Files, nothing = counts.Files, "the job left no rows"
+		tested.Files = counts.Files
 	}
-	if tested.Rows, err = p.countRows(ctx, tested.Job, d); err == nil && tested.Rows == 0 {
-		problem = nothing
+	if tested.Rows, err = p.countRows(ctx, tested.Job, d); err != nil || tested.Rows > 0 {
+		return "", err
 	}
-	return problem, err
+	if leavesFiles(d) {
+		return "the job left no files in its outputs", nil
+	}
+	return "the job left no rows", nil
 }
 
 // hasPassed reports whether a deployment, as it is, has scored the smoke input well in an earlier

@@ -237,3 +237,22 @@ func TestMissingInOneOrder(t *testing.T) {
 		t.Errorf("mistakes (-want +got):\n%s\n%v", diff, err)
 	}
 }
+
+// TestSmokeTestOfAScriptThatWritesFiles of its own asks for files and not for rows.
+func TestSmokeTestOfAScriptThatWritesFiles(t *testing.T) {
+	spec := studio(t)
+	client, _ := newClient(t)
+	options := &deploy.PlanOptions{SmokeInput: azmlbatch.LocalPath{Path: "smoke"}}
+	blue := &spec.Deployments[0].Deployment
+	blue.OutputAction, blue.CodeConfiguration.CodeID = azmlbatch.OutputActionSummaryOnly, "./own"
+	const script = "import os, shutil\ndef run(files):\n    for f in files:\n        %s\n    return files\n"
+	write(t, map[string]string{"own/score.py": fmt.Sprintf(script, "pass")})
+	var smoke *deploy.SmokeError
+	if _, err := plan(t, client, spec, options).Apply(t.Context(), nil); !errors.As(err, &smoke) || smoke.Problem != "the job left no files in its outputs" {
+		t.Fatalf("Apply of a script that writes nothing = %v, want a SmokeError about files", err)
+	}
+	write(t, map[string]string{"own/score.py": fmt.Sprintf(script, "shutil.copy(f, os.environ['AZUREML_BI_OUTPUT_PATH'])")})
+	if result := apply(t, client, spec, options); len(result.Tests) != 1 || result.Tests[0].Rows < 1 {
+		t.Errorf("tests = %+v, want one that left files", result.Tests)
+	}
+}

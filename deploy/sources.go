@@ -12,7 +12,8 @@ type Sources struct{ parts map[part]document }
 
 // inFiles are the words of a mistake for who has written files and no Spec.
 var inFiles = strings.NewReplacer("the Spec", "the files", "this Spec", "these files", "SummaryOnly", "summary_only", "AppendRow", "append_row",
-	"MinNodes", "min_instances", "CodeConfiguration", "code_configuration", "Build.DockerfilePath", "build.dockerfile_path")
+	"MinNodes", "min_instances", "CodeConfiguration", "code_configuration", "Build.DockerfilePath", "build.dockerfile_path",
+	"Build.ContextURI", "build.path")
 
 // located gives the mistakes in an error their places, and puts them in their order. All other
 // errors stay as they are.

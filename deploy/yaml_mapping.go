@@ -54,8 +54,21 @@ func (m *mapping) done() {
 		if near := nearest(key.Value, m.known); near != "" {
 			remedy = fmt.Sprintf("did you mean %s?", near)
 		}
+		if place := placeOf[key.Value]; slices.Contains(m.known, place) {
+			remedy = "write it below " + place
+		}
 		*m.found = append(*m.found, m.at(key, "", fmt.Sprintf("unknown key %q", clip(m.path+key.Value)), remedy))
 	}
+}
+
+// placeOf is where keys belong that people write one level too high.
+var placeOf = map[string]string{
+	"code": "code_configuration", "scoring_script": "code_configuration",
+	"conda_file": "environment", "image": "environment",
+	"instance_count": "resources", "instance_type": "resources",
+	"max_retries": "retry_settings", "timeout": "retry_settings",
+	"continue_on_step_failure": "settings", "default_compute": "settings", "force_rerun": "settings",
+	"deployment_name": "defaults",
 }
 
 func sortedUnique(words []string) []string {

@@ -36,7 +36,7 @@ func (r *Runner) checkOutput(e *execution) error {
 		return err
 	}
 	if taken {
-		return failf("The output cannot be written: the path already exists: %s. Give each job an output of its own.", e.scoreURI())
+		return failf("The output cannot be written: the path already exists: %s", e.scoreURI())
 	}
 	return nil
 }
