@@ -72,7 +72,7 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 		Environments: emulator.Environments(f.environments.value), Pace: emulator.Pace(f.pace.value)}
 	err := cmp.Or(
 		checkAddress("listen", f.listen),
-		checkPage(f.page),
+		checkAddress("ui", f.page),
 		checkPython(f.python),
 		addEach(&o.Seeds, "seed", f.seeds, emulator.ParseSeed),
 		addEach(&o.Registries, "registry", f.registries, emulator.ParseRegistry),
@@ -86,14 +86,6 @@ func (f emulatorFlags) options(c console) (*emulator.Options, error) {
 		fmt.Fprintf(c.err, "azmlbatch: warning: other machines can reach %s, and anyone who knows the secret can run Python here\n", azmlbatch.Redact(f.listen))
 	}
 	return o, nil
-}
-
-// checkPage checks the address of the page; empty means none.
-func checkPage(address string) error {
-	if address == "" {
-		return nil
-	}
-	return checkAddress("ui", address)
 }
 
 // checkPython refuses an interpreter that is not there; empty means python3, which not all jobs need.

@@ -105,7 +105,7 @@ func TestWrongUsage(t *testing.T) {
 		{"a bad registry", []string{"emulator", "start", "--registry", "a b"}, 2, "--registry: "},
 		{"a bad action", []string{"emulator", "start", "--deny", "x"}, 2, "--deny: "},
 		{"an unknown fault", []string{"emulator", "start", "--fault", "a b c d"}, 2, `unknown action "d"`},
-		{"a command that is not there", []string{"emulator", "exec", "--", "no-such-command-here"}, 1, "no-such-command-here"},
+		{"a command that is not there", []string{"emulator", "exec", "--", "no-such-command-here"}, 2, `the command "no-such-command-here" cannot be run: `},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

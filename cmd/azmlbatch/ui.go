@@ -59,8 +59,12 @@ kill $!`,
 	return a.inWorkspace(cmd)
 }
 
-// checkAddress refuses what is not HOST:PORT. Whether the port is free shows when it is listened on.
+// checkAddress refuses what is not HOST:PORT; empty is the flag's own meaning. Whether the port is free
+// shows when it is listened on.
 func checkAddress(flag, address string) error {
+	if address == "" {
+		return nil
+	}
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
