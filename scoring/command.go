@@ -80,7 +80,7 @@ func (s *settings) runCommand(ctx context.Context, c Command) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, dirs.remove()) }()
+	defer func() { err = cmp.Or(err, dirs.remove()) }()
 	if s.Logs == "" {
 		s.Logs = filepath.Join(dirs.root, "logs")
 	}
@@ -91,7 +91,7 @@ func (s *settings) runCommand(ctx context.Context, c Command) (err error) {
 	logs := &logTree{dir: c.Logs, now: s.now, started: s.now().UTC(), files: map[string]*os.File{}, overviewName: buildLogFile}
 	e := &engine{settings: s, dirs: dirs, logs: logs, mark: mark, guard: newGuard(dirs, mark)}
 	defer e.guard.stop()
-	defer func() { err = errors.Join(err, logs.close()) }()
+	defer func() { err = cmp.Or(err, logs.close()) }()
 	if err := e.prepareEnvironment(ctx); err != nil {
 		return err
 	}

@@ -188,6 +188,21 @@ func TestCommandLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestCommandHasAMarkOfItsOwn: by it, another command never ends what this one has started.
+func TestCommandHasAMarkOfItsOwn(t *testing.T) {
+	marks := map[string]bool{}
+	for range 2 {
+		mark, err := commandOutput(t, Command{Line: "echo $" + workerVariable})
+		if len(mark) < 20 || err != nil {
+			t.Errorf("the mark %q, %v; want a long one", mark, err)
+		}
+		marks[mark] = true
+	}
+	if len(marks) != 2 {
+		t.Errorf("marks %v, want two", marks)
+	}
+}
+
 // TestCommandLeavesNothingWithoutAMark: what has no environment ends with the group of the command.
 func TestCommandLeavesNothingWithoutAMark(t *testing.T) {
 	got, err := commandOutput(t, Command{Line: "{ env -i /bin/sh -c 'echo $$; exec sleep 1000 >&2' & } | head -n 1"})

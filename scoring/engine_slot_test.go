@@ -17,6 +17,7 @@ import (
 type playedWorker struct {
 	answer              func(ctx context.Context, batch string) (reply, error) // to a mini-batch of this first file
 	refuse              error                                                  // of submit
+	takes               int                                                    // so many before it refuses
 	waiting             []string
 	given               []string
 	failed              error // of shutdown
@@ -27,7 +28,7 @@ type playedWorker struct {
 func (w *playedWorker) load(context.Context) error { return nil }
 func (w *playedWorker) init(context.Context) error { w.initialized++; return nil }
 func (w *playedWorker) submit(_ context.Context, files []string) error {
-	if w.refuse != nil {
+	if w.refuse != nil && len(w.given) >= w.takes {
 		return w.refuse
 	}
 	w.waiting, w.given = append(w.waiting, files[0]), append(w.given, files[0])
@@ -153,6 +154,12 @@ func TestSlotScores(t *testing.T) {
 				return reply{count: 1, total: time.Millisecond}, nil
 			}
 		}, machine, "0", 0, Items{0, 1, 0}, 3, nil},
+		{"a process that takes none in advance: it was lost by the one that it has", func(s *slot, w *playedWorker) {
+			s.took, w.refuse, w.takes = time.Millisecond, gone, 1
+		}, nil, "0", 1, Items{}, 4, []task{{1, 0}, {0, 1}}},
+		{"a process that takes none in advance, by this machine's fault", func(s *slot, w *playedWorker) {
+			s.took, w.refuse, w.takes = time.Millisecond, machine, 1
+		}, machine, "0", 0, Items{}, 4, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, inBubble(func(t *testing.T) {

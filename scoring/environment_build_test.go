@@ -328,7 +328,7 @@ func TestEnvironmentThatAnotherOneBuilds(t *testing.T) {
 		}
 		built := make(chan error, 1)
 		go func() { built <- v.build(t.Context()) }()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + 201*time.Millisecond) // between two looks
 		writeFile(t, filepath.Join(v.dir, "complete"), "")
 		if len(built) > 0 {
 			t.Fatalf("build = %v beside the lock", <-built)

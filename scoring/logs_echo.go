@@ -111,7 +111,7 @@ func (s *echoStream) copy(to io.Writer, last bool) {
 				s.print(to)
 			}
 		}
-		if err != nil || n == 0 {
+		if err != nil {
 			break
 		}
 	}

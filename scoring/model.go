@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // linkModel creates the folder that AZUREML_MODEL_DIR names. It contains the model under the last
@@ -39,14 +40,11 @@ func linkModel(ctx context.Context, model, dir string) error {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		relative, err := filepath.Rel(model, path)
-		if err != nil {
-			return err
-		}
+		name := filepath.Join(top, strings.TrimPrefix(path, model))
 		if entry.IsDir() {
-			return os.MkdirAll(filepath.Join(top, relative), 0o755)
+			return os.MkdirAll(name, 0o755)
 		}
-		return link(path, filepath.Join(top, relative))
+		return link(path, name)
 	})
 }
 

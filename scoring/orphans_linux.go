@@ -44,17 +44,9 @@ func endAll(list func() []int, kill func(pids []int) (killed int, unknown []int)
 
 // allProcesses returns the ids of all processes except this one.
 func allProcesses() (pids []int) {
-	proc, err := os.Open("/proc")
-	if err != nil {
-		return nil
-	}
-	defer proc.Close()
-	names, err := proc.Readdirnames(-1)
-	if err != nil {
-		return nil
-	}
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() {
+	entries, _ := os.ReadDir("/proc") // where there is none, no process is found
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && pid != os.Getpid() {
 			pids = append(pids, pid)
 		}
 	}
@@ -104,11 +96,13 @@ var showsCode = sync.OnceValue(func() bool { return !lacksCode(os.Getpid()) })
 // after it has set up the environment, whose own bounds are equal for a moment, as if it had none.
 func lacksCode(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
+	return err == nil && statLacksCode(stat)
+}
+
+// statLacksCode is lacksCode of the process that a line of proc_pid_stat(5) describes.
+func statLacksCode(stat []byte) bool {
 	const kernelThread = 0x00200000 // PF_KTHREAD
-	// The fields of proc_pid_stat(5) from the third on.
+	// The fields from the third on. The second is a name that may have spaces and parentheses.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	const state, flags, startCode = 0, 6, 23
 	if len(fields) <= startCode {

@@ -2,7 +2,10 @@ package scoring
 
 import (
 	"io"
+	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,5 +114,44 @@ func TestZombiesAreNotBeingStarted(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestProcessesOfTheSystem: all but this one are looked at.
+func TestProcessesOfTheSystem(t *testing.T) {
+	got := allProcesses()
+	if !slices.Contains(got, os.Getppid()) || slices.Contains(got, os.Getpid()) || slices.Contains(got, 0) {
+		t.Errorf("processes %v, want %d in them, and neither %d nor 0", got, os.Getppid(), os.Getpid())
+	}
+}
+
+// TestProcessesThatLackTheirCode reads lines of /proc/PID/stat, by what they say of a process.
+func TestProcessesThatLackTheirCode(t *testing.T) {
+	line := func(name, state, flags, startCode string) string {
+		return "77 (" + name + ") " + state + " 1 77 77 0 -1 " + flags + strings.Repeat(" 5", 16) + " " + startCode
+	}
+	const user, kernel = "4194560", "2129984"
+	for name, tt := range map[string]struct {
+		stat string
+		want bool
+	}{
+		"being started":              {line("sh", "R", user, "0") + " 0 0 0\n", true},
+		"all flags but the kernel's": {line("sh", "S", "4292870143", "0") + " 0\n", true},
+		"an odd name":                {line("a) Z (b", "R", user, "0") + "\n", true},
+		"running":                    {line("sh", "R", user, "93824992") + " 0 0 0\n", false},
+		"a thread of the kernel":     {line("kthreadd", "S", kernel, "0") + " 0 0 0\n", false},
+		"a zombie":                   {line("sh", "Z", user, "0") + " 0 0 0\n", false},
+		"dead":                       {line("sh", "X", user, "0") + " 0 0 0\n", false},
+		"dead, as Linux 3.13 says":   {line("sh", "x", user, "0") + " 0 0 0\n", false},
+		"no flags":                   {line("sh", "R", "none", "0") + " 0 0 0\n", false},
+		"a short line":               {strings.TrimSuffix(line("sh", "R", user, "0"), " 0") + "\n", false},
+		"an empty line":              {"", false},
+	} {
+		if got := statLacksCode([]byte(tt.stat)); got != tt.want {
+			t.Errorf("%s: lacks its code: %v, want %v", name, got, tt.want)
+		}
+	}
+	if lacksCode(1 << 30) {
+		t.Error("a process that is not there lacks its code")
 	}
 }

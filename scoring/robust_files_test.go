@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,11 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	if err := syscall.Mkfifo(at("fifo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	socket, err := net.Listen("unix", at("socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
 	below := at("file", "below")
 	list := func(path string) error { _, err := listInput(t.Context(), path); return err }
 	startWorker := func(l launch) error {
@@ -58,6 +64,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{"a model of one file whose place is taken", func() error { return linkModel(t.Context(), at("file"), dir) }, "file exists"},
 		{"a file of an MLflow model that is gone", func() error { return linkModel(t.Context(), at("mlflow"), at("m2")) }, "mlflow/nowhere: no such file"},
 		{"content that is a folder", func() error { return linkContent(at("folder"), at("copy")) }, "is a directory"},
+		{"content that is a socket, into a folder that is gone", func() error { return linkContent(at("socket"), at("none", "copy")) }, "no such device or address"},
 		{"content into a folder that is gone", func() error { return linkContent(at("file"), at("none", "copy")) }, "no such file"},
 		{"content into something full", func() error { return linkContent("/proc/self/status", at("full")) }, "no space left"},
 		{"an input that is gone", func() error { return list(at("none")) }, "no such file"},
@@ -102,6 +109,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 			}
 			return (&venv{dir: at("cache", "v")}).build(t.Context())
 		}, "is a directory"},
+		{"an unfinished environment that cannot be removed", func() error { return (&venv{dir: at("folder") + "/."}).build(t.Context()) }, "scoring: environment: RemoveAll "},
 	}
 	for _, tt := range tests {
 		if err := tt.call(); err == nil || !strings.Contains(err.Error(), tt.want) {

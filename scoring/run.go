@@ -57,7 +57,8 @@ func newJobDirs(mark string) (jobDirs, error) {
 	}
 	root := dir.Path
 	if err := os.WriteFile(filepath.Join(root, markFile), []byte(mark), 0o600); err != nil {
-		return jobDirs{}, errors.Join(fmt.Errorf("scoring: %w", err), dir.Remove())
+		_ = dir.Remove() // what is left, the next job removes
+		return jobDirs{}, fmt.Errorf("scoring: %w", err)
 	}
 	d := jobDirs{
 		scratch:  dir,
