@@ -89,12 +89,32 @@ func (c ComputesClient) List(ctx context.Context) iter.Seq2[Compute, error] {
 // A cluster costs nothing while it has no nodes. MinNodes above zero keeps nodes running, and
 // costing money, until it is changed or the cluster is deleted. An exceeded quota shows only when
 // nodes start.
+//
+// A cluster keeps its VM size for life. The service takes another one without a word; the result
+// has the old one then, and the error is [ErrConflict].
 func (c ComputesClient) CreateOrUpdate(ctx context.Context, name string, compute Compute, options *WaitOptions) (Compute, error) {
 	p, err := c.BeginCreateOrUpdate(ctx, name, compute)
-	return untilDone(ctx, p, err, options)
+	made, err := untilDone(ctx, p, err, options)
+	if err != nil {
+		return made, err
+	}
+	return made, sizeKept(operation{"create", "compute", name}, compute, made)
 }
 
-// BeginCreateOrUpdate is [ComputesClient.CreateOrUpdate] without the waiting.
+// sizeKept compares the VM size that was asked for with the one that the cluster has
+// (azure-rest-api-specs issue 18889).
+func sizeKept(op operation, asked, found Compute) error {
+	want, _ := wire.Indirect(asked.Properties).(AmlCompute)
+	have, _ := wire.Indirect(found.Properties).(AmlCompute)
+	if want.VMSize == "" || have.VMSize == "" || strings.EqualFold(want.VMSize, have.VMSize) {
+		return nil
+	}
+	return op.found(ErrConflict, fmt.Sprintf("the cluster keeps its VM size %s, and did not take %s", have.VMSize, want.VMSize),
+		"delete it first, or give the new one another name")
+}
+
+// BeginCreateOrUpdate is [ComputesClient.CreateOrUpdate] without the waiting. It does not look at
+// the VM size of the result.
 func (c ComputesClient) BeginCreateOrUpdate(ctx context.Context, name string, compute Compute) (*Poller[Compute], error) {
 	r := c.request(http.MethodPut, "create", name)
 	if err := c.c.ready(r.op); err != nil {

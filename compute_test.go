@@ -216,3 +216,24 @@ func TestNodeCountsAtTheirBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestClusterKeepsItsSize: the service takes another size without a word, and leaves the old one.
+func TestClusterKeepsItsSize(t *testing.T) {
+	for _, tt := range []struct {
+		size, want string
+	}{
+		{"standard_ds2_v2", ""},
+		{"STANDARD_NC6", `azmlbatch: create compute "raku": the cluster keeps its VM size STANDARD_DS2_V2, and did not take STANDARD_NC6; ` +
+			`delete it first, or give the new one another name`},
+	} {
+		service := newComputeService()
+		c, err := service.client(t).Computes().CreateOrUpdate(t.Context(), "raku", Compute{Properties: &AmlCompute{VMSize: tt.size, MaxNodes: 2}}, nil)
+		message := ""
+		if err != nil {
+			message = err.Error()
+		}
+		if diff := cmp.Diff(tt.want, message); diff != "" || errors.Is(err, ErrConflict) != (tt.want != "") || c.Name != "raku" {
+			t.Errorf("%s: %+v, %v (-want +got):\n%s", tt.size, c, err, diff)
+		}
+	}
+}

@@ -96,7 +96,8 @@ func putCompute(c *call) answer {
 		return c.beingDeleted("Compute", c.param("compute"))
 	}
 	old, _ := c.h.store.Get(c.computeID())
-	return c.storeCompute(c.newCompute(body, old), clusterData(store.Object(body, "properties"), old))
+	size := store.Text(body, "properties", "properties", "vmSize")
+	return c.storeCompute(c.newCompute(body, old), clusterData(store.Object(body, "properties"), old), size)
 }
 
 // readCluster reads properties.properties of a cluster; those of other compute types stay as sent.
@@ -135,8 +136,8 @@ func (c *call) checkCompute(body store.Document) *answer {
 }
 
 // storeCompute stores doc and starts the operation that completes it with data. The answer has the
-// status URL and no Location.
-func (c *call) storeCompute(doc, data store.Document) answer {
+// status URL and no Location. It shows the size that was sent, also when the compute keeps another.
+func (c *call) storeCompute(doc, data store.Document, size string) answer {
 	op, err := c.begin(uuid.NewString(), computePut, store.Text(doc, "id"), computeDuration, data)
 	if err == nil {
 		_, err = c.h.store.Put(store.Text(doc, "id"), doc)
@@ -146,7 +147,7 @@ func (c *call) storeCompute(doc, data store.Document) answer {
 	}
 	shown := c.showCompute(doc)
 	inner := store.Object(shown, "properties", "properties")
-	if size := store.Text(inner, "vmSize"); size != "" {
+	if size != "" {
 		inner["vmSize"] = strings.ToUpper(size) // so in the answer to a PUT only, since 2024
 	}
 	a := withStatus(http.StatusCreated, shown)

@@ -59,6 +59,10 @@ func (c *call) keepCompute(doc, old store.Document) {
 	if store.Text(properties, "computeType") != amlCompute {
 		return
 	}
+	// The size stays what it was (azure-rest-api-specs issue 18889, terraform-provider-azurerm 15825).
+	if size := store.Text(before, "properties", "vmSize"); size != "" {
+		store.Object(properties, "properties")["vmSize"] = size
+	}
 	group := groupID(c.param("subscription"), c.param("group"))
 	properties["resourceId"] = group + "/providers/Microsoft.BatchAI/workspaces/" + store.LastSegment(c.workspace) + "/clusters/" + c.param("compute")
 }

@@ -61,6 +61,11 @@ func TestComputeLife(t *testing.T) {
 		"properties/resourceId": nil, "properties/properties/scaleSettings/maxNodeCount": json.Number("7"),
 		"properties/properties/allocationStateTransitionTime": ready.at("properties/properties/allocationStateTransitionTime"),
 	})
+	h.poll(h.put("computes/cluster", strings.Replace(cluster, "Standard_D2_v2", "Standard_NC6", 1)).wants(http.StatusCreated).has(map[string]any{
+		"properties/properties/vmSize": "STANDARD_NC6",
+	}))
+	h.get("computes/cluster").has(map[string]any{"properties/properties/vmSize": "Standard_D2_v2"})
+	h.poll(h.put("computes/cluster", strings.Replace(cluster, `"5"`, `"7"`, 1)).wants(http.StatusCreated))
 	h.get("computes").hasNames("cluster")
 	h.do(http.MethodPost, "computes/cluster/listNodes", "").wants(http.StatusOK).has(map[string]any{"computeType": "AmlCompute", "nodes": []any{}})
 	h.do(http.MethodPatch, "computes/cluster", `{"properties": {"properties": {"ScaleSettings": {"minNodeCount": "1"}}}}`).wants(http.StatusOK).
