@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"reflect"
 	"slices"
@@ -67,7 +68,7 @@ type Client struct {
 //
 // The credential is asked for tokens of three audiences, each sent only to the hosts of its plane:
 // management (also for the workspace data plane), Azure ML scoring, and storage. It returns
-// *[ArgumentError] for an empty name, a nil credential or an unusable cloud.
+// *[ArgumentError] for an empty name, one that is a placeholder such as "<NAME>", a nil credential or an unusable cloud.
 func NewClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions) (*Client, error) {
 	return newClient(ws, cred, options, realClock())
 }
@@ -82,6 +83,10 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 		if strings.TrimSpace(p.value) == "" {
 			return nil, operation{"create", "client", ""}.invalid(p.argument, "is empty",
 				"name subscription, resource group and workspace, or use FindWorkspace")
+		}
+		if strings.ContainsAny(p.value, " \t\r\n<>{}[]$%/\\?#&*\"'") {
+			return nil, operation{"create", "client", ""}.invalid(p.argument, fmt.Sprintf("%q has characters that no such name has", redact(clip(p.value))),
+				"replace placeholders, and take ids and names from config.json, which the studio gives out")
 		}
 	}
 	if isNil(cred) {

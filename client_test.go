@@ -143,6 +143,9 @@ func TestNewClientRefusesWhatOnlyTheCallerCanGetWrong(t *testing.T) {
 		{"no subscription", Workspace{ResourceGroup: "g", Name: "w"}, &fakeCredential{}, nil, "Workspace.SubscriptionID"},
 		{"no group", Workspace{SubscriptionID: "s", Name: "w"}, &fakeCredential{}, nil, "Workspace.ResourceGroup"},
 		{"blank name", Workspace{SubscriptionID: "s", ResourceGroup: "g", Name: " "}, &fakeCredential{}, nil, "Workspace.Name"},
+		{"a placeholder", Workspace{SubscriptionID: "<my-subscription>", ResourceGroup: "g", Name: "w"}, &fakeCredential{}, nil, "Workspace.SubscriptionID"},
+		{"an id in place of a name", Workspace{SubscriptionID: "s", ResourceGroup: "/subscriptions/s/resourceGroups/g", Name: "w"}, &fakeCredential{}, nil, "Workspace.ResourceGroup"},
+		{"a line's end", Workspace{SubscriptionID: "s", ResourceGroup: "g", Name: "w\n"}, &fakeCredential{}, nil, "Workspace.Name"},
 		{"no credential", good, nil, nil, "cred"},
 		{"cloud without management", good, &fakeCredential{}, &ClientOptions{ClientOptions: azcore.ClientOptions{
 			Cloud: cloud.Configuration{Services: map[cloud.ServiceName]cloud.ServiceConfiguration{}}}}, "Cloud"},
@@ -157,6 +160,15 @@ func TestNewClientRefusesWhatOnlyTheCallerCanGetWrong(t *testing.T) {
 				t.Errorf("NewClient = %v, want an ArgumentError about %s", err, tt.argument)
 			}
 		})
+	}
+}
+
+// TestNewClientTakesNames that groups may have.
+func TestNewClientTakesNames(t *testing.T) {
+	for _, group := range []string{"rg-kiln_1", "Kiln.(West)", "töpferei"} {
+		if _, err := NewClient(Workspace{SubscriptionID: "s", ResourceGroup: group, Name: "w"}, &fakeCredential{}, nil); err != nil {
+			t.Errorf("%s: %v", group, err)
+		}
 	}
 }
 

@@ -109,7 +109,7 @@ func sizeKept(op operation, asked, found Compute) error {
 	if want.VMSize == "" || have.VMSize == "" || strings.EqualFold(want.VMSize, have.VMSize) {
 		return nil
 	}
-	return op.found(ErrConflict, fmt.Sprintf("the cluster keeps its VM size %s, and did not take %s", have.VMSize, want.VMSize),
+	return op.found(ErrConflict, fmt.Sprintf("the cluster keeps its VM size %s, and did not take the new one", have.VMSize),
 		"delete it first, or give the new one another name")
 }
 

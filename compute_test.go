@@ -223,7 +223,7 @@ func TestClusterKeepsItsSize(t *testing.T) {
 		size, want string
 	}{
 		{"standard_ds2_v2", ""},
-		{"STANDARD_NC6", `azmlbatch: create compute "raku": the cluster keeps its VM size STANDARD_DS2_V2, and did not take STANDARD_NC6; ` +
+		{"STANDARD_NC6", `azmlbatch: create compute "raku": the cluster keeps its VM size STANDARD_DS2_V2, and did not take the new one; ` +
 			`delete it first, or give the new one another name`},
 	} {
 		service := newComputeService()

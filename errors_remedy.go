@@ -73,6 +73,8 @@ var answerRemedies = []answerRemedy{
 	{words: []string{"denied by policy"}, remedy: "assign " + roleDataScientist + roleTakesTime}, // the scoring host's, no Azure Policy
 	{status: http.StatusUnauthorized, words: []string{"expired"}, remedy: expiredRemedy},
 	{words: []string{"no valid deployments to route to"}, remedy: "set a default with Endpoints().SetDefaultDeployment, or name the deployment in Invocation.Deployment"},
+	{words: []string{"asset paths cannot be updated", "already registered and cannot be changed"},
+		remedy: "a version keeps its content: give another version, or none, which means the next one"},
 	{words: []string{"endpoint names must be unique"}, remedy: "endpoint names are unique per region, across all workspaces: choose another, for example with a random suffix"},
 }
 
