@@ -175,6 +175,9 @@ func (a AssetsClient[T]) Download(ctx context.Context, name, version, folder str
 }
 
 func (a AssetsClient[T]) download(ctx context.Context, op operation, name, version, folder string, options *DownloadOptions) (DownloadResult, error) {
+	if err := options.check(op, folder); err != nil {
+		return DownloadResult{}, err
+	}
 	asset, err := a.Get(ctx, name, version)
 	if err != nil {
 		return DownloadResult{}, err

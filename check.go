@@ -52,8 +52,8 @@ func checkDeployment(op operation, name string, d Deployment) error {
 	case model != nil && component:
 		return op.invalid("Deployment.Model", "is set beside a pipeline component", "leave one of the two out")
 	}
-	if m, ok := wire.Indirect(d.Model).(ModelByID); ok && m.AssetID == "" {
-		return op.invalid("Deployment.Model", "has an empty AssetID", "register the model and use its Ref method")
+	if err := checkModelReference(op, model); err != nil {
+		return err
 	}
 	if err := checkReferences(op, d.references()); err != nil {
 		return err
@@ -65,13 +65,34 @@ func checkDeployment(op operation, name string, d Deployment) error {
 		{"MiniBatchSize", d.MiniBatchSize, 0, "count files; zero means 10"},
 		{"MaxConcurrencyPerInstance", int64(d.MaxConcurrencyPerInstance), 0, "count processes; zero means 1"},
 		{"Resources.InstanceCount", int64(d.Resources.InstanceCount), 0, "count nodes; zero means 1"},
-		{"RetrySettings.Timeout", int64(d.RetrySettings.Timeout), 0, "zero means 30 s"},
 		{"ErrorThreshold", valueOr(d.ErrorThreshold, -1), -1, "-1 ignores all failures, 0 allows none"},
 		{"RetrySettings.MaxRetries", valueOr(d.RetrySettings.MaxRetries, 0), 0, "nil means 3"},
 	}); err != nil {
 		return err
 	}
+	if err := checkTime(op, "Deployment.RetrySettings.Timeout", d.RetrySettings.Timeout, "zero means 30 s"); err != nil {
+		return err
+	}
 	return cmp.Or(checkFileName(op, "Deployment.OutputFileName", d.OutputFileName), checkVariables(op, d.EnvironmentVariables), checkTags(op, d.Tags))
+}
+
+// checkModelReference refuses a reference that refers to nothing.
+func checkModelReference(op operation, model any) error {
+	switch m := model.(type) {
+	case ModelByID:
+		if strings.TrimSpace(m.AssetID) == "" {
+			return op.invalid("Deployment.Model", "has an empty AssetID", "register the model and use its Ref method")
+		}
+	case ModelByDataPath:
+		if strings.Trim(m.Path, "/ ") == "" {
+			return op.invalid("Deployment.Model", "has an empty Path", "give the path of the model's file or folder in the datastore")
+		}
+	case ModelByOutput:
+		if strings.TrimSpace(m.JobID) == "" {
+			return op.invalid("Deployment.Model", "has an empty JobID", "name the job that wrote the model")
+		}
+	}
+	return nil
 }
 
 // checkVariables finds what no system can set. The values may be secrets.

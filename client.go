@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -84,7 +85,7 @@ func newClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions
 			return nil, operation{"create", "client", ""}.invalid(p.argument, "is empty",
 				"name subscription, resource group and workspace, or use FindWorkspace")
 		}
-		if strings.ContainsAny(p.value, " \t\r\n<>{}[]$%/\\?#&*\"'") {
+		if strings.ContainsAny(p.value, " <>{}[]$%/\\?#&*\"'") || strings.ContainsFunc(p.value, unicode.IsControl) {
 			return nil, operation{"create", "client", ""}.invalid(p.argument, fmt.Sprintf("%q has characters that no such name has", redact(clip(p.value))),
 				"replace placeholders, and take ids and names from config.json, which the studio gives out")
 		}

@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,7 +123,7 @@ func (c CodesClient) upload(ctx context.Context, op operation, name, localPath s
 	if err != nil {
 		return Code{}, err
 	}
-	if err := checkScriptIn(op, files, o.Script); err != nil {
+	if err := cmp.Or(checkScriptIn(op, files, o.Script), o.Upload.check(op)); err != nil {
 		return Code{}, err
 	}
 	u := c.c.newUpload(op, files, o.Upload)

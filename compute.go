@@ -347,11 +347,11 @@ func (a AmlCompute) SameVMSize(size string) bool { return strings.EqualFold(a.VM
 
 func (a AmlCompute) check(op operation) error {
 	const within = "Compute.Properties."
-	switch {
-	case strings.TrimSpace(a.VMSize) == "":
+	if strings.TrimSpace(a.VMSize) == "" {
 		return op.invalid(within+"VMSize", "is empty", "name a VM size, for example STANDARD_DS3_V2")
-	case a.IdleTimeBeforeScaleDown < 0:
-		return op.invalid(within+"IdleTimeBeforeScaleDown", "is negative", "zero means two minutes")
+	}
+	if err := checkTime(op, within+"IdleTimeBeforeScaleDown", a.IdleTimeBeforeScaleDown, "zero means two minutes"); err != nil {
+		return err
 	}
 	return checkNodes(op, within, a.MinNodes, a.MaxNodes)
 }

@@ -3,8 +3,10 @@ package azmlbatch
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -98,6 +100,7 @@ func (d DatastoresClient) Get(ctx context.Context, name string) (Datastore, erro
 }
 
 // Default reads the datastore for uploads and outputs that name none. The client then remembers it.
+// A workspace without one is [ErrNotFound].
 func (d DatastoresClient) Default(ctx context.Context) (Datastore, error) {
 	store, err := d.readDefault(ctx)
 	if err == nil {
@@ -162,9 +165,30 @@ func (d Datastore) check(op operation) error {
 	switch d.Type {
 	case "":
 		return op.invalid("Datastore.Type", "is empty", "name the kind of storage, for example AzureBlob")
-	case DatastoreTypeAzureBlob, DatastoreTypeAzureDataLakeGen2, DatastoreTypeAzureFile:
-		if d.AccountName == "" {
-			return op.invalid("Datastore.AccountName", "is empty", "name the storage account")
+	case DatastoreTypeAzureBlob:
+		return d.checkPlace(op, "ContainerName", d.ContainerName, "container")
+	case DatastoreTypeAzureDataLakeGen2:
+		return d.checkPlace(op, "Filesystem", d.Filesystem, "filesystem")
+	case DatastoreTypeAzureFile:
+		return d.checkPlace(op, "FileShareName", d.FileShareName, "file share")
+	}
+	return nil
+}
+
+// checkPlace checks where a datastore is: its account, and the container that its type has.
+func (d Datastore) checkPlace(op operation, field, container, noun string) error {
+	switch {
+	case d.AccountName == "":
+		return op.invalid("Datastore.AccountName", "is empty", "name the storage account")
+	case !storageAccount.MatchString(strings.ToLower(d.AccountName)):
+		return op.invalid("Datastore.AccountName", fmt.Sprintf("%q is not the name of an account", redact(clip(d.AccountName))),
+			"use 3 to 24 letters and digits, without the host; Endpoint takes another domain")
+	case strings.TrimSpace(container) == "":
+		return op.invalid("Datastore."+field, "is empty", "name the "+noun)
+	}
+	if k, ok := wire.Indirect(d.Credentials).(AccountKeyCredentials); ok {
+		if _, err := base64.StdEncoding.DecodeString(string(k.Key)); err != nil {
+			return op.invalid("Datastore.Credentials.Key", "is not in Base64", "copy the key as the portal shows it")
 		}
 	}
 	return nil

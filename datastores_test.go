@@ -152,7 +152,7 @@ func TestDatastoreOptionsAreQueries(t *testing.T) {
 	if _, err := collect(c.Datastores().List(t.Context(), &ListDatastoresOptions{Names: []string{"shelf", "kiln"}, SearchText: "el"})); err != nil {
 		t.Error(err)
 	}
-	store := Datastore{Type: DatastoreTypeAzureBlob, AccountName: "a"}
+	store := Datastore{Type: DatastoreTypeAzureBlob, AccountName: "acc", ContainerName: "c"}
 	if _, err := c.Datastores().CreateOrUpdate(t.Context(), "shelf", store, &CreateDatastoreOptions{Validate: true}); err != nil {
 		t.Error(err)
 	}

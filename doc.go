@@ -12,7 +12,7 @@
 //
 // Each kind of resource has an accessor with the calls for it: [Client.Endpoints],
 // [Client.Deployments], [Client.Models], [Client.Codes], [Client.Environments], [Client.Data],
-// [Client.Components], [Client.Computes], [Client.Datastores] and [Client.Jobs].
+// [Client.Components], [Client.Computes], [Client.Datastores], [Client.Schedules] and [Client.Jobs].
 //
 // Resources are plain structs, given and returned by value. Members that this version does not know
 // are kept in Extra, by JSON Pointer, and sent back unchanged, so that to get, change one thing and
@@ -78,6 +78,10 @@
 //
 // # Errors
 //
+// The text of an error begins with the call: operation and resource. If one of several requests of
+// the call failed, that request follows: invoke endpoint "digits": get deployment "digits/blue":
+// 404 … A deployment is named with its endpoint.
+//
 // A refusal of the service is an [*Error]: operation, status, code, message, request id and remedy
 // on one line, never a query string or token. [errors.Is] answers the common questions
 // ([ErrNotFound], [ErrForbidden], …), [HasCode] asks for the service's codes, and [errors.As]
@@ -115,16 +119,17 @@
 //	Assets: Upload, CreateOrUpdate, Archive, Restore,    AzureML Data Scientist; Upload also needs the
 //	Delete                                               storage role for writing
 //	Datastores: CreateOrUpdate, Delete, Secrets          AzureML Data Scientist
-//	Endpoints and Deployments: every change, Keys        AzureML Data Scientist
+//	Endpoints, Deployments, Schedules: every change,     AzureML Data Scientist
+//	Keys
 //	Endpoints().Invoke, InvokeMany                       AzureML Data Scientist; LocalPath inputs also need
 //	                                                     the storage role for writing
 //	Jobs().Cancel, Delete                                AzureML Data Scientist
-//	Computes: ListUsages, ListVMSizes                    Reader on the subscription
+//	Computes: ListUsages, ListVMSizes, Quotas            Reader on the subscription
 //	Computes: every change                               AzureML Compute Operator, Contributor or Owner;
 //	                                                     with a user-assigned identity also Managed Identity
 //	                                                     Operator
 //	Client.Upload                                        the storage role for writing
-//	Rows, Download, ListFiles, OpenFile,                 the storage role for reading
+//	Rows, Download, ListFiles, OpenFile, FindUpload,     the storage role for reading
 //	Jobs().ListOutputs, OpenOutput, ListLogs, OpenLog,
 //	FollowLogs
 //

@@ -134,7 +134,8 @@ func (e EndpointsClient) BeginDelete(ctx context.Context, name string) (*Poller[
 // SetDefaultDeployment makes a deployment the endpoint's default and waits until the endpoint says
 // so. It gets the endpoint, changes this field, puts it back and gets it again, because the service
 // has neither a call for it nor an ETag. A change by someone else meanwhile is [ErrConflict] and
-// stays; one in the instant between get and put goes unnoticed.
+// stays; one in the instant between get and put goes unnoticed. A missing endpoint or deployment is
+// [ErrNotFound], and nothing is changed.
 func (e EndpointsClient) SetDefaultDeployment(ctx context.Context, name, deployment string, options *WaitOptions) (Endpoint, error) {
 	r := e.request(http.MethodPut, "set default deployment of", name)
 	return inSpan(ctx, e.c, r.op, func(ctx context.Context) (Endpoint, error) { return e.setDefault(ctx, r, deployment, options) })

@@ -75,7 +75,7 @@ func (e Environment) Ref() string { return assetRef(e.view()) }
 func (e Environment) check(op operation) error {
 	switch {
 	case e.ID != "": // made by the service or a curator: it may have neither
-	case e.Image == "" && e.Build.ContextURI == "":
+	case strings.TrimSpace(e.Image) == "" && e.Build.ContextURI == "":
 		return op.invalid("Environment.Image", "is empty and there is no Build",
 			"name a container image, or upload a folder with a Dockerfile by Environments().Upload")
 	case e.Image != "" && e.Build.ContextURI != "":

@@ -210,6 +210,12 @@ func (o operation) failed(err error) error {
 	case err == nil || strings.HasPrefix(err.Error(), prefix+o.String()+":") || errors.As(err, new(*JobFailedError)):
 		return err
 	case strings.HasPrefix(err.Error(), prefix):
+		var bad *ArgumentError
+		if errors.As(err, &bad) && strings.HasSuffix(bad.Operation, strings.TrimPrefix(o.String(), o.verb)) { // the caller's own argument
+			own := *bad
+			own.Operation = o.String()
+			return &own
+		}
 		return &stepError{o, err}
 	}
 	return transportError(o, err)

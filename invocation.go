@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -144,10 +145,17 @@ func checkInvocation(op operation, inv Invocation) error {
 		{"MiniBatchSize", inv.MiniBatchSize, 0, "count files; zero means the deployment's own"},
 		{"MaxConcurrencyPerInstance", int64(inv.MaxConcurrencyPerInstance), 0, "count processes; zero means the deployment's own"},
 		{"InstanceCount", int64(inv.InstanceCount), 0, "count nodes; zero means the deployment's own"},
-		{"RetrySettings.Timeout", int64(inv.RetrySettings.Timeout), 0, "zero means the deployment's own"},
 		{"ErrorThreshold", valueOr(inv.ErrorThreshold, -1), -1, "-1 ignores all failures, 0 allows none"},
 		{"RetrySettings.MaxRetries", valueOr(inv.RetrySettings.MaxRetries, 0), 0, "nil means the deployment's own"},
 	}); err != nil {
+		return err
+	}
+	if inv.Deployment != "" {
+		if err := checkName(op, "Invocation.Deployment", inv.Deployment); err != nil {
+			return err
+		}
+	}
+	if err := checkTime(op, "Invocation.RetrySettings.Timeout", inv.RetrySettings.Timeout, "zero means the deployment's own"); err != nil {
 		return err
 	}
 	if err := checkFileName(op, "Invocation.OutputFileName", inv.OutputFileName); err != nil {
@@ -219,7 +227,7 @@ func checkInput(op operation, argument string, in Input) error {
 	case nil:
 		return op.invalid(argument, "is nil", "give an input, for example azmlbatch.URIFolder")
 	case LocalPath:
-		return checkLocalInput(op, argument, v.Path)
+		return cmp.Or(v.Options.check(op), checkLocalInput(op, argument, v.Path))
 	case Literal:
 		if v.Value == nil {
 			return op.invalid(argument+".Value", "is nil", "use a string, number or boolean")

@@ -13,9 +13,9 @@ import (
 
 // InvokeManyOptions tune [EndpointsClient.InvokeMany]. Nil means the defaults.
 type InvokeManyOptions struct {
-	// Concurrency is the number of jobs that run at once, 8 when zero. Each takes as many nodes as
-	// its deployment or its InstanceCount says. Jobs for which the cluster has no nodes wait in its
-	// queue.
+	// Concurrency is the number of jobs that run at once, 8 when zero, at most 10,000. Each takes as
+	// many nodes as its deployment or its InstanceCount says. Jobs for which the cluster has no nodes
+	// wait in its queue.
 	Concurrency int
 	// Interval between two polls of the running jobs. Zero means a quarter of a second after a
 	// change, growing to five seconds while nothing happens, and never more than ten requests a
@@ -75,12 +75,10 @@ const defaultInvokeConcurrency = 8
 // error is an [*UnfinishedError] with the names of the jobs that go on.
 func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invocations iter.Seq[Invocation], options *InvokeManyOptions) iter.Seq2[InvokeResult, error] {
 	o := orZero(options)
-	if o.Concurrency <= 0 {
-		o.Concurrency = defaultInvokeConcurrency
-	}
 	return func(yield func(InvokeResult, error) bool) {
 		op := operation{"invoke", "endpoint", endpoint}
-		err := cmp.Or(e.c.ready(op), checkName(op, "endpoint", endpoint))
+		err := cmp.Or(e.c.ready(op), checkName(op, "endpoint", endpoint),
+			checkConcurrency(op, "InvokeManyOptions.Concurrency", o.Concurrency, "count jobs; zero means 8"))
 		if err == nil && invocations == nil {
 			err = op.invalid("invocations", "is nil", "pass a sequence, for example slices.Values of a slice")
 		}
@@ -88,6 +86,7 @@ func (e EndpointsClient) InvokeMany(ctx context.Context, endpoint string, invoca
 			yield(InvokeResult{}, err)
 			return
 		}
+		o.Concurrency = cmp.Or(o.Concurrency, defaultInvokeConcurrency)
 		next, stop := iter.Pull(invocations)
 		defer stop()
 		m := &manyHandler{endpoints: e, op: op, options: o, next: next, watcher: watcher{jobs: e.c.Jobs()},

@@ -266,8 +266,8 @@ func (s *JobSummary) UnmarshalJSON(b []byte) error { return wire.Decode(b, s) }
 
 func (s JobSummary) MarshalJSON() ([]byte, error) { return wire.Encode(s, wire.ForCaller) }
 
-// ListSummaries is a cheaper [JobsClient.List] that yields only the name, status and times of each
-// job. It makes the same requests and takes a fraction of the time and memory.
+// ListSummaries is a cheaper [JobsClient.List] that yields only the names, status and time of
+// creation of each job. It makes the same requests and takes a fraction of the time and memory.
 //
 //	for job, err := range client.Jobs().ListSummaries(ctx, &azmlbatch.ListJobsOptions{ExperimentName: "digits"}) {
 //		if err != nil {

@@ -105,7 +105,8 @@ type JobOutputLocation struct {
 }
 
 // GetJob reads a job through the endpoint's scoring URI, which shows its inputs and outputs. It
-// makes two requests, the first for that URI; [JobsClient.Get] makes one.
+// makes two requests, the first for that URI; [JobsClient.Get] makes one. A missing endpoint or job
+// is [ErrNotFound].
 func (e EndpointsClient) GetJob(ctx context.Context, endpoint, job string) (BatchJob, error) {
 	op := operation{"get", "job", job}
 	return inSpan(ctx, e.c, op, func(ctx context.Context) (BatchJob, error) {

@@ -45,8 +45,9 @@ const artifactStore = "workspaceartifactstore"
 func artifactPrefix(run string) string { return "ExperimentRun/dcid." + run + "/" }
 
 // ListLogs iterates over the log files of the step that runs the script; the job itself has only
-// orchestration lines. It works while the job runs and after. For a pipeline of several steps, name
-// is the RunID of one of [JobsClient.ListSteps].
+// orchestration lines. It works while the job runs and after. A job whose step has not started yet
+// is [ErrNotFound]. For a pipeline of several steps, name is the RunID of one of
+// [JobsClient.ListSteps].
 func (j JobsClient) ListLogs(ctx context.Context, name string) iter.Seq2[JobLog, error] {
 	return inLoop(j.c, operation{"list logs of", "job", name}, func(yield func(JobLog, error) bool) {
 		step, err := j.scoringStep(ctx, name)
@@ -86,7 +87,8 @@ func (j JobsClient) listLogs(ctx context.Context, job string, step JobStep) ([]J
 	return logs, nil
 }
 
-// OpenLog reads a log from its beginning to its present end. The caller closes it.
+// OpenLog reads a log from its beginning to its present end. The caller closes it. A broken
+// connection is resumed where it broke. A missing log is [ErrNotFound].
 func (j JobsClient) OpenLog(ctx context.Context, l JobLog) (io.ReadCloser, error) {
 	return j.openLogAt(ctx, l, 0)
 }

@@ -114,7 +114,8 @@ func (o output) has(folder place, name string) bool {
 	return folder.path != "" || name == o.file || isWorkerFile(name, o.file) && !strings.Contains(name, "/")
 }
 
-// OpenOutput reads one file of a job's output. The caller closes it.
+// OpenOutput reads one file of a job's output from its beginning. The caller closes it. A broken
+// connection is resumed where it broke. A missing file is [ErrNotFound].
 func (j JobsClient) OpenOutput(ctx context.Context, f OutputFile) (io.ReadCloser, error) {
 	op := operation{"read", "output", f.Name}
 	at, err := j.c.blobPlace(ctx, op, f.URI)
@@ -126,10 +127,14 @@ func (j JobsClient) OpenOutput(ctx context.Context, f OutputFile) (io.ReadCloser
 
 // Download writes the files of a job's output into a folder, and creates the folder if needed.
 // Nothing is written outside of it, and a file appears whole or not at all. Of a pipeline
-// component's job each output gets a folder of its name; see [JobsClient.ListOutputs].
+// component's job each output gets a folder of its name; see [JobsClient.ListOutputs]. It blocks,
+// resumes and fails as [Client.Download] does. A job without files is [ErrNotFound].
 func (j JobsClient) Download(ctx context.Context, name, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := operation{"download outputs of", "job", name}
 	return inSpan(ctx, j.c, op, func(ctx context.Context) (DownloadResult, error) {
+		if err := options.check(op, folder); err != nil {
+			return DownloadResult{}, err
+		}
 		job, err := j.Get(ctx, name)
 		if err == nil && job.runsComponent() {
 			return j.downloadNamed(ctx, op, job, folder, options)

@@ -35,8 +35,8 @@ func (s JobStep) artifacts() string {
 	return cmp.Or(s.Properties["azureml.reusedrunid"], s.RunID)
 }
 
-// ListSteps iterates over the steps of a job. It makes one request per page, and two more the first
-// time, to find run history's host.
+// ListSteps iterates over the steps of a job. A job that has not started yet has none. It makes one
+// request per page, and two more the first time, to find run history's host.
 func (j JobsClient) ListSteps(ctx context.Context, name string) iter.Seq2[JobStep, error] {
 	op := operation{"list steps of", "job", name}
 	return inLoop(j.c, op, func(yield func(JobStep, error) bool) {

@@ -31,8 +31,8 @@ func (p Progress) String() string { return printed(p) }
 
 // WaitOptions tune every call that waits for an operation or a job. Nil means the defaults.
 type WaitOptions struct {
-	// Interval between two polls. Zero means a default that starts short and grows with the age of
-	// the work, up to five seconds. A Retry-After of the service beats both.
+	// Interval between two polls. Zero, or less, means a default that starts short and grows with
+	// the age of the work, up to five seconds. A Retry-After of the service beats both.
 	Interval time.Duration
 	// OnProgress is called after every poll, on the waiting goroutine. Nil asks for no counts.
 	OnProgress func(Progress)

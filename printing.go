@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // printed is what fmt shows of a struct of this package: its name and the fields that are set, on
@@ -131,7 +133,15 @@ func clip(s string) string {
 // maxMessage bounds the text that an [Error] takes over from a body that is not the service's own.
 const maxMessage = 300
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine makes a text one line that a terminal shows as it is.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.Join(strings.Fields(s), " "))
+}
 
 var (
 	// urlPattern finds absolute URLs in foreign text, also those of which a path cleaner has taken

@@ -19,6 +19,12 @@ type heldReference struct {
 	set      func(id string) // puts the id in the reference's place
 }
 
+// cloudRemedy says what the URI of an input can be, and uriRemedy what else an input can be.
+const (
+	cloudRemedy = "use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION"
+	uriRemedy   = cloudRemedy + "; a local path is azmlbatch.LocalPath"
+)
+
 // check reads the reference and refuses what is certain to be wrong, without asking the service.
 func (h heldReference) check(op operation) (Reference, error) {
 	bad := func(problem, remedy string, err error) error {
@@ -27,6 +33,10 @@ func (h heldReference) check(op operation) (Reference, error) {
 	quoted := fmt.Sprintf("%q", redact(clip(h.text)))
 	r, err := ParseReference(h.kind, h.text)
 	switch {
+	case strings.TrimSpace(h.text) == "" && len(h.forms) > 0:
+		return r, bad("is empty", uriRemedy, err)
+	case strings.TrimSpace(h.text) == "":
+		return r, bad("is blank", "name "+h.kind.withArticle(), err)
 	case err != nil:
 		var cause *ArgumentError
 		if errors.As(err, &cause) {
@@ -60,16 +70,15 @@ func (h heldReference) check(op operation) (Reference, error) {
 
 // localURI says what is wrong with a text that is no URI that Azure ML reads.
 func localURI(text string) (problem, remedy string) {
-	const cloud = "use an https URL, azureml://datastores/D/paths/P or azureml:NAME:VERSION"
 	switch scheme := schemeOf(text); {
 	case strings.TrimLeft(text, " ") != text:
 		return " begins with a blank", "remove it"
 	case scheme == "file":
 		return " is a local path", "leave out file://; a local path is azmlbatch.LocalPath"
 	case scheme != "":
-		return fmt.Sprintf(" has the scheme %s, which Azure ML does not read", scheme), "copy the data to Azure storage, and " + cloud
+		return fmt.Sprintf(" has the scheme %s, which Azure ML does not read", scheme), "copy the data to Azure storage, and " + cloudRemedy
 	}
-	return " is not a URI", cloud + "; a local path is azmlbatch.LocalPath"
+	return " is not a URI", uriRemedy
 }
 
 func (h heldReference) versionRemedy(r Reference) string {

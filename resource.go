@@ -92,9 +92,9 @@ var (
 func checkName(op operation, argument, name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
-		noun := op.kind
-		if argument == "endpoint" || argument == "deployment" || argument == "job" {
-			noun = argument
+		noun := strings.ToLower(argument[strings.LastIndexByte(argument, '.')+1:])
+		if noun == "name" || noun == "names" || noun == "token" {
+			noun = op.kind
 		}
 		return op.invalid(argument, "is empty", "name the "+noun)
 	case !armName.MatchString(name):
@@ -191,6 +191,31 @@ func checkNumbers(op operation, prefix string, rules []numberRule) error {
 		if n.value < n.min {
 			return op.invalid(prefix+n.field, fmt.Sprintf("is %d", n.value), n.remedy)
 		}
+	}
+	return nil
+}
+
+// checkTime refuses a negative time, and one of nanoseconds: a number without its unit.
+func checkTime(op operation, argument string, d time.Duration, zero string) error {
+	switch {
+	case d < 0:
+		return op.invalid(argument, "is "+d.String(), zero)
+	case d > 0 && d < time.Millisecond:
+		return op.invalid(argument, "is "+d.String(), fmt.Sprintf("multiply it by its unit, for example %d*time.Second", d))
+	}
+	return nil
+}
+
+// maxConcurrency is more than a machine has ports for.
+const maxConcurrency = 10_000
+
+// checkConcurrency checks how many things are to be done at once.
+func checkConcurrency(op operation, argument string, n int, zero string) error {
+	switch {
+	case n < 0:
+		return op.invalid(argument, fmt.Sprintf("is %d", n), zero)
+	case n > maxConcurrency:
+		return op.invalid(argument, fmt.Sprintf("is %d", n), fmt.Sprintf("use at most %d", maxConcurrency))
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ type RowError struct {
 
 // Error names file, line, problem and text on one line.
 func (e *RowError) Error() string {
-	return fmt.Sprintf("%s%s line %d: %s: %q", prefix, redact(e.File), e.Line, shown(e.Err), redact(e.Text))
+	return fmt.Sprintf("%s%s line %d: %s: %q", prefix, oneLine(redact(e.File)), e.Line, shown(e.Err), redact(e.Text))
 }
 
 // Unwrap returns what does not fit.
@@ -104,6 +104,7 @@ func ReadRows[T any](r io.Reader, name string, options *RowsOptions) iter.Seq2[T
 			yield(zero, operation{"read", "rows of", name}.invalid("r", "is nil", "pass the reader of a predictions file"))
 			return
 		}
+		// The formats are those of rows.Format, in its order.
 		d, err := rows.NewDecoder(&row, r, rows.Options{Format: rows.Format(o.Format), Columns: o.Columns, Header: o.Header, Show: showValue})
 		for err == nil {
 			row = zero
@@ -162,7 +163,7 @@ type RowsOptions struct {
 // format the file looks like.
 type RowFormat int
 
-// In the order of rows.Format.
+// The formats of predictions files.
 const (
 	// RowFormatAuto lets [Rows] ask the job's deployment, which costs one request: comma separated
 	// for an MLflow model without a script, else space separated. It goes by the deployment as it

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/azmlbatch/azmlbatch/internal/wire"
 )
@@ -75,9 +76,9 @@ type ScheduleListView string
 
 // The views of lists of schedules.
 const (
-	ScheduleListViewEnabledOnly  ScheduleListView = "EnabledOnly"
-	ScheduleListViewDisabledOnly ScheduleListView = "DisabledOnly"
-	ScheduleListViewAll          ScheduleListView = "All"
+	ScheduleListViewEnabledOnly  ScheduleListView = "EnabledOnly"  // shows only those that fire
+	ScheduleListViewDisabledOnly ScheduleListView = "DisabledOnly" // shows only those that do not
+	ScheduleListViewAll          ScheduleListView = "All"          // shows both
 )
 
 // List iterates over the schedules, a page at a time.
@@ -117,7 +118,59 @@ func checkSchedule(op operation, schedule Schedule) error {
 	if wire.Indirect(schedule.Action) == nil {
 		return op.invalid("Schedule.Action", "is missing", "set it to what NewEndpointScheduleAction returns, for example")
 	}
-	return checkTags(op, schedule.Tags)
+	return cmp.Or(checkTrigger(op, wire.Indirect(schedule.Trigger)), checkAction(op, wire.Indirect(schedule.Action)), checkTags(op, schedule.Tags))
+}
+
+func checkTrigger(op operation, trigger any) error {
+	const within = "Schedule.Trigger."
+	switch t := trigger.(type) {
+	case CronTrigger:
+		if n := len(strings.Fields(t.Expression)); n != 5 {
+			return op.invalid(within+"Expression", fmt.Sprintf("%q has %d fields", clip(t.Expression), n),
+				"give minute, hour, day of the month, month and day of the week, for example 0 2 * * *")
+		}
+	case RecurrenceTrigger:
+		if t.Frequency == "" {
+			return op.invalid(within+"Frequency", "is empty", "name the unit of time, for example RecurrenceFrequencyDay")
+		}
+		if t.Interval < 1 {
+			return op.invalid(within+"Interval", fmt.Sprintf("is %d", t.Interval), "count the units between two firings, at least 1")
+		}
+		return cmp.Or(checkEach(op, within+"Schedule.Hours", t.Schedule.Hours, 0, 23),
+			checkEach(op, within+"Schedule.Minutes", t.Schedule.Minutes, 0, 59),
+			checkEach(op, within+"Schedule.MonthDays", t.Schedule.MonthDays, 1, 31))
+	}
+	return nil
+}
+
+func checkEach(op operation, argument string, numbers []int, least, most int) error {
+	for _, n := range numbers {
+		if n < least || n > most {
+			return op.invalid(argument, fmt.Sprintf("has %d", n), fmt.Sprintf("use %d to %d", least, most))
+		}
+	}
+	return nil
+}
+
+// checkAction refuses a definition that cannot be sent. Its content is the service's to judge.
+func checkAction(op operation, action any) error {
+	var definition json.RawMessage
+	remedy := ""
+	switch a := action.(type) {
+	case EndpointScheduleAction:
+		definition, remedy = a.Definition, "make the action with NewEndpointScheduleAction"
+	case JobScheduleAction:
+		definition, remedy = a.Definition, "give the properties of the job as a JSON object"
+	default:
+		return nil
+	}
+	switch {
+	case len(definition) == 0:
+		return op.invalid("Schedule.Action.Definition", "is empty", remedy)
+	case !json.Valid(definition):
+		return op.invalid("Schedule.Action.Definition", "is not JSON", remedy)
+	}
+	return nil
 }
 
 // Enable lets a schedule fire and waits until the service has stored that. It reads the schedule

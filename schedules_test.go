@@ -114,7 +114,7 @@ func TestSchedulesAreChecked(t *testing.T) {
 	said := newTexts(t)
 	for name, s := range map[string]Schedule{
 		"no trigger": {Action: action}, "no action": {Trigger: CronTrigger{Expression: "* * * * *"}},
-		"nil pointer": {Trigger: (*CronTrigger)(nil), Action: action}, "empty tag": {Trigger: CronTrigger{}, Action: action, Tags: map[string]string{"a": ""}},
+		"nil pointer": {Trigger: (*CronTrigger)(nil), Action: action}, "empty tag": {Trigger: CronTrigger{Expression: "* * * * *"}, Action: action, Tags: map[string]string{"a": ""}},
 	} {
 		_, err := c.Schedules().CreateOrUpdate(t.Context(), "nightly", s, nil)
 		said.add(name, err)

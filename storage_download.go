@@ -3,9 +3,12 @@ package azmlbatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/azmlbatch/azmlbatch/internal/transfer"
@@ -16,8 +19,8 @@ type DownloadOptions struct {
 	// Overwrite replaces existing files that differ. Without it, the first one that differs is an
 	// error, and nothing is written. Either way, files that are equal are not fetched again.
 	Overwrite bool
-	// Concurrency is the number of requests at once. Zero finds it automatically: more on a slow
-	// round trip, up to a few hundred, and fewer when storage throttles.
+	// Concurrency is the number of requests at once, at most 10,000. Zero finds it automatically:
+	// more on a slow round trip, up to a few hundred, and fewer when storage throttles.
 	Concurrency int
 	// OnFile is called after each file is written, with its path below the folder, by one goroutine
 	// at a time. May be nil.
@@ -71,12 +74,29 @@ type DownloadResult struct {
 func (c *Client) Download(ctx context.Context, uri, folder string, options *DownloadOptions) (DownloadResult, error) {
 	op := operation{"download", "place", uri}
 	return inSpan(ctx, c, op, func(ctx context.Context) (DownloadResult, error) {
+		if err := options.check(op, folder); err != nil {
+			return DownloadResult{}, err
+		}
 		at, err := c.blobPlace(ctx, op, uri)
 		if err != nil {
 			return DownloadResult{}, err
 		}
 		return c.downloadPrefix(ctx, op, at, folder, options)
 	})
+}
+
+// check finds what no download can be done with. A folder that does not exist yet is fine.
+func (o *DownloadOptions) check(op operation, folder string) error {
+	info, err := os.Stat(folder)
+	switch {
+	case folder == "":
+		return op.invalid("folder", "is empty", "name a folder")
+	case err == nil && !info.IsDir(), errors.Is(err, syscall.ENOTDIR):
+		return op.invalid("folder", fmt.Sprintf("%q is a file, or lies below one", folder), "name a folder; it is created if needed")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return op.invalid("folder", fmt.Sprintf("%q cannot be read", folder), "name another folder").causedBy(err)
+	}
+	return checkConcurrency(op, "DownloadOptions.Concurrency", orZero(o).Concurrency, "count requests; zero finds a number automatically")
 }
 
 // downloadPrefix writes the blob at a place, or all blobs of the folder there, below a local

@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +26,8 @@ type UploadOptions struct {
 	Datastore string
 	// Credential says what opens the storage; the zero value means [StorageCredentialAuto].
 	Credential StorageCredential
-	// Concurrency is the number of requests at once. Zero finds it automatically: more on a slow
-	// round trip, up to a few hundred, and fewer when storage throttles.
+	// Concurrency is the number of requests at once, at most 10,000. Zero finds it automatically:
+	// more on a slow round trip, up to a few hundred, and fewer when storage throttles.
 	Concurrency int
 	// BlockSize is in bytes: 4 MiB if zero, at most 4000 MiB. A file up to this size is one
 	// request. A larger one is sent in blocks, and an interrupted upload resumes after those that
@@ -104,9 +106,10 @@ func (c *Client) UploadFS(ctx context.Context, files fs.FS, name string, options
 		}
 		tree, err := local.ScanFS(files, name)
 		if err != nil {
-			return uploaded{}, badFile(op, err)
+			return uploaded{}, naming("files", badFile(op, err))
 		}
-		return c.uploadTree(ctx, op, tree, options)
+		up, err := c.uploadTree(ctx, op, tree, options)
+		return up, naming("files", err)
 	})
 	return up.public(), err
 }
@@ -146,6 +149,9 @@ func (c *Client) uploadReader(ctx context.Context, op operation, r io.Reader, na
 func checkUploadName(op operation, name string) error {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
 		return op.invalid("name", fmt.Sprintf("%q is not the name of a file", redact(name)), "pass a name without folders, for example model.pkl")
+	}
+	if problem := local.NameProblem(name); problem != "" {
+		return op.invalid("name", fmt.Sprintf("%q %s", redact(name), problem), "pass another name, for example model.pkl")
 	}
 	if redact(name) != name { // it would be part of URLs
 		return op.invalid("name", "looks like a signature, a key or a token", "pass the name of a file, for example model.pkl")
@@ -203,9 +209,30 @@ func (c *Client) uploadToDatastore(ctx context.Context, op operation, localPath 
 	return c.uploadTree(ctx, op, tree, options)
 }
 
+// check finds what no upload can be done with.
+func (o *UploadOptions) check(op operation) error {
+	if o == nil {
+		return nil
+	}
+	const blockSize = "UploadOptions.BlockSize"
+	switch {
+	case o.BlockSize < 0:
+		return op.invalid(blockSize, fmt.Sprintf("is %d", o.BlockSize), "count bytes; zero means 4 MiB")
+	case o.BlockSize > maxBlockSize:
+		return op.invalid(blockSize, fmt.Sprintf("is %d", o.BlockSize), "use at most 4000 MiB, which is 4000<<20")
+	case !slices.Contains([]StorageCredential{StorageCredentialAuto, StorageCredentialIdentity, StorageCredentialSecrets}, o.Credential):
+		return op.invalid("UploadOptions.Credential", fmt.Sprintf("%q is not one", redact(clip(string(o.Credential)))), "use one of the constants StorageCredential…")
+	case o.Datastore != "":
+		if err := checkName(op, "UploadOptions.Datastore", o.Datastore); err != nil {
+			return err
+		}
+	}
+	return checkConcurrency(op, "UploadOptions.Concurrency", o.Concurrency, "count requests; zero finds a number automatically")
+}
+
 // uploadTree sends scanned files to a datastore, unless it has a complete upload of equal content.
 func (c *Client) uploadTree(ctx context.Context, op operation, tree *local.Tree, options *UploadOptions) (uploaded, error) {
-	if err := c.refuseWrite(op); err != nil {
+	if err := cmp.Or(c.refuseWrite(op), options.check(op)); err != nil {
 		return uploaded{}, err
 	}
 	u := c.newUpload(op, tree, options)
@@ -303,10 +330,9 @@ type upload struct {
 
 func (c *Client) newUpload(op operation, tree *local.Tree, options *UploadOptions) *upload {
 	u := &upload{c: c, op: op, options: orZero(options), tree: tree}
-	if u.options.BlockSize <= 0 {
+	if u.options.BlockSize == 0 {
 		u.options.BlockSize = defaultBlockSize
 	}
-	u.options.BlockSize = min(u.options.BlockSize, maxBlockSize)
 	u.sums = &local.Sums{PartSize: transfer.PartSize(u.options.BlockSize)}
 	return u
 }

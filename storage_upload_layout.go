@@ -279,6 +279,9 @@ func (c *Client) FindUpload(ctx context.Context, localPath string, options *Uplo
 }
 
 func (c *Client) findUpload(ctx context.Context, op operation, localPath string, options *UploadOptions) (uploaded, error) {
+	if err := options.check(op); err != nil {
+		return uploaded{}, err
+	}
 	tree, err := scanLocal(op, localPath)
 	if err != nil {
 		return uploaded{}, err

@@ -133,10 +133,14 @@ func TestStoresThatCannotBeListed(t *testing.T) {
 // TestBlockSizes: the default, and the largest that storage takes.
 func TestBlockSizes(t *testing.T) {
 	c := newTestClient(t, http.NotFound)
-	for size, want := range map[int64]int64{0: 4 << 20, -1: 4 << 20, 1: 1, 5 << 20: 5 << 20, 4000 << 20: 4000 << 20, 4000<<20 + 1: 4000 << 20} {
-		if got := c.newUpload(operation{}, nil, &UploadOptions{BlockSize: size}).options.BlockSize; got != want {
+	for size, want := range map[int64]int64{0: 4 << 20, 1: 1, 5 << 20: 5 << 20, 4000 << 20: 4000 << 20} {
+		o := &UploadOptions{BlockSize: size}
+		if got := c.newUpload(operation{}, nil, o).options.BlockSize; got != want || o.check(operation{}) != nil {
 			t.Errorf("block size %d is taken for %d, want %d", size, got, want)
 		}
+	}
+	if (&UploadOptions{BlockSize: 4000<<20 + 1}).check(operation{}) == nil {
+		t.Error("a block is larger than storage takes")
 	}
 }
 

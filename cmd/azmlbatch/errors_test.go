@@ -16,7 +16,7 @@ var goName = regexp.MustCompile(`\b[A-Z]\w*\(\)\.[A-Z]\w*|\b\w+Options\.[A-Z]\w*
 
 // unreached are texts of calls that no verb makes.
 var unreached = []string{"Codes().Upload", "Data().", "Models().Upload", "Environments().Upload", "UploadCodeOptions.", "a newer ClientOptions.APIVersion", "ClientOptions.APIVersion: ", "that of Workspace.ID", "ClientOptions.Transport", "ClientOptions.Per", "ClientOptions.ReadOnly",
-	"RowsOptions.Columns", "RowsOptions.Format", "RowFormat…", "means nothing for RowFormatJSONLines", "the format RowFormatLines gives text", "use Rows[string], or another format", "as in client.Jobs()"}
+	"RowsOptions.Columns", "RowsOptions.Format", "RowsOptions.Header", "UploadOptions.", "DownloadOptions.Concurrency", "InvokeManyOptions.", "RowFormat…", "means nothing for RowFormatJSONLines", "the format RowFormatLines gives text", "use Rows[string], or another format", "as in client.Jobs()"}
 
 // TestMessagesNameFlags: every text of the SDK's errors that names a field or a call of Go names a
 // flag or a command here. A text that is new there needs a line in goNames.

@@ -186,33 +186,40 @@ const (
 	uploadFolder = len("LocalUpload//") + 2*sha256.Size
 )
 
-// checkName refuses names that storage would change or refuse. Not documented: blanks at the end of
-// a segment. They are refused, because some tools cut them off.
 func (s *scanner) checkName(in, name string) error {
+	if problem := NameProblem(name); problem != "" {
+		return s.bad(in, problem, nil)
+	}
+	return nil
+}
+
+// NameProblem says why storage would change or refuse the name of a file; "" if it takes it. Not
+// documented: blanks at the end of a segment. They are refused, because some tools cut them off.
+func NameProblem(name string) string {
 	segments := strings.Split(name, "/")
 	switch {
 	case !utf8.ValidString(name):
-		return s.bad(in, "has a name that is not UTF-8", nil)
+		return "has a name that is not UTF-8"
 	case strings.Contains(name, `\`):
-		return s.bad(in, "has a name with a backslash, which storage takes for a folder", nil)
+		return "has a name with a backslash, which storage takes for a folder"
 	case strings.ContainsFunc(name, notInNames):
-		return s.bad(in, "has a name with a control character, which storage refuses", nil)
+		return "has a name with a control character, which storage refuses"
 	case uploadFolder+utf8.RuneCountInString(name) > maxBlobName:
-		return s.bad(in, "has a name that is too long for a blob", nil)
+		return "has a name that is too long for a blob"
 	case len(segments)+strings.Count("LocalUpload/hash/", "/") > maxBlobSegments:
-		return s.bad(in, "lies in too many folders for a blob", nil)
+		return "lies in too many folders for a blob"
 	}
 	for _, segment := range segments {
 		switch {
 		case strings.HasSuffix(segment, "."):
-			return s.bad(in, "has a name that ends in a dot, which storage drops", nil)
+			return "has a name that ends in a dot, which storage drops"
 		case strings.TrimRightFunc(segment, unicode.IsSpace) != segment:
-			return s.bad(in, "has a name that ends in a blank, which storage may drop", nil)
+			return "has a name that ends in a blank, which storage may drop"
 		case utf8.RuneCountInString(segment) > maxBlobSegmentName:
-			return s.bad(in, "has a name that is too long for a part of a blob's name", nil)
+			return "has a name that is too long for a part of a blob's name"
 		}
 	}
-	return nil
+	return ""
 }
 
 // notInNames reports whether a blob name cannot contain a character: a control character, or one

@@ -120,7 +120,7 @@ func checkNames(t reflect.Type, o Options) error {
 		return newOptionError("RowsOptions.Columns", "is set beside Header", "leave one of the two out")
 	case o.Header && (o.Format == Lines || o.Format == JSONLines):
 		return newOptionError("RowsOptions.Header", "cannot be used with a format without columns",
-			"leave it out, or use RowFormatCommaSeparated or RowFormatSpaceSeparated")
+			"leave it out, or use a format with columns")
 	case len(o.Columns) == 0:
 		return nil
 	}
