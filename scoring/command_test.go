@@ -249,7 +249,7 @@ if os.fork() == 0:
     os.setsid()
     open(sys.argv[1], "w").write(str(os.getpid()))
 time.sleep(600)' "$PID_FILE"`, Env: map[string]string{"PID_FILE": fifo}})
-	if !errors.Is(err, stop) {
+	if !errors.Is(err, stop) || err.Error() != "scoring: the command was cancelled: the potter left" {
 		t.Fatalf("error = %v, want the cause of the cancel", err)
 	}
 	if left := <-pid; left == "" {

@@ -73,6 +73,7 @@ func TestAnMLflowModelBringsItsEnvironment(t *testing.T) {
 		environment Environment
 		want        []string
 	}{
+		{"the deployment's own conda file comes first", map[string]string{"conda.yaml": "dependencies: [{pip: [xgboost]}]"}, Environment{CondaFile: "dependencies: [{pip: [mlflow]}]"}, []string{"mlflow"}},
 		{"its conda file", map[string]string{"conda.yaml": "dependencies: [{pip: [mlflow==2.1, xgboost]}]", "requirements.txt": "other"}, Environment{}, []string{"mlflow==2.1", "xgboost"}},
 		{"its requirements, with mlflow added", map[string]string{"requirements.txt": "xgboost\n"}, Environment{}, []string{"xgboost", "mlflow"}},
 		{"a small mlflow", map[string]string{"requirements.txt": "MLflow_skinny\n"}, Environment{}, []string{"MLflow_skinny"}},
@@ -94,6 +95,31 @@ func TestAnMLflowModelBringsItsEnvironment(t *testing.T) {
 				t.Errorf("lines (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAScriptGetsTheEnvironmentOfTheDeployment: that of an MLflow model is for the model alone.
+func TestAScriptGetsTheEnvironmentOfTheDeployment(t *testing.T) {
+	for name, tt := range map[string]struct {
+		environment Environment
+		want        []string
+	}{
+		"none":          {Environment{}, nil},
+		"a conda file":  {Environment{CondaFile: "dependencies: [{pip: [glaze]}]"}, []string{"glaze"}},
+		"requirements":  {Environment{Requirements: "glaze"}, []string{"glaze"}},
+		"both of these": {Environment{CondaFile: "dependencies: [{pip: [glaze]}]", Requirements: "clay"}, []string{"glaze", "clay"}},
+	} {
+		job := newJob(t, echo, 1)
+		writeFile(t, filepath.Join(job.Model, "MLmodel"), anMLModel)
+		writeFile(t, filepath.Join(job.Model, "conda.yaml"), "dependencies: [{pip: [xgboost]}]")
+		job.Environment = &tt.environment
+		s, err := newSettings(job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, s.packages.lines); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

@@ -332,3 +332,12 @@ func started(ctx context.Context, job Job) (wait func() (Result, error)) {
 		return o.result, o.err
 	}
 }
+
+// isText reports whether err has this text, in which … stands for anything.
+func isText(err error, text string) bool {
+	head, tail, open := strings.Cut(text, "…")
+	if err == nil || !open {
+		return err != nil && err.Error() == text
+	}
+	return strings.HasPrefix(err.Error(), head) && strings.HasSuffix(err.Error(), tail)
+}

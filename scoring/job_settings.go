@@ -264,7 +264,7 @@ func (s *settings) checkFolders() error {
 			return invalid(folder.field, "must name a folder; %q is none", folder.path)
 		}
 	}
-	if out, statErr := os.Stat(s.Output); statErr == nil && err == nil && os.SameFile(in, out) {
+	if out, _ := os.Stat(s.Output); os.SameFile(in, out) { // what is not there is no such file
 		return invalid("Output", "must not be the input folder; name another, which may lie in it")
 	}
 	return nil

@@ -200,10 +200,7 @@ const shownOfStderr = 10
 
 // lastStderr returns the last lines that a process wrote to standard error.
 func (l *logTree) lastStderr(node int, process string) string {
-	path, err := l.path(stderrFile(node, process))
-	if err != nil {
-		return ""
-	}
+	path := filepath.Join(l.dir, filepath.FromSlash(stderrFile(node, process)))
 	lines := strings.Split(strings.TrimSpace(readTail(path)), "\n")
 	return strings.Join(lines[max(0, len(lines)-shownOfStderr):], "\n")
 }
@@ -255,10 +252,7 @@ func readTail(path string) string {
 	if end, err := file.Seek(0, io.SeekEnd); err == nil {
 		_, _ = file.Seek(max(0, end-most), io.SeekStart) // if it fails, so does the read
 	}
-	text, err := io.ReadAll(io.LimitReader(file, most))
-	if err != nil {
-		return ""
-	}
+	text, _ := io.ReadAll(io.LimitReader(file, most)) // as much as can be read
 	return strings.ToValidUTF8(string(text), "\uFFFD")
 }
 

@@ -335,6 +335,26 @@ func TestRobustPythonThatDoesNotStart(t *testing.T) {
 	}
 }
 
+// TestRobustPythonThatIsGone: no process can replace one that was lost, which is this machine's fault.
+func TestRobustPythonThatIsGone(t *testing.T) {
+	const removes = "    os.unlink(os.environ['LINK'])\n    os._exit(1)\n"
+	for name, script := range map[string]string{
+		"in init": "import os\ndef init():\n" + removes + "def run(b):\n    return b",
+		"in run":  "import os\ndef run(b):\n" + removes,
+	} {
+		job := newJob(t, script, 1)
+		link := filepath.Join(filepath.Dir(job.Code), "python")
+		if err := os.Symlink(job.Python, link); err != nil {
+			t.Fatal(err)
+		}
+		job.Python, job.Env["LINK"] = link, link
+		got, err := Run(t.Context(), job)
+		if !isText(err, "scoring: start "+link+": …: no such file or directory") || got.Status != StatusFailed || got.ScriptErrors != 1 {
+			t.Errorf("%s: Run = %+v, %v", name, got, err)
+		}
+	}
+}
+
 // TestRobustNoDescriptorStaysOpen checks that a job closes what it opened, however it and its
 // processes end.
 func TestRobustNoDescriptorStaysOpen(t *testing.T) {

@@ -141,6 +141,9 @@ func TestRulesInitFailuresOfAJob(t *testing.T) {
 			if diff := cmp.Diff([]bool{tt.node, tt.job}, []bool{gaveUp, job}); diff != "" {
 				t.Errorf("limits of node and job (-want +got):\n%s", diff)
 			}
+			if job && failure.Detail != "init() keeps failing" {
+				t.Errorf("detail %q", failure.Detail)
+			}
 		})
 	}
 }

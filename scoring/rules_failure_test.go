@@ -81,7 +81,7 @@ func TestRulesCancelled(t *testing.T) {
 		}
 	}
 	got, err := Run(ctx, job)
-	if !errors.Is(err, enough) || got.Status != StatusCanceled || got.OutputFile != "" || got.Items.Succeeded < 2 {
+	if !errors.Is(err, enough) || err.Error() != "scoring: the job was cancelled: enough" || got.Status != StatusCanceled || got.OutputFile != "" || got.Items.Succeeded < 2 {
 		t.Errorf("Run = %+v, %v", got, err)
 	}
 	if text := logText(t, job, "logs/job_result.txt"); !strings.Contains(text, "User cancelled the run.") {

@@ -127,11 +127,27 @@ func TestRulesNoInput(t *testing.T) {
 			tt.change(t, &job)
 			got, err := Run(t.Context(), job)
 			var failure *Failure
-			if !errors.As(err, &failure) || got.Status != StatusFailed || !strings.HasPrefix(failure.Reason, "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='"+job.Input+"'") ||
-				!strings.HasSuffix(failure.Reason, "Source of the dataset is either not accessible or doesn't contain any data.") {
+			if !errors.As(err, &failure) || got.Status != StatusFailed || failure.Reason != "Dataset initialization failed: UserErrorException: Message: Can't mount Dataset(ID='"+job.Input+"', name='None', version=None). "+
+				"Source of the dataset is either not accessible or doesn't contain any data." ||
+				failure.Detail != "there is no file at the top level of the folder; sub-folders are not explored" {
 				t.Errorf("Run = %v, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestRulesInputBelowAFile: it may be a mistake or this machine's fault, so the job fails as one whose
+// input cannot be mounted.
+func TestRulesInputBelowAFile(t *testing.T) {
+	job := newJob(t, echo, 1)
+	job.Input = filepath.Join(job.Input, "a00.txt", "below")
+	if err := os.Mkdir(job.Output, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Run(t.Context(), job)
+	var failure *Failure
+	if !errors.As(err, &failure) || failure.Detail != "stat "+job.Input+": not a directory" {
+		t.Errorf("Run = %v", err)
 	}
 }
 

@@ -143,7 +143,7 @@ func TestRulesOutputExists(t *testing.T) {
 		t.Errorf("a job without rows = %v", err)
 	}
 	writeFile(t, filepath.Join(job.Output, "predictions.csv"), "")
-	if _, err := Run(t.Context(), job); !errors.Is(err, ErrOutputExists) {
+	if _, err := Run(t.Context(), job); !errors.Is(err, ErrOutputExists) || err.Error() != "scoring: the path already exists ("+filepath.Join(job.Output, DefaultOutputFileName)+")" {
 		t.Errorf("Run = %v, want ErrOutputExists", err)
 	}
 }

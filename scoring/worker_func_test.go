@@ -137,6 +137,35 @@ func TestFuncWithoutProgress(t *testing.T) {
 	})
 }
 
+// TestFuncNeedsNothingOfAScript: what only scripts use is not looked at, and may be wrong.
+func TestFuncNeedsNothingOfAScript(t *testing.T) {
+	job := newFuncJob(t, 1, func(_ context.Context, files []string) ([]string, error) { return files, nil })
+	job.Code, job.Model, job.Python = "/no/such", "/no/such", "no-such-python"
+	job.Environment = &Environment{CondaFile: "dependencies: [3]"}
+	var printed strings.Builder
+	job.Echo = &printed
+	got, err := Run(t.Context(), job)
+	if err != nil || got.Items != (Items{1, 1, 0}) || printed.Len() > 0 {
+		t.Errorf("Run = %+v, %v; printed %q", got, err, &printed)
+	}
+}
+
+// TestFuncHearsWhyItsTimeIsUp: the cause of its context tells a timeout from the end of the job.
+func TestFuncHearsWhyItsTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause error
+		job := newFuncJob(t, 1, func(ctx context.Context, _ []string) ([]string, error) {
+			<-ctx.Done()
+			cause = context.Cause(ctx)
+			return nil, ctx.Err()
+		})
+		job.MaxRetries = new(1)
+		if _, err := Run(t.Context(), job); err == nil || cause == nil || cause.Error() != "time is up" {
+			t.Errorf("Run = %v; the cause is %v", err, cause)
+		}
+	})
+}
+
 // TestFuncOfSeveralFiles checks which file an error names: the only one of the mini-batch.
 func TestFuncOfSeveralFiles(t *testing.T) {
 	for size, want := range map[int]string{1: "a00.txt", 2: "."} {

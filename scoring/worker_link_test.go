@@ -108,7 +108,7 @@ func TestAnswer(t *testing.T) {
 	if d, err := a.seconds(3); d != 1500*time.Millisecond || err != nil {
 		t.Errorf("seconds = %v, %v", d, err)
 	}
-	if diff := cmp.Diff([]string{"a\nb", "", "", ""}, []string{a.text(4), a.text(5), a.text(6), a.text(7)}); diff != "" {
+	if diff := cmp.Diff([]string{"a\nb", "", "", "", ""}, []string{a.text(4), a.text(5), a.text(6), a.text(7), fields("6162zz").text(0)}); diff != "" {
 		t.Errorf("text (-want +got):\n%s", diff)
 	}
 	for i, call := range []func(int) error{

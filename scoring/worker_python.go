@@ -345,10 +345,7 @@ func (p *pythonWorker) trace() string {
 		return ""
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxTrace))
-	if err != nil {
-		return ""
-	}
+	text, _ := io.ReadAll(io.LimitReader(file, maxTrace)) // as much as can be read
 	var kept strings.Builder
 	for line := range strings.Lines(string(text)) {
 		if !strings.Contains(line, p.launch.driver) {

@@ -26,7 +26,7 @@ func newStarter() *starter {
 }
 
 func (s *starter) start(cmd *exec.Cmd) error {
-	result := make(chan error, 1)
+	result := make(chan error)
 	s.commands <- func() { result <- cmd.Start() }
 	return <-result
 }
