@@ -146,7 +146,7 @@ func checkInvocation(op operation, inv Invocation) error {
 		{"MaxConcurrencyPerInstance", int64(inv.MaxConcurrencyPerInstance), 0, "count processes; zero means the deployment's own"},
 		{"InstanceCount", int64(inv.InstanceCount), 0, "count nodes; zero means the deployment's own"},
 		{"ErrorThreshold", valueOr(inv.ErrorThreshold, -1), -1, "-1 ignores all failures, 0 allows none"},
-		{"RetrySettings.MaxRetries", valueOr(inv.RetrySettings.MaxRetries, 0), 0, "nil means the deployment's own"},
+		{"RetrySettings.MaxRetries", valueOr(inv.RetrySettings.MaxRetries, 0), 0, "count tries; left out it is the deployment's own"},
 	}); err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func (c *checker) exists(p part, field, path string, want pathKind) bool {
 	case errors.Is(err, fs.ErrNotExist):
 		c.bad(p, field, fmt.Sprintf("%q does not exist", path), suggestPath(path), err)
 	case err != nil:
-		c.bad(p, field, fmt.Sprintf("%q cannot be read", path), "", err)
+		c.bad(p, field, fmt.Sprintf("%q cannot be read: %s", path, reasonOf(err)), "", err)
 	case want == onlyFile && info.IsDir():
 		c.bad(p, field, fmt.Sprintf("%q is a folder", path), "name a file", nil)
 	case want == onlyFolder && !info.IsDir():

@@ -70,7 +70,7 @@ func badContent(p part, field string, err error) error {
 	if err == nil {
 		return nil
 	}
-	mistake := &SpecError{Field: field, Problem: "cannot be read", Err: err, part: p}
+	mistake := &SpecError{Field: field, Problem: "cannot be read: " + reasonOf(err), Err: err, part: p}
 	if p.name != "" {
 		mistake.Part = p.String()
 	}

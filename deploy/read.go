@@ -132,7 +132,7 @@ func (r *reader) openFile(path string, inFolder bool) {
 func (r *reader) openFolder(folder string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		r.found = append(r.found, &SpecError{File: folder, Problem: "cannot be read", Err: err})
+		r.found = append(r.found, &SpecError{File: folder, Problem: "cannot be read: " + reasonOf(err), Err: err})
 		return
 	}
 	n := len(r.pending)

@@ -134,6 +134,19 @@ func TestReadMistakes(t *testing.T) {
 	}
 }
 
+// TestReadUnreadable says why a file cannot be read.
+func TestReadUnreadable(t *testing.T) {
+	files(t, map[string]string{"folder/f.yml": "", "file": ""})
+	_, err := deploy.ReadInvocation("folder", nil)
+	if want := "folder: cannot be read: is a directory"; err == nil || err.Error() != want {
+		t.Errorf("ReadInvocation: %v, want %s", err, want)
+	}
+	_, err = deploy.Read([]string{"file/f.yml"}, nil)
+	if want := "file/f.yml: cannot be read: not a directory"; err == nil || err.Error() != want {
+		t.Errorf("Read: %v, want %s", err, want)
+	}
+}
+
 // TestReadMissingFile suggests the name that was probably meant.
 func TestReadMissingFile(t *testing.T) {
 	files(t, map[string]string{"deployment.yml": ""})

@@ -39,7 +39,7 @@ func readDocuments(path string) ([]document, error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		e := &SpecError{File: path, Problem: "cannot be read", Err: err}
+		e := &SpecError{File: path, Problem: "cannot be read: " + reasonOf(err), Err: err}
 		if errors.Is(err, os.ErrNotExist) {
 			e.Problem, e.Remedy = "does not exist", cmp.Or(similarPath(path), "name a file, or a folder of such files")
 		}
@@ -48,7 +48,7 @@ func readDocuments(path string) ([]document, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
 	if err != nil {
-		return nil, &SpecError{File: path, Problem: "cannot be read", Err: err}
+		return nil, &SpecError{File: path, Problem: "cannot be read: " + reasonOf(err), Err: err}
 	}
 	return parseDocuments(path, text)
 }
@@ -59,7 +59,7 @@ func parseDocuments(path string, text []byte) ([]document, error) {
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
 	if err != nil {
-		return nil, &SpecError{File: path, Problem: "cannot be read", Err: err}
+		return nil, &SpecError{File: path, Problem: "cannot be read: " + reasonOf(err), Err: err}
 	}
 	var documents []document
 	for {
