@@ -270,9 +270,9 @@ func nodeNoun(node *yaml.Node) string {
 	case "!!null":
 		return "empty"
 	case "!!int", "!!float":
-		return "a number"
+		return "the number " + clip(node.Value)
 	case "!!bool":
-		return "true or false"
+		return node.Value
 	}
 	return fmt.Sprintf("the text %q", clip(node.Value))
 }

@@ -170,12 +170,17 @@ func (m *mapping) integer(key string, to *int) {
 			return
 		}
 	}
-	if f, err := strconv.ParseFloat(strings.TrimSpace(v.Value), 64); err == nil && f == math.Trunc(f) &&
-		math.Abs(f) < 1<<53 {
+	f, err := strconv.ParseFloat(strings.TrimSpace(v.Value), 64)
+	remedy := "write a whole number"
+	switch {
+	case err != nil || f != math.Trunc(f):
+	case math.Abs(f) < 1<<53:
 		*to = int(f)
 		return
+	default:
+		remedy = "write a number closer to 0"
 	}
-	m.bad(key, v, "is "+nodeNoun(v), "write a whole number")
+	m.bad(key, v, "is "+nodeNoun(v), remedy)
 }
 
 // optionalInteger reads a whole number whose zero is a setting of its own.
