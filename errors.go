@@ -17,6 +17,9 @@ var (
 	// ErrNotFound says that the resource does not exist (status 404). The service puts its own
 	// code for "not found" in at least four places, so test for this sentinel and not for a code.
 	ErrNotFound = errors.New("not found")
+	// ErrWorkspaceNotFound says that the workspace, its resource group or its subscription does not
+	// exist, which tells nothing of the resource that was asked for. It is [ErrNotFound] as well.
+	ErrWorkspaceNotFound = errors.New("workspace not found")
 	// ErrConflict says that the request contradicts the state of the resource (status 409 or 412).
 	ErrConflict = errors.New("conflict")
 	// ErrUnauthorized says that the token was missing, expired or meant for another audience
@@ -97,6 +100,9 @@ func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrNotFound:
 		return e.StatusCode == http.StatusNotFound
+	case ErrWorkspaceNotFound:
+		return e.StatusCode == http.StatusNotFound &&
+			(HasCode(e, "SubscriptionNotFound", "ResourceGroupNotFound", "WorkspaceNotFound") || workspaceMissing.MatchString(e.Message))
 	case ErrConflict:
 		return e.StatusCode == http.StatusConflict || e.StatusCode == http.StatusPreconditionFailed
 	case ErrUnauthorized:

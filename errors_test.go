@@ -88,6 +88,32 @@ func TestSentinels(t *testing.T) {
 	}
 }
 
+// TestErrWorkspaceNotFound tells a missing workspace from a resource that a workspace lacks.
+func TestErrWorkspaceNotFound(t *testing.T) {
+	for _, test := range []struct {
+		status        int
+		code, message string
+		want          bool
+	}{
+		{404, "SubscriptionNotFound", "The subscription 's' could not be found.", true},
+		{404, "ResourceGroupNotFound", "Resource group 'g' could not be found.", true},
+		{404, "WorkspaceNotFound", "", true},
+		{404, "ResourceNotFound", "The Resource 'Microsoft.MachineLearningServices/workspaces/kiln' under resource group 'g' was not found.", true},
+		{404, "ParentResourceNotFound", "Parent resource '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/kiln' could not be found.", true},
+		{404, "ResourceNotFound", "The Resource 'Microsoft.MachineLearningServices/workspaces/kiln/batchEndpoints/e' under resource group 'g' was not found.", false},
+		{404, "UserError", "An endpoint with the name 'e' does not exist in the workspace 'kiln'.", false},
+		{403, "ResourceGroupNotFound", "", false},
+	} {
+		err := error(&Error{StatusCode: test.status, Codes: []string{test.code}, Message: test.message})
+		if got := errors.Is(err, ErrWorkspaceNotFound); got != test.want {
+			t.Errorf("%d %s %s: %t, want %t", test.status, test.code, test.message, got, test.want)
+		}
+		if got := errors.Is(err, ErrNotFound); got != (test.status == 404) {
+			t.Errorf("%d %s: ErrNotFound %t", test.status, test.code, got)
+		}
+	}
+}
+
 func TestAmbiguousInvokeErrorSaysHowTheSearchEnded(t *testing.T) {
 	lost := errors.New("read tcp: connection reset")
 	for _, tt := range []struct {

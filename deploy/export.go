@@ -3,7 +3,6 @@ package deploy
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -174,7 +173,7 @@ func (e exporter) assets(ctx context.Context, spec *Spec) error {
 	for i, p := range parts {
 		group.Go(func() error {
 			v, err := e.get(ctx, p)
-			if errors.Is(err, azmlbatch.ErrNotFound) {
+			if isMissing(err) {
 				return nil
 			}
 			found[i] = v

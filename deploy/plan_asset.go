@@ -98,7 +98,7 @@ func (i *assetItem[T]) findUpload(ctx context.Context, client *azmlbatch.Client)
 	}
 	_, err := client.FindUpload(ctx, i.files.path, &azmlbatch.UploadOptions{Datastore: i.files.datastore})
 	i.there = err == nil
-	if errors.Is(err, azmlbatch.ErrNotFound) {
+	if isMissing(err) {
 		return nil
 	}
 	return err
@@ -153,10 +153,15 @@ func (i *assetItem[T]) looks(ctx context.Context, ask ...func(context.Context) e
 	return nil
 }
 
+// isMissing reports that the workspace lacks a resource, not that there is no such workspace.
+func isMissing(err error) bool {
+	return errors.Is(err, azmlbatch.ErrNotFound) && !errors.Is(err, azmlbatch.ErrWorkspaceNotFound)
+}
+
 // found turns a missing resource into nil.
 func found[T any](v T, err error) (*T, error) {
 	switch {
-	case errors.Is(err, azmlbatch.ErrNotFound):
+	case isMissing(err):
 		return nil, nil
 	case err != nil:
 		return nil, err

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -115,6 +116,39 @@ func TestPlanOfAnEmptyWorkspace(t *testing.T) {
 }
 
 // TestPlanAsJSON has what the text has.
+// TestPlanWithoutAWorkspace fails, also where a plan asks for nothing but what could be created.
+func TestPlanWithoutAWorkspace(t *testing.T) {
+	e, err := emulator.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	real := e.Workspaces()[0]
+	for name, ws := range map[string]azmlbatch.Workspace{
+		"workspace":    {SubscriptionID: real.SubscriptionID, ResourceGroup: real.ResourceGroup, Name: "none"},
+		"group":        {SubscriptionID: real.SubscriptionID, ResourceGroup: "none", Name: real.Name},
+		"subscription": {SubscriptionID: "99999999-1111-4111-8111-111111111111", ResourceGroup: real.ResourceGroup, Name: real.Name},
+	} {
+		options := &azmlbatch.ClientOptions{}
+		options.Transport = e
+		client, err := azmlbatch.NewClient(ws, e.Credential(), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, spec := range map[string]deploy.Spec{
+			"endpoint":    {Endpoints: []azmlbatch.Endpoint{{Name: "digits"}}},
+			"compute":     {Computes: []azmlbatch.Compute{{Name: "cluster", Properties: azmlbatch.AmlCompute{VMSize: "Standard_DS3_v2", MaxNodes: 4}}}},
+			"environment": {Environments: []azmlbatch.Environment{{Name: "e", Version: "1", Image: "python:3"}}},
+			"model":       {Models: []azmlbatch.Model{{Name: "m", ModelURI: "https://account.blob.core.windows.net/c/m"}}},
+		} {
+			changes, err := deploy.Plan(t.Context(), client, spec, nil)
+			if !errors.Is(err, azmlbatch.ErrWorkspaceNotFound) {
+				t.Errorf("without the %s, a plan of an %s: %v, %v", name, kind, changes, err)
+			}
+		}
+	}
+}
+
 func TestPlanAsJSON(t *testing.T) {
 	spec := studio(t)
 	client, _ := newClient(t)
