@@ -17,9 +17,9 @@ type InvokeManyOptions struct {
 	// many nodes as its deployment or its InstanceCount says. Jobs for which the cluster has no nodes
 	// wait in its queue.
 	Concurrency int
-	// Interval between two polls of the running jobs. Zero means a quarter of a second after a
-	// change, growing to five seconds while nothing happens, and never more than ten requests a
-	// second.
+	// Interval between two polls of the running jobs. Zero, or less, means a quarter of a second
+	// after a change, growing to five seconds while nothing happens, and never more than ten requests
+	// a second.
 	Interval time.Duration
 	// OnStart is called for each job when the service has accepted it, or when its key has found
 	// it, from the goroutine that runs the loop. Use it to note the names of jobs that go on after
@@ -118,7 +118,11 @@ func (m *manyHandler) unfinished(ctx context.Context, err error) error {
 	names := m.watcher.names()
 	if ctx.Err() != nil {
 		cause := context.Cause(ctx)
-		err = m.op.found(cause, fmt.Sprintf("%d jobs go on: %s", len(names), cause), "")
+		jobs := fmt.Sprintf("%d jobs go on", len(names))
+		if len(names) == 1 {
+			jobs = "1 job goes on"
+		}
+		err = m.op.found(cause, jobs+": "+cause.Error(), "")
 	}
 	return &UnfinishedError{Names: names, Err: err}
 }

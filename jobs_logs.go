@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"log/slog"
@@ -98,7 +99,7 @@ func (j JobsClient) OpenLog(ctx context.Context, l JobLog) (io.ReadCloser, error
 // [*ArgumentError]. The caller closes the reader.
 func (j JobsClient) OpenLogAt(ctx context.Context, l JobLog, offset int64) (io.ReadCloser, error) {
 	if offset < 0 {
-		return nil, &ArgumentError{Operation: operation{"read", "log", l.Name}.String(), Argument: "offset", Problem: "is negative", Remedy: "it counts bytes from the beginning"}
+		return nil, operation{"read", "log", l.Name}.invalid("offset", fmt.Sprintf("is %d", offset), "count bytes from the beginning")
 	}
 	r, err := j.openLogAt(ctx, l, offset)
 	if HasCode(err, "InvalidRange") {
@@ -125,8 +126,8 @@ type FollowLogsOptions struct {
 	// words; the engine's own logs in logs/sys are left out, and so is logs/user/error, whose lines
 	// are in job_error too.
 	Match func(log string) bool
-	// Interval between two looks. Zero means a quarter of a second at first, and more up to five
-	// seconds for long jobs.
+	// Interval between two looks. Zero, or less, means a quarter of a second at first, and more up to
+	// five seconds for long jobs.
 	Interval time.Duration
 	// Once ends the loop after one look: with the lines that there are now. While the job runs,
 	// the last line of a log may be missing because it is not complete.

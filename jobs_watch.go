@@ -13,8 +13,8 @@ import (
 
 // WatchOptions tune [JobsClient.Watch]. Nil means the defaults.
 type WatchOptions struct {
-	// Interval between two rounds. Zero means what Wait does, a quarter of a second at first and
-	// five seconds later, but never more than ten requests a second.
+	// Interval between two rounds. Zero, or less, means what Wait does, a quarter of a second at
+	// first and five seconds later, but never more than ten requests a second.
 	Interval time.Duration
 	// Explain reads the logs of each failed job, as Wait does, with about eight more requests per
 	// job. Without it the error of a failed job has no cause; [JobsClient.Wait] finds it.
