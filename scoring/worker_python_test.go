@@ -147,7 +147,7 @@ func TestWorkerOfACancelledJob(t *testing.T) {
 		if err := call(ctx, p); !errors.Is(err, stop) {
 			t.Errorf("%s = %v, want the cause", name, err)
 		}
-		checkGone(t, p.cmd.Process.Pid)
+		checkClosed(t, p)
 	}
 }
 
@@ -197,12 +197,18 @@ func TestWorkerThatClosedItsPipes(t *testing.T) {
 		if diff := cmp.Diff(want, asCallError(err), cmp.AllowUnexported(callError{})); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
-		select {
-		case <-p.exited:
-		default:
-			t.Error("the process is not ended")
-		}
+		checkClosed(t, p)
 	})
+}
+
+// checkClosed fails if the process of a worker may still run.
+func checkClosed(t *testing.T, p *pythonWorker) {
+	t.Helper()
+	select {
+	case <-p.exited:
+	default:
+		t.Error("the process is not ended")
+	}
 }
 
 // TestWorkerThatHangsBeforeItIsKnown: nothing is signalled as long as the id of the worker is not
@@ -215,6 +221,7 @@ func TestWorkerThatHangsBeforeItIsKnown(t *testing.T) {
 		if diff := cmp.Diff(want, asCallError(err), cmp.AllowUnexported(callError{})); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
+		checkClosed(t, p)
 	})
 }
 
