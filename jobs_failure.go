@@ -106,6 +106,7 @@ func (j JobsClient) explain(ctx context.Context, job Job) error {
 	step, err := j.failedStep(ctx, job.Name)
 	if err != nil {
 		failed.Err = err
+		j.explainByRun(ctx, failed)
 		return failed
 	}
 	failed.Message = step.Message
@@ -115,7 +116,24 @@ func (j JobsClient) explain(ctx context.Context, job Job) error {
 		failed.Err = (&causeFinder{jobs: j, logs: logs, failed: failed}).find(ctx)
 	}
 	failed.Hint = cmp.Or(failed.Hint, hintFor(failed.Message+"\n"+failed.Traceback+"\n"+step.Message))
+	if failed.Message == "" {
+		j.explainByRun(ctx, failed)
+	}
 	return failed
+}
+
+// explainByRun takes the cause from the job's own run, which has the service's words for a job that
+// failed before a step began.
+func (j JobsClient) explainByRun(ctx context.Context, failed *JobFailedError) {
+	r, err := j.run(ctx, failed.Job.Name)
+	message := r.step().Message
+	if err != nil || message == "" {
+		return
+	}
+	failed.Message, failed.Hint = message, cmp.Or(failed.Hint, hintFor(message))
+	if errors.Is(failed.Err, errNoScoringStep) {
+		failed.Err = nil // there is no step, and so there are no logs of one
+	}
 }
 
 // causeLogs are the logs that may hold the cause, most telling first. The head process's own log

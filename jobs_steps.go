@@ -112,23 +112,28 @@ func (j JobsClient) steps(ctx context.Context, name string) (steps []JobStep, er
 // ownStep is a run without steps, as a step: a step of a pipeline, or a command job. A pipeline
 // without steps has not started yet.
 func (j JobsClient) ownStep(ctx context.Context, name string) (JobStep, error) {
-	op := operation{"get", "run", name}
-	u, err := j.c.dataPlaneURL(ctx, "history/v1.0", "runs", name)
+	r, err := j.run(ctx, name)
 	if err != nil {
-		return JobStep{}, err
-	}
-	resp, err := j.c.send(ctx, request{op: op, plane: j.c.data, method: http.MethodGet, url: u, query: url.Values{"api-version": {"v1.0"}}})
-	if err != nil {
-		return JobStep{}, err
-	}
-	var r run
-	if err := decodeBody(op, resp, &r); err != nil {
 		return JobStep{}, err
 	}
 	if r.Type == "" || strings.EqualFold(r.Type, "azureml.PipelineRun") {
 		return JobStep{}, noScoringStep(name)
 	}
 	return r.step(), nil
+}
+
+// run reads the run of a job or step.
+func (j JobsClient) run(ctx context.Context, name string) (r run, err error) {
+	op := operation{"get", "run", name}
+	u, err := j.c.dataPlaneURL(ctx, "history/v1.0", "runs", name)
+	if err != nil {
+		return r, err
+	}
+	resp, err := j.c.send(ctx, request{op: op, plane: j.c.data, method: http.MethodGet, url: u, query: url.Values{"api-version": {"v1.0"}}})
+	if err != nil {
+		return r, err
+	}
+	return r, decodeBody(op, resp, &r)
 }
 
 // failedStep finds the step whose logs say why a job failed: the one that runs the script, else the

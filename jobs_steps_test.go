@@ -1,6 +1,7 @@
 package azmlbatch
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -95,6 +96,41 @@ func TestStepOfAJob(t *testing.T) {
 		said.add(tt.name+", that failed", err)
 		if err == nil && step.RunID != tt.failed || err != nil && !strings.Contains(err.Error(), tt.failed) {
 			t.Errorf("%s: failed step %q, %v; want %s", tt.name, step.RunID, err, tt.failed)
+		}
+	}
+}
+
+// TestCauseOfAJobWithoutAFailedStep is what the service says of the job itself.
+func TestCauseOfAJobWithoutAFailedStep(t *testing.T) {
+	const words = `Experiment submission failed due to error 'id' cannot be null.`
+	const pipeline = `{"runId":"j","runType":"azureml.PipelineRun","status":"Failed","error":{"error":{"code":"UserError","message":"` + words + `"}}}`
+	const silent = `{"runId":"j","runType":"azureml.PipelineRun","status":"Failed"}`
+	tests := []struct {
+		name           string
+		children, runs map[string]string
+		message        string
+		unread         string // in the error of the logs
+	}{
+		{"no step began", nil, map[string]string{"j": pipeline}, words, ""},
+		{"no step failed", map[string]string{"j": `{"runId":"a","status":"Completed"},{"runId":"b","status":"Canceled"}`}, map[string]string{"j": pipeline}, words, ""},
+		{"the step that scores says nothing", map[string]string{"j": `{"runId":"a","displayName":"batchscoring","status":"NotStarted"}`}, map[string]string{"j": pipeline}, words, "list logs"},
+		{"the step that scores says it", map[string]string{"j": `{"runId":"a","displayName":"batchscoring","status":"Failed","error":{"error":{"message":"no nodes"}}}`},
+			map[string]string{"j": pipeline}, "no nodes", "list logs"},
+		{"nobody says anything", nil, map[string]string{"j": silent}, "", "no step called batchscoring"},
+		{"steps are refused", map[string]string{"j": "refused"}, map[string]string{"j": pipeline}, words, "not for you"},
+		{"no run", nil, nil, "", "no such run"},
+	}
+	said := newTexts(t)
+	for _, tt := range tests {
+		err := runTree(t, tt.children, tt.runs).explain(t.Context(), Job{Name: "j", Status: JobStatusFailed})
+		said.add(tt.name, err)
+		var failed *JobFailedError
+		if !asError(err, &failed) || failed.Message != tt.message {
+			t.Errorf("%s: %v, want the message %q", tt.name, err, tt.message)
+			continue
+		}
+		if unread := fmt.Sprint(failed.Err); failed.Err != nil != (tt.unread != "") || !strings.Contains(unread, tt.unread) {
+			t.Errorf("%s: logs: %v, want %q", tt.name, failed.Err, tt.unread)
 		}
 	}
 }
