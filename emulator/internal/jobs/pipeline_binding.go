@@ -32,6 +32,31 @@ type value struct {
 
 func (v value) isLiteral() bool { return v.uri == "" }
 
+// fits reports whether an invocation may give the value to an input of a kind. Not evidenced: what
+// the service says of one that does not fit, and that it does not look at minimum and maximum.
+func (v value) fits(kind string) bool {
+	var err error
+	switch {
+	case kind == "": // a job that names none
+	case isData(kind) || !v.isLiteral():
+		return isData(kind) != v.isLiteral()
+	case kind == "integer":
+		_, err = strconv.ParseInt(v.text, 10, 64)
+	case kind == "number":
+		_, err = strconv.ParseFloat(v.text, 64)
+	case kind == "boolean":
+		_, err = strconv.ParseBool(strings.ToLower(v.text))
+	}
+	return err == nil
+}
+
+func (v value) String() string {
+	if v.isLiteral() {
+		return fmt.Sprintf("the text %q", v.text)
+	}
+	return "data"
+}
+
 var (
 	parentBinding = regexp.MustCompile(`^\s*\$\{\{\s*parent\.(inputs|outputs)\.([\w-]+)\s*\}\}\s*$`)
 	stepBinding   = regexp.MustCompile(`^\s*\$\{\{\s*parent\.jobs\.([\w-]+)\.outputs\.([\w-]+)\s*\}\}\s*$`)

@@ -161,9 +161,13 @@ func (p *pipelineRun) takeOutputs(s *stepRun) {
 // complete fills in the defaults of the pipeline's inputs and refuses what is not declared. A job
 // that declares nothing takes what it is given.
 func (p *pipelineRun) complete() error {
-	for name := range p.inputs {
-		if _, declared := p.graph.inputs[name]; !declared {
+	for _, name := range slices.Sorted(maps.Keys(p.inputs)) {
+		declared, known := p.graph.inputs[name]
+		if !known {
 			return failf("The pipeline has no input %q. Its inputs are: %s.", name, listed(p.graph.inputs))
+		}
+		if v := p.inputs[name]; !v.missing && !v.fits(declared.kind) {
+			return failf("The input %s of the pipeline is of type %s, but the value is %s.", name, declared.kind, v)
 		}
 	}
 	for name := range p.outputs {

@@ -67,6 +67,36 @@ func TestUndeclaredPorts(t *testing.T) {
 	}
 }
 
+// TestValuesOfTheWrongKind: an invocation gives data as data, and a number as a number.
+func TestValuesOfTheWrongKind(t *testing.T) {
+	text := func(s string) value { return value{kind: literalKind, text: s} }
+	data := value{kind: "uri_folder", uri: "azureml://datastores/shelf/paths/x"}
+	for _, test := range []struct {
+		kind  string
+		given value
+		want  string
+	}{
+		{"", data, ""}, {"", text("x"), ""}, {"uri_folder", data, ""}, {"string", text("four"), ""}, {"string", text(""), ""},
+		{"integer", text("-4"), ""}, {"number", text("4e-1"), ""}, {"boolean", text("True"), ""}, {"boolean", text("false"), ""},
+		{"integer", value{missing: true}, "The pipeline cannot run: the input a has no value."},
+		{"integer", text("four"), `The input a of the pipeline is of type integer, but the value is the text "four".`},
+		{"integer", text("4.5"), `The input a of the pipeline is of type integer, but the value is the text "4.5".`},
+		{"number", text("many"), `The input a of the pipeline is of type number, but the value is the text "many".`},
+		{"boolean", text("yes"), `The input a of the pipeline is of type boolean, but the value is the text "yes".`},
+		{"uri_folder", text("../clay"), `The input a of the pipeline is of type uri_folder, but the value is the text "../clay".`},
+		{"string", data, `The input a of the pipeline is of type string, but the value is data.`},
+	} {
+		p := &pipelineRun{graph: &graph{inputs: map[string]port{"a": {kind: test.kind}}}, inputs: map[string]value{"a": test.given}}
+		message := ""
+		if err := p.complete(); err != nil {
+			message = err.Error()
+		}
+		if message != test.want {
+			t.Errorf("%s, %+v: %q, want %q", test.kind, test.given, message, test.want)
+		}
+	}
+}
+
 // TestPlacesOfOutputs: the one that was asked for, or the service's own.
 func TestPlacesOfOutputs(t *testing.T) {
 	for given, want := range map[value]value{
