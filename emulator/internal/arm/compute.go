@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -128,11 +129,32 @@ func (c *call) checkCompute(body store.Document) *answer {
 			PropertyName: "Properties.VmSize", ErrorMessage: "'Vm Size' must not be empty.", ErrorCode: "ArgumentNullOrEmpty",
 		})
 	}
+	if store.Text(properties, "computeType") == amlCompute {
+		violations = append(violations, scaleViolations(store.Object(properties, "properties", "scaleSettings"))...)
+	}
+	return c.refuseCompute(violations)
+}
+
+func (c *call) refuseCompute(violations []validation.Violation) *answer {
 	if len(violations) == 0 {
 		return nil
 	}
 	a := c.invalid("Compute", violations)
 	return &a
+}
+
+// scaleViolations lists the numbers of nodes that no cluster can have.
+func scaleViolations(scale store.Document) []validation.Violation {
+	const path = "Properties.scaleSettings."
+	violations := lowNumbers(scale, path, []least{{"minNodeCount", 0}, {"maxNodeCount", 0}})
+	low, high := scale["minNodeCount"], scale["maxNodeCount"]
+	if len(violations) == 0 && low != nil && high != nil && store.Int(scale, "minNodeCount") > store.Int(scale, "maxNodeCount") {
+		violations = append(violations, validation.Violation{
+			PropertyName: path + "minNodeCount", AttemptedValue: low,
+			ErrorMessage: "The value must be less than or equal to that of maxNodeCount.", ErrorCode: "LessThanOrEqualValidator",
+		})
+	}
+	return violations
 }
 
 // storeCompute stores doc and starts the operation that completes it with data. The answer has the
@@ -162,7 +184,8 @@ func patchCompute(c *call) answer {
 	if refusal != nil {
 		return *refusal
 	}
-	if _, found := c.h.store.Get(c.computeID()); !found {
+	old, found := c.h.store.Get(c.computeID())
+	if !found {
 		return computeNotFound()
 	}
 	if properties := store.Object(body, "properties"); properties != nil {
@@ -175,6 +198,12 @@ func patchCompute(c *call) answer {
 		return c.beingDeleted("Compute", c.param("compute"))
 	}
 	sent := store.Object(body, "properties", "properties", "scaleSettings")
+	merged := store.Document{}
+	maps.Copy(merged, store.Object(old, "properties", "properties", "scaleSettings"))
+	maps.Copy(merged, sent)
+	if refusal := c.refuseCompute(scaleViolations(merged)); refusal != nil {
+		return *refusal
+	}
 	doc, err := c.h.store.Update(c.computeID(), func(doc store.Document) error {
 		properties := store.Object(doc, "properties")
 		properties["modifiedOn"] = store.TimeText(c.h.now())

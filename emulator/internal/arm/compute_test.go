@@ -108,6 +108,29 @@ func TestComputeRefusals(t *testing.T) {
 	h.get("computes").hasNames()
 }
 
+// TestNodesOfAClusterThatCannotBe: in a new cluster, and in a change of one.
+func TestNodesOfAClusterThatCannotBe(t *testing.T) {
+	h := newHost(t)
+	cluster := func(scale string) string {
+		return `{"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": {"vmSize": "s", "scaleSettings": ` + scale + `}}}`
+	}
+	says := func(r response, want string) {
+		t.Helper()
+		if message, _ := r.wants(http.StatusBadRequest).at("error/message").(string); !strings.Contains(message, want) {
+			t.Errorf("%s, want %s in it", message, want)
+		}
+	}
+	const below, above = "The value must be greater than or equal to '0'.", "The value must be less than or equal to that of maxNodeCount."
+	says(h.put("computes/cluster", cluster(`{"maxNodeCount": -1}`)), below)
+	says(h.put("computes/cluster", cluster(`{"maxNodeCount": 2, "minNodeCount": -1}`)), below)
+	says(h.put("computes/cluster", cluster(`{"maxNodeCount": 2, "minNodeCount": 3}`)), above)
+	h.get("computes").hasNames()
+	h.poll(h.put("computes/cluster", cluster(`{"maxNodeCount": 2, "minNodeCount": 2}`)).wants(http.StatusCreated))
+	says(h.do(http.MethodPatch, "computes/cluster", `{"properties": {"properties": {"scaleSettings": {"maxNodeCount": 1}}}}`), above)
+	says(h.do(http.MethodPatch, "computes/cluster", `{"properties": {"properties": {"scaleSettings": {"minNodeCount": -1}}}}`), below)
+	h.get("computes/cluster").has(map[string]any{"properties/properties/scaleSettings/maxNodeCount": json.Number("2")})
+}
+
 func TestComputeMembersByVersion(t *testing.T) {
 	h := newHost(t)
 	h.poll(h.put("computes/cluster", cluster))

@@ -36,7 +36,7 @@ func (c *call) checkDeployment(body store.Document) *answer {
 			AttemptedValue: file, ErrorCode: "PredicateValidator",
 		})
 	}
-	violations = append(violations, lowNumbers(properties)...)
+	violations = append(violations, lowNumbers(properties, "", leastOfDeployments)...)
 	violations = append(violations, c.tagViolations(body)...)
 	if len(violations) == 0 {
 		return nil
@@ -67,26 +67,33 @@ func codeViolations(properties store.Document) (violations []validation.Violatio
 	return violations
 }
 
-// lowNumbers lists the settings that are below their minimum.
-func lowNumbers(properties store.Document) []validation.Violation {
+// least is the minimum of a number at a path of properties.
+type least struct {
+	path  string
+	value int64
+}
+
+// leastOfDeployments are the minima of a deployment's settings.
+var leastOfDeployments = []least{
+	{"miniBatchSize", 1}, {"maxConcurrencyPerInstance", 1}, {"errorThreshold", -1},
+	{"retrySettings.maxRetries", 0}, {"resources.instanceCount", 1},
+}
+
+// lowNumbers lists the numbers that are below their minimum; prefix begins their names.
+func lowNumbers(properties store.Document, prefix string, rules []least) []validation.Violation {
 	var violations []validation.Violation
-	for _, rule := range []struct {
-		path  string
-		least int64
-	}{
-		{"miniBatchSize", 1}, {"maxConcurrencyPerInstance", 1}, {"errorThreshold", -1},
-		{"retrySettings.maxRetries", 0}, {"resources.instanceCount", 1},
-	} {
+	for _, rule := range rules {
 		parent, name := properties, rule.path
 		if before, after, nested := strings.Cut(rule.path, "."); nested {
 			parent, name = store.Object(properties, before), after
 		}
-		if parent[name] == nil || store.Int(parent, name) >= rule.least {
+		if parent[name] == nil || store.Int(parent, name) >= rule.value {
 			continue
 		}
+		shown := prefix + rule.path
 		violations = append(violations, validation.Violation{
-			PropertyName: strings.ToUpper(rule.path[:1]) + rule.path[1:], AttemptedValue: parent[name],
-			ErrorMessage: "The value must be greater than or equal to '" + number(rule.least).String() + "'.",
+			PropertyName: strings.ToUpper(shown[:1]) + shown[1:], AttemptedValue: parent[name],
+			ErrorMessage: "The value must be greater than or equal to '" + number(rule.value).String() + "'.",
 			ErrorCode:    "GreaterThanOrEqualValidator",
 		})
 	}
