@@ -191,9 +191,21 @@ azmlbatch job cancel $JOB`,
 				w := a.newProgress()
 				defer w.end()
 				err := client.Jobs().Cancel(ctx, name, w.operation("canceling "+name))
+				if err == nil {
+					a.sayIfEnded(ctx, client, name)
+				}
 				return a.goesOn(err, "the cancellation may go on", "azmlbatch job show "+name+a.again())
 			})
 		}),
+	}
+}
+
+// sayIfEnded says that a job ended before its cancellation, which the service answers as if it had had
+// an effect.
+func (a *app) sayIfEnded(ctx context.Context, client *azmlbatch.Client, name string) {
+	job, err := client.Jobs().Get(ctx, name)
+	if err == nil && job.Status.Done() && job.Status != azmlbatch.JobStatusCanceled {
+		fmt.Fprintf(a.err, "%s had ended before: %s\n", name, job.Status)
 	}
 }
 

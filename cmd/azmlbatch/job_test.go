@@ -180,6 +180,10 @@ func TestJobCancel(t *testing.T) {
 	p := newPottery(t, nil)
 	one, two := p.invoke(t), p.invoke(t)
 	p.ok(t, "job", "cancel", one)
+	ended := strings.Fields(p.ok(t, "invoke", "vases", "--input", p.input, "--wait"))[0]
+	if code, _, stderr := p.run(t, "job", "cancel", ended); code != 0 || !strings.HasSuffix(stderr, ended+" had ended before: Completed\n") {
+		t.Errorf("the cancellation of a job that has completed: exit code %d\n%s", code, stderr)
+	}
 	code, _, stderr := p.run(t, "job", "cancel", "nope", two)
 	if code != 1 || !strings.Contains(stderr, `azmlbatch: cancel job "nope": 404`) || !strings.HasSuffix(stderr, "azmlbatch: 1 of 2 jobs failed\n") {
 		t.Errorf("one of two is not there: exit code %d\n%s", code, stderr)
