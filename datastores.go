@@ -183,6 +183,8 @@ func (d Datastore) checkPlace(op operation, field, container, noun string) error
 	case !storageAccount.MatchString(strings.ToLower(d.AccountName)):
 		return op.invalid("Datastore.AccountName", fmt.Sprintf("%q is not the name of an account", redact(clip(d.AccountName))),
 			"use 3 to 24 letters and digits, without the host; Endpoint takes another domain")
+	case strings.ContainsAny(d.Endpoint, "/: "):
+		return op.invalid("Datastore.Endpoint", fmt.Sprintf("%q is not a domain", redact(clip(d.Endpoint))), "pass the domain alone, for example core.windows.net")
 	case strings.TrimSpace(container) == "":
 		return op.invalid("Datastore."+field, "is empty", "name the "+noun)
 	}

@@ -136,7 +136,8 @@ func (j JobsClient) BeginCancel(ctx context.Context, name string) (*Poller[Nothi
 	return beginOperation[Nothing](ctx, j.c, j.request(http.MethodPost, "cancel", name, "cancel"))
 }
 
-// Delete deletes the record of a job and waits until that is done. Its outputs stay in storage.
+// Delete deletes the record of a job and waits until that is done. Its outputs stay in storage. A
+// missing job is [ErrNotFound] or no error, as the service answers.
 func (j JobsClient) Delete(ctx context.Context, name string, options *WaitOptions) error {
 	p, err := j.BeginDelete(ctx, name)
 	_, err = untilDone(ctx, p, err, options)

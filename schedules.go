@@ -81,7 +81,8 @@ const (
 	ScheduleListViewAll          ScheduleListView = "All"          // shows both
 )
 
-// List iterates over the schedules, a page at a time.
+// List iterates over the schedules, a page at a time: those that are enabled, unless the options say
+// otherwise.
 func (s SchedulesClient) List(ctx context.Context, options *ListSchedulesOptions) iter.Seq2[Schedule, error] {
 	query := url.Values{}
 	if view := orZero(options).View; view != "" {
