@@ -88,7 +88,7 @@ func (s *settings) runCommand(ctx context.Context, c Command) (err error) {
 	if err := errors.Join(os.MkdirAll(c.Logs, 0o755), os.MkdirAll(c.Dir, 0o755), unpackDriver(dirs.driver)); err != nil {
 		return fmt.Errorf("scoring: %w", err)
 	}
-	logs := &logTree{dir: c.Logs, now: s.now, started: s.now().UTC(), files: map[string]*os.File{}, overviewName: buildLogFile}
+	logs := &logTree{dir: c.Logs, now: s.now, files: map[string]*os.File{}, overviewName: buildLogFile}
 	e := &engine{settings: s, dirs: dirs, logs: logs, mark: mark, guard: newGuard(dirs, mark)}
 	defer e.guard.stop()
 	defer func() { err = cmp.Or(err, logs.close()) }()

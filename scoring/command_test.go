@@ -241,6 +241,9 @@ func TestCanceledCommand(t *testing.T) {
 	stop, pid := errors.New("the potter left"), make(chan string, 1)
 	go func() {
 		text, _ := os.ReadFile(fifo) // waits for the command to write
+		if running := guards(t, os.Getpid()); len(running) != 1 {
+			t.Errorf("guards %v, want one for what the command starts", running)
+		}
 		pid <- string(text)
 		cancel(stop)
 	}()

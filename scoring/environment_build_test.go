@@ -308,6 +308,9 @@ func TestEnvironmentBuildEndsWithTheJob(t *testing.T) {
 	defer cancel()
 	wait := started(ctx, job)
 	readFile(t, here)
+	if running := guards(t, os.Getpid()); len(running) != 1 {
+		t.Errorf("guards %v, want one for what pip starts", running)
+	}
 	cancel()
 	if got, err := wait(); !errors.Is(err, context.Canceled) || got.Status != StatusCanceled {
 		t.Errorf("Run = %+v, %v", got, err)

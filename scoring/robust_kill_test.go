@@ -148,6 +148,14 @@ func TestRobustKilledEngine(t *testing.T) {
 	}
 }
 
+// TestRobustKilledEngineWithoutItsGuard: nobody has to come for the worker itself, wherever it hangs.
+func TestRobustKilledEngineWithoutItsGuard(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	job := newJob(t, "import helper, signal\nhelper.process()\nopen(helper.fifo('here'), 'w').close()\nwhile True:\n    signal.pause()\n", 1)
+	killedEngine(t, job, func(engine int) { killGuard(t, engine) })
+	checkClean(t, job)
+}
+
 // guardCode runs Python code beside guard.py and returns what it prints.
 func guardCode(t *testing.T, code string) string {
 	t.Helper()

@@ -180,6 +180,20 @@ func checkLogs(t *testing.T, logs map[string]string, now time.Time, want map[str
 	}
 }
 
+// TestRulesNoLogs: a job without a folder for logs leaves none, neither here nor in its output.
+func TestRulesNoLogs(t *testing.T) {
+	job := newJob(t, "import sys\nprint('here')\nprint('there', file=sys.stderr)\n"+echo, 1)
+	job.Logs = ""
+	here := t.TempDir()
+	t.Chdir(here)
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"predictions.csv"}, append(entries(t, here), entries(t, job.Output)...)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
 // TestRulesWordsOfLogs pins every line of the logs of a job with all kinds of outcomes.
 func TestRulesWordsOfLogs(t *testing.T) {
 	job := newJob(t, "def run(b):\n    if 'a01' in b[0]:\n        return ['x'] * 3\n    if 'a02' in b[0]:\n        return []\n    if 'a03' in b[0]: # the last one, because others go on before it is tried again\n        raise ValueError('cracked')\n    return b", 4)

@@ -195,6 +195,22 @@ func TestRulesVariables(t *testing.T) {
 	}
 }
 
+// TestRulesPlaceOfTracking: MLflow logs to a folder of the job, which goes with it.
+func TestRulesPlaceOfTracking(t *testing.T) {
+	job := newJob(t, "import os\nplace = os.environ['MLFLOW_TRACKING_URI'].removeprefix('file://')\nos.mkdir(place)\ndef run(b):\n    return [place, os.path.dirname(os.environ['AZUREML_MODEL_DIR']) + '/mlruns']", 1)
+	got, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := lines(t, got.OutputFile)
+	if len(rows) != 2 || rows[0] != rows[1] {
+		t.Errorf("the place and its name in the folder of the job: %q", rows)
+	}
+	if _, err := os.Stat(rows[0]); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", rows[0], err)
+	}
+}
+
 // TestRulesVariablesOfNodes: of the nodes the first is the master.
 func TestRulesVariablesOfNodes(t *testing.T) {
 	s := &settings{Job: Job{InstanceCount: 3, Output: "/out", Env: map[string]string{"AZ_BATCHAI_GPU_COUNT_FOUND": "2", "MLFLOW_TRACKING_URI": "own"}}}

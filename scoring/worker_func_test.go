@@ -150,6 +150,28 @@ func TestFuncNeedsNothingOfAScript(t *testing.T) {
 	}
 }
 
+// TestFuncReportsItsTime pins what the report of a job says of each call.
+func TestFuncReportsItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		job := newFuncJob(t, 2, func(_ context.Context, files []string) ([]string, error) {
+			time.Sleep(1500 * time.Millisecond)
+			return files, nil
+		})
+		if _, err := Run(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now().Add(-3 * time.Second).UTC().Format(reportTime)
+		want := []string{
+			strings.Join(reportColumns, "|"),
+			"0|1|process000|" + start + "|1|1|0|1.500000|1.500000|1.500000|RUN_DONE|||",
+			"1|1|process000|" + start + "|1|1|0|1.500000|1.500000|1.500000|RUN_DONE|||",
+		}
+		if diff := cmp.Diff(want, reported(t, job.Logs, reportFile)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestFuncHearsWhyItsTimeIsUp: the cause of its context tells a timeout from the end of the job.
 func TestFuncHearsWhyItsTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
