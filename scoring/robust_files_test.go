@@ -40,7 +40,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close()
+	defer socket.Close() //nolint:errcheck // nothing was written
 	below := at("file", "below")
 	list := func(path string) error { _, err := listInput(t.Context(), path); return err }
 	startWorker := func(l launch) error {
