@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/azmlbatch/azmlbatch/emulator/internal/cloud"
 )
 
@@ -14,7 +16,7 @@ type reference interface{ referenceKind() string }
 
 // datastorePath is a place on a datastore.
 type datastorePath struct {
-	workspace string // ARM id, "" when the reference does not name one
+	workspace string // ARM id or GUID, "" when the reference does not name one
 	datastore string
 	path      string // without a leading slash
 }
@@ -22,7 +24,7 @@ type datastorePath struct {
 // assetVersion is a version of a registered asset.
 type assetVersion struct {
 	registry  string // its name; empty for an asset of a workspace
-	workspace string // ARM id, "" when the reference does not name one
+	workspace string // ARM id or GUID, "" when the reference does not name one
 	kind      string // data, datasets, models, codes, environments, components; "" when not said
 	name      string
 	version   string // "" for the latest
@@ -167,14 +169,18 @@ func cutScope(segments []string) (named map[string]string, rest []string) {
 	return named, segments
 }
 
-// workspaceOf is the ARM id of the workspace that the words of cutScope name, "" when they leave out
-// a part of it.
+// workspaceOf is the ARM id of the workspace that the words of cutScope name, or its GUID, as the
+// data plane spells it. It is "" for what is neither, such as the name that Microsoft's sample
+// cli/batch-score-rest.sh has in the place of the GUID.
 func workspaceOf(named map[string]string) string {
-	if named["subscriptions"] == "" || named["resourcegroups"] == "" || named["workspaces"] == "" {
-		return ""
+	switch workspace := named["workspaces"]; {
+	case named["subscriptions"] != "" && named["resourcegroups"] != "" && workspace != "":
+		return fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.MachineLearningServices/workspaces/%s",
+			named["subscriptions"], named["resourcegroups"], workspace)
+	case uuid.Validate(workspace) == nil:
+		return workspace
 	}
-	return fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.MachineLearningServices/workspaces/%s",
-		named["subscriptions"], named["resourcegroups"], named["workspaces"])
+	return ""
 }
 
 // assetVersionOf reads versions/V, versions/labels/latest and labels/latest. The middle one is what

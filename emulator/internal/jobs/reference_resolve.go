@@ -97,8 +97,18 @@ func (r resolver) container(ref assetVersion, kind string) string {
 	return r.scope(ref.workspace) + "/" + kind + "/" + ref.name
 }
 
-// scope is the workspace that a reference means.
-func (r resolver) scope(workspace string) string { return cmp.Or(workspace, r.workspace) }
+// scope is the ARM id of the workspace that a reference means. There is nothing at that of a GUID
+// that is not the workspace's own: only an ARM id leads to another workspace.
+func (r resolver) scope(workspace string) string {
+	if workspace == "" || strings.Contains(workspace, "/") {
+		return cmp.Or(workspace, r.workspace)
+	}
+	own, _ := r.store.Get(r.workspace)
+	if strings.EqualFold(workspace, store.Text(own, "properties", "workspaceId")) {
+		return r.workspace
+	}
+	return "workspaces/" + workspace
+}
 
 func (r resolver) onDatastore(ref datastorePath) (place, error) {
 	doc, ok := r.store.Get(r.scope(ref.workspace) + "/datastores/" + ref.datastore)

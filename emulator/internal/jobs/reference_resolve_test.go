@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -71,6 +72,33 @@ func TestResolve(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(place{})); diff != "" {
 			t.Errorf("resolve(%q) (-want +got):\n%s", text, diff)
 		}
+	}
+}
+
+// TestWorkspacesByGUID: its own GUID means the workspace, in any case, and any other one does not.
+func TestWorkspacesByGUID(t *testing.T) {
+	const own, other = "0f0f0f0f-1111-4111-8111-111111111111", "99999999-1111-4111-8111-111111111111"
+	w := resolveWorld(t)
+	w.put(testWorkspace, store.Document{"properties": store.Document{"workspaceId": own}})
+	r := w.runner.resolver(testWorkspace)
+	for _, form := range []string{"azureml://locations/eastus/workspaces/%s/data/tiles/versions/2", "azureml://workspaces/%s/datastores/workspaceblobstore/paths/a"} {
+		want, err := r.resolve(strings.Replace(form, "workspaces/%s/", "", 1), "data")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.resolve(fmt.Sprintf(form, strings.ToUpper(own)), "data"); err != nil || got != want {
+			t.Errorf(form+": %v, %v; want %v", own, got, err, want)
+		}
+		if got, err := r.resolve(fmt.Sprintf(form, other), "data"); err == nil {
+			t.Errorf(form+": %v, want an error", other, got)
+		}
+	}
+	_, err := r.resolve("azureml://locations/eastus/workspaces/"+other+"/data/tiles/versions/2", "data")
+	if want := `there is no asset "tiles" of version "2" among the data of the workspace ` + other; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if Missing(w.store, testWorkspace, testSuffix, "data", "azureml://locations/eastus/workspaces/"+other+"/data/tiles/versions/2") {
+		t.Error("data of a workspace that is not played counts as missing")
 	}
 }
 

@@ -38,6 +38,7 @@ func TestParseReference(t *testing.T) {
 		"workspace named data":   {"azureml://locations/eastus/workspaces/data/data/tiles/versions/1", assetVersion{kind: "data", name: "tiles", version: "1"}},
 		"datastore short":        {"azureml://datastores/shelf/paths/a/b.png", datastorePath{datastore: "shelf", path: "a/b.png"}},
 		"datastore long":         {"azureml://subscriptions/s1/resourcegroups/g1/workspaces/w1/datastores/shelf/paths/a/", datastorePath{testWorkspace, "shelf", "a/"}},
+		"data plane's GUID":      {"azureml://locations/eastus/workspaces/0F0F0F0F-1111-4111-8111-111111111111/data/tiles/versions/3", assetVersion{workspace: "0F0F0F0F-1111-4111-8111-111111111111", kind: "data", name: "tiles", version: "3"}},
 		"datastore of a list":    {"azureml://workspaces/0f0f/datastores/shelf/paths/a", datastorePath{datastore: "shelf", path: "a"}},
 		"datastore arm":          {"azureml:" + testWorkspace + "/datastores/shelf/paths/a", datastorePath{testWorkspace, "shelf", "a"}},
 		"datastore artifacts":    {"azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.r1", datastorePath{datastore: "workspaceartifactstore", path: "ExperimentRun/dcid.r1"}},
