@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -159,7 +160,7 @@ func (a *applier) run(ctx context.Context) (Result, error) {
 	var failed []error
 	for _, s := range a.steps {
 		if s.err != nil {
-			failed = append(failed, fmt.Errorf("deploy: %s: %w", s.name, s.err))
+			failed = append(failed, &stepError{s.name, s.err})
 		}
 	}
 	err := errors.Join(failed...)
@@ -168,6 +169,22 @@ func (a *applier) run(ctx context.Context) (Result, error) {
 	}
 	return a.result, err
 }
+
+// stepError is the error of a step, which its text names once.
+type stepError struct {
+	step string
+	err  error
+}
+
+func (e *stepError) Error() string {
+	text := e.err.Error()
+	for _, prefix := range []string{"azmlbatch: ", "deploy: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return "deploy: " + e.step + ": " + strings.TrimPrefix(text, e.step+": ")
+}
+
+func (e *stepError) Unwrap() error { return e.err }
 
 func (s *step) work(ctx context.Context) {
 	defer close(s.done)

@@ -79,7 +79,7 @@ func TestApplyNoticesAChange(t *testing.T) {
 	if !errors.As(err, &conflict) || !errors.Is(err, azmlbatch.ErrConflict) {
 		t.Fatalf("Apply = %v, want a ConflictError", err)
 	}
-	want := `deploy: change endpoint "digits": deploy: endpoint "digits": somebody else has changed Description since it was planned; plan again`
+	want := `deploy: change endpoint "digits": endpoint "digits": somebody else has changed Description since it was planned; plan again`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
@@ -170,7 +170,7 @@ func TestProgress(t *testing.T) {
 		}
 		last[p.Step] = p.State
 	}})
-	if err == nil || !strings.HasPrefix(err.Error(), `deploy: create endpoint "digits": azmlbatch: create endpoint "digits": 400`) {
+	if err == nil || !strings.HasPrefix(err.Error(), `deploy: create endpoint "digits": 400`) {
 		t.Errorf("Apply = %v", err)
 	}
 	if last[`create endpoint "digits"`] != deploy.StepStateFailed || last[`create deployment "digits/blue"`] != deploy.StepStateSkipped {
