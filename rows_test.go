@@ -214,7 +214,8 @@ func TestFirstRowThatDoesNotFitSaysWhichFormatTheFileLooksLike(t *testing.T) {
 		{"commas and a name with a space", "0,cat,my vase.png,1\n", RowFormatSpaceSeparated, commas},
 		{"spaces", "a.png 3 0.5\n", RowFormatCommaSeparated, spaces},
 		{"spaces, carriage returns and an empty line", "\r\na.png 3 0.5\r\n", RowFormatCommaSeparated, spaces},
-		{"a list of Python", "['a.png', 3, 0.5, 1]\n", RowFormatSpaceSeparated, lines},
+		{"a list of Python", "['a.png', 3, 0.5, 1]\n", RowFormatSpaceSeparated, "looks like Python lists: let the script return text"},
+		{"a tuple of Python as long as the row", "('a.png', 3, 0.5)\n", RowFormatAuto, "looks like Python lists"},
 		{"one text per line", "a.png\n", RowFormatSpaceSeparated, lines},
 		{"a value that does not fit", "a.png many 0.5\n", RowFormatSpaceSeparated, ""},
 		{"a name with a comma", "a,b.png many 0.5\n", RowFormatSpaceSeparated, ""},
@@ -250,6 +251,19 @@ func TestFirstRowThatDoesNotFitSaysWhichFormatTheFileLooksLike(t *testing.T) {
 				t.Errorf("ReadRows = %v, which does not show the row", err)
 			}
 		})
+	}
+}
+
+// TestFirstRowThatLooksLikeAHeader has only what could be names.
+func TestFirstRowThatLooksLikeAHeader(t *testing.T) {
+	for line, want := range map[string]bool{
+		"name class score": true, "_name Class score.mean": true,
+		"a.png many 0.5": false, "a.png 0,5 x": false, "a.png None None": false, "a.png nan true": false, "a.png null -": false,
+	} {
+		_, err := collectRows[pot](line+"\n", nil)
+		if err == nil || strings.Contains(err.Error(), "looks like a header") != want {
+			t.Errorf("%q: %v, want the hint: %t", line, err, want)
+		}
 	}
 }
 

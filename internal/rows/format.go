@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -87,6 +87,8 @@ func formatHint(line string, asked Format) string {
 		return "the file looks like JSON lines: use RowFormatJSONLines"
 	case strings.HasPrefix(line, "{'"), asked == JSONLines && strings.HasPrefix(line, "['"):
 		return "the file looks like Python dicts or lists: let the script return json.dumps of each, and use RowFormatJSONLines"
+	case strings.HasPrefix(line, "['"), strings.HasPrefix(line, "('"):
+		return "the file looks like Python lists: let the script return text or a pandas DataFrame"
 	case strings.ContainsAny(line[:1], "{[("), spaces <= 1 && commas <= 1:
 		return "the file looks like lines of text: use Rows[string] with RowFormatLines"
 	case commas > spaces && asked != CommaSeparated:
@@ -116,18 +118,21 @@ func binaryKind(line string) string {
 	return ""
 }
 
-// looksLikeHeader reports whether no column of a line is a number. One of the first row's was to be
-// something other than text.
+// looksLikeHeader reports whether all columns of a line could be names. One of the first row's was
+// to be something other than text.
 func looksLikeHeader(line string, format Format) bool {
 	comma := ' '
 	if format == CommaSeparated {
 		comma = ','
 	}
 	return !slices.ContainsFunc(cut(line, comma), func(column string) bool {
-		_, err := strconv.ParseFloat(column, 64)
-		return err == nil
+		first, _ := utf8.DecodeRuneInString(column)
+		return !unicode.IsLetter(first) && first != '_' || slices.Contains(noNames, strings.ToLower(column))
 	})
 }
+
+// noNames are values that begin as names do.
+var noNames = []string{"none", "null", "nil", "nan", "na", "inf", "infinity", "true", "false"}
 
 // columnsOf counts the columns of a line; 0 when it cannot be read with this separator.
 func columnsOf(line string, separator rune) int { return len(cut(line, separator)) }
