@@ -129,8 +129,9 @@ func (inv Invocation) check() error {
 		return &BadInvocationError{fmt.Sprintf("The output file name %q has a slash.", inv.Overrides.OutputFileName)}
 	}
 	for name, input := range inv.Inputs {
-		if input.Kind == Literal {
-			return &BadInvocationError{fmt.Sprintf("Input %q is a Literal; only deployments of pipeline components take literal inputs.", name)}
+		switch input.Kind {
+		case Literal, CustomModel, MLFlowModel, TritonModel:
+			return &BadInvocationError{validation.Message("Job", []validation.Violation{notSupported(input)})}
 		}
 		if input.URI == "" {
 			return &BadInvocationError{fmt.Sprintf("Input %q has no uri.", name)}
@@ -162,6 +163,23 @@ func notAFile(kind string) validation.Violation {
 	return validation.Violation{
 		PropertyName: "OutputData.Values[0].JobOutputType", ErrorMessage: "Job output type must be 'uri_file'.",
 		AttemptedValue: armKinds[kind], ErrorCode: "PredicateValidator",
+	}
+}
+
+// notSupported is the service's refusal of a literal, as a user saw it (azure-docs issue 115245). It
+// names the two kinds that are taken; not evidenced: the attempted value of data of other kinds. An
+// MLTable is another matter: it fails the job (Microsoft Learn: how-to-troubleshoot-batch-endpoints).
+func notSupported(input Input) validation.Violation {
+	attempted := map[string]any{"JobInputType": input.Kind}
+	if input.Kind == Literal {
+		attempted["Value"] = input.Value
+	} else {
+		attempted["Uri"] = input.URI
+	}
+	return validation.Violation{
+		PropertyName:   "InputData.Values[0]",
+		ErrorMessage:   "The specified job input type '" + input.Kind + "JobInput' is not supported. The supported types are: UriFileJobInput, UriFolderJobInput.",
+		AttemptedValue: attempted, ErrorCode: "PredicateValidator",
 	}
 }
 

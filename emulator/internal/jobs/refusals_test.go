@@ -28,7 +28,7 @@ func TestInvocationsThatCannotRun(t *testing.T) {
 		"no input":            {func(inv *Invocation) { inv.Inputs = nil }, "exactly one data input; this request has 0"},
 		"two inputs":          {func(inv *Invocation) { inv.Inputs = map[string]Input{"a": one, "b": one} }, "this request has 2"},
 		"two outputs":         {func(inv *Invocation) { inv.Outputs = map[string]Output{"a": out, "b": out} }, "this request names 2"},
-		"a literal":           {func(inv *Invocation) { inv.Inputs = map[string]Input{"a": {Kind: Literal, Value: "x"}} }, `Input "a" is a Literal`},
+		"a literal":           {func(inv *Invocation) { inv.Inputs = map[string]Input{"a": {Kind: Literal, Value: "x"}} }, `'LiteralJobInput' is not supported`},
 		"an input nowhere":    {func(inv *Invocation) { inv.Inputs = map[string]Input{"a": {Kind: UriFile}} }, `Input "a" has no uri`},
 		"an output nowhere":   {func(inv *Invocation) { inv.Outputs = map[string]Output{"a": {Kind: UriFile}} }, `Output "a" has no uri`},
 		"no files in a batch": {func(inv *Invocation) { inv.Overrides.MiniBatchSize = new(0) }, "miniBatchSize is 0; the minimum is 1"},
