@@ -37,7 +37,7 @@ func (r *reader) modelDeployment(m *mapping) {
 		settings(m, v)
 		m.texts("environment_variables", &v.EnvironmentVariables)
 		count := 0
-		m.integer("instance_count", &count)
+		m.count("instance_count", &count)
 		if count != 0 && v.Resources.InstanceCount != 0 && count != v.Resources.InstanceCount {
 			m.bad("instance_count", m.value("instance_count"), fmt.Sprintf("is %d, but resources.instance_count is %d",
 				count, v.Resources.InstanceCount), "leave one of the two out")
@@ -71,9 +71,9 @@ func (r *reader) addDeployment(m *mapping, d Deployment) {
 // settings reads the rules of the run.
 func settings(m *mapping, d *azmlbatch.Deployment) {
 	m.optionalInteger("error_threshold", &d.ErrorThreshold)
-	m.integer("max_concurrency_per_instance", &d.MaxConcurrencyPerInstance)
+	m.count("max_concurrency_per_instance", &d.MaxConcurrencyPerInstance)
 	size := int(d.MiniBatchSize)
-	m.integer("mini_batch_size", &size)
+	m.count("mini_batch_size", &size)
 	d.MiniBatchSize = int64(size)
 	switch m.choice("logging_level", "info", "warning", "debug") {
 	case "info":
@@ -115,7 +115,7 @@ func retrySettings(m *mapping, to *azmlbatch.RetrySettings) {
 // as with the CLI.
 func (r *reader) resources(m *mapping, to *azmlbatch.DeploymentResources) {
 	m.nested("resources", func(m *mapping) {
-		m.integer("instance_count", &to.InstanceCount)
+		m.count("instance_count", &to.InstanceCount)
 		m.word("instance_type", &to.InstanceType)
 		m.each("properties", func(m *mapping, name string) {
 			if to.Properties == nil {

@@ -69,8 +69,8 @@ func invocation(m *mapping) azmlbatch.Invocation {
 	m.word("display_name", &v.DisplayName)
 	m.word("experiment_name", &v.ExperimentName)
 	m.word("compute", &v.Compute)
-	m.nested("resources", func(m *mapping) { m.integer("instance_count", &v.InstanceCount) })
-	m.integer("instance_count", &v.InstanceCount)
+	m.nested("resources", func(m *mapping) { m.count("instance_count", &v.InstanceCount) })
+	m.count("instance_count", &v.InstanceCount)
 	var run azmlbatch.Deployment
 	settings(m, &run)
 	m.nested("settings", func(m *mapping) { settings(m, &run) })

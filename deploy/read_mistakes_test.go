@@ -108,6 +108,14 @@ func TestReadMistakes(t *testing.T) {
 				`f.yml:6:12: unknown key "settings.max_retries"; write it below retry_settings`},
 		{"a compute of a pipeline beside its settings", "name: blue\nendpoint_name: digits\ntype: pipeline\ncomponent: azureml:c:1\ndefault_compute: cluster\n",
 			`f.yml:5:1: unknown key "default_compute"; write it below settings`},
+		{"zeros that would mean the defaults", blue + "resources: {instance_count: 0}\nsettings:\n  mini_batch_size: 0\n  max_concurrency_per_instance: \"0\"\n" +
+			"  error_threshold: 0\n  retry_settings: {max_retries: 0, timeout: 0.0}\n",
+			`f.yml:5:29: resources.instance_count: is 0; write a number above 0, or leave it out for the default` + "\n" +
+				`f.yml:7:20: settings.mini_batch_size: is 0; write a number above 0, or leave it out for the default` + "\n" +
+				`f.yml:8:33: settings.max_concurrency_per_instance: is 0; write a number above 0, or leave it out for the default` + "\n" +
+				`f.yml:10:45: settings.retry_settings.timeout: is 0; write a number above 0, or leave it out for the default`},
+		{"a cluster whose nodes stop at once", "name: cluster\ntype: amlcompute\nmax_instances: 1\nidle_time_before_scale_down: 0\n",
+			`f.yml:4:30: idle_time_before_scale_down: is 0; write a number above 0, or leave it out for the default`},
 		{"missing component file", "name: blue\nendpoint_name: digits\ntype: pipeline\ncomponent: pipe.yml\n",
 			`f.yml:4:12: component: "pipe.yml" does not exist; relative paths start at the folder of the file they stand in, or in a program at the working directory`},
 		{"model without a version", "name: blue\nendpoint_name: digits\nmodel: azureml:digits\ncompute: cluster\n",

@@ -183,6 +183,17 @@ func (m *mapping) integer(key string, to *int) {
 	m.bad(key, v, "is "+nodeNoun(v), remedy)
 }
 
+// count reads a whole number whose absence means a default. A zero would mean the same without a
+// word.
+func (m *mapping) count(key string, to *int) {
+	m.integer(key, to)
+	if v := m.value(key); v != nil && v.Kind == yaml.ScalarNode {
+		if n, err := strconv.ParseFloat(strings.TrimSpace(v.Value), 64); err == nil && n == 0 {
+			m.bad(key, v, "is 0", "write a number above 0, or leave it out for the default")
+		}
+	}
+}
+
 // optionalInteger reads a whole number whose zero is a setting of its own.
 func (m *mapping) optionalInteger(key string, to **int) {
 	if m.value(key) != nil {
@@ -192,10 +203,10 @@ func (m *mapping) optionalInteger(key string, to **int) {
 	}
 }
 
-// seconds reads a number of seconds.
+// seconds reads a number of seconds above 0.
 func (m *mapping) seconds(key string, to *time.Duration) {
 	n := 0
-	m.integer(key, &n)
+	m.count(key, &n)
 	if n != 0 {
 		*to = time.Duration(n) * time.Second
 	}
