@@ -282,7 +282,7 @@ func TestFailedStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	for name, test := range map[string]struct {
 		args []string
 		code int
