@@ -48,11 +48,11 @@ func ReadInvocation(path string, options *ReadOptions) (azmlbatch.Invocation, er
 
 func invocation(m *mapping) azmlbatch.Invocation {
 	var v azmlbatch.Invocation
+	if m.value("inputs") != nil {
+		v.Inputs = azmlbatch.Inputs{} // a pipeline component without inputs has an empty mapping
+	}
 	m.each("inputs", func(m *mapping, name string) {
 		if in := input(m, name); in != nil {
-			if v.Inputs == nil {
-				v.Inputs = azmlbatch.Inputs{}
-			}
 			v.Inputs[name] = in
 		}
 	})

@@ -54,6 +54,17 @@ retry_settings: {max_retries: 1, timeout: 60}
 	}
 }
 
+// TestReadInvocationWithoutInputs: an empty mapping is that of a pipeline component without inputs.
+func TestReadInvocationWithoutInputs(t *testing.T) {
+	for text, want := range map[string]azmlbatch.Inputs{"inputs: {}": {}, "inputs:\ncompute: gpu": nil, "compute: gpu": nil} {
+		files(t, map[string]string{"f.yml": text})
+		got, err := deploy.ReadInvocation("f.yml", nil)
+		if diff := cmp.Diff(want, got.Inputs); err != nil || diff != "" {
+			t.Errorf("%q: %v (-want +got):\n%s", text, err, diff)
+		}
+	}
+}
+
 // TestReadInvocationMistakes tells what is wrong with inputs.
 func TestReadInvocationMistakes(t *testing.T) {
 	files(t, map[string]string{"data/a.csv": ""})

@@ -62,6 +62,8 @@ var goNames = strings.NewReplacer(
 	"Workspace.Name", "--workspace-name",
 	"ClientOptions.Cloud and its entry for ServiceStorage", "--cloud",
 	"ClientOptions.Cloud", "--cloud",
+	"is nil; give one input, for example azmlbatch.URIFolder; for a pipeline component without inputs, Inputs{}",
+	"is missing; give a folder or a file, or for a pipeline component without inputs a --file with inputs: {}",
 	"for example azmlbatch.URIFolder", "a folder or a file",
 	"use azmlbatch.URIFolder, URIFile or LocalPath", "use a folder or a file",
 	"for example azmlbatch.URIFile", "for example of type uri_file",
