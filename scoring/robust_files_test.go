@@ -48,12 +48,6 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		defer l.starter.close()
 		return (&pythonWorker{launch: l, cmd: exec.Command("true")}).startWithStreams()
 	}
-	withLogs := func(taken string) error {
-		job := newJob(t, echo, 1)
-		writeFile(t, filepath.Join(job.Logs, filepath.FromSlash(taken)), "")
-		_, err := Run(t.Context(), job)
-		return err
-	}
 	joined := func(output string, parts []part) error {
 		writeFile(t, at("rows"), "x\n")
 		e := &engine{settings: &settings{Job: Job{Output: output, OutputFileName: "joined"}, now: time.Now}, nodes: []*node{{parts: parts}}, logs: &logTree{printedOnly: true, now: time.Now}}
@@ -100,8 +94,6 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 			_, err := Run(t.Context(), job)
 			return err
 		}, "scoring: output: mkdir " + at("file") + ": not a directory"},
-		{"a folder for what workers print", func() error { return withLogs("logs/user/stdout") }, "scoring: mkdir …/logs/user/stdout: not a directory"},
-		{"a folder for the errors that workers print", func() error { return withLogs("logs/user/stderr") }, "scoring: mkdir …/logs/user/stderr: not a directory"},
 		{"a log below a file", func() error { _, err := newLogTree(below, time.Now); return err }, "scoring: logs: mkdir …: not a directory"},
 		{"a log that is a folder", func() error {
 			if err := os.MkdirAll(at("logs", filepath.FromSlash(readmeFile)), 0o750); err != nil {
