@@ -73,8 +73,8 @@ func TestRulesReadOnly(t *testing.T) {
 	}
 }
 
-// TestRulesReadOnlyPlaces: one file as the input, an output within the input, an MLflow model, whose
-// files are hard links, and input that lies in a temporary folder like the job's own.
+// TestRulesReadOnlyPlaces: one file as the input, an output and logs within the input, and an MLflow
+// model, whose files are hard links.
 func TestRulesReadOnlyPlaces(t *testing.T) {
 	tests := []struct {
 		name, do string
@@ -84,6 +84,7 @@ func TestRulesReadOnlyPlaces(t *testing.T) {
 		{"the one file", "open(f, 'w')", func(_ *testing.T, j *Job) { j.Input = filepath.Join(j.Input, "a00.txt") }, "30 a00.txt\n"},
 		{"an output in the input", "open(os.path.join(out, 'x'), 'w').close()", func(_ *testing.T, j *Job) { j.Output = filepath.Join(j.Input, "out") }, "done\n"},
 		{"beside that output", "open(os.path.join(folder, 'x'), 'w')", func(_ *testing.T, j *Job) { j.Output = filepath.Join(j.Input, "out") }, "30 x\n"},
+		{"logs in the input", "from azureml_user.parallel_run import EntryScript\n    EntryScript().logger.warning('hot')", func(_ *testing.T, j *Job) { j.Logs = filepath.Join(j.Input, "logs") }, "done\n"},
 		{"an MLflow model", "open(os.path.join(model, 'MLmodel'), 'a')", func(t *testing.T, j *Job) {
 			writeFile(t, filepath.Join(j.Model, "MLmodel"), "flavors: {}")
 		}, "30 MLmodel\n"},
@@ -101,6 +102,22 @@ func TestRulesReadOnlyPlaces(t *testing.T) {
 				t.Errorf("rows (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestRulesReadOnlyTemporaryFolder: the input is where the job has its own temporary folder too, in
+// which its scripts may write.
+func TestRulesReadOnlyTemporaryFolder(t *testing.T) {
+	for do, want := range map[string]string{"open('x', 'w').close()": "done\n", "open(os.path.join(folder, 'x'), 'w')": "30 x\n"} {
+		job := newJob(t, tries(do), 1)
+		t.Setenv("TMPDIR", job.Input)
+		got, err := Run(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, readFile(t, got.OutputFile)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", do, diff)
+		}
 	}
 }
 
