@@ -151,6 +151,21 @@ func TestWorkerOfACancelledJob(t *testing.T) {
 	}
 }
 
+// TestWorkerThatWaitsForTheInterpreter: one that waits for what the first one reports ends with its
+// job, and starts nothing.
+func TestWorkerThatWaitsForTheInterpreter(t *testing.T) {
+	p := playedProcess(t, answers("done start $$ - -", "done import"))
+	p.in.known = false
+	if _, _, ask, err := p.in.command(t.Context()); !ask || err != nil {
+		t.Fatalf("command: asks %v, %v", ask, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.load(ctx); !errors.Is(err, context.Canceled) || p.cmd != nil {
+		t.Errorf("load = %v, started %v", err, p.cmd)
+	}
+}
+
 // TestWorkerThatCannotBeStarted: the next worker asks the wrapper, because this one could not.
 func TestWorkerThatCannotBeStarted(t *testing.T) {
 	p := playedProcess(t, "")
