@@ -108,10 +108,11 @@ func (e Endpoint) check(op operation) error {
 	return cmp.Or(checkEndpointName(op, op.name, e.Meta), e.checkAuthMode(op), checkTags(op, e.Tags))
 }
 
-// checkAuthMode refuses the mode of online endpoints: the service takes it, and fails ten minutes
-// later with an internal error (azure-sdk-for-python issue 31809).
+// checkAuthMode refuses the mode of online endpoints for a new one: the service takes it, and fails
+// ten minutes later with an internal error (azure-sdk-for-python issue 31809). What the service has
+// may be sent back.
 func (e Endpoint) checkAuthMode(op operation) error {
-	if strings.EqualFold(string(e.AuthMode), "Key") {
+	if e.ID == "" && strings.EqualFold(string(e.AuthMode), "Key") {
 		return op.invalid("Endpoint.AuthMode", "is "+string(e.AuthMode)+", which only online endpoints have", "leave it empty: batch endpoints take Microsoft Entra tokens")
 	}
 	return nil
