@@ -163,6 +163,7 @@ func TestEnvironmentThatCannotBeBuilt(t *testing.T) {
 		{"pip is killed", makesVenv, "kill -9 $$", nil, "python -m pip: signal: killed", ""},
 		{"venv makes no interpreter", "mkdir -p \"$1\"", "", nil, "", "scoring: environment: fork/exec …/bin/python: no such file or directory"},
 		{"venv makes no folder", ":", "", nil, "", "scoring: environment: open …/requirements.txt: no such file or directory"},
+		{"the mark of a complete one is a folder", makesVenv + ` && mkdir "$1/complete"`, "", nil, "", "scoring: environment: open …/complete: is a directory"},
 		{"the cache is a file", makesVenv, "", func(t *testing.T, j *Job) { writeFile(t, j.Environment.CacheDir, "") }, "", "scoring: environment: mkdir …: not a directory"},
 		{"the lock is a folder", makesVenv, "", func(t *testing.T, j *Job) {
 			s, err := newSettings(*j)

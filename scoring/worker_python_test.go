@@ -151,6 +151,24 @@ func TestWorkerOfACancelledJob(t *testing.T) {
 	}
 }
 
+// TestWorkerThatEndedBefore: a mini-batch that its process never got is one that it failed, so that
+// another process gets it.
+func TestWorkerThatEndedBefore(t *testing.T) {
+	p := playedProcess(t, "read -r line <&3\necho word done start $$ - - >&4\nread -r line <&3\necho word done import >&4\nexit 4")
+	if err := p.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-p.exited
+	if err := p.submit(t.Context(), []string{"/in/a"}); err != nil {
+		t.Errorf("submit = %v, want the error from result", err)
+	}
+	_, err := p.result(t.Context())
+	want := &callError{phase: PhaseRun, message: "the process ended by itself, returncode 4", exited: true, exit: 4}
+	if diff := cmp.Diff(want, asCallError(err), cmp.AllowUnexported(callError{})); diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 // TestWorkerThatWaitsForTheInterpreter: one that waits for what the first one reports ends with its
 // job, and starts nothing.
 func TestWorkerThatWaitsForTheInterpreter(t *testing.T) {
