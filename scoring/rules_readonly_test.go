@@ -126,4 +126,7 @@ func TestReadOnlyHint(t *testing.T) {
 	if !strings.Contains(got.Message, "Read-only file system") || !strings.Contains(got.Hint, "AZUREML_BI_OUTPUT_PATH") {
 		t.Errorf("message %q, hint %q", got.Message, got.Hint)
 	}
+	if !strings.Contains(got.Traceback, "score.py\", line ") || strings.Contains(got.Traceback, "azmlbatch_") {
+		t.Errorf("traceback with other frames than the script's:\n%s", got.Traceback)
+	}
 }

@@ -19,7 +19,8 @@ def describe(error, paths, driver):
     parts = traceback.format_exception(type(error), error, frames)
     if frames is None:  # a script that cannot be compiled has none; Python leaves out the first line then
         parts.insert(len(parts) - len(last), "Traceback (most recent call last):\n")
-    text = "".join(parts)
+    # Such as those of azmlbatch_readonly, at the end.
+    text = "".join(part for part in parts if not part.startswith('  File "' + own))
     if len(text) > HEAD + TAIL:
         text = text[:HEAD] + "\n[... {} characters left out ...]\n".format(len(text) - HEAD - TAIL) + text[-TAIL:]
     line = last[-1].strip()
