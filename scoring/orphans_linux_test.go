@@ -71,7 +71,7 @@ func TestMarkedProcesses(t *testing.T) {
 		{[]string{"KILN=kilns"}, false},
 		{[]string{"A=b"}, false},
 	} {
-		cmd := exec.Command("/bin/sh", "-c", "echo here; exec cat")
+		cmd := exec.Command("/bin/sh", "-c", "echo here; read line; true")
 		cmd.Env = tt.environ
 		in, err := cmd.StdinPipe()
 		if err != nil {
