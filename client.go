@@ -69,7 +69,8 @@ type Client struct {
 //
 // The credential is asked for tokens of three audiences, each sent only to the hosts of its plane:
 // management (also for the workspace data plane), Azure ML scoring, and storage. It returns
-// *[ArgumentError] for an empty name, one that is a placeholder such as "<NAME>", a nil credential or an unusable cloud.
+// *[ArgumentError] for an empty name, a placeholder such as "<NAME>", a nil credential or an
+// unusable cloud.
 func NewClient(ws Workspace, cred azcore.TokenCredential, options *ClientOptions) (*Client, error) {
 	return newClient(ws, cred, options, realClock())
 }
