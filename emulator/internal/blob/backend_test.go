@@ -116,6 +116,9 @@ func TestFailuresOfTheBackend(t *testing.T) {
 			if code := refusalOf(t, test.verb, w.Header(), w.Body.String()); w.Code != http.StatusInternalServerError || code != "InternalError" {
 				t.Errorf("%d %s, want 500 InternalError", w.Code, code)
 			}
+			if test.verb != "HEAD" && !strings.Contains(w.Body.String(), "<Message>Server encountered an internal error. Please try again after some time.\n") {
+				t.Errorf("body %s", w.Body)
+			}
 			if strings.Contains(w.Body.String(), errDisk.Error()) || !strings.Contains(log.String(), errDisk.Error()) {
 				t.Errorf("the client is told %s; the log has %s", w.Body, log.String())
 			}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/azmlbatch/azmlbatch/emulator/internal/golden"
+	"github.com/azmlbatch/azmlbatch/emulator/internal/unplayed"
 )
 
 // refusalOf reads the code of an answer and checks that header and body agree.
@@ -216,6 +217,23 @@ func TestRefusals(t *testing.T) {
 	golden.Check(t, "refusals", bodies)
 	if got := get(t, s, "there") + get(t, s, "log"); got != "hello worldx" {
 		t.Errorf("refused requests changed content to %q", got)
+	}
+}
+
+// TestFeaturesThatAreNotPlayed: the answer says what is missing.
+func TestFeaturesThatAreNotPlayed(t *testing.T) {
+	s := newTestService(t, "")
+	put(t, s, "there", "hello")
+	for comp, what := range map[string]string{
+		"acl": "container access policies", "batch": "batch requests", "blobs": "finding blobs by tags", "copy": "copying", "expiry": "expiry of blobs",
+		"immutabilityPolicies": "immutability policies", "incrementalcopy": "copying", "legalhold": "legal holds", "page": "page blobs", "pagelist": "page blobs",
+		"query": "blob queries", "rename": "renaming", "seal": "sealing", "snapshot": "snapshots", "stats": "service statistics", "tags": "tags",
+		"tier": "access tiers", "undelete": "soft delete",
+	} {
+		w := call(t, s, "PUT", testURL+"/there?comp="+comp, "", nil)
+		if got := w.Header().Get(unplayed.Header); w.Code != http.StatusNotImplemented || got != what {
+			t.Errorf("comp=%s: %d, %q is not played; want 501, %q", comp, w.Code, got, what)
+		}
 	}
 }
 

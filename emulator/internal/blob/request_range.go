@@ -25,7 +25,7 @@ func (r *request) byteRange() (byteRange, error) {
 	}
 	br, ok := parseRange(r.header.Get("Range"))
 	if !ok {
-		return byteRange{end: -1}, nil
+		return byteRange{}, nil
 	}
 	return br, nil
 }

@@ -64,7 +64,7 @@ func TestSeed(t *testing.T) {
 		if got := get(t, s, "mnist/sample/a/deep/2.txt") + get(t, s, "mnist/sample/inside"); got != "A2B" {
 			t.Errorf("content = %q", got)
 		}
-		for _, name := range []string{"mnist/sample/outside", "mnist/sample/../secret.txt", "mnist/sample/a", "mnist/sample/", "mnist/sample/loop/b/x", "mnist/sample/dot.", "mnist/sample/blank "} {
+		for _, name := range []string{"mnist/sample/outside", "mnist/sample/../secret.txt", "mnist/sample/a", "mnist/sample/", "mnist/sample/loop/b/x", "mnist/sample/dot.", "mnist/sample/blank ", "a.txt", "b"} {
 			if _, _, err := s.Open(t.Context(), testAccount, testContainer, name); !errors.Is(err, ErrNotFound) {
 				t.Errorf("Open %q = %v, want ErrNotFound", name, err)
 			}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -236,6 +237,9 @@ func TestStatus(t *testing.T) {
 	var job struct{ Properties struct{ Status string } }
 	if err := json.Unmarshal(w.Body.Bytes(), &job); err != nil || w.Code != http.StatusOK || job.Properties.Status != "Running" {
 		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+	if got, want := w.Header().Get("Content-Length"), strconv.Itoa(w.Body.Len()); got != want { // a long body would be chunked
+		t.Errorf("Content-Length %q, want %s", got, want)
 	}
 	for url, want := range map[string]int{
 		"https://" + host + "/jobs/batchjob-8":                           http.StatusNotFound,

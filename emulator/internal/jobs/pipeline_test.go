@@ -246,6 +246,16 @@ func TestStepsRunAtTheSameTime(t *testing.T) {
 	}
 }
 
+// TestStepsRunOneByOne: no two steps run at once when the limit is 1, also after the first has ended.
+func TestStepsRunOneByOne(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Limit = 1 })
+	alone := filepath.Join(t.TempDir(), "alone")
+	w.command("works", "mkdir "+alone+" && for i in $(seq 20000); do :; done && rmdir "+alone, "")
+	job := w.end(w.pipeline(`{"type": "pipeline", "jobs": {"a": {"componentId": "azureml:works:1"}, "b": {"componentId": "azureml:works:1"},
+		"c": {"componentId": "azureml:works:1"}, "d": {"componentId": "azureml:works:1"}}}`, `{}`))
+	w.wants(job, Completed, map[string]string{"a": Completed, "b": Completed, "c": Completed, "d": Completed})
+}
+
 func TestPipelineInAPipeline(t *testing.T) {
 	w := newWorld(t, nil)
 	w.command("write", `echo "${{inputs.text}}" > ${{outputs.file}}`, `, "inputs": {"text": {"type": "string"}}, "outputs": {"file": {"type": "uri_file"}}`)
@@ -478,9 +488,13 @@ func TestRender(t *testing.T) {
 			t.Errorf("render(%q) = %q, %v; want %q", command, got, err, want)
 		}
 	}
-	for _, command := range []string{"${{inputs.none}}", "${{outputs.none}}", "${{parent.inputs.data}}", "${{inputs.data", "${{inputs.data.path}}"} {
-		if got, err := render(command, inputs, outputs); err == nil {
-			t.Errorf("render(%q) = %q, want an error", command, got)
+	const neither = " is neither ${{inputs.NAME}} nor ${{outputs.NAME}}"
+	for command, want := range map[string]string{
+		"a ${{inputs.none}}": "${{inputs.none}} has no value", "${{outputs.none}}": "${{outputs.none}} has no value",
+		"a ${{parent.inputs.data}}": "${{parent.inputs.data}}" + neither, "${{inputs.data": "${{inputs.data" + neither, "${{inputs.data.path}}": "${{inputs.data.path}}" + neither,
+	} {
+		if got, err := render(command, inputs, outputs); err == nil || err.Error() != want {
+			t.Errorf("render(%q) = %q, %v, want the error %s", command, got, err, want)
 		}
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/azmlbatch/azmlbatch/emulator/internal/blob"
 )
 
 // outputPlace is the folder in Blob storage that a job writes to. Only datastore paths can be
@@ -100,5 +98,5 @@ func (r *Runner) upload(ctx context.Context, path string, to place) error {
 		return err
 	}
 	defer file.Close()
-	return r.blobs.Put(ctx, to.account, to.container, to.path, file, &blob.PutOptions{ContentType: "application/octet-stream"})
+	return r.blobs.Put(ctx, to.account, to.container, to.path, file, nil)
 }
