@@ -309,6 +309,7 @@ func TestFaultsMatch(t *testing.T) {
 		{Fault{Path: "/jobs"}, cloud.KindScoring, "POST", "/jobs", true},
 		{Fault{Path: "/Jobs"}, cloud.KindScoring, "POST", "/jobS", true},
 		{Fault{Path: "/jobs"}, cloud.KindScoring, "POST", "/jobs/1", false},
+		{Fault{Path: "/jobs"}, cloud.KindScoring, "POST", "/old/jobs", false},
 		{Fault{Path: "/jobs/*"}, cloud.KindScoring, "GET", "/jobs/1", true},
 		{Fault{Path: "/jobs/*"}, cloud.KindScoring, "GET", "/jobs/1/a", false},
 		{Fault{Path: "/jobs/**"}, cloud.KindScoring, "GET", "/jobs/1/a", true},
