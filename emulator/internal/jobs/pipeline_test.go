@@ -247,6 +247,7 @@ func TestStepsRunAtTheSameTime(t *testing.T) {
 }
 
 // TestStepsRunOneByOne: no two steps run at once when the limit is 1, also after the first has ended.
+// Each works for a moment, so that two at once would meet.
 func TestStepsRunOneByOne(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Limit = 1 })
 	alone := filepath.Join(t.TempDir(), "alone")

@@ -273,3 +273,53 @@ func TestErrorsOfTheDataPlane(t *testing.T) {
 		t.Errorf("document = %v", doc)
 	}
 }
+
+// TestRefusedOutputs: a model deployment writes one file; a pipeline component may write any kind.
+func TestRefusedOutputs(t *testing.T) {
+	w := newWorld(t, nil)
+	inv := w.invocation(w.deployment(sizes, nil), w.upload("tiles", threeTiles))
+	for kind, attempted := range map[string]string{
+		UriFolder: "uri_folder", MLTable: "mltable", CustomModel: "custom_model", MLFlowModel: "mlflow_model", TritonModel: "triton_model",
+	} {
+		inv.Outputs = map[string]Output{"score": {Kind: kind, URI: "azureml://datastores/workspaceblobstore/paths/results/"}}
+		w.refusesOfAModel(inv, "OutputData.Values[0].JobOutputType", "Job output type must be 'uri_file'.", `"`+attempted+`"`)
+	}
+}
+
+// TestRefusedInputs: a model deployment scores a folder or a file; a pipeline component may take any
+// kind.
+func TestRefusedInputs(t *testing.T) {
+	w := newWorld(t, nil)
+	inv := w.invocation(w.deployment(sizes, nil), "")
+	const place = "azureml://datastores/workspaceblobstore/paths/glaze"
+	for input, attempted := range map[Input]string{
+		{Kind: Literal, Value: "append"}: `"Value": "append"`,
+		{Kind: CustomModel, URI: place}:  `"Uri": "` + place + `"`,
+		{Kind: MLFlowModel, URI: place}:  `"Uri": "` + place + `"`,
+		{Kind: TritonModel, URI: place}:  `"Uri": "` + place + `"`,
+	} {
+		inv.Inputs = map[string]Input{"x": input}
+		w.refusesOfAModel(inv, "InputData.Values[0]",
+			"The specified job input type '"+input.Kind+"JobInput' is not supported. The supported types are: UriFileJobInput, UriFolderJobInput.",
+			"{\n      \"JobInputType\": \""+input.Kind+"\",\n      "+attempted+"\n    }")
+	}
+}
+
+// refusesOfAModel checks that an invocation of a model deployment is refused in the service's words,
+// and that a pipeline component takes the same.
+func (w *world) refusesOfAModel(inv Invocation, property, message, attempted string) {
+	w.t.Helper()
+	want := "The Job request provided has the following validation errors. Please resolve them and try again.\nErrors:\n[\n  {\n" +
+		`    "PropertyName": "` + property + "\",\n" + `    "ErrorMessage": "` + message + "\",\n" +
+		`    "AttemptedValue": ` + attempted + ",\n" + `    "ErrorCode": "PredicateValidator"` + "\n  }\n]\n"
+	var bad *BadInvocationError
+	if _, err := w.runner.Submit(w.t.Context(), inv); !errors.As(err, &bad) || bad.Message != want {
+		w.t.Errorf("Submit = %v, want %s", err, want)
+	}
+	inv.Deployment = store.Document{"name": "steps", "properties": store.Document{
+		"deploymentConfiguration": store.Document{"deploymentConfigurationType": "PipelineComponent"},
+	}}
+	if _, err := w.runner.Submit(w.t.Context(), inv); err != nil {
+		w.t.Errorf("%s: a pipeline component: %v", attempted, err)
+	}
+}

@@ -252,67 +252,6 @@ func TestChosenOutputs(t *testing.T) {
 	}
 }
 
-func TestRefusedOutputs(t *testing.T) {
-	w := newWorld(t, nil)
-	model := w.deployment(sizes, nil)
-	pipeline := store.Document{"name": "steps", "properties": store.Document{
-		"deploymentConfiguration": store.Document{"deploymentConfigurationType": "PipelineComponent"},
-	}}
-	for kind, attempted := range map[string]string{
-		UriFolder: "uri_folder", MLTable: "mltable", CustomModel: "custom_model", MLFlowModel: "mlflow_model", TritonModel: "triton_model",
-	} {
-		inv := w.invocation(model, w.upload("tiles", threeTiles))
-		inv.Outputs = map[string]Output{"score": {Kind: kind, URI: "azureml://datastores/workspaceblobstore/paths/results/"}}
-		want := "The Job request provided has the following validation errors. Please resolve them and try again.\nErrors:\n[\n" +
-			`  {` + "\n" + `    "PropertyName": "OutputData.Values[0].JobOutputType",` + "\n" +
-			`    "ErrorMessage": "Job output type must be 'uri_file'.",` + "\n" + `    "AttemptedValue": "` + attempted + `",` + "\n" +
-			`    "ErrorCode": "PredicateValidator"` + "\n  }\n]\n"
-		var bad *BadInvocationError
-		if _, err := w.runner.Submit(t.Context(), inv); !errors.As(err, &bad) || bad.Message != want {
-			t.Errorf("%s: Submit = %v, want %s", kind, err, want)
-		}
-		inv.Deployment = pipeline
-		if _, err := w.runner.Submit(t.Context(), inv); err != nil {
-			t.Errorf("%s of a pipeline component: %v", kind, err)
-		}
-	}
-}
-
-// TestRefusedInputs: a model deployment scores a folder or a file; a pipeline component may take any
-// kind.
-func TestRefusedInputs(t *testing.T) {
-	w := newWorld(t, nil)
-	model := w.deployment(sizes, nil)
-	pipeline := store.Document{"name": "steps", "properties": store.Document{
-		"deploymentConfiguration": store.Document{"deploymentConfigurationType": "PipelineComponent"},
-	}}
-	const place = "azureml://datastores/workspaceblobstore/paths/glaze"
-	for kind, attempted := range map[string]string{
-		Literal: `"Value": "append"`, CustomModel: `"Uri": "` + place + `"`,
-		MLFlowModel: `"Uri": "` + place + `"`, TritonModel: `"Uri": "` + place + `"`,
-	} {
-		input := Input{Kind: kind, URI: place}
-		if kind == Literal {
-			input = Input{Kind: kind, Value: "append"}
-		}
-		inv := w.invocation(model, "")
-		inv.Inputs = map[string]Input{"x": input}
-		want := "The Job request provided has the following validation errors. Please resolve them and try again.\nErrors:\n[\n" +
-			`  {` + "\n" + `    "PropertyName": "InputData.Values[0]",` + "\n" +
-			`    "ErrorMessage": "The specified job input type '` + kind + `JobInput' is not supported. The supported types are: UriFileJobInput, UriFolderJobInput.",` + "\n" +
-			`    "AttemptedValue": {` + "\n" + `      "JobInputType": "` + kind + `",` + "\n" + `      ` + attempted + "\n    },\n" +
-			`    "ErrorCode": "PredicateValidator"` + "\n  }\n]\n"
-		var bad *BadInvocationError
-		if _, err := w.runner.Submit(t.Context(), inv); !errors.As(err, &bad) || bad.Message != want {
-			t.Errorf("%s: Submit = %v, want %s", kind, err, want)
-		}
-		inv.Deployment = pipeline
-		if _, err := w.runner.Submit(t.Context(), inv); err != nil {
-			t.Errorf("%s of a pipeline component: %v", kind, err)
-		}
-	}
-}
-
 func TestSummaryOnlyUploadsTheScriptsFiles(t *testing.T) {
 	const script = `
 import os
